@@ -1,0 +1,34 @@
+use core::time::Duration;
+
+/// Deadlines and bounds of a [`Session`](crate::Session). Start from the default and change what you need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionConfig {
+    /// How long a connection may take to send its UUID. Asterisk sends it at once, so whoever
+    /// takes longer is not an Asterisk. Default: 5 s.
+    pub uuid_timeout: Duration,
+    /// How long to wait, once the call is over, for unsent bytes to leave and for the peer to
+    /// close its side. Default: 1 s.
+    pub linger: Duration,
+    /// How long the peer may take nothing of what waits for it. Default: 30 s.
+    pub write_timeout: Duration,
+    /// How long the peer may send nothing. Default: `None`, since a call with comfort noise, DTX
+    /// or hold is silent for minutes and healthy; TCP keepalive finds the dead ones.
+    pub idle_timeout: Option<Duration>,
+    /// Bytes that may wait to be sent, headers included. A frame that would go past it is dropped
+    /// and counted in [`Stats::frames_dropped`](crate::Stats::frames_dropped). A frame takes up to 65,538 bytes. Default:
+    /// 128 KiB, which is eight seconds at 8 kHz.
+    pub max_unsent: usize,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            uuid_timeout: Duration::from_secs(5),
+            linger: Duration::from_secs(1),
+            write_timeout: Duration::from_secs(30),
+            idle_timeout: None,
+            max_unsent: 128 * 1024,
+        }
+    }
+}

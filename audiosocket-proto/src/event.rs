@@ -1,0 +1,83 @@
+use core::fmt;
+
+use uuid::Uuid;
+
+use crate::{Audio, DtmfDigit, Frame, PeerError};
+
+/// Something that happened on a session; borrows from the decoder or from the read buffer, never
+/// from the session, so that it can be answered while it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The UUID came; the call has begun. The first event of every call, and never repeated.
+    Started(Uuid),
+    /// Audio from the caller; never empty.
+    Audio(Audio<'a>),
+    /// A key was pressed.
+    Dtmf(DtmfDigit),
+    /// A frame that asks for nothing: an unknown kind, legacy silence, audio of no bytes.
+    Ignored(Frame<'a>),
+    /// The peer did something wrong that the call survives.
+    Exception(PeerError),
+    /// The session is over; always the last event, and exactly one.
+    Ended(End),
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// The peer closed the connection between two frames: Asterisk's ordinary way to end a call.
+    Closed,
+    /// The peer sent a hangup frame, or an error frame with [`ErrorFlags::HANGUP`](crate::ErrorFlags::HANGUP) and no other.
+    HangupReceived,
+    /// This side hung up.
+    HungUp,
+    /// The server was shut down while the call was going on, and hung up.
+    ShutDown,
+    /// The peer did something wrong that the session does not survive.
+    Failed(PeerError),
+    /// The peer reset the connection between two frames. Also an ordinary end: Asterisk 22.10.1
+    /// closes with audio of ours still unread in 2 to 5 % of the `Dial` calls whose caller hangs
+    /// up, and its kernel then sends a reset in place of an orderly end.
+    Reset,
+    /// The connection broke otherwise: timed out, unreachable.
+    ConnectionLost,
+    /// The handler panicked, and this side hung up.
+    HandlerPanicked,
+    /// Whoever drove the session stopped doing so, such as a runtime that was shut down.
+    Abandoned,
+}
+
+impl fmt::Display for End {
+    /// Fit for a log, in the words of an operator: `hung up by the peer`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed by the peer",
+            Self::HangupReceived => "hung up by the peer",
+            Self::HungUp => "hung up by this side",
+            Self::ShutDown => "hung up by shutdown",
+            Self::Failed(error) => return write!(f, "failed: {error}"),
+            Self::Reset => "reset by the peer",
+            Self::ConnectionLost => "connection lost",
+            Self::HandlerPanicked => "handler panicked",
+            Self::Abandoned => "abandoned",
+        })
+    }
+}
+
+/// What the write side of the connection has to do next; see [`Session::poll_transmit`](crate::Session::poll_transmit).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transmit<'a> {
+    /// Nothing: wait for input, for the deadline or for a reason to send.
+    Idle,
+    /// Write these bytes, as many as the connection takes, and report them by
+    /// [`Session::transmitted`](crate::Session::transmitted).
+    Bytes(&'a [u8]),
+    /// Close the write side (`shutdown(SHUT_WR)`), report it by [`Session::half_closed`](crate::Session::half_closed), and keep
+    /// reading.
+    HalfClose,
+    /// Close the connection; the session has nothing more to do.
+    Close,
+}

@@ -1,0 +1,225 @@
+//! What a frame means.
+
+use core::fmt;
+use core::ops::{BitOr, Deref};
+
+use uuid::Uuid;
+
+use crate::{Frame, FrameKind, PeerError, SampleRate};
+
+/// A frame with its meaning read: the typed form of every kind of frame.
+///
+/// ```
+/// use audiosocket_proto::{Frame, Message};
+///
+/// let mut bytes: &[u8] = &[0x03, 0x00, 0x01, b'#'];
+/// let frame = Frame::split_first(&mut bytes).unwrap();
+/// let Ok(Message::Dtmf(digit)) = Message::parse(frame) else { panic!() };
+/// assert_eq!(digit.as_char(), '#');
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Message<'a> {
+    /// The sender ends the call. A payload, which nobody sends, is ignored.
+    Hangup,
+    /// The call's identity.
+    Uuid(Uuid),
+    /// Legacy silence; says nothing that the absence of audio does not say.
+    Silence,
+    /// A key was pressed, and has been released: Asterisk sends the frame at key-up.
+    Dtmf(DtmfDigit),
+    /// Audio; possibly empty, since a length of zero can be written on the wire.
+    Audio(Audio<'a>),
+    /// Asterisk reports an error.
+    Error(ErrorFlags),
+    /// A kind that nobody has defined; harmless.
+    Unknown(Frame<'a>),
+}
+
+impl<'a> Message<'a> {
+    /// Reads what `frame` means.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::UuidLength`] if a UUID is not of 16 bytes, [`PeerError::DtmfMalformed`] if a
+    /// key press is not one of the sixteen keys. Everything else has a meaning.
+    #[inline]
+    pub fn parse(frame: Frame<'a>) -> Result<Self, PeerError> {
+        if let Some(rate) = SampleRate::from_kind(frame.kind) {
+            return Ok(Self::Audio(Audio::new(rate, frame.payload)));
+        }
+        Ok(match frame.kind {
+            FrameKind::HANGUP => Self::Hangup,
+            FrameKind::UUID => {
+                Self::Uuid(
+                    Uuid::from_slice(frame.payload).map_err(|_| PeerError::UuidLength {
+                        len: frame.payload.len(),
+                    })?,
+                )
+            }
+            FrameKind::SILENCE => Self::Silence,
+            FrameKind::DTMF => match *frame.payload {
+                [key] => Self::Dtmf(DtmfDigit::new(key).ok_or(PeerError::DtmfMalformed)?),
+                _ => return Err(PeerError::DtmfMalformed),
+            },
+            FrameKind::ERROR => {
+                Self::Error(ErrorFlags(frame.payload.first().copied().unwrap_or(0)))
+            }
+            _ => Self::Unknown(frame),
+        })
+    }
+}
+
+/// A payload of audio and the rate that its frame kind announced.
+///
+/// The bytes are as they came. They are signed 16-bit little-endian mono PCM, with one exception:
+/// `Dial(AudioSocket/host:port/uuid)` without `c(slin)` sends the call's own codec, such as A-law
+/// at one byte a sample, under the kind of 8 kHz slin (seen on Asterisk 22.10.1).
+///
+/// Dereferences to the bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audio<'a> {
+    rate: SampleRate,
+    payload: &'a [u8],
+}
+
+impl<'a> Audio<'a> {
+    /// Audio of the given rate; `payload` in bytes, two to a sample.
+    #[must_use]
+    #[inline]
+    pub const fn new(rate: SampleRate, payload: &'a [u8]) -> Self {
+        Self { rate, payload }
+    }
+
+    /// The rate that the frame announced.
+    #[must_use]
+    #[inline]
+    pub const fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// The bytes, for as long as the buffer lives that they were read into.
+    #[must_use]
+    #[inline]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// The bytes read as slin samples; a last odd byte is left out.
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = i16> + use<'a> {
+        let (pairs, _odd) = self.payload.as_chunks::<2>();
+        pairs.iter().map(|pair| i16::from_le_bytes(*pair))
+    }
+}
+
+impl Deref for Audio<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.payload
+    }
+}
+
+impl AsRef<[u8]> for Audio<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.payload
+    }
+}
+
+/// One of the sixteen keys: `0` to `9`, `*`, `#`, `A` to `D`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DtmfDigit(u8);
+
+impl DtmfDigit {
+    /// The key whose ASCII character is `key`, or `None` if no key has it. Letters are upper case.
+    #[must_use]
+    pub const fn new(key: u8) -> Option<Self> {
+        match key {
+            b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D' => Some(Self(key)),
+            _ => None,
+        }
+    }
+
+    /// The key's character.
+    #[must_use]
+    pub const fn as_char(self) -> char {
+        self.0 as char
+    }
+
+    /// The key's ASCII byte, as it goes over the wire.
+    #[must_use]
+    pub const fn as_byte(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for DtmfDigit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.as_char(), f)
+    }
+}
+
+impl fmt::Debug for DtmfDigit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DtmfDigit({:?})", self.as_char())
+    }
+}
+
+/// The flags of an error frame; several can be set. An empty error frame has none.
+///
+/// Names as in Asterisk's documentation of AudioSocket.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "the wire has one byte of flags")]
+pub struct ErrorFlags(pub u8);
+
+impl ErrorFlags {
+    /// `0x01`: the caller hung up. Not an error: an ordinary end of the call.
+    pub const HANGUP: Self = Self(0x01);
+    /// `0x02`: Asterisk could not forward a frame.
+    pub const FRAME_FORWARDING: Self = Self(0x02);
+    /// `0x04`: Asterisk ran out of memory.
+    pub const MEMORY: Self = Self(0x04);
+
+    /// Whether every flag of `other` is set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for ErrorFlags {
+    type Output = Self;
+
+    fn bitor(self, rhs: Self) -> Self {
+        Self(self.0 | rhs.0)
+    }
+}
+
+impl fmt::Display for ErrorFlags {
+    /// Writes `0x06 (frame forwarding, memory)`; flags without a name show in the number only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:02x}", self.0)?;
+        let names = [
+            (Self::HANGUP, "hangup"),
+            (Self::FRAME_FORWARDING, "frame forwarding"),
+            (Self::MEMORY, "memory"),
+        ];
+        let mut separator = " (";
+        for (_, name) in names.into_iter().filter(|(flag, _)| self.contains(*flag)) {
+            write!(f, "{separator}{name}")?;
+            separator = ", ";
+        }
+        if separator == ", " {
+            f.write_str(")")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Debug for ErrorFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrorFlags({self})")
+    }
+}

@@ -1,0 +1,52 @@
+use alloc::vec::Vec;
+
+/// What an empty outbox may keep allocated, in bytes: 20 ms at 192 kHz fit (7,683 bytes).
+const RETAINED: usize = 8 * 1024;
+
+/// Encoded bytes that have not been written yet. Short writes are handled here, once.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    /// How many of `bytes` have been written already.
+    written: usize,
+}
+
+impl Outbox {
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// Where to append a frame.
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        // While a peer takes only part of each write, what it has taken must not pile up.
+        if self.written > self.bytes.len() / 2 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        &mut self.bytes
+    }
+
+    /// # Panics
+    ///
+    /// If more was written than there was.
+    pub(crate) fn advance(&mut self, written: usize) {
+        assert!(
+            written <= self.unsent().len(),
+            "wrote more than there was to write"
+        );
+        self.written += written;
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(RETAINED);
+        self.written = 0;
+    }
+}

@@ -1,0 +1,154 @@
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+use crate::FrameKind;
+
+/// The nine sample rates of AudioSocket, each with a frame kind of its own (`0x10` to `0x18`).
+///
+/// Samples are always signed 16-bit little-endian mono PCM, which Asterisk calls *slin*
+/// (`include/asterisk/format_cache.h`; `res/res_audiosocket.c` maps kinds to formats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SampleRate {
+    /// 8 kHz, `slin`, kind `0x10`: what the dialplan application always sends.
+    #[default]
+    Hz8000,
+    /// 12 kHz, `slin12`, kind `0x11`.
+    Hz12000,
+    /// 16 kHz, `slin16`, kind `0x12`.
+    Hz16000,
+    /// 24 kHz, `slin24`, kind `0x13`.
+    Hz24000,
+    /// 32 kHz, `slin32`, kind `0x14`.
+    Hz32000,
+    /// 44.1 kHz, `slin44`, kind `0x15`.
+    Hz44100,
+    /// 48 kHz, `slin48`, kind `0x16`.
+    Hz48000,
+    /// 96 kHz, `slin96`, kind `0x17`.
+    Hz96000,
+    /// 192 kHz, `slin192`, kind `0x18`.
+    Hz192000,
+}
+
+impl SampleRate {
+    /// All rates, slowest first.
+    pub const ALL: [Self; 9] = [
+        Self::Hz8000,
+        Self::Hz12000,
+        Self::Hz16000,
+        Self::Hz24000,
+        Self::Hz32000,
+        Self::Hz44100,
+        Self::Hz48000,
+        Self::Hz96000,
+        Self::Hz192000,
+    ];
+
+    /// The rate that audio of `kind` has, or `None` if `kind` is not an audio kind.
+    #[must_use]
+    #[inline]
+    pub const fn from_kind(kind: FrameKind) -> Option<Self> {
+        let index = kind.0.wrapping_sub(FrameKind::AUDIO_8K.0) as usize;
+        if index < Self::ALL.len() {
+            Some(Self::ALL[index])
+        } else {
+            None
+        }
+    }
+
+    /// The frame kind that carries audio of this rate.
+    #[must_use]
+    #[inline]
+    pub const fn kind(self) -> FrameKind {
+        FrameKind(FrameKind::AUDIO_8K.0 + self as u8)
+    }
+
+    /// Samples per second.
+    #[must_use]
+    pub const fn hz(self) -> u32 {
+        match self {
+            Self::Hz8000 => 8_000,
+            Self::Hz12000 => 12_000,
+            Self::Hz16000 => 16_000,
+            Self::Hz24000 => 24_000,
+            Self::Hz32000 => 32_000,
+            Self::Hz44100 => 44_100,
+            Self::Hz48000 => 48_000,
+            Self::Hz96000 => 96_000,
+            Self::Hz192000 => 192_000,
+        }
+    }
+
+    /// Whole samples in `duration`, rounded down: 882 for 20 ms at 44.1 kHz.
+    #[must_use]
+    pub const fn samples_in(self, duration: Duration) -> u64 {
+        let samples = duration.as_nanos() * self.hz() as u128 / 1_000_000_000;
+        if samples > u64::MAX as u128 {
+            u64::MAX
+        } else {
+            samples as u64
+        }
+    }
+
+    /// How long `samples` samples last, rounded down to a nanosecond.
+    #[must_use]
+    pub const fn duration_of(self, samples: u64) -> Duration {
+        let nanos = samples as u128 * 1_000_000_000 / self.hz() as u128;
+        Duration::new(
+            (nanos / 1_000_000_000) as u64,
+            (nanos % 1_000_000_000) as u32,
+        )
+    }
+
+    /// Asterisk's name of the format: `slin`, `slin12`, ... `slin192`.
+    #[must_use]
+    pub const fn format_name(self) -> &'static str {
+        match self {
+            Self::Hz8000 => "slin",
+            Self::Hz12000 => "slin12",
+            Self::Hz16000 => "slin16",
+            Self::Hz24000 => "slin24",
+            Self::Hz32000 => "slin32",
+            Self::Hz44100 => "slin44",
+            Self::Hz48000 => "slin48",
+            Self::Hz96000 => "slin96",
+            Self::Hz192000 => "slin192",
+        }
+    }
+}
+
+impl fmt::Display for SampleRate {
+    /// Writes Asterisk's name of the format, see [`SampleRate::format_name`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.format_name())
+    }
+}
+
+/// The text was not one of Asterisk's names of a slin format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParseSampleRateError;
+
+impl fmt::Display for ParseSampleRateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a slin format: expected slin (or slin8), ")?;
+        f.write_str("slin12, slin16, slin24, slin32, slin44, slin48, slin96 or slin192")
+    }
+}
+
+impl core::error::Error for ParseSampleRateError {}
+
+impl FromStr for SampleRate {
+    type Err = ParseSampleRateError;
+
+    /// Reads Asterisk's name of the format; `slin8` is taken for `slin`.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let name = if name == "slin8" { "slin" } else { name };
+        let mut rates = Self::ALL.into_iter();
+        rates
+            .find(|rate| rate.format_name() == name)
+            .ok_or(ParseSampleRateError)
+    }
+}

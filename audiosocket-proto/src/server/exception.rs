@@ -1,0 +1,53 @@
+use std::any::Any;
+use std::error::Error;
+use std::{fmt, io};
+
+use crate::{PeerError, SendError};
+
+/// What went wrong on a call: the argument of `on_exception`.
+///
+/// An ordinary end is none of these, nor is anything that happens after a call is over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Exception {
+    /// The peer did something wrong, or Asterisk reported an error.
+    Peer(PeerError),
+    /// The connection broke. Not a reset between two frames, which is how some ordinary calls end;
+    /// see [`End::Reset`](crate::End::Reset).
+    ConnectionLost(io::Error),
+    /// The handler's audio could not be sent. [`SendError::QueueFull`] is told once each time that
+    /// the peer falls behind, not for every frame that is dropped.
+    Answer(SendError),
+    /// A callback panicked with this message.
+    HandlerPanicked(String),
+}
+
+impl Exception {
+    pub(super) fn from_panic(payload: &(dyn Any + Send)) -> Self {
+        let literal = payload.downcast_ref::<&str>().copied();
+        let message = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self::HandlerPanicked(message.unwrap_or("(no message)").to_owned())
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(error) => error.fmt(f),
+            Self::ConnectionLost(error) => write!(f, "the connection was lost: {error}"),
+            Self::Answer(error) => write!(f, "the answer was not sent: {error}"),
+            Self::HandlerPanicked(message) => write!(f, "the handler panicked: {message:?}"),
+        }
+    }
+}
+
+impl Error for Exception {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Peer(error) => Some(error),
+            Self::ConnectionLost(error) => Some(error),
+            Self::Answer(error) => Some(error),
+            Self::HandlerPanicked(_) => None,
+        }
+    }
+}

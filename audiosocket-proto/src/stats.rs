@@ -1,0 +1,17 @@
+/// Counters of a session, from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Frames received, of any kind, the UUID included.
+    pub frames_received: u64,
+    /// Audio frames received, without those of no bytes.
+    pub audio_frames_received: u64,
+    /// Bytes of audio received, without headers.
+    pub audio_bytes_received: u64,
+    /// Audio frames accepted for sending.
+    pub audio_frames_sent: u64,
+    /// Bytes of audio accepted for sending, without headers.
+    pub audio_bytes_sent: u64,
+    /// Frames dropped because the peer took nothing; see [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
+    pub frames_dropped: u64,
+}

@@ -1,0 +1,91 @@
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point in time, in nanoseconds since an epoch that the caller chose.
+///
+/// The core never reads a clock. Whoever drives it picks a monotonic clock and an epoch (the start
+/// of the process, of the call, zero in a test) and keeps to them for the life of a session. With
+/// `std`, [`Epoch`] converts from and to `std::time::Instant`.
+///
+/// ```
+/// use audiosocket_proto::Timestamp;
+/// use core::time::Duration;
+///
+/// let start = Timestamp::ZERO;
+/// let later = start + Duration::from_millis(20);
+/// assert_eq!(later.saturating_since(start), Duration::from_millis(20));
+/// assert_eq!(start.saturating_since(later), Duration::ZERO);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The epoch itself.
+    pub const ZERO: Self = Self(0);
+
+    /// The point `nanos` nanoseconds after the epoch.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time that passed since `earlier`; zero if `earlier` is in fact later.
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    /// Saturates at the end of representable time, some 584 years after the epoch, so that
+    /// "never" can be written as [`Duration::MAX`].
+    fn add(self, rhs: Duration) -> Self {
+        let nanos = u64::try_from(rhs.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// Ties [`Timestamp`] to `std::time::Instant`; one per server or per call, made by an adapter.
+///
+/// ```
+/// use audiosocket_proto::Epoch;
+/// use std::time::{Duration, Instant};
+///
+/// let started = Instant::now();
+/// let epoch = Epoch::new(started);
+/// let due = epoch.timestamp(started) + Duration::from_secs(5);
+/// assert_eq!(epoch.instant(due), Some(started + Duration::from_secs(5)));
+/// ```
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug)]
+pub struct Epoch(std::time::Instant);
+
+#[cfg(feature = "std")]
+impl Epoch {
+    /// Makes `instant` the epoch.
+    #[must_use]
+    pub fn new(instant: std::time::Instant) -> Self {
+        Self(instant)
+    }
+
+    /// Where `instant` lies after the epoch; instants before it become [`Timestamp::ZERO`].
+    #[must_use]
+    pub fn timestamp(&self, instant: std::time::Instant) -> Timestamp {
+        Timestamp::ZERO + instant.saturating_duration_since(self.0)
+    }
+
+    /// The instant that `timestamp` stands for, or `None` if the platform's clock cannot
+    /// represent it: a deadline that never comes.
+    #[must_use]
+    pub fn instant(&self, timestamp: Timestamp) -> Option<std::time::Instant> {
+        self.0.checked_add(Duration::from_nanos(timestamp.0))
+    }
+}
