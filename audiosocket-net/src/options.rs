@@ -1,0 +1,201 @@
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+
+use audiosocket_proto::SessionConfig;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::Keepalive;
+
+/// Where a server listens and how it treats its connections; the same for every adapter.
+///
+/// ```
+/// use audiosocket_net::ServerOptions;
+///
+/// let options = ServerOptions::new().bind("127.0.0.1:0").bind("[::1]:0").backlog(256);
+/// let listening = options.listen()?;
+/// assert_eq!(listening.local_addrs.len(), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ServerOptions {
+    addrs: Vec<SocketAddr>,
+    listeners: Vec<TcpListener>,
+    /// The first address that could not be resolved, for [`listen`](Self::listen) to tell.
+    unresolved: Option<io::Error>,
+    backlog: i32,
+    reuse_port: bool,
+    keepalive: Option<Keepalive>,
+    session: SessionConfig,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            addrs: Vec::new(),
+            listeners: Vec::new(),
+            unresolved: None,
+            backlog: 1024,
+            reuse_port: false,
+            keepalive: Some(Keepalive::default()),
+            session: SessionConfig::default(),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// The defaults, and no address yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Listens on an address too: on each one, if a name stands for several. Port 0 lets the
+    /// system choose. An IPv6 address takes IPv6 connections only, so that `0.0.0.0:9092` and
+    /// `[::]:9092` go together.
+    ///
+    /// Resolves names at once, which can block; what fails is told by [`listen`](Self::listen).
+    #[must_use]
+    pub fn bind(mut self, addr: impl ToSocketAddrs) -> Self {
+        match addr.to_socket_addrs() {
+            Ok(addrs) => self.addrs.extend(addrs),
+            Err(error) => self.unresolved = self.unresolved.or(Some(error)),
+        }
+        self
+    }
+
+    /// Listens on a socket that is bound and listens already too, such as one from systemd.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// How many connections the kernel may hold that have not been accepted. Default: 1024; the
+    /// kernel may have a lower limit (`net.core.somaxconn`).
+    #[must_use]
+    pub fn backlog(mut self, backlog: i32) -> Self {
+        self.backlog = backlog;
+        self
+    }
+
+    /// Lets several processes or sockets listen on the same address (`SO_REUSEPORT`), among which
+    /// the kernel spreads connections. Default: off. An error on systems without it.
+    #[must_use]
+    pub fn reuse_port(mut self, reuse_port: bool) -> Self {
+        self.reuse_port = reuse_port;
+        self
+    }
+
+    /// How to find dead peers; `None` leaves that to the system. Default: [`Keepalive::default`].
+    #[must_use]
+    pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
+        self.keepalive = keepalive;
+        self
+    }
+
+    /// Deadlines and bounds of each call.
+    #[must_use]
+    pub fn session(mut self, session: SessionConfig) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// Opens the sockets, non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of resolving, binding and listening; `InvalidInput` if there is nothing to listen on.
+    pub fn listen(self) -> io::Result<Listening> {
+        if let Some(error) = self.unresolved {
+            return Err(error);
+        }
+        let mut listeners = self.listeners;
+        for addr in self.addrs {
+            listeners.push(open(addr, self.backlog, self.reuse_port)?);
+        }
+        if listeners.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "no address to listen on",
+            ));
+        }
+        let mut local_addrs = Vec::with_capacity(listeners.len());
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+            local_addrs.push(listener.local_addr()?);
+        }
+        Ok(Listening {
+            listeners,
+            local_addrs,
+            keepalive: self.keepalive,
+            session: self.session,
+        })
+    }
+}
+
+/// What [`ServerOptions::listen`] opened, for an adapter to accept from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Listening {
+    /// The sockets, non-blocking; at least one.
+    pub listeners: Vec<TcpListener>,
+    /// Their addresses in the same order, with the real port where 0 was asked for.
+    pub local_addrs: Vec<SocketAddr>,
+    /// How to find dead peers.
+    pub keepalive: Option<Keepalive>,
+    /// Deadlines and bounds of each call.
+    pub session: SessionConfig,
+}
+
+impl Listening {
+    /// Sets an accepted connection up: `TCP_NODELAY`, since Asterisk gives up when a payload
+    /// follows its header late, and the keepalive.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; the connection has most likely gone again.
+    pub fn prepare<S: std::os::fd::AsFd>(&self, connection: &S) -> io::Result<()> {
+        let socket = SockRef::from(connection);
+        socket.set_tcp_nodelay(true)?;
+        self.keepalive
+            .map_or(Ok(()), |keepalive| keepalive.apply(&socket))
+    }
+}
+
+fn open(addr: SocketAddr, backlog: i32, reuse_port: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // So that a server can be restarted while connections of the old one are in TIME_WAIT. On
+    // Windows the option means something else.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    if reuse_port {
+        set_reuse_port(&socket)?;
+    }
+    socket
+        .bind(&addr.into())
+        .map_err(|error| with_addr(&error, addr))?;
+    socket
+        .listen(backlog)
+        .map_err(|error| with_addr(&error, addr))?;
+    Ok(socket.into())
+}
+
+#[cfg(unix)]
+fn set_reuse_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "no SO_REUSEPORT on this system",
+    ))
+}
+
+fn with_addr(error: &io::Error, addr: SocketAddr) -> io::Error {
+    io::Error::new(error.kind(), format!("{addr}: {error}"))
+}

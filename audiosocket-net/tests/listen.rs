@@ -1,0 +1,98 @@
+//! Sockets as `ServerOptions` opens them, looked at from outside.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use audiosocket_net::{Keepalive, ServerOptions};
+use socket2::SockRef;
+
+#[test]
+fn every_address_gets_its_socket_in_order() {
+    let ready = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ready_addr = ready.local_addr().unwrap();
+    let options = ServerOptions::new().bind("127.0.0.1:0").bind("[::1]:0").listener(ready);
+    let listening = options.listen().unwrap();
+
+    let addrs = &listening.local_addrs;
+    assert_eq!(addrs.len(), 3);
+    assert_eq!(addrs[0], ready_addr, "ready sockets come first");
+    assert_eq!(addrs[1].ip(), Ipv4Addr::LOCALHOST);
+    assert_eq!(addrs[2].ip(), Ipv6Addr::LOCALHOST);
+    assert!(addrs.iter().all(|addr| addr.port() != 0));
+    for (listener, addr) in listening.listeners.iter().zip(addrs) {
+        let mut client = TcpStream::connect(addr).unwrap();
+        let (mut server, peer) = accept(listener);
+        assert_eq!(peer, client.local_addr().unwrap());
+        client.write_all(b"?").unwrap();
+        server.set_nonblocking(false).unwrap();
+        let mut byte = [0];
+        server.read_exact(&mut byte).unwrap();
+        assert_eq!(byte, *b"?");
+    }
+}
+
+#[test]
+fn ipv4_and_ipv6_wildcards_share_a_port() {
+    let first = ServerOptions::new().bind("0.0.0.0:0").listen().unwrap();
+    let port = first.local_addrs[0].port();
+    let second = ServerOptions::new().bind((Ipv6Addr::UNSPECIFIED, port)).listen().unwrap();
+    assert_eq!(second.local_addrs[0].port(), port);
+}
+
+#[test]
+fn an_address_is_taken_once_unless_the_port_is_shared() {
+    let first = ServerOptions::new().bind("127.0.0.1:0").reuse_port(true).listen().unwrap();
+    let addr = first.local_addrs[0];
+    let shared = ServerOptions::new().bind(addr).reuse_port(true).listen().unwrap();
+    assert_eq!(shared.local_addrs, first.local_addrs);
+
+    let error = ServerOptions::new().bind(addr).listen().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&addr.to_string()), "names the address: {error}");
+}
+
+#[test]
+fn what_cannot_be_resolved_or_is_missing_is_told() {
+    let error = ServerOptions::new().bind("127.0.0.1").listen().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    let error = ServerOptions::new().listen().unwrap_err();
+    assert_eq!(error.to_string(), "no address to listen on");
+}
+
+#[test]
+fn accepted_connections_send_at_once_and_are_watched() {
+    let mut keepalive = Keepalive::default();
+    keepalive.time = Duration::from_secs(7);
+    keepalive.interval = Duration::from_secs(3);
+    keepalive.retries = 2;
+    let options = ServerOptions::new().bind("127.0.0.1:0").keepalive(Some(keepalive));
+    let listening = options.listen().unwrap();
+    let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
+    let (server, _) = accept(&listening.listeners[0]);
+    assert!(!server.nodelay().unwrap(), "would prove nothing");
+
+    listening.prepare(&server).unwrap();
+    assert!(server.nodelay().unwrap());
+    let socket = SockRef::from(&server);
+    assert!(socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
+    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(3));
+    assert_eq!(socket.tcp_keepalive_retries().unwrap(), 2);
+}
+
+#[test]
+fn keepalive_can_be_left_to_the_system() {
+    let listening = ServerOptions::new().bind("127.0.0.1:0").keepalive(None).listen().unwrap();
+    let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
+    let (server, _) = accept(&listening.listeners[0]);
+    listening.prepare(&server).unwrap();
+    assert!(server.nodelay().unwrap());
+    assert!(!SockRef::from(&server).keepalive().unwrap());
+}
+
+/// Accepts from a non-blocking listener, to which a client has connected already.
+fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    listener.set_nonblocking(false).unwrap();
+    listener.accept().unwrap()
+}

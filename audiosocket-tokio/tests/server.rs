@@ -1,0 +1,323 @@
+//! A server on real sockets, on both of tokio's runtimes.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use audiosocket_tokio::{Server, ServerHandle, ServerOptions, start_server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::task::JoinHandle;
+
+mod support;
+
+use support::{Recorder, Transcript, audio_frame, next, uuid_frame};
+
+const HANGUP: [u8; 3] = [0x00, 0, 0];
+
+/// Runs each test on the current-thread and on the multi-thread runtime.
+macro_rules! on_both_runtimes {
+    ($($test:ident),* $(,)?) => {
+        mod current_thread { $(#[test] fn $test() {
+            super::run(&mut tokio::runtime::Builder::new_current_thread(), super::$test());
+        })* }
+        mod multi_thread { $(#[test] fn $test() {
+            super::run(tokio::runtime::Builder::new_multi_thread().worker_threads(2), super::$test());
+        })* }
+    };
+}
+
+on_both_runtimes! {
+    a_call_from_beginning_to_end,
+    every_rate_comes_back_as_it_went,
+    a_panic_ends_its_own_call_only,
+    a_refused_call_gets_a_hangup,
+    a_hangup_arrives_though_audio_is_unread,
+    a_peer_that_is_no_asterisk_is_turned_down,
+    shutdown_waits_for_calls_to_end,
+    shutdown_hangs_up_what_is_left,
+    shutdown_can_be_hurried,
+    shutdown_of_an_idle_server_is_immediate_and_final,
+    dropping_the_server_ends_its_calls,
+    closures_see_the_call_and_its_end,
+    a_ready_socket_is_served,
+}
+
+fn run(builder: &mut Builder, test: impl Future<Output = ()>) {
+    builder.enable_all().build().unwrap().block_on(async {
+        tokio::time::timeout(Duration::from_secs(60), test)
+            .await
+            .expect("hangs");
+    });
+}
+
+async fn a_call_from_beginning_to_end() {
+    let mut server = Running::start().await;
+    let mut call = server.call(7).await;
+    call.write_all(&[0x03, 0, 1, b'5']).await.unwrap();
+    call.write_all(&audio_frame(&[9; 320])).await.unwrap();
+    assert_eq!(read(&mut call, 323).await, audio_frame(&[9; 320]));
+    drop(call);
+    server
+        .expect(&[
+            "start 7",
+            "dtmf 7 5",
+            "audio 7 slin 320 bytes",
+            "end 7 closed by the peer",
+        ])
+        .await;
+}
+
+async fn every_rate_comes_back_as_it_went() {
+    let server = Running::start().await;
+    let mut call = server.call(7).await;
+    for (kind, len) in (0x10..=0x18).zip([320, 480, 640, 960, 1280, 1764, 1920, 3840, 7680_u16]) {
+        let mut frame = vec![kind];
+        frame.extend(len.to_be_bytes());
+        frame.extend((0..len).map(|i| (i % 251) as u8));
+        call.write_all(&frame).await.unwrap();
+        assert_eq!(read(&mut call, frame.len()).await, frame);
+    }
+}
+
+async fn a_panic_ends_its_own_call_only() {
+    let mut server = Running::start().await;
+    let mut good = server.call(1).await;
+    server.expect(&["start 1"]).await;
+    let mut bad = server.call(2).await;
+    bad.write_all(&audio_frame(b"panic!")).await.unwrap();
+    assert_eq!(read_to_end(&mut bad).await, HANGUP);
+    drop(bad);
+    server
+        .expect(&[
+            "start 2",
+            "audio 2 slin 6 bytes",
+            "exception 2 the handler panicked: \"told to\"",
+            "end 2 handler panicked",
+        ])
+        .await;
+
+    good.write_all(&audio_frame(b"well")).await.unwrap();
+    assert_eq!(read(&mut good, 7).await, audio_frame(b"well"));
+}
+
+async fn a_refused_call_gets_a_hangup() {
+    let server = Running::start().await;
+    let mut call = server.call(u128::MAX).await;
+    assert_eq!(read_to_end(&mut call).await, HANGUP);
+    drop(call);
+    server.no_calls_left().await;
+    assert!(
+        server.transcript.is_empty(),
+        "no callback tells of a refused call"
+    );
+}
+
+/// A close with unread audio would make the kernel send a reset, which can overtake the hangup.
+async fn a_hangup_arrives_though_audio_is_unread() {
+    let server = Running::start().await;
+    for _ in 0..100 {
+        let mut call = server.call(7).await;
+        call.write_all(&audio_frame(b"bye")).await.unwrap();
+        for _ in 0..50 {
+            if call.write_all(&audio_frame(&[1; 320])).await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(read_to_end(&mut call).await, HANGUP);
+    }
+}
+
+async fn a_peer_that_is_no_asterisk_is_turned_down() {
+    let mut server = Running::start().await;
+    let mut browser = TcpStream::connect(server.addr).await.unwrap();
+    browser.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    assert_eq!(read_to_end(&mut browser).await, HANGUP);
+    server
+        .expect(&["no call: the first frame was of kind 0x47 and not a UUID"])
+        .await;
+}
+
+async fn shutdown_waits_for_calls_to_end() {
+    let mut server = Running::start().await;
+    let mut call = server.call(7).await;
+    server.expect(&["start 7"]).await;
+    server.handle.shutdown(Duration::from_secs(3600));
+    server.no_listener_left().await;
+
+    call.write_all(&audio_frame(b"still here")).await.unwrap();
+    assert_eq!(read(&mut call, 13).await, audio_frame(b"still here"));
+    assert!(!server.task.is_finished());
+    drop(call);
+    server.task.await.unwrap().unwrap();
+}
+
+async fn shutdown_hangs_up_what_is_left() {
+    let mut server = Running::start().await;
+    let mut talking = server.call(7).await;
+    server.expect(&["start 7"]).await;
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    server.calls(2).await;
+    server.handle.shutdown(Duration::ZERO);
+    assert_eq!(read_to_end(&mut talking).await, HANGUP);
+    assert_eq!(read_to_end(&mut silent).await, HANGUP);
+    drop((talking, silent));
+    server.expect(&["end 7 hung up by shutdown"]).await;
+    server.task.await.unwrap().unwrap();
+}
+
+async fn shutdown_can_be_hurried() {
+    let mut server = Running::start().await;
+    let mut call = server.call(7).await;
+    server.expect(&["start 7"]).await;
+    server.handle.shutdown(Duration::MAX);
+    server.no_listener_left().await;
+    server.handle.shutdown(Duration::ZERO);
+    assert_eq!(read_to_end(&mut call).await, HANGUP);
+    drop(call);
+    server.task.await.unwrap().unwrap();
+}
+
+async fn shutdown_of_an_idle_server_is_immediate_and_final() {
+    let server = Running::start().await;
+    server.handle.shutdown(Duration::from_secs(3600));
+    server.task.await.unwrap().unwrap();
+    let error = TcpStream::connect(server.addr).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+async fn dropping_the_server_ends_its_calls() {
+    let mut server = Running::start().await;
+    let mut call = server.call(7).await;
+    server.expect(&["start 7"]).await;
+    server.task.abort();
+    server.expect(&["end 7 abandoned"]).await;
+    assert_eq!(read_to_end(&mut call).await, []);
+}
+
+async fn closures_see_the_call_and_its_end() {
+    let (sender, mut transcript) = tokio::sync::mpsc::unbounded_channel();
+    let exceptions = sender.clone();
+    let server = start_server(
+        move |uuid, peer, audio| {
+            sender
+                .send(format!("audio {} {peer} {:?}", uuid.as_u128(), &audio[..]))
+                .unwrap();
+            if &audio[..] == b"many" {
+                vec![1; 65_536].into()
+            } else {
+                audio.into()
+            }
+        },
+        move |uuid, peer, error| {
+            let uuid = uuid.map(|uuid| uuid.as_u128());
+            exceptions
+                .send(format!("exception {uuid:?} {peer} {error}"))
+                .unwrap();
+        },
+        "127.0.0.1:0",
+    );
+    let server = server.await.unwrap();
+    let addr = server.local_addrs()[0];
+    let task = tokio::spawn(server.serve_forever());
+
+    let mut call = TcpStream::connect(addr).await.unwrap();
+    let peer = call.local_addr().unwrap();
+    call.write_all(&uuid_frame(7)).await.unwrap();
+    call.write_all(&audio_frame(b"many")).await.unwrap();
+    call.write_all(&audio_frame(b"one")).await.unwrap();
+    assert_eq!(read(&mut call, 6).await, audio_frame(b"one"));
+    call.write_all(&[0x10, 0, 3, b'c']).await.unwrap();
+    drop(call);
+    for line in [
+        format!("audio 7 {peer} {:?}", b"many"),
+        format!(
+            "exception Some(7) {peer} the answer was not sent: \
+             65536 bytes of audio do not fit one frame, which takes 65,535"
+        ),
+        format!("audio 7 {peer} {:?}", b"one"),
+        format!(
+            "exception Some(7) {peer} the connection was closed inside a frame, 4 bytes into it"
+        ),
+        format!("audio 7 {peer} []"),
+    ] {
+        assert_eq!(next(&mut transcript).await, line);
+    }
+    task.abort();
+}
+
+async fn a_ready_socket_is_served() {
+    let ready = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut server = Running::start_with(ServerOptions::new().listener(ready)).await;
+    let _call = server.call(7).await;
+    server.expect(&["start 7"]).await;
+}
+
+/// A server with a [`Recorder`] in a task of its own.
+struct Running {
+    addr: SocketAddr,
+    handle: ServerHandle,
+    transcript: Transcript,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    async fn start() -> Self {
+        Self::start_with(ServerOptions::new().bind("127.0.0.1:0")).await
+    }
+
+    async fn start_with(options: ServerOptions) -> Self {
+        let (recorder, transcript) = Recorder::new();
+        let server = Server::start(recorder, options).await.unwrap();
+        let addr = server.local_addrs()[0];
+        let handle = server.handle();
+        Self {
+            addr,
+            handle,
+            transcript,
+            task: tokio::spawn(server.serve_forever()),
+        }
+    }
+
+    async fn call(&self, uuid: u128) -> TcpStream {
+        let mut call = TcpStream::connect(self.addr).await.unwrap();
+        call.write_all(&uuid_frame(uuid)).await.unwrap();
+        call
+    }
+
+    async fn expect(&mut self, lines: &[&str]) {
+        for line in lines {
+            assert_eq!(next(&mut self.transcript).await, *line);
+        }
+    }
+
+    async fn calls(&self, count: usize) {
+        while self.handle.calls().len() != count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn no_calls_left(&self) {
+        self.handle.calls().idle().await;
+    }
+
+    async fn no_listener_left(&self) {
+        while TcpStream::connect(self.addr).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+async fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    stream.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}

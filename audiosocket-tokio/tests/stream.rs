@@ -1,0 +1,290 @@
+//! `serve_stream` over in-memory pipes: how it reads, writes and waits, under virtual time.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use audiosocket_tokio::{Calls, SessionConfig, serve_stream};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+use tokio::time::Instant;
+
+mod support;
+
+use support::{Recorder, Transcript, audio_frame, next, uuid_frame};
+
+const HANGUP: [u8; 3] = [0x00, 0, 0];
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_without_a_uuid_is_hung_up_after_five_seconds() {
+    let (recorder, mut transcript) = recorder();
+    let (mut peer, stream) = duplex(1024);
+    let started = Instant::now();
+    let call = tokio::spawn(serve(stream, recorder));
+    assert_eq!(peer.read_u8().await.unwrap(), HANGUP[0]);
+    assert_eq!(started.elapsed().as_secs(), 5);
+    assert_eq!(next(&mut transcript).await, "no call: no UUID came in time");
+
+    // The peer does not close its side, so the server does, after it has lingered.
+    call.await.unwrap();
+    assert_eq!(started.elapsed().as_secs(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_call_lives_for_a_day() {
+    let (recorder, mut transcript) = recorder();
+    let (mut peer, stream) = duplex(1024);
+    tokio::spawn(serve(stream, recorder));
+    peer.write_all(&uuid_frame(7)).await.unwrap();
+    assert_eq!(next(&mut transcript).await, "start 7");
+
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    peer.write_all(&audio_frame(b"hello")).await.unwrap();
+    let mut echo = [0; 8];
+    peer.read_exact(&mut echo).await.unwrap();
+    assert_eq!(echo[..], audio_frame(b"hello"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_timeout_counts_from_the_last_frame() {
+    let (recorder, mut transcript) = recorder();
+    let (mut peer, stream) = duplex(1024);
+    let mut config = SessionConfig::default();
+    config.idle_timeout = Some(Duration::from_secs(10));
+    tokio::spawn(async move {
+        serve_stream(stream, "pipe".into(), recorder, config, &Calls::default()).await;
+    });
+    peer.write_all(&uuid_frame(7)).await.unwrap();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        peer.write_all(&[0x03, 0, 1, b'0']).await.unwrap();
+    }
+    let last = Instant::now();
+    assert_eq!(peer.read_u8().await.unwrap(), HANGUP[0]);
+    assert_eq!(last.elapsed().as_secs(), 10);
+    assert_eq!(next(&mut transcript).await, "start 7");
+    for _ in 0..5 {
+        assert_eq!(next(&mut transcript).await, "dtmf 7 0");
+    }
+    assert_eq!(
+        next(&mut transcript).await,
+        "exception 7 the peer sent nothing for too long"
+    );
+    assert_eq!(
+        next(&mut transcript).await,
+        "end 7 failed: the peer sent nothing for too long"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_goes_on_when_the_peer_takes_nothing() {
+    let (recorder, mut transcript) = recorder();
+    let (mut peer, stream) = duplex(4096);
+    let started = Instant::now();
+    let call = tokio::spawn(serve(stream, recorder));
+    peer.write_all(&uuid_frame(7)).await.unwrap();
+    // Far more than pipe and queue hold; this would block if the server stopped reading.
+    for _ in 0..2_000 {
+        peer.write_all(&audio_frame(&[1; 320])).await.unwrap();
+    }
+    assert_eq!(next(&mut transcript).await, "start 7");
+    let mut audio = 0;
+    let mut behind = 0;
+    let last = loop {
+        match next(&mut transcript).await {
+            line if line.starts_with("audio") => audio += 1,
+            line if line.contains("dropped") => behind += 1,
+            line => break line,
+        }
+    };
+    assert_eq!((audio, behind), (2_000, 1), "told once");
+    assert_eq!(
+        last,
+        "exception 7 the peer stopped taking what was sent to it"
+    );
+    assert_eq!(started.elapsed().as_secs(), 30);
+    assert!(next(&mut transcript).await.starts_with("end 7 failed"));
+    call.await.unwrap();
+}
+
+#[tokio::test]
+async fn all_answers_to_one_read_leave_in_one_write() {
+    let (recorder, _transcript) = recorder();
+    let (mut peer, stream) = duplex(64 * 1024);
+    let writes = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(serve(
+        CountWrites {
+            stream,
+            writes: Arc::clone(&writes),
+        },
+        recorder,
+    ));
+    let mut bytes = uuid_frame(7);
+    let answers = audio_frame(&[1; 320]).repeat(10);
+    bytes.extend(&answers);
+    peer.write_all(&bytes).await.unwrap();
+    let mut echo = vec![0; answers.len()];
+    peer.read_exact(&mut echo).await.unwrap();
+    assert_eq!(echo, answers);
+    assert_eq!(writes.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_pipe_that_takes_a_byte_at_a_time_loses_nothing() {
+    let (recorder, _transcript) = recorder();
+    let (mut peer, stream) = duplex(1);
+    tokio::spawn(serve(stream, recorder));
+    let mut bytes = uuid_frame(7);
+    let frames: Vec<u8> = (0..50).flat_map(|i| audio_frame(&[i; 33])).collect();
+    bytes.extend(&frames);
+    let (mut from_server, mut to_server) = tokio::io::split(&mut peer);
+    let mut echo = vec![0; frames.len()];
+    let (written, read) = tokio::join!(
+        to_server.write_all(&bytes),
+        from_server.read_exact(&mut echo)
+    );
+    written.unwrap();
+    read.unwrap();
+    assert_eq!(echo, frames);
+}
+
+#[tokio::test]
+async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
+    let (recorder, mut transcript) = recorder();
+    let (mut peer, stream) = duplex(1024);
+    let calls = Calls::default();
+    let call = {
+        let calls = calls.clone();
+        tokio::spawn(async move {
+            serve_stream(
+                stream,
+                "pipe".into(),
+                recorder,
+                SessionConfig::default(),
+                &calls,
+            )
+            .await;
+        })
+    };
+    peer.write_all(&uuid_frame(7)).await.unwrap();
+    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(calls.len(), 1);
+    calls.hang_up_all();
+    let mut rest = Vec::new();
+    peer.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, HANGUP);
+    drop(peer);
+    calls.idle().await;
+    assert_eq!(next(&mut transcript).await, "end 7 hung up by shutdown");
+    call.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_is_a_lost_connection() {
+    let (recorder, mut transcript) = recorder();
+    let (mut peer, stream) = duplex(1024);
+    tokio::spawn(serve(FailReads { stream, after: 1 }, recorder));
+    peer.write_all(&uuid_frame(7)).await.unwrap();
+    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(
+        next(&mut transcript).await,
+        "exception 7 the connection was lost: timed out"
+    );
+    assert_eq!(next(&mut transcript).await, "end 7 connection lost");
+}
+
+fn recorder() -> (Arc<Recorder>, Transcript) {
+    let (recorder, transcript) = Recorder::new();
+    (Arc::new(recorder), transcript)
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, recorder: Arc<Recorder>) {
+    let calls = Calls::default();
+    serve_stream(
+        stream,
+        "pipe".into(),
+        recorder,
+        SessionConfig::default(),
+        &calls,
+    )
+    .await;
+}
+
+struct CountWrites {
+    stream: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+/// Times out once it has been read from so many times.
+struct FailReads {
+    stream: DuplexStream,
+    after: usize,
+}
+
+impl AsyncRead for CountWrites {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for CountWrites {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for FailReads {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.after == 0 {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if result.is_ready() {
+            self.after -= 1;
+        }
+        result
+    }
+}
+
+impl AsyncWrite for FailReads {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
