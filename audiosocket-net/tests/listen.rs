@@ -11,7 +11,10 @@ use socket2::SockRef;
 fn every_address_gets_its_socket_in_order() {
     let ready = TcpListener::bind("127.0.0.1:0").unwrap();
     let ready_addr = ready.local_addr().unwrap();
-    let options = ServerOptions::new().bind("127.0.0.1:0").bind("[::1]:0").listener(ready);
+    let options = ServerOptions::new()
+        .bind("127.0.0.1:0")
+        .bind("[::1]:0")
+        .listener(ready);
     let listening = options.listen().unwrap();
 
     let addrs = &listening.local_addrs;
@@ -36,20 +39,34 @@ fn every_address_gets_its_socket_in_order() {
 fn ipv4_and_ipv6_wildcards_share_a_port() {
     let first = ServerOptions::new().bind("0.0.0.0:0").listen().unwrap();
     let port = first.local_addrs[0].port();
-    let second = ServerOptions::new().bind((Ipv6Addr::UNSPECIFIED, port)).listen().unwrap();
+    let second = ServerOptions::new()
+        .bind((Ipv6Addr::UNSPECIFIED, port))
+        .listen()
+        .unwrap();
     assert_eq!(second.local_addrs[0].port(), port);
 }
 
 #[test]
 fn an_address_is_taken_once_unless_the_port_is_shared() {
-    let first = ServerOptions::new().bind("127.0.0.1:0").reuse_port(true).listen().unwrap();
+    let first = ServerOptions::new()
+        .bind("127.0.0.1:0")
+        .reuse_port(true)
+        .listen()
+        .unwrap();
     let addr = first.local_addrs[0];
-    let shared = ServerOptions::new().bind(addr).reuse_port(true).listen().unwrap();
+    let shared = ServerOptions::new()
+        .bind(addr)
+        .reuse_port(true)
+        .listen()
+        .unwrap();
     assert_eq!(shared.local_addrs, first.local_addrs);
 
     let error = ServerOptions::new().bind(addr).listen().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-    assert!(error.to_string().contains(&addr.to_string()), "names the address: {error}");
+    assert!(
+        error.to_string().contains(&addr.to_string()),
+        "names the address: {error}"
+    );
 }
 
 #[test]
@@ -66,7 +83,9 @@ fn accepted_connections_send_at_once_and_are_watched() {
     keepalive.time = Duration::from_secs(7);
     keepalive.interval = Duration::from_secs(3);
     keepalive.retries = 2;
-    let options = ServerOptions::new().bind("127.0.0.1:0").keepalive(Some(keepalive));
+    let options = ServerOptions::new()
+        .bind("127.0.0.1:0")
+        .keepalive(Some(keepalive));
     let listening = options.listen().unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
@@ -77,13 +96,20 @@ fn accepted_connections_send_at_once_and_are_watched() {
     let socket = SockRef::from(&server);
     assert!(socket.keepalive().unwrap());
     assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
-    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(3));
+    assert_eq!(
+        socket.tcp_keepalive_interval().unwrap(),
+        Duration::from_secs(3)
+    );
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 2);
 }
 
 #[test]
 fn keepalive_can_be_left_to_the_system() {
-    let listening = ServerOptions::new().bind("127.0.0.1:0").keepalive(None).listen().unwrap();
+    let listening = ServerOptions::new()
+        .bind("127.0.0.1:0")
+        .keepalive(None)
+        .listen()
+        .unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
     listening.prepare(&server).unwrap();

@@ -16,3 +16,8 @@ pub use audiosocket_proto::{
 
 pub use connection::serve_stream;
 pub use server::{Server, ServerHandle, start_server};
+
+/// The workspace's README, so that its server is known to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct WorkspaceReadme;
