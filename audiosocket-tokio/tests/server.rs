@@ -1,4 +1,5 @@
 //! A server on real sockets, on both of tokio's runtimes.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::Future;

@@ -1,4 +1,5 @@
 //! `serve_stream` over in-memory pipes: how it reads, writes and waits, under virtual time.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;

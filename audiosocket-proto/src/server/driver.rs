@@ -196,6 +196,7 @@ impl<A: Acceptor> CallDriver<A> {
 impl<A: Acceptor> Drop for CallDriver<A> {
     fn drop(&mut self) {
         self.call.finish(End::Abandoned, None);
+        self.call.handle.close();
     }
 }
 

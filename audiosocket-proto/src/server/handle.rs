@@ -44,6 +44,12 @@ impl CallHandle {
         mailbox.hangup.take()
     }
 
+    /// Whoever drove the call has gone. A handle may outlive that for long, and a waker that it
+    /// kept would keep the whole task in memory.
+    pub(super) fn close(&self) {
+        self.lock().waker = None;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Mailbox> {
         // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,0 +1,52 @@
+//! What happens when the process has no descriptor left. Alone in its file, and so in its process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use audiosocket_tokio::{Server, ServerOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+mod support;
+
+use support::{Recorder, audio_frame, next, uuid_frame};
+
+#[tokio::test]
+async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
+    let (recorder, mut transcript) = Recorder::new();
+    let server = Server::start(recorder, ServerOptions::new().bind("127.0.0.1:0"))
+        .await
+        .unwrap();
+    let addr = server.local_addrs()[0];
+    tokio::spawn(server.serve_forever());
+    let mut first = TcpStream::connect(addr).await.unwrap();
+    first.write_all(&uuid_frame(1)).await.unwrap();
+    assert_eq!(next(&mut transcript).await, "start 1");
+
+    let second = TcpSocket::new_v4().unwrap();
+    let before = getrlimit(Resource::Nofile);
+    // Every descriptor below this one is taken, so there is no free one.
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(3),
+            ..before
+        },
+    )
+    .unwrap();
+    let mut second = second.connect(addr).await.unwrap();
+    second.write_all(&uuid_frame(2)).await.unwrap();
+    for _ in 0..100 {
+        first.write_all(&audio_frame(b"one")).await.unwrap();
+        let mut echo = [0; 6];
+        first.read_exact(&mut echo).await.unwrap();
+        assert_eq!(
+            next(&mut transcript).await,
+            "audio 1 slin 3 bytes",
+            "and not the second call"
+        );
+    }
+
+    setrlimit(Resource::Nofile, before).unwrap();
+    assert_eq!(next(&mut transcript).await, "start 2");
+}
