@@ -154,7 +154,10 @@ impl Listening {
     /// # Errors
     ///
     /// Those of the system; the connection has most likely gone again.
-    pub fn prepare<S: std::os::fd::AsFd>(&self, connection: &S) -> io::Result<()> {
+    pub fn prepare<'s, S>(&self, connection: &'s S) -> io::Result<()>
+    where
+        SockRef<'s>: From<&'s S>,
+    {
         let socket = SockRef::from(connection);
         socket.set_tcp_nodelay(true)?;
         self.keepalive
