@@ -12,7 +12,7 @@ pub struct SessionConfig {
     pub linger: Duration,
     /// How long the peer may take nothing of what waits for it. Default: 30 s.
     pub write_timeout: Duration,
-    /// How long the peer may send nothing. Default: `None`, since a call with comfort noise, DTX
+    /// How long the peer may send no whole frame. Default: `None`, since a call with comfort noise, DTX
     /// or hold is silent for minutes and healthy; TCP keepalive finds the dead ones.
     pub idle_timeout: Option<Duration>,
     /// Bytes that may wait to be sent, headers included. A frame that would go past it is dropped

@@ -63,7 +63,7 @@ pub struct Session {
     config: SessionConfig,
     outbox: Outbox,
     stats: Stats,
-    /// When the peer last sent anything; kept only if `config.idle_timeout` needs it.
+    /// When the last whole frame came; kept only if `config.idle_timeout` needs it.
     last_received: Timestamp,
     /// When the peer last took anything, or had nothing to take; means nothing while the outbox
     /// is empty.
