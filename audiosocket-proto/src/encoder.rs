@@ -17,12 +17,17 @@ use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError, frame};
 /// then as it was.
 #[inline]
 pub fn encode_audio(audio: Audio<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
-    match audio.len() {
+    check(audio)?;
+    frame::put(audio.rate().kind(), audio.payload(), out);
+    Ok(())
+}
+
+/// Whether `audio` can be one frame.
+#[inline]
+pub(crate) const fn check(audio: Audio<'_>) -> Result<(), SendError> {
+    match audio.payload().len() {
         0 => Err(SendError::EmptyAudio),
-        1..=MAX_PAYLOAD_LEN => {
-            frame::put(audio.rate().kind(), audio.payload(), out);
-            Ok(())
-        }
+        1..=MAX_PAYLOAD_LEN => Ok(()),
         len => Err(SendError::AudioTooLong { len }),
     }
 }

@@ -272,6 +272,7 @@ impl Session {
         if self.state != State::Active || self.write_closed {
             return Err(SendError::NoCall);
         }
+        encoder::check(audio)?;
         let unsent = self.outbox.unsent().len();
         if unsent + HEADER_LEN + audio.len() > self.config.max_unsent {
             self.stats.frames_dropped += 1;
@@ -300,6 +301,12 @@ impl Session {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Closing { .. } | State::Closed)
+    }
+
+    /// Whether more than half of [`SessionConfig::max_unsent`] waits for the peer to take it.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.outbox.unsent().len() > self.config.max_unsent / 2
     }
 
     /// What went through the session so far.

@@ -32,7 +32,9 @@ impl Calls {
         let id = registry.next_id;
         registry.next_id += 1;
         registry.open.insert(id, call.clone());
-        if registry.closing {
+        let closing = registry.closing;
+        drop(registry);
+        if closing {
             call.end(End::ShutDown);
         }
         Registration {
@@ -85,12 +87,16 @@ impl Calls {
 
     fn remove(&self, id: u64) {
         let mut registry = self.lock();
-        registry.open.remove(&id);
-        if registry.open.is_empty() {
-            let waiting = std::mem::take(&mut registry.waiting);
-            drop(registry);
-            waiting.into_iter().for_each(Waker::wake);
-        }
+        let call = registry.open.remove(&id);
+        let waiting = if registry.open.is_empty() {
+            std::mem::take(&mut registry.waiting)
+        } else {
+            Vec::new()
+        };
+        // Dropping a handle and waking run code of others, which may come back here.
+        drop(registry);
+        drop(call);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {

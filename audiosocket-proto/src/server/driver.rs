@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,7 +53,7 @@ struct Driven<A: Acceptor> {
     /// The latest time heard of; for the last callback of a call that is dropped.
     now: Timestamp,
     phase: Phase<A::Handler>,
-    /// Frames are being dropped, and the handler has been told.
+    /// Frames were dropped, the handler has been told, and the peer has not caught up.
     behind: bool,
 }
 
@@ -229,7 +228,7 @@ impl<A: Acceptor> Driven<A> {
             uuid,
             peer: &self.peer,
         };
-        match catch_unwind(AssertUnwindSafe(|| self.acceptor.accept(&request))) {
+        match contain(|| self.acceptor.accept(&request)) {
             Ok(Ok(handler)) => {
                 self.phase = Phase::Talking { uuid, handler };
                 self.tell(|handler, call| handler.on_start(call));
@@ -242,8 +241,7 @@ impl<A: Acceptor> Driven<A> {
             }
             Err(panic) => {
                 self.session.hangup(self.now);
-                let error = Exception::from_panic(&*panic);
-                self.finish(End::HandlerPanicked, Some(&error));
+                self.finish(End::HandlerPanicked, Some(&panic));
             }
         }
     }
@@ -275,8 +273,7 @@ impl<A: Acceptor> Driven<A> {
             }
             Some(Err(panic)) => {
                 self.session.hangup(self.now);
-                let error = Exception::from_panic(&*panic);
-                self.finish(End::HandlerPanicked, Some(&error));
+                self.finish(End::HandlerPanicked, Some(&panic));
             }
             None => {}
         }
@@ -291,11 +288,13 @@ impl<A: Acceptor> Driven<A> {
             }
             _ => return self.hang_up(End::HungUp),
         };
-        let was_behind = std::mem::replace(&mut self.behind, result == Err(SendError::QueueFull));
         match result {
+            // Not at the first frame that fits again, or a peer that takes every second one would
+            // be told of at every second one.
+            Ok(()) => self.behind &= self.session.is_behind(),
             // Nobody is there to hear it, and that has its own callback.
-            Ok(()) | Err(SendError::NoCall) => {}
-            Err(SendError::QueueFull) if was_behind => {}
+            Err(SendError::NoCall) => {}
+            Err(SendError::QueueFull) if std::mem::replace(&mut self.behind, true) => {}
             Err(error) => self.report(&Exception::Answer(error)),
         }
     }
@@ -313,8 +312,7 @@ impl<A: Acceptor> Driven<A> {
         if let Some(error) = error {
             match &self.phase {
                 Phase::Waiting => {
-                    let report = || self.acceptor.on_exception(&self.peer, error);
-                    let _ = catch_unwind(AssertUnwindSafe(report));
+                    let _ = contain(|| self.acceptor.on_exception(&self.peer, error));
                 }
                 _ => {
                     self.call_back(|handler, call| handler.on_exception(call, error));
@@ -324,7 +322,7 @@ impl<A: Acceptor> Driven<A> {
         self.call_back(|handler, call| handler.on_end(call, end));
         if !matches!(self.phase, Phase::Over { .. }) {
             let phase = std::mem::replace(&mut self.phase, Phase::Over { refusal: None });
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(phase)));
+            let _ = contain(|| drop(phase));
         }
     }
 
@@ -333,7 +331,7 @@ impl<A: Acceptor> Driven<A> {
     fn call_back<R>(
         &mut self,
         callback: impl FnOnce(&mut A::Handler, &mut Call<'_>) -> R,
-    ) -> Option<Result<(R, bool), Box<dyn Any + Send>>> {
+    ) -> Option<Result<(R, bool), Exception>> {
         let Phase::Talking { uuid, handler } = &mut self.phase else {
             return None;
         };
@@ -346,9 +344,14 @@ impl<A: Acceptor> Driven<A> {
             now: self.now,
             hangup: false,
         };
-        let result = catch_unwind(AssertUnwindSafe(|| callback(handler, &mut call)));
+        let result = contain(|| callback(handler, &mut call));
         Some(result.map(|returned| (returned, call.hangup)))
     }
+}
+
+/// Runs the handler's code, which may panic.
+fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }
 
 /// Errors by which a peer's close shows itself to whoever reads or writes at that moment.

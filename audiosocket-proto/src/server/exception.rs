@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fmt, io};
 
 use crate::{PeerError, SendError};
@@ -16,17 +17,24 @@ pub enum Exception {
     /// see [`End::Reset`](crate::End::Reset).
     ConnectionLost(io::Error),
     /// The handler's audio could not be sent. [`SendError::QueueFull`] is told once each time that
-    /// the peer falls behind, not for every frame that is dropped.
+    /// the peer falls behind, not for every frame that is dropped; again only after it has taken
+    /// half of what waited.
     Answer(SendError),
     /// A callback panicked with this message.
     HandlerPanicked(String),
 }
 
 impl Exception {
-    pub(super) fn from_panic(payload: &(dyn Any + Send)) -> Self {
+    pub(super) fn from_panic(payload: Box<dyn Any + Send>) -> Self {
         let literal = payload.downcast_ref::<&str>().copied();
         let message = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Self::HandlerPanicked(message.unwrap_or("(no message)").to_owned())
+        let error = Self::HandlerPanicked(message.unwrap_or("(no message)").to_owned());
+        // The payload is the handler's, and so is its drop, which may panic as well. What that one
+        // panics with is leaked, so that it ends here.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+        error
     }
 }
 

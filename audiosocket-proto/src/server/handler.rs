@@ -70,7 +70,8 @@ pub trait Handler: Send {
 
 /// Decides on each call whether to take it, and makes its handler. Shared by all connections.
 ///
-/// A closure is one: `|request: &CallRequest<'_>| Ok(MyHandler::new())`.
+/// A closure is one: `|request: &CallRequest<'_>| Ok(MyHandler::new())`. The type of its argument
+/// has to be spelled out.
 pub trait Acceptor: Send + Sync + 'static {
     /// What handles the calls that are taken.
     type Handler: Handler;

@@ -1,0 +1,18 @@
+//! What Asterisk would make of the bytes that this side sent.
+
+use crate::reference;
+
+/// Asserts that Asterisk takes every frame of `bytes` (`res/res_audiosocket.c`): hangup and audio
+/// of at least one byte, nothing after the hangup. A cut frame may only be the last.
+pub(crate) fn assert_asterisk_accepts(bytes: &[u8]) {
+    let (frames, _cut) = reference::parse(bytes);
+    let mut over = false;
+    for (kind, payload) in frames {
+        assert!(!over, "a frame of kind {kind:#04x} after the hangup");
+        match kind {
+            0x00 => over = true,
+            0x10..=0x18 => assert!(!payload.is_empty(), "empty audio"),
+            _ => panic!("Asterisk rejects kind {kind:#04x}"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! A session under virtual time: every way in, every way out, every deadline.
+
+#[path = "../common/call.rs"]
+mod call;
+#[path = "../common/emitted.rs"]
+mod emitted;
+#[path = "../common/reference.rs"]
+mod reference;
+#[path = "../common/wire.rs"]
+mod wire;
+
+mod deadlines;
+mod endings;
+mod messages;
+mod rig;
+mod sending;

@@ -1,0 +1,19 @@
+//! What the fuzz targets do with their bytes, as plain functions: libFuzzer runs them on what it
+//! comes up with, and `cargo test` on the seeds and on generated inputs.
+//!
+//! They panic on a finding and return nothing otherwise.
+
+pub mod seeds;
+
+mod cuts;
+mod decode;
+#[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
+mod emitted;
+mod model;
+mod op;
+#[path = "../../../audiosocket-proto/tests/common/reference.rs"]
+mod reference;
+mod session;
+
+pub use decode::decode;
+pub use session::session;
