@@ -1,0 +1,315 @@
+//! One caller: connects, talks, listens, hangs up.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
+use audiosocket_proto::{Audio, Decoder, Transmit};
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Sleep;
+use uuid::Uuid;
+
+use super::Run;
+use super::args::Expect;
+use super::echo_check::{Counts, EchoCheck, is_silence};
+use super::live::Live;
+use super::outcome::{Failure, Hangup, Outcome, Tally, Verdict};
+use super::plan::{Identity, Plan};
+use super::schedule::{Due, Schedule};
+use super::voice::Voice;
+
+thread_local! {
+    /// One read buffer for all calls of a thread; it is only used between two awaits.
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 * 1024].into());
+}
+
+/// Places call `number`, and returns when it is over: by itself, or because `stop` has
+/// become true.
+pub(super) async fn place(run: &Run, number: u32, mut stop: watch::Receiver<bool>) -> Outcome {
+    let identity = run.plan.identity(number);
+    let connected = tokio::select! {
+        biased;
+        connected = connect(run) => connected.map_err(Verdict::Failed),
+        _ = stop.wait_for(|stop| *stop) => Err(Verdict::Interrupted),
+    };
+    let stream = match connected {
+        Ok(stream) => stream,
+        Err(verdict) => {
+            return Outcome {
+                uuid: identity.uuid,
+                verdict,
+                hangup: None,
+                tally: Tally::default(),
+                echo: Counts::default(),
+            };
+        }
+    };
+    let mut caller = Caller::new(&run.plan, &identity, stream, &run.live);
+    let ending = tokio::select! {
+        // In this order, since a server that floods us uses up all of tokio's budget each time.
+        biased;
+        _ = stop.wait_for(|stop| *stop) => Ending::Interrupted,
+        ending = poll_fn(|cx| caller.poll(cx)) => ending,
+    };
+    caller.finish(identity.uuid, ending)
+}
+
+async fn connect(run: &Run) -> Result<TcpStream, Failure> {
+    let limit = run.plan.connect_timeout;
+    let connecting = TcpStream::connect(&run.addrs[..]);
+    let stream = tokio::time::timeout(limit, connecting)
+        .await
+        .map_err(|_| Failure::ConnectTimeout(limit))?
+        .map_err(Failure::Connect)?;
+    // Latency would otherwise include the kernel's wait for more to send.
+    stream.set_nodelay(true).map_err(Failure::Connect)?;
+    Ok(stream)
+}
+
+struct Caller<'p> {
+    plan: &'p Plan,
+    live: &'p Live,
+    stream: TcpStream,
+    session: ClientSession,
+    decoder: Decoder,
+    voice: Voice,
+    /// The frame that is being sent; kept for its memory.
+    frame: Vec<u8>,
+    schedule: Schedule,
+    timer: Pin<Box<Sleep>>,
+    /// When to hang up; known once everything has been sent.
+    hangup_at: Option<Instant>,
+    /// The server takes nothing more. Why, the read side will tell.
+    write_closed: bool,
+    echo: Option<EchoCheck>,
+    tally: Tally,
+}
+
+/// Why a call is over.
+#[derive(Debug)]
+enum Ending {
+    CallerHungUp,
+    Interrupted,
+    ByServer(ClientEnd),
+    WriteBlocked,
+    Lost(io::Error),
+}
+
+impl<'p> Caller<'p> {
+    fn new(plan: &'p Plan, identity: &Identity, stream: TcpStream, live: &'p Live) -> Self {
+        let start = Instant::now();
+        let schedule = Schedule::new(
+            start,
+            identity.phase,
+            plan.ptime,
+            plan.frames,
+            plan.digits.len(),
+        );
+        Self {
+            plan,
+            live,
+            stream,
+            session: ClientSession::new(identity.uuid, plan.format),
+            decoder: Decoder::new(),
+            voice: identity.voice,
+            frame: Vec::new(),
+            schedule,
+            // Due at once, which sends the UUID.
+            timer: Box::pin(tokio::time::sleep_until(start.into())),
+            hangup_at: None,
+            write_closed: false,
+            echo: (plan.expect == Expect::Echo).then(|| EchoCheck::new(identity.voice)),
+            tally: Tally::default(),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        loop {
+            // First, so that a server that floods us cannot keep the caller from talking. Both
+            // take part in tokio's budget, so that it cannot keep other calls from it either.
+            if self.timer.as_mut().poll(cx).is_ready() {
+                if let Some(ending) = self.talk(Instant::now()) {
+                    return Poll::Ready(ending);
+                }
+            } else if let Some(ending) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(ending);
+            }
+        }
+    }
+
+    /// Sends what is due, and sets the timer for what comes next.
+    fn talk(&mut self, now: Instant) -> Option<Ending> {
+        let mut frames = 0;
+        while let Some((due, due_at)) = self.schedule.take(now) {
+            match due {
+                Due::Digit(index) => {
+                    let _ = self.session.send_dtmf(self.plan.digits[index]);
+                    self.tally.digits_sent += 1;
+                }
+                Due::Frame(number) => {
+                    self.voice.say(number, &mut self.frame);
+                    let _ = self.session.send_audio(&self.frame);
+                    frames += 1;
+                    self.tally.late += u64::from(now - due_at > self.plan.ptime);
+                }
+            }
+        }
+        if let Err(ending) = self.write() {
+            return Some(ending);
+        }
+        if !self.write_closed {
+            self.tally.sent += frames;
+            self.live.sent(frames);
+            for _ in 0..frames {
+                self.echo.iter_mut().for_each(|echo| echo.sent(now));
+            }
+        }
+        let next = self
+            .schedule
+            .next()
+            .unwrap_or_else(|| *self.hangup_at.get_or_insert(now + patience(self.plan)));
+        self.timer.as_mut().reset(next.into());
+        self.ending_by_caller(now)
+    }
+
+    /// Writes all that waits. What the kernel does not take ends the call, as on Asterisk.
+    fn write(&mut self) -> Result<(), Ending> {
+        let Transmit::Bytes(bytes) = self.session.poll_transmit() else {
+            return Ok(());
+        };
+        let len = bytes.len();
+        if self.write_closed {
+            self.session.transmitted(len);
+            return Ok(());
+        }
+        match self.stream.try_write(bytes) {
+            Ok(written) if written == len => self.session.transmitted(len),
+            Ok(_) => return Err(Ending::WriteBlocked),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(Ending::WriteBlocked);
+            }
+            // What the server sent before it closed may still wait to be read: a hangup.
+            Err(_) => {
+                self.write_closed = true;
+                self.session.transmitted(len);
+            }
+        }
+        Ok(())
+    }
+
+    /// One read; `Some` if it ended the call.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            Poll::Ready(match result {
+                Ok(()) if buffer.filled().is_empty() => {
+                    let end = self.session.handle_eof(&self.decoder);
+                    end.and_then(|event| self.handle(event, Instant::now()))
+                }
+                Ok(()) => self.listen(buffer.filled()),
+                Err(error) => Some(Ending::Lost(error)),
+            })
+        })
+    }
+
+    fn listen(&mut self, mut bytes: &[u8]) -> Option<Ending> {
+        let now = Instant::now();
+        // Apart from `self` for as long as an event borrows from it.
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let mut ending = None;
+        while let Some(event) = self.session.receive(&mut decoder, &mut bytes) {
+            ending = self.handle(event, now);
+        }
+        self.decoder = decoder;
+        ending.or_else(|| self.ending_by_caller(now))
+    }
+
+    fn handle(&mut self, event: ClientEvent<'_>, now: Instant) -> Option<Ending> {
+        match event {
+            ClientEvent::Audio(audio) => self.hear(audio, now),
+            ClientEvent::Ended(end) => return Some(Ending::ByServer(end)),
+            _ => {}
+        }
+        None
+    }
+
+    fn hear(&mut self, audio: Audio<'_>, now: Instant) {
+        self.tally.received += 1;
+        self.tally.silence += u64::from(is_silence(&audio));
+        let Some(echo) = &mut self.echo else {
+            return;
+        };
+        if audio.rate() == self.plan.format {
+            let live = self.live;
+            echo.receive(&audio, |sent_at| live.echoed(now - sent_at));
+        } else {
+            echo.receive_foreign(&audio);
+        }
+    }
+
+    /// The caller hangs up when all has been said and heard, or when it has waited long enough.
+    fn ending_by_caller(&self, now: Instant) -> Option<Ending> {
+        let hangup_at = self.hangup_at?;
+        let heard = |echo: &EchoCheck| echo.outstanding() == 0;
+        let all_heard = !self.write_closed && self.echo.as_ref().is_some_and(heard);
+        (all_heard || now >= hangup_at).then_some(Ending::CallerHungUp)
+    }
+
+    fn finish(self, uuid: Uuid, ending: Ending) -> Outcome {
+        let hangup = match ending {
+            Ending::ByServer(ClientEnd::ServerHungUp) => Hangup::Server,
+            Ending::ByServer(ClientEnd::ServerClosed | ClientEnd::Truncated) | Ending::Lost(_) => {
+                Hangup::Closed
+            }
+            _ => Hangup::Caller,
+        };
+        let interrupted = matches!(ending, Ending::Interrupted);
+        let verdict = match self.failure(ending) {
+            _ if interrupted => Verdict::Interrupted,
+            Some(failure) => Verdict::Failed(failure),
+            None => Verdict::Completed,
+        };
+        let mut echo = self.echo.map_or_else(Counts::default, EchoCheck::finish);
+        if interrupted {
+            // Nobody waited for them.
+            echo.missing = 0;
+        }
+        Outcome {
+            uuid,
+            verdict,
+            hangup: Some(hangup),
+            tally: self.tally,
+            echo,
+        }
+    }
+
+    fn failure(&self, ending: Ending) -> Option<Failure> {
+        let early = self.plan.expect == Expect::Echo;
+        match ending {
+            Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(Failure::HungUpEarly),
+            Ending::ByServer(ClientEnd::ServerClosed) if early => Some(Failure::ClosedEarly),
+            Ending::ByServer(ClientEnd::Truncated) => Some(Failure::Truncated),
+            Ending::ByServer(ClientEnd::Rejected { kind }) => Some(Failure::Rejected(kind)),
+            Ending::WriteBlocked => Some(Failure::WriteBlocked),
+            Ending::Lost(error) => Some(Failure::Lost(error)),
+            _ if self.tally.received == 0 => Some(Failure::NoAudio),
+            _ if self.tally.received == self.tally.silence => Some(Failure::OnlySilence),
+            _ => None,
+        }
+    }
+}
+
+/// How long to stay on the line after the last frame: for its echo, or for as long as it lasts.
+fn patience(plan: &Plan) -> Duration {
+    match plan.expect {
+        Expect::Echo => plan.linger,
+        Expect::Any => plan.ptime,
+    }
+}

@@ -1,0 +1,101 @@
+//! The command line as a whole: which commands there are, and what becomes of their errors.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::{call, decode, demo, logging, serve};
+
+/// Servers to point Asterisk's AudioSocket at, and a caller that stands in for Asterisk.
+#[derive(Debug, Parser)]
+#[command(name = "audiosocket", version, after_long_help = AFTER_HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve calls from Asterisk, until SIGINT or SIGTERM
+    #[command(subcommand)]
+    Serve(serve::Serve),
+    /// Place calls to a server, as Asterisk would, and check what comes back
+    Call(call::CallArgs),
+    /// Serve an echo and call it, in one process
+    Demo(demo::DemoArgs),
+    /// Print the frames of a captured stream, one line each
+    Decode(decode::DecodeArgs),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  audiosocket demo                                   see it work: 20 calls echoed for five seconds
+  audiosocket serve echo --listen 0.0.0.0:9092       play back to each caller what the caller says
+  audiosocket call 127.0.0.1:9092                    one call of five seconds, its echo checked
+  audiosocket call voicebot:9092 --expect any --dtmf '15#' --duration 20s
+  audiosocket decode capture.bin --json | jq .kind
+
+In Asterisk's dialplan (extensions.conf), for a server on 192.0.2.10:9092:
+  exten => 100,1,Answer()
+   same => n,AudioSocket(${UUID()},192.0.2.10:9092)
+   same => n,Hangup()
+or, at 16 kHz:
+   same => n,Dial(AudioSocket/192.0.2.10:9092/${UUID()}/c(slin16))
+
+Exit codes:
+  0    all went well
+  1    something failed: a call, a frame, a file, a socket
+  2    the command line was wrong
+  130  `call` or `demo` was interrupted; the figures up to then have been printed
+
+Logs go to standard error, as RUST_LOG says (such as RUST_LOG=debug); results to standard output.";
+
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Serve(serve) => {
+            logging::init(tracing::Level::INFO);
+            serve::run(&serve)
+        }
+        Command::Call(args) => {
+            logging::init(tracing::Level::WARN);
+            call::run(&args)
+        }
+        Command::Demo(args) => {
+            logging::init(tracing::Level::WARN);
+            demo::run(&args)
+        }
+        Command::Decode(args) => decode::run(&args),
+    };
+    result.unwrap_or_else(|error| report(&error))
+}
+
+/// For what is wrong with the command line, but cannot be seen in one argument alone.
+pub(crate) fn usage_error(problem: &str) -> ! {
+    Cli::command()
+        .error(ErrorKind::ArgumentConflict, problem)
+        .exit()
+}
+
+/// Whoever reads our output may stop doing so when it has seen enough (`| head`); that is no
+/// failure.
+fn report(error: &io::Error) -> ExitCode {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stderr(), "audiosocket: {error}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,131 @@
+//! `audiosocket decode`: what is in a captured stream.
+
+mod line;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use audiosocket_proto::{Decoder, HEADER_LEN, Header};
+use clap::Args;
+
+use line::Line;
+
+#[derive(Args, Debug)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct DecodeArgs {
+    /// The bytes of one direction of a connection; `-` for standard input
+    file: PathBuf,
+    /// Print each frame as a JSON object on a line of its own
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Each line tells of one frame: where it begins (bytes into the stream), its kind, the length of its
+payload in bytes, and what it means. In JSON: offset, kind, name, length; and as they apply uuid,
+digit, rate, ms, silence, flags, problem.
+
+Durations are those of 16-bit samples. Dial(AudioSocket/...) without c(slin) sends the call's own
+codec under the kind of slin; A-law has one byte a sample, so it lasts twice as long as shown.
+
+To capture what Asterisk sends:
+  nc -l -p 9092 > capture.bin            and call AudioSocket(${UUID()},this-host:9092)
+  audiosocket decode capture.bin
+
+Exit codes: 0; or 1 if the stream ends inside a frame, or cannot be read.";
+
+pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    let name = args.file.display().to_string();
+    let with_name = |error: io::Error| {
+        io::Error::new(error.kind(), format!("{}: {error}", name.escape_debug()))
+    };
+    let mut stream: Box<dyn Read> = if args.file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(&args.file).map_err(with_name)?)
+    };
+    let mut buffer = vec![0; 64 * 1024];
+    let mut frames = Frames::default();
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(len) => frames.print(&buffer[..len], args.json, &mut stdout)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(with_name(error)),
+        }
+        // The stream may be a live one.
+        stdout.flush()?;
+    }
+    match frames.cut() {
+        None => Ok(ExitCode::SUCCESS),
+        Some(cut) => Err(with_name(io::Error::new(io::ErrorKind::UnexpectedEof, cut))),
+    }
+}
+
+/// The frames of a stream as it comes in.
+#[derive(Debug, Default)]
+struct Frames {
+    decoder: Decoder,
+    /// Where the next frame begins, in bytes from the start of the stream.
+    offset: u64,
+}
+
+impl Frames {
+    fn print(&mut self, mut bytes: &[u8], json: bool, out: &mut impl Write) -> io::Result<()> {
+        while let Some(frame) = self.decoder.decode(&mut bytes) {
+            let line = Line::new(self.offset, frame);
+            self.offset += (HEADER_LEN + frame.payload.len()) as u64;
+            if json {
+                serde_json::to_writer(&mut *out, &line)?;
+                writeln!(out)?;
+            } else {
+                writeln!(out, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong if the stream ends here.
+    fn cut(&self) -> Option<String> {
+        let held = self.decoder.partial_len();
+        if held == 0 {
+            return None;
+        }
+        let len = self.decoder.peek(&[]).map(Header::frame_len);
+        let of = len.map_or_else(|| "its header".to_owned(), |len| format!("{len} bytes"));
+        Some(format!(
+            "the stream ends inside the frame at {}, {held} bytes into {of}",
+            self.offset
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_after(bytes: &[u8]) -> Option<String> {
+        let mut frames = Frames::default();
+        frames.print(bytes, false, &mut io::sink()).unwrap();
+        frames.cut()
+    }
+
+    #[test]
+    fn a_cut_is_told_with_its_place() {
+        let stream = [0x03, 0, 1, b'1', 0x10, 0, 2, 7, 7];
+        assert_eq!(cut_after(&stream), None);
+        let in_payload = cut_after(&stream[..8]).unwrap();
+        assert!(
+            in_payload.ends_with("at 4, 4 bytes into 5 bytes"),
+            "{in_payload}"
+        );
+        let in_header = cut_after(&stream[..6]).unwrap();
+        assert!(
+            in_header.ends_with("at 4, 2 bytes into its header"),
+            "{in_header}"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! `audiosocket serve`: servers to point Asterisk at.
+
+mod call_log;
+mod echo;
+mod line_budget;
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use audiosocket_tokio::{Acceptor, Server, ServerOptions, SessionConfig};
+use clap::{Args, Subcommand};
+
+use crate::signals::Signals;
+use crate::{address, duration, open_files, output};
+use call_log::CallLog;
+
+pub(crate) use echo::Echo;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Serve {
+    /// Play back to each caller what the caller says
+    #[command(after_long_help = AFTER_HELP)]
+    Echo(ServeArgs),
+}
+
+/// What every kind of server can be told.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Where to listen, as host:port; may be given several times. Port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = address::parse)]
+    listen: Vec<String>,
+    /// How long calls may go on after SIGINT or SIGTERM before they are hung up
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    drain: Duration,
+    /// How long a connection may take to send its UUID
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse_positive)]
+    uuid_timeout: Duration,
+    /// Hang up a call on which nothing came for so long. By default never: a call on hold is quiet
+    /// and healthy
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    idle_timeout: Option<Duration>,
+    /// Let other processes listen on the same address; the system spreads the calls among them
+    #[arg(long)]
+    reuse_port: bool,
+    /// How many connections may wait to be accepted
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
+    backlog: i32,
+}
+
+const AFTER_HELP: &str = "\
+Prints one line `listening on ADDR` for each socket on standard output as soon as calls can come.
+Logs one line when a call starts and one when it ends on standard error: uuid, peer; how it ended,
+seconds, frames of audio in and out, frames dropped because the peer did not read, exceptions.
+RUST_LOG=debug also shows key presses; RUST_LOG=warn only what went wrong.
+
+SIGINT or SIGTERM: takes no more calls, gives those that go on the time of --drain to end, and hangs
+up the rest. A second signal hangs up at once. Either way the exit code is 0.
+
+In Asterisk's dialplan, for a server on 192.0.2.10 that listens on 0.0.0.0:9092:
+  exten => 100,1,Answer()
+   same => n,AudioSocket(${UUID()},192.0.2.10:9092)
+   same => n,Hangup()
+
+AudioSocket has no passwords and no encryption: whoever reaches the port is served. Listen where
+only Asterisk can connect.";
+
+pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
+    open_files::raise_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match serve {
+        Serve::Echo(args) => runtime.block_on(until_signal(Echo::accept, args)),
+    }
+}
+
+async fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let server = Server::start(CallLog::new(acceptor), args.options()).await?;
+    let handle = server.handle();
+    for addr in server.local_addrs() {
+        output::line(format_args!("listening on {addr}"))?;
+    }
+    let mut serving = std::pin::pin!(server.serve_forever());
+    let mut grace = args.drain;
+    loop {
+        tokio::select! {
+            result = &mut serving => return result.map(|()| ExitCode::SUCCESS),
+            signal = signals.next() => {
+                let drain = humantime::format_duration(grace);
+                tracing::info!(signal, %drain, "shutting down");
+                handle.shutdown(grace);
+                grace = Duration::ZERO;
+            }
+        }
+    }
+}
+
+impl ServeArgs {
+    fn options(&self) -> ServerOptions {
+        let mut session = SessionConfig::default();
+        session.uuid_timeout = self.uuid_timeout;
+        session.idle_timeout = self.idle_timeout;
+        let options = ServerOptions::new()
+            .backlog(self.backlog)
+            .reuse_port(self.reuse_port)
+            .session(session);
+        self.listen
+            .iter()
+            .fold(options, |options, addr| options.bind(&**addr))
+    }
+}

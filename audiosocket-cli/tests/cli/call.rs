@@ -1,0 +1,336 @@
+//! `audiosocket call` with servers that do nothing wrong.
+
+use std::process::Stdio;
+use std::sync::mpsc;
+
+use rustix::process::Signal;
+
+use super::process::{PATIENCE, Report, Serving, audiosocket, call, run, send, text, wait};
+use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
+
+#[test]
+fn an_echo_is_good() {
+    let server = serve_audio(|_, frame| vec![frame]);
+    let report = call(
+        server,
+        &["--calls", "3", "--duration", "400ms", "--seed", "7"],
+    );
+    assert_eq!(report.code, 0);
+    assert_eq!(report.figures["ok"], true);
+    assert_eq!(report.figures["seed"], 7);
+    assert_eq!(report.figures["failures"], serde_json::json!([]));
+    for (pointer, count) in [
+        ("/calls/placed", 3),
+        ("/calls/completed", 3),
+        ("/calls/failed", 0),
+        ("/hangups/caller", 3),
+        ("/hangups/server", 0),
+        ("/hangups/closed", 0),
+        ("/frames/sent", 60),
+        ("/frames/received", 60),
+        ("/frames/echoed", 60),
+        ("/frames/missing", 0),
+        ("/frames/wrong", 0),
+        ("/frames/extra", 0),
+        ("/frames/silence", 0),
+    ] {
+        assert_eq!(report.count(pointer), count, "{pointer}");
+    }
+    let latencies = ["min", "p50", "p99", "p999", "max"]
+        .map(|quantile| report.count(&format!("/latency_us/{quantile}")));
+    assert!(latencies.is_sorted(), "{latencies:?}");
+    assert!(latencies[4] > 0);
+}
+
+#[test]
+fn an_echo_that_is_cut_anew_is_good() {
+    let server = serve_audio(|_, (kind, payload)| {
+        let pieces = payload.chunks(7).map(|piece| (kind, piece.to_vec()));
+        pieces.collect()
+    });
+    let report = call(server, &["--duration", "200ms"]);
+    assert_eq!((report.code, report.count("/frames/echoed")), (0, 10));
+    assert_eq!(report.count("/frames/received"), 10 * 320_u64.div_ceil(7));
+}
+
+#[test]
+fn silence_in_between_is_tolerated_and_counted() {
+    let server = serve_audio(|_, (kind, payload)| {
+        let (front, back) = payload.split_at(100);
+        let silence = (kind, vec![0; 320]);
+        vec![
+            silence.clone(),
+            (kind, front.to_vec()),
+            silence,
+            (kind, back.to_vec()),
+        ]
+    });
+    let report = call(server, &["--duration", "200ms"]);
+    assert_eq!((report.code, report.count("/frames/echoed")), (0, 10));
+    assert_eq!(report.count("/frames/silence"), 20);
+}
+
+#[test]
+fn every_format_goes_to_our_own_server_and_back() {
+    let server = Serving::start(1, &[]);
+    let formats = [
+        ("slin8", "slin"),
+        ("slin12", "slin12"),
+        ("slin16", "slin16"),
+        ("slin24", "slin24"),
+        ("slin32", "slin32"),
+        ("slin44", "slin44"),
+        ("slin48", "slin48"),
+        ("slin96", "slin96"),
+        ("slin192", "slin192"),
+    ];
+    for (format, name) in formats {
+        let report = call(
+            server.addr(),
+            &[
+                "--format",
+                format,
+                "--calls",
+                "2",
+                "--duration",
+                "300ms",
+                "--ptime",
+                "30",
+            ],
+        );
+        assert_eq!(
+            (report.code, report.count("/frames/echoed")),
+            (0, 20),
+            "{format}"
+        );
+        assert_eq!(report.figures["format"], name);
+    }
+    let log = server.terminate();
+    let ended = "end=closed by the peer";
+    assert_eq!(log.matches(ended).count(), 2 * formats.len(), "{log}");
+    assert_eq!(
+        log.matches("frames_in=10 frames_out=10 dropped=0").count(),
+        18,
+        "{log}"
+    );
+}
+
+#[test]
+fn what_the_caller_sends_is_what_the_options_say() {
+    let (frames, sent) = mpsc::channel();
+    let server = serve(move |mut stream| {
+        loop {
+            let frame = read_frame(&mut stream)?;
+            if is_audio(&frame) {
+                write_frame(&mut stream, frame.0, &frame.1)?;
+            }
+            frames.send(frame).unwrap();
+        }
+    });
+    let options = [
+        "--uuid",
+        "40325ec2-5efd-4bd3-805f-53576e581d13",
+        "--dtmf",
+        "15*D#",
+        "--format",
+        "slin44",
+        "--duration",
+        "800ms",
+        "--seed",
+        "1",
+    ];
+    let calls = [(); 2].map(|()| {
+        let report = call(server, &options);
+        assert_eq!((report.code, report.count("/digits_sent")), (0, 5));
+        sent.try_iter().collect::<Vec<_>>()
+    });
+    let [first, second] = &calls;
+    assert_eq!(first[0].0, 0x01);
+    assert_eq!(
+        first[0].1,
+        b"\x40\x32\x5e\xc2\x5e\xfd\x4b\xd3\x80\x5f\x53\x57\x6e\x58\x1d\x13"
+    );
+    assert_eq!(
+        first[1],
+        (0x03, b"1".to_vec()),
+        "a key comes before the first audio"
+    );
+    let digits = first.iter().filter(|frame| frame.0 == 0x03);
+    assert_eq!(
+        digits.flat_map(|frame| frame.1.clone()).collect::<Vec<_>>(),
+        b"15*D#"
+    );
+    let audio: Vec<_> = first.iter().filter(|frame| is_audio(frame)).collect();
+    assert_eq!(audio.len(), 40);
+    assert!(
+        audio
+            .iter()
+            .all(|(kind, payload)| *kind == 0x15 && payload.len() == 1764)
+    );
+    assert!(audio.is_sorted_by(|a, b| a != b), "neighbours differ");
+    let audio_again: Vec<_> = second.iter().filter(|frame| is_audio(frame)).collect();
+    assert_eq!(audio, audio_again, "the seed decides");
+}
+
+#[test]
+fn calls_differ_and_begin_at_the_rate_that_was_asked_for() {
+    let (uuids, seen) = mpsc::channel();
+    let server = serve(move |mut stream| {
+        loop {
+            match read_frame(&mut stream)? {
+                (0x01, uuid) => uuids.send(uuid).unwrap(),
+                (kind, audio) => write_frame(&mut stream, kind, &audio)?,
+            }
+        }
+    });
+    let report = call(
+        server,
+        &["--calls", "5", "--rate", "10", "--duration", "100ms"],
+    );
+    assert_eq!((report.code, report.count("/calls/completed")), (0, 5));
+    // The fifth begins 0.4 s after the first.
+    assert!(report.figures["seconds"].as_f64().unwrap() >= 0.4);
+    let mut uuids: Vec<_> = seen.try_iter().collect();
+    uuids.sort();
+    uuids.dedup();
+    assert_eq!(uuids.len(), 5);
+}
+
+#[test]
+fn any_audio_will_do_if_that_is_expected() {
+    let server = serve_audio(|_, (kind, payload)| vec![(kind, vec![0x55; payload.len()])]);
+    let report = call(server, &["--expect", "any", "--duration", "200ms"]);
+    assert_eq!((report.code, report.count("/frames/sent")), (0, 10));
+    assert!(report.count("/frames/received") > 0);
+    assert!(report.figures["latency_us"].is_null());
+    let report = call(server, &["--duration", "200ms", "--linger", "0s"]);
+    assert_eq!(report.code, 1);
+}
+
+#[test]
+fn a_server_may_hang_up_if_any_audio_will_do() {
+    let server = serve_audio(|number, frame| match number {
+        5 => vec![(0x00, Vec::new())],
+        _ => vec![frame],
+    });
+    let report = call(server, &["--expect", "any", "--duration", "60s"]);
+    assert_eq!((report.code, report.count("/hangups/server")), (0, 1));
+    assert_eq!(report.count("/calls/completed"), 1);
+}
+
+#[test]
+fn the_table_has_the_same_figures() {
+    let server = serve_audio(|_, frame| vec![frame]).port();
+    // By name: `localhost` may stand for ::1 too, where nobody listens.
+    let server = format!("localhost:{server}");
+    let output = run(["call", &server, "--duration", "200ms", "--seed", "3"]);
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{table}");
+    assert_eq!(
+        text(&output.stderr),
+        "",
+        "no progress bar without a terminal"
+    );
+    let words: Vec<_> = table
+        .split_whitespace()
+        .filter(|word| *word != "│" && *word != "┆")
+        .collect();
+    let words = words.join(" ");
+    for figure in [
+        "calls 1 completed",
+        "10 sent",
+        "10 echoed",
+        "0 missing",
+        "0 wrong",
+        "1 by the caller",
+        "p99.9",
+    ] {
+        assert!(words.contains(figure), "{figure} in {table}");
+    }
+    assert!(
+        table.ends_with(&format!("to {server} (seed 3)\n")),
+        "{table}"
+    );
+}
+
+#[test]
+fn an_interrupted_run_ends_at_once_and_prints_what_it_has() {
+    let (audio_came, heard) = mpsc::channel();
+    // What the caller still waits for when it is interrupted is not missing.
+    let server = serve_audio(move |number, frame| {
+        let _ = audio_came.send(());
+        vec![frame; usize::from(number < 20)]
+    });
+    let server = server.to_string();
+    let options = [
+        "--duration",
+        "1h",
+        "--calls",
+        "100",
+        "--rate",
+        "1",
+        "--json",
+    ];
+    let mut child = audiosocket(["call", &server].into_iter().chain(options))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for _ in 0..25 {
+        heard.recv_timeout(PATIENCE).unwrap();
+    }
+    send(&child, Signal::INT);
+    let code = wait(&mut child);
+    let report = Report::of(&child.wait_with_output().unwrap());
+    assert_eq!(code, 130);
+    assert_eq!(
+        report.count("/calls/interrupted"),
+        report.count("/calls/placed")
+    );
+    assert_eq!(report.count("/frames/missing"), 0);
+    assert!(report.count("/frames/echoed") > 0);
+    assert!(report.count("/calls/placed") < 100);
+}
+
+#[test]
+fn a_hundred_calls_at_once_lose_nothing() {
+    let server = Serving::start(1, &[]);
+    let report = call(server.addr(), &["--calls", "100", "--duration", "1s"]);
+    assert_eq!((report.code, report.count("/frames/echoed")), (0, 5000));
+    let log = server.terminate();
+    assert_eq!(log.matches("call started").count(), 100);
+    assert_eq!(log.matches("call ended").count(), 100);
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_is_said_with_code_2() {
+    for (args, problem) in [
+        (
+            &[
+                "--calls",
+                "2",
+                "--uuid",
+                "40325ec2-5efd-4bd3-805f-53576e581d13",
+            ][..],
+            "--uuid",
+        ),
+        (
+            &["--format", "slin192", "--ptime", "200"],
+            "a frame takes 65535",
+        ),
+        (&["--duration", "10ms"], "shorter than one frame"),
+        (&["--duration", "5"], "5s, 500ms"),
+        (&["--dtmf", "12E"], "'E' is not one of the keys"),
+        (&["--format", "alaw"], "not a slin format"),
+        (&["--rate", "0"], "between"),
+        (&["--calls", "0"], "1..="),
+    ] {
+        let output = run(["call", "127.0.0.1:9"]
+            .into_iter()
+            .chain(args.iter().copied()));
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(problem), "{args:?}: {stderr}");
+    }
+    assert_eq!(run(["call", "localhost"]).status.code(), Some(2));
+}
