@@ -1,0 +1,37 @@
+//! What the tests against a real Asterisk share: [`asterisk`] places calls and
+//! reads the log, [`program`] and [`recorder`] are the servers under test, [`wire`] an AudioSocket
+//! end that shares no code with it, [`sip`] a telephone, [`audio`] what is said.
+//!
+//! The tests themselves need the feature `real-asterisk` and are run by
+//! `interop/run`, which brings an Asterisk up for them.
+
+pub mod asterisk;
+pub mod audio;
+pub mod program;
+pub mod recorder;
+pub mod sip;
+pub mod wire;
+
+use std::time::{Duration, Instant};
+
+/// How long any single thing may take before a test calls it broken: long
+/// enough for a busy machine, since nothing ever waits for it to pass.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// After [`PATIENCE`], with `what` was awaited.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

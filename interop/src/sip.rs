@@ -1,0 +1,195 @@
+//! Telephones with real RTP, by SIPp.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Asterisk's address, as `etc/pjsip.conf` has it.
+const ASTERISK: &str = "127.0.0.1:25070";
+
+/// What a telephone may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Codec {
+    /// G.711 A-law.
+    Alaw,
+    /// G.711 µ-law.
+    Ulaw,
+}
+
+/// Telephones that call one extension, all say the same and hang up.
+#[derive(Debug)]
+pub struct Phones {
+    sipp: Child,
+    files: TempDir,
+}
+
+/// What came of the calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Calls answered, spoken and ended as they should be.
+    pub successful: u64,
+    /// All other calls.
+    pub failed: u64,
+}
+
+impl Phones {
+    /// `count` telephones call `extension` at 25 per second and say `audio`, 20 ms per packet.
+    ///
+    /// # Panics
+    /// When SIPp cannot be started.
+    #[must_use]
+    pub fn dial(count: u32, extension: &str, codec: Codec, audio: &[u8]) -> Self {
+        let files = tempfile::tempdir().expect("a temporary directory");
+        let pcap = files.path().join("audio.pcap");
+        fs::write(&pcap, capture(codec, audio)).expect("the audio is written");
+        let (payload_type, name) = codec.in_sdp();
+        let scenario = include_str!("../sipp/call.xml")
+            .replace("@PAYLOAD_TYPE@", &payload_type.to_string())
+            .replace("@CODEC@", name)
+            .replace("@PCAP@", &pcap.display().to_string())
+            .replace("@PAUSE@", &(audio.len() / 8 + 1000).to_string());
+        fs::write(files.path().join("call.xml"), scenario).expect("the scenario is written");
+        let output = File::create(files.path().join("output")).expect("a file for SIPp's output");
+        // Telephones have processors of their own; these should not stutter on a busy machine.
+        let sipp = Command::new("nice")
+            .args(["-n", "-15", "sipp", ASTERISK])
+            .args([
+                "-sf",
+                "call.xml",
+                "-s",
+                extension,
+                "-i",
+                "127.0.0.1",
+                "-p",
+                "25080",
+            ])
+            .args([
+                "-mp",
+                "26000",
+                "-m",
+                &count.to_string(),
+                "-l",
+                &count.to_string(),
+                "-r",
+                "25",
+            ])
+            .args(["-nostdin", "-timeout", "60s", "-timeout_error"])
+            .args([
+                "-trace_stat",
+                "-stf",
+                "statistics",
+                "-trace_err",
+                "-error_file",
+                "errors",
+            ])
+            .current_dir(files.path())
+            // SIPp draws a screen whatever it writes to, and needs to be told on which terminal.
+            .env("TERM", "dumb")
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a second descriptor"))
+            .stderr(output)
+            .spawn()
+            .expect("SIPp starts");
+        Self { sipp, files }
+    }
+
+    /// Returns when all calls are over.
+    ///
+    /// # Panics
+    /// When SIPp leaves no statistics.
+    pub fn wait(mut self) -> Outcome {
+        // Not for ever: SIPp has a time limit.
+        let status = self.sipp.wait().expect("SIPp's status");
+        let read = |name| fs::read_to_string(self.files.path().join(name)).unwrap_or_default();
+        let statistics = read("statistics");
+        let total = |column| total(&statistics, column);
+        match (total("SuccessfulCall(C)"), total("FailedCall(C)")) {
+            (Some(successful), Some(failed)) => {
+                if !status.success() {
+                    eprintln!("--- SIPp's errors ({status})\n{}\n---", read("errors"));
+                }
+                Outcome { successful, failed }
+            }
+            _ => panic!(
+                "SIPp ended with {status} and no statistics:\n{}{}",
+                read("errors"),
+                read("output")
+            ),
+        }
+    }
+}
+
+impl Drop for Phones {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.sipp.kill();
+        let _ = self.sipp.wait();
+    }
+}
+
+impl Codec {
+    fn in_sdp(self) -> (u8, &'static str) {
+        match self {
+            Self::Alaw => (8, "PCMA"),
+            Self::Ulaw => (0, "PCMU"),
+        }
+    }
+}
+
+/// The last row's number under the heading `column`.
+fn total(statistics: &str, column: &str) -> Option<u64> {
+    let mut lines = statistics.lines();
+    let index = lines
+        .next()?
+        .split(';')
+        .position(|heading| heading == column)?;
+    lines.last()?.split(';').nth(index)?.parse().ok()
+}
+
+/// G.711 audio as RTP in a packet capture, which is the only form that SIPp plays.
+fn capture(codec: Codec, audio: &[u8]) -> Vec<u8> {
+    // Magic, version 2.4, time zone, accuracy, longest packet, Ethernet.
+    let mut pcap = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0xffff, 1]
+        .map(u32::to_le_bytes)
+        .concat();
+    for (number, payload) in (0_u32..).zip(audio.chunks(160)) {
+        let length = u16::try_from(payload.len()).expect("a chunk is short") + 12;
+        // SIPp puts its own addresses, ports and checksums in.
+        let mut packet = vec![0; 12];
+        packet.extend([0x08, 0x00]);
+        packet.extend([0x45, 0]);
+        packet.extend((length + 28).to_be_bytes());
+        packet.extend([0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+        packet.extend([0; 4]);
+        packet.extend((length + 8).to_be_bytes());
+        packet.extend([0, 0]);
+        let sequence = u16::try_from(number % 0x1_0000).expect("a remainder");
+        packet.extend([0x80, codec.in_sdp().0]);
+        packet.extend(sequence.to_be_bytes());
+        packet.extend((number * 160).to_be_bytes());
+        packet.extend([0, 0, 0, 1]);
+        packet.extend(payload);
+        let milliseconds = number * 20;
+        let size = u32::try_from(packet.len()).expect("a packet is short");
+        let record = [milliseconds / 1000, milliseconds % 1000 * 1000, size, size];
+        pcap.extend(record.map(u32::to_le_bytes).concat());
+        pcap.extend(packet);
+    }
+    pcap
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_in_the_last_row() {
+        let statistics = "Time;FailedCall(P);FailedCall(C);\n0;0;0;\n1;2;3;\n";
+        assert_eq!(total(statistics, "FailedCall(C)"), Some(3));
+        assert_eq!(total(statistics, "SuccessfulCall(C)"), None);
+        assert_eq!(total("", "FailedCall(C)"), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! What the caller hears from the echo server is what the caller said.
+
+use std::fs;
+
+use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE, remove_if_there};
+use audiosocket_interop::audio::{Noise, assert_is_piece, samples};
+use audiosocket_interop::program::EchoServer;
+use audiosocket_interop::wire::{AUDIO, Clock, HANGUP, Listener};
+use audiosocket_interop::{wait_for, wire};
+use uuid::Uuid;
+
+use crate::{app, dial};
+
+#[test]
+fn application_echoes_every_sample() {
+    let server = EchoServer::start();
+    let uuid = Uuid::new_v4();
+    caller_hears_what_it_says(&server, uuid, &app(uuid, server.port()));
+}
+
+#[test]
+fn dial_echoes_every_sample() {
+    let server = EchoServer::start();
+    let uuid = Uuid::new_v4();
+    caller_hears_what_it_says(&server, uuid, &dial(uuid, server.port(), "slin"));
+}
+
+/// Five seconds at 8 kHz by a caller inside Asterisk, judged by Asterisk's own
+/// recordings of both directions.
+fn caller_hears_what_it_says(server: &EchoServer, uuid: Uuid, extension: &str) {
+    const SECOND: usize = 8000;
+    let asterisk = Asterisk::take();
+    let speech = Noise::new(8000).bytes(5 * SECOND * 2);
+    fs::write(asterisk.audio_file("speech.sln"), &speech).expect("the speech is written");
+    let recordings = ["said.sln", "heard.sln"].map(|name| asterisk.audio_file(name));
+    recordings.iter().for_each(|file| remove_if_there(file));
+
+    asterisk.call(&format!("Local/{extension}"), "speak@caller");
+    let call = server.wait_for_end(uuid);
+    asterisk.wait_for_log("End MixMonitor Recording");
+    asterisk.wait_until_idle();
+
+    // The recorder fills gaps in time with silence; the speech has no zero in it.
+    let [said, heard] = recordings.map(|file| {
+        let recording = samples(&fs::read(file).expect("a recording"));
+        recording
+            .into_iter()
+            .filter(|sample| *sample != 0)
+            .collect::<Vec<_>>()
+    });
+    // The first says that the recorder is to be trusted. They are not compared
+    // with each other, since either may begin a frame before the other.
+    let speech = samples(&speech);
+    assert_is_piece(&speech, &said, 4 * SECOND);
+    assert_is_piece(&speech, &heard, 4 * SECOND);
+    call.assert_lossless();
+    asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
+}
+
+#[test]
+fn every_rate_comes_back_byte_for_byte() {
+    let server = EchoServer::start();
+    let rates = [
+        ("slin", 8_000),
+        ("slin12", 12_000),
+        ("slin16", 16_000),
+        ("slin24", 24_000),
+        ("slin32", 32_000),
+        ("slin44", 44_100),
+        ("slin48", 48_000),
+        ("slin96", 96_000),
+        ("slin192", 192_000),
+    ];
+    for (kind, (codec, rate)) in (AUDIO..).zip(rates) {
+        println!("{codec}");
+        comes_back_byte_for_byte(&server, codec, kind, rate / 50 * 2);
+    }
+}
+
+/// Two seconds with AudioSocket on both legs, so that Asterisk has no reason to
+/// touch the audio: this test is the caller.
+fn comes_back_byte_for_byte(server: &EchoServer, codec: &str, kind: u8, frame_size: usize) {
+    const FRAMES: usize = 100;
+    let asterisk = Asterisk::take();
+    let listener = Listener::bind();
+    let [caller, callee] = [Uuid::new_v4(), Uuid::new_v4()];
+    let channel = format!(
+        "AudioSocket/127.0.0.1:{}/{caller}/c({codec})",
+        listener.port()
+    );
+    asterisk.call(&channel, &dial(callee, server.port(), codec));
+
+    let mut leg = listener.accept(caller);
+    let mut ears = leg.other_end();
+    let (echoes, heard) = std::sync::mpsc::channel();
+    let listening = std::thread::spawn(move || {
+        while let Some(frame) = ears.read() {
+            let _ = echoes.send(frame);
+        }
+    });
+    let mut clock = Clock::new();
+    // Audio that comes before Asterisk has put the legs together is lost, and it
+    // says nothing about the server: so silence first, until some of it comes back.
+    let silence = vec![0; frame_size];
+    wait_for("the first echo", || {
+        clock.tick();
+        leg.write(kind, &silence);
+        heard.try_recv().ok()
+    });
+    let mut noise = Noise::new(u64::from(kind));
+    let said: Vec<wire::Frame> = (0..FRAMES)
+        .map(|_| (kind, noise.bytes(frame_size)))
+        .collect();
+    for (kind, payload) in &said {
+        clock.tick();
+        leg.write(*kind, payload);
+    }
+    let echo: Vec<wire::Frame> = (0..FRAMES)
+        .scan(true, |leading, _| {
+            loop {
+                let frame = heard.recv_timeout(audiosocket_interop::PATIENCE).ok()?;
+                *leading &= frame.1 == silence;
+                if !*leading {
+                    return Some(frame);
+                }
+            }
+        })
+        .collect();
+    assert_eq!(echo.len(), FRAMES, "frames came back at {codec}");
+    let wrong = (0..FRAMES).find(|n| said[*n] != echo[*n]);
+    assert!(
+        wrong.is_none(),
+        "at {codec}, frame {wrong:?} of kind {:#04x} and {} bytes did not come back as it was, but as kind {:#04x}, {} bytes",
+        kind,
+        frame_size,
+        echo[wrong.unwrap_or(0)].0,
+        echo[wrong.unwrap_or(0)].1.len(),
+    );
+
+    leg.write(HANGUP, &[]);
+    listening
+        .join()
+        .expect("Asterisk closes the connection after a whole frame");
+    server.wait_for_end(callee).assert_lossless();
+    asterisk.wait_until_idle();
+    asterisk.assert_no_complaints(&[]);
+}
