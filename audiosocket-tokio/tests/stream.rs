@@ -117,14 +117,9 @@ async fn reading_goes_on_when_the_peer_takes_nothing() {
 async fn all_answers_to_one_read_leave_in_one_write() {
     let (recorder, _transcript) = recorder();
     let (mut peer, stream) = duplex(64 * 1024);
-    let writes = Arc::new(AtomicUsize::new(0));
-    tokio::spawn(serve(
-        CountWrites {
-            stream,
-            writes: Arc::clone(&writes),
-        },
-        recorder,
-    ));
+    let pipe = Pipe::new(stream);
+    let writes = Arc::clone(&pipe.writes);
+    tokio::spawn(serve(pipe, recorder));
     let mut bytes = uuid_frame(7);
     let answers = audio_frame(&[1; 320]).repeat(10);
     bytes.extend(&answers);
@@ -189,7 +184,9 @@ async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
 async fn a_stream_that_fails_is_a_lost_connection() {
     let (recorder, mut transcript) = recorder();
     let (mut peer, stream) = duplex(1024);
-    tokio::spawn(serve(FailReads { stream, after: 1 }, recorder));
+    let mut pipe = Pipe::new(stream);
+    pipe.good_reads = 1;
+    tokio::spawn(serve(pipe, recorder));
     peer.write_all(&uuid_frame(7)).await.unwrap();
     assert_eq!(next(&mut transcript).await, "start 7");
     assert_eq!(
@@ -216,69 +213,49 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, recorder: Arc<Recor
     .await;
 }
 
-struct CountWrites {
+/// A pipe that is looked at and fails as a test wishes.
+struct Pipe {
     stream: DuplexStream,
+    /// How often it was written to.
     writes: Arc<AtomicUsize>,
+    /// Reads that succeed before one times out.
+    good_reads: usize,
 }
 
-/// Times out once it has been read from so many times.
-struct FailReads {
-    stream: DuplexStream,
-    after: usize,
+impl Pipe {
+    fn new(stream: DuplexStream) -> Self {
+        Self {
+            stream,
+            writes: Arc::default(),
+            good_reads: usize::MAX,
+        }
+    }
 }
 
-impl AsyncRead for CountWrites {
+impl AsyncRead for Pipe {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if self.good_reads == 0 {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if result.is_ready() {
+            self.good_reads -= 1;
+        }
+        result
     }
 }
 
-impl AsyncWrite for CountWrites {
+impl AsyncWrite for Pipe {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.writes.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-impl AsyncRead for FailReads {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.after == 0 {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if result.is_ready() {
-            self.after -= 1;
-        }
-        result
-    }
-}
-
-impl AsyncWrite for FailReads {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
