@@ -5,6 +5,8 @@ use socket2::{SockRef, TcpKeepalive};
 
 /// How the kernel finds out that a quiet peer is dead. A call may be silent for minutes and be
 /// healthy, so this, and not silence, tells the two apart.
+///
+/// Times count in whole seconds. Linux takes 1 s to 32,767 s and 1 to 127 probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Keepalive {
@@ -32,6 +34,8 @@ impl Keepalive {
             .with_time(self.time)
             .with_interval(self.interval)
             .with_retries(self.retries);
-        socket.set_tcp_keepalive(&keepalive)
+        socket
+            .set_tcp_keepalive(&keepalive)
+            .map_err(|error| io::Error::new(error.kind(), format!("keepalive: {error}")))
     }
 }

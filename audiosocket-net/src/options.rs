@@ -104,7 +104,8 @@ impl ServerOptions {
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening; `InvalidInput` if there is nothing to listen on.
+    /// Those of resolving, binding and listening; `InvalidInput` if there is nothing to listen on;
+    /// what the system says of a [`Keepalive`] that it does not take.
     pub fn listen(self) -> io::Result<Listening> {
         if let Some(error) = self.unresolved {
             return Err(error);
@@ -122,6 +123,10 @@ impl ServerOptions {
         let mut local_addrs = Vec::with_capacity(listeners.len());
         for listener in &listeners {
             listener.set_nonblocking(true)?;
+            if let Some(keepalive) = self.keepalive {
+                // Of no effect here, but better refused now than on every connection.
+                keepalive.apply(&SockRef::from(listener))?;
+            }
             local_addrs.push(listener.local_addr()?);
         }
         Ok(Listening {

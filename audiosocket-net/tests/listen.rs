@@ -105,6 +105,21 @@ fn accepted_connections_send_at_once_and_are_watched() {
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 2);
 }
 
+/// Rather than on every connection that is accepted later.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_keepalive_that_the_system_does_not_take_is_told_at_once() {
+    for time in [Duration::from_millis(500), Duration::from_secs(10 * 3600)] {
+        let mut keepalive = Keepalive::default();
+        keepalive.time = time;
+        let options = ServerOptions::new()
+            .bind("127.0.0.1:0")
+            .keepalive(Some(keepalive));
+        let error = options.listen().unwrap_err();
+        assert!(error.to_string().starts_with("keepalive: "), "{error}");
+    }
+}
+
 #[test]
 fn keepalive_can_be_left_to_the_system() {
     let listening = ServerOptions::new()

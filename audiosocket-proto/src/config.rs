@@ -17,7 +17,7 @@ pub struct SessionConfig {
     pub idle_timeout: Option<Duration>,
     /// Bytes that may wait to be sent, headers included. A frame that would go past it is dropped
     /// and counted in [`Stats::frames_dropped`](crate::Stats::frames_dropped). A frame takes up to 65,538 bytes. Default:
-    /// 128 KiB, which is eight seconds at 8 kHz.
+    /// 128 KiB, which is eight seconds at 8 kHz and a third of one at 192 kHz.
     pub max_unsent: usize,
 }
 

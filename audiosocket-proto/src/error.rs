@@ -22,7 +22,7 @@ pub enum PeerError {
     UuidRepeated,
     /// No UUID came in the time allowed. Ends the session.
     UuidTimeout,
-    /// The connection was closed inside a frame. Ends the session.
+    /// The connection was closed or reset inside a frame. Ends the session.
     Truncated {
         /// Bytes of the frame that had come, header included.
         received: usize,
@@ -53,7 +53,7 @@ impl fmt::Display for PeerError {
             Self::Truncated { received } => {
                 write!(
                     f,
-                    "the connection was closed inside a frame, {received} bytes into it"
+                    "the connection ended inside a frame, {received} bytes into it"
                 )
             }
             Self::DtmfMalformed => f.write_str("a key press that is not one of 0-9 * # A-D"),

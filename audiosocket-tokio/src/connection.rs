@@ -21,7 +21,13 @@ const ROUNDS: usize = 16;
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
 /// `TCP_NODELAY` and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
 /// one for all calls of a server of your own, and shut down with [`Calls::idle`] and
-/// [`Calls::hang_up_all`].
+/// [`Calls::shut_down`].
+///
+/// # Panics
+///
+/// Outside of a tokio runtime with time enabled.
+///
+/// # Cancellation
 ///
 /// Cancel safe, in that dropping the future closes the connection at once and tells the handler
 /// [`End::Abandoned`](crate::End::Abandoned).
@@ -57,7 +63,7 @@ pub async fn serve_stream<S, A>(
     A: Acceptor,
 {
     let epoch = Epoch::new(Instant::now().into_std());
-    let driver = CallDriver::new(acceptor, peer.clone(), config, Timestamp::ZERO);
+    let driver = CallDriver::new(acceptor, peer, config, Timestamp::ZERO);
     let _registration = calls.register(driver.handle());
     let mut connection = Connection {
         stream,
@@ -69,7 +75,7 @@ pub async fn serve_stream<S, A>(
     };
     poll_fn(|cx| connection.poll(cx)).await;
     if let Some(reason) = connection.driver.refusal() {
-        tracing::info!(%peer, %reason, "call refused");
+        tracing::info!(peer = %connection.driver.peer(), %reason, "call refused");
     }
 }
 
@@ -100,6 +106,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Acceptor> Connection<S, A> {
             if !(read || written || timed_out) {
                 return Poll::Pending;
             }
+        }
+        // A peer that floods us does not put off its deadlines, whose timer only a quiet round polls.
+        self.driver.handle_timeout(self.now());
+        if self.driver.poll_transmit() == Transmit::Close {
+            return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
         Poll::Pending

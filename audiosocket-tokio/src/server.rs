@@ -23,8 +23,11 @@ const HANGUP_MARGIN: Duration = Duration::from_secs(1);
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
 /// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
-/// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong.
+/// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
+/// ordinary end not among it, and comes before that empty audio.
 /// [`Callbacks`] says more, [`Server::start`] takes more: options, and a handler for each call.
+///
+/// Resolves `addr` at once, which can block if it is a name.
 ///
 /// # Errors
 ///
@@ -81,6 +84,7 @@ where
 /// server.serve_forever().await
 /// # }
 /// ```
+#[must_use = "it serves only while `serve_forever` is awaited"]
 pub struct Server<A: Acceptor> {
     acceptor: Arc<A>,
     listening: Listening,
@@ -99,12 +103,14 @@ impl<A: Acceptor> Server<A> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with I/O enabled.
+    /// Outside of a tokio runtime with I/O and time enabled.
     #[expect(
         clippy::unused_async,
         reason = "the same in every adapter; names may be resolved here"
     )]
     pub async fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
+        // Panics without a timer, rather than later in every call.
+        drop(sleep(Duration::ZERO));
         let mut listening = options.listen()?;
         let mut listeners = Vec::new();
         for listener in std::mem::take(&mut listening.listeners) {
@@ -142,14 +148,16 @@ impl<A: Acceptor> Server<A> {
     /// out of descriptors or memory: it waits and tries again. Dropping the future closes all
     /// connections at once.
     ///
+    /// When it returns, all connections are closed and all handlers have been told, but for
+    /// handlers that block: their threads are tokio's, and cannot be waited for.
+    ///
     /// # Errors
     ///
     /// None at present.
     pub async fn serve_forever(mut self) -> io::Result<()> {
         let mut connections = JoinSet::new();
         self.accept_until_shutdown(&mut connections).await;
-        // No more connections, not even in the kernel.
-        self.listeners.clear();
+        self.take_what_waits(&mut connections);
         self.drain(&mut connections).await;
         Ok(())
     }
@@ -165,41 +173,69 @@ impl<A: Acceptor> Server<A> {
                 accepted = accept(&mut self.listeners) => accepted,
             };
             let (stream, peer) = accepted;
-            if let Err(error) = self.listening.prepare(&stream) {
-                tracing::debug!(%peer, %error, "a connection was gone before it was served");
+            self.serve(stream, peer, connections);
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        if let Err(error) = self.listening.prepare(&stream) {
+            tracing::debug!(%peer, %error, "a connection was gone before it was served");
+            return;
+        }
+        let acceptor = Arc::clone(&self.acceptor);
+        let session = self.listening.session;
+        let calls = self.handle.calls.clone();
+        connections.spawn(async move {
+            serve_stream(stream, peer.into(), acceptor, session, &calls).await;
+        });
+    }
+
+    /// Closes the listeners. Connections that wait in the kernel are calls to their callers
+    /// already, and would be reset, so they are taken first.
+    fn take_what_waits(&mut self, connections: &mut JoinSet<()>) {
+        for listener in std::mem::take(&mut self.listeners) {
+            let Ok(listener) = listener.socket.into_std() else {
                 continue;
+            };
+            // A bound, since they may come faster than they are taken.
+            for _ in 0..4096 {
+                let Ok((stream, peer)) = listener.accept() else {
+                    break;
+                };
+                let stream = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| TcpStream::from_std(stream));
+                if let Ok(stream) = stream {
+                    self.serve(stream, peer, connections);
+                }
             }
-            let acceptor = Arc::clone(&self.acceptor);
-            let session = self.listening.session;
-            let calls = self.handle.calls.clone();
-            connections.spawn(async move {
-                serve_stream(stream, peer.into(), acceptor, session, &calls).await;
-            });
         }
     }
 
     /// Waits for the calls to end by themselves until the deadline, which may be moved closer
     /// meanwhile, and then hangs up what is left.
     async fn drain(&mut self, connections: &mut JoinSet<()>) {
-        let calls = self.handle.calls.clone();
         loop {
             let deadline = *self.shutdown.borrow_and_update();
             let deadline = deadline.unwrap_or_else(Instant::now);
             tokio::select! {
-                () = calls.idle() => break,
+                () = all_ended(connections) => break,
                 () = sleep_until(deadline) => break,
                 _ = self.shutdown.changed() => {}
             }
         }
-        calls.hang_up_all();
-        let patience = self.listening.session.linger + HANGUP_MARGIN;
-        if timeout(patience, calls.idle()).await.is_err() {
+        self.handle.calls.shut_down();
+        let patience = self.listening.session.linger.saturating_add(HANGUP_MARGIN);
+        if timeout(patience, all_ended(connections)).await.is_err() {
             tracing::warn!(
-                calls = calls.len(),
+                calls = connections.len(),
                 "calls did not end at shutdown; dropping them"
             );
         }
         connections.abort_all();
+        // Once aborted, a connection is closed and its handler told at once, but for a handler that
+        // blocks: there is no waiting for that one.
+        let _ = timeout(HANGUP_MARGIN, all_ended(connections)).await;
     }
 }
 
@@ -281,14 +317,23 @@ impl Listener {
 /// The next connection on any of the listeners.
 async fn accept(listeners: &mut [Listener]) -> (TcpStream, SocketAddr) {
     poll_fn(|cx| {
-        for listener in &mut *listeners {
-            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+        for index in 0..listeners.len() {
+            if let Poll::Ready(accepted) = listeners[index].poll_accept(cx) {
+                // The others come first now, so that a busy listener does not starve them.
+                listeners.rotate_left(index + 1);
                 return Poll::Ready(accepted);
             }
         }
         Poll::Pending
     })
     .await
+}
+
+/// Tasks, and not the registry of calls, in which a connection is only once its task has run.
+async fn all_ended(connections: &mut JoinSet<()>) {
+    while let Some(finished) = connections.join_next().await {
+        log_panic(&finished);
+    }
 }
 
 /// A task that ended by a panic is a bug of ours: handlers' panics do not get that far.

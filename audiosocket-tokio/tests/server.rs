@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::future::Future;
-use std::io;
+use std::future::{Future, poll_fn};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_tokio::{Server, ServerHandle, ServerOptions, start_server};
+use audiosocket_tokio::{Server, ServerHandle, ServerOptions, SessionConfig, start_server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -42,6 +44,9 @@ on_both_runtimes! {
     shutdown_hangs_up_what_is_left,
     shutdown_can_be_hurried,
     shutdown_of_an_idle_server_is_immediate_and_final,
+    calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup,
+    a_call_that_was_just_accepted_at_shutdown_gets_a_hangup,
+    an_endless_linger_does_not_keep_an_idle_server,
     dropping_the_server_ends_its_calls,
     closures_see_the_call_and_its_end,
     a_ready_socket_is_served,
@@ -190,6 +195,46 @@ async fn shutdown_of_an_idle_server_is_immediate_and_final() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
 
+/// They are calls to Asterisk already.
+async fn calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup() {
+    let server = Running::start().await;
+    // Blocking, so that the server gets no turn on the current-thread runtime.
+    let calls: Vec<_> = (0..50).map(|_| blocking_call(server.addr)).collect();
+    server.handle.shutdown(Duration::from_millis(100));
+    server.task.await.unwrap().unwrap();
+    for call in calls {
+        assert_eq!(blocking_read_to_end(call), HANGUP);
+    }
+}
+
+async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
+    let (recorder, _transcript) = Recorder::new();
+    let server = Server::start(recorder, ServerOptions::new().bind("127.0.0.1:0"))
+        .await
+        .unwrap();
+    let handle = server.handle();
+    let call = blocking_call(server.local_addrs()[0]);
+    let mut serving = pin!(server.serve_forever());
+    // The server accepts the call and spawns its task, which has had no turn yet.
+    assert!(
+        poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx)))
+            .await
+            .is_pending()
+    );
+    handle.shutdown(Duration::from_millis(100));
+    serving.await.unwrap();
+    assert_eq!(blocking_read_to_end(call), HANGUP);
+}
+
+async fn an_endless_linger_does_not_keep_an_idle_server() {
+    let mut session = SessionConfig::default();
+    session.linger = Duration::MAX;
+    let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
+    let server = Running::start_with(options).await;
+    server.handle.shutdown(Duration::ZERO);
+    server.task.await.unwrap().unwrap();
+}
+
 async fn dropping_the_server_ends_its_calls() {
     let mut server = Running::start().await;
     let mut call = server.call(7).await;
@@ -240,9 +285,7 @@ async fn closures_see_the_call_and_its_end() {
              65536 bytes of audio do not fit one frame, which takes 65,535"
         ),
         format!("audio 7 {peer} {:?}", b"one"),
-        format!(
-            "exception Some(7) {peer} the connection was closed inside a frame, 4 bytes into it"
-        ),
+        format!("exception Some(7) {peer} the connection ended inside a frame, 4 bytes into it"),
         format!("audio 7 {peer} []"),
     ] {
         assert_eq!(next(&mut transcript).await, line);
@@ -310,6 +353,18 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+fn blocking_call(addr: SocketAddr) -> std::net::TcpStream {
+    let mut call = std::net::TcpStream::connect(addr).unwrap();
+    call.write_all(&uuid_frame(7)).unwrap();
+    call
+}
+
+fn blocking_read_to_end(mut stream: std::net::TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 async fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {

@@ -113,6 +113,43 @@ async fn reading_goes_on_when_the_peer_takes_nothing() {
     call.await.unwrap();
 }
 
+/// The timer is only looked at when there is nothing to read, and here there always is.
+#[tokio::test(start_paused = true)]
+async fn a_flood_does_not_put_off_the_end_of_a_refused_call() {
+    let (recorder, _transcript) = recorder();
+    let flood = Flood::new(&uuid_frame(u128::MAX), true);
+    let reads = Arc::clone(&flood.reads);
+    let call = tokio::spawn(serve(flood, recorder));
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    call.await.unwrap();
+    assert!(
+        reads.load(Ordering::Relaxed) < Flood::END,
+        "only the end of the flood ended the call"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_does_not_put_off_the_write_timeout() {
+    let (recorder, mut transcript) = recorder();
+    let mut bytes = uuid_frame(7);
+    bytes.extend(audio_frame(b"hello"));
+    let call = tokio::spawn(serve(Flood::new(&bytes, false), recorder));
+    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(next(&mut transcript).await, "audio 7 slin 5 bytes");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    call.await.unwrap();
+    let stalled = "the peer stopped taking what was sent to it";
+    assert_eq!(
+        next(&mut transcript).await,
+        format!("exception 7 {stalled}")
+    );
+    assert_eq!(
+        next(&mut transcript).await,
+        format!("end 7 failed: {stalled}")
+    );
+}
+
 #[tokio::test]
 async fn all_answers_to_one_read_leave_in_one_write() {
     let (recorder, _transcript) = recorder();
@@ -170,7 +207,7 @@ async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
     peer.write_all(&uuid_frame(7)).await.unwrap();
     assert_eq!(next(&mut transcript).await, "start 7");
     assert_eq!(calls.len(), 1);
-    calls.hang_up_all();
+    calls.shut_down();
     let mut rest = Vec::new();
     peer.read_to_end(&mut rest).await.unwrap();
     assert_eq!(rest, HANGUP);
@@ -265,5 +302,63 @@ impl AsyncWrite for Pipe {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A peer that has always something to say, which asks for nothing.
+struct Flood {
+    first: Vec<u8>,
+    takes_all: bool,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Flood {
+    /// So that a test which fails does not hang.
+    const END: usize = 1_000_000;
+
+    fn new(first: &[u8], takes_all: bool) -> Self {
+        let first = first.to_vec();
+        Self {
+            first,
+            takes_all,
+            reads: Arc::default(),
+        }
+    }
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.reads.fetch_add(1, Ordering::Relaxed) {
+            0 => buf.put_slice(&std::mem::take(&mut self.first)),
+            1..Self::END => buf.put_slice(&[0x7f, 0, 0]),
+            _ => {}
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.takes_all {
+            Poll::Ready(Ok(buf.len()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

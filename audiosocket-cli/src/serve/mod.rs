@@ -55,7 +55,8 @@ seconds, frames of audio in and out, frames dropped because the peer did not rea
 RUST_LOG=debug also shows key presses; RUST_LOG=warn only what went wrong.
 
 SIGINT or SIGTERM: takes no more calls, gives those that go on the time of --drain to end, and hangs
-up the rest. A second signal hangs up at once. Either way the exit code is 0.
+up the rest. A second signal hangs up at once, which takes two seconds at most. Either way the exit
+code is 0.
 
 In Asterisk's dialplan, for a server on 192.0.2.10 that listens on 0.0.0.0:9092:
   exten => 100,1,Answer()

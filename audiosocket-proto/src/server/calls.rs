@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::CallHandle;
 use crate::End;
@@ -9,7 +9,7 @@ use crate::End;
 /// The connections that a server has open, for whoever shuts it down. Cheap to clone.
 ///
 /// Shutdown in two steps: accept no more and wait [until all calls are over](Self::idle); when
-/// patience ends, [hang up the rest](Self::hang_up_all) and wait again, which is then short.
+/// patience ends, [hang up the rest](Self::shut_down) and wait again, which is then short.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     registry: Arc<Mutex<Registry>>,
@@ -22,15 +22,14 @@ struct Registry {
     /// Calls that still come in are hung up at once.
     closing: bool,
     /// Wakes those who wait for `open` to become empty.
-    waiting: Vec<Waker>,
+    waiting: HashMap<u64, Waker>,
 }
 
 impl Calls {
     /// Counts a connection as open until the returned registration is dropped.
     pub fn register(&self, call: &CallHandle) -> Registration {
         let mut registry = self.lock();
-        let id = registry.next_id;
-        registry.next_id += 1;
+        let id = registry.new_id();
         registry.open.insert(id, call.clone());
         let closing = registry.closing;
         drop(registry);
@@ -56,7 +55,7 @@ impl Calls {
     }
 
     /// Hangs up every call that is open, and every one that still comes.
-    pub fn hang_up_all(&self) {
+    pub fn shut_down(&self) {
         let mut registry = self.lock();
         registry.closing = true;
         let open: Vec<_> = registry.open.values().cloned().collect();
@@ -68,20 +67,10 @@ impl Calls {
 
     /// Waits until no connection is open.
     pub async fn idle(&self) {
-        poll_fn(|cx| {
-            let mut registry = self.lock();
-            if registry.open.is_empty() {
-                return Poll::Ready(());
-            }
-            if !registry
-                .waiting
-                .iter()
-                .any(|waker| waker.will_wake(cx.waker()))
-            {
-                registry.waiting.push(cx.waker().clone());
-            }
-            Poll::Pending
-        })
+        Idle {
+            calls: self,
+            id: None,
+        }
         .await;
     }
 
@@ -91,17 +80,56 @@ impl Calls {
         let waiting = if registry.open.is_empty() {
             std::mem::take(&mut registry.waiting)
         } else {
-            Vec::new()
+            HashMap::new()
         };
         // Dropping a handle and waking run code of others, which may come back here.
         drop(registry);
         drop(call);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
         // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry {
+    fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}
+
+/// One who waits; leaves no waker behind when it waits no longer.
+struct Idle<'a> {
+    calls: &'a Calls,
+    id: Option<u64>,
+}
+
+impl Future for Idle<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut registry = self.calls.lock();
+        if registry.open.is_empty() {
+            return Poll::Ready(());
+        }
+        let id = self.id.unwrap_or_else(|| registry.new_id());
+        let replaced = registry.waiting.insert(id, cx.waker().clone());
+        drop(registry);
+        drop(replaced);
+        self.id = Some(id);
+        Poll::Pending
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let waker = self.calls.lock().waiting.remove(&id);
+            drop(waker);
+        }
     }
 }
 

@@ -176,6 +176,12 @@ impl<A: Acceptor> CallDriver<A> {
         self.call.session.half_closed();
     }
 
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.call.peer
+    }
+
     /// Reaches this call from elsewhere.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
@@ -362,5 +368,7 @@ fn is_reset(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::NotConnected
+            // TLS that ends without its own farewell.
+            | io::ErrorKind::UnexpectedEof
     )
 }

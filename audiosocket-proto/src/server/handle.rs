@@ -37,17 +37,24 @@ impl CallHandle {
     /// Takes the command that waits, if any; `waker` is woken by the next one.
     pub(super) fn poll(&self, waker: &Waker) -> Option<End> {
         let mut mailbox = self.lock();
-        match &mut mailbox.waker {
-            Some(current) => current.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        mailbox.hangup.take()
+        let known = mailbox.waker.as_ref();
+        let replaced = if known.is_some_and(|known| known.will_wake(waker)) {
+            None
+        } else {
+            mailbox.waker.replace(waker.clone())
+        };
+        let hangup = mailbox.hangup.take();
+        // Dropping a waker can drop a task, which may come back here.
+        drop(mailbox);
+        drop(replaced);
+        hangup
     }
 
     /// Whoever drove the call has gone. A handle may outlive that for long, and a waker that it
     /// kept would keep the whole task in memory.
     pub(super) fn close(&self) {
-        self.lock().waker = None;
+        let waker = self.lock().waker.take();
+        drop(waker);
     }
 
     fn lock(&self) -> MutexGuard<'_, Mailbox> {

@@ -57,7 +57,8 @@ pub trait Handler: Send {
         let _ = (call, frame);
     }
 
-    /// Something went wrong. If it ends the call, [`on_end`](Self::on_end) follows at once.
+    /// Something went wrong. If it ends the call, [`on_end`](Self::on_end) follows at once. An
+    /// ordinary end is no exception, be it a close or a [reset](End::Reset) between two frames.
     fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
         let _ = (call, error);
     }
@@ -65,6 +66,32 @@ pub trait Handler: Send {
     /// The call is over. The last callback, exactly once.
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         let _ = (call, end);
+    }
+}
+
+impl<H: Handler + ?Sized> Handler for Box<H> {
+    fn on_start(&mut self, call: &mut Call<'_>) {
+        (**self).on_start(call);
+    }
+
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        (**self).on_audio(call, audio)
+    }
+
+    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
+        (**self).on_dtmf(call, digit)
+    }
+
+    fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
+        (**self).on_ignored(call, frame);
+    }
+
+    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
+        (**self).on_exception(call, error);
+    }
+
+    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
+        (**self).on_end(call, end);
     }
 }
 

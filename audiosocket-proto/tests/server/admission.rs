@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Call, CallRequest, Handler, Refusal, Response};
+use audiosocket_proto::server::{Acceptor, Call, CallRequest, Handler, Refusal, Response};
 use audiosocket_proto::{Audio, Transmit};
 
 use crate::call::{HANGUP, uuid_frame};
@@ -35,6 +35,33 @@ fn a_call_that_is_taken_has_no_refusal() {
     assert_eq!(line.driver.refusal(), None);
     line.eof();
     assert_eq!(line.driver.refusal(), None);
+}
+
+/// So that a server can choose what handles a call.
+#[test]
+fn a_boxed_handler_is_told_everything() {
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let boxed = |desk: &Desk, request: &CallRequest<'_>| -> Box<dyn Handler> {
+        Box::new(desk.accept(request).expect("it takes every call"))
+    };
+    let everything = [
+        uuid_frame(),
+        frame(0x10, &[1, 2]),
+        frame(0x03, b"5"),
+        frame(0x7f, b"?"),
+        frame(0x03, b"?"),
+    ]
+    .concat();
+    let mut line = Line::new(desk.clone());
+    line.receive(&everything);
+    line.eof();
+    let plain = transcript.take();
+    let mut line = Line::new(move |request: &CallRequest<'_>| Ok(boxed(&desk, request)));
+    line.receive(&everything);
+    line.eof();
+    assert_eq!(transcript.take(), plain);
+    assert!(plain.len() >= 7, "{plain:?}");
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn a_cut_frame_is_an_exception_before_the_end() {
             line.eof();
         },
         &[
-            "exception Some(19) tester the connection was closed inside a frame, 4 bytes into it",
+            "exception Some(19) tester the connection ended inside a frame, 4 bytes into it",
             EMPTY,
         ],
     );
@@ -195,7 +195,7 @@ fn a_handle_and_a_shutdown_are_none() {
     assert_told(
         |line| {
             let calls = audiosocket_proto::server::Calls::default();
-            calls.hang_up_all();
+            calls.shut_down();
             let _registration = calls.register(line.driver.handle());
             line.poll_commands();
         },

@@ -74,7 +74,7 @@ fn all_are_hung_up_and_those_that_come_later_too() {
         calls.register(line.driver.handle())
     });
 
-    calls.hang_up_all();
+    calls.shut_down();
     assert_eq!(bell.rung(), 2);
     for line in &mut lines {
         line.poll_commands();
@@ -102,7 +102,23 @@ fn a_hangup_that_was_asked_for_before_is_not_renamed() {
     transcript.take();
     let _registration = calls.register(line.driver.handle());
     line.driver.handle().hangup();
-    calls.hang_up_all();
+    calls.shut_down();
     line.poll_commands();
     assert_eq!(transcript.take(), ["end HungUp", "drop"]);
+}
+
+#[test]
+fn one_who_waits_no_longer_leaves_no_waker_behind() {
+    let calls = Calls::default();
+    let line = Line::talking(Desk::new());
+    let _registration = calls.register(line.driver.handle());
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(bell.clone());
+    {
+        let mut idle = pin!(calls.idle());
+        let mut cx = Context::from_waker(&waker);
+        assert_eq!(idle.as_mut().poll(&mut cx), Poll::Pending);
+        assert_eq!(Arc::strong_count(&bell), 3);
+    }
+    assert_eq!(Arc::strong_count(&bell), 2);
 }

@@ -222,7 +222,7 @@ fn a_server_that_shuts_down_hangs_up() {
         |line| {
             let calls = Calls::default();
             let _registration = calls.register(line.driver.handle());
-            calls.hang_up_all();
+            calls.shut_down();
             line.poll_commands();
             assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
         },

@@ -6,6 +6,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::Transmit;
+use audiosocket_proto::server::CallHandle;
 
 use crate::call::HANGUP;
 use crate::desk::{Desk, Line, Transcript};
@@ -108,4 +109,36 @@ fn a_command_comes_at_the_time_of_its_poll() {
         line.driver.poll_timeout(),
         Some(line.now + Duration::from_secs(1))
     );
+}
+
+/// A task that hangs up when it is dropped, of which the call has the last waker.
+struct HangsUpWhenDropped(CallHandle);
+
+impl Wake for HangsUpWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for HangsUpWhenDropped {
+    fn drop(&mut self) {
+        self.0.hangup();
+    }
+}
+
+/// It would hang here if a waker were dropped under the lock that its drop takes.
+#[test]
+fn a_waker_may_use_the_handle_when_it_is_dropped() {
+    let mut line = Line::talking(Desk::new());
+    let handle = line.driver.handle().clone();
+    let waker = || Waker::from(Arc::new(HangsUpWhenDropped(handle.clone())));
+    line.driver.poll_commands(line.now, &waker());
+    line.driver.poll_commands(line.now, &waker());
+    assert_eq!(line.transmit(), Transmit::Idle);
+    line.driver.poll_commands(line.now, Waker::noop());
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+
+    let line = Line::talking(Desk::new());
+    let handle = line.driver.handle().clone();
+    let mut driver = line.driver;
+    driver.poll_commands(line.now, &Waker::from(Arc::new(HangsUpWhenDropped(handle))));
+    drop(driver);
 }
