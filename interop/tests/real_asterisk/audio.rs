@@ -13,48 +13,60 @@ use crate::{app, dial};
 
 #[test]
 fn application_echoes_every_sample() {
-    let server = EchoServer::start();
-    let uuid = Uuid::new_v4();
-    caller_hears_what_it_says(&server, uuid, &app(uuid, server.port()));
+    caller_hears_what_it_says(app);
 }
 
 #[test]
 fn dial_echoes_every_sample() {
-    let server = EchoServer::start();
-    let uuid = Uuid::new_v4();
-    caller_hears_what_it_says(&server, uuid, &dial(uuid, server.port(), "slin"));
+    caller_hears_what_it_says(|uuid, port| dial(uuid, port, "slin"));
 }
 
-/// Five seconds at 8 kHz by a caller inside Asterisk, judged by Asterisk's own
-/// recordings of both directions.
-fn caller_hears_what_it_says(server: &EchoServer, uuid: Uuid, extension: &str) {
-    const SECOND: usize = 8000;
-    let asterisk = Asterisk::take();
+const SECOND: usize = 8000;
+
+/// Five seconds at 8 kHz by a caller inside Asterisk, judged by Asterisk's own recordings of both
+/// directions.
+fn caller_hears_what_it_says(extension: impl Fn(Uuid, u16) -> String) {
+    let server = EchoServer::start();
     let speech = Noise::new(8000).bytes(5 * SECOND * 2);
-    fs::write(asterisk.audio_file("speech.sln"), &speech).expect("the speech is written");
-    let recordings = ["said.sln", "heard.sln"].map(|name| asterisk.audio_file(name));
-    recordings.iter().for_each(|file| remove_if_there(file));
-
-    asterisk.call(&format!("Local/{extension}"), "speak@caller");
-    let call = server.wait_for_end(uuid);
-    asterisk.wait_for_log("End MixMonitor Recording");
-    asterisk.wait_until_idle();
-
-    // The recorder fills gaps in time with silence; the speech has no zero in it.
-    let [said, heard] = recordings.map(|file| {
-        let recording = samples(&fs::read(file).expect("a recording"));
-        recording
-            .into_iter()
-            .filter(|sample| *sample != 0)
-            .collect::<Vec<_>>()
-    });
-    // The first says that the recorder is to be trusted. They are not compared
-    // with each other, since either may begin a frame before the other.
+    let [said, heard] = (0..5)
+        .find_map(|_| record_call(&server, &extension, &speech))
+        .expect("one call of five that the recorder kept up with");
+    // The first says that the recorder is to be trusted. They are not compared with each other,
+    // since either may begin a frame before the other.
     let speech = samples(&speech);
     assert_is_piece(&speech, &said, 4 * SECOND);
     assert_is_piece(&speech, &heard, 4 * SECOND);
-    call.assert_lossless();
+}
+
+/// What was said and heard on one call, unless Asterisk's log shows that its recorder threw audio
+/// away: it does whenever one direction is 100 ms ahead of the other, as on a busy machine.
+fn record_call(
+    server: &EchoServer,
+    extension: impl Fn(Uuid, u16) -> String,
+    speech: &[u8],
+) -> Option<[Vec<i16>; 2]> {
+    let asterisk = Asterisk::take();
+    asterisk.rx("core set debug 4 audiohook.c");
+    fs::write(asterisk.audio_file("speech.sln"), speech).expect("the speech is written");
+    let recordings = ["said.sln", "heard.sln"].map(|name| asterisk.audio_file(name));
+    recordings.iter().for_each(|file| remove_if_there(file));
+
+    let uuid = Uuid::new_v4();
+    let extension = extension(uuid, server.port());
+    asterisk.call(&format!("Local/{extension}"), "speak@caller");
+    server.wait_for_end(uuid).assert_lossless();
+    asterisk.wait_for_log("End MixMonitor Recording");
+    asterisk.wait_until_idle();
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
+
+    // It also fills gaps in time with silence, and the speech has no zero in it.
+    let recorded = recordings.map(|file| {
+        let recording = samples(&fs::read(file).expect("a recording"));
+        recording.into_iter().filter(|s| *s != 0).collect()
+    });
+    // The first frame of each direction starts it off with nothing to throw away.
+    let flushes = asterisk.log().matches("Flushing audiohook").count();
+    (flushes <= 2).then_some(recorded)
 }
 
 #[test]

@@ -4,19 +4,30 @@ use std::collections::BTreeSet;
 
 use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE};
 use audiosocket_interop::audio::Noise;
-use audiosocket_interop::program::EchoServer;
+use audiosocket_interop::program::{EchoServer, EndedCall};
 use audiosocket_interop::sip::{Codec, Phones};
 use audiosocket_interop::wait_for;
 use uuid::Uuid;
 
+const CALLS: u32 = 50;
+const SECOND: usize = 8000;
+const FRAMES: u64 = 10 * 50;
+
 #[test]
 fn fifty_telephones_are_echoed_for_ten_seconds() {
-    const CALLS: u32 = 50;
-    const SECOND: usize = 8000;
-    const FRAMES: u64 = 10 * 50;
+    // On a busy machine it is SIPp that falls behind first, which says nothing of the server.
+    let kept_up = (0..3).any(|_| fifty_telephones_call());
+    assert!(
+        kept_up,
+        "in none of three attempts did SIPp keep up with real time"
+    );
+}
+
+/// Fifty calls at once, and whether all telephones said ten seconds of audio.
+fn fifty_telephones_call() -> bool {
     let asterisk = Asterisk::take();
     let server = EchoServer::start();
-    // Half as long again as must arrive: on a busy machine SIPp falls behind, and hangs up in time.
+    // Half as long again as must arrive, for a telephone that starts late hangs up in time.
     let speech = Noise::new(50).bytes(15 * SECOND);
     let phones = Phones::dial(
         CALLS,
@@ -49,17 +60,14 @@ fn fifty_telephones_are_echoed_for_ten_seconds() {
         called(&log),
         "the calls that Asterisk placed and those that the server had"
     );
+    calls.iter().for_each(EndedCall::assert_lossless);
     let packets = rtp_packets(&log);
     assert_eq!(packets.len(), CALLS as usize);
-    for (from_caller, _) in &packets {
-        assert!(
-            *from_caller >= FRAMES,
-            "a telephone said only {from_caller} packets, so SIPp did not keep up: is this machine too busy?"
-        );
+    if packets.iter().any(|(from_caller, _)| *from_caller < FRAMES) {
+        return false;
     }
     for call in &calls {
         assert!(call.frames_in >= FRAMES, "{call:?}");
-        call.assert_lossless();
     }
     for (_, to_caller) in &packets {
         assert!(
@@ -68,6 +76,7 @@ fn fifty_telephones_are_echoed_for_ten_seconds() {
         );
     }
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
+    true
 }
 
 /// The UUIDs that the log shows the application called with.
