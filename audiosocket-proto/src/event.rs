@@ -37,9 +37,10 @@ pub enum End {
     ShutDown,
     /// The peer did something wrong that the session does not survive.
     Failed(PeerError),
-    /// The peer reset the connection between two frames. Also an ordinary end: Asterisk 22.10.1
-    /// closes with audio of ours still unread in 2 to 5 % of the `Dial` calls whose caller hangs
-    /// up, and its kernel then sends a reset in place of an orderly end.
+    /// The peer reset the connection between two frames. Also an ordinary end: when a caller hangs
+    /// up, Asterisk may close with audio of ours still unread, and its kernel then sends a reset in
+    /// place of an orderly end. Asterisk 22.10.1 did so in 28 of 1,600 `Dial` calls and 3 of 1,600
+    /// `AudioSocket()` calls.
     Reset,
     /// The connection broke otherwise: timed out, unreachable.
     ConnectionLost,

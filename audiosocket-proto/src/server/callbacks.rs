@@ -19,8 +19,8 @@ type Admit = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 ///   call, and nothing of that call comes after it. What it returns is of no effect then.
 /// - `on_exception(uuid, peer, error)` gets what went wrong. `uuid` is `None` if the connection
 ///   did not become a call; then there is no empty audio either. An ordinary end is nothing that
-///   went wrong: the peer hangs up, closes, or resets the connection between two frames, as happens
-///   in 2 to 5 % of the `Dial` calls whose caller hangs up (see
+///   went wrong: the peer hangs up, closes, or resets the connection between two frames, as
+///   Asterisk does in some of the calls whose caller hangs up (see
 ///   [`End::Reset`](crate::End::Reset)).
 ///
 /// When an exception ends a call, `on_exception` comes first and the empty audio last. (The Python
