@@ -10,7 +10,7 @@ use audiosocket_proto::server::{CallDriver, Callbacks, Peer};
 use audiosocket_proto::{
     Audio, Decoder, Event, SampleRate, Session, SessionConfig, Timestamp, Transmit, encoder,
 };
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Frames in the stream that every bench works on once per iteration.
 const FRAMES: usize = 1000;
@@ -39,28 +39,19 @@ criterion_group! {
 criterion_main!(benches);
 
 fn decode(c: &mut Criterion) {
-    let mut group = c.benchmark_group("decode");
-    group.throughput(Throughput::Elements(FRAMES as u64));
-    let stream = stream();
-    let mut copy = vec![0; COALESCED];
-    for (way, size) in WAYS {
-        group.bench_function(format!("{way}/memcpy"), |b| {
-            b.iter(|| memcpy(&stream, size, &mut copy));
-        });
-        group.bench_function(way, |b| {
-            let mut decoder = Decoder::new();
-            b.iter(|| {
-                let mut frames = 0;
-                for mut read in black_box(&stream[..]).chunks(size) {
-                    while let Some(frame) = decoder.decode(&mut read) {
-                        black_box(frame);
-                        frames += 1;
-                    }
+    in_each_way(c, "decode", |b, stream, size| {
+        let mut decoder = Decoder::new();
+        b.iter(|| {
+            let mut frames = 0;
+            for mut read in black_box(stream).chunks(size) {
+                while let Some(frame) = decoder.decode(&mut read) {
+                    black_box(frame);
+                    frames += 1;
                 }
-                assert_eq!(frames, FRAMES);
-            });
+            }
+            assert_eq!(frames, FRAMES);
         });
-    }
+    });
 }
 
 fn encode(c: &mut Criterion) {
@@ -85,62 +76,62 @@ fn encode(c: &mut Criterion) {
 }
 
 fn session_echo(c: &mut Criterion) {
-    let mut group = c.benchmark_group("session echo");
-    group.throughput(Throughput::Elements(FRAMES as u64));
-    let stream = stream();
-    let mut copy = vec![0; COALESCED];
     let now = Timestamp::ZERO;
-    for (way, size) in WAYS {
-        group.bench_function(format!("{way}/memcpy"), |b| {
-            b.iter(|| memcpy(&stream, size, &mut copy));
-        });
-        group.bench_function(way, |b| {
-            let mut session = Session::new(SessionConfig::default(), now);
-            let mut decoder = Decoder::new();
-            let started = session.receive(now, &mut decoder, &mut &UUID[..]);
-            assert!(matches!(started, Some(Event::Started(_))));
-            b.iter(|| {
-                for mut read in black_box(&stream[..]).chunks(size) {
-                    while let Some(event) = session.receive(now, &mut decoder, &mut read) {
-                        if let Event::Audio(audio) = event {
-                            session.send(now, audio).expect("room for the echo");
-                        }
-                    }
-                    if let Transmit::Bytes(bytes) = session.poll_transmit() {
-                        let len = black_box(bytes).len();
-                        session.transmitted(now, len);
+    in_each_way(c, "session echo", |b, stream, size| {
+        let mut session = Session::new(SessionConfig::default(), now);
+        let mut decoder = Decoder::new();
+        let started = session.receive(now, &mut decoder, &mut &UUID[..]);
+        assert!(matches!(started, Some(Event::Started(_))));
+        b.iter(|| {
+            for mut read in black_box(stream).chunks(size) {
+                while let Some(event) = session.receive(now, &mut decoder, &mut read) {
+                    if let Event::Audio(audio) = event {
+                        session.send(now, audio).expect("room for the echo");
                     }
                 }
-            });
+                if let Transmit::Bytes(bytes) = session.poll_transmit() {
+                    let len = black_box(bytes).len();
+                    session.transmitted(now, len);
+                }
+            }
         });
-    }
+    });
 }
 
 fn driver_echo(c: &mut Criterion) {
-    let mut group = c.benchmark_group("driver echo");
+    let now = Timestamp::ZERO;
+    in_each_way(c, "driver echo", |b, stream, size| {
+        let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
+        let peer = Peer::from("bench");
+        let mut driver = CallDriver::new(echo, peer, SessionConfig::default(), now);
+        driver.receive(now, UUID);
+        b.iter(|| {
+            for read in black_box(stream).chunks(size) {
+                driver.receive(now, read);
+                if let Transmit::Bytes(bytes) = driver.poll_transmit() {
+                    let len = black_box(bytes).len();
+                    driver.transmitted(now, len);
+                }
+            }
+        });
+    });
+}
+
+/// Measures `bench`, which gets the stream and the size of the reads, in each of [`WAYS`].
+fn in_each_way(
+    c: &mut Criterion,
+    name: &str,
+    mut bench: impl FnMut(&mut Bencher<'_>, &[u8], usize),
+) {
+    let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(FRAMES as u64));
     let stream = stream();
     let mut copy = vec![0; COALESCED];
-    let now = Timestamp::ZERO;
     for (way, size) in WAYS {
         group.bench_function(format!("{way}/memcpy"), |b| {
             b.iter(|| memcpy(&stream, size, &mut copy));
         });
-        group.bench_function(way, |b| {
-            let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
-            let peer = Peer::from("bench");
-            let mut driver = CallDriver::new(echo, peer, SessionConfig::default(), now);
-            driver.receive(now, UUID);
-            b.iter(|| {
-                for read in black_box(&stream[..]).chunks(size) {
-                    driver.receive(now, read);
-                    if let Transmit::Bytes(bytes) = driver.poll_transmit() {
-                        let len = black_box(bytes).len();
-                        driver.transmitted(now, len);
-                    }
-                }
-            });
-        });
+        group.bench_function(way, |b| bench(b, &stream, size));
     }
 }
 

@@ -2,11 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Frame, HEADER_LEN, Header};
-
-/// What a frame's leftovers may keep allocated between frames, in bytes: enough for 20 ms at
-/// 192 kHz (7,683 bytes), so that no ordinary stream allocates again and again.
-const RETAINED: usize = 8 * 1024;
+use crate::{Frame, HEADER_LEN, Header, buffer};
 
 /// Finds the frames in a byte stream that comes in arbitrary pieces.
 ///
@@ -60,7 +56,8 @@ impl Decoder {
     #[inline]
     pub fn decode<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Frame<'a>> {
         if self.whole {
-            self.release();
+            self.whole = false;
+            buffer::empty(&mut self.partial);
         }
         if self.partial.is_empty()
             && let Some(frame) = Frame::split_first(input)
@@ -114,11 +111,5 @@ impl Decoder {
         self.partial.extend_from_slice(taken);
         *input = rest;
         (taken.len() == missing).then_some(())
-    }
-
-    fn release(&mut self) {
-        self.whole = false;
-        self.partial.clear();
-        self.partial.shrink_to(RETAINED);
     }
 }

@@ -9,6 +9,7 @@ pub mod encoder;
 #[cfg(feature = "std")]
 pub mod server;
 
+mod buffer;
 mod config;
 mod decoder;
 mod error;

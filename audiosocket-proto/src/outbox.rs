@@ -1,7 +1,6 @@
 use alloc::vec::Vec;
 
-/// What an empty outbox may keep allocated, in bytes: 20 ms at 192 kHz fit (7,683 bytes).
-const RETAINED: usize = 8 * 1024;
+use crate::buffer;
 
 /// Encoded bytes that have not been written yet. Short writes are handled here, once.
 #[derive(Debug, Default)]
@@ -45,8 +44,7 @@ impl Outbox {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(RETAINED);
+        buffer::empty(&mut self.bytes);
         self.written = 0;
     }
 }

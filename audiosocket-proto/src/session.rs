@@ -3,7 +3,7 @@
 use crate::outbox::Outbox;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
-    PeerError, SendError, SessionConfig, Stats, Timestamp, Transmit, encoder,
+    PeerError, SendError, SessionConfig, Stats, Timestamp, Transmit, encoder, frame,
 };
 
 /// One call, without a socket and without a clock.
@@ -137,11 +137,7 @@ impl Session {
     ///
     /// What waits to be sent is still offered to the peer, which may have closed only that side.
     pub fn handle_eof(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
-        let event = match decoder.partial_len() {
-            _ if self.is_over() => None,
-            0 => Some(self.end(now, End::Closed)),
-            received => Some(self.end(now, End::Failed(PeerError::Truncated { received }))),
-        };
+        let event = self.end_of_stream(now, decoder, End::Closed);
         if let State::Closing { peer_closed, .. } = &mut self.state {
             *peer_closed = true;
         }
@@ -151,11 +147,7 @@ impl Session {
 
     /// The peer reset the connection; `decoder` tells whether that was between two frames.
     pub fn handle_reset(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
-        let event = match decoder.partial_len() {
-            _ if self.is_over() => None,
-            0 => Some(self.end(now, End::Reset)),
-            received => Some(self.end(now, End::Failed(PeerError::Truncated { received }))),
-        };
+        let event = self.end_of_stream(now, decoder, End::Reset);
         self.close();
         event
     }
@@ -278,7 +270,7 @@ impl Session {
             self.stats.frames_dropped += 1;
             return Err(SendError::QueueFull);
         }
-        encoder::encode_audio(audio, self.outbox.tail())?;
+        frame::put(audio.rate().kind(), audio.payload(), self.outbox.tail());
         if unsent == 0 {
             self.last_progress = now;
         }
@@ -354,6 +346,20 @@ impl Session {
             }
             Message::Silence | Message::Unknown(_) => Event::Ignored(frame),
         }
+    }
+
+    /// Nothing more can be read: `between` if that came between two frames.
+    fn end_of_stream(
+        &mut self,
+        now: Timestamp,
+        decoder: &Decoder,
+        between: End,
+    ) -> Option<Event<'static>> {
+        let end = match decoder.partial_len() {
+            0 => between,
+            received => End::Failed(PeerError::Truncated { received }),
+        };
+        (!self.is_over()).then(|| self.end(now, end))
     }
 
     /// The one way out of `AwaitingUuid` and `Active`, except by `Started`; so `Ended` is told

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Child, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -39,13 +39,17 @@ fn decode(file: &Path, args: &[&str]) -> Output {
     run(["decode", file].into_iter().chain(args.iter().copied()))
 }
 
-fn decode_stdin(bytes: &[u8], args: &[&str]) -> Output {
-    let mut child = audiosocket(["decode", "-"].into_iter().chain(args.iter().copied()))
+fn spawn_decode_stdin(args: &[&str]) -> Child {
+    audiosocket(["decode", "-"].into_iter().chain(args.iter().copied()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+fn decode_stdin(bytes: &[u8], args: &[&str]) -> Output {
+    let mut child = spawn_decode_stdin(args);
     let mut stdin = child.stdin.take().unwrap();
     let bytes = bytes.to_vec();
     let writing = std::thread::spawn(move || stdin.write_all(&bytes));
@@ -182,12 +186,7 @@ fn a_file_that_is_not_there_is_told_by_name() {
 
 #[test]
 fn lines_of_a_live_stream_come_at_once_and_a_reader_may_leave() {
-    let mut child = audiosocket(["decode", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawn_decode_stdin(&[]);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"\x03\x00\x015").unwrap();
     let mut stdout = child.stdout.take().unwrap();

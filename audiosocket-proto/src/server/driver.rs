@@ -119,7 +119,10 @@ impl<A: Acceptor> CallDriver<A> {
             session.handle_connection_lost(now)
         };
         match event {
-            Some(Event::Ended(End::ConnectionLost)) => self.call.lose(error),
+            Some(Event::Ended(end @ End::ConnectionLost)) => {
+                self.call
+                    .finish(end, Some(&Exception::ConnectionLost(error)));
+            }
             Some(event) => self.call.handle(event),
             None => {}
         }
@@ -245,15 +248,8 @@ impl<A: Acceptor> Driven<A> {
                     refusal: Some(refusal),
                 };
             }
-            Err(panic) => {
-                self.session.hangup(self.now);
-                self.finish(End::HandlerPanicked, Some(&panic));
-            }
+            Err(panic) => self.panicked(&panic),
         }
-    }
-
-    fn lose(&mut self, error: io::Error) {
-        self.finish(End::ConnectionLost, Some(&Exception::ConnectionLost(error)));
     }
 
     fn report(&mut self, error: &Exception) {
@@ -277,12 +273,14 @@ impl<A: Acceptor> Driven<A> {
                     self.hang_up(End::HungUp);
                 }
             }
-            Some(Err(panic)) => {
-                self.session.hangup(self.now);
-                self.finish(End::HandlerPanicked, Some(&panic));
-            }
+            Some(Err(panic)) => self.panicked(&panic),
             None => {}
         }
+    }
+
+    fn panicked(&mut self, panic: &Exception) {
+        self.session.hangup(self.now);
+        self.finish(End::HandlerPanicked, Some(panic));
     }
 
     fn answer(&mut self, response: &Response<'_>) {
