@@ -159,14 +159,10 @@ impl Listening {
     /// # Errors
     ///
     /// Those of the system; the connection has most likely gone again.
-    pub fn prepare<'s, S>(&self, connection: &'s S) -> io::Result<()>
-    where
-        SockRef<'s>: From<&'s S>,
-    {
-        let socket = SockRef::from(connection);
+    pub fn prepare(&self, socket: &SockRef<'_>) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
         self.keepalive
-            .map_or(Ok(()), |keepalive| keepalive.apply(&socket))
+            .map_or(Ok(()), |keepalive| keepalive.apply(socket))
     }
 }
 

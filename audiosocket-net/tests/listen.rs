@@ -93,7 +93,7 @@ fn accepted_connections_send_at_once_and_are_watched() {
     let (server, _) = accept(&listening.listeners[0]);
     assert!(!server.nodelay().unwrap(), "would prove nothing");
 
-    listening.prepare(&server).unwrap();
+    listening.prepare(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
     let socket = SockRef::from(&server);
     assert!(socket.keepalive().unwrap());
@@ -129,7 +129,7 @@ fn keepalive_can_be_left_to_the_system() {
         .unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
-    listening.prepare(&server).unwrap();
+    listening.prepare(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
     assert!(!SockRef::from(&server).keepalive().unwrap());
 }

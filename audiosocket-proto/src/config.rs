@@ -19,6 +19,10 @@ pub struct SessionConfig {
     /// and counted in [`Stats::frames_dropped`](crate::Stats::frames_dropped). A frame takes up to 65,538 bytes. Default:
     /// 128 KiB, which is eight seconds at 8 kHz and a third of one at 192 kHz.
     pub max_unsent: usize,
+    /// Bytes that may wait, headers included, for a handler that blocks. Of what goes past it, the
+    /// oldest audio is dropped and told of. Only an adapter that
+    /// reads while a handler blocks needs it, which is `audiosocket-blocking`. Default: 128 KiB, as above.
+    pub max_unread: usize,
 }
 
 impl Default for SessionConfig {
@@ -29,6 +33,7 @@ impl Default for SessionConfig {
             write_timeout: Duration::from_secs(30),
             idle_timeout: None,
             max_unsent: 128 * 1024,
+            max_unread: 128 * 1024,
         }
     }
 }

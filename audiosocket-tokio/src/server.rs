@@ -1,24 +1,15 @@
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{fmt, io};
 
-use audiosocket_net::{AcceptErrors, Listening, ServerOptions};
-use audiosocket_proto::server::{Acceptor, Callbacks, Calls, Exception, Peer, Response};
+use audiosocket_net::{ServerOptions, Serving};
+use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
 
-use crate::serve_stream;
-
-/// How long a call may take, over its own [`linger`](crate::SessionConfig::linger), to end once it
-/// is hung up at shutdown. Only a handler that blocks takes that long.
-const HANGUP_MARGIN: Duration = Duration::from_secs(1);
+use crate::runtime::{TokioListener, TokioTimer};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
@@ -86,11 +77,7 @@ where
 /// ```
 #[must_use = "it serves only while `serve_forever` is awaited"]
 pub struct Server<A: Acceptor> {
-    acceptor: Arc<A>,
-    listening: Listening,
-    listeners: Vec<Listener>,
-    shutdown: watch::Receiver<Option<Instant>>,
-    handle: ServerHandle,
+    serving: Serving<TokioListener, TokioTimer, A>,
 }
 
 impl<A: Acceptor> Server<A> {
@@ -111,35 +98,22 @@ impl<A: Acceptor> Server<A> {
     pub async fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
         // Panics without a timer, rather than later in every call.
         drop(sleep(Duration::ZERO));
-        let mut listening = options.listen()?;
-        let mut listeners = Vec::new();
-        for listener in std::mem::take(&mut listening.listeners) {
-            listeners.push(Listener::new(TcpListener::from_std(listener)?));
-        }
-        let (sender, shutdown) = watch::channel(None);
-        let handle = ServerHandle {
-            shutdown: Arc::new(sender),
-            calls: Calls::default(),
-        };
-        Ok(Self {
-            acceptor: Arc::new(acceptor),
-            listening,
-            listeners,
-            shutdown,
-            handle,
-        })
+        let serving = Serving::new(acceptor, options.listen()?, |listener| {
+            TcpListener::from_std(listener).map(TokioListener)
+        });
+        Ok(Self { serving: serving? })
     }
 
     /// The addresses that the server listens on, with the real port where 0 was asked for.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.listening.local_addrs
+        self.serving.local_addrs()
     }
 
     /// Shuts the server down from elsewhere.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        self.handle.clone()
+        self.serving.handle()
     }
 
     /// Accepts and serves calls until [`ServerHandle::shutdown`] has done its work.
@@ -155,190 +129,21 @@ impl<A: Acceptor> Server<A> {
     ///
     /// None at present.
     pub async fn serve_forever(mut self) -> io::Result<()> {
-        let mut connections = JoinSet::new();
-        self.accept_until_shutdown(&mut connections).await;
-        self.take_what_waits(&mut connections);
-        self.drain(&mut connections).await;
+        poll_fn(|cx| {
+            self.serving.poll(cx, |connection| {
+                tokio::spawn(connection);
+                Ok(())
+            })
+        })
+        .await;
         Ok(())
-    }
-
-    async fn accept_until_shutdown(&mut self, connections: &mut JoinSet<()>) {
-        loop {
-            let accepted = tokio::select! {
-                _ = self.shutdown.wait_for(Option::is_some) => return,
-                Some(finished) = connections.join_next() => {
-                    log_panic(&finished);
-                    continue;
-                }
-                accepted = accept(&mut self.listeners) => accepted,
-            };
-            let (stream, peer) = accepted;
-            self.serve(stream, peer, connections);
-        }
-    }
-
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        if let Err(error) = self.listening.prepare(&stream) {
-            tracing::debug!(%peer, %error, "a connection was gone before it was served");
-            return;
-        }
-        let acceptor = Arc::clone(&self.acceptor);
-        let session = self.listening.session;
-        let calls = self.handle.calls.clone();
-        connections.spawn(async move {
-            serve_stream(stream, peer.into(), acceptor, session, &calls).await;
-        });
-    }
-
-    /// Closes the listeners. Connections that wait in the kernel are calls to their callers
-    /// already, and would be reset, so they are taken first.
-    fn take_what_waits(&mut self, connections: &mut JoinSet<()>) {
-        for listener in std::mem::take(&mut self.listeners) {
-            let Ok(listener) = listener.socket.into_std() else {
-                continue;
-            };
-            // A bound, since they may come faster than they are taken.
-            for _ in 0..4096 {
-                let Ok((stream, peer)) = listener.accept() else {
-                    break;
-                };
-                let stream = stream
-                    .set_nonblocking(true)
-                    .and_then(|()| TcpStream::from_std(stream));
-                if let Ok(stream) = stream {
-                    self.serve(stream, peer, connections);
-                }
-            }
-        }
-    }
-
-    /// Waits for the calls to end by themselves until the deadline, which may be moved closer
-    /// meanwhile, and then hangs up what is left.
-    async fn drain(&mut self, connections: &mut JoinSet<()>) {
-        loop {
-            let deadline = *self.shutdown.borrow_and_update();
-            let deadline = deadline.unwrap_or_else(Instant::now);
-            tokio::select! {
-                () = all_ended(connections) => break,
-                () = sleep_until(deadline) => break,
-                _ = self.shutdown.changed() => {}
-            }
-        }
-        self.handle.calls.shut_down();
-        let patience = self.listening.session.linger.saturating_add(HANGUP_MARGIN);
-        if timeout(patience, all_ended(connections)).await.is_err() {
-            tracing::warn!(
-                calls = connections.len(),
-                "calls did not end at shutdown; dropping them"
-            );
-        }
-        connections.abort_all();
-        // Once aborted, a connection is closed and its handler told at once, but for a handler that
-        // blocks: there is no waiting for that one.
-        let _ = timeout(HANGUP_MARGIN, all_ended(connections)).await;
     }
 }
 
 impl<A: Acceptor> fmt::Debug for Server<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("listening", &self.listening)
+            .field("serving", &self.serving)
             .finish_non_exhaustive()
-    }
-}
-
-/// Shuts a [`Server`] down, and sees its calls. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct ServerHandle {
-    /// By when the calls have to have ended.
-    shutdown: Arc<watch::Sender<Option<Instant>>>,
-    calls: Calls,
-}
-
-impl ServerHandle {
-    /// Stops accepting, gives the calls that are going on `grace` to end by themselves, then hangs
-    /// up the rest and lets [`Server::serve_forever`] return. Returns at once.
-    ///
-    /// Called again, it can shorten the time that is left and not extend it.
-    pub fn shutdown(&self, grace: Duration) {
-        let new = Instant::now().checked_add(grace);
-        // An end that no clock can represent still stops accepting.
-        let new = new.unwrap_or_else(|| Instant::now() + Duration::from_secs(365 * 24 * 3600));
-        self.shutdown.send_modify(|deadline| {
-            *deadline = Some(deadline.map_or(new, |old| old.min(new)));
-        });
-    }
-
-    /// The connections that are open now.
-    #[must_use]
-    pub fn calls(&self) -> &Calls {
-        &self.calls
-    }
-}
-
-/// A listening socket, and how it fares.
-struct Listener {
-    socket: TcpListener,
-    errors: AcceptErrors,
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl Listener {
-    fn new(socket: TcpListener) -> Self {
-        Self {
-            socket,
-            errors: AcceptErrors::default(),
-            pause: None,
-        }
-    }
-
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<(TcpStream, SocketAddr)> {
-        loop {
-            if let Some(pause) = &mut self.pause {
-                std::task::ready!(pause.as_mut().poll(cx));
-                self.pause = None;
-            }
-            match std::task::ready!(self.socket.poll_accept(cx)) {
-                Ok(accepted) => {
-                    self.errors.accepted();
-                    return Poll::Ready(accepted);
-                }
-                Err(error) => {
-                    self.pause = self
-                        .errors
-                        .failed(&error)
-                        .map(|pause| Box::pin(sleep(pause)));
-                }
-            }
-        }
-    }
-}
-
-/// The next connection on any of the listeners.
-async fn accept(listeners: &mut [Listener]) -> (TcpStream, SocketAddr) {
-    poll_fn(|cx| {
-        for index in 0..listeners.len() {
-            if let Poll::Ready(accepted) = listeners[index].poll_accept(cx) {
-                // The others come first now, so that a busy listener does not starve them.
-                listeners.rotate_left(index + 1);
-                return Poll::Ready(accepted);
-            }
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// Tasks, and not the registry of calls, in which a connection is only once its task has run.
-async fn all_ended(connections: &mut JoinSet<()>) {
-    while let Some(finished) = connections.join_next().await {
-        log_panic(&finished);
-    }
-}
-
-/// A task that ended by a panic is a bug of ours: handlers' panics do not get that far.
-fn log_panic(finished: &Result<(), tokio::task::JoinError>) {
-    if let Err(error) = finished {
-        tracing::error!(%error, "a connection's task failed");
     }
 }

@@ -10,6 +10,7 @@ use crate::End;
 ///
 /// Shutdown in two steps: accept no more and wait [until all calls are over](Self::idle); when
 /// patience ends, [hang up the rest](Self::shut_down) and wait again, which is then short.
+/// [`ServerDriver`](super::ServerDriver) does so.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     registry: Arc<Mutex<Registry>>,
@@ -19,8 +20,8 @@ pub struct Calls {
 struct Registry {
     open: HashMap<u64, CallHandle>,
     next_id: u64,
-    /// Calls that still come in are hung up at once.
-    closing: bool,
+    /// How calls that still come in are ended at once.
+    closing: Option<End>,
     /// Wakes those who wait for `open` to become empty.
     waiting: HashMap<u64, Waker>,
 }
@@ -33,8 +34,8 @@ impl Calls {
         registry.open.insert(id, call.clone());
         let closing = registry.closing;
         drop(registry);
-        if closing {
-            call.end(End::ShutDown);
+        if let Some(end) = closing {
+            call.end(end);
         }
         Registration {
             calls: self.clone(),
@@ -56,22 +57,31 @@ impl Calls {
 
     /// Hangs up every call that is open, and every one that still comes.
     pub fn shut_down(&self) {
-        let mut registry = self.lock();
-        registry.closing = true;
-        let open: Vec<_> = registry.open.values().cloned().collect();
-        drop(registry);
-        for call in open {
-            call.end(End::ShutDown);
-        }
+        self.end_all(End::ShutDown);
+    }
+
+    /// Closes every connection that is open, and every one that still comes, at once and without
+    /// a hangup. Handlers are told [`End::Abandoned`].
+    pub fn abandon(&self) {
+        self.end_all(End::Abandoned);
     }
 
     /// Waits until no connection is open.
-    pub async fn idle(&self) {
+    pub fn idle(&self) -> Idle {
         Idle {
-            calls: self,
+            calls: self.clone(),
             id: None,
         }
-        .await;
+    }
+
+    fn end_all(&self, end: End) {
+        let mut registry = self.lock();
+        registry.closing = Some(end);
+        let open: Vec<_> = registry.open.values().cloned().collect();
+        drop(registry);
+        for call in open {
+            call.end(end);
+        }
     }
 
     fn remove(&self, id: u64) {
@@ -101,13 +111,16 @@ impl Registry {
     }
 }
 
-/// One who waits; leaves no waker behind when it waits no longer.
-struct Idle<'a> {
-    calls: &'a Calls,
+/// Waits until no connection is open; see [`Calls::idle`].
+#[derive(Debug)]
+#[must_use = "it waits only while it is polled"]
+pub struct Idle {
+    calls: Calls,
+    /// Under which its waker is kept.
     id: Option<u64>,
 }
 
-impl Future for Idle<'_> {
+impl Future for Idle {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -117,6 +130,7 @@ impl Future for Idle<'_> {
         }
         let id = self.id.unwrap_or_else(|| registry.new_id());
         let replaced = registry.waiting.insert(id, cx.waker().clone());
+        // Dropping a waker can drop a task, which may come back here.
         drop(registry);
         drop(replaced);
         self.id = Some(id);
@@ -124,7 +138,7 @@ impl Future for Idle<'_> {
     }
 }
 
-impl Drop for Idle<'_> {
+impl Drop for Idle {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             let waker = self.calls.lock().waiting.remove(&id);

@@ -6,7 +6,9 @@ use std::task::Waker;
 
 use uuid::Uuid;
 
-use super::{Acceptor, Call, CallHandle, CallRequest, Exception, Handler, Peer, Refusal, Response};
+use super::{
+    Acceptor, Call, CallHandle, CallRequest, Exception, Handler, Lag, Peer, Refusal, Response,
+};
 use crate::{Audio, Decoder, End, Event, SendError, Session, SessionConfig, Timestamp, Transmit};
 
 /// One connection of a server, from accept to close, without its socket: what every adapter
@@ -147,10 +149,21 @@ impl<A: Acceptor> CallDriver<A> {
 
     /// Acts on what [`CallHandle`]s ask for; `waker` is woken when they ask again.
     pub fn poll_commands(&mut self, now: Timestamp, waker: &Waker) {
-        if let Some(end) = self.call.handle.poll(waker) {
-            self.call.now = now;
-            self.call.hang_up(end);
+        match self.call.handle.poll(waker) {
+            Some(End::Abandoned) => self.abandon(now),
+            Some(end) => {
+                self.call.now = now;
+                self.call.hang_up(end);
+            }
+            None => {}
         }
+    }
+
+    /// The handler was so slow that this was dropped before it could be received; see
+    /// [`Backlog`](super::Backlog).
+    pub fn handle_lag(&mut self, now: Timestamp, lag: Lag) {
+        self.call.now = now;
+        self.call.report(&Exception::Lagged(lag));
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never.
@@ -198,6 +211,16 @@ impl<A: Acceptor> CallDriver<A> {
             Phase::Over { refusal } => refusal.as_ref(),
             _ => None,
         }
+    }
+}
+
+impl<A: Acceptor> CallDriver<A> {
+    /// Nobody can wait any longer: the connection is to be closed as it is.
+    fn abandon(&mut self, now: Timestamp) {
+        self.call.now = now;
+        // Which makes an event that says less than this end.
+        let _ = self.call.session.handle_connection_lost(now);
+        self.call.finish(End::Abandoned, None);
     }
 }
 

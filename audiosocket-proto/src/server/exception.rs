@@ -3,6 +3,7 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fmt, io};
 
+use super::Lag;
 use crate::{PeerError, SendError};
 
 /// What went wrong on a call: the argument of `on_exception`.
@@ -20,6 +21,10 @@ pub enum Exception {
     /// the peer falls behind, not for every frame that is dropped; again only after it has taken
     /// half of what waited.
     Answer(SendError),
+    /// The handler is so slow that audio of the caller was dropped before it heard it; told ahead
+    /// of the audio that came after. Only an adapter that reads while a handler blocks tells this,
+    /// see [`Backlog`](super::Backlog).
+    Lagged(Lag),
     /// A callback panicked with this message.
     HandlerPanicked(String),
 }
@@ -44,6 +49,7 @@ impl fmt::Display for Exception {
             Self::Peer(error) => error.fmt(f),
             Self::ConnectionLost(error) => write!(f, "the connection was lost: {error}"),
             Self::Answer(error) => write!(f, "the answer was not sent: {error}"),
+            Self::Lagged(lag) => lag.fmt(f),
             Self::HandlerPanicked(message) => write!(f, "the handler panicked: {message:?}"),
         }
     }
@@ -55,7 +61,7 @@ impl Error for Exception {
             Self::Peer(error) => Some(error),
             Self::ConnectionLost(error) => Some(error),
             Self::Answer(error) => Some(error),
-            Self::HandlerPanicked(_) => None,
+            Self::Lagged(_) | Self::HandlerPanicked(_) => None,
         }
     }
 }

@@ -1,20 +1,14 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
+use super::mailbox::Mailbox;
 use crate::End;
 
 /// Reaches a call from any task or thread. Cheap to clone; does not keep the call alive.
 #[derive(Clone, Debug, Default)]
 pub struct CallHandle {
-    mailbox: Arc<Mutex<Mailbox>>,
-}
-
-#[derive(Debug, Default)]
-struct Mailbox {
-    /// How the call shall end, if it shall.
-    hangup: Option<End>,
-    /// Wakes whoever drives the call.
-    waker: Option<Waker>,
+    /// How the call shall end.
+    orders: Arc<Mailbox<End>>,
 }
 
 impl CallHandle {
@@ -24,41 +18,21 @@ impl CallHandle {
         self.end(End::HungUp);
     }
 
+    /// The first order stands, but for [`End::Abandoned`], which does not wait for a hangup to end.
     pub(super) fn end(&self, end: End) {
-        let mut mailbox = self.lock();
-        mailbox.hangup.get_or_insert(end);
-        let waker = mailbox.waker.take();
-        drop(mailbox);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.orders.post(|waiting| match waiting {
+            Some(waiting) if end != End::Abandoned => waiting,
+            _ => end,
+        });
     }
 
-    /// Takes the command that waits, if any; `waker` is woken by the next one.
+    /// Takes the order that waits, if any; `waker` is woken by the next one.
     pub(super) fn poll(&self, waker: &Waker) -> Option<End> {
-        let mut mailbox = self.lock();
-        let known = mailbox.waker.as_ref();
-        let replaced = if known.is_some_and(|known| known.will_wake(waker)) {
-            None
-        } else {
-            mailbox.waker.replace(waker.clone())
-        };
-        let hangup = mailbox.hangup.take();
-        // Dropping a waker can drop a task, which may come back here.
-        drop(mailbox);
-        drop(replaced);
-        hangup
+        self.orders.poll(waker)
     }
 
-    /// Whoever drove the call has gone. A handle may outlive that for long, and a waker that it
-    /// kept would keep the whole task in memory.
+    /// Whoever drove the call has gone.
     pub(super) fn close(&self) {
-        let waker = self.lock().waker.take();
-        drop(waker);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Mailbox> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
-        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.orders.close();
     }
 }

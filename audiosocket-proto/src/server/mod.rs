@@ -16,8 +16,10 @@
 //!   `on_exception` with [`Exception::HandlerPanicked`] and then `on_end`, and no other call
 //!   notices. (Not so in a program built with `panic = "abort"`.)
 //!
-//! [`Callbacks`] is the same for two closures.
+//! [`Callbacks`] is the same for two closures. [`ServerDriver`] is the other half of a server: how
+//! long it accepts, and what becomes of its calls when it is shut down.
 
+mod backlog;
 mod call;
 mod callbacks;
 mod calls;
@@ -25,15 +27,19 @@ mod driver;
 mod exception;
 mod handle;
 mod handler;
+mod mailbox;
 mod peer;
 mod response;
+mod server_driver;
 
+pub use backlog::{Backlog, Lag};
 pub use call::Call;
 pub use callbacks::Callbacks;
-pub use calls::{Calls, Registration};
+pub use calls::{Calls, Idle, Registration};
 pub use driver::CallDriver;
 pub use exception::Exception;
 pub use handle::CallHandle;
 pub use handler::{Acceptor, CallRequest, Handler, Refusal};
 pub use peer::Peer;
 pub use response::Response;
+pub use server_driver::{Duty, ServerDriver, ServerHandle};

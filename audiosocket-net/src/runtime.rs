@@ -1,0 +1,119 @@
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use audiosocket_proto::server::Lag;
+use socket2::SockRef;
+
+/// A stream of bytes both ways, as a runtime drives it: `AsyncRead` and `AsyncWrite` without a
+/// runtime's own types.
+pub trait Stream {
+    /// Reads into `buffer`; 0 at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes the front of `bytes`, and tells how much that was.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Sees that what was written leaves.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Closes the writing side only.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// What the stream dropped ahead of what it reads next. Nothing, unless it
+    /// [reads ahead](audiosocket_proto::server::Backlog).
+    fn take_lag(&mut self) -> Option<Lag> {
+        None
+    }
+}
+
+/// A runtime's clock.
+pub trait Timer {
+    /// The time by that clock, which a runtime may make up.
+    fn now() -> Instant;
+
+    /// A timer that is ready from `deadline` on.
+    fn at(deadline: Instant) -> Self;
+
+    /// Moves the deadline.
+    fn set(&mut self, deadline: Instant);
+
+    /// Ready once the deadline has come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A listening socket, as a runtime drives it.
+pub trait Listener {
+    /// What it accepts.
+    type Stream: Stream;
+
+    /// The next connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of `accept(2)`.
+    fn poll_accept(&mut self, cx: &mut Context<'_>)
+    -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+
+    /// The listening socket itself.
+    fn socket(&self) -> SockRef<'_>;
+
+    /// The socket of a connection.
+    fn connection_socket(connection: &Self::Stream) -> SockRef<'_>;
+
+    /// Takes over a non-blocking connection that was accepted from [`socket`](Self::socket).
+    ///
+    /// # Errors
+    ///
+    /// Those of the runtime.
+    fn adopt(connection: TcpStream) -> io::Result<Self::Stream>;
+}
+
+/// A timer that is there only while there is a deadline.
+///
+/// It may be set earlier than the deadline, never later, so that a deadline which moves with every
+/// frame does not touch the timer with every frame.
+pub(crate) struct LazyTimer<T> {
+    timer: Option<(T, Instant)>,
+}
+
+impl<T: Timer> LazyTimer<T> {
+    pub(crate) fn new() -> Self {
+        Self { timer: None }
+    }
+
+    /// Ready if `deadline` may have come.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let (timer, set_to) = self
+            .timer
+            .get_or_insert_with(|| (T::at(deadline), deadline));
+        if deadline < *set_to {
+            timer.set(deadline);
+            *set_to = deadline;
+        }
+        std::task::ready!(timer.poll(cx));
+        self.timer = None;
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,223 @@
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use audiosocket_proto::server::{Acceptor, Duty, ServerDriver, ServerHandle};
+use audiosocket_proto::{Epoch, Timestamp};
+
+use crate::runtime::{LazyTimer, Listener, Timer};
+use crate::{AcceptErrors, Connection, Listening};
+
+/// How many connections are accepted before the calls that there are get their turn.
+const BATCH: usize = 64;
+
+/// How many connections that wait in the kernel are taken at shutdown. A bound, since they may come
+/// faster than they are taken.
+const LAST_BATCH: usize = 4096;
+
+/// A server on a runtime, from its first connection to the end of its shutdown: the loop with which
+/// every adapter accepts.
+pub struct Serving<L, T, A> {
+    acceptor: Arc<A>,
+    listening: Listening,
+    doors: Vec<Door<L>>,
+    driver: ServerDriver,
+    epoch: Epoch,
+    timer: LazyTimer<T>,
+}
+
+/// Runs a connection apart from the server that accepted it.
+pub trait Serve<L: Listener, T, A: Acceptor>:
+    FnMut(Connection<L::Stream, T, A>) -> io::Result<()>
+{
+}
+
+impl<L: Listener, T, A: Acceptor, F> Serve<L, T, A> for F where
+    F: FnMut(Connection<L::Stream, T, A>) -> io::Result<()>
+{
+}
+
+/// A listening socket, and how it fares.
+struct Door<L> {
+    listener: L,
+    errors: AcceptErrors,
+    paused_until: Option<Timestamp>,
+}
+
+impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
+    /// Takes over the sockets of `listening`, each made the runtime's own by `adopt`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `adopt`.
+    pub fn new(
+        acceptor: A,
+        mut listening: Listening,
+        adopt: impl Fn(std::net::TcpListener) -> io::Result<L>,
+    ) -> io::Result<Self> {
+        let mut doors = Vec::new();
+        for listener in std::mem::take(&mut listening.listeners) {
+            doors.push(Door {
+                listener: adopt(listener)?,
+                errors: AcceptErrors::default(),
+                paused_until: None,
+            });
+        }
+        Ok(Self {
+            acceptor: Arc::new(acceptor),
+            driver: ServerDriver::new(listening.session.linger),
+            listening,
+            doors,
+            epoch: Epoch::new(T::now()),
+            timer: LazyTimer::new(),
+        })
+    }
+
+    /// The addresses that the server listens on, with the real port where 0 was asked for.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.listening.local_addrs
+    }
+
+    /// Shuts the server down from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.driver.handle().clone()
+    }
+
+    /// The sockets that are accepted from now, for a runtime that is not told by wakers.
+    pub fn listeners(&self) -> impl Iterator<Item = &L> {
+        self.doors
+            .iter()
+            .filter(|door| door.paused_until.is_none())
+            .map(|door| &door.listener)
+    }
+
+    /// When to poll next, whatever happens until then; `None` for never. For a runtime whose
+    /// timers do not wake.
+    pub fn deadline(&self) -> Option<Instant> {
+        let pauses = self.doors.iter().filter_map(|door| door.paused_until);
+        let due = pauses.chain(self.driver.poll_timeout()).min()?;
+        self.epoch.instant(due)
+    }
+
+    /// Accepts, and has `serve` run each connection apart; ready once
+    /// [`ServerHandle::shutdown`] has done its work. If `serve` fails, its connection is lost, and
+    /// nothing is accepted for a moment.
+    pub fn poll(&mut self, cx: &mut Context<'_>, mut serve: impl Serve<L, T, A>) -> Poll<()> {
+        loop {
+            match self.driver.poll(self.now(), cx) {
+                Duty::Accept => self.accept(cx, &mut serve),
+                Duty::StopAccepting => {
+                    self.take_what_waits(&mut serve);
+                    continue;
+                }
+                Duty::Over => break,
+                _ => {}
+            }
+            let deadline = self.deadline();
+            ready!(self.timer.poll(cx, deadline));
+        }
+        let calls = self.driver.handle().calls().len();
+        if calls > 0 {
+            tracing::warn!(calls, "handlers still block, and are left behind");
+        }
+        Poll::Ready(())
+    }
+
+    fn accept(&mut self, cx: &mut Context<'_>, serve: &mut impl Serve<L, T, A>) {
+        for index in 0..self.doors.len() {
+            let mut taken = 0;
+            while self.accept_one(index, cx, serve).is_ready() {
+                taken += 1;
+                if taken == BATCH {
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Pending if nothing can be accepted now.
+    fn accept_one(
+        &mut self,
+        index: usize,
+        cx: &mut Context<'_>,
+        serve: &mut impl Serve<L, T, A>,
+    ) -> Poll<()> {
+        let now = self.now();
+        let door = &mut self.doors[index];
+        if door.paused_until.is_some_and(|until| now < until) {
+            return Poll::Pending;
+        }
+        door.paused_until = None;
+        let served = match ready!(door.listener.poll_accept(cx)) {
+            Ok((stream, peer)) => self.serve(stream, peer, serve),
+            Err(error) => Err(error),
+        };
+        let door = &mut self.doors[index];
+        match served {
+            Ok(()) => door.errors.accepted(),
+            Err(error) => {
+                let pause = door.errors.failed(&error);
+                door.paused_until = pause.map(|pause| now + pause);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Closes the listeners. Connections that wait in the kernel are calls to their callers
+    /// already, and would be reset, so they are taken first.
+    fn take_what_waits(&mut self, serve: &mut impl Serve<L, T, A>) {
+        for door in std::mem::take(&mut self.doors) {
+            // Asked directly: the runtime may not know yet that something waits.
+            for _ in 0..LAST_BATCH {
+                let Ok((stream, peer)) = accept_now(&door.listener) else {
+                    break;
+                };
+                if let Err(error) = self.serve(stream, peer, serve) {
+                    tracing::warn!(%peer, %error, "cannot serve a connection");
+                }
+            }
+        }
+    }
+
+    fn serve(
+        &self,
+        stream: L::Stream,
+        peer: SocketAddr,
+        serve: &mut impl Serve<L, T, A>,
+    ) -> io::Result<()> {
+        if let Err(error) = self.listening.prepare(&L::connection_socket(&stream)) {
+            tracing::debug!(%peer, %error, "a connection was gone before it was served");
+            return Ok(());
+        }
+        serve(Connection::new(
+            stream,
+            peer.into(),
+            Arc::clone(&self.acceptor),
+            self.listening.session,
+            self.driver.handle().calls(),
+        ))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.epoch.timestamp(T::now())
+    }
+}
+
+fn accept_now<L: Listener>(listener: &L) -> io::Result<(L::Stream, SocketAddr)> {
+    let (connection, peer) = listener.socket().accept()?;
+    connection.set_nonblocking(true)?;
+    let peer = peer.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+    Ok((L::adopt(TcpStream::from(connection))?, peer))
+}
+
+impl<L, T, A> fmt::Debug for Serving<L, T, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving")
+            .field("listening", &self.listening)
+            .finish_non_exhaustive()
+    }
+}

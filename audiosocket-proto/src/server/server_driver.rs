@@ -1,0 +1,170 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
+
+use super::mailbox::Mailbox;
+use super::{Calls, Idle};
+use crate::Timestamp;
+
+/// How long calls may take, over their own [`linger`](crate::SessionConfig::linger), to end once
+/// they are hung up. Only a handler that blocks takes that long.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// The life of a server, without its sockets: until when it accepts, when it hangs up what is left,
+/// and when all is over. [`CallDriver`](super::CallDriver) is the same for each of its calls.
+///
+/// ```text
+///             shutdown                    grace is over            linger + 1 s
+/// accepting ------------> draining calls --------------> hanging up -----------> abandoning
+///                               |                            |                       | 1 s, if a
+///                               '------- no call is left ----+-----------------------+ handler blocks
+///                                                            v                       v
+///                                                          over <--------------------'
+/// ```
+///
+/// Whoever drives it does what [`poll`](Self::poll) says, polls again when that wakes them and at
+/// [`poll_timeout`](Self::poll_timeout), and [registers](Calls::register) each connection before
+/// they poll again. Dropping it closes all connections that are still open.
+#[derive(Debug)]
+pub struct ServerDriver {
+    handle: ServerHandle,
+    linger: Duration,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Accepting,
+    Draining { until: Timestamp, idle: Idle },
+    HangingUp { until: Timestamp, idle: Idle },
+    Abandoning { until: Timestamp, idle: Idle },
+    Over,
+}
+
+/// What a server has to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Duty {
+    /// Accept connections.
+    Accept,
+    /// Accept what already waits in the kernel, since its callers take it for a call, then close
+    /// the listening sockets. Told exactly once.
+    StopAccepting,
+    /// Let the calls run.
+    Wait,
+    /// Nothing more: all connections are closed, and their handlers told, but for handlers that
+    /// block.
+    Over,
+}
+
+impl ServerDriver {
+    /// A server whose calls [linger](crate::SessionConfig::linger) for so long.
+    #[must_use]
+    pub fn new(linger: Duration) -> Self {
+        Self {
+            handle: ServerHandle::default(),
+            linger,
+            phase: Phase::Accepting,
+        }
+    }
+
+    /// What to do now. Wakes `cx` when that may have changed, other than by the clock.
+    pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> Duty {
+        if let Some(grace) = self.handle.orders.poll(cx.waker()) {
+            let asked = now + grace;
+            match &mut self.phase {
+                Phase::Accepting => {
+                    let idle = self.handle.calls.idle();
+                    self.phase = Phase::Draining { until: asked, idle };
+                    return Duty::StopAccepting;
+                }
+                Phase::Draining { until, .. } => *until = asked.min(*until),
+                _ => {}
+            }
+        }
+        while let Phase::Draining { until, idle }
+        | Phase::HangingUp { until, idle }
+        | Phase::Abandoning { until, idle } = &mut self.phase
+        {
+            if Pin::new(idle).poll(cx).is_ready() {
+                self.phase = Phase::Over;
+            } else if now < *until {
+                return Duty::Wait;
+            } else {
+                self.lose_patience(now);
+            }
+        }
+        match self.phase {
+            Phase::Accepting => Duty::Accept,
+            _ => Duty::Over,
+        }
+    }
+
+    /// When to poll next, whatever happens until then; `None` for never.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Draining { until, .. }
+            | Phase::HangingUp { until, .. }
+            | Phase::Abandoning { until, .. } => Some(until),
+            Phase::Accepting | Phase::Over => None,
+        }
+    }
+
+    /// Shuts this server down from elsewhere, and sees its calls.
+    #[must_use]
+    pub fn handle(&self) -> &ServerHandle {
+        &self.handle
+    }
+
+    fn lose_patience(&mut self, now: Timestamp) {
+        let calls = &self.handle.calls;
+        let idle = calls.idle();
+        self.phase = match self.phase {
+            Phase::Draining { .. } => {
+                calls.shut_down();
+                let until = now + self.linger.saturating_add(MARGIN);
+                Phase::HangingUp { until, idle }
+            }
+            Phase::HangingUp { .. } => {
+                calls.abandon();
+                let until = now + MARGIN;
+                Phase::Abandoning { until, idle }
+            }
+            _ => Phase::Over,
+        }
+    }
+}
+
+impl Drop for ServerDriver {
+    fn drop(&mut self) {
+        self.handle.calls.abandon();
+        self.handle.orders.close();
+    }
+}
+
+/// Shuts a server down, and sees its calls. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct ServerHandle {
+    /// How long the calls may still take.
+    orders: Arc<Mailbox<Duration>>,
+    calls: Calls,
+}
+
+impl ServerHandle {
+    /// Stops accepting, gives the calls that are going on `grace` to end by themselves, then hangs
+    /// up the rest and lets `serve_forever` return. Returns at once.
+    ///
+    /// Called again, it can shorten the time that is left and not extend it.
+    pub fn shutdown(&self, grace: Duration) {
+        self.orders
+            .post(|waiting| waiting.map_or(grace, |waiting| waiting.min(grace)));
+    }
+
+    /// The connections that are open now.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+}

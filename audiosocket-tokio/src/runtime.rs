@@ -1,0 +1,82 @@
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use audiosocket_net::{Listener, Stream, Timer};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Sleep, sleep_until};
+
+/// A stream of tokio's.
+pub(crate) struct TokioStream<S>(pub(crate) S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let read = ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer));
+        Poll::Ready(read.map(|()| buffer.filled().len()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Tokio's clock, which stands still in tests that pause it.
+pub(crate) struct TokioTimer(Pin<Box<Sleep>>);
+
+impl Timer for TokioTimer {
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn at(deadline: Instant) -> Self {
+        Self(Box::pin(sleep_until(deadline.into())))
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        self.0.as_mut().reset(deadline.into());
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+/// A listening socket of tokio's.
+pub(crate) struct TokioListener(pub(crate) TcpListener);
+
+impl Listener for TokioListener {
+    type Stream = TokioStream<TcpStream>;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        let accepted = ready!(self.0.poll_accept(cx));
+        Poll::Ready(accepted.map(|(stream, peer)| (TokioStream(stream), peer)))
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.0)
+    }
+
+    fn connection_socket(connection: &Self::Stream) -> SockRef<'_> {
+        SockRef::from(&connection.0)
+    }
+
+    fn adopt(connection: std::net::TcpStream) -> io::Result<Self::Stream> {
+        TcpStream::from_std(connection).map(TokioStream)
+    }
+}
