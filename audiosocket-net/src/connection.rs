@@ -56,8 +56,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     }
 
     /// The stream, for a runtime that is not told by wakers.
-    pub fn stream(&self) -> &S {
-        &self.stream
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// When to poll next, whatever happens until then; `None` for never. For a runtime whose

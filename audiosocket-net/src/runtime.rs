@@ -75,15 +75,22 @@ pub trait Listener {
     /// The listening socket itself.
     fn socket(&self) -> SockRef<'_>;
 
-    /// The socket of a connection.
-    fn connection_socket(connection: &Self::Stream) -> SockRef<'_>;
-
     /// Takes over a non-blocking connection that was accepted from [`socket`](Self::socket).
     ///
     /// # Errors
     ///
     /// Those of the runtime.
-    fn adopt(connection: TcpStream) -> io::Result<Self::Stream>;
+    fn adopt(&self, connection: TcpStream) -> io::Result<Self::Stream>;
+
+    /// Has `apply` set the options of a connection's socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of `apply`.
+    fn configure(
+        connection: &Self::Stream,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()>;
 }
 
 /// A timer that is there only while there is a deadline.

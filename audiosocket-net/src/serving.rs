@@ -189,7 +189,8 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
         peer: SocketAddr,
         serve: &mut impl Serve<L, T, A>,
     ) -> io::Result<()> {
-        if let Err(error) = self.listening.prepare(&L::connection_socket(&stream)) {
+        let prepared = L::configure(&stream, |socket| self.listening.prepare(socket));
+        if let Err(error) = prepared {
             tracing::debug!(%peer, %error, "a connection was gone before it was served");
             return Ok(());
         }
@@ -211,7 +212,7 @@ fn accept_now<L: Listener>(listener: &L) -> io::Result<(L::Stream, SocketAddr)> 
     let (connection, peer) = listener.socket().accept()?;
     connection.set_nonblocking(true)?;
     let peer = peer.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-    Ok((L::adopt(TcpStream::from(connection))?, peer))
+    Ok((listener.adopt(TcpStream::from(connection))?, peer))
 }
 
 impl<L, T, A> fmt::Debug for Serving<L, T, A> {

@@ -72,11 +72,14 @@ impl Listener for TokioListener {
         SockRef::from(&self.0)
     }
 
-    fn connection_socket(connection: &Self::Stream) -> SockRef<'_> {
-        SockRef::from(&connection.0)
+    fn adopt(&self, connection: std::net::TcpStream) -> io::Result<Self::Stream> {
+        TcpStream::from_std(connection).map(TokioStream)
     }
 
-    fn adopt(connection: std::net::TcpStream) -> io::Result<Self::Stream> {
-        TcpStream::from_std(connection).map(TokioStream)
+    fn configure(
+        connection: &Self::Stream,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        apply(&SockRef::from(&connection.0))
     }
 }

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use super::CallHandle;
 use crate::End;
@@ -71,6 +72,16 @@ impl Calls {
         Idle {
             calls: self.clone(),
             id: None,
+        }
+    }
+
+    /// [`idle`](Self::idle) for a thread: blocks it until no connection is open.
+    pub fn wait_idle(&self) {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        let mut idle = self.idle();
+        while Pin::new(&mut idle).poll(&mut cx).is_pending() {
+            thread::park();
         }
     }
 
@@ -144,6 +155,14 @@ impl Drop for Idle {
             let waker = self.calls.lock().waiting.remove(&id);
             drop(waker);
         }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -1,0 +1,116 @@
+//! One thread for the whole process that reads in place of threads which a handler holds up.
+//!
+//! Asterisk's socket must not fill up: it would end the call. Nor must it be read late, or a caller
+//! would be answered a minute after. So a call whose thread has not got round to reading for a
+//! while is read by the keeper into its [`Backlog`](audiosocket_proto::server::Backlog), which
+//! drops what is too old. A thread that does get round to it never notices: all that it does for
+//! the keeper is to count.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+/// How often the keeper looks. A handler is taken to block when it is seen twice in the same turn;
+/// what comes until then fits the kernel's buffers.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How often it looks while a handler blocks.
+const READ: Duration = Duration::from_millis(100);
+
+/// Enough for all that comes in between, at all but the highest rates.
+const BUFFER: usize = 64 * 1024;
+
+/// A call that can be read from by another than its own thread.
+pub(crate) trait Keep: Send + Sync {
+    /// How often the thread has got round to reading or waiting; odd while it does neither.
+    fn turn(&self) -> u64;
+
+    /// Reads what is there. Does not wait.
+    fn read_ahead(&self, buffer: &mut [u8]);
+}
+
+static KEEPER: Mutex<Keeper> = Mutex::new(Keeper {
+    calls: Vec::new(),
+    running: false,
+});
+
+struct Keeper {
+    calls: Vec<Watched>,
+    /// Whether its thread runs, which it does while there are calls.
+    running: bool,
+}
+
+struct Watched {
+    call: Weak<dyn Keep>,
+    /// When it was last looked at.
+    turn: u64,
+}
+
+/// Watches a call until it is dropped.
+pub(crate) fn watch(call: Weak<dyn Keep>) {
+    let mut keeper = lock();
+    keeper.calls.push(Watched { call, turn: 0 });
+    if !keeper.running {
+        let thread = thread::Builder::new().name("audiosocket-keep".to_owned());
+        match thread.spawn(keep) {
+            Ok(_) => keeper.running = true,
+            // The next call tries again.
+            Err(error) => tracing::warn!(%error, "calls whose handler blocks are not read"),
+        }
+    }
+}
+
+fn keep() {
+    let _running = Running;
+    let mut buffer = vec![0; BUFFER];
+    let mut pause = LOOK;
+    loop {
+        thread::sleep(pause);
+        let mut keeper = lock();
+        let blocked = keeper.look();
+        if keeper.calls.is_empty() {
+            keeper.running = false;
+            return;
+        }
+        drop(keeper);
+        pause = if blocked.is_empty() { LOOK } else { READ };
+        for call in blocked {
+            call.read_ahead(&mut buffer);
+        }
+    }
+}
+
+impl Keeper {
+    /// The calls whose thread is where it was the last time.
+    fn look(&mut self) -> Vec<Arc<dyn Keep>> {
+        let mut blocked = Vec::new();
+        self.calls.retain_mut(|watched| {
+            let Some(call) = watched.call.upgrade() else {
+                return false;
+            };
+            let turn = call.turn();
+            if turn % 2 == 1 && turn == watched.turn {
+                blocked.push(call);
+            }
+            watched.turn = turn;
+            true
+        });
+        blocked
+    }
+}
+
+/// Lets another thread be started, should a stream panic under this one.
+struct Running;
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            lock().running = false;
+        }
+    }
+}
+
+fn lock() -> MutexGuard<'static, Keeper> {
+    // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+    KEEPER.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,207 @@
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use audiosocket_net::Stream;
+use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::{Backlog, Lag};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
+
+use crate::alarm::Alarm;
+use crate::keeper::{self, Keep};
+
+/// How often the keeper reads from one stream before it turns to others.
+const ROUNDS: usize = 16;
+
+/// A non-blocking stream on a thread of its own, which waits for it. While that thread is held up
+/// in a handler, the [keeper](crate::keeper) reads.
+#[derive(Debug)]
+pub(crate) struct Line<S> {
+    shared: Arc<Shared<S>>,
+    /// Whether a read that fills less than its buffer has emptied the stream, so that reading once
+    /// more is in vain. True of sockets, and not of TLS.
+    short_is_empty: bool,
+    /// What is known not to be ready, and what is waited for since it was asked for.
+    unready: PollFlags,
+    lag: Option<Lag>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    inner: Mutex<Inner<S>>,
+    /// Odd while the thread is busy; another number each time that it gets round to reading.
+    turn: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Inner<S> {
+    stream: S,
+    backlog: Backlog,
+    /// How the stream ended, if the keeper met its end.
+    ended: Option<io::Result<usize>>,
+}
+
+impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
+    /// Takes over a stream that is non-blocking.
+    pub(crate) fn new(stream: S, config: &SessionConfig, short_is_empty: bool) -> Self {
+        let inner = Inner {
+            stream,
+            backlog: Backlog::new(config.max_unread),
+            ended: None,
+        };
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(inner),
+            turn: AtomicU64::new(1),
+        });
+        let keep: Arc<dyn Keep> = shared.clone();
+        keeper::watch(Arc::downgrade(&keep));
+        Self {
+            shared,
+            short_is_empty,
+            unready: PollFlags::empty(),
+            lag: None,
+        }
+    }
+
+    /// Has the next read fail.
+    pub(crate) fn fail(&mut self, error: io::Error) {
+        self.shared.lock().ended = Some(Err(error));
+    }
+
+    /// Gives access to the stream while nothing is read or written.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&S) -> R) -> R {
+        look(&self.shared.lock().stream)
+    }
+
+    /// Waits until there is something to do.
+    pub(crate) fn wait(&mut self, alarm: &Alarm, deadline: Option<Instant>) {
+        self.shared.turn.fetch_add(1, Ordering::Release);
+        // The keeper does not wait for this lock, and has nothing to do here now.
+        let inner = self.shared.lock();
+        let mut fds = [
+            alarm.poll_fd(),
+            PollFd::from_borrowed_fd(inner.stream.as_fd(), self.unready),
+        ];
+        // A stream from which nothing is wanted any more would still tell that it has ended.
+        let wanted = if self.unready.is_empty() { 1 } else { 2 };
+        alarm.wait(&mut fds[..wanted], deadline);
+        let mut ready = fds[1].revents();
+        if ready.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+            ready = PollFlags::all();
+        }
+        self.unready &= !ready;
+        drop(inner);
+        self.shared.turn.fetch_add(1, Ordering::Release);
+    }
+
+    fn write<T>(&mut self, write: impl FnOnce(&mut S) -> io::Result<T>) -> Poll<io::Result<T>> {
+        if self.unready.contains(PollFlags::OUT) {
+            return Poll::Pending;
+        }
+        let result = write(&mut self.shared.lock().stream);
+        unless_would_block(result, PollFlags::OUT, &mut self.unready)
+    }
+}
+
+impl<S: Read + Write + AsFd + Send + 'static> Stream for Line<S> {
+    fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.shared.turn.fetch_add(2, Ordering::Release);
+        let mut inner = self.shared.lock();
+        self.lag = self.lag.take().or_else(|| inner.backlog.take_lag());
+        let waited = inner.backlog.pop(buffer);
+        if waited > 0 {
+            return Poll::Ready(Ok(waited));
+        }
+        if let Some(ended) = inner.ended.take() {
+            return Poll::Ready(ended);
+        }
+        if self.unready.contains(PollFlags::IN) {
+            return Poll::Pending;
+        }
+        let result = inner.stream.read(buffer);
+        if let Ok(len) = result {
+            inner.backlog.pass(&buffer[..len]);
+            if self.short_is_empty && len < buffer.len() {
+                self.unready |= PollFlags::IN;
+            }
+        }
+        unless_would_block(result, PollFlags::IN, &mut self.unready)
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.write(bytes))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write(S::flush)
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = match shutdown(self.shared.lock().stream.as_fd(), Shutdown::Write) {
+            // Something other than a socket has no half to close.
+            Err(Errno::NOTSOCK) => Ok(()),
+            result => result.map_err(io::Error::from),
+        };
+        Poll::Ready(result)
+    }
+
+    fn take_lag(&mut self) -> Option<Lag> {
+        self.lag.take()
+    }
+}
+
+impl<S> Shared<S> {
+    fn lock(&self) -> MutexGuard<'_, Inner<S>> {
+        // A stream that panicked is the only one that could poison it, and can be asked again.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Read + Send + 'static> Keep for Shared<S> {
+    fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Acquire)
+    }
+
+    fn read_ahead(&self, buffer: &mut [u8]) {
+        let mut inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The thread is back.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        for _ in 0..ROUNDS {
+            if inner.ended.is_some() || inner.backlog.is_full() {
+                return;
+            }
+            match inner.stream.read(buffer) {
+                Ok(0) => inner.ended = Some(Ok(0)),
+                Ok(len) => inner.backlog.push(&buffer[..len]),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return,
+                    io::ErrorKind::Interrupted => {}
+                    _ => inner.ended = Some(Err(error)),
+                },
+            }
+        }
+    }
+}
+
+/// What an attempt came to; pending, and noted, if it would have had to wait.
+fn unless_would_block<T>(
+    result: io::Result<T>,
+    interest: PollFlags,
+    unready: &mut PollFlags,
+) -> Poll<io::Result<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            *unready |= interest;
+            Poll::Pending
+        }
+        result => Poll::Ready(result),
+    }
+}

@@ -1,0 +1,87 @@
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use audiosocket_net::{Connection, Listener, Timer};
+use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Acceptor;
+use socket2::SockRef;
+
+use crate::alarm::Alarm;
+use crate::line::Line;
+
+/// The system's clock. Its timers do not wake: whoever waits, waits no longer than the deadline.
+pub(crate) struct SystemTimer(Instant);
+
+impl Timer for SystemTimer {
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn at(deadline: Instant) -> Self {
+        Self(deadline)
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        self.0 = deadline;
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        if Self::now() < self.0 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+/// A listening socket, which the server's thread waits for.
+pub(crate) struct Entrance {
+    pub(crate) socket: TcpListener,
+    pub(crate) session: SessionConfig,
+}
+
+impl Listener for Entrance {
+    type Stream = Line<TcpStream>;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        match self.socket.accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            accepted => Poll::Ready(accepted.and_then(|(connection, peer)| {
+                connection.set_nonblocking(true)?;
+                Ok((self.adopt(connection)?, peer))
+            })),
+        }
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    fn adopt(&self, connection: TcpStream) -> io::Result<Self::Stream> {
+        Ok(Line::new(connection, &self.session, true))
+    }
+
+    fn configure(
+        connection: &Self::Stream,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        connection.with(|socket| apply(&SockRef::from(socket)))
+    }
+}
+
+/// Drives a connection on this thread until it is closed.
+pub(crate) fn drive<S, A>(mut connection: Connection<Line<S>, SystemTimer, A>, alarm: &Arc<Alarm>)
+where
+    S: io::Read + io::Write + std::os::fd::AsFd + Send + 'static,
+    A: Acceptor,
+{
+    let waker = Waker::from(Arc::clone(alarm));
+    let mut cx = Context::from_waker(&waker);
+    while connection.poll(&mut cx).is_pending() {
+        let deadline = connection.deadline();
+        connection.stream_mut().wait(alarm, deadline);
+    }
+}

@@ -1,0 +1,69 @@
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use audiosocket_net::Connection;
+use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::{Acceptor, Calls, Peer};
+use rustix::io::ioctl_fionbio;
+
+use crate::alarm::Alarm;
+use crate::line::Line;
+use crate::runtime::{SystemTimer, drive};
+
+/// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
+/// one of them. Returns when the connection is closed; what happened on it went to the handler.
+///
+/// The descriptor is made non-blocking. It has to be readable when the stream has something to
+/// read, unless the stream has told all that it has. Its writing half is closed with `shutdown(2)`.
+///
+/// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
+/// `TCP_NODELAY` and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
+/// one for all calls of a server of your own, and shut down with [`Calls::wait_idle`] and
+/// [`Calls::shut_down`].
+///
+/// If the system is out of descriptors, the call ends at once with an exception.
+///
+/// ```
+/// use audiosocket_blocking::{Callbacks, Calls, SessionConfig, serve_stream};
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+/// use std::sync::Arc;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (mut asterisk, server) = UnixStream::pair()?;
+/// let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
+/// std::thread::spawn(move || {
+///     serve_stream(server, "pipe".into(), echo, SessionConfig::default(), &Calls::default())
+/// });
+///
+/// asterisk.write_all(b"\x01\x00\x10sixteen bytes !!\x10\x00\x02\x34\x12")?;
+/// let mut echoed = [0; 5];
+/// asterisk.read_exact(&mut echoed)?;
+/// assert_eq!(echoed, *b"\x10\x00\x02\x34\x12");
+/// # Ok(())
+/// # }
+/// ```
+pub fn serve_stream<S, A>(
+    stream: S,
+    peer: Peer,
+    acceptor: Arc<A>,
+    config: SessionConfig,
+    calls: &Calls,
+) where
+    S: Read + Write + AsFd + Send + 'static,
+    A: Acceptor,
+{
+    let ready = ioctl_fionbio(&stream, true).map_err(io::Error::from);
+    let mut line = Line::new(stream, &config, false);
+    let connect = |line| Connection::<_, SystemTimer, A>::new(line, peer, acceptor, config, calls);
+    match ready.and_then(|()| Alarm::new()) {
+        Ok(alarm) => drive(connect(line), &alarm),
+        Err(error) => {
+            line.fail(error);
+            // Reads that error, which closes the connection.
+            let _ = connect(line).poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+}

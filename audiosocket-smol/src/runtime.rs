@@ -1,0 +1,159 @@
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use async_io::Async;
+use audiosocket_net::{Listener, Stream, Timer};
+use futures_io::{AsyncRead, AsyncWrite};
+use socket2::SockRef;
+
+/// Any stream of `futures-io`.
+pub(crate) struct AnyStream<S>(pub(crate) S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for AnyStream<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+/// A TCP connection that is not asked for what it is known not to have: [`Async`]'s own
+/// `AsyncRead` would read once more after each read, to meet `WouldBlock`.
+pub(crate) struct Connection {
+    socket: Async<TcpStream>,
+    /// The kernel had less than was asked for, so it has nothing until it says so.
+    emptied: bool,
+}
+
+impl Connection {
+    fn new(socket: Async<TcpStream>) -> Self {
+        Self {
+            socket,
+            emptied: false,
+        }
+    }
+}
+
+impl Stream for Connection {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            if self.emptied {
+                ready!(self.socket.poll_readable(cx))?;
+            }
+            let result = self.socket.get_ref().read(buffer);
+            let would_block = is_would_block(&result);
+            self.emptied = would_block || matches!(result, Ok(len) if len < buffer.len());
+            if !would_block {
+                return Poll::Ready(result);
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let result = self.socket.get_ref().write(bytes);
+            if !is_would_block(&result) {
+                return Poll::Ready(result);
+            }
+            ready!(self.socket.poll_writable(cx))?;
+        }
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+/// The clock of `async-io`, which is the system's.
+pub(crate) struct SystemTimer(async_io::Timer);
+
+impl Timer for SystemTimer {
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn at(deadline: Instant) -> Self {
+        Self(async_io::Timer::at(deadline))
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        self.0.set_at(deadline);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(|_| ())
+    }
+}
+
+/// A listening socket that is asked only once the kernel has said that a connection waits: it
+/// shares its task with the calls, and so is polled with each of their frames.
+pub(crate) struct Entrance {
+    socket: Async<TcpListener>,
+    /// Nothing waits until the kernel says so.
+    emptied: bool,
+}
+
+impl Entrance {
+    pub(crate) fn new(socket: TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            socket: Async::new_nonblocking(socket)?,
+            emptied: false,
+        })
+    }
+}
+
+impl Listener for Entrance {
+    type Stream = Connection;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Connection, SocketAddr)>> {
+        loop {
+            if self.emptied {
+                ready!(self.socket.poll_readable(cx))?;
+            }
+            let result = self.socket.get_ref().accept();
+            self.emptied = is_would_block(&result);
+            if !self.emptied {
+                let (connection, peer) = result?;
+                let socket = Async::new(connection)?;
+                return Poll::Ready(Ok((Connection::new(socket), peer)));
+            }
+        }
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    fn adopt(&self, connection: TcpStream) -> io::Result<Connection> {
+        Ok(Connection::new(Async::new_nonblocking(connection)?))
+    }
+
+    fn configure(
+        connection: &Connection,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        apply(&SockRef::from(&connection.socket))
+    }
+}
+
+fn is_would_block<T>(result: &io::Result<T>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
