@@ -1,6 +1,28 @@
 use std::io;
+use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Calls `act` with the name of each of them from now on, on a thread of its own: whatever the
+/// program does otherwise, it can be asked to end.
+pub(crate) fn spawn(mut act: impl FnMut(&'static str) + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::listen()?
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    let acting = thread.spawn(move || {
+        runtime.block_on(async {
+            loop {
+                act(signals.next().await);
+            }
+        })
+    });
+    acting.map(drop)
+}
 
 /// The signals by which an operator or a service manager asks a program to end.
 #[derive(Debug)]

@@ -5,14 +5,14 @@ mod echo;
 mod line_budget;
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use audiosocket_tokio::{Acceptor, Server, ServerOptions, SessionConfig};
-use clap::{Args, Subcommand};
+use audiosocket_tokio::{Acceptor, ServerHandle, ServerOptions, SessionConfig};
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::signals::Signals;
-use crate::{address, duration, open_files, output};
+use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
 
 pub(crate) use echo::Echo;
@@ -43,9 +43,20 @@ pub(crate) struct ServeArgs {
     /// Let other processes listen on the same address; the system spreads the calls among them
     #[arg(long)]
     reuse_port: bool,
+    /// What serves the calls: tokio on all cores, smol on one, or a thread for each call
+    #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
+    runtime: Runtime,
     /// How many connections may wait to be accepted
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
+}
+
+/// The adapters of the library, which all serve alike.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Runtime {
+    Tokio,
+    Smol,
+    Blocking,
 }
 
 const AFTER_HELP: &str = "\
@@ -68,34 +79,53 @@ only Asterisk can connect.";
 
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     match serve {
-        Serve::Echo(args) => runtime.block_on(until_signal(Echo::accept, args)),
+        Serve::Echo(args) => until_signal(Echo::accept, args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves on the runtime that was asked for, until a signal has done its work.
+fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+    let acceptor = CallLog::new(acceptor);
+    let options = args.options();
+    match args.runtime {
+        Runtime::Tokio => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(async {
+                let server = audiosocket_tokio::Server::start(acceptor, options).await?;
+                announce(server.local_addrs(), server.handle(), args.drain)?;
+                server.serve_forever().await
+            }),
+        Runtime::Smol => async_io::block_on(async {
+            let server = audiosocket_smol::Server::start(acceptor, options).await?;
+            announce(server.local_addrs(), server.handle(), args.drain)?;
+            server.serve_forever().await
+        }),
+        Runtime::Blocking => {
+            let server = audiosocket_blocking::Server::start(acceptor, options)?;
+            announce(server.local_addrs(), server.handle(), args.drain)?;
+            server.serve_forever()
+        }
     }
 }
 
-async fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<ExitCode> {
-    let mut signals = Signals::listen()?;
-    let server = Server::start(CallLog::new(acceptor), args.options()).await?;
-    let handle = server.handle();
-    for addr in server.local_addrs() {
+/// Says that calls can come, and sees that signals end the server.
+fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::Result<()> {
+    signals::spawn({
+        let mut grace = drain;
+        move |signal| {
+            let drain = humantime::format_duration(grace);
+            tracing::info!(signal, %drain, "shutting down");
+            handle.shutdown(grace);
+            grace = Duration::ZERO;
+        }
+    })?;
+    for addr in addrs {
         output::line(format_args!("listening on {addr}"))?;
     }
-    let mut serving = std::pin::pin!(server.serve_forever());
-    let mut grace = args.drain;
-    loop {
-        tokio::select! {
-            result = &mut serving => return result.map(|()| ExitCode::SUCCESS),
-            signal = signals.next() => {
-                let drain = humantime::format_duration(grace);
-                tracing::info!(signal, %drain, "shutting down");
-                handle.shutdown(grace);
-                grace = Duration::ZERO;
-            }
-        }
-    }
+    Ok(())
 }
 
 impl ServeArgs {

@@ -80,9 +80,14 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it with these arguments, on `sockets` ports that the system chooses.
     pub(crate) fn start(sockets: usize, args: &[&str]) -> Self {
+        Self::start_on("tokio", sockets, args)
+    }
+
+    /// The same, on the runtime that is named.
+    pub(crate) fn start_on(runtime: &str, sockets: usize, args: &[&str]) -> Self {
         let listen = std::iter::repeat_n(["--listen", "127.0.0.1:0"], sockets).flatten();
         let mut child = audiosocket(
-            ["serve", "echo"]
+            ["serve", "echo", "--runtime", runtime]
                 .into_iter()
                 .chain(listen)
                 .chain(args.iter().copied()),

@@ -53,9 +53,34 @@ fn line<'l>(log: &'l str, parts: &[&str]) -> &'l str {
     found
 }
 
-#[test]
-fn every_socket_that_was_asked_for_echoes() {
-    let server = Serving::start(2, &[]);
+/// Runs each test on every runtime that the program has.
+macro_rules! on_every_runtime {
+    ($($test:ident),* $(,)?) => {
+        on_every_runtime!(@ tokio $($test)*);
+        on_every_runtime!(@ smol $($test)*);
+        on_every_runtime!(@ blocking $($test)*);
+    };
+    (@ $runtime:ident $($test:ident)*) => {
+        mod $runtime { $(#[test] fn $test() { super::$test(stringify!($runtime)); })* }
+    };
+}
+
+on_every_runtime! {
+    every_socket_that_was_asked_for_echoes,
+    a_call_is_logged_when_it_starts_and_when_it_ends,
+    a_peer_that_makes_mistakes_without_end_does_not_fill_the_log,
+    connections_that_are_not_calls_are_warned_of_within_bounds,
+    a_second_uuid_is_warned_of_and_ends_the_call,
+    the_time_limits_are_kept,
+    a_signal_lets_calls_go_on_until_they_end,
+    a_second_signal_hangs_up_at_once,
+    calls_are_hung_up_when_the_drain_is_over,
+    an_idle_server_ends_at_once_when_asked_to,
+    an_address_that_is_taken_is_an_error_unless_it_is_shared,
+}
+
+fn every_socket_that_was_asked_for_echoes(runtime: &str) {
+    let server = Serving::start_on(runtime, 2, &[]);
     assert_ne!(server.addrs[0].port(), server.addrs[1].port());
     for addr in server.addrs.clone() {
         assert_ne!(addr.port(), 0);
@@ -70,9 +95,8 @@ fn every_socket_that_was_asked_for_echoes() {
     server.terminate();
 }
 
-#[test]
-fn a_call_is_logged_when_it_starts_and_when_it_ends() {
-    let server = Serving::start(1, &[]);
+fn a_call_is_logged_when_it_starts_and_when_it_ends(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &[]);
     let mut stream = begin_call(server.addr());
     let peer = format!("peer={}", stream.local_addr().unwrap());
     write_frame(&mut stream, 0x03, b"5").unwrap();
@@ -101,9 +125,8 @@ fn a_call_is_logged_when_it_starts_and_when_it_ends() {
     assert!(!log.contains("WARN"), "{log}");
 }
 
-#[test]
-fn a_peer_that_makes_mistakes_without_end_does_not_fill_the_log() {
-    let server = Serving::start(1, &[]);
+fn a_peer_that_makes_mistakes_without_end_does_not_fill_the_log(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &[]);
     let mut stream = begin_call(server.addr());
     stream.write_all(&b"\x03\x00\x01\x1b".repeat(1000)).unwrap();
     assert_echoed(&mut stream, 0x10, b"still there");
@@ -117,9 +140,8 @@ fn a_peer_that_makes_mistakes_without_end_does_not_fill_the_log() {
     assert!(!log.contains('\x1b'));
 }
 
-#[test]
-fn connections_that_are_not_calls_are_warned_of_within_bounds() {
-    let server = Serving::start(1, &[]);
+fn connections_that_are_not_calls_are_warned_of_within_bounds(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &[]);
     for _ in 0..200 {
         let mut stream = connect(server.addr());
         stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
@@ -135,9 +157,8 @@ fn connections_that_are_not_calls_are_warned_of_within_bounds() {
     assert!(!log.contains("call started"));
 }
 
-#[test]
-fn a_second_uuid_is_warned_of_and_ends_the_call() {
-    let server = Serving::start(1, &[]);
+fn a_second_uuid_is_warned_of_and_ends_the_call(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &[]);
     let mut stream = begin_call(server.addr());
     write_frame(&mut stream, 0x01, UUID).unwrap();
     assert_eq!(read_frame(&mut stream).unwrap(), HANGUP);
@@ -147,9 +168,12 @@ fn a_second_uuid_is_warned_of_and_ends_the_call() {
     line(&log, &["call ended", "end=failed: a second UUID"]);
 }
 
-#[test]
-fn the_time_limits_are_kept() {
-    let server = Serving::start(1, &["--uuid-timeout", "1s", "--idle-timeout", "1s"]);
+fn the_time_limits_are_kept(runtime: &str) {
+    let server = Serving::start_on(
+        runtime,
+        1,
+        &["--uuid-timeout", "1s", "--idle-timeout", "1s"],
+    );
     let mut silent = connect(server.addr());
     assert_eq!(read_frame(&mut silent).unwrap(), HANGUP);
     let mut idle = begin_call(server.addr());
@@ -160,9 +184,8 @@ fn the_time_limits_are_kept() {
     line(&log, &["call ended", "the peer sent nothing for too long"]);
 }
 
-#[test]
-fn a_signal_lets_calls_go_on_until_they_end() {
-    let server = Serving::start(1, &["--drain", "1h"]);
+fn a_signal_lets_calls_go_on_until_they_end(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &["--drain", "1h"]);
     let mut stream = begin_call(server.addr());
     server.signal(Signal::INT);
     wait_until_refused(server.addr());
@@ -174,9 +197,8 @@ fn a_signal_lets_calls_go_on_until_they_end() {
     line(&log, &["call ended", "end=closed by the peer"]);
 }
 
-#[test]
-fn a_second_signal_hangs_up_at_once() {
-    let server = Serving::start(1, &["--drain", "1h"]);
+fn a_second_signal_hangs_up_at_once(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &["--drain", "1h"]);
     let mut stream = begin_call(server.addr());
     server.signal(Signal::TERM);
     wait_until_refused(server.addr());
@@ -188,9 +210,8 @@ fn a_second_signal_hangs_up_at_once() {
     line(&log, &["call ended", "end=hung up by shutdown"]);
 }
 
-#[test]
-fn calls_are_hung_up_when_the_drain_is_over() {
-    let server = Serving::start(1, &["--drain", "100ms"]);
+fn calls_are_hung_up_when_the_drain_is_over(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &["--drain", "100ms"]);
     let mut stream = begin_call(server.addr());
     server.signal(Signal::TERM);
     assert_eq!(read_frame(&mut stream).unwrap(), HANGUP);
@@ -198,18 +219,16 @@ fn calls_are_hung_up_when_the_drain_is_over() {
     assert_eq!(server.wait().0, 0);
 }
 
-#[test]
-fn an_idle_server_ends_at_once_when_asked_to() {
-    let server = Serving::start(1, &["--drain", "1h"]);
+fn an_idle_server_ends_at_once_when_asked_to(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &["--drain", "1h"]);
     let log = server.terminate();
     line(&log, &["shutting down", "SIGTERM"]);
 }
 
-#[test]
-fn an_address_that_is_taken_is_an_error_unless_it_is_shared() {
-    let server = Serving::start(1, &["--reuse-port"]);
+fn an_address_that_is_taken_is_an_error_unless_it_is_shared(runtime: &str) {
+    let server = Serving::start_on(runtime, 1, &["--reuse-port"]);
     let addr = server.addr().to_string();
-    let output = run(["serve", "echo", "--listen", &addr]);
+    let output = run(["serve", "echo", "--runtime", runtime, "--listen", &addr]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
     assert!(
@@ -218,12 +237,19 @@ fn an_address_that_is_taken_is_an_error_unless_it_is_shared() {
     );
     assert_eq!(text(&output.stdout), "");
 
-    let mut sharing =
-        super::process::audiosocket(["serve", "echo", "--reuse-port", "--listen", &addr])
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+    let mut sharing = super::process::audiosocket([
+        "serve",
+        "echo",
+        "--runtime",
+        runtime,
+        "--reuse-port",
+        "--listen",
+        &addr,
+    ])
+    .stdout(std::process::Stdio::piped())
+    .stderr(std::process::Stdio::null())
+    .spawn()
+    .unwrap();
     let wanted = format!("listening on {addr}\n");
     let mut line = vec![0; wanted.len()];
     sharing
