@@ -18,6 +18,12 @@ use std::time::{Duration, Instant};
 /// enough for a busy machine, since nothing ever waits for it to pass.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What serves the calls: a value of `audiosocket serve --runtime`. `interop/run` names each in turn.
+#[must_use]
+pub fn runtime() -> String {
+    std::env::var("AUDIOSOCKET_RUNTIME").unwrap_or_else(|_| "tokio".to_owned())
+}
+
 /// Asks until there is an answer.
 ///
 /// # Panics

@@ -59,6 +59,7 @@ impl EchoServer {
             .expect("AUDIOSOCKET_PROGRAM is not set: run the tests with interop/run");
         let mut child = Command::new(program)
             .args(["serve", "echo", "--listen", "127.0.0.1:0"])
+            .args(["--runtime", &crate::runtime()])
             .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())

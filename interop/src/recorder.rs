@@ -1,10 +1,12 @@
 //! A server made with this project's library, which writes down what its callbacks are told.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audiosocket_tokio::{Callbacks, Response, Server, ServerHandle, ServerOptions};
+use audiosocket_tokio::{Callbacks, Response, ServerHandle, ServerOptions};
 use uuid::Uuid;
 
 /// What the server answers to audio.
@@ -53,18 +55,10 @@ impl Recorder {
         let callbacks = callbacks(answer, &story);
         let (started, starting) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let options = ServerOptions::new().bind("127.0.0.1:0");
-                let server = Server::start(callbacks, options)
-                    .await
-                    .expect("a free port");
-                let _ = started.send((server.local_addrs()[0].port(), server.handle()));
-                server.serve_forever().await.expect("the server serves");
-            });
+            serve(callbacks, |addrs, handle| {
+                let _ = started.send((addrs[0].port(), handle));
+            })
+            .expect("the server serves");
         });
         let (port, handle) = starting.recv().expect("the server starts");
         let thread = Some(thread);
@@ -131,6 +125,32 @@ impl Told {
     #[must_use]
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Audio(audio) if audio.is_empty())
+    }
+}
+
+/// Serves on the runtime under test, and tells when it listens.
+fn serve(callbacks: Callbacks, ready: impl FnOnce(&[SocketAddr], ServerHandle)) -> io::Result<()> {
+    let options = ServerOptions::new().bind("127.0.0.1:0");
+    match &*crate::runtime() {
+        "tokio" => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(async {
+                let server = audiosocket_tokio::Server::start(callbacks, options).await?;
+                ready(server.local_addrs(), server.handle());
+                server.serve_forever().await
+            }),
+        "smol" => async_io::block_on(async {
+            let server = audiosocket_smol::Server::start(callbacks, options).await?;
+            ready(server.local_addrs(), server.handle());
+            server.serve_forever().await
+        }),
+        "blocking" => {
+            let server = audiosocket_blocking::Server::start(callbacks, options)?;
+            ready(server.local_addrs(), server.handle());
+            server.serve_forever()
+        }
+        other => panic!("AUDIOSOCKET_RUNTIME is {other}"),
     }
 }
 
