@@ -157,3 +157,65 @@ impl Listener for Entrance {
 fn is_would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Reads at most `N` bytes.
+    fn poll_read<const N: usize>(
+        connection: &mut Connection,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Vec<u8>>> {
+        let mut buffer = [0; N];
+        let read = ready!(connection.poll_read(cx, &mut buffer));
+        Poll::Ready(read.map(|len| buffer[..len].to_vec()))
+    }
+
+    fn connected() -> (TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        (peer, Connection::new(Async::new(socket).unwrap()))
+    }
+
+    /// A read that had less than it asked for is not followed by another until the reactor has
+    /// told of something new, though here that other would even have found it.
+    #[test]
+    fn after_a_short_read_it_waits() {
+        let (mut peer, mut connection) = connected();
+        peer.write_all(b"one").unwrap();
+        async_io::block_on(async {
+            let one = poll_fn(|cx| poll_read::<64>(&mut connection, cx)).await;
+            assert_eq!(one.unwrap(), b"one");
+
+            peer.write_all(b"two").unwrap();
+            connection.socket.get_ref().peek(&mut [0]).unwrap();
+            let mut looked = false;
+            let two = poll_fn(|cx| {
+                let read = poll_read::<64>(&mut connection, cx);
+                assert!(looked || read.is_pending());
+                looked = true;
+                read
+            });
+            assert_eq!(two.await.unwrap(), b"two");
+        });
+    }
+
+    #[test]
+    fn after_a_full_read_it_reads_on() {
+        let (mut peer, mut connection) = connected();
+        peer.write_all(b"onetwo").unwrap();
+        async_io::block_on(async {
+            let one = poll_fn(|cx| poll_read::<3>(&mut connection, cx)).await;
+            assert_eq!(one.unwrap(), b"one");
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let Poll::Ready(two) = poll_read::<64>(&mut connection, &mut cx) else {
+                panic!("what is there was not read");
+            };
+            assert_eq!(two.unwrap(), b"two");
+        });
+    }
+}
