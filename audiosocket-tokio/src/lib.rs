@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[doc = include_str!("../docs/coming-from-python.md")]
+pub mod coming_from_python {}
+
 mod connection;
 mod scratch;
 mod server;
