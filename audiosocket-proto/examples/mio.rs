@@ -112,7 +112,7 @@ impl<A: Acceptor> Server<A> {
             due.extend(timers.map(|(_, token)| *token));
             for event in &events {
                 if event.token() == LISTENER {
-                    self.accept_at = Some(now);
+                    self.accept_at.get_or_insert(now);
                 } else if let Some(connection) = self.connections.get_mut(&event.token()) {
                     connection.ready(event);
                     due.insert(event.token());

@@ -77,27 +77,30 @@ fn more_than_fits_any_buffer_is_echoed_in_order() {
 #[test]
 fn a_peer_that_never_reads_is_given_up_and_no_other_call_notices() {
     let server = Server::with(|config| config.write_timeout = Duration::from_millis(300));
+    let mut call = server.connect();
+    call.write_all(&uuid_frame(2)).unwrap();
+    server.told(&["start 2"]);
     let mut greedy = server.connect();
     greedy.write_all(&uuid_frame(1)).unwrap();
+    server.told(&["start 1"]);
     let flood = std::thread::spawn(move || {
         let frame = audio_frame(&[7; 65_535]);
         while greedy.write_all(&frame).is_ok() {}
     });
-    server.told(&["start 1"]);
 
-    let mut call = server.connect();
-    call.write_all(&uuid_frame(2)).unwrap();
-    server.told(&["start 2"]);
     let mut lines = Vec::new();
-    while !lines.iter().any(|line: &String| line.starts_with("end 1 ")) {
+    while !lines.iter().any(|line: &String| line.starts_with("end ")) {
         call.write_all(&audio_frame(b"still here")).unwrap();
         assert_eq!(read(&mut call, 13), audio_frame(b"still here"));
         lines.extend(server.transcript.try_iter());
     }
+    // Once or more often: the kernel may take a little more now and then.
+    let dropped = "exception 1 the answer was not sent: dropped, since the peer takes nothing";
+    lines.dedup();
     assert_eq!(
         lines,
         [
-            "exception 1 the answer was not sent: dropped, since the peer takes nothing",
+            dropped,
             "exception 1 the peer stopped taking what was sent to it",
             "end 1 failed: the peer stopped taking what was sent to it",
         ]
