@@ -5,6 +5,9 @@
 extern crate alloc;
 
 pub mod client;
+#[cfg(feature = "std")]
+#[doc = include_str!("../docs/embedding.md")]
+pub mod embedding {}
 pub mod encoder;
 #[cfg(feature = "std")]
 pub mod server;

@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![doc = include_str!("../SURFACE.md")]
 
+#[doc = include_str!("../docs/coming-from-python.md")]
+pub mod coming_from_python {}
+
 mod runtime;
 mod server;
 mod stream;

@@ -1,0 +1,174 @@
+//! The examples' own logic, in memory. `.ci/examples` runs them as programs.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{self, Cursor};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
+use audiosocket_proto::server::{Acceptor, CallDriver, CallRequest};
+use audiosocket_proto::{Decoder, Timestamp, Transmit};
+use audiosocket_tokio::{Bytes, SampleRate, SessionConfig, Uuid};
+
+#[path = "../examples/play_wav.rs"]
+#[allow(dead_code, reason = "its main is of no use here")]
+mod play_wav;
+#[path = "../examples/recogniser.rs"]
+#[allow(dead_code, reason = "its main is of no use here")]
+mod recogniser;
+
+use recogniser::{Energy, Piece, QUEUE, Recogniser, Speech, listener};
+
+#[test]
+fn the_prompt_arrives_whole_however_the_caller_packs_its_audio() {
+    let prompt: Bytes = (0..20_001_i16).flat_map(i16::to_le_bytes).collect();
+    for rate in SampleRate::ALL {
+        let mut call = Caller::new(play_wav::player(prompt.clone()), rate);
+        for len in [2, 3, 320, 480, 1, 640, 65_535].into_iter().cycle() {
+            if call.end.is_some() {
+                break;
+            }
+            call.say(&vec![0; len]);
+        }
+        assert_eq!(call.end, Some(ClientEnd::ServerHungUp));
+        assert!(call.heard == prompt, "at {rate}");
+    }
+}
+
+#[test]
+fn the_prompt_keeps_the_callers_time() {
+    let prompt = Bytes::from(vec![1; 16_000]);
+    let mut call = Caller::new(play_wav::player(prompt), SampleRate::Hz44100);
+    for frame in 1..50 {
+        call.say(&[0; 2 * 882]);
+        assert_eq!(call.heard.len(), frame * 320);
+    }
+    call.say(&[0; 2 * 882]);
+    assert_eq!(call.end, Some(ClientEnd::ServerHungUp));
+}
+
+#[test]
+fn a_wav_file_is_read_and_one_of_another_format_is_refused() {
+    let samples = [0, 1, -1, i16::MAX, i16::MIN];
+    let slin: Vec<u8> = samples
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect();
+    assert_eq!(play_wav::read(wav(8_000, &samples)).unwrap(), slin);
+    let error = play_wav::read(wav(16_000, &samples)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    play_wav::read(&b"RIFF"[..]).unwrap_err();
+}
+
+#[tokio::test]
+async fn speech_is_found_between_silences() {
+    let mut energy = Energy::default();
+    let mut speech = Vec::new();
+    for number in 0..200_u64 {
+        let at = Duration::from_millis(20 * number);
+        // A pause of 200 ms is none.
+        let loud = (60..117).contains(&number) && !(80..90).contains(&number) || number > 190;
+        let slin = Bytes::from(if loud { vec![0x11; 320] } else { vec![0; 320] });
+        let rate = SampleRate::Hz8000;
+        speech.extend(energy.hear(Piece { at, rate, slin }).await);
+    }
+    speech.extend(energy.finish().await);
+    let ms = Duration::from_millis;
+    assert_eq!(
+        speech,
+        [
+            Speech {
+                from: ms(1200),
+                to: ms(2340)
+            },
+            Speech {
+                from: ms(3820),
+                to: ms(4000)
+            },
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_recogniser_that_falls_behind_does_not_hold_up_the_call() {
+    let (listener, mut pieces) = listener();
+    let listener = Mutex::new(Some(listener));
+    let accept = move |_: &CallRequest<'_>| Ok(listener.lock().unwrap().take().unwrap());
+    let mut call = Caller::new(accept, SampleRate::Hz16000);
+    for _ in 0..QUEUE + 50 {
+        call.say(&[1; 640]);
+    }
+    assert_eq!(call.heard.len(), (QUEUE + 50) * 640);
+    drop(call);
+    let mut taken = 0;
+    while let Some(piece) = pieces.recv().await {
+        assert_eq!(piece.at, Duration::from_millis(20 * taken));
+        taken += 1;
+    }
+    assert_eq!(taken, QUEUE as u64);
+}
+
+/// A caller and the server that it calls, without anything between them.
+struct Caller<A: Acceptor> {
+    asterisk: ClientSession,
+    decoder: Decoder,
+    server: CallDriver<A>,
+    heard: Vec<u8>,
+    end: Option<ClientEnd>,
+}
+
+impl<A: Acceptor> Caller<A> {
+    fn new(acceptor: A, rate: SampleRate) -> Self {
+        let config = SessionConfig::default();
+        let acceptor = Arc::new(acceptor);
+        Self {
+            asterisk: ClientSession::new(Uuid::from_u128(1), rate),
+            decoder: Decoder::new(),
+            server: CallDriver::new(acceptor, "test".into(), config, Timestamp::ZERO),
+            heard: Vec::new(),
+            end: None,
+        }
+    }
+
+    fn say(&mut self, audio: &[u8]) {
+        self.asterisk.send_audio(audio).unwrap();
+        let Transmit::Bytes(bytes) = self.asterisk.poll_transmit() else {
+            unreachable!("there is audio to send");
+        };
+        self.server.receive(Timestamp::ZERO, bytes);
+        let len = bytes.len();
+        self.asterisk.transmitted(len);
+        let Transmit::Bytes(mut bytes) = self.server.poll_transmit() else {
+            return;
+        };
+        let len = bytes.len();
+        while let Some(event) = self.asterisk.receive(&mut self.decoder, &mut bytes) {
+            match event {
+                ClientEvent::Audio(audio) => self.heard.extend_from_slice(&audio),
+                ClientEvent::Ended(end) => self.end = Some(end),
+                _ => {}
+            }
+        }
+        self.server.transmitted(Timestamp::ZERO, len);
+    }
+}
+
+/// A WAV file of these samples.
+fn wav(sample_rate: u32, samples: &[i16]) -> Cursor<Vec<u8>> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+    for sample in samples {
+        writer.write_sample(*sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    file.set_position(0);
+    file
+}
