@@ -6,201 +6,194 @@
 //! ```
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::server::{Acceptor, CallDriver, Callbacks, Calls};
+use audiosocket_proto::server::{Acceptor, CallDriver, Callbacks};
+use audiosocket_proto::server::{Duty, Registration, ServerDriver};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-#[path = "mio/connection.rs"]
-mod connection;
-#[path = "mio/wakes.rs"]
-mod wakes;
-
-use connection::Connection;
-use wakes::Wakes;
-
 const LISTENER: Token = Token(usize::MAX);
-const WAKER: Token = Token(usize::MAX - 1);
-const STOP: Token = Token(usize::MAX - 2);
-/// How many connections to accept before the others get their turn.
-const ACCEPTS: usize = 1024;
+const BELL: Token = Token(usize::MAX - 1);
+/// How often one call may read and write before the others get their turn.
+const ROUNDS: usize = 16;
 /// How long to wait when the system has no descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 fn main() -> io::Result<()> {
     let addr = std::env::args().nth(1);
-    let addr = addr.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let listener = std::net::TcpListener::bind(addr)?;
+    let listener = std::net::TcpListener::bind(addr.as_deref().unwrap_or("127.0.0.1:9092"))?;
     println!("listening on {}", listener.local_addr()?);
     let echo = Callbacks::new(
         |_uuid, _peer, audio| audio.into(),
         |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
     );
-    Server::new(listener, Arc::new(echo), SessionConfig::default())?.run()
+    let config = SessionConfig::default();
+    let server = ServerDriver::new(config.linger);
+    serve(listener, &Arc::new(echo), config, server)
 }
 
-/// All calls of a thread, and the one buffer that they are read into.
-pub(crate) struct Server<A: Acceptor> {
-    poll: Poll,
-    listener: Option<TcpListener>,
-    /// When to accept again, if there may be something to accept.
-    accept_at: Option<Timestamp>,
-    acceptor: Arc<A>,
+/// Serves until `server`, which its handle shuts down, says that all is over.
+pub(crate) fn serve<A: Acceptor>(
+    listener: std::net::TcpListener,
+    acceptor: &Arc<A>,
     config: SessionConfig,
-    calls: Calls,
-    /// No token is used twice, so what comes late for a closed connection finds nobody.
-    connections: HashMap<Token, Connection<A>>,
-    accepted: usize,
-    /// When to look at which connection even if nothing happens there.
-    timers: BTreeSet<(Timestamp, Token)>,
-    wakes: Arc<Wakes>,
-    epoch: Epoch,
-    buffer: Box<[u8]>,
+    mut server: ServerDriver,
+) -> io::Result<()> {
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(1024);
+    let bell = Waker::from(Arc::new(Bell(mio::Waker::new(poll.registry(), BELL)?)));
+    listener.set_nonblocking(true)?;
+    let mut listener = TcpListener::from_std(listener);
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    poll.registry()
+        .register(&mut listener, LISTENER, interest)?;
+    let mut listener = Some(listener);
+    let epoch = Epoch::new(Instant::now());
+    let (mut calls, mut buffer) = (HashMap::new(), vec![0; 64 * 1024]);
+    // No token is used twice, so what comes late for a closed connection finds nobody.
+    let mut tokens = (0..).map(Token);
+    // Those to look at now; when to look at all, at or before their deadlines; when to accept.
+    let (mut due, mut look_at, mut accept_at) = (BTreeSet::new(), None, None);
+    loop {
+        let now = epoch.timestamp(Instant::now());
+        let duty = server.poll(now, &mut Context::from_waker(&bell));
+        if duty == Duty::StopAccepting || accept_at.is_some_and(|at| at <= now) {
+            accept_at = None;
+            while let Some(accepted) = listener.as_ref().map(TcpListener::accept) {
+                match accepted {
+                    Ok((mut stream, peer)) => {
+                        stream.set_nodelay(true)?;
+                        let token = tokens.next().unwrap_or(BELL);
+                        poll.registry().register(&mut stream, token, interest)?;
+                        let driver = CallDriver::new(acceptor.clone(), peer.into(), config, now);
+                        let registration = server.handle().calls().register(driver.handle());
+                        let connection = Connection {
+                            stream,
+                            driver,
+                            readable: false,
+                            _registration: registration,
+                        };
+                        calls.insert(token, connection);
+                        due.insert(token);
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => {
+                        eprintln!("cannot accept: {error}");
+                        accept_at = Some(now + ACCEPT_PAUSE);
+                        break;
+                    }
+                }
+            }
+        }
+        match duty {
+            Duty::StopAccepting => (listener, accept_at) = (None, Some(now)),
+            Duty::Over => return Ok(()),
+            _ => {}
+        }
+        if look_at.is_some_and(|at| at <= now) {
+            look_at = None;
+            due.extend(calls.keys());
+        }
+        for token in std::mem::take(&mut due) {
+            let Some(call) = calls.get_mut(&token) else {
+                continue;
+            };
+            if call.turn(now, &bell, &mut buffer) {
+                due.insert(token);
+            }
+            let deadlines = [look_at, call.driver.poll_timeout()];
+            look_at = deadlines.into_iter().flatten().min();
+            if call.driver.poll_transmit() == Transmit::Close {
+                calls.remove(&token);
+            }
+        }
+
+        let deadlines = [look_at, accept_at, server.poll_timeout()];
+        let next = deadlines.into_iter().flatten().min();
+        let next = if due.is_empty() { next } else { Some(now) };
+        match poll.poll(&mut events, next.map(|at| at.saturating_since(now))) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for event in &events {
+            match event.token() {
+                LISTENER => accept_at = accept_at.or(Some(now)),
+                BELL => due.extend(calls.keys()), // It does not say for whom.
+                token => {
+                    if let Some(call) = calls.get_mut(&token) {
+                        call.readable |= event.is_readable();
+                        due.insert(token);
+                    }
+                }
+            }
+        }
+    }
 }
 
-impl<A: Acceptor> Server<A> {
-    pub(crate) fn new(
-        listener: std::net::TcpListener,
-        acceptor: Arc<A>,
-        config: SessionConfig,
-    ) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        listener.set_nonblocking(true)?;
-        let mut listener = TcpListener::from_std(listener);
-        let registry = poll.registry();
-        registry.register(&mut listener, LISTENER, Interest::READABLE)?;
-        let wakes = Arc::new(Wakes::new(mio::Waker::new(registry, WAKER)?));
-        Ok(Self {
-            poll,
-            listener: Some(listener),
-            accept_at: None,
-            acceptor,
-            config,
-            calls: Calls::default(),
-            connections: HashMap::new(),
-            accepted: 0,
-            timers: BTreeSet::new(),
-            wakes,
-            epoch: Epoch::new(Instant::now()),
-            buffer: vec![0; 64 * 1024].into(),
-        })
+/// Rung by whoever shuts the server down or hangs up a call.
+struct Bell(mio::Waker);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.wake();
+    }
+}
+
+struct Connection<A: Acceptor> {
+    stream: TcpStream,
+    driver: CallDriver<A>,
+    /// There may be something to read, which `mio` tells only when it changes.
+    readable: bool,
+    _registration: Registration,
+}
+
+impl<A: Acceptor> Connection<A> {
+    /// Everything that can be done now. True if there was more to do than one turn is long.
+    fn turn(&mut self, now: Timestamp, bell: &Waker, buffer: &mut [u8]) -> bool {
+        self.driver.poll_commands(now, bell);
+        // Reading first, so that all answers to one read leave in one write.
+        let more = (0..ROUNDS).all(|_| (self.readable && self.read(now, buffer)) | self.write(now));
+        // Also amid a flood, and only after what the socket had: that may move the deadline.
+        self.driver.handle_timeout(now);
+        while self.write(now) {}
+        more
     }
 
-    /// Ends the server when it is woken: the listener closes, and every call is hung up.
-    #[allow(dead_code, reason = "for those who include this file")]
-    pub(crate) fn stopper(&self) -> std::task::Waker {
-        self.wakes.waker(STOP)
-    }
-
-    pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(1024);
-        while self.listener.is_some() || !self.connections.is_empty() {
-            let timer = self.timers.first().map(|(at, _)| *at);
-            let next = timer.into_iter().chain(self.accept_at).min();
-            let patience = next.map(|at| at.saturating_since(self.now()));
-            match self.poll.poll(&mut events, patience) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-            let now = self.now();
-            let mut due = self.wakes.take();
-            let timers = self.timers.iter().take_while(|(at, _)| *at <= now);
-            due.extend(timers.map(|(_, token)| *token));
-            for event in &events {
-                if event.token() == LISTENER {
-                    self.accept_at.get_or_insert(now);
-                } else if let Some(connection) = self.connections.get_mut(&event.token()) {
-                    connection.ready(event);
-                    due.insert(event.token());
-                }
-            }
-            if self.accept_at.is_some_and(|at| at <= now) {
-                self.accept(now);
-            }
-            if due.remove(&STOP) {
-                self.calls.shut_down();
-                self.accept(now);
-                (self.listener, self.accept_at) = (None, None);
-            }
-            for token in due {
-                self.serve(token);
-            }
+    fn read(&mut self, now: Timestamp, buffer: &mut [u8]) -> bool {
+        let result = self.stream.read(buffer);
+        self.readable = matches!(result, Ok(1..));
+        match result {
+            Ok(0) => self.driver.handle_eof(now),
+            Ok(len) => self.driver.receive(now, &buffer[..len]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => self.driver.handle_read_error(now, error),
         }
-        Ok(())
+        true
     }
 
-    /// Everything that can be done on one connection now.
-    fn serve(&mut self, token: Token) {
-        let now = self.now();
-        let Some(connection) = self.connections.get_mut(&token) else {
-            return;
+    fn write(&mut self, now: Timestamp) -> bool {
+        let result = match self.driver.poll_transmit() {
+            Transmit::Bytes(bytes) => {
+                let result = self.stream.write(bytes);
+                result.map(|written| self.driver.transmitted(now, written))
+            }
+            Transmit::HalfClose => {
+                let result = self.stream.shutdown(Shutdown::Write);
+                result.map(|()| self.driver.half_closed())
+            }
+            _ => return false,
         };
-        let unfinished = connection.turn(now, &mut self.buffer);
-        let closed = connection.driver.poll_transmit() == Transmit::Close;
-        let timer = match connection.driver.poll_timeout() {
-            _ if closed => None,
-            _ if unfinished => Some(now),
-            deadline => deadline,
-        };
-        if timer != connection.timer {
-            let old = std::mem::replace(&mut connection.timer, timer);
-            old.map(|at| self.timers.remove(&(at, token)));
-            self.timers.extend(timer.map(|at| (at, token)));
+        match result {
+            Ok(()) => return true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => self.driver.handle_write_error(now, error),
         }
-        if closed && let Some(mut connection) = self.connections.remove(&token) {
-            let _ = self.poll.registry().deregister(&mut connection.stream);
-        }
-    }
-
-    /// Takes those who wait, until the system refuses.
-    fn accept(&mut self, now: Timestamp) {
-        for _ in 0..ACCEPTS {
-            let Some(listener) = &self.listener else {
-                return;
-            };
-            match listener.accept() {
-                // That one only; the next may be well.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.accept_at = None;
-                    return;
-                }
-                Err(error) => {
-                    eprintln!("cannot accept: {error}");
-                    self.accept_at = Some(now + ACCEPT_PAUSE);
-                    return;
-                }
-                Ok((stream, peer)) => {
-                    let driver =
-                        CallDriver::new(self.acceptor.clone(), peer.into(), self.config, now);
-                    self.begin(stream, driver);
-                }
-            }
-        }
-    }
-
-    fn begin(&mut self, mut stream: TcpStream, driver: CallDriver<A>) {
-        let token = Token(self.accepted);
-        self.accepted += 1;
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.poll.registry().register(&mut stream, token, interest);
-        // TCP keepalive is missing here, since `mio` cannot set it: see `audiosocket-net`.
-        if registered.and_then(|()| stream.set_nodelay(true)).is_err() {
-            return; // It has gone again.
-        }
-        let registration = self.calls.register(driver.handle());
-        let waker = self.wakes.waker(token);
-        let connection = Connection::new(stream, driver, waker, registration);
-        self.connections.insert(token, connection);
-        self.serve(token); // From here on it has a deadline, and its handle a waker.
-    }
-
-    fn now(&self) -> Timestamp {
-        self.epoch.timestamp(Instant::now())
+        false
     }
 }

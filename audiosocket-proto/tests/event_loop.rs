@@ -8,12 +8,12 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use audiosocket_proto::server::{
     Acceptor, Call, CallHandle, CallRequest, Exception, Handler, Peer, Refusal, Response,
+    ServerDriver, ServerHandle,
 };
 use audiosocket_proto::{Audio, End, SessionConfig};
 
@@ -207,7 +207,7 @@ fn stopping_hangs_up_all_calls_and_ends_the_loop() {
 /// The example's server on a thread of its own; ends with the test.
 struct Server {
     addr: SocketAddr,
-    stopper: Waker,
+    handle: ServerHandle,
     thread: Option<JoinHandle<io::Result<()>>>,
     transcript: Receiver<String>,
     handles: Arc<Mutex<Vec<CallHandle>>>,
@@ -229,11 +229,15 @@ impl Server {
             lines,
             handles: Arc::clone(&handles),
         };
-        let server = server::Server::new(listener, Arc::new(recorder), config).unwrap();
+        let driver = ServerDriver::new(config.linger);
+        let handle = driver.handle().clone();
+        let thread = std::thread::spawn(move || {
+            server::serve(listener, &Arc::new(recorder), config, driver)
+        });
         Self {
             addr,
-            stopper: server.stopper(),
-            thread: Some(std::thread::spawn(move || server.run())),
+            handle,
+            thread: Some(thread),
             transcript,
             handles,
         }
@@ -258,7 +262,7 @@ impl Server {
     }
 
     fn stop(&self) {
-        self.stopper.wake_by_ref();
+        self.handle.shutdown(Duration::ZERO);
     }
 }
 
