@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Backlog, Callbacks};
+use audiosocket_proto::server::{Backlog, Callbacks, Calls, Response};
 
 use crate::rig::{AUDIO, HANGUP, Rig, UUID};
 use crate::runtime::{Script, pass};
@@ -160,6 +161,9 @@ fn how_writing_fails_decides_whether_the_call_goes_on() {
         rig.reads([AUDIO, AUDIO]);
         assert!(rig.poll().is_pending());
         assert_eq!(rig.told(), ["audio 4", "audio 4"]);
+        let log = rig.log();
+        let after = log.iter().skip_while(|line| !line.contains("reset"));
+        assert!(after.skip(1).all(|line| line == "read"), "{log:?}");
 
         let told = told_of(|rig| {
             fails(&mut rig.script(), ErrorKind::TimedOut.into());
@@ -185,13 +189,40 @@ fn what_the_stream_dropped_is_told_ahead_of_what_it_reads() {
 }
 
 #[test]
-fn a_connection_counts_until_it_is_dropped_and_then_is_abandoned() {
-    let rig = Rig::talking();
-    let (calls, deadline) = (rig.calls.clone(), rig.connection.deadline());
-    assert_eq!((calls.len(), deadline), (1, None));
-    let Rig { connection, .. } = rig;
+fn a_connection_counts_until_it_is_dropped_and_is_abandoned_then() {
+    let Rig {
+        connection,
+        calls,
+        told,
+        ..
+    } = Rig::talking();
+    assert_eq!((calls.len(), connection.deadline()), (1, None));
     drop(connection);
     assert!(calls.is_empty());
+    assert_eq!(*told.lock().unwrap(), ["end"]);
+}
+
+/// It is looked at when the turn is over, which the command itself sees to.
+#[test]
+fn a_command_from_within_a_callback_is_not_lost() {
+    let calls = Arc::new(OnceLock::<Calls>::new());
+    let from_within = calls.clone();
+    let mut rig = Rig::new(
+        Callbacks::new(
+            move |_, _, _| {
+                from_within.get().unwrap().shut_down();
+                Response::Nothing
+            },
+            |_, _, _| {},
+        ),
+        |_| {},
+    );
+    calls.set(rig.calls.clone()).unwrap();
+    rig.reads([UUID, AUDIO]);
+    assert!(rig.poll().is_pending());
+    assert_eq!((rig.bell.rung(), rig.sent()), (1, vec![]));
+    assert!(rig.poll().is_pending());
+    assert_eq!(rig.sent(), HANGUP);
 }
 
 /// The buffer that this thread reads with is in use then.

@@ -60,7 +60,7 @@ pub(crate) struct Rig {
     pub(crate) calls: Calls,
     pub(crate) bell: Arc<Bell>,
     script: Rc<RefCell<Script>>,
-    told: Told,
+    pub(crate) told: Told,
 }
 
 impl Rig {

@@ -93,7 +93,7 @@ fn nothing_passes_what_waits() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn it_does_what_a_naive_one_does(
