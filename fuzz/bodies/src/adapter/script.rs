@@ -75,12 +75,16 @@ pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
             let len = usize::from(u16::arbitrary(u)?).min(u.len());
             Op::Bytes(u.bytes(len)?)
         }
-        codes::FRAMES => Op::Frames {
-            // Enough for a loop to need several turns.
-            count: u8::arbitrary(u)? % 64,
-            kind: u8::arbitrary(u)?,
-            len: op::length(u)?,
-        },
+        codes::FRAMES => {
+            // Enough for a loop to need several turns; then short ones, since long ones are slow.
+            let count = u8::arbitrary(u)? % 64;
+            let most = if count < 4 { u16::MAX } else { 200 };
+            Op::Frames {
+                count,
+                kind: u8::arbitrary(u)?,
+                len: op::length(u)?.min(most),
+            }
+        }
         codes::TAKE => Op::Take(u16::arbitrary(u)?.into()),
         codes::SHORT => Op::Short {
             writes: u8::arbitrary(u)?,
