@@ -23,7 +23,7 @@ pub(crate) use script::codes;
 use under_tokio::UnderTokio;
 use wire::Wire;
 
-/// The same calls go to the core, driven [in the plainest way](Naive), and to `audiosocket-tokio`
+/// The same calls go to the core, driven in the plainest way, and to `audiosocket-tokio`
 /// under a clock that stands still; after each step both must have told their handlers the same at
 /// the same time and sent the same bytes, whatever arrives, is taken, fails, is commanded or
 /// answered. At last both must close, and have told of the end once and last.
