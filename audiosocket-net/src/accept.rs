@@ -38,7 +38,7 @@ impl AcceptErrors {
 }
 
 /// Errors that `accept(2)` passes on from a connection that has failed already.
-fn is_of_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

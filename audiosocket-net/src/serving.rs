@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use audiosocket_proto::server::{Acceptor, Duty, ServerDriver, ServerHandle};
 use audiosocket_proto::{Epoch, Timestamp};
+use socket2::{SockAddr, Socket};
 
+use crate::accept::is_of_one_connection;
 use crate::runtime::{LazyTimer, Listener, Timer};
 use crate::{AcceptErrors, Connection, Listening};
 
@@ -171,13 +173,16 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
     /// already, and would be reset, so they are taken first.
     fn take_what_waits(&mut self, serve: &mut impl Serve<L, T, A>) {
         for door in std::mem::take(&mut self.doors) {
-            // Asked directly: the runtime may not know yet that something waits.
             for _ in 0..LAST_BATCH {
-                let Ok((stream, peer)) = accept_now(&door.listener) else {
-                    break;
+                // Asked directly: the runtime may not know yet that something waits.
+                let served = match door.listener.socket().accept() {
+                    Ok((connection, peer)) => adopt(&door.listener, connection, &peer)
+                        .and_then(|(stream, peer)| self.serve(stream, peer, serve)),
+                    Err(error) if is_of_one_connection(&error) => Err(error),
+                    Err(_) => break,
                 };
-                if let Err(error) = self.serve(stream, peer, serve) {
-                    tracing::warn!(%peer, %error, "cannot serve a connection");
+                if let Err(error) = served {
+                    tracing::warn!(%error, "cannot serve a connection that waited at shutdown");
                 }
             }
         }
@@ -208,8 +213,11 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
     }
 }
 
-fn accept_now<L: Listener>(listener: &L) -> io::Result<(L::Stream, SocketAddr)> {
-    let (connection, peer) = listener.socket().accept()?;
+fn adopt<L: Listener>(
+    listener: &L,
+    connection: Socket,
+    peer: &SockAddr,
+) -> io::Result<(L::Stream, SocketAddr)> {
     connection.set_nonblocking(true)?;
     let peer = peer.as_socket().ok_or(io::ErrorKind::Unsupported)?;
     Ok((listener.adopt(TcpStream::from(connection))?, peer))

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::CallHandle;
+use super::handle::in_force;
 use crate::End;
 
 /// The connections that a server has open, for whoever shuts it down. Cheap to clone.
@@ -87,7 +88,7 @@ impl Calls {
 
     fn end_all(&self, end: End) {
         let mut registry = self.lock();
-        registry.closing = Some(end);
+        registry.closing = Some(in_force(registry.closing, end));
         let open: Vec<_> = registry.open.values().cloned().collect();
         drop(registry);
         for call in open {

@@ -18,12 +18,8 @@ impl CallHandle {
         self.end(End::HungUp);
     }
 
-    /// The first order stands, but for [`End::Abandoned`], which does not wait for a hangup to end.
     pub(super) fn end(&self, end: End) {
-        self.orders.post(|waiting| match waiting {
-            Some(waiting) if end != End::Abandoned => waiting,
-            _ => end,
-        });
+        self.orders.post(|waiting| in_force(waiting, end));
     }
 
     /// Takes the order that waits, if any; `waker` is woken by the next one.
@@ -34,5 +30,14 @@ impl CallHandle {
     /// Whoever drove the call has gone.
     pub(super) fn close(&self) {
         self.orders.close();
+    }
+}
+
+/// Which order counts after another one: the first stands, but for [`End::Abandoned`], which does
+/// not wait for a hangup to end.
+pub(super) fn in_force(before: Option<End>, end: End) -> End {
+    match before {
+        Some(before) if end != End::Abandoned => before,
+        _ => end,
     }
 }

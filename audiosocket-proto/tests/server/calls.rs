@@ -4,11 +4,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use audiosocket_proto::server::Calls;
+use audiosocket_proto::Transmit;
+use audiosocket_proto::server::{Calls, Refusal};
 
 use crate::call::HANGUP;
-use crate::desk::{Desk, Line};
+use crate::desk::{ACCEPT, Desk, Line};
 use crate::handles::Bell;
+use crate::wire::frame;
 
 #[test]
 fn connections_are_counted_while_they_are_registered() {
@@ -121,4 +123,108 @@ fn one_who_waits_no_longer_leaves_no_waker_behind() {
         assert_eq!(Arc::strong_count(&bell), 3);
     }
     assert_eq!(Arc::strong_count(&bell), 2);
+}
+
+/// Ends a call by [`Calls::abandon`] after `before`, and asserts what its handler was told since
+/// the call began.
+#[track_caller]
+fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
+    let calls = Calls::default();
+    let desk = Desk::echo();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    let _registration = calls.register(line.driver.handle());
+    before(&mut line);
+    calls.abandon();
+    line.driver.handle().hangup();
+    line.poll_commands();
+    assert_eq!(line.transmit(), Transmit::Close, "and no hangup before it");
+    assert_eq!(line.driver.poll_timeout(), None);
+    assert_eq!(transcript.take(), expected);
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
+}
+
+#[test]
+fn an_abandoned_call_is_closed_as_it_is() {
+    assert_abandoned(|_| {}, &["end Abandoned", "drop"]);
+    assert_abandoned(
+        |line| line.receive(&frame(0x10, &[1, 2])),
+        &["audio slin 2", "end Abandoned", "drop"],
+    );
+    let cut = |line: &mut Line<Desk>| line.receive(&frame(0x10, &[1, 2])[..4]);
+    assert_abandoned(cut, &["end Abandoned", "drop"]);
+}
+
+/// Nobody can wait for a hangup any more, be it asked for or on its way.
+#[test]
+fn abandoning_overtakes_a_hangup() {
+    let asked = |line: &mut Line<Desk>| line.driver.handle().hangup();
+    assert_abandoned(asked, &["end Abandoned", "drop"]);
+    assert_abandoned(
+        |line| {
+            line.driver.handle().hangup();
+            line.poll_commands();
+            assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+        },
+        &["end HungUp", "drop"],
+    );
+    assert_abandoned(
+        |line| {
+            line.driver.handle().hangup();
+            line.poll_commands();
+            line.flush();
+            line.driver.half_closed();
+            assert_eq!(line.transmit(), Transmit::Idle, "it lingers");
+        },
+        &["end HungUp", "drop"],
+    );
+}
+
+#[test]
+fn a_call_that_the_peer_ended_is_not_abandoned_as_well() {
+    assert_abandoned(
+        |line| line.receive(&HANGUP),
+        &["end HangupReceived", "drop"],
+    );
+    assert_abandoned(|line| line.eof(), &["end Closed", "drop"]);
+}
+
+#[test]
+fn a_connection_without_a_call_is_abandoned_in_silence() {
+    let (waiting, refused) = (Desk::new(), Desk::refusing("full"));
+    let (transcript, refusals) = (waiting.transcript.clone(), refused.transcript.clone());
+    let mut lines = [Line::new(waiting), Line::talking(refused)];
+    let calls = Calls::default();
+    let _registrations = lines
+        .each_ref()
+        .map(|line| calls.register(line.driver.handle()));
+    calls.abandon();
+    for line in &mut lines {
+        line.poll_commands();
+        assert_eq!(line.transmit(), Transmit::Close);
+        line.see_to_close();
+    }
+    assert_eq!(transcript.take(), [""; 0]);
+    assert_eq!(refusals.take(), [ACCEPT]);
+    assert_eq!(lines[1].driver.refusal(), Some(&Refusal::new("full")));
+}
+
+#[test]
+fn once_abandoned_those_that_come_later_are_too() {
+    let calls = Calls::default();
+    calls.abandon();
+    for _ in 0..2 {
+        let desk = Desk::new();
+        let transcript = desk.transcript.clone();
+        let mut late = Line::talking(desk);
+        let _registration = calls.register(late.driver.handle());
+        late.poll_commands();
+        assert_eq!(late.transmit(), Transmit::Close);
+        assert_eq!(transcript.take()[2..], ["end Abandoned", "drop"]);
+        // Which is less, and takes nothing back.
+        calls.shut_down();
+    }
 }

@@ -11,9 +11,12 @@ mod wire;
 
 mod admission;
 mod answers;
+mod backlog;
 mod callbacks;
 mod calls;
 mod desk;
 mod ends;
 mod handles;
+mod lag;
 mod panics;
+mod server_driver;

@@ -5,6 +5,7 @@
 
 pub mod seeds;
 
+mod adapter;
 mod cuts;
 mod decode;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
@@ -15,5 +16,6 @@ mod op;
 mod reference;
 mod session;
 
+pub use adapter::adapter;
 pub use decode::decode;
 pub use session::session;

@@ -108,7 +108,7 @@ pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
 }
 
 /// Short ones most of the time, since long ones are slow.
-fn length(u: &mut Unstructured<'_>) -> Result<u16> {
+pub(crate) fn length(u: &mut Unstructured<'_>) -> Result<u16> {
     let len = u16::arbitrary(u)?;
     Ok(if len < 0xf000 { len % 1024 } else { len })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use audiosocket_fuzz_bodies::{decode, seeds, session};
+use audiosocket_fuzz_bodies::{adapter, decode, seeds, session};
 use proptest::prelude::*;
 
 #[test]
@@ -26,6 +26,11 @@ fn decode_holds_for_every_seed() {
 #[test]
 fn session_holds_for_every_seed() {
     assert!(run_corpus("session", session) >= 14);
+}
+
+#[test]
+fn adapter_holds_for_every_seed() {
+    assert!(run_corpus("adapter", adapter) >= 14);
 }
 
 /// Also runs what a fuzzer has added to the corpus since; tells how many there were.
@@ -100,4 +105,76 @@ proptest! {
         }
         session(&data);
     }
+}
+
+proptest! {
+    // Each of them is two calls.
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn adapter_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
+        adapter(&data);
+    }
+
+    /// Calls that last, since most of what happens in them does not end them.
+    #[test]
+    fn adapter_holds_for_long_calls(
+        config in prop::array::uniform6(any::<u8>()),
+        answers in prop::collection::vec(prop_oneof![9 => 0x50..0xe0_u8, 1 => any::<u8>()], 0..31),
+        steps in prop::collection::vec(
+            prop_oneof![20 => arrivals(), 20 => takes(), 8 => waits(), 2 => troubles(), 1 => ends()],
+            0..80,
+        ),
+    ) {
+        let mut data = config.to_vec();
+        data[5] &= 0xfe;
+        data.push(answers.len() as u8);
+        data.extend(answers);
+        data.extend(steps.concat());
+        adapter(&data);
+    }
+}
+
+/// Steps of a script for [`adapter`], by their codes: frames that arrive.
+fn arrivals() -> BoxedStrategy<Vec<u8>> {
+    let kinds = prop_oneof![6 => 0x10..0x19_u8, 1 => any::<u8>(), 1 => Just(0x03)];
+    (together(), 0..40_u8, kinds, any::<u8>(), 0..3_u8)
+        .prop_map(|(together, count, kind, len, more)| vec![together | 1, count, kind, len, more])
+        .boxed()
+}
+
+/// How much the peer takes, and in which parts.
+fn takes() -> BoxedStrategy<Vec<u8>> {
+    (together(), 2..4_u8, any::<u8>(), 0..16_u8)
+        .prop_map(|(together, code, a, b)| vec![together | code, a, b])
+        .boxed()
+}
+
+fn waits() -> BoxedStrategy<Vec<u8>> {
+    let time = (any::<u8>(), 0..8_u8).prop_map(|(low, high)| vec![4, low, high]);
+    prop_oneof![time, Just(vec![5]), Just(vec![6])].boxed()
+}
+
+/// Streams that hold back or stall, and interruptions.
+fn troubles() -> BoxedStrategy<Vec<u8>> {
+    (11..15_u8, 0..2_u8)
+        .prop_map(|(code, flag)| match code {
+            11 | 12 => vec![code, 0],
+            _ => vec![code, flag],
+        })
+        .boxed()
+}
+
+/// Commands, the end of the stream and errors.
+fn ends() -> BoxedStrategy<Vec<u8>> {
+    (together(), 7..13_u8, any::<u8>())
+        .prop_map(|(together, code, error)| match code {
+            11 | 12 => vec![together | code, error],
+            _ => vec![together | code],
+        })
+        .boxed()
+}
+
+fn together() -> impl Strategy<Value = u8> {
+    prop_oneof![Just(0), Just(0x80)]
 }

@@ -1,0 +1,194 @@
+//! An adapter beside the plainest loop that could drive the core.
+
+mod clerk;
+mod naive;
+mod script;
+mod under_tokio;
+mod wire;
+
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Calls;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::emitted::assert_asterisk_accepts;
+use clerk::Clerk;
+use naive::Naive;
+use script::Op;
+pub(crate) use script::codes;
+use under_tokio::UnderTokio;
+use wire::Wire;
+
+/// The same calls go to the core, driven in the plainest way, and to `audiosocket-tokio`
+/// under a clock that stands still; after each step both must have told their handlers the same at
+/// the same time and sent the same bytes, whatever arrives, is taken, fails, is commanded or
+/// answered. At last both must close, and have told of the end once and last.
+///
+/// So nothing may get lost between a connection and the core: no wake-up, no deadline, no byte.
+pub fn adapter(data: &[u8]) {
+    // One for all inputs: to make one takes longer than most of them.
+    thread_local! {
+        static RUNTIME: Runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime that has no sockets");
+    }
+    // Fails on no input that is too short: the rest reads as zeros.
+    let _ = RUNTIME.with(|runtime| runtime.block_on(run(&mut Unstructured::new(data))));
+}
+
+async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+    let config = script::config(u)?;
+    let flags = u8::arbitrary(u)?;
+    let clerk = Clerk::arbitrary(u)?;
+    let ends = [(); 2].map(|()| End::new(clerk.fresh()));
+    let mut pair = Pair {
+        naive: Naive::new(&ends[0], config),
+        tokio: UnderTokio::new(&ends[1], config),
+        ends,
+        config,
+    };
+    // Without it a fuzzer would have to guess nineteen bytes before anything happens.
+    if flags & 1 == 0 {
+        pair.on_the_wire(|wire| wire.arrive(b"\x01\x00\x10sixteen bytes !!"));
+        pair.settle();
+    }
+    while !u.is_empty() {
+        let (op, alone) = script::step(u)?;
+        pair.apply(&op, alone).await;
+    }
+    pair.finish(flags).await;
+    Ok(())
+}
+
+/// One of the two: a connection, the handler behind it, and what reaches it from elsewhere.
+#[derive(Clone)]
+struct End {
+    wire: Rc<RefCell<Wire>>,
+    clerk: Clerk,
+    calls: Calls,
+}
+
+impl End {
+    fn new(clerk: Clerk) -> Self {
+        Self {
+            wire: Rc::default(),
+            clerk,
+            calls: Calls::default(),
+        }
+    }
+
+    fn wire(&self) -> RefMut<'_, Wire> {
+        self.wire.borrow_mut()
+    }
+}
+
+struct Pair {
+    naive: Naive,
+    tokio: UnderTokio,
+    ends: [End; 2],
+    config: SessionConfig,
+}
+
+impl Pair {
+    /// Unless it happens `alone`, neither gets its turn before the next one happens.
+    async fn apply(&mut self, op: &Op<'_>, alone: bool) {
+        let wait = match *op {
+            Op::Wait(time) => Some(time),
+            // A deadline that is acted on too early is found by going there in two steps.
+            Op::Due => self.time_to_deadline(),
+            Op::AlmostDue => self
+                .time_to_deadline()
+                .map(|time| time.saturating_sub(Duration::from_millis(1))),
+            Op::Hangup => {
+                for end in &self.ends {
+                    end.clerk.call().iter().for_each(|call| call.hangup());
+                }
+                None
+            }
+            Op::ShutDown => {
+                for end in &self.ends {
+                    end.calls.shut_down();
+                }
+                None
+            }
+            Op::Abandon => {
+                for end in &self.ends {
+                    end.calls.abandon();
+                }
+                None
+            }
+            _ => {
+                self.on_the_wire(|wire| wire.apply(op));
+                None
+            }
+        };
+        if let Some(time) = wait {
+            // What comes at the same time as a deadline may be handled before or after it.
+            self.settle();
+            self.pass(time).await;
+        }
+        if alone || wait.is_some() {
+            self.settle();
+        }
+    }
+
+    /// Sees both to their close.
+    async fn finish(mut self, flags: u8) {
+        self.settle();
+        if flags & 2 == 0 {
+            self.on_the_wire(Wire::take_everything);
+            self.apply(&Op::ShutDown, true).await;
+            self.on_the_wire(|wire| wire.apply(&Op::Eof));
+        } else {
+            // A peer that does nothing for its part.
+            self.apply(&Op::ShutDown, true).await;
+            if self.config.linger == Duration::MAX {
+                self.apply(&Op::Abandon, false).await;
+            } else {
+                self.pass(self.config.linger).await;
+            }
+        }
+        self.settle();
+        assert!(self.naive.is_closed(), "the core does not come to an end");
+        let [naive, tokio] = &self.ends;
+        naive.clerk.assert_told_all();
+        for end in [naive, tokio] {
+            assert!(end.calls.is_empty(), "a connection that is closed counts");
+        }
+        assert_asterisk_accepts(&naive.wire().left);
+    }
+
+    /// Both do all that they can, and must have done the same.
+    fn settle(&mut self) {
+        self.naive.settle();
+        self.tokio.settle();
+        let [naive, tokio] = &self.ends;
+        assert_eq!(naive.clerk.news(), tokio.clerk.news(), "what was told");
+        let (mut naive, mut tokio) = (naive.wire(), tokio.wire());
+        assert_eq!(naive.news(), tokio.news(), "what was sent");
+        assert_eq!(self.naive.is_closed(), self.tokio.is_closed());
+    }
+
+    async fn pass(&mut self, time: Duration) {
+        self.naive.pass(time);
+        tokio::time::advance(time).await;
+    }
+
+    /// `None` for one that is too far off, as for none.
+    fn time_to_deadline(&self) -> Option<Duration> {
+        let time = self.naive.time_to_deadline()?;
+        (time < Duration::from_secs(24 * 3600)).then_some(time)
+    }
+
+    fn on_the_wire(&self, happens: impl Fn(&mut Wire)) {
+        for end in &self.ends {
+            happens(&mut end.wire());
+        }
+    }
+}

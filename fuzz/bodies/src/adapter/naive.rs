@@ -1,0 +1,130 @@
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use audiosocket_proto::server::{CallDriver, Registration};
+use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
+
+use super::End;
+use super::clerk::Clerk;
+use super::wire::{self, Wire};
+
+/// The core on a non-blocking socket, driven in the plainest way: whenever anything may have
+/// happened, everything is tried, in turns of one read and one write, until nothing changes.
+///
+/// Without wakers, timers, or a thought for other calls.
+pub(super) struct Naive {
+    driver: CallDriver<Clerk>,
+    wire: Rc<RefCell<Wire>>,
+    now: Timestamp,
+    buffer: Vec<u8>,
+    read_closed: bool,
+    unflushed: bool,
+    /// `None` once the connection is closed.
+    registration: Option<Registration>,
+}
+
+impl Naive {
+    pub(super) fn new(end: &End, config: SessionConfig) -> Self {
+        let now = Timestamp::ZERO;
+        let driver = CallDriver::new(Arc::new(end.clerk.clone()), "peer".into(), config, now);
+        Self {
+            registration: Some(end.calls.register(driver.handle())),
+            driver,
+            wire: end.wire.clone(),
+            now,
+            buffer: vec![0; wire::MOST],
+            read_closed: false,
+            unflushed: false,
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.registration.is_none()
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+
+    pub(super) fn time_to_deadline(&self) -> Option<Duration> {
+        let due = self.driver.poll_timeout()?;
+        Some(due.saturating_since(self.now))
+    }
+
+    pub(super) fn settle(&mut self) {
+        if self.is_closed() {
+            return;
+        }
+        self.driver.poll_commands(self.now, Waker::noop());
+        loop {
+            let read = self.read();
+            let written = self.write();
+            if self.driver.poll_transmit() == Transmit::Close {
+                self.registration = None;
+                return;
+            }
+            if read || written {
+                continue;
+            }
+            if self.time_to_deadline() != Some(Duration::ZERO) {
+                return;
+            }
+            self.driver.handle_timeout(self.now);
+        }
+    }
+
+    fn read(&mut self) -> bool {
+        if self.read_closed {
+            return false;
+        }
+        let result = self.wire.borrow_mut().read(&mut self.buffer);
+        match result {
+            Ok(0) => {
+                self.read_closed = true;
+                self.driver.handle_eof(self.now);
+            }
+            Ok(len) => self.driver.receive(self.now, &self.buffer[..len]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.read_closed = true;
+                self.driver.handle_read_error(self.now, error);
+            }
+        }
+        true
+    }
+
+    fn write(&mut self) -> bool {
+        let mut wire = self.wire.borrow_mut();
+        let result = match self.driver.poll_transmit() {
+            Transmit::Bytes(bytes) => match wire.write(bytes) {
+                Ok(0) => Err(ErrorKind::BrokenPipe.into()),
+                Ok(written) => {
+                    self.unflushed = true;
+                    self.driver.transmitted(self.now, written);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            _ if self.unflushed => wire.flush().map(|()| self.unflushed = false),
+            Transmit::HalfClose => wire.close().map(|()| self.driver.half_closed()),
+            _ => return false,
+        };
+        drop(wire);
+        match result {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() != ErrorKind::Interrupted => self.fail(error),
+            _ => {}
+        }
+        true
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.unflushed = false;
+        self.driver.handle_write_error(self.now, error);
+    }
+}

@@ -1,0 +1,131 @@
+//! What can happen to a connection, read from a fuzzer's bytes.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use audiosocket_proto::SessionConfig;
+
+use crate::op;
+
+/// Codes of the operations, of which seeds are written.
+pub(crate) mod codes {
+    pub(crate) const BYTES: u8 = 0;
+    pub(crate) const FRAMES: u8 = 1;
+    pub(crate) const TAKE: u8 = 2;
+    pub(crate) const SHORT: u8 = 3;
+    pub(crate) const WAIT: u8 = 4;
+    pub(crate) const DUE: u8 = 5;
+    pub(crate) const ALMOST_DUE: u8 = 6;
+    pub(crate) const HANGUP: u8 = 7;
+    pub(crate) const SHUT_DOWN: u8 = 8;
+    pub(crate) const ABANDON: u8 = 9;
+    pub(crate) const EOF: u8 = 10;
+    pub(crate) const READ_ERROR: u8 = 11;
+    pub(crate) const WRITE_ERROR: u8 = 12;
+    pub(crate) const HOLD: u8 = 13;
+    pub(crate) const STALL: u8 = 14;
+    pub(super) const CODES: u8 = 15;
+
+    /// Added to a code: the next operation happens at the same time.
+    pub(crate) const TOGETHER: u8 = 0x80;
+}
+
+/// One operation. Everything is read front to back, so that seeds can be written by hand.
+#[derive(Debug)]
+pub(crate) enum Op<'a> {
+    /// These bytes arrive, in one piece.
+    Bytes(&'a [u8]),
+    /// So many frames arrive, each in a piece of its own.
+    Frames {
+        count: u8,
+        kind: u8,
+        len: u16,
+    },
+    /// The peer takes so many more bytes.
+    Take(usize),
+    /// The next writes take no more than so many bytes each, or none for 0.
+    Short {
+        writes: u8,
+        most: u8,
+    },
+    Wait(Duration),
+    /// The clock jumps to the next deadline.
+    Due,
+    /// To a millisecond before it.
+    AlmostDue,
+    Hangup,
+    ShutDown,
+    Abandon,
+    Eof,
+    ReadError(ErrorKind),
+    /// The next write, flush or close fails.
+    WriteError(ErrorKind),
+    /// Whether the stream holds back what was written until it is flushed.
+    Hold(bool),
+    /// Whether flushing and closing the writing side have to wait.
+    Stall(bool),
+}
+
+/// The next operation, and whether it happens alone.
+pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
+    let code = u8::arbitrary(u)?;
+    let op = match (code & !codes::TOGETHER) % codes::CODES {
+        codes::BYTES => {
+            let len = usize::from(u16::arbitrary(u)?).min(u.len());
+            Op::Bytes(u.bytes(len)?)
+        }
+        codes::FRAMES => {
+            // Enough for a loop to need several turns; then short ones, since long ones are slow.
+            let count = u8::arbitrary(u)? % 64;
+            let most = if count < 4 { u16::MAX } else { 200 };
+            Op::Frames {
+                count,
+                kind: u8::arbitrary(u)?,
+                len: op::length(u)?.min(most),
+            }
+        }
+        codes::TAKE => Op::Take(u16::arbitrary(u)?.into()),
+        codes::SHORT => Op::Short {
+            writes: u8::arbitrary(u)?,
+            most: u8::arbitrary(u)?,
+        },
+        codes::WAIT => Op::Wait(Duration::from_millis(u16::arbitrary(u)?.into())),
+        codes::DUE => Op::Due,
+        codes::ALMOST_DUE => Op::AlmostDue,
+        codes::HANGUP => Op::Hangup,
+        codes::SHUT_DOWN => Op::ShutDown,
+        codes::ABANDON => Op::Abandon,
+        codes::EOF => Op::Eof,
+        codes::READ_ERROR => Op::ReadError(error(u)?),
+        codes::WRITE_ERROR => Op::WriteError(error(u)?),
+        codes::HOLD => Op::Hold(bool::arbitrary(u)?),
+        _ => Op::Stall(bool::arbitrary(u)?),
+    };
+    Ok((op, code & codes::TOGETHER == 0))
+}
+
+/// As for a session, but that nothing is due at once: whether what happens at the moment of a
+/// deadline comes before or after it is not promised.
+pub(super) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
+    const LEAST: Duration = Duration::from_millis(1);
+    let mut config = op::config(u)?;
+    config.linger = config.linger.max(LEAST);
+    config.write_timeout = config.write_timeout.max(LEAST);
+    config.idle_timeout = config.idle_timeout.map(|timeout| timeout.max(LEAST));
+    Ok(config)
+}
+
+fn error(u: &mut Unstructured<'_>) -> Result<ErrorKind> {
+    const KINDS: [ErrorKind; 8] = [
+        ErrorKind::Interrupted,
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+        ErrorKind::NotConnected,
+        ErrorKind::UnexpectedEof,
+        ErrorKind::TimedOut,
+        ErrorKind::Other,
+    ];
+    Ok(KINDS[usize::from(u8::arbitrary(u)?) % KINDS.len()])
+}
