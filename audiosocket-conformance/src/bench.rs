@@ -1,0 +1,100 @@
+use std::rc::Rc;
+use std::time::Duration;
+
+use audiosocket_proto::SessionConfig;
+
+use crate::frames::uuid;
+use crate::line::Line;
+use crate::recorder::Recorder;
+use crate::runner::Runner;
+use crate::transcript::Transcripts;
+use crate::world::World;
+
+/// A server with a [`Recorder`], for the time of one case. When it is dropped, the server is shut
+/// down, must return, and must have told nothing that the case did not expect.
+pub(crate) struct Bench {
+    world: Rc<dyn World>,
+    transcripts: Transcripts,
+}
+
+impl Bench {
+    /// With deadlines that are out of reach, so that a case which is not about them runs the same
+    /// on a machine that is busy with something else.
+    pub(crate) fn new(runner: &Runner) -> Self {
+        Self::with(runner, |_| {})
+    }
+
+    pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+        let mut session = SessionConfig::default();
+        session.uuid_timeout = Duration::from_secs(3600);
+        session.linger = Duration::from_secs(3600);
+        session.write_timeout = Duration::from_secs(3600);
+        configure(&mut session);
+        let transcripts = Transcripts::default();
+        Self {
+            world: runner.serve(Recorder::new(&transcripts), session),
+            transcripts,
+        }
+    }
+
+    /// A connection on which nothing was sent.
+    pub(crate) fn connect(&self) -> Line {
+        let (wire, addr) = self.world.connect().unwrap();
+        Line::new(wire, addr, &self.world, &self.transcripts)
+    }
+
+    /// A connection on which the UUID was sent; `name` says how the call goes.
+    pub(crate) fn call(&self, name: &str) -> Line {
+        let mut line = self.connect();
+        line.send(&uuid(name));
+        line
+    }
+
+    /// Waits until this many connections are open.
+    pub(crate) fn open(&self, count: usize) {
+        let reached = self.world.until(&|| self.world.open() == count);
+        assert!(reached, "{} and not {count} open", self.world.open());
+    }
+
+    /// Waits until the server accepts no more.
+    pub(crate) fn refuses_connections(&self) {
+        let refused = self.world.until(&|| self.world.connect().is_err());
+        assert!(refused, "the server goes on accepting");
+    }
+
+    pub(crate) fn shut_down(&self, grace: Duration) {
+        self.world.shut_down(grace);
+    }
+
+    /// Waits until the server has returned.
+    pub(crate) fn returned(&self) {
+        let returned = self.world.until(&|| self.world.has_stopped());
+        assert!(returned, "the server does not return");
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.world.has_stopped()
+    }
+
+    pub(crate) fn wait(&self, time: Duration) {
+        self.world.wait(time);
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.world.elapsed()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let finished = self.world.finish();
+        let unclaimed = self.transcripts.unclaimed();
+        assert!(unclaimed.is_empty(), "told besides: {unclaimed:#?}");
+        if finished {
+            assert_eq!(self.transcripts.writers(), 1, "a call was not let go");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What audio tells the handler of a call to do: the first word of its payload. Audio that begins
+//! with none of these words is echoed.
+
+use std::panic::resume_unwind;
+use std::thread::sleep;
+use std::time::Duration;
+
+use audiosocket_proto::server::{Call, Response};
+use audiosocket_proto::{Audio, Bytes, SampleRate, SendError};
+
+/// How many bytes of audio answer `flood`.
+pub(crate) const FLOOD: usize = 60_000;
+
+/// Answers `audio` as it says; `write` adds a line to the transcript.
+pub(crate) fn obey<'a>(
+    call: &mut Call<'_>,
+    audio: Audio<'a>,
+    write: impl Fn(String),
+) -> Response<'a> {
+    let payload = audio.payload();
+    let word = payload.split(|byte| *byte == b' ').next();
+    match word.unwrap_or(payload) {
+        // Nothing.
+        b"quiet" => ().into(),
+        b"none" => None::<Vec<u8>>.into(),
+        // Something, in every type that an answer can have.
+        b"slice" => payload.into(),
+        b"vec" => payload.to_vec().into(),
+        b"bytes" => Bytes::copy_from_slice(payload).into(),
+        b"some" => Some(payload).into(),
+        b"wide" => (SampleRate::Hz16000, Bytes::copy_from_slice(payload)).into(),
+        b"flood" => vec![0x55; FLOOD].into(),
+        b"most" => vec![0x66; 65_535].into(),
+        b"too-much" => vec![0x77; 65_536].into(),
+        b"too-much-wide" => (SampleRate::Hz192000, vec![0x77; 100_000].into()).into(),
+        // No bytes, in every type.
+        b"empty-audio" => Audio::new(audio.rate(), &payload[..0]).into(),
+        b"empty-slice" => payload[..0].into(),
+        b"empty-vec" => Vec::new().into(),
+        b"empty-bytes" => Bytes::new().into(),
+        b"empty-some" => Some(Vec::new()).into(),
+        b"empty-wide" => (SampleRate::Hz16000, Bytes::new()).into(),
+        b"hangup" => Response::Hangup,
+        // More than an answer.
+        b"bye" => {
+            call.hangup();
+            audio.into()
+        }
+        b"handle" => {
+            call.handle().hangup();
+            audio.into()
+        }
+        b"pieces" => {
+            // An answer larger than a frame: as many frames as it takes, the last one returned.
+            for piece in 1..=4 {
+                write(outcome(
+                    call.send(Audio::new(audio.rate(), &[piece; 40_000])),
+                ));
+            }
+            Response::Owned(audio.rate(), vec![5; 40_000].into())
+        }
+        b"many" => {
+            for number in 0..100 {
+                let result = call.send(Audio::new(audio.rate(), &[number; 320]));
+                if result.is_err() {
+                    write(format!("{number} frames, then {}", outcome(result)));
+                    break;
+                }
+            }
+            audio.into()
+        }
+        b"send-nothing" => {
+            write(outcome(call.send(Audio::new(audio.rate(), &[]))));
+            audio.into()
+        }
+        b"send-too-much" => {
+            write(outcome(call.send(Audio::new(audio.rate(), &[0; 65_536]))));
+            audio.into()
+        }
+        b"stats" => {
+            write(format!("{:?}", call.stats()));
+            audio.into()
+        }
+        b"duration" => {
+            write(format!("{:?}", call.duration()));
+            audio.into()
+        }
+        b"block" => {
+            // What no handler should do where one thread serves many calls.
+            sleep(Duration::from_millis(100));
+            audio.into()
+        }
+        b"panic" => resume_unwind(Box::new("told to")),
+        b"panic-string" => resume_unwind(Box::new(format!("told {}", "to"))),
+        b"panic-other" => resume_unwind(Box::new(7)),
+        b"panic-panic" => resume_unwind(Box::new(PanicsAgain)),
+        _ => audio.into(),
+    }
+}
+
+/// What became of a send.
+pub(crate) fn outcome(result: Result<(), SendError>) -> String {
+    match result {
+        Ok(()) => "sent".to_owned(),
+        Err(error) => format!("not sent: {error}"),
+    }
+}
+
+/// What a handler panics with when whoever clears that up shall panic too.
+struct PanicsAgain;
+
+impl Drop for PanicsAgain {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("again"));
+    }
+}

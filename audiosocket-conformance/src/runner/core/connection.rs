@@ -1,0 +1,229 @@
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use audiosocket_proto::server::{CallDriver, Calls, Registration};
+use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
+
+use crate::recorder::Recorder;
+use crate::world::Fault;
+
+/// How many bytes wait in each direction before whoever writes is held up; also what one read
+/// takes.
+const CAPACITY: usize = 64 * 1024;
+
+/// A [`CallDriver`] and a model of the TCP connection between it and a peer.
+pub(super) struct Connection {
+    /// `None` once the server has closed.
+    served: Option<Served>,
+    /// On their way to the server.
+    inbound: VecDeque<u8>,
+    /// What reading meets after them.
+    inbound_end: Option<StreamEnd>,
+    /// On their way to the peer.
+    outbound: VecDeque<u8>,
+    /// What the peer meets after them.
+    outbound_end: Option<StreamEnd>,
+    /// What every write of the server meets.
+    write_error: Option<ErrorKind>,
+}
+
+struct Served {
+    driver: CallDriver<Recorder>,
+    _registration: Registration,
+    commands: Arc<Commands>,
+    read_closed: bool,
+}
+
+#[derive(Clone, Copy)]
+enum StreamEnd {
+    Orderly,
+    Failed(ErrorKind),
+}
+
+/// Whether the call's handle has something for it; the core must say so.
+struct Commands(AtomicBool);
+
+impl Wake for Commands {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The server's end.
+impl Connection {
+    pub(super) fn new(
+        recorder: Recorder,
+        peer: SocketAddr,
+        session: SessionConfig,
+        now: Timestamp,
+        calls: &Calls,
+    ) -> Self {
+        let driver = CallDriver::new(Arc::new(recorder), peer.into(), session, now);
+        let registration = calls.register(driver.handle());
+        Self {
+            served: Some(Served {
+                driver,
+                _registration: registration,
+                // So that it is polled once, which leaves a waker with it.
+                commands: Arc::new(Commands(AtomicBool::new(true))),
+                read_closed: false,
+            }),
+            inbound: VecDeque::new(),
+            inbound_end: None,
+            outbound: VecDeque::new(),
+            outbound_end: None,
+            write_error: None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.served.as_ref()?.driver.poll_timeout()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        let Some(served) = &mut self.served else {
+            return;
+        };
+        served.driver.handle_timeout(now);
+        assert!(
+            served.driver.poll_timeout().is_none_or(|next| next > now),
+            "a deadline that has come was acted on and is still there"
+        );
+    }
+
+    /// Commands, one read and one write; tells whether there was anything to do.
+    pub(super) fn step(&mut self, now: Timestamp) -> bool {
+        let Some(served) = &mut self.served else {
+            return false;
+        };
+        let commanded = served.commands.0.swap(false, Ordering::Relaxed);
+        if commanded {
+            let waker = Waker::from(Arc::clone(&served.commands));
+            served.driver.poll_commands(now, &waker);
+        }
+        let read = self.read(now);
+        let written = self.write(now);
+        commanded || read || written
+    }
+
+    fn read(&mut self, now: Timestamp) -> bool {
+        let Some(served) = self.served.as_mut().filter(|served| !served.read_closed) else {
+            return false;
+        };
+        if !self.inbound.is_empty() {
+            let bytes = std::mem::take(&mut self.inbound);
+            served.driver.receive(now, &Vec::from(bytes));
+            return true;
+        }
+        match self.inbound_end {
+            None => return false,
+            Some(StreamEnd::Orderly) => served.driver.handle_eof(now),
+            Some(StreamEnd::Failed(error)) => served.driver.handle_read_error(now, error.into()),
+        }
+        served.read_closed = true;
+        true
+    }
+
+    fn write(&mut self, now: Timestamp) -> bool {
+        let Some(Served { driver, .. }) = &mut self.served else {
+            return false;
+        };
+        match (driver.poll_transmit(), self.write_error) {
+            (Transmit::Close, _) => self.hang_up(),
+            (Transmit::Bytes(_) | Transmit::HalfClose, Some(error)) => {
+                driver.handle_write_error(now, error.into());
+            }
+            (Transmit::Bytes(bytes), None) => {
+                let written = bytes.len().min(CAPACITY - self.outbound.len());
+                self.outbound.extend(&bytes[..written]);
+                if written == 0 {
+                    return false;
+                }
+                driver.transmitted(now, written);
+            }
+            (Transmit::HalfClose, None) => {
+                self.outbound_end = Some(StreamEnd::Orderly);
+                driver.half_closed();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The server closes its end. If that leaves something unread, the kernel sends a reset, which
+    /// destroys what is on its way.
+    fn hang_up(&mut self) {
+        self.served = None;
+        if self.inbound.is_empty() {
+            self.outbound_end.get_or_insert(StreamEnd::Orderly);
+        } else {
+            self.outbound.clear();
+            self.outbound_end = Some(StreamEnd::Failed(ErrorKind::ConnectionReset));
+        }
+    }
+}
+
+/// The peer's end.
+impl Connection {
+    pub(super) fn is_closed(&self) -> bool {
+        self.served.is_none()
+    }
+
+    /// Whether [`send`](Self::send) would not be held up.
+    pub(super) fn takes_more(&self) -> bool {
+        self.is_closed() || self.inbound.len() < CAPACITY
+    }
+
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_closed() {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        let taken = bytes.len().min(CAPACITY - self.inbound.len());
+        self.inbound.extend(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    /// Whether [`receive`](Self::receive) would not wait.
+    pub(super) fn has_more(&self) -> bool {
+        !self.outbound.is_empty() || self.outbound_end.is_some()
+    }
+
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.outbound_end {
+            Some(StreamEnd::Failed(error)) if self.outbound.is_empty() => Err(error.into()),
+            _ => self.outbound.read(buffer),
+        }
+    }
+
+    pub(super) fn half_close(&mut self) {
+        self.inbound_end = Some(StreamEnd::Orderly);
+    }
+
+    /// What has come and was not read makes the kernel send a reset.
+    pub(super) fn close(&mut self) {
+        let end = if self.outbound.is_empty() {
+            StreamEnd::Orderly
+        } else {
+            StreamEnd::Failed(ErrorKind::ConnectionReset)
+        };
+        self.inbound_end.get_or_insert(end);
+        self.write_error.get_or_insert(ErrorKind::BrokenPipe);
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.fail(Fault::Read(ErrorKind::ConnectionReset));
+        self.fail(Fault::Write(ErrorKind::ConnectionReset));
+    }
+
+    pub(super) fn fail(&mut self, fault: Fault) {
+        match fault {
+            Fault::Read(error) => self.inbound_end = Some(StreamEnd::Failed(error)),
+            Fault::Write(error) => self.write_error = Some(error),
+            Fault::Abandoned => self.hang_up(),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The core alone, in virtual time: it passes when a script waits for something that only a
+//! deadline can bring, and then exactly until that deadline.
+
+mod connection;
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use audiosocket_proto::server::Calls;
+use audiosocket_proto::{SessionConfig, Timestamp};
+
+use self::connection::Connection;
+use crate::recorder::Recorder;
+use crate::world::{Fault, Wire, World};
+
+/// When the server is started: not at the epoch, which nothing may rely on.
+const STARTED: Timestamp = Timestamp::from_nanos(77_000_000_000);
+
+pub(super) fn serve(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    Rc::new(Core {
+        shared: Rc::new(RefCell::new(Server {
+            recorder,
+            session,
+            now: STARTED,
+            connections: Vec::new(),
+            calls: Calls::default(),
+            hang_up_at: None,
+        })),
+    })
+}
+
+struct Core {
+    shared: Rc<RefCell<Server>>,
+}
+
+struct Server {
+    recorder: Recorder,
+    session: SessionConfig,
+    now: Timestamp,
+    connections: Vec<Connection>,
+    calls: Calls,
+    /// Shutdown has begun; what is left by then is hung up.
+    hang_up_at: Option<Timestamp>,
+}
+
+impl World for Core {
+    fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+        let mut server = self.shared.borrow_mut();
+        if server.hang_up_at.is_some() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let index = server.connections.len();
+        let port = u16::try_from(index).unwrap();
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let connection = Connection::new(
+            server.recorder.clone(),
+            addr,
+            server.session,
+            server.now,
+            &server.calls,
+        );
+        server.connections.push(connection);
+        drop(server);
+        let shared = Rc::clone(&self.shared);
+        Ok((Box::new(Peer { shared, index }), addr))
+    }
+
+    fn until(&self, holds: &dyn Fn() -> bool) -> bool {
+        run_until(&self.shared, |_| holds())
+    }
+
+    fn open(&self) -> usize {
+        self.shared.borrow().calls.len()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.shared.borrow_mut().wait(time);
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.shared.borrow().now.saturating_since(STARTED)
+    }
+
+    fn shut_down(&self, grace: Duration) {
+        self.shared.borrow_mut().shut_down(grace);
+    }
+
+    fn has_stopped(&self) -> bool {
+        let server = self.shared.borrow();
+        server.hang_up_at.is_some() && server.calls.is_empty()
+    }
+
+    fn finish(&self) -> bool {
+        let mut server = self.shared.borrow_mut();
+        server.settle();
+        assert!(server.calls.is_empty(), "connections left");
+        server.recorder = Recorder::default();
+        true
+    }
+}
+
+impl Server {
+    /// Everything that can be done without time passing.
+    fn settle(&mut self) {
+        let mut rounds = 0;
+        while self
+            .connections
+            .iter_mut()
+            .fold(false, |progress, connection| {
+                connection.step(self.now) || progress
+            })
+        {
+            rounds += 1;
+            assert!(rounds < 1_000_000, "the core never rests");
+        }
+    }
+
+    /// Goes to the next deadline and acts on it; false if there is none by `until`.
+    fn pass(&mut self, until: Option<Timestamp>) -> bool {
+        self.settle();
+        let deadlines = self.connections.iter().filter_map(Connection::deadline);
+        let Some(next) = deadlines.chain(self.shutdown_deadline()).min() else {
+            return false;
+        };
+        if until.is_some_and(|until| next > until) {
+            return false;
+        }
+        self.now = self.now.max(next);
+        for connection in &mut self.connections {
+            connection.handle_timeout(self.now);
+        }
+        self.hang_up_what_is_left();
+        self.settle();
+        true
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.pass(Some(until)) {}
+        self.now = until;
+    }
+}
+
+/// Shutdown in two steps, in one place.
+impl Server {
+    fn shut_down(&mut self, grace: Duration) {
+        self.settle();
+        let new = self.now + grace;
+        self.hang_up_at = Some(self.hang_up_at.map_or(new, |old| old.min(new)));
+        self.hang_up_what_is_left();
+    }
+
+    fn shutdown_deadline(&self) -> Option<Timestamp> {
+        self.hang_up_at.filter(|at| self.now < *at)
+    }
+
+    fn hang_up_what_is_left(&mut self) {
+        if self.hang_up_at.is_some_and(|at| self.now >= at) {
+            self.calls.shut_down();
+            self.settle();
+        }
+    }
+}
+
+/// Lets the server work, and time pass, until this holds; false if it never will.
+fn run_until(shared: &RefCell<Server>, holds: impl Fn(&Server) -> bool) -> bool {
+    shared.borrow_mut().settle();
+    // Far from what any script waits for.
+    for _ in 0..10_000 {
+        if holds(&shared.borrow()) {
+            return true;
+        }
+        if !shared.borrow_mut().pass(None) {
+            break;
+        }
+    }
+    holds(&shared.borrow())
+}
+
+/// The far end of a connection.
+struct Peer {
+    shared: Rc<RefCell<Server>>,
+    index: usize,
+}
+
+impl Peer {
+    fn with<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> R {
+        let server = &mut *self.shared.borrow_mut();
+        act(&mut server.connections[self.index])
+    }
+
+    fn run_until(&self, what: &str, holds: impl Fn(&Connection) -> bool) {
+        let held = run_until(&self.shared, |server| {
+            holds(&server.connections[self.index])
+        });
+        assert!(held, "waited in vain for {what}");
+    }
+
+    fn settle(&self) {
+        self.shared.borrow_mut().settle();
+    }
+}
+
+impl Wire for Peer {
+    fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.run_until("the server to read", Connection::takes_more);
+            let taken = self.with(|connection| connection.send(bytes))?;
+            bytes = &bytes[taken..];
+            self.settle();
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.run_until("bytes", Connection::has_more);
+        let received = self.with(|connection| connection.receive(buffer));
+        self.settle();
+        received
+    }
+
+    fn half_close(&mut self) {
+        self.with(Connection::half_close);
+        self.settle();
+    }
+
+    fn reset(self: Box<Self>) {
+        self.with(Connection::reset);
+    }
+
+    fn gone(&mut self) {
+        self.run_until("the server to close", Connection::is_closed);
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.with(|connection| connection.fail(fault));
+        self.settle();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.with(Connection::close);
+        self.settle();
+    }
+}

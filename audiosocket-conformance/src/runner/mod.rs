@@ -1,0 +1,50 @@
+//! What serves: an adapter on real sockets, or the core alone.
+
+mod core;
+mod sockets;
+mod tokio;
+
+use std::fmt;
+use std::rc::Rc;
+
+use audiosocket_proto::SessionConfig;
+
+use crate::recorder::Recorder;
+use crate::world::World;
+
+/// One way to serve the cases: an adapter on one of its runtimes, or the core alone.
+#[derive(Clone, Copy)]
+pub struct Runner {
+    name: &'static str,
+    serve: fn(Recorder, SessionConfig) -> Rc<dyn World>,
+}
+
+impl Runner {
+    /// `audiosocket-proto` in virtual time, without a socket or a thread.
+    pub const CORE: Self = Self {
+        name: "core",
+        serve: core::serve,
+    };
+
+    /// `audiosocket-tokio` on the current-thread runtime.
+    pub const TOKIO_CURRENT_THREAD: Self = Self {
+        name: "tokio, current-thread",
+        serve: tokio::current_thread,
+    };
+
+    /// `audiosocket-tokio` on the multi-thread runtime.
+    pub const TOKIO_MULTI_THREAD: Self = Self {
+        name: "tokio, multi-thread",
+        serve: tokio::multi_thread,
+    };
+
+    pub(crate) fn serve(&self, recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+        (self.serve)(recorder, session)
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

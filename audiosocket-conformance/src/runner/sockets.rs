@@ -1,0 +1,141 @@
+//! Real sockets: the server in a thread of its own, the peers plain `std::net::TcpStream`s.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use audiosocket_net::ServerOptions;
+use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Calls;
+use socket2::SockRef;
+
+use crate::world::{Fault, PATIENCE, Wire, World};
+
+/// How often to look at what cannot be waited for.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// A server that listens.
+pub(super) struct Listening {
+    pub(super) addr: SocketAddr,
+    pub(super) calls: Calls,
+    /// `None` if it serves until the process ends.
+    pub(super) shut_down: Option<Box<dyn Fn(Duration) + Send>>,
+}
+
+/// What every server is started with.
+pub(super) fn options(session: SessionConfig) -> ServerOptions {
+    ServerOptions::new().bind("127.0.0.1:0").session(session)
+}
+
+/// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
+/// does.
+pub(super) fn serve(run: impl FnOnce(&dyn Fn(Listening)) + Send + 'static) -> Rc<dyn World> {
+    let (sender, receiver) = mpsc::channel();
+    let started = Instant::now();
+    let thread = thread::spawn(move || run(&|listening| sender.send(listening).unwrap()));
+    let listening = receiver.recv_timeout(PATIENCE).unwrap();
+    Rc::new(Sockets {
+        listening,
+        thread,
+        started,
+    })
+}
+
+struct Sockets {
+    listening: Listening,
+    thread: JoinHandle<()>,
+    started: Instant,
+}
+
+impl World for Sockets {
+    fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+        let stream = TcpStream::connect(self.listening.addr)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let addr = stream.local_addr()?;
+        Ok((Box::new(stream), addr))
+    }
+
+    fn until(&self, holds: &dyn Fn() -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+        true
+    }
+
+    fn open(&self) -> usize {
+        self.listening.calls.len()
+    }
+
+    fn wait(&self, time: Duration) {
+        thread::sleep(time);
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn shut_down(&self, grace: Duration) {
+        self.listening.shut_down.as_ref().unwrap()(grace);
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    fn finish(&self) -> bool {
+        if self.listening.shut_down.is_none() {
+            return false;
+        }
+        // All peers have closed, so that every connection must end by itself.
+        self.shut_down(Duration::from_secs(3600));
+        assert!(
+            self.until(&|| self.has_stopped()),
+            "the server does not return, with {} connections open",
+            self.open()
+        );
+        assert_eq!(self.open(), 0, "connections left");
+        true
+    }
+}
+
+impl Wire for TcpStream {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
+
+    fn half_close(&mut self) {
+        self.shutdown(Shutdown::Write).unwrap();
+    }
+
+    fn reset(self: Box<Self>) {
+        SockRef::from(&*self)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+
+    fn gone(&mut self) {
+        // Only what is sent to a closed connection shows that it is closed.
+        let deadline = Instant::now() + PATIENCE;
+        while self.write_all(&[0x02, 0, 0]).is_ok() {
+            assert!(Instant::now() < deadline, "the server does not close");
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        unimplemented!("{fault:?} of a real socket");
+    }
+}

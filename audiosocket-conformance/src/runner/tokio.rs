@@ -1,0 +1,36 @@
+use std::rc::Rc;
+
+use audiosocket_proto::SessionConfig;
+use audiosocket_tokio::Server;
+use tokio::runtime::Builder;
+
+use super::sockets::{self, Listening};
+use crate::recorder::Recorder;
+use crate::world::World;
+
+pub(super) fn current_thread(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    serve(recorder, session, Builder::new_current_thread())
+}
+
+pub(super) fn multi_thread(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2);
+    serve(recorder, session, builder)
+}
+
+fn serve(recorder: Recorder, session: SessionConfig, mut builder: Builder) -> Rc<dyn World> {
+    sockets::serve(move |tell| {
+        let runtime = builder.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let options = sockets::options(session);
+            let server = Server::start(recorder, options).await.unwrap();
+            let handle = server.handle();
+            tell(Listening {
+                addr: server.local_addrs()[0],
+                calls: handle.calls().clone(),
+                shut_down: Some(Box::new(move |grace| handle.shutdown(grace))),
+            });
+            server.serve_forever().await.unwrap();
+        });
+    })
+}

@@ -1,0 +1,66 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long anything may take that is not about time, before a case fails rather than hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that a case talks to, and the time that passes there.
+pub(crate) trait World {
+    /// A new connection, and the address that the server sees it come from.
+    fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)>;
+
+    /// Lets the server work until this holds; false if that was in vain.
+    fn until(&self, holds: &dyn Fn() -> bool) -> bool;
+
+    /// How many connections the server has open.
+    fn open(&self) -> usize;
+
+    /// Lets time pass.
+    fn wait(&self, time: Duration);
+
+    /// The time since the server was started.
+    fn elapsed(&self) -> Duration;
+
+    /// Starts an orderly shutdown.
+    fn shut_down(&self, grace: Duration);
+
+    /// Whether the server has returned from an orderly shutdown.
+    fn has_stopped(&self) -> bool;
+
+    /// Shuts the server down, now that no peer is left, and waits until it has returned. Tells
+    /// whether it could be shut down at all.
+    fn finish(&self) -> bool;
+}
+
+/// The peer's end of a connection. Dropping it closes it.
+pub(crate) trait Wire {
+    /// Sends all of `bytes`, in one write if they fit.
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Waits for at least one byte, or for the end of the stream, which is zero.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Closes the sending side.
+    fn half_close(&mut self);
+
+    /// Closes with a reset.
+    fn reset(self: Box<Self>);
+
+    /// Waits until the server has closed its end for good.
+    fn gone(&mut self);
+
+    /// Makes the server's end of the connection misbehave, where that can be had at will.
+    fn fail(&mut self, fault: Fault);
+}
+
+/// What a system does to a server only when it likes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// Reading fails, after what waits to be read.
+    Read(io::ErrorKind),
+    /// Every write fails; reading does not.
+    Write(io::ErrorKind),
+    /// The task that served the connection is dropped.
+    Abandoned,
+}

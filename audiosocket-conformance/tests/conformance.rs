@@ -1,0 +1,15 @@
+//! Every case on every runner: one test for each, in a module for each runner.
+
+use audiosocket_conformance::conformance;
+
+mod core {
+    super::conformance!(calls, CORE);
+}
+
+mod tokio_current_thread {
+    super::conformance!(calls, TOKIO_CURRENT_THREAD);
+}
+
+mod tokio_multi_thread {
+    super::conformance!(calls, TOKIO_MULTI_THREAD);
+}
