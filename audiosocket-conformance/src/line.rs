@@ -88,7 +88,8 @@ impl Line {
         self.wire.take().unwrap().reset();
     }
 
-    /// The server closes its side for good, though this side stays open.
+    /// The server closes its side for good, though this side stays open. The call is over already,
+    /// for on a real socket it takes bytes to find out.
     pub(crate) fn gone(&mut self) {
         self.wire().gone();
     }
@@ -97,11 +98,11 @@ impl Line {
         self.wire().fail(fault);
     }
 
-    /// Waits until the handler has been told this much, the last of it being `line`.
+    /// Waits until the handler has been told this.
     pub(crate) fn told(&self, line: &str) {
         let begin = self.begin;
         self.until(line, &|page| {
-            page.lines[begin..].last().is_some_and(|last| last == line)
+            page.lines[begin..].iter().any(|told| told == line)
         });
     }
 

@@ -19,6 +19,155 @@ macro_rules! with_cases {
                 audio_of_every_size
                 a_longest_frame_in_pieces
             }
+            messages {
+                every_rate
+                audio_of_no_bytes
+                every_key
+                keys_that_are_none
+                every_unknown_kind
+                legacy_silence
+                errors_that_a_call_survives
+                errors_that_end_a_call
+                an_error_that_is_a_hangup
+                errors_of_other_lengths
+                a_hangup_frame
+                what_is_counted
+            }
+            identity {
+                a_uuid_in_network_order
+                a_first_frame_of_every_other_kind
+                a_uuid_of_a_wrong_length
+                an_http_request
+                a_panic_about_no_call
+                a_second_uuid
+                a_uuid_too_late
+            }
+            answers {
+                nothing
+                bytes_of_every_type
+                no_bytes_of_every_type
+                an_answer_too_long
+                an_answer_of_many_frames
+                sends_that_fail
+                a_last_word
+                a_greeting
+                a_hangup_at_the_start
+                a_hangup_on_an_exception
+                answers_to_keys
+                words_after_the_end
+                a_handler_that_blocks
+            }
+            panics {
+                while_audio_is_answered
+                after_an_answer
+                at_the_start
+                at_other_frames
+                at_an_exception
+                at_a_fatal_exception
+                at_the_end
+                on_another_call
+            }
+            admission {
+                a_refused_call
+                a_call_after_refused_ones
+                a_panic_in_accept
+                a_handler_is_let_go_at_the_end
+            }
+            endings {
+                a_close_between_frames
+                a_close_inside_a_frame
+                a_close_inside_a_longest_frame
+                a_close_inside_the_uuid
+                a_close_before_any_byte
+                a_half_close_before_large_answers
+                a_reset_between_frames
+                a_reset_inside_a_frame
+                a_hangup_and_a_close_at_once
+                a_close_that_crosses_a_hangup
+                two_hangups_at_once
+                everything_after_a_hangup
+                a_hangup_arrives_though_much_is_unread
+                a_peer_that_does_not_close
+            }
+            stalls {
+                a_peer_that_never_reads
+                a_write_that_stalls
+                a_hangup_behind_a_stalled_write
+                a_peer_that_reads_late
+                a_peer_that_never_writes
+            }
+            queue {
+                the_bound_is_exact
+                a_call_that_caught_up
+                a_hangup_needs_no_room
+            }
+            handles {
+                a_quiet_call_is_hung_up
+                a_call_is_hung_up_after_audio
+                a_call_hangs_itself_up
+                a_call_is_hung_up_twice
+                a_call_is_hung_up_after_its_end
+                other_calls_go_on
+            }
+            crowds {
+                calls_that_interleave
+                frames_that_interleave
+                endings_that_interleave
+            }
+            captures {
+                replayed_whole
+                replayed_in_pieces
+            }
+        }
+    };
+    (server => [$($call:tt)+] $($args:tt)*) => {
+        $($call)+ {
+            $($args)*
+            connections {
+                a_thousand_opened_and_dropped
+                many_dropped_at_once
+                resets_without_a_uuid
+            }
+            shutdown {
+                while_idle
+                after_calls
+                while_a_call_goes_on
+                with_calls_that_do_not_end
+                with_a_connection_without_uuid
+                with_answers_that_wait
+                with_a_stuck_peer
+                with_a_peer_that_does_not_close
+                hurried
+                not_delayed
+                with_a_handler_that_panics
+            }
+        }
+    };
+    (virtual_time => [$($call:tt)+] $($args:tt)*) => {
+        $($call)+ {
+            $($args)*
+            clock {
+                the_defaults
+                a_uuid_just_in_time
+                the_linger
+                the_linger_after_a_half_close
+                the_write_timeout
+                the_write_timeout_starts_over
+                the_idle_timeout
+                the_earlier_of_two_deadlines
+                deadlines_that_never_come
+                the_duration_of_a_call
+                the_grace_of_a_shutdown
+            }
+            faults {
+                a_reset_while_reading
+                a_connection_that_is_lost
+                a_write_side_that_closes
+                a_hangup_that_cannot_be_sent
+                an_error_after_the_end
+                connections_that_are_abandoned
+                a_peer_that_falls_behind_twice
+            }
         }
     };
 }
@@ -65,7 +214,11 @@ macro_rules! cases {
     };
 }
 
-const PARTS: [&[Case]; 1] = [with_cases! { calls => [cases!] }];
+const PARTS: [&[Case]; 3] = [
+    with_cases! { calls => [cases!] },
+    with_cases! { server => [cases!] },
+    with_cases! { virtual_time => [cases!] },
+];
 
 /// Runs one case.
 ///

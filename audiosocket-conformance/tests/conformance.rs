@@ -4,12 +4,16 @@ use audiosocket_conformance::conformance;
 
 mod core {
     super::conformance!(calls, CORE);
+    super::conformance!(server, CORE);
+    super::conformance!(virtual_time, CORE);
 }
 
 mod tokio_current_thread {
     super::conformance!(calls, TOKIO_CURRENT_THREAD);
+    super::conformance!(server, TOKIO_CURRENT_THREAD);
 }
 
 mod tokio_multi_thread {
     super::conformance!(calls, TOKIO_MULTI_THREAD);
+    super::conformance!(server, TOKIO_MULTI_THREAD);
 }

@@ -69,7 +69,7 @@ impl World for Core {
     }
 
     fn until(&self, holds: &dyn Fn() -> bool) -> bool {
-        run_until(&self.shared, |_| holds())
+        run_until(&self.shared, holds)
     }
 
     fn open(&self) -> usize {
@@ -166,18 +166,18 @@ impl Server {
 }
 
 /// Lets the server work, and time pass, until this holds; false if it never will.
-fn run_until(shared: &RefCell<Server>, holds: impl Fn(&Server) -> bool) -> bool {
+fn run_until(shared: &RefCell<Server>, holds: impl Fn() -> bool) -> bool {
     shared.borrow_mut().settle();
     // Far from what any script waits for.
     for _ in 0..10_000 {
-        if holds(&shared.borrow()) {
+        if holds() {
             return true;
         }
         if !shared.borrow_mut().pass(None) {
             break;
         }
     }
-    holds(&shared.borrow())
+    holds()
 }
 
 /// The far end of a connection.
@@ -193,9 +193,7 @@ impl Peer {
     }
 
     fn run_until(&self, what: &str, holds: impl Fn(&Connection) -> bool) {
-        let held = run_until(&self.shared, |server| {
-            holds(&server.connections[self.index])
-        });
+        let held = run_until(&self.shared, || self.with(|connection| holds(connection)));
         assert!(held, "waited in vain for {what}");
     }
 

@@ -1,0 +1,53 @@
+//! Who is taken.
+
+use super::{NOTHING, call};
+use crate::Runner;
+use crate::bench::Bench;
+use crate::frames::{audio, dtmf};
+
+/// A refused caller gets a hangup; what it goes on to send is told to nobody.
+pub(crate) fn a_refused_call(runner: &Runner) {
+    let bench = Bench::new(runner);
+    not_taken(&bench, "refuse", &["accept refuse"]);
+}
+
+/// Refusing one call after another, and then taking one.
+pub(crate) fn a_call_after_refused_ones(runner: &Runner) {
+    let bench = Bench::new(runner);
+    for _ in 0..20 {
+        not_taken(&bench, "refuse", &["accept refuse"]);
+    }
+    super::survives(&bench, "echo", b"", b"", &NOTHING);
+}
+
+/// A panic in `accept` is told to the acceptor, and its caller gets a hangup.
+pub(crate) fn a_panic_in_accept(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let told = [
+        "accept panic in accept",
+        "no call: the handler panicked: \"accept\"",
+    ];
+    not_taken(&bench, "panic in accept", &told);
+    not_taken(&bench, "panic in accept", &told);
+}
+
+/// The handler is let go when its call is over, and not when the connection closes.
+pub(crate) fn a_handler_is_let_go_at_the_end(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let name = "tell of drop";
+    let mut line = bench.call(name);
+    line.send(&audio(b"hangup"));
+    let mut told = call(name, &["audio slin \"hangup\""], "hung up by this side");
+    told.push("drop".to_owned());
+    line.transcript(&told);
+    line.expect_hangup();
+}
+
+fn not_taken(bench: &Bench, name: &str, told: &[&str]) {
+    let mut line = bench.call(name);
+    line.send(&[audio(b"hello?"), dtmf(b'1')].concat());
+    line.expect_hangup();
+    line.send(&audio(b"hello?"));
+    line.close();
+    line.transcript(told);
+}

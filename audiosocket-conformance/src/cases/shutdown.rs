@@ -1,0 +1,177 @@
+//! A server that stops in order: it accepts no more, gives calls their time, and hangs up the rest.
+
+use std::time::Duration;
+
+use super::{NOTHING, SHORT, call};
+use crate::Runner;
+use crate::bench::Bench;
+use crate::frames::{HANGUP, audio, uuid};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// With nobody there, it returns at once, however long the grace.
+pub(crate) fn while_idle(runner: &Runner) {
+    let bench = Bench::new(runner);
+    bench.shut_down(LONG);
+    bench.returned();
+    bench.refuses_connections();
+}
+
+/// After calls that have ended, likewise.
+pub(crate) fn after_calls(runner: &Runner) {
+    let bench = Bench::new(runner);
+    for _ in 0..3 {
+        super::survives(&bench, "echo", b"", b"", &NOTHING);
+    }
+    bench.open(0);
+    bench.shut_down(LONG);
+    bench.returned();
+}
+
+/// A call that is going on goes on, new ones are not accepted, and the server returns when the
+/// call has ended by itself.
+pub(crate) fn while_a_call_goes_on(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut line = bench.call("echo");
+    line.told("start");
+    bench.shut_down(LONG);
+    bench.refuses_connections();
+    line.send(&audio(b"still here"));
+    line.expect(&audio(b"still here"));
+    assert!(!bench.has_stopped());
+    line.close();
+    bench.returned();
+    let told = ["audio slin \"still here\""];
+    line.transcript(&call("echo", &told, "closed by the peer"));
+}
+
+/// Calls that do not end in time are hung up, each of them.
+pub(crate) fn with_calls_that_do_not_end(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut lines: Vec<_> = (0..10).map(|_| bench.call("echo")).collect();
+    for line in &lines {
+        line.told("start");
+    }
+    bench.shut_down(SHORT);
+    for line in &mut lines {
+        line.expect_hangup();
+        line.close();
+    }
+    bench.returned();
+    for line in &lines {
+        line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+    }
+}
+
+/// Without grace they are hung up at once, a connection that sent no UUID yet among them: of that
+/// one nobody is told.
+pub(crate) fn with_a_connection_without_uuid(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut silent = bench.connect();
+    let mut begun = bench.connect();
+    begun.send(&uuid("echo")[..5]);
+    let mut line = bench.call("echo");
+    line.told("start");
+    bench.open(3);
+    bench.shut_down(Duration::ZERO);
+    for line in [&mut silent, &mut begun, &mut line] {
+        line.expect_hangup();
+    }
+    // Too late.
+    silent.send(&uuid("echo"));
+    for line in [&mut silent, &mut begun, &mut line] {
+        line.close();
+    }
+    bench.returned();
+    silent.transcript(&NOTHING);
+    begun.transcript(&NOTHING);
+    line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+}
+
+/// The answers that wait for a call are sent before its hangup.
+pub(crate) fn with_answers_that_wait(runner: &Runner) {
+    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 24);
+    let mut line = bench.call("echo");
+    for _ in 0..200 {
+        line.send(&audio(b"flood"));
+    }
+    line.unwritten(200);
+    bench.shut_down(Duration::ZERO);
+    let last = call("echo", &NOTHING, "hung up by shutdown");
+    line.transcript(&last);
+    for _ in 0..200 {
+        line.expect(&audio(&[0x55; crate::orders::FLOOD]));
+    }
+    line.expect(&HANGUP);
+    line.expect_end();
+    line.close();
+    bench.returned();
+}
+
+/// A peer that reads nothing and never closes does not keep the server: it is closed to after the
+/// linger.
+pub(crate) fn with_a_stuck_peer(runner: &Runner) {
+    let bench = Bench::with(runner, |session| {
+        session.linger = SHORT;
+        session.max_unsent = usize::MAX;
+    });
+    let mut line = bench.call("echo");
+    for _ in 0..400 {
+        line.send(&audio(b"flood"));
+    }
+    line.unwritten(400);
+    bench.shut_down(Duration::ZERO);
+    bench.returned();
+    line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+}
+
+/// A peer that reads its hangup and does not close does not keep the server either.
+pub(crate) fn with_a_peer_that_does_not_close(runner: &Runner) {
+    let bench = Bench::with(runner, |session| session.linger = SHORT);
+    let mut line = bench.call("echo");
+    line.told("start");
+    bench.shut_down(Duration::ZERO);
+    line.expect_hangup();
+    bench.returned();
+    line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+}
+
+/// A second shutdown can shorten the grace of the first.
+pub(crate) fn hurried(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut line = bench.call("echo");
+    line.told("start");
+    bench.shut_down(Duration::MAX);
+    bench.refuses_connections();
+    assert!(!bench.has_stopped());
+    bench.shut_down(Duration::ZERO);
+    line.expect_hangup();
+    line.close();
+    bench.returned();
+    line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+}
+
+/// A second shutdown cannot extend the grace of the first.
+pub(crate) fn not_delayed(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut line = bench.call("echo");
+    line.told("start");
+    bench.shut_down(SHORT);
+    bench.shut_down(LONG);
+    line.expect_hangup();
+    line.close();
+    bench.returned();
+    line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+}
+
+/// A panic when the end by shutdown is told holds nothing up.
+pub(crate) fn with_a_handler_that_panics(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut line = bench.call("panic in end");
+    line.told("start");
+    bench.shut_down(Duration::ZERO);
+    line.expect_hangup();
+    line.close();
+    bench.returned();
+    line.transcript(&call("panic in end", &NOTHING, "hung up by shutdown"));
+}
