@@ -106,6 +106,14 @@ impl Line {
         });
     }
 
+    /// Nothing has been told so far.
+    pub(crate) fn told_nothing(&self) {
+        let told = self
+            .transcripts
+            .with(self.addr, |page| page.lines[self.begin..].to_vec());
+        assert!(told.is_empty(), "told already: {told:#?}");
+    }
+
     /// Waits until the handler has been given this many orders of which it writes nothing.
     pub(crate) fn unwritten(&self, count: usize) {
         self.until("unwritten orders", &|page| page.unwritten >= count);

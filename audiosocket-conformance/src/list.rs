@@ -4,6 +4,7 @@ use crate::{Runner, cases};
 ///
 /// - `calls` need nothing but a server;
 /// - `server` also needs its handle, to count connections and to shut it down;
+/// - `descriptors` is about the process that it runs in, and must be alone in it;
 /// - `virtual_time` needs a clock and a network that do as they are told.
 #[doc(hidden)]
 #[macro_export]
@@ -143,6 +144,15 @@ macro_rules! with_cases {
             }
         }
     };
+    (descriptors => [$($call:tt)+] $($args:tt)*) => {
+        $($call)+ {
+            $($args)*
+            descriptors {
+                calls_go_on_and_new_ones_wait
+                it_happens_again
+            }
+        }
+    };
     (virtual_time => [$($call:tt)+] $($args:tt)*) => {
         $($call)+ {
             $($args)*
@@ -214,9 +224,10 @@ macro_rules! cases {
     };
 }
 
-const PARTS: [&[Case]; 3] = [
+const PARTS: [&[Case]; 4] = [
     with_cases! { calls => [cases!] },
     with_cases! { server => [cases!] },
+    with_cases! { descriptors => [cases!] },
     with_cases! { virtual_time => [cases!] },
 ];
 

@@ -6,6 +6,7 @@ pub(crate) mod captures;
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod crowds;
+pub(crate) mod descriptors;
 pub(crate) mod endings;
 pub(crate) mod faults;
 pub(crate) mod framing;
