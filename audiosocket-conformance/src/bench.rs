@@ -18,7 +18,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// With deadlines that are out of reach, so that a case which is not about them runs the same
+    /// With deadlines that are out of reach, and a backlog that is, so that a case which is not about them runs the same
     /// on a machine that is busy with something else.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |_| {})
@@ -29,6 +29,7 @@ impl Bench {
         session.uuid_timeout = Duration::from_secs(3600);
         session.linger = Duration::from_secs(3600);
         session.write_timeout = Duration::from_secs(3600);
+        session.max_unread = 1 << 30;
         configure(&mut session);
         let transcripts = Transcripts::default();
         Self {

@@ -17,3 +17,18 @@ mod tokio_multi_thread {
     super::conformance!(calls, TOKIO_MULTI_THREAD);
     super::conformance!(server, TOKIO_MULTI_THREAD);
 }
+
+mod smol {
+    super::conformance!(calls, SMOL);
+    super::conformance!(server, SMOL);
+}
+
+mod async_std {
+    super::conformance!(calls, ASYNC_STD);
+    super::conformance!(server, ASYNC_STD);
+}
+
+mod blocking {
+    super::conformance!(calls, BLOCKING);
+    super::conformance!(server, BLOCKING);
+}

@@ -9,3 +9,15 @@ mod tokio_current_thread {
 mod tokio_multi_thread {
     super::conformance!(descriptors, TOKIO_MULTI_THREAD);
 }
+
+mod smol {
+    super::conformance!(descriptors, SMOL);
+}
+
+mod async_std {
+    super::conformance!(descriptors, ASYNC_STD);
+}
+
+mod blocking {
+    super::conformance!(descriptors, BLOCKING);
+}

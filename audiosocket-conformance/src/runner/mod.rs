@@ -1,6 +1,8 @@
 //! What serves: an adapter on real sockets, or the core alone.
 
+mod blocking;
 mod core;
+mod smol;
 mod sockets;
 mod tokio;
 
@@ -36,6 +38,24 @@ impl Runner {
     pub const TOKIO_MULTI_THREAD: Self = Self {
         name: "tokio, multi-thread",
         serve: tokio::multi_thread,
+    };
+
+    /// `audiosocket-smol` under smol.
+    pub const SMOL: Self = Self {
+        name: "smol",
+        serve: smol::smol,
+    };
+
+    /// `audiosocket-smol` under async-std.
+    pub const ASYNC_STD: Self = Self {
+        name: "async-std",
+        serve: smol::async_std,
+    };
+
+    /// `audiosocket-blocking`, which has a thread for each call.
+    pub const BLOCKING: Self = Self {
+        name: "blocking",
+        serve: blocking::threads,
     };
 
     pub(crate) fn serve(&self, recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use audiosocket_net::ServerOptions;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Calls;
+use audiosocket_proto::server::ServerHandle;
 use socket2::SockRef;
 
 use crate::world::{Fault, PATIENCE, Wire, World};
@@ -20,9 +20,8 @@ const LOOK: Duration = Duration::from_millis(1);
 /// A server that listens.
 pub(super) struct Listening {
     pub(super) addr: SocketAddr,
-    pub(super) calls: Calls,
     /// `None` if it serves until the process ends.
-    pub(super) shut_down: Option<Box<dyn Fn(Duration) + Send>>,
+    pub(super) handle: Option<ServerHandle>,
 }
 
 /// What every server is started with.
@@ -50,6 +49,13 @@ struct Sockets {
     started: Instant,
 }
 
+impl Sockets {
+    /// Only cases that need none are run without a handle.
+    fn handle(&self) -> &ServerHandle {
+        self.listening.handle.as_ref().unwrap()
+    }
+}
+
 impl World for Sockets {
     fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
         let stream = TcpStream::connect(self.listening.addr)?;
@@ -72,7 +78,7 @@ impl World for Sockets {
     }
 
     fn open(&self) -> usize {
-        self.listening.calls.len()
+        self.handle().calls().len()
     }
 
     fn wait(&self, time: Duration) {
@@ -84,7 +90,7 @@ impl World for Sockets {
     }
 
     fn shut_down(&self, grace: Duration) {
-        self.listening.shut_down.as_ref().unwrap()(grace);
+        self.handle().shutdown(grace);
     }
 
     fn has_stopped(&self) -> bool {
@@ -92,7 +98,7 @@ impl World for Sockets {
     }
 
     fn finish(&self) -> bool {
-        if self.listening.shut_down.is_none() {
+        if self.listening.handle.is_none() {
             return false;
         }
         // All peers have closed, so that every connection must end by itself.

@@ -24,11 +24,9 @@ fn serve(recorder: Recorder, session: SessionConfig, mut builder: Builder) -> Rc
         runtime.block_on(async {
             let options = sockets::options(session);
             let server = Server::start(recorder, options).await.unwrap();
-            let handle = server.handle();
             tell(Listening {
                 addr: server.local_addrs()[0],
-                calls: handle.calls().clone(),
-                shut_down: Some(Box::new(move |grace| handle.shutdown(grace))),
+                handle: Some(server.handle()),
             });
             server.serve_forever().await.unwrap();
         });

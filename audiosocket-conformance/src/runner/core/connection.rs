@@ -2,12 +2,12 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 use audiosocket_proto::server::{CallDriver, Calls, Registration};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
+use super::woken::Woken;
 use crate::recorder::Recorder;
 use crate::world::Fault;
 
@@ -34,7 +34,7 @@ pub(super) struct Connection {
 struct Served {
     driver: CallDriver<Recorder>,
     _registration: Registration,
-    commands: Arc<Commands>,
+    commanded: Arc<Woken>,
     read_closed: bool,
 }
 
@@ -42,15 +42,6 @@ struct Served {
 enum StreamEnd {
     Orderly,
     Failed(ErrorKind),
-}
-
-/// Whether the call's handle has something for it; the core must say so.
-struct Commands(AtomicBool);
-
-impl Wake for Commands {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The server's end.
@@ -69,7 +60,7 @@ impl Connection {
                 driver,
                 _registration: registration,
                 // So that it is polled once, which leaves a waker with it.
-                commands: Arc::new(Commands(AtomicBool::new(true))),
+                commanded: Arc::new(Woken::new(true)),
                 read_closed: false,
             }),
             inbound: VecDeque::new(),
@@ -100,9 +91,9 @@ impl Connection {
         let Some(served) = &mut self.served else {
             return false;
         };
-        let commanded = served.commands.0.swap(false, Ordering::Relaxed);
+        let commanded = served.commanded.take();
         if commanded {
-            let waker = Waker::from(Arc::clone(&served.commands));
+            let waker = Waker::from(Arc::clone(&served.commanded));
             served.driver.poll_commands(now, &waker);
         }
         let read = self.read(now);

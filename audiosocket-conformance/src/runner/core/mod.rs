@@ -2,17 +2,21 @@
 //! deadline can bring, and then exactly until that deadline.
 
 mod connection;
+mod woken;
 
 use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::Calls;
+use audiosocket_proto::server::{Duty, ServerDriver};
 use audiosocket_proto::{SessionConfig, Timestamp};
 
 use self::connection::Connection;
+use self::woken::Woken;
 use crate::recorder::Recorder;
 use crate::world::{Fault, Wire, World};
 
@@ -26,8 +30,11 @@ pub(super) fn serve(recorder: Recorder, session: SessionConfig) -> Rc<dyn World>
             session,
             now: STARTED,
             connections: Vec::new(),
-            calls: Calls::default(),
-            hang_up_at: None,
+            driver: ServerDriver::new(session.linger),
+            // So that it is polled once, which leaves a waker with it.
+            woken: Arc::new(Woken::new(true)),
+            listening: true,
+            stopped: false,
         })),
     })
 }
@@ -41,15 +48,18 @@ struct Server {
     session: SessionConfig,
     now: Timestamp,
     connections: Vec<Connection>,
-    calls: Calls,
-    /// Shutdown has begun; what is left by then is hung up.
-    hang_up_at: Option<Timestamp>,
+    driver: ServerDriver,
+    /// Whether the driver has to be polled; it must say so.
+    woken: Arc<Woken>,
+    listening: bool,
+    stopped: bool,
 }
 
 impl World for Core {
     fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
         let mut server = self.shared.borrow_mut();
-        if server.hang_up_at.is_some() {
+        server.settle();
+        if !server.listening {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let index = server.connections.len();
@@ -60,7 +70,7 @@ impl World for Core {
             addr,
             server.session,
             server.now,
-            &server.calls,
+            server.driver.handle().calls(),
         );
         server.connections.push(connection);
         drop(server);
@@ -73,7 +83,7 @@ impl World for Core {
     }
 
     fn open(&self) -> usize {
-        self.shared.borrow().calls.len()
+        self.shared.borrow().driver.handle().calls().len()
     }
 
     fn wait(&self, time: Duration) {
@@ -85,18 +95,21 @@ impl World for Core {
     }
 
     fn shut_down(&self, grace: Duration) {
-        self.shared.borrow_mut().shut_down(grace);
+        let mut server = self.shared.borrow_mut();
+        server.settle();
+        server.driver.handle().shutdown(grace);
+        server.settle();
     }
 
     fn has_stopped(&self) -> bool {
-        let server = self.shared.borrow();
-        server.hang_up_at.is_some() && server.calls.is_empty()
+        self.shared.borrow().stopped
     }
 
     fn finish(&self) -> bool {
+        // All peers have closed, so that every connection must have ended by itself.
+        self.shut_down(Duration::MAX);
+        assert!(self.has_stopped(), "{} connections left", self.open());
         let mut server = self.shared.borrow_mut();
-        server.settle();
-        assert!(server.calls.is_empty(), "connections left");
         server.recorder = Recorder::default();
         true
     }
@@ -110,6 +123,7 @@ impl Server {
             for connection in &mut self.connections {
                 progress |= connection.step(self.now);
             }
+            progress |= self.attend();
             if !progress {
                 return;
             }
@@ -117,11 +131,30 @@ impl Server {
         panic!("the core never rests");
     }
 
+    /// What the server's own driver asks for, if it has to be polled.
+    fn attend(&mut self) -> bool {
+        let due = self.driver.poll_timeout();
+        if !self.woken.take() && due.is_none_or(|due| self.now < due) {
+            return false;
+        }
+        let waker = Waker::from(Arc::clone(&self.woken));
+        match self.driver.poll(self.now, &mut Context::from_waker(&waker)) {
+            Duty::StopAccepting => {
+                // Told once, and to be polled again at once.
+                self.listening = false;
+                waker.wake();
+            }
+            Duty::Over => self.stopped = true,
+            _ => {}
+        }
+        true
+    }
+
     /// Goes to the next deadline and acts on it; false if there is none by `until`.
     fn pass(&mut self, until: Option<Timestamp>) -> bool {
         self.settle();
         let deadlines = self.connections.iter().filter_map(Connection::deadline);
-        let Some(next) = deadlines.chain(self.shutdown_deadline()).min() else {
+        let Some(next) = deadlines.chain(self.driver.poll_timeout()).min() else {
             return false;
         };
         if until.is_some_and(|until| next > until) {
@@ -131,7 +164,6 @@ impl Server {
         for connection in &mut self.connections {
             connection.handle_timeout(self.now);
         }
-        self.hang_up_what_is_left();
         self.settle();
         true
     }
@@ -140,27 +172,6 @@ impl Server {
         let until = self.now + time;
         while self.pass(Some(until)) {}
         self.now = until;
-    }
-}
-
-/// Shutdown in two steps, in one place.
-impl Server {
-    fn shut_down(&mut self, grace: Duration) {
-        self.settle();
-        let new = self.now + grace;
-        self.hang_up_at = Some(self.hang_up_at.map_or(new, |old| old.min(new)));
-        self.hang_up_what_is_left();
-    }
-
-    fn shutdown_deadline(&self) -> Option<Timestamp> {
-        self.hang_up_at.filter(|at| self.now < *at)
-    }
-
-    fn hang_up_what_is_left(&mut self) {
-        if self.hang_up_at.is_some_and(|at| self.now >= at) {
-            self.calls.shut_down();
-            self.settle();
-        }
     }
 }
 

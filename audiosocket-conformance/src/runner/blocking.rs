@@ -1,0 +1,19 @@
+use std::rc::Rc;
+
+use audiosocket_blocking::Server;
+use audiosocket_proto::SessionConfig;
+
+use super::sockets::{self, Listening};
+use crate::recorder::Recorder;
+use crate::world::World;
+
+pub(super) fn threads(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    sockets::serve(move |tell| {
+        let server = Server::start(recorder, sockets::options(session)).unwrap();
+        tell(Listening {
+            addr: server.local_addrs()[0],
+            handle: Some(server.handle()),
+        });
+        server.serve_forever().unwrap();
+    })
+}

@@ -1,0 +1,23 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
+
+/// Whether something has to be polled. Nothing is polled without, so that a wake-up which the core
+/// forgets shows.
+pub(super) struct Woken(AtomicBool);
+
+impl Woken {
+    pub(super) fn new(woken: bool) -> Self {
+        Self(AtomicBool::new(woken))
+    }
+
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,28 @@
+use std::rc::Rc;
+
+use audiosocket_proto::SessionConfig;
+use audiosocket_smol::Server;
+
+use super::sockets::{self, Listening};
+use crate::recorder::Recorder;
+use crate::world::World;
+
+/// Under smol's executor.
+pub(super) fn smol(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    sockets::serve(move |tell| smol::block_on(serve(recorder, session, tell)))
+}
+
+/// Under async-std's executor.
+pub(super) fn async_std(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, session, tell)))
+}
+
+async fn serve(recorder: Recorder, session: SessionConfig, tell: &dyn Fn(Listening)) {
+    let options = sockets::options(session);
+    let server = Server::start(recorder, options).await.unwrap();
+    tell(Listening {
+        addr: server.local_addrs()[0],
+        handle: Some(server.handle()),
+    });
+    server.serve_forever().await.unwrap();
+}
