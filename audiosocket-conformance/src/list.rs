@@ -163,6 +163,7 @@ macro_rules! with_cases {
                 the_linger_after_a_half_close
                 the_write_timeout
                 the_write_timeout_starts_over
+                a_write_that_never_begins
                 the_idle_timeout
                 the_earlier_of_two_deadlines
                 deadlines_that_never_come
@@ -173,6 +174,7 @@ macro_rules! with_cases {
                 a_reset_while_reading
                 a_connection_that_is_lost
                 a_write_side_that_closes
+                a_write_side_that_closes_after_the_other
                 a_hangup_that_cannot_be_sent
                 an_error_after_the_end
                 connections_that_are_abandoned
@@ -240,4 +242,26 @@ pub fn run(runner: &Runner, group: &str, name: &str) {
     let mut cases = PARTS.into_iter().flatten();
     let case = cases.find(|case| case.group == group && case.name == name);
     (case.unwrap().script)(runner);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PARTS;
+
+    #[test]
+    fn the_readme_lists_every_case() {
+        let readme = include_str!("../README.md");
+        let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        for case in PARTS.into_iter().flatten() {
+            let group = readme
+                .split("- `")
+                .find(|group| group.starts_with(&format!("{}`", case.group)));
+            let name = case.name.replace('_', " ");
+            assert!(
+                group.is_some_and(|group| group.contains(&name)),
+                "{}: {name}",
+                case.group
+            );
+        }
+    }
 }

@@ -7,9 +7,10 @@ use audiosocket_proto::SessionConfig;
 use super::{NOTHING, call};
 use crate::Runner;
 use crate::bench::Bench;
-use crate::frames::{HANGUP, audio, dtmf, frame, uuid};
+use crate::frames::{HANGUP, audio, dtmf, frame, noise, uuid};
 use crate::line::Line;
 use crate::orders::FLOOD;
+use crate::transcript::heard;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -177,6 +178,26 @@ pub(crate) fn the_write_timeout_starts_over(runner: &Runner) {
     line.gone();
     assert_eq!(bench.elapsed(), DAY + 59 * SECOND);
     let told = [format!("exception: {STALLED}")];
+    line.transcript(&call("echo", &told, &format!("failed: {STALLED}")));
+}
+
+/// Nor is there a deadline while nothing waits, though the peer has not read what is on its way to
+/// it; the next answer, of which nothing can leave, has all of its time.
+pub(crate) fn a_write_that_never_begins(runner: &Runner) {
+    let bench = Bench::with(runner, |session| session.write_timeout = 30 * SECOND);
+    let mut line = bench.call("echo");
+    // With its header it fills the way to the last byte.
+    let full = noise(65_533);
+    line.send(&audio(&full));
+    bench.wait(DAY);
+    line.send(&audio(b"more"));
+    line.gone();
+    assert_eq!(bench.elapsed(), DAY + 30 * SECOND);
+    let told = [
+        heard("slin", &full),
+        "audio slin \"more\"".to_owned(),
+        format!("exception: {STALLED}"),
+    ];
     line.transcript(&call("echo", &told, &format!("failed: {STALLED}")));
 }
 

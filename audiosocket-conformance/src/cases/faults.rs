@@ -117,6 +117,25 @@ pub(crate) fn a_write_side_that_closes(runner: &Runner) {
     assert_eq!(bench.elapsed(), Duration::ZERO);
 }
 
+/// Both sides of the connection end, in either order, while answers wait: nobody can be given
+/// them, and it is closed at once.
+pub(crate) fn a_write_side_that_closes_after_the_other(runner: &Runner) {
+    let bench = Bench::with(runner, |session| session.max_unsent = usize::MAX);
+    for order in [[0, 1], [1, 0]] {
+        let mut line = bench.call("echo");
+        line.send(&audio(b"flood").repeat(3));
+        for side in order {
+            match side {
+                0 => line.half_close(),
+                _ => line.fail(Fault::Write(ErrorKind::ConnectionReset)),
+            }
+        }
+        line.gone();
+        line.transcript(&call("echo", &NOTHING, "closed by the peer"));
+    }
+    assert_eq!(bench.elapsed(), Duration::ZERO);
+}
+
 /// A call that is hung up when nothing can be written lingers for the peer's end all the same.
 pub(crate) fn a_hangup_that_cannot_be_sent(runner: &Runner) {
     let linger = Duration::from_secs(2);

@@ -34,7 +34,8 @@ pub(crate) fn the_bound_is_exact(runner: &Runner) {
     }
 }
 
-/// A call that dropped frames goes on as if nothing had been, once the queue is empty.
+/// A call that dropped frames goes on as if nothing had been, once the queue is empty; but they are
+/// counted.
 pub(crate) fn a_call_that_caught_up(runner: &Runner) {
     let bench = Bench::with(runner, |session| session.max_unsent = ROOM);
     let mut line = bench.call("echo");
@@ -43,9 +44,16 @@ pub(crate) fn a_call_that_caught_up(runner: &Runner) {
         let frames: Vec<_> = (0..3).flat_map(|number| audio(&[number; 320])).collect();
         line.expect(&[frames, audio(b"many")].concat());
     }
+    line.send(&audio(b"stats"));
+    line.expect(&audio(b"stats"));
     line.close();
     let dropped = format!("3 frames, then {DROPPED}");
-    let told = ["audio slin \"many\"", &dropped].repeat(3);
+    let mut told = ["audio slin \"many\"", &dropped].repeat(3);
+    told.push("audio slin \"stats\"");
+    told.push(
+        "Stats { frames_received: 5, audio_frames_received: 4, audio_bytes_received: 17, \
+         audio_frames_sent: 12, audio_bytes_sent: 2892, frames_dropped: 3 }",
+    );
     line.transcript(&call("echo", &told, "closed by the peer"));
 }
 
