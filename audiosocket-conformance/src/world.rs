@@ -28,9 +28,8 @@ pub(crate) trait World {
     /// Whether the server has returned from an orderly shutdown.
     fn has_stopped(&self) -> bool;
 
-    /// Shuts the server down, now that no peer is left, and waits until it has returned. Tells
-    /// whether it could be shut down at all.
-    fn finish(&self) -> bool;
+    /// Ends the server, now that no peer is left, and waits until it has returned.
+    fn finish(&self);
 }
 
 /// The peer's end of a connection. Dropping it closes it.

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use audiosocket_blocking::Server;
 use audiosocket_proto::SessionConfig;
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, End, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -12,7 +12,7 @@ pub(super) fn threads(recorder: Recorder, session: SessionConfig) -> Rc<dyn Worl
         let server = Server::start(recorder, sockets::options(session)).unwrap();
         tell(Listening {
             addr: server.local_addrs()[0],
-            handle: Some(server.handle()),
+            end: End::Shutdown(server.handle()),
         });
         server.serve_forever().unwrap();
     })

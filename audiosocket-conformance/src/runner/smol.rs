@@ -3,7 +3,7 @@ use std::rc::Rc;
 use audiosocket_proto::SessionConfig;
 use audiosocket_smol::Server;
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, End, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -22,7 +22,7 @@ async fn serve(recorder: Recorder, session: SessionConfig, tell: &dyn Fn(Listeni
     let server = Server::start(recorder, options).await.unwrap();
     tell(Listening {
         addr: server.local_addrs()[0],
-        handle: Some(server.handle()),
+        end: End::Shutdown(server.handle()),
     });
     server.serve_forever().await.unwrap();
 }

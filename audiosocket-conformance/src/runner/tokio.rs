@@ -4,7 +4,7 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_tokio::Server;
 use tokio::runtime::Builder;
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, End, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -26,7 +26,7 @@ fn serve(recorder: Recorder, session: SessionConfig, mut builder: Builder) -> Rc
             let server = Server::start(recorder, options).await.unwrap();
             tell(Listening {
                 addr: server.local_addrs()[0],
-                handle: Some(server.handle()),
+                end: End::Shutdown(server.handle()),
             });
             server.serve_forever().await.unwrap();
         });

@@ -36,6 +36,7 @@ struct Served {
     _registration: Registration,
     commanded: Arc<Woken>,
     read_closed: bool,
+    write_closed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -62,6 +63,7 @@ impl Connection {
                 // So that it is polled once, which leaves a waker with it.
                 commanded: Arc::new(Woken::new(true)),
                 read_closed: false,
+                write_closed: false,
             }),
             inbound: VecDeque::new(),
             inbound_end: None,
@@ -120,27 +122,31 @@ impl Connection {
     }
 
     fn write(&mut self, now: Timestamp) -> bool {
-        let Some(Served { driver, .. }) = &mut self.served else {
+        let Some(served) = &mut self.served else {
             return false;
         };
+        let driver = &mut served.driver;
         match (driver.poll_transmit(), self.write_error) {
+            (Transmit::Idle, _) => return false,
             (Transmit::Close, _) => self.hang_up(),
-            (Transmit::Bytes(_) | Transmit::HalfClose, Some(error)) => {
+            (_, Some(error)) => {
+                assert!(!served.write_closed, "nothing can be written any more");
+                served.write_closed = true;
                 driver.handle_write_error(now, error.into());
-            }
-            (Transmit::Bytes(bytes), None) => {
-                let written = bytes.len().min(CAPACITY - self.outbound.len());
-                self.outbound.extend(&bytes[..written]);
-                if written == 0 {
-                    return false;
-                }
-                driver.transmitted(now, written);
             }
             (Transmit::HalfClose, None) => {
                 self.outbound_end = Some(StreamEnd::Orderly);
                 driver.half_closed();
             }
-            _ => return false,
+            (Transmit::Bytes(bytes), None) => {
+                let written = bytes.len().min(CAPACITY - self.outbound.len());
+                if written == 0 {
+                    return false;
+                }
+                self.outbound.extend(&bytes[..written]);
+                driver.transmitted(now, written);
+            }
+            (other, None) => panic!("{other:?} is new to this"),
         }
         true
     }
