@@ -179,6 +179,8 @@ macro_rules! with_cases {
                 an_error_after_the_end
                 connections_that_are_abandoned
                 a_peer_that_falls_behind_twice
+                a_handler_that_lags
+                a_shutdown_while_a_handler_blocks
             }
         }
     };

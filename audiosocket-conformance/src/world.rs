@@ -62,4 +62,10 @@ pub(crate) enum Fault {
     Write(io::ErrorKind),
     /// The task that served the connection is dropped.
     Abandoned,
+    /// The handler blocks.
+    Blocked,
+    /// It does so no longer.
+    Unblocked,
+    /// This many bytes of audio, a frame of them, were dropped while it did.
+    Lagged(u64),
 }

@@ -239,3 +239,57 @@ pub(crate) fn a_peer_that_falls_behind_twice(runner: &Runner) {
     let told = [dropped, "audio slin \"caught up\"", dropped];
     line.transcript(&call("echo", &told, "closed by the peer"));
 }
+
+/// Audio that a handler was too slow for is told as an exception, ahead of what comes next; on a
+/// connection that is no call, or no longer, nobody is told.
+pub(crate) fn a_handler_that_lags(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let mut line = bench.connect();
+    line.fail(Fault::Lagged(1));
+    line.send(&uuid("echo"));
+    line.fail(Fault::Blocked);
+    line.fail(Fault::Lagged(320));
+    line.fail(Fault::Lagged(640));
+    line.send(&audio(b"first"));
+    line.fail(Fault::Unblocked);
+    line.expect(&audio(b"first"));
+    line.send(&audio(b"hangup"));
+    line.expect_hangup();
+    line.fail(Fault::Lagged(1));
+    line.close();
+    let told = [
+        "exception: the handler is too slow: \
+         2 frames of audio (960 bytes) were dropped unheard",
+        "audio slin \"first\"",
+        "audio slin \"hangup\"",
+    ];
+    line.transcript(&call("echo", &told, "hung up by this side"));
+}
+
+/// A shutdown waits for a handler that blocks: for the grace and the linger and a second, until
+/// which it is hung up on, and for one more, until which the call is abandoned. Then the server
+/// returns without it.
+pub(crate) fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
+    for (patient, end) in [
+        (Duration::from_secs(12), "hung up by shutdown"),
+        (Duration::from_secs(13), "abandoned"),
+        (Duration::from_secs(14), "abandoned"),
+    ] {
+        let bench = Bench::with(runner, |session| session.linger = Duration::from_secs(2));
+        let mut line = bench.call("echo");
+        line.told("start");
+        line.fail(Fault::Blocked);
+        bench.shut_down(Duration::from_secs(10));
+        bench.wait(patient);
+        assert_eq!(bench.has_stopped(), patient.as_secs() == 14);
+        line.fail(Fault::Unblocked);
+        if end == "abandoned" {
+            line.expect_end();
+        } else {
+            line.expect_hangup();
+        }
+        line.close();
+        bench.returned();
+        line.transcript(&call("echo", &NOTHING, end));
+    }
+}

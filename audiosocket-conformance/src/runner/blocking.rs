@@ -3,17 +3,14 @@ use std::rc::Rc;
 use audiosocket_blocking::Server;
 use audiosocket_proto::SessionConfig;
 
-use super::sockets::{self, End, Listening};
+use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
 pub(super) fn threads(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
     sockets::serve(move |tell| {
         let server = Server::start(recorder, sockets::options(session)).unwrap();
-        tell(Listening {
-            addr: server.local_addrs()[0],
-            end: End::Shutdown(server.handle()),
-        });
+        tell(Listening::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

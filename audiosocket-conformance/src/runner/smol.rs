@@ -3,7 +3,7 @@ use std::rc::Rc;
 use audiosocket_proto::SessionConfig;
 use audiosocket_smol::Server;
 
-use super::sockets::{self, End, Listening};
+use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -20,9 +20,6 @@ pub(super) fn async_std(recorder: Recorder, session: SessionConfig) -> Rc<dyn Wo
 async fn serve(recorder: Recorder, session: SessionConfig, tell: &dyn Fn(Listening)) {
     let options = sockets::options(session);
     let server = Server::start(recorder, options).await.unwrap();
-    tell(Listening {
-        addr: server.local_addrs()[0],
-        end: End::Shutdown(server.handle()),
-    });
+    tell(Listening::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -24,6 +24,16 @@ pub(super) struct Listening {
     pub(super) end: End,
 }
 
+impl Listening {
+    /// As every adapter tells it.
+    pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
+        Self {
+            addr: addrs[0],
+            end: End::Shutdown(handle),
+        }
+    }
+}
+
 /// How a server is ended.
 pub(super) enum End {
     /// In order, by the handle that all adapters have.

@@ -4,7 +4,7 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_tokio::Server;
 use tokio::runtime::Builder;
 
-use super::sockets::{self, End, Listening};
+use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -24,10 +24,7 @@ fn serve(recorder: Recorder, session: SessionConfig, mut builder: Builder) -> Rc
         runtime.block_on(async {
             let options = sockets::options(session);
             let server = Server::start(recorder, options).await.unwrap();
-            tell(Listening {
-                addr: server.local_addrs()[0],
-                end: End::Shutdown(server.handle()),
-            });
+            tell(Listening::new(server.local_addrs(), server.handle()));
             server.serve_forever().await.unwrap();
         });
     })

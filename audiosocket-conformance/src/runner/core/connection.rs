@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
-use audiosocket_proto::server::{CallDriver, Calls, Registration};
+use audiosocket_proto::server::{CallDriver, Calls, Lag, Registration};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use super::woken::Woken;
@@ -27,6 +27,9 @@ pub(super) struct Connection {
     outbound: VecDeque<u8>,
     /// What the peer meets after them.
     outbound_end: Option<StreamEnd>,
+    lag: Option<Lag>,
+    /// Nobody gets round to it.
+    blocked: bool,
     /// What every write of the server meets.
     write_error: Option<ErrorKind>,
 }
@@ -69,16 +72,19 @@ impl Connection {
             inbound_end: None,
             outbound: VecDeque::new(),
             outbound_end: None,
+            lag: None,
+            blocked: false,
             write_error: None,
         }
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.served.as_ref()?.driver.poll_timeout()
+        let served = self.served.as_ref().filter(|_| !self.blocked)?;
+        served.driver.poll_timeout()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        let Some(served) = &mut self.served else {
+        let Some(served) = self.served.as_mut().filter(|_| !self.blocked) else {
             return;
         };
         served.driver.handle_timeout(now);
@@ -90,9 +96,12 @@ impl Connection {
 
     /// Commands, one read and one write; tells whether there was anything to do.
     pub(super) fn step(&mut self, now: Timestamp) -> bool {
-        let Some(served) = &mut self.served else {
+        let Some(served) = self.served.as_mut().filter(|_| !self.blocked) else {
             return false;
         };
+        if let Some(lag) = self.lag.take() {
+            served.driver.handle_lag(now, lag);
+        }
         let commanded = served.commanded.take();
         if commanded {
             let waker = Waker::from(Arc::clone(&served.commanded));
@@ -221,6 +230,13 @@ impl Connection {
             Fault::Read(error) => self.inbound_end = Some(StreamEnd::Failed(error)),
             Fault::Write(error) => self.write_error = Some(error),
             Fault::Abandoned => self.hang_up(),
+            Fault::Blocked => self.blocked = true,
+            Fault::Unblocked => self.blocked = false,
+            Fault::Lagged(bytes) => {
+                let lag = self.lag.get_or_insert_default();
+                lag.frames += 1;
+                lag.bytes += bytes;
+            }
         }
     }
 }
