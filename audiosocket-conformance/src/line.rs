@@ -94,6 +94,11 @@ impl Line {
         self.wire().gone();
     }
 
+    /// The same, and until then it is sent this again and again.
+    pub(crate) fn flood(&mut self, bytes: &[u8]) {
+        self.wire().flood(bytes);
+    }
+
     pub(crate) fn fail(&mut self, fault: Fault) {
         self.wire().fail(fault);
     }

@@ -96,6 +96,7 @@ macro_rules! with_cases {
                 a_hangup_behind_a_stalled_write
                 a_peer_that_reads_late
                 a_peer_that_never_writes
+                a_peer_that_never_pauses
             }
             queue {
                 the_bound_is_exact

@@ -1,5 +1,5 @@
 //! What audio tells the handler of a call to do: the first word of its payload. Audio that begins
-//! with none of these words is echoed.
+//! with none of these words is echoed. Of `flood` and `hush` the handler writes nothing down.
 
 use std::panic::resume_unwind;
 use std::thread::sleep;
@@ -21,7 +21,7 @@ pub(crate) fn obey<'a>(
     let word = payload.split(|byte| *byte == b' ').next();
     match word.unwrap_or(payload) {
         // Nothing.
-        b"quiet" => ().into(),
+        b"quiet" | b"hush" => ().into(),
         b"none" => None::<Vec<u8>>.into(),
         // Something, in every type that an answer can have.
         b"slice" => payload.into(),

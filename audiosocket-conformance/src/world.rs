@@ -49,6 +49,9 @@ pub(crate) trait Wire {
     /// Waits until the server has closed its end for good.
     fn gone(&mut self);
 
+    /// Sends this again and again, without a pause, until the server has closed its end for good.
+    fn flood(&mut self, bytes: &[u8]);
+
     /// Makes the server's end of the connection misbehave, where that can be had at will.
     fn fail(&mut self, fault: Fault);
 }

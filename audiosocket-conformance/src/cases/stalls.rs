@@ -92,6 +92,32 @@ pub(crate) fn a_peer_that_never_writes(runner: &Runner) {
     }
 }
 
+/// A peer that sends without a pause puts its deadlines off as little as one that sends nothing:
+/// the end of the linger, after a hangup and after a refusal, and that of a stalled write.
+pub(crate) fn a_peer_that_never_pauses(runner: &Runner) {
+    let bench = Bench::with(runner, |session| {
+        session.linger = SHORT;
+        session.write_timeout = SHORT;
+        session.max_unsent = usize::MAX;
+    });
+    let flood = audio(b"hush").repeat(5_000);
+    let mut line = bench.call("echo");
+    line.send(&audio(b"hangup"));
+    line.flood(&flood);
+    let told = ["audio slin \"hangup\""];
+    line.transcript(&call("echo", &told, "hung up by this side"));
+
+    let mut line = bench.call("refuse");
+    line.flood(&flood);
+    line.transcript(&["accept refuse"]);
+
+    let mut line = flooded(&bench);
+    line.flood(&flood);
+    let why = "the peer stopped taking what was sent to it";
+    let told = [format!("exception: {why}")];
+    line.transcript(&call("echo", &told, &format!("failed: {why}")));
+}
+
 /// A call whose peer has been sent far more than it ever reads. The server gets all of the orders
 /// in one read, so that no deadline can pass between them.
 fn flooded(bench: &Bench) -> Line {

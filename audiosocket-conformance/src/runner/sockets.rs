@@ -155,14 +155,22 @@ impl Wire for TcpStream {
 
     fn gone(&mut self) {
         // Only what is sent to a closed connection shows that it is closed.
-        let deadline = Instant::now() + PATIENCE;
-        while self.write_all(&[0x02, 0, 0]).is_ok() {
-            assert!(Instant::now() < deadline, "the server does not close");
-            thread::sleep(LOOK);
-        }
+        send_until_closed(self, &[0x02, 0, 0], LOOK);
+    }
+
+    fn flood(&mut self, bytes: &[u8]) {
+        send_until_closed(self, bytes, Duration::ZERO);
     }
 
     fn fail(&mut self, fault: Fault) {
         unimplemented!("{fault:?} of a real socket");
+    }
+}
+
+fn send_until_closed(stream: &mut TcpStream, bytes: &[u8], pause: Duration) {
+    let deadline = Instant::now() + PATIENCE;
+    while stream.write_all(bytes).is_ok() {
+        assert!(Instant::now() < deadline, "the server does not close");
+        thread::sleep(pause);
     }
 }

@@ -242,6 +242,16 @@ impl Wire for Peer {
         self.run_until("the server to close", Connection::is_closed);
     }
 
+    fn flood(&mut self, bytes: &[u8]) {
+        for _ in 0..100_000 {
+            if self.send(bytes).is_err() {
+                return;
+            }
+            self.shared.borrow_mut().wait(Duration::from_millis(1));
+        }
+        panic!("the server does not close");
+    }
+
     fn fail(&mut self, fault: Fault) {
         self.with(|connection| connection.fail(fault));
         self.settle();
