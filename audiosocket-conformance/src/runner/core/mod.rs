@@ -260,6 +260,9 @@ impl Wire for Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
         self.with(Connection::close);
         self.settle();
     }
