@@ -182,6 +182,7 @@ macro_rules! with_cases {
                 a_peer_that_falls_behind_twice
                 a_handler_that_lags
                 a_shutdown_while_a_handler_blocks
+                a_hangup_and_a_shutdown_at_once
             }
         }
     };

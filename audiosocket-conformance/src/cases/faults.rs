@@ -293,3 +293,27 @@ pub(crate) fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
         line.transcript(&call("echo", &NOTHING, end));
     }
 }
+
+/// A call that is hung up and shut down before anybody gets round to it was ended by whoever was
+/// first.
+pub(crate) fn a_hangup_and_a_shutdown_at_once(runner: &Runner) {
+    for (hung_up_first, end) in [
+        (true, "hung up by this side"),
+        (false, "hung up by shutdown"),
+    ] {
+        let bench = Bench::new(runner);
+        let mut line = bench.call("echo");
+        line.told("start");
+        line.fail(Fault::Blocked);
+        if hung_up_first {
+            line.handle().hangup();
+        }
+        bench.shut_down(Duration::ZERO);
+        line.handle().hangup();
+        line.fail(Fault::Unblocked);
+        line.expect_hangup();
+        line.close();
+        bench.returned();
+        line.transcript(&call("echo", &NOTHING, end));
+    }
+}
