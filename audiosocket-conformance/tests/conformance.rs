@@ -32,3 +32,7 @@ mod blocking {
     super::conformance!(calls, BLOCKING);
     super::conformance!(server, BLOCKING);
 }
+
+mod mio {
+    super::conformance!(calls, MIO);
+}

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod core;
+mod mio;
 mod smol;
 mod sockets;
 mod tokio;
@@ -56,6 +57,12 @@ impl Runner {
     pub const BLOCKING: Self = Self {
         name: "blocking",
         serve: blocking::threads,
+    };
+
+    /// The event loop made by hand, with `mio`, that is an example of `audiosocket-proto`.
+    pub const MIO: Self = Self {
+        name: "mio",
+        serve: mio::event_loop,
     };
 
     pub(crate) fn serve(&self, recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {

@@ -39,7 +39,6 @@ pub(super) enum End {
     /// In order, by the handle that all adapters have.
     Shutdown(ServerHandle),
     /// Somehow, once no peer is left. Cases that need a handle are not for such a server.
-    #[expect(dead_code, reason = "for event loops of one's own")]
     Stop(Waker),
 }
 
