@@ -35,4 +35,5 @@ mod blocking {
 
 mod mio {
     super::conformance!(calls, MIO);
+    super::conformance!(server, MIO);
 }

@@ -21,3 +21,7 @@ mod async_std {
 mod blocking {
     super::conformance!(descriptors, BLOCKING);
 }
+
+mod mio {
+    super::conformance!(descriptors, MIO);
+}

@@ -3,8 +3,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::ServerDriver;
 
-use super::sockets::{self, End, Listening};
+use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -15,12 +16,9 @@ mod example;
 pub(super) fn event_loop(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
     sockets::serve(move |tell| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        let server = example::Server::new(listener, Arc::new(recorder), session).unwrap();
-        tell(Listening {
-            addr,
-            end: End::Stop(server.stopper()),
-        });
-        server.run().unwrap();
+        let server = ServerDriver::new(session.linger);
+        let addrs = [listener.local_addr().unwrap()];
+        tell(Listening::new(&addrs, server.handle().clone()));
+        example::serve(listener, &Arc::new(recorder), session, server).unwrap();
     })
 }

@@ -4,7 +4,6 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::mpsc;
-use std::task::Waker;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,26 +19,16 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// A server that listens.
 pub(super) struct Listening {
-    pub(super) addr: SocketAddr,
-    pub(super) end: End,
+    addr: SocketAddr,
+    handle: ServerHandle,
 }
 
 impl Listening {
-    /// As every adapter tells it.
+    /// On the first of these addresses.
     pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
-        Self {
-            addr: addrs[0],
-            end: End::Shutdown(handle),
-        }
+        let addr = addrs[0];
+        Self { addr, handle }
     }
-}
-
-/// How a server is ended.
-pub(super) enum End {
-    /// In order, by the handle that all adapters have.
-    Shutdown(ServerHandle),
-    /// Somehow, once no peer is left. Cases that need a handle are not for such a server.
-    Stop(Waker),
 }
 
 /// What every server is started with.
@@ -67,15 +56,6 @@ struct Sockets {
     started: Instant,
 }
 
-impl Sockets {
-    fn handle(&self) -> &ServerHandle {
-        match &self.listening.end {
-            End::Shutdown(handle) => handle,
-            End::Stop(_) => panic!("this server has no handle"),
-        }
-    }
-}
-
 impl World for Sockets {
     fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
         let stream = TcpStream::connect(self.listening.addr)?;
@@ -98,7 +78,7 @@ impl World for Sockets {
     }
 
     fn open(&self) -> usize {
-        self.handle().calls().len()
+        self.listening.handle.calls().len()
     }
 
     fn wait(&self, time: Duration) {
@@ -110,7 +90,7 @@ impl World for Sockets {
     }
 
     fn shut_down(&self, grace: Duration) {
-        self.handle().shutdown(grace);
+        self.listening.handle.shutdown(grace);
     }
 
     fn has_stopped(&self) -> bool {
@@ -119,17 +99,13 @@ impl World for Sockets {
 
     fn finish(&self) {
         // All peers have closed, so that every connection must end by itself.
-        match &self.listening.end {
-            End::Shutdown(handle) => handle.shutdown(Duration::from_secs(3600)),
-            End::Stop(stop) => stop.wake_by_ref(),
-        }
+        self.shut_down(Duration::from_secs(3600));
         assert!(
             self.until(&|| self.has_stopped()),
-            "the server does not return"
+            "the server does not return, with {} connections open",
+            self.open()
         );
-        if let End::Shutdown(handle) = &self.listening.end {
-            assert_eq!(handle.calls().len(), 0, "connections left");
-        }
+        assert_eq!(self.open(), 0, "connections left");
     }
 }
 
