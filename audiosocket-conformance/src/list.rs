@@ -150,7 +150,6 @@ macro_rules! with_cases {
             $($args)*
             descriptors {
                 calls_go_on_and_new_ones_wait
-                it_happens_again
             }
         }
     };

@@ -1,4 +1,4 @@
-//! What happens when the process has no descriptor left. Alone in its file, and so in its process.
+//! What happens when the process has no descriptor left: each test in a process of its own.
 
 use audiosocket_conformance::conformance;
 
@@ -18,10 +18,10 @@ mod async_std {
     super::conformance!(descriptors, ASYNC_STD);
 }
 
-mod blocking {
-    super::conformance!(descriptors, BLOCKING);
-}
-
 mod mio {
     super::conformance!(descriptors, MIO);
+}
+
+mod blocking {
+    super::conformance!(descriptors, BLOCKING);
 }

@@ -1,9 +1,10 @@
 //! A process that has no descriptor left. The limit is the process's, so that these cases run in
-//! one of their own, one at a time.
+//! one of their own.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
+use std::{env, thread};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -12,47 +13,52 @@ use crate::Runner;
 use crate::bench::Bench;
 use crate::frames::audio;
 
-static ALONE: Mutex<()> = Mutex::new(());
+const ECHOES: usize = 100;
+
+/// Set in the process that has only one test to run.
+const ALONE: &str = "AUDIOSOCKET_CONFORMANCE_ALONE";
 
 /// Accepting fails; calls that are going on do not notice, and new ones wait, until there are
 /// descriptors again. Then they are served.
 pub(crate) fn calls_go_on_and_new_ones_wait(runner: &Runner) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    out_of_descriptors(runner, 1);
-}
-
-/// One drought after another.
-pub(crate) fn it_happens_again(runner: &Runner) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    out_of_descriptors(runner, 3);
-}
-
-fn out_of_descriptors(runner: &Runner, times: usize) {
-    const ECHOES: usize = 100;
+    if env::var_os(ALONE).is_none() {
+        return in_a_process_of_its_own();
+    }
     let bench = Bench::new(runner);
     let mut first = bench.call("echo");
-    for _ in 0..times {
-        // Whose descriptors are not about to be closed.
-        bench.open(1);
-        let drought = Drought::begin();
-        let mut second = bench.call("echo");
-        for _ in 0..ECHOES {
-            first.send(&audio(b"hello"));
-            first.expect(&audio(b"hello"));
-        }
-        // Its UUID has waited in the kernel.
-        second.told_nothing();
-        drop(drought);
-        second.send(&audio(b"at last"));
-        second.expect(&audio(b"at last"));
-        second.close();
-        let told = ["audio slin \"at last\""];
-        second.transcript(&call("echo", &told, "closed by the peer"));
+    bench.open(1);
+    let drought = Drought::begin();
+    let mut second = bench.call("echo");
+    for _ in 0..ECHOES {
+        first.send(&audio(b"hello"));
+        first.expect(&audio(b"hello"));
     }
+    // Its UUID has waited in the kernel.
+    second.told_nothing();
+    drop(drought);
+    second.send(&audio(b"at last"));
+    second.expect(&audio(b"at last"));
+    second.close();
+    let told = ["audio slin \"at last\""];
+    second.transcript(&call("echo", &told, "closed by the peer"));
     first.close();
-    let told = vec!["audio slin \"hello\""; times * ECHOES];
+    let told = ["audio slin \"hello\""; ECHOES];
     first.transcript(&call("echo", &told, "closed by the peer"));
     super::survives(&bench, "echo", b"", b"", &NOTHING);
+}
+
+/// Runs this test again, and no other beside it: whatever they close would be a descriptor too many.
+fn in_a_process_of_its_own() {
+    let thread = thread::current();
+    // What libtest names the thread of a test by.
+    let test = thread.name().unwrap();
+    let output = Command::new(env::current_exe().unwrap())
+        .args([test, "--exact", "--test-threads=2"])
+        .env(ALONE, "")
+        .output()
+        .unwrap();
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    assert!(output_text.contains("1 passed"), "{output_text}");
 }
 
 /// The time for which this process has one descriptor left: for the peer, so that there is none
