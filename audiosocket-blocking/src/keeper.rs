@@ -25,8 +25,8 @@ pub(crate) trait Keep: Send + Sync {
     /// How often the thread has got round to reading or waiting; odd while it does neither.
     fn turn(&self) -> u64;
 
-    /// Reads what is there. Does not wait.
-    fn read_ahead(&self, buffer: &mut [u8]);
+    /// Reads what is there, if it is still that turn. Does not wait.
+    fn read_ahead(&self, turn: u64, buffer: &mut [u8]);
 }
 
 static KEEPER: Mutex<Keeper> = Mutex::new(Keeper {
@@ -74,15 +74,15 @@ fn keep() {
         }
         drop(keeper);
         pause = if blocked.is_empty() { LOOK } else { READ };
-        for call in blocked {
-            call.read_ahead(&mut buffer);
+        for (call, turn) in blocked {
+            call.read_ahead(turn, &mut buffer);
         }
     }
 }
 
 impl Keeper {
-    /// The calls whose thread is where it was the last time.
-    fn look(&mut self) -> Vec<Arc<dyn Keep>> {
+    /// The calls whose thread is in the turn that it was in the last time.
+    fn look(&mut self) -> Vec<(Arc<dyn Keep>, u64)> {
         let mut blocked = Vec::new();
         self.calls.retain_mut(|watched| {
             let Some(call) = watched.call.upgrade() else {
@@ -90,7 +90,7 @@ impl Keeper {
             };
             let turn = call.turn();
             if turn % 2 == 1 && turn == watched.turn {
-                blocked.push(call);
+                blocked.push((call, turn));
             }
             watched.turn = turn;
             true

@@ -2,7 +2,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use audiosocket_net::Stream;
@@ -23,6 +23,7 @@ const ROUNDS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Line<S> {
     shared: Arc<Shared<S>>,
+    alarm: Arc<Alarm>,
     /// Whether a read that fills less than its buffer has emptied the stream, so that reading once
     /// more is in vain. True of sockets, and not of TLS.
     short_is_empty: bool,
@@ -47,8 +48,13 @@ struct Inner<S> {
 }
 
 impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
-    /// Takes over a stream that is non-blocking.
-    pub(crate) fn new(stream: S, config: &SessionConfig, short_is_empty: bool) -> Self {
+    /// Takes over a stream that is non-blocking, and an alarm for the thread.
+    pub(crate) fn new(
+        stream: S,
+        alarm: Arc<Alarm>,
+        config: &SessionConfig,
+        short_is_empty: bool,
+    ) -> Self {
         let inner = Inner {
             stream,
             backlog: Backlog::new(config.max_unread),
@@ -62,15 +68,11 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
         keeper::watch(Arc::downgrade(&keep));
         Self {
             shared,
+            alarm,
             short_is_empty,
             unready: PollFlags::empty(),
             lag: None,
         }
-    }
-
-    /// Has the next read fail.
-    pub(crate) fn fail(&mut self, error: io::Error) {
-        self.shared.lock().ended = Some(Err(error));
     }
 
     /// Gives access to the stream while nothing is read or written.
@@ -78,18 +80,23 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
         look(&self.shared.lock().stream)
     }
 
+    /// Ends a [`wait`](Self::wait).
+    pub(crate) fn waker(&self) -> Waker {
+        Arc::clone(&self.alarm).into()
+    }
+
     /// Waits until there is something to do.
-    pub(crate) fn wait(&mut self, alarm: &Alarm, deadline: Option<Instant>) {
+    pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
         self.shared.turn.fetch_add(1, Ordering::Release);
         // The keeper does not wait for this lock, and has nothing to do here now.
         let inner = self.shared.lock();
         let mut fds = [
-            alarm.poll_fd(),
+            self.alarm.poll_fd(),
             PollFd::from_borrowed_fd(inner.stream.as_fd(), self.unready),
         ];
         // A stream from which nothing is wanted any more would still tell that it has ended.
         let wanted = if self.unready.is_empty() { 1 } else { 2 };
-        alarm.wait(&mut fds[..wanted], deadline);
+        self.alarm.wait(&mut fds[..wanted], deadline);
         let mut ready = fds[1].revents();
         if ready.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
             ready = PollFlags::all();
@@ -167,13 +174,17 @@ impl<S: Read + Send + 'static> Keep for Shared<S> {
         self.turn.load(Ordering::Acquire)
     }
 
-    fn read_ahead(&self, buffer: &mut [u8]) {
+    fn read_ahead(&self, turn: u64, buffer: &mut [u8]) {
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // The thread is back.
             Err(TryLockError::WouldBlock) => return,
         };
+        if self.turn() != turn {
+            // It is, and may have found nothing to read: it would not hear of what is read here.
+            return;
+        }
         for _ in 0..ROUNDS {
             if inner.ended.is_some() || inner.backlog.is_full() {
                 return;

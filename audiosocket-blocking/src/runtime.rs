@@ -1,7 +1,8 @@
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use audiosocket_net::{Connection, Listener, Timer};
@@ -40,13 +41,29 @@ impl Timer for SystemTimer {
 /// A listening socket, which the server's thread waits for.
 pub(crate) struct Entrance {
     pub(crate) socket: TcpListener,
-    pub(crate) session: SessionConfig,
+    session: SessionConfig,
+    /// For the next connection. Made before that is accepted: without a descriptor for it, the
+    /// connection can as well wait in the kernel.
+    alarm: Option<Arc<Alarm>>,
+}
+
+impl Entrance {
+    pub(crate) fn new(socket: TcpListener, session: SessionConfig) -> Self {
+        Self {
+            socket,
+            session,
+            alarm: None,
+        }
+    }
 }
 
 impl Listener for Entrance {
     type Stream = Line<TcpStream>;
 
     fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        if self.alarm.is_none() {
+            self.alarm = Some(Alarm::new()?);
+        }
         match self.socket.accept() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             accepted => Poll::Ready(accepted.and_then(|(connection, peer)| {
@@ -60,8 +77,9 @@ impl Listener for Entrance {
         SockRef::from(&self.socket)
     }
 
-    fn adopt(&self, connection: TcpStream) -> io::Result<Self::Stream> {
-        Ok(Line::new(connection, &self.session, true))
+    fn adopt(&mut self, connection: TcpStream) -> io::Result<Self::Stream> {
+        let alarm = self.alarm.take().map_or_else(Alarm::new, Ok)?;
+        Ok(Line::new(connection, alarm, &self.session, true))
     }
 
     fn configure(
@@ -73,15 +91,15 @@ impl Listener for Entrance {
 }
 
 /// Drives a connection on this thread until it is closed.
-pub(crate) fn drive<S, A>(mut connection: Connection<Line<S>, SystemTimer, A>, alarm: &Arc<Alarm>)
+pub(crate) fn drive<S, A>(mut connection: Connection<Line<S>, SystemTimer, A>)
 where
-    S: io::Read + io::Write + std::os::fd::AsFd + Send + 'static,
+    S: Read + Write + AsFd + Send + 'static,
     A: Acceptor,
 {
-    let waker = Waker::from(Arc::clone(alarm));
+    let waker = connection.stream_mut().waker();
     let mut cx = Context::from_waker(&waker);
     while connection.poll(&mut cx).is_pending() {
         let deadline = connection.deadline();
-        connection.stream_mut().wait(alarm, deadline);
+        connection.stream_mut().wait(deadline);
     }
 }

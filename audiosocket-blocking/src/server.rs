@@ -88,7 +88,7 @@ impl<A: Acceptor> Server<A> {
         let listening = options.listen()?;
         let session = listening.session;
         let serving = Serving::new(acceptor, listening, |socket| {
-            Ok(Entrance { socket, session })
+            Ok(Entrance::new(socket, session))
         });
         Ok(Self {
             serving: serving?,
@@ -132,11 +132,10 @@ impl<A: Acceptor> Server<A> {
         let waker = Waker::from(Arc::clone(&alarm));
         let mut cx = Context::from_waker(&waker);
         let serve = |connection| {
-            let alarm = Alarm::new()?;
             let thread = thread::Builder::new()
                 .name("audiosocket-call".to_owned())
                 .stack_size(self.stack_size);
-            thread.spawn(move || drive(connection, &alarm)).map(drop)
+            thread.spawn(move || drive(connection)).map(drop)
         };
         while self.serving.poll(&mut cx, serve).is_pending() {
             let sockets = self.serving.listeners().map(|entrance| &entrance.socket);

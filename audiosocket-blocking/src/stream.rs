@@ -1,16 +1,15 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use audiosocket_net::Connection;
-use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Acceptor, Calls, Peer};
+use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Peer};
+use audiosocket_proto::{SessionConfig, Timestamp};
 use rustix::io::ioctl_fionbio;
 
 use crate::alarm::Alarm;
 use crate::line::Line;
-use crate::runtime::{SystemTimer, drive};
+use crate::runtime::drive;
 
 /// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
 /// one of them. Returns when the connection is closed; what happened on it went to the handler.
@@ -56,14 +55,15 @@ pub fn serve_stream<S, A>(
     A: Acceptor,
 {
     let ready = ioctl_fionbio(&stream, true).map_err(io::Error::from);
-    let mut line = Line::new(stream, &config, false);
-    let connect = |line| Connection::<_, SystemTimer, A>::new(line, peer, acceptor, config, calls);
     match ready.and_then(|()| Alarm::new()) {
-        Ok(alarm) => drive(connect(line), &alarm),
+        Ok(alarm) => {
+            let line = Line::new(stream, alarm, &config, false);
+            let connection = Connection::new(line, peer, acceptor, config, calls);
+            drive::<S, A>(connection);
+        }
         Err(error) => {
-            line.fail(error);
-            // Reads that error, which closes the connection.
-            let _ = connect(line).poll(&mut Context::from_waker(Waker::noop()));
+            let now = Timestamp::ZERO;
+            CallDriver::new(acceptor, peer, config, now).handle_read_error(now, error);
         }
     }
 }

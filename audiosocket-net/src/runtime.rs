@@ -80,7 +80,7 @@ pub trait Listener {
     /// # Errors
     ///
     /// Those of the runtime.
-    fn adopt(&self, connection: TcpStream) -> io::Result<Self::Stream>;
+    fn adopt(&mut self, connection: TcpStream) -> io::Result<Self::Stream>;
 
     /// Has `apply` set the options of a connection's socket.
     ///

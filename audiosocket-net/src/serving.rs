@@ -172,11 +172,11 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
     /// Closes the listeners. Connections that wait in the kernel are calls to their callers
     /// already, and would be reset, so they are taken first.
     fn take_what_waits(&mut self, serve: &mut impl Serve<L, T, A>) {
-        for door in std::mem::take(&mut self.doors) {
+        for mut door in std::mem::take(&mut self.doors) {
             for _ in 0..LAST_BATCH {
                 // Asked directly: the runtime may not know yet that something waits.
                 let served = match door.listener.socket().accept() {
-                    Ok((connection, peer)) => adopt(&door.listener, connection, &peer)
+                    Ok((connection, peer)) => adopt(&mut door.listener, connection, &peer)
                         .and_then(|(stream, peer)| self.serve(stream, peer, serve)),
                     Err(error) if is_of_one_connection(&error) => Err(error),
                     Err(_) => break,
@@ -214,7 +214,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
 }
 
 fn adopt<L: Listener>(
-    listener: &L,
+    listener: &mut L,
     connection: Socket,
     peer: &SockAddr,
 ) -> io::Result<(L::Stream, SocketAddr)> {

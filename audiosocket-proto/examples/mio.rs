@@ -1,9 +1,6 @@
 //! The core in an event loop made by hand: any number of calls on one thread, with `mio`. Callers
 //! hear themselves. `audiosocket_proto::embedding` says why it does what it does, in this order.
-//!
-//! ```sh
-//! cargo run -p audiosocket-proto --example mio -- 127.0.0.1:9092
-//! ```
+//! Run it with `cargo run -p audiosocket-proto --example mio -- 127.0.0.1:9092`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind, Read, Write};
@@ -66,11 +63,14 @@ pub(crate) fn serve<A: Acceptor>(
         if duty == Duty::StopAccepting || accept_at.is_some_and(|at| at <= now) {
             accept_at = None;
             while let Some(accepted) = listener.as_ref().map(TcpListener::accept) {
-                match accepted {
-                    Ok((mut stream, peer)) => {
-                        stream.set_nodelay(true)?;
-                        let token = tokens.next().unwrap_or(BELL);
-                        poll.registry().register(&mut stream, token, interest)?;
+                let token = tokens.next().unwrap_or(BELL);
+                let prepared = accepted.and_then(|(mut stream, peer)| {
+                    stream.set_nodelay(true)?;
+                    poll.registry().register(&mut stream, token, interest)?;
+                    Ok((stream, peer))
+                });
+                match prepared {
+                    Ok((stream, peer)) => {
                         let driver = CallDriver::new(acceptor.clone(), peer.into(), config, now);
                         let registration = server.handle().calls().register(driver.handle());
                         let connection = Connection {

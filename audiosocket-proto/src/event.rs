@@ -40,7 +40,8 @@ pub enum End {
     /// The peer reset the connection between two frames. Also an ordinary end: when a caller hangs
     /// up, Asterisk may close with audio of ours still unread, and its kernel then sends a reset in
     /// place of an orderly end. Asterisk 22.10.1 did so in 28 of 1,600 `Dial` calls and 3 of 1,600
-    /// `AudioSocket()` calls.
+    /// `AudioSocket()` calls. A kernel tells of a reset once: if a write of ours meets it first, the
+    /// read side may see no more than [`Closed`](Self::Closed).
     Reset,
     /// The connection broke otherwise: timed out, unreachable.
     ConnectionLost,

@@ -142,7 +142,7 @@ impl Listener for Entrance {
         SockRef::from(&self.socket)
     }
 
-    fn adopt(&self, connection: TcpStream) -> io::Result<Connection> {
+    fn adopt(&mut self, connection: TcpStream) -> io::Result<Connection> {
         Ok(Connection::new(Async::new_nonblocking(connection)?))
     }
 

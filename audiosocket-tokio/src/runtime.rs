@@ -72,7 +72,7 @@ impl Listener for TokioListener {
         SockRef::from(&self.0)
     }
 
-    fn adopt(&self, connection: std::net::TcpStream) -> io::Result<Self::Stream> {
+    fn adopt(&mut self, connection: std::net::TcpStream) -> io::Result<Self::Stream> {
         TcpStream::from_std(connection).map(TokioStream)
     }
 

@@ -166,7 +166,7 @@ impl Listener for FakeListener {
         SockRef::from(&self.socket)
     }
 
-    fn adopt(&self, stream: TcpStream) -> io::Result<FakeStream> {
+    fn adopt(&mut self, stream: TcpStream) -> io::Result<FakeStream> {
         let next = ADOPTED.with_borrow_mut(VecDeque::pop_front);
         next.unwrap_or(Ok(())).map(|()| connection(stream.into()))
     }
