@@ -243,7 +243,7 @@ impl Wire for Peer {
     }
 
     fn flood(&mut self, bytes: &[u8]) {
-        for _ in 0..100_000 {
+        for _ in 0..2_000 {
             if self.send(bytes).is_err() {
                 return;
             }
