@@ -11,6 +11,9 @@ use rustix::io::Errno;
 
 use crate::bell::Bell;
 
+/// How long is waited at once: some systems cannot wait for more than 24 days.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Wakes a thread that waits for descriptors: a [`Waker`](std::task::Waker) for it.
 #[derive(Debug)]
 pub(crate) struct Alarm {
@@ -39,14 +42,15 @@ impl Alarm {
     /// earlier.
     pub(crate) fn wait(&self, fds: &mut [PollFd<'_>], deadline: Option<Instant>) {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // Longer than the system can wait is for ever.
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        let timeout = left.and_then(|left| Timespec::try_from(left.min(LONGEST)).ok());
         match poll(fds, timeout.as_ref()) {
             Ok(_) => {
                 if !fds[0].revents().is_empty() {
-                    // Whoever rings from here on is heard, since all is looked at after this.
-                    self.rung.store(false, Ordering::SeqCst);
+                    // In this order: the other way round, a ring in between would be silenced, and
+                    // everyone after it told that it rings. Who comes in between here does not
+                    // ring, but what they want is looked at after this.
                     self.bell.silence();
+                    self.rung.store(false, Ordering::SeqCst);
                 }
             }
             Err(Errno::INTR) => {}
@@ -68,5 +72,43 @@ impl Wake for Alarm {
         if !self.rung.swap(true, Ordering::SeqCst) {
             self.bell.ring();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    /// Two at once, over and over: neither may be lost, nor make those after it go unheard.
+    #[test]
+    fn whoever_wakes_is_heard() {
+        const ROUNDS: u32 = 50_000;
+        let alarm = Alarm::new().unwrap();
+        let (posted, seen) = (AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for round in 1..=ROUNDS {
+                        posted.fetch_add(1, Ordering::SeqCst);
+                        alarm.wake_by_ref();
+                        // Keeps the three of them close to each other.
+                        while seen.load(Ordering::SeqCst) < round {
+                            thread::yield_now();
+                        }
+                    }
+                });
+            }
+            while seen.load(Ordering::SeqCst) < 2 * ROUNDS {
+                let deadline = Instant::now() + Duration::from_secs(30);
+                alarm.wait(&mut [alarm.poll_fd()], Some(deadline));
+                let was = seen.swap(posted.load(Ordering::SeqCst), Ordering::SeqCst);
+                let late = Instant::now() >= deadline;
+                // So that the others end, too.
+                seen.fetch_max(if late { 2 * ROUNDS } else { 0 }, Ordering::SeqCst);
+                assert!(!late, "nobody was heard after {was}");
+            }
+        });
     }
 }

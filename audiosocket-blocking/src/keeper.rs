@@ -6,6 +6,7 @@
 //! drops what is too old. A thread that does get round to it never notices: all that it does for
 //! the keeper is to count.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -20,11 +21,11 @@ const READ: Duration = Duration::from_millis(100);
 /// Enough for all that comes in between, at all but the highest rates.
 const BUFFER: usize = 64 * 1024;
 
+/// How often a call's thread has got round to reading or waiting; odd while it does neither.
+pub(crate) type Turn = Arc<AtomicU64>;
+
 /// A call that can be read from by another than its own thread.
 pub(crate) trait Keep: Send + Sync {
-    /// How often the thread has got round to reading or waiting; odd while it does neither.
-    fn turn(&self) -> u64;
-
     /// Reads what is there, if it is still that turn. Does not wait.
     fn read_ahead(&self, turn: u64, buffer: &mut [u8]);
 }
@@ -41,15 +42,18 @@ struct Keeper {
 }
 
 struct Watched {
+    /// Held only while it is read from: whoever drops the call closes its stream.
     call: Weak<dyn Keep>,
-    /// When it was last looked at.
-    turn: u64,
+    turn: Turn,
+    /// In which turn it was when it was last looked at.
+    seen: u64,
 }
 
 /// Watches a call until it is dropped.
-pub(crate) fn watch(call: Weak<dyn Keep>) {
+pub(crate) fn watch(call: Weak<dyn Keep>, turn: Turn) {
     let mut keeper = lock();
-    keeper.calls.push(Watched { call, turn: 0 });
+    let seen = 0;
+    keeper.calls.push(Watched { call, turn, seen });
     if !keeper.running {
         let thread = thread::Builder::new().name("audiosocket-keep".to_owned());
         match thread.spawn(keep) {
@@ -61,7 +65,6 @@ pub(crate) fn watch(call: Weak<dyn Keep>) {
 }
 
 fn keep() {
-    let _running = Running;
     let mut buffer = vec![0; BUFFER];
     let mut pause = LOOK;
     loop {
@@ -85,28 +88,14 @@ impl Keeper {
     fn look(&mut self) -> Vec<(Arc<dyn Keep>, u64)> {
         let mut blocked = Vec::new();
         self.calls.retain_mut(|watched| {
-            let Some(call) = watched.call.upgrade() else {
-                return false;
-            };
-            let turn = call.turn();
-            if turn % 2 == 1 && turn == watched.turn {
-                blocked.push((call, turn));
+            let turn = watched.turn.load(Ordering::Acquire);
+            if turn % 2 == 1 && turn == watched.seen {
+                blocked.extend(watched.call.upgrade().map(|call| (call, turn)));
             }
-            watched.turn = turn;
-            true
+            watched.seen = turn;
+            watched.call.strong_count() > 0
         });
         blocked
-    }
-}
-
-/// Lets another thread be started, should a stream panic under this one.
-struct Running;
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            lock().running = false;
-        }
     }
 }
 

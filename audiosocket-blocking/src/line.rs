@@ -1,9 +1,10 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_net::Stream;
 use audiosocket_proto::SessionConfig;
@@ -13,10 +14,13 @@ use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 
 use crate::alarm::Alarm;
-use crate::keeper::{self, Keep};
+use crate::keeper::{self, Keep, Turn};
 
-/// How often the keeper reads from one stream before it turns to others.
+/// How often is read ahead from one stream before other things get their turn.
 const ROUNDS: usize = 16;
+
+/// How long a handler may take before what is known of its stream is out of date.
+const LONG: Duration = Duration::from_millis(10);
 
 /// A non-blocking stream on a thread of its own, which waits for it. While that thread is held up
 /// in a handler, the [keeper](crate::keeper) reads.
@@ -29,6 +33,8 @@ pub(crate) struct Line<S> {
     short_is_empty: bool,
     /// What is known not to be ready, and what is waited for since it was asked for.
     unready: PollFlags,
+    /// When that was last up to date.
+    looked_at: Instant,
     lag: Option<Lag>,
 }
 
@@ -36,7 +42,7 @@ pub(crate) struct Line<S> {
 struct Shared<S> {
     inner: Mutex<Inner<S>>,
     /// Odd while the thread is busy; another number each time that it gets round to reading.
-    turn: AtomicU64,
+    turn: Turn,
 }
 
 #[derive(Debug)]
@@ -60,17 +66,19 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
             backlog: Backlog::new(config.max_unread),
             ended: None,
         };
+        let turn = Turn::new(AtomicU64::new(1));
         let shared = Arc::new(Shared {
             inner: Mutex::new(inner),
-            turn: AtomicU64::new(1),
+            turn: Arc::clone(&turn),
         });
         let keep: Arc<dyn Keep> = shared.clone();
-        keeper::watch(Arc::downgrade(&keep));
+        keeper::watch(Arc::downgrade(&keep), turn);
         Self {
             shared,
             alarm,
             short_is_empty,
             unready: PollFlags::empty(),
+            looked_at: Instant::now(),
             lag: None,
         }
     }
@@ -90,6 +98,12 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
         self.shared.turn.fetch_add(1, Ordering::Release);
         // The keeper does not wait for this lock, and has nothing to do here now.
         let inner = self.shared.lock();
+        // It may have had, if this thread was kept from running since it looked.
+        if inner.has_read_ahead() {
+            drop(inner);
+            self.shared.turn.fetch_add(1, Ordering::Release);
+            return;
+        }
         let mut fds = [
             self.alarm.poll_fd(),
             PollFd::from_borrowed_fd(inner.stream.as_fd(), self.unready),
@@ -102,6 +116,7 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
             ready = PollFlags::all();
         }
         self.unready &= !ready;
+        self.looked_at = Instant::now();
         drop(inner);
         self.shared.turn.fetch_add(1, Ordering::Release);
     }
@@ -118,7 +133,16 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
 impl<S: Read + Write + AsFd + Send + 'static> Stream for Line<S> {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.shared.turn.fetch_add(2, Ordering::Release);
+        if self.looked_at.elapsed() > LONG {
+            // Deadlines must not be judged by what was known before the handler took so long.
+            self.unready = PollFlags::empty();
+        }
+        self.looked_at = Instant::now();
         let mut inner = self.shared.lock();
+        if !inner.backlog.is_empty() {
+            // A handler that is too slow, but not so slow that the keeper takes it to block.
+            inner.read_ahead(buffer);
+        }
         self.lag = self.lag.take().or_else(|| inner.backlog.take_lag());
         let waited = inner.backlog.pop(buffer);
         if waited > 0 {
@@ -170,10 +194,6 @@ impl<S> Shared<S> {
 }
 
 impl<S: Read + Send + 'static> Keep for Shared<S> {
-    fn turn(&self) -> u64 {
-        self.turn.load(Ordering::Acquire)
-    }
-
     fn read_ahead(&self, turn: u64, buffer: &mut [u8]) {
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
@@ -181,21 +201,36 @@ impl<S: Read + Send + 'static> Keep for Shared<S> {
             // The thread is back.
             Err(TryLockError::WouldBlock) => return,
         };
-        if self.turn() != turn {
-            // It is, and may have found nothing to read: it would not hear of what is read here.
-            return;
+        // Else it is, too, and may have found nothing to read: it would not hear of what is read
+        // here.
+        if self.turn.load(Ordering::Acquire) == turn {
+            inner.read_ahead(buffer);
         }
+    }
+}
+
+impl<S> Inner<S> {
+    fn has_read_ahead(&self) -> bool {
+        !self.backlog.is_empty() || self.ended.is_some()
+    }
+}
+
+impl<S: Read> Inner<S> {
+    /// Reads what is there into the backlog.
+    fn read_ahead(&mut self, buffer: &mut [u8]) {
         for _ in 0..ROUNDS {
-            if inner.ended.is_some() || inner.backlog.is_full() {
+            if self.ended.is_some() || self.backlog.is_full() {
                 return;
             }
-            match inner.stream.read(buffer) {
-                Ok(0) => inner.ended = Some(Ok(0)),
-                Ok(len) => inner.backlog.push(&buffer[..len]),
+            // It is the user's, and may panic on a thread that serves others as well.
+            let read = catch_unwind(AssertUnwindSafe(|| self.stream.read(buffer)));
+            match read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked"))) {
+                Ok(0) => self.ended = Some(Ok(0)),
+                Ok(len) => self.backlog.push(&buffer[..len]),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     io::ErrorKind::Interrupted => {}
-                    _ => inner.ended = Some(Err(error)),
+                    _ => self.ended = Some(Err(error)),
                 },
             }
         }

@@ -119,7 +119,8 @@ impl<A: Acceptor> Server<A> {
     /// done its work.
     ///
     /// Nothing that a connection or a handler does ends it, and neither does a system that runs
-    /// out of descriptors, threads or memory: it waits and tries again.
+    /// out of descriptors or memory: it waits and tries again. A connection for which there is no
+    /// thread is closed.
     ///
     /// When it returns, all connections are closed and all handlers have been told, but for
     /// handlers that block: their threads cannot be waited for.

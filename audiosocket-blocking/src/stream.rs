@@ -14,8 +14,10 @@ use crate::runtime::drive;
 /// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
 /// one of them. Returns when the connection is closed; what happened on it went to the handler.
 ///
-/// The descriptor is made non-blocking. It has to be readable when the stream has something to
-/// read, unless the stream has told all that it has. Its writing half is closed with `shutdown(2)`.
+/// The descriptor is made non-blocking, and is waited for, both to read and to write. It has to be
+/// readable when the stream has something to read, unless a read has told already. Its writing half
+/// is closed with `shutdown(2)`. While a handler blocks, another thread reads: `read` must not wait
+/// for anything.
 ///
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
 /// `TCP_NODELAY` and the keepalive. `calls` counts the call while it lasts and can hang it up: keep

@@ -18,6 +18,9 @@ use audiosocket_blocking::{
 
 const HANGUP: [u8; 3] = [0x00, 0, 0];
 
+/// The call whose handler takes 6 ms for each frame.
+const SLOW: u128 = 999;
+
 /// Asterisk must be able to send all that it has while a handler blocks, and no other call suffers.
 /// What the handler is told afterwards is all of it, less what it is told was dropped.
 #[test]
@@ -70,6 +73,35 @@ fn a_call_whose_handler_blocks_is_read_and_what_is_too_old_is_dropped() {
     assert_eq!(keys, 4, "only audio is dropped");
     assert_eq!(newest, Some(FRAMES - 1), "and the oldest of it");
     assert!(dropped > 0 && heard > 0, "{heard} heard, {dropped} dropped");
+}
+
+/// A handler that is too slow for its audio, and yet comes back all the time, is no better to
+/// Asterisk than one that blocks: without somebody who reads ahead, this would take ten minutes.
+#[test]
+fn a_call_whose_handler_is_too_slow_is_read() {
+    const FRAMES: u64 = 100_000;
+    let server = Running::start();
+    let mut slow = server.call(SLOW);
+    slow.set_write_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    for number in 0..FRAMES {
+        let mut audio = audio_frame(&[0; 320]);
+        audio[3..11].copy_from_slice(&number.to_be_bytes());
+        slow.write_all(&audio)
+            .expect("the peer can send all it has");
+    }
+    slow.shutdown(std::net::Shutdown::Write).unwrap();
+    let end = format!("end {SLOW} closed by the peer");
+    let lines: Vec<_> = std::iter::from_fn(|| Some(server.next()))
+        .take_while(|line| *line != end)
+        .collect();
+    let last = format!("audio {SLOW} frame {}", FRAMES - 1);
+    assert_eq!(lines.last(), Some(&last), "the newest is heard");
+    assert!(
+        lines.len() < 10_000,
+        "{} lines of what was dropped",
+        lines.len()
+    );
 }
 
 #[test]
@@ -240,6 +272,9 @@ impl Handler for Witness {
         if audio.len() == 320 {
             let number = u64::from_be_bytes(*audio.first_chunk().unwrap());
             self.tell("audio", call, format_args!("frame {number}"));
+            if call.uuid().as_u128() == SLOW {
+                thread::sleep(Duration::from_millis(6));
+            }
             return Response::Nothing;
         }
         self.tell("audio", call, String::from_utf8_lossy(&audio));

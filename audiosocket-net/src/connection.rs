@@ -129,15 +129,23 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                     Ok(written)
                 }
             }),
-            _ if self.unflushed => ready!(stream.poll_flush(cx)).map(|()| {
-                self.unflushed = false;
-                0
-            }),
-            Transmit::HalfClose => ready!(stream.poll_close(cx)).map(|()| {
-                self.driver.half_closed();
-                0
-            }),
-            _ => return Poll::Pending,
+            transmit => {
+                let half_close = transmit == Transmit::HalfClose;
+                let mut flushed = Ok(());
+                if self.unflushed {
+                    flushed = ready!(stream.poll_flush(cx));
+                    self.unflushed = flushed.is_err();
+                }
+                match flushed {
+                    Ok(()) if half_close => ready!(stream.poll_close(cx)).map(|()| {
+                        self.driver.half_closed();
+                        0
+                    }),
+                    // Nothing that makes another look at the stream worth while.
+                    Ok(()) => return Poll::Pending,
+                    Err(error) => Err(error),
+                }
+            }
         };
         match result {
             Ok(0) => {}

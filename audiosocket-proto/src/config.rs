@@ -21,7 +21,8 @@ pub struct SessionConfig {
     pub max_unsent: usize,
     /// Bytes that may wait, headers included, for a handler that blocks. Of what goes past it, the
     /// oldest audio is dropped and told of. Only an adapter that
-    /// reads while a handler blocks needs it, which is `audiosocket-blocking`. Default: 128 KiB, as above.
+    /// reads while a handler blocks needs it, which is `audiosocket-blocking`. Not less than the longest
+    /// frame, 65,538 bytes. Default: 128 KiB, as above.
     pub max_unread: usize,
 }
 

@@ -50,10 +50,7 @@ impl Connection {
 
 impl Stream for Connection {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            if self.emptied {
-                ready!(self.socket.poll_readable(cx))?;
-            }
+        if !self.emptied {
             let result = self.socket.get_ref().read(buffer);
             let would_block = is_would_block(&result);
             self.emptied = would_block || matches!(result, Ok(len) if len < buffer.len());
@@ -61,6 +58,12 @@ impl Stream for Connection {
                 return Poll::Ready(result);
             }
         }
+        // What it is ready by has been read. After this it is waited for, and whoever is woken
+        // reads: to ask for the reason would often mean to wait a second time, since the reactor
+        // does not tell it of an event that it was waiting for when it was asked.
+        while self.socket.poll_readable(cx)?.is_ready() {}
+        self.emptied = false;
+        Poll::Pending
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

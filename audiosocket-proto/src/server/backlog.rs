@@ -98,8 +98,9 @@ impl Backlog {
         self.bytes.is_empty()
     }
 
-    /// Whether more waits than the limit allows, though all audio was dropped, so that nothing
-    /// more should be read.
+    /// Whether more waits than the limit allows, though all whole frames of audio were dropped, so
+    /// that nothing more should be read. With a limit of less than the longest frame (65,538
+    /// bytes), one frame that has not come whole does that.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.bytes.len() > self.limit
