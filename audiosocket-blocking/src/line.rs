@@ -251,3 +251,52 @@ fn unless_would_block<T>(
         result => Poll::Ready(result),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::BorrowedFd;
+
+    use super::*;
+
+    struct Panics(File);
+
+    impl Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("bad")
+        }
+    }
+
+    impl Write for Panics {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    impl AsFd for Panics {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    #[test]
+    fn a_stream_that_panics_under_the_keeper_fails_its_own_call() {
+        let stream = Panics(File::open("/dev/null").unwrap());
+        let config = SessionConfig::default();
+        let mut line = Line::new(stream, Alarm::new().unwrap(), &config, false);
+        let turn = line.shared.turn.load(Ordering::Relaxed);
+        line.shared.read_ahead(turn, &mut [0; 8]);
+
+        // The thread does not wait for what it will not be told of.
+        line.wait(None);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Err(error)) = line.poll_read(&mut cx, &mut [0; 8]) else {
+            panic!("the panic was not told");
+        };
+        assert_eq!(error.to_string(), "the stream panicked");
+    }
+}
