@@ -1,0 +1,76 @@
+//! One call, wherever the server's future is polled: no executor is asked for.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use audiosocket_smol::{Callbacks, Server, ServerHandle, ServerOptions};
+
+#[test]
+fn smol_block_on() {
+    a_call_is_served(smol::block_on);
+}
+
+#[test]
+fn a_task_of_smol() {
+    a_call_is_served(|serving| smol::block_on(smol::spawn(serving)));
+}
+
+#[test]
+fn a_local_executor() {
+    a_call_is_served(|serving| {
+        let executor = smol::LocalExecutor::new();
+        let task = executor.spawn(serving);
+        smol::block_on(executor.run(task))
+    });
+}
+
+/// Which knows nothing of `async-io`: its own thread drives the reactor.
+#[test]
+fn a_bare_block_on() {
+    a_call_is_served(futures_lite::future::block_on);
+}
+
+#[test]
+fn async_std_block_on() {
+    a_call_is_served(async_std::task::block_on);
+}
+
+#[test]
+fn a_task_of_async_std() {
+    a_call_is_served(|serving| async_std::task::block_on(async_std::task::spawn(serving)));
+}
+
+type Serving = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+fn a_call_is_served(run: impl FnOnce(Serving) -> io::Result<()>) {
+    let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
+    let options = ServerOptions::new().bind("127.0.0.1:0");
+    let server = futures_lite::future::block_on(Server::start(echo, options)).unwrap();
+    let (addr, handle) = (server.local_addrs()[0], server.handle());
+    let caller = thread::spawn(move || call(addr, &handle));
+    run(Box::pin(server.serve_forever())).unwrap();
+    caller.join().unwrap();
+}
+
+/// Hears itself, and shuts the server down while the call goes on.
+fn call(addr: SocketAddr, server: &ServerHandle) {
+    let mut call = TcpStream::connect(addr).unwrap();
+    call.set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    call.write_all(b"\x01\x00\x10sixteen bytes !!").unwrap();
+    for _ in 0..50 {
+        call.write_all(b"\x10\x00\x02\x34\x12").unwrap();
+        let mut echo = [0; 5];
+        call.read_exact(&mut echo).unwrap();
+        assert_eq!(echo, *b"\x10\x00\x02\x34\x12");
+    }
+    server.shutdown(Duration::ZERO);
+    let mut rest = Vec::new();
+    call.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, [0, 0, 0], "a hangup");
+}
