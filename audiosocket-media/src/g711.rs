@@ -58,7 +58,7 @@ impl Law {
 
     /// Appends the samples of `codes` to `samples`.
     ///
-    /// Latency: none. Cost: see the table of the crate.
+    /// Latency: none. Cost: see the [table](crate#what-it-costs).
     pub fn decode(self, codes: &[u8], samples: &mut Vec<i16>) {
         let start = samples.len();
         samples.resize(start + codes.len(), 0);
@@ -67,7 +67,7 @@ impl Law {
 
     /// Appends the codes of `samples` to `codes`.
     ///
-    /// Latency: none. Cost: see the table of the crate.
+    /// Latency: none. Cost: see the [table](crate#what-it-costs).
     pub fn encode(self, samples: &[i16], codes: &mut Vec<u8>) {
         let start = codes.len();
         codes.resize(start + samples.len(), 0);

@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod pcm;
+
 mod g711;
+mod resample;
 
 pub use audiosocket_proto::SampleRate;
 
 pub use g711::Law;
+pub use resample::{Resampler, UnsupportedRate};
