@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod pcm;
+pub mod wav;
 
 mod g711;
 mod resample;
