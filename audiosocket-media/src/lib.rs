@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod pcm;
+pub mod vad;
 pub mod wav;
 
 mod g711;

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "common/tone.rs"]
-mod tone;
+#[path = "common/fit.rs"]
+mod fit;
+#[path = "common/sine.rs"]
+mod sine;
 
 use std::path::Path;
 
 use audiosocket_media::{Resampler, SampleRate, pcm};
-use tone::{decibels, fit, sine};
+use fit::{decibels, fit};
+use sine::sine;
 
 /// What the rounding to 16 bits leaves beside a sine of full scale: 10 log10(1 / 12 / (2^30 / 2)).
 const ROUNDING: f64 = -98.1;
