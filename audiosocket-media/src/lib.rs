@@ -5,10 +5,12 @@ pub mod pcm;
 pub mod vad;
 pub mod wav;
 
+mod codec;
 mod g711;
 mod resample;
 
 pub use audiosocket_proto::SampleRate;
 
+pub use codec::{CodecDetector, Encoding, Guess};
 pub use g711::Law;
 pub use resample::{Resampler, UnsupportedRate};
