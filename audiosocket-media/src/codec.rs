@@ -68,9 +68,10 @@ pub struct Guess {
 /// So the confidence is low for what is none of the three, such as GSM, and for white noise at full
 /// scale; a byte that only repeats counts for nothing. The noise of an open line is enough.
 ///
-/// In 4,436 pieces of speech (all of Asterisk's English sound files, 1.6.1, each 300 ms, half a
-/// second long), in all three encodings, the highest confidence in a wrong one was 0.72, and 0.99
-/// in the right one was reached after 20 ms of speech in nine of ten.
+/// In 4,436 pieces of half a second of speech (from all of Asterisk's English sound files, 1.6.1), in
+/// each of the three encodings, asked after each 10 ms, the highest confidence in a wrong encoding
+/// was 0.57; 0.99 in the right one was reached by all, by nine of ten after 20 ms and by 99 of 100
+/// after 30 ms.
 ///
 /// Latency: none; a guess can be asked for at any time. Cost: see the
 /// [table](crate#what-it-costs); more than all else here, so ask it until it is sure and no longer.

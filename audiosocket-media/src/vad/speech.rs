@@ -20,8 +20,8 @@ const WINDOW: usize = 256;
 /// Used as [`EnergyVad`](super::EnergyVad) is; events have positions at the rate of what is pushed.
 ///
 /// Latency: that of [`Timing`], and up to 31 ms more, since the network takes windows of 16 ms at
-/// 16 kHz and audio is resampled to that. Cost: see the [table](crate#what-it-costs). It takes some
-/// 8 kB, besides what a [`Resampler`] takes if the rate is not 16 kHz.
+/// 16 kHz and audio is resampled to that. Cost: see the [table](crate#what-it-costs). It takes 8 kB,
+/// besides what a [`Resampler`] takes if the rate is not 16 kHz.
 pub struct SpeechVad {
     detector: Box<Detector>,
     options: SpeechOptions,
