@@ -1,0 +1,210 @@
+//! What each function costs for 20 ms of audio, and how many calls a core carries.
+//!
+//! `cargo bench -p audiosocket-media --all-features`; the last line is the number of calls.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use audiosocket_media::vad::{EnergyOptions, EnergyVad};
+use audiosocket_media::{CodecDetector, Law, Resampler, SampleRate, pcm};
+use criterion::{Criterion, criterion_group};
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = g711, formats, resample, vad, codec
+}
+
+fn main() {
+    benches();
+    calls_per_core();
+    Criterion::default().configure_from_args().final_summary();
+}
+
+/// 20 ms of something like a voice: its harmonics, and noise.
+fn frame(rate: SampleRate) -> Vec<i16> {
+    let len = rate.samples_in(Duration::from_millis(20)) as usize;
+    let mut state = 1_u32;
+    let sample = |at: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let phase = at as f32 / rate.hz() as f32 * std::f32::consts::TAU;
+        let harmonics: f32 = (1..12)
+            .map(|n| (phase * 150.0 * n as f32).sin() / n as f32)
+            .sum();
+        (harmonics * 6_000.0) as i16 + (state >> 24) as i16 - 128
+    };
+    (0..len).map(sample).collect()
+}
+
+fn g711(c: &mut Criterion) {
+    let mut group = c.benchmark_group("g711");
+    let samples = frame(SampleRate::Hz8000);
+    for law in [Law::Mu, Law::A] {
+        let mut codes = vec![0; samples.len()];
+        group.bench_function(format!("{law}/encode"), |b| {
+            b.iter(|| law.encode_into(black_box(&samples), &mut codes));
+        });
+        let mut decoded = vec![0; samples.len()];
+        group.bench_function(format!("{law}/decode"), |b| {
+            b.iter(|| law.decode_into(black_box(&codes), &mut decoded));
+        });
+    }
+}
+
+fn formats(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pcm");
+    let samples = frame(SampleRate::Hz8000);
+    let (mut slin, mut floats, mut stereo) = (Vec::new(), Vec::new(), Vec::new());
+    pcm::to_slin(&samples, &mut slin);
+    pcm::to_f32(&samples, &mut floats);
+    pcm::upmix(&samples, 2, &mut stereo);
+    let mut out = Vec::with_capacity(2 * samples.len());
+    let mut bytes = Vec::with_capacity(slin.len());
+    let mut wide = Vec::with_capacity(samples.len());
+    group.bench_function("from_slin", |b| {
+        b.iter(|| {
+            out.clear();
+            pcm::from_slin(black_box(&slin), &mut out);
+        });
+    });
+    group.bench_function("to_slin", |b| {
+        b.iter(|| {
+            bytes.clear();
+            pcm::to_slin(black_box(&samples), &mut bytes);
+        });
+    });
+    group.bench_function("to_f32", |b| {
+        b.iter(|| {
+            wide.clear();
+            pcm::to_f32(black_box(&samples), &mut wide);
+        });
+    });
+    group.bench_function("from_f32", |b| {
+        b.iter(|| {
+            out.clear();
+            pcm::from_f32(black_box(&floats), &mut out);
+        });
+    });
+    group.bench_function("downmix", |b| {
+        b.iter(|| {
+            out.clear();
+            pcm::downmix(black_box(&stereo), 2, &mut out);
+        });
+    });
+    group.bench_function("upmix", |b| {
+        b.iter(|| {
+            out.clear();
+            pcm::upmix(black_box(&samples), 2, &mut out);
+        });
+    });
+}
+
+fn resample(c: &mut Criterion) {
+    use SampleRate::{Hz8000, Hz16000, Hz24000, Hz44100, Hz48000};
+    let mut group = c.benchmark_group("resample");
+    for (from, to) in [
+        (Hz8000, Hz16000),
+        (Hz16000, Hz8000),
+        (Hz8000, Hz24000),
+        (Hz24000, Hz8000),
+        (Hz8000, Hz44100),
+        (Hz44100, Hz8000),
+        (Hz8000, Hz48000),
+        (Hz48000, Hz8000),
+    ] {
+        let frame = frame(from);
+        let mut resampler = Resampler::new(from, to);
+        let mut out = Vec::with_capacity(to.hz() as usize);
+        group.bench_function(format!("{}/{}", from.hz(), to.hz()), |b| {
+            b.iter(|| {
+                out.clear();
+                resampler.push(black_box(&frame), &mut out);
+            });
+        });
+    }
+    group.bench_function("new/8000/16000", |b| {
+        b.iter(|| Resampler::new(Hz8000, Hz16000));
+    });
+}
+
+fn vad(c: &mut Criterion) {
+    let mut group = c.benchmark_group("vad");
+    let frame = frame(SampleRate::Hz8000);
+    let mut events = Vec::new();
+    let mut energy = EnergyVad::new(SampleRate::Hz8000, EnergyOptions::default());
+    group.bench_function("energy", |b| {
+        b.iter(|| {
+            events.clear();
+            energy.push(black_box(&frame), &mut events);
+        });
+    });
+    #[cfg(feature = "earshot")]
+    {
+        use audiosocket_media::vad::{SpeechOptions, SpeechVad};
+        let mut speech = SpeechVad::new(SampleRate::Hz8000, SpeechOptions::default());
+        group.bench_function("speech", |b| {
+            b.iter(|| {
+                events.clear();
+                speech.push(black_box(&frame), &mut events);
+            });
+        });
+    }
+}
+
+fn codec(c: &mut Criterion) {
+    let frame = frame(SampleRate::Hz8000);
+    let (mut codes, mut slin) = (Vec::new(), Vec::new());
+    Law::Mu.encode(&frame, &mut codes);
+    pcm::to_slin(&frame, &mut slin);
+    let mut group = c.benchmark_group("codec_detector");
+    for (name, payload) in [("ulaw", &codes), ("slin", &slin)] {
+        let mut detector = CodecDetector::default();
+        group.bench_function(name, |b| b.iter(|| detector.push(black_box(payload))));
+    }
+}
+
+/// One call after the other, each with a resampler of its own in both directions, as in a bot
+/// whose models want 16 kHz: µ-law is decoded and goes up to 16 kHz; the answer goes down to 8 kHz
+/// and becomes µ-law.
+fn calls_per_core() {
+    const CALLS: usize = 1_000;
+    let mut calls: Vec<_> = (0..CALLS)
+        .map(|_| {
+            let up = Resampler::new(SampleRate::Hz8000, SampleRate::Hz16000);
+            (up, Resampler::new(SampleRate::Hz16000, SampleRate::Hz8000))
+        })
+        .collect();
+    let mut codes = Vec::new();
+    Law::Mu.encode(&frame(SampleRate::Hz8000), &mut codes);
+    let (mut narrow, mut wide) = (Vec::new(), Vec::new());
+    let mut frame_of_each = || {
+        let started = Instant::now();
+        for (up, down) in &mut calls {
+            narrow.clear();
+            wide.clear();
+            Law::Mu.decode(black_box(&codes), &mut narrow);
+            up.push(&narrow, &mut wide);
+            narrow.clear();
+            down.push(&wide, &mut narrow);
+            let mut answer = [0; 320];
+            let answer = &mut answer[..narrow.len()];
+            Law::Mu.encode_into(&narrow, answer);
+            black_box(answer);
+        }
+        started.elapsed()
+    };
+    let mut best = frame_of_each();
+    for _ in 0..50 {
+        best = best.min(frame_of_each());
+    }
+    let each = best / CALLS as u32;
+    println!(
+        "ulaw -> 8 kHz -> 16 kHz and back: {each:?} per call and 20 ms, {:?} per call-second; \
+         {:.0} calls on one core",
+        each * 50,
+        Duration::from_millis(20).as_secs_f64() / each.as_secs_f64(),
+    );
+}

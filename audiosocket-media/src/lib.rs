@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod pcm;
+pub mod vad;
+pub mod wav;
+
+mod codec;
+mod g711;
+mod resample;
+
+pub use audiosocket_proto::SampleRate;
+
+pub use codec::{CodecDetector, Encoding, Guess};
+pub use g711::Law;
+pub use resample::{Resampler, UnsupportedRate};

@@ -1,0 +1,172 @@
+//! What resampling does to audio: measured with sines, and beside `sox`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "common/fit.rs"]
+mod fit;
+#[path = "common/sine.rs"]
+mod sine;
+
+use std::path::Path;
+
+use audiosocket_media::{Resampler, SampleRate, pcm};
+use fit::{decibels, fit};
+use sine::sine;
+
+/// What the rounding to 16 bits leaves beside a sine of full scale: 10 log10(1 / 12 / (2^30 / 2)).
+const ROUNDING: f64 = -98.1;
+
+/// In Hz. The filter has nulls at multiples of 100 Hz or so, where everything looks cleaner.
+const OFF_THE_NULLS: f64 = 47.3;
+
+fn resampled(input: &[i16], from: u32, to: u32) -> Vec<i16> {
+    let mut resampler = Resampler::between(from, to).unwrap();
+    let mut output = Vec::new();
+    resampler.push(input, &mut output);
+    resampler.finish(&mut output);
+    output
+}
+
+/// What comes from the middle of a quarter of a second of a sine.
+fn middle(hz: f64, from: SampleRate, to: SampleRate) -> Vec<i16> {
+    let input = sine(hz, from.hz(), 0.9, from.hz() as usize / 4);
+    let output = resampled(&input, from.hz(), to.hz());
+    let quarter = output.len() / 4;
+    output[quarter..3 * quarter].to_vec()
+}
+
+/// Input and output are rounded to 16 bits, each of which adds noise at -98.1 dB (up to 2 dB more
+/// near a fraction of the rate, where it is not quite noise). So little more than that beside the
+/// sine means that the resampling itself adds nothing that could be heard.
+#[test]
+fn beside_a_sine_there_is_nothing_but_the_rounding() {
+    for from in SampleRate::ALL {
+        for to in SampleRate::ALL {
+            let band = f64::from(from.hz().min(to.hz())) / 2.0;
+            for part in [0.03, 0.3, 0.6, 0.85] {
+                let hz = band * part - OFF_THE_NULLS;
+                let fit = fit(&middle(hz, from, to), hz, to.hz());
+                let off = (fit.level - decibels(0.81)).abs();
+                assert!(off < 0.3, "{from} to {to}, {hz} Hz: {fit:?}");
+                let allowed = ROUNDING + 3.0 + 2.0;
+                assert!(fit.rest < allowed, "{from} to {to}, {hz} Hz: {fit:?}");
+            }
+        }
+    }
+}
+
+/// Towards the end of the band a sine becomes quieter, but not less clean.
+#[test]
+fn the_end_of_the_band_folds_nothing_over() {
+    for (from, to) in [
+        (SampleRate::Hz8000, SampleRate::Hz16000),
+        (SampleRate::Hz16000, SampleRate::Hz8000),
+        (SampleRate::Hz8000, SampleRate::Hz44100),
+        (SampleRate::Hz48000, SampleRate::Hz44100),
+    ] {
+        let band = f64::from(from.hz().min(to.hz())) / 2.0;
+        for step in 0..30 {
+            let hz = band * (0.85 + 0.005 * f64::from(step));
+            let fit = fit(&middle(hz, from, to), hz, to.hz());
+            assert!(
+                fit.rest < ROUNDING + 5.0,
+                "{from} to {to}, {hz} Hz: {fit:?}"
+            );
+        }
+    }
+}
+
+/// What is above the band of the slower rate is gone, and does not come back folded over: not
+/// even the last bit moves by it, but for what rounding does with next to nothing.
+#[test]
+fn what_does_not_fit_the_slower_rate_is_gone() {
+    for (from, to) in [
+        (SampleRate::Hz16000, SampleRate::Hz8000),
+        (SampleRate::Hz48000, SampleRate::Hz8000),
+        (SampleRate::Hz44100, SampleRate::Hz16000),
+        (SampleRate::Hz48000, SampleRate::Hz44100),
+    ] {
+        let (half, top) = (f64::from(to.hz()) / 2.0, f64::from(from.hz()) / 2.0);
+        for step in 0..40 {
+            let hz = half + 3.3 + (top - half - 10.0) * f64::from(step) / 40.0;
+            let output = middle(hz, from, to);
+            let peak = output
+                .iter()
+                .map(|sample| sample.unsigned_abs())
+                .max()
+                .unwrap();
+            assert!(peak <= 1, "{from} to {to}, {hz} Hz: {peak}");
+        }
+    }
+}
+
+/// An impulse comes out where it went in, and its echo is the same on both sides.
+#[test]
+fn the_output_is_aligned_with_the_input() {
+    for (from, to) in [
+        (8_000, 16_000),
+        (16_000, 8_000),
+        (8_000, 44_100),
+        (44_100, 48_000),
+    ] {
+        let mut input = vec![0; from as usize];
+        let at = input.len() / 2;
+        input[at] = 30_000;
+        let output = resampled(&input, from, to);
+        let peak = output.len() / 2;
+        for offset in 1..50 {
+            let (before, after) = (output[peak - offset], output[peak + offset]);
+            assert!(before.abs_diff(after) <= 1, "{from} to {to}, {offset}");
+            assert!(output[peak] > before, "{from} to {to}, {offset}");
+        }
+    }
+}
+
+#[test]
+fn louder_than_full_scale_between_two_samples_is_clipped() {
+    // Full scale, with each crest between two samples, where it is 3 dB more.
+    let input: Vec<i16> = [32_767, 32_767, -32_768, -32_768].repeat(500);
+    let output = resampled(&input, 8_000, 16_000);
+    assert!(output.contains(&32_767) && output.contains(&-32_768));
+    assert!(
+        output
+            .windows(2)
+            .all(|pair| pair[0].abs_diff(pair[1]) < 60_000),
+        "none wrapped"
+    );
+}
+
+/// Half a second of speech within 3.3 kHz, as `sox -D ... rate -v` resampled it; see the script
+/// beside the files.
+fn sox(rate: u32) -> Vec<i16> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sox/{rate}.raw"));
+    let mut samples = Vec::new();
+    pcm::from_slin(&std::fs::read(path).unwrap(), &mut samples);
+    samples
+}
+
+/// Of `expected` to the difference, in dB.
+fn signal_to_difference(got: &[i16], expected: &[i16]) -> f64 {
+    let power = |samples: &mut dyn Iterator<Item = f64>| samples.map(|s| s * s).sum::<f64>();
+    let signal = power(&mut expected.iter().map(|sample| f64::from(*sample)));
+    let difference = got.iter().zip(expected);
+    let difference = power(&mut difference.map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    decibels(signal / difference)
+}
+
+/// Two correct resamplers of this speech, each rounding to 16 bits, differ by half a step in the
+/// mean: the figures here.
+#[test]
+fn speech_comes_out_as_from_sox() {
+    for (from, to, least) in [
+        (8_000, 16_000, 88.5),
+        (16_000, 8_000, 93.5),
+        (8_000, 44_100, 93.5),
+        (44_100, 8_000, 96.5),
+    ] {
+        let (got, expected) = (resampled(&sox(from), from, to), sox(to));
+        assert_eq!(got.len(), expected.len());
+        let ratio = signal_to_difference(&got, &expected);
+        assert!(ratio > least, "{from} to {to}: {ratio}");
+    }
+}

@@ -1,0 +1,276 @@
+//! When a caller speaks: on noise and bursts whose beginnings are known, and on real speech.
+
+#[path = "common/audio.rs"]
+mod audio;
+#[path = "common/sine.rs"]
+mod sine;
+
+use std::time::Duration;
+
+use audio::{mixed, noise, scaled, speech};
+use audiosocket_media::SampleRate;
+use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
+use proptest::prelude::*;
+use sine::sine;
+
+const RATE: SampleRate = SampleRate::Hz8000;
+const SECOND: usize = 8_000;
+
+/// An event as what it is and milliseconds.
+type Heard = (&'static str, u64);
+
+fn heard(event: &VadEvent, rate: SampleRate) -> Heard {
+    let (what, at) = match *event {
+        VadEvent::SpeechStarted { at, .. } => ("started", at),
+        VadEvent::SpeechEnded { at, .. } => ("ended", at),
+        _ => panic!("{event:?}"),
+    };
+    (what, rate.duration_of(at).as_millis() as u64)
+}
+
+fn energy_with(options: EnergyOptions, samples: &[i16]) -> Vec<Heard> {
+    let mut vad = EnergyVad::new(RATE, options);
+    let mut events = Vec::new();
+    vad.push(samples, &mut events);
+    events.iter().map(|event| heard(event, RATE)).collect()
+}
+
+fn energy(samples: &[i16]) -> Vec<Heard> {
+    energy_with(EnergyOptions::default(), samples)
+}
+
+/// A second of each level, in dB of full scale.
+fn seconds(levels: &[f64]) -> Vec<i16> {
+    levels
+        .iter()
+        .flat_map(|level| noise(*level, SECOND))
+        .collect()
+}
+
+#[test]
+fn a_burst_has_a_beginning_and_an_end() {
+    let expected = [("started", 1_000), ("ended", 2_000)];
+    assert_eq!(energy(&seconds(&[-200.0, -20.0, -200.0])), expected);
+    assert_eq!(energy(&seconds(&[-60.0, -30.0, -60.0])), expected);
+    let burst = sine(1_000.0, 8_000, 0.1, SECOND);
+    let samples = [noise(-60.0, SECOND), burst, noise(-60.0, SECOND)].concat();
+    assert_eq!(energy(&samples), expected);
+}
+
+#[test]
+fn who_speaks_at_once_is_heard_at_once() {
+    assert_eq!(energy(&seconds(&[-30.0])), [("started", 0)]);
+    let samples = speech(RATE);
+    assert_eq!(energy(&samples)[0].0, "started");
+}
+
+#[test]
+fn an_event_is_told_as_late_as_the_timing_says() {
+    let mut vad = EnergyVad::new(RATE, EnergyOptions::default());
+    let (mut events, mut told) = (Vec::new(), Vec::new());
+    for (at, sample) in seconds(&[-60.0, -20.0, -60.0]).iter().enumerate() {
+        let before = events.len();
+        vad.push(&[*sample], &mut events);
+        if events.len() > before {
+            told.push((at + 1) / 8);
+            assert_eq!(vad.is_speaking(), before == 0);
+        }
+    }
+    assert_eq!(told, [1_000 + 60, 2_000 + 400]);
+}
+
+#[test]
+fn what_is_shorter_than_the_attack_is_no_speech() {
+    let clicks: Vec<i16> = (0..20)
+        .flat_map(|_| [noise(-10.0, 400), noise(-70.0, 2_000)].concat())
+        .collect();
+    assert_eq!(energy(&clicks), []);
+    let timing = Timing::default().attack(Duration::from_millis(40));
+    assert_ne!(
+        energy_with(EnergyOptions::default().timing(timing), &clicks),
+        []
+    );
+}
+
+#[test]
+fn a_pause_shorter_than_the_hang_over_is_part_of_speech() {
+    let phrase = [noise(-20.0, SECOND / 2), noise(-70.0, 3_100)].concat();
+    let samples = [phrase.repeat(4), noise(-70.0, SECOND)].concat();
+    let end = 4 * (500 + 387) - 387;
+    let events = energy(&samples);
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[1].1.abs_diff(end) <= 10, "{events:?}, not {end}");
+}
+
+/// Between the two margins nothing changes: what wavers there is one piece of speech, or none.
+#[test]
+fn between_the_margins_nothing_changes() {
+    let options = EnergyOptions::default().margins(12.0, 4.0).rise(1.0);
+    let wavering = seconds(&[-32.0, -31.0]);
+    let learning = noise(-40.0, 25 * SECOND);
+    let alone = energy_with(options, &[learning.clone(), wavering.clone()].concat());
+    assert_eq!(alone.len(), 2, "the noise until it was learned: {alone:?}");
+    let samples = [
+        learning,
+        noise(-20.0, SECOND),
+        wavering,
+        noise(-40.0, SECOND),
+    ]
+    .concat();
+    let spoken = energy_with(options, &samples);
+    assert_eq!(spoken[2..], [("started", 25_000), ("ended", 28_000)]);
+}
+
+#[test]
+fn what_is_too_quiet_is_no_speech_however_quiet_the_line() {
+    assert_eq!(energy(&seconds(&[-200.0, -50.0, -200.0, -49.0])), []);
+}
+
+#[test]
+fn a_noise_that_stays_is_learned() {
+    // Cars: speech at first, since it cannot be known, and not for good.
+    let events = energy(&noise(-35.0, 15 * SECOND));
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[1].1 < 6_000, "{events:?}");
+    // Then whoever speaks louder is heard again.
+    let speaking = [
+        noise(-35.0, 15 * SECOND),
+        noise(-15.0, SECOND),
+        noise(-35.0, SECOND),
+    ]
+    .concat();
+    assert_eq!(
+        energy(&speaking)[2..],
+        [("started", 15_000), ("ended", 16_000)]
+    );
+}
+
+#[test]
+fn a_direct_current_is_silence() {
+    assert_eq!(energy(&[8_000; 3 * SECOND]), []);
+}
+
+/// The recording begins to be louder than its silence at 70 ms and fades away from 4.3 s on.
+#[test]
+fn real_speech_begins_and_ends_where_it_does() {
+    let silence = |level| noise(level, SECOND);
+    for (noise_level, gain) in [(-200.0, 0.0), (-65.0, 0.0), (-60.0, -12.0), (-50.0, -6.0)] {
+        let spoken = scaled(&speech(RATE), gain);
+        let line = noise(noise_level, spoken.len());
+        let samples = [
+            silence(noise_level),
+            mixed(&spoken, &line),
+            silence(noise_level),
+        ]
+        .concat();
+        let events = energy(&samples);
+        let [("started", start), ("ended", end)] = events[..] else {
+            panic!("{noise_level} dB, {gain} dB: {events:?}");
+        };
+        assert!((1_040..1_150).contains(&start), "{events:?}");
+        assert!((5_150..5_620).contains(&end), "{events:?}");
+    }
+}
+
+#[test]
+fn every_rate_hears_the_same() {
+    for rate in SampleRate::ALL {
+        let second = rate.hz() as usize;
+        let samples = [
+            noise(-60.0, second),
+            noise(-20.0, second),
+            noise(-60.0, second),
+        ]
+        .concat();
+        let mut events = Vec::new();
+        EnergyVad::new(rate, EnergyOptions::default()).push(&samples, &mut events);
+        let events: Vec<_> = events.iter().map(|event| heard(event, rate)).collect();
+        assert_eq!(events, [("started", 1_000), ("ended", 2_000)], "{rate}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn events_do_not_depend_on_how_audio_is_cut(
+        levels in prop::collection::vec(-70.0..-10.0, 1..8),
+        cuts in prop::collection::vec(1_usize..1_500, 1..50),
+    ) {
+        let samples: Vec<i16> = levels.iter().flat_map(|level| noise(*level, 3_001)).collect();
+        let mut whole = Vec::new();
+        let options = EnergyOptions::default();
+        let mut vad = EnergyVad::new(RATE, options);
+        vad.push(&samples, &mut whole);
+        let mut events = Vec::new();
+        let mut cut = EnergyVad::new(RATE, options);
+        let (mut rest, mut cuts) = (&samples[..], cuts.iter().cycle());
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(cuts.next().copied().unwrap_or(1)));
+            cut.push(now, &mut events);
+            rest = later;
+        }
+        prop_assert_eq!(events, whole);
+        prop_assert!(cut.noise() == vad.noise());
+    }
+}
+
+#[cfg(feature = "earshot")]
+mod speech_vad {
+    use audiosocket_media::vad::{SpeechOptions, SpeechVad};
+
+    use super::*;
+
+    fn listened(samples: &[i16], rate: SampleRate, cut: usize) -> Vec<Heard> {
+        let mut vad = SpeechVad::new(rate, SpeechOptions::default());
+        let mut events = Vec::new();
+        for piece in samples.chunks(cut) {
+            vad.push(piece, &mut events);
+        }
+        events.iter().map(|event| heard(event, rate)).collect()
+    }
+
+    #[test]
+    fn real_speech_is_heard_through_loud_noise() {
+        let silence = noise(-35.0, 2 * SECOND);
+        let spoken = speech(RATE);
+        let line = noise(-35.0, spoken.len());
+        let samples = [silence.clone(), mixed(&spoken, &line), silence].concat();
+        let events = listened(&samples, RATE, 160);
+        let [("started", start), ("ended", end)] = events[..] else {
+            panic!("{events:?}");
+        };
+        assert!((2_000..2_300).contains(&start), "{events:?}");
+        assert!((6_000..6_800).contains(&end), "{events:?}");
+        assert_eq!(listened(&samples, RATE, 7), events, "however it is cut");
+    }
+
+    #[test]
+    fn noise_and_tones_are_no_speech_however_loud() {
+        for level in [-200.0, -60.0, -40.0, -20.0, -10.0] {
+            assert_eq!(
+                listened(&noise(level, 4 * SECOND), RATE, 160),
+                [],
+                "{level}"
+            );
+        }
+        for hz in [350.0, 440.0, 1_000.0] {
+            let tone = sine(hz, 8_000, 0.3, 4 * SECOND);
+            assert_eq!(listened(&tone, RATE, 160), [], "{hz}");
+        }
+    }
+
+    #[test]
+    fn every_rate_hears_the_same() {
+        for rate in SampleRate::ALL {
+            let spoken = speech(rate);
+            let silence = vec![0; rate.hz() as usize];
+            let events = listened(&[&silence[..], &spoken, &silence].concat(), rate, 500);
+            let [("started", start), ("ended", end)] = events[..] else {
+                panic!("{rate}: {events:?}");
+            };
+            assert!((1_000..1_300).contains(&start), "{rate}: {events:?}");
+            assert!((5_000..5_800).contains(&end), "{rate}: {events:?}");
+        }
+    }
+}
