@@ -120,44 +120,34 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
 
     /// Ready if something was done, pending if nothing can be.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let stream = &mut self.stream;
         let result = match self.driver.poll_transmit() {
-            Transmit::Bytes(bytes) => ready!(stream.poll_write(cx, bytes)).and_then(|written| {
-                if written == 0 {
-                    Err(io::ErrorKind::BrokenPipe.into())
-                } else {
-                    Ok(written)
+            Transmit::Bytes(bytes) => match ready!(self.stream.poll_write(cx, bytes)) {
+                Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
+                written => written.map(|written| {
+                    self.driver.transmitted(self.now(), written);
+                    self.unflushed = true;
+                }),
+            },
+            _ if self.unflushed => match ready!(self.stream.poll_flush(cx)) {
+                Ok(()) => {
+                    self.unflushed = false;
+                    // By itself, nothing that makes another look at the stream worth while.
+                    return self.poll_write(cx);
                 }
-            }),
-            transmit => {
-                let half_close = transmit == Transmit::HalfClose;
-                let mut flushed = Ok(());
-                if self.unflushed {
-                    flushed = ready!(stream.poll_flush(cx));
-                    self.unflushed = flushed.is_err();
-                }
-                match flushed {
-                    Ok(()) if half_close => ready!(stream.poll_close(cx)).map(|()| {
-                        self.driver.half_closed();
-                        0
-                    }),
-                    // Nothing that makes another look at the stream worth while.
-                    Ok(()) => return Poll::Pending,
-                    Err(error) => Err(error),
-                }
+                failed => failed,
+            },
+            Transmit::HalfClose => {
+                let closed = ready!(self.stream.poll_close(cx));
+                closed.map(|()| self.driver.half_closed())
             }
+            _ => return Poll::Pending,
         };
         match result {
-            Ok(0) => {}
-            Ok(written) => {
-                self.driver.transmitted(self.now(), written);
-                self.unflushed = true;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 self.unflushed = false;
                 self.driver.handle_write_error(self.now(), error);
             }
+            _ => {}
         }
         Poll::Ready(())
     }

@@ -36,10 +36,20 @@ pub struct ServerDriver {
 #[derive(Debug)]
 enum Phase {
     Accepting,
-    Draining { until: Timestamp, idle: Idle },
-    HangingUp { until: Timestamp, idle: Idle },
-    Abandoning { until: Timestamp, idle: Idle },
+    Closing {
+        step: Step,
+        until: Timestamp,
+        idle: Idle,
+    },
     Over,
+}
+
+/// What has been done so far to end the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Draining,
+    HangingUp,
+    Abandoning,
 }
 
 /// What a server has to do now.
@@ -75,18 +85,22 @@ impl ServerDriver {
             let asked = now + grace;
             match &mut self.phase {
                 Phase::Accepting => {
-                    let idle = self.handle.calls.idle();
-                    self.phase = Phase::Draining { until: asked, idle };
+                    self.phase = Phase::Closing {
+                        step: Step::Draining,
+                        until: asked,
+                        idle: self.handle.calls.idle(),
+                    };
                     return Duty::StopAccepting;
                 }
-                Phase::Draining { until, .. } => *until = asked.min(*until),
+                Phase::Closing {
+                    step: Step::Draining,
+                    until,
+                    ..
+                } => *until = asked.min(*until),
                 _ => {}
             }
         }
-        while let Phase::Draining { until, idle }
-        | Phase::HangingUp { until, idle }
-        | Phase::Abandoning { until, idle } = &mut self.phase
-        {
+        while let Phase::Closing { until, idle, .. } = &mut self.phase {
             if Pin::new(idle).poll(cx).is_ready() {
                 self.phase = Phase::Over;
             } else if now < *until {
@@ -105,9 +119,7 @@ impl ServerDriver {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
-            Phase::Draining { until, .. }
-            | Phase::HangingUp { until, .. }
-            | Phase::Abandoning { until, .. } => Some(until),
+            Phase::Closing { until, .. } => Some(until),
             Phase::Accepting | Phase::Over => None,
         }
     }
@@ -119,20 +131,21 @@ impl ServerDriver {
     }
 
     fn lose_patience(&mut self, now: Timestamp) {
-        let calls = &self.handle.calls;
-        let idle = calls.idle();
-        self.phase = match self.phase {
-            Phase::Draining { .. } => {
-                calls.shut_down();
-                let until = now + self.linger.saturating_add(MARGIN);
-                Phase::HangingUp { until, idle }
+        let Phase::Closing { step, until, .. } = &mut self.phase else {
+            return;
+        };
+        match step {
+            Step::Draining => {
+                self.handle.calls.shut_down();
+                *step = Step::HangingUp;
+                *until = now + self.linger.saturating_add(MARGIN);
             }
-            Phase::HangingUp { .. } => {
-                calls.abandon();
-                let until = now + MARGIN;
-                Phase::Abandoning { until, idle }
+            Step::HangingUp => {
+                self.handle.calls.abandon();
+                *step = Step::Abandoning;
+                *until = now + MARGIN;
             }
-            _ => Phase::Over,
+            Step::Abandoning => self.phase = Phase::Over,
         }
     }
 }
