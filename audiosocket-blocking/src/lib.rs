@@ -10,15 +10,8 @@ mod runtime;
 mod server;
 mod stream;
 
-pub use audiosocket_net::{Keepalive, ServerOptions};
-pub use audiosocket_proto::server::{
-    Acceptor, Call, CallHandle, CallRequest, Callbacks, Calls, Exception, Handler, Lag, Peer,
-    Refusal, Response, ServerHandle,
-};
-pub use audiosocket_proto::{
-    Audio, Bytes, DtmfDigit, End, ErrorFlags, Frame, FrameKind, PeerError, SampleRate, SendError,
-    SessionConfig, Stats, Uuid,
-};
+#[doc(inline)]
+pub use audiosocket_net::surface::*;
 
 pub use server::{Server, start_server};
 pub use stream::serve_stream;

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod surface;
+
 mod accept;
 mod connection;
 mod keepalive;
