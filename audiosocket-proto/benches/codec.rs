@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_proto::server::{CallDriver, Callbacks, Peer};
+use audiosocket_proto::server::{CallDriver, Callbacks, Calls, Peer};
 use audiosocket_proto::{
     Audio, Decoder, Event, SampleRate, Session, SessionConfig, Timestamp, Transmit, encoder,
 };
@@ -103,7 +103,8 @@ fn driver_echo(c: &mut Criterion) {
     in_each_way(c, "driver echo", |b, stream, size| {
         let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
         let peer = Peer::from("bench");
-        let mut driver = CallDriver::new(echo, peer, SessionConfig::default(), now);
+        let mut driver =
+            CallDriver::new(echo, peer, SessionConfig::default(), &Calls::default(), now);
         driver.receive(now, UUID);
         b.iter(|| {
             for read in black_box(stream).chunks(size) {

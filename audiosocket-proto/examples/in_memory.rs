@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use audiosocket_proto::client::{ClientEvent, ClientSession};
 use audiosocket_proto::server::{
-    Acceptor, Call, CallDriver, CallHandle, CallRequest, Exception, Handler, Peer, Refusal,
+    Acceptor, Call, CallDriver, CallHandle, CallRequest, Calls, Exception, Handler, Peer, Refusal,
     Response,
 };
 use audiosocket_proto::{
@@ -111,6 +111,8 @@ impl Line {
     fn new(transcript: &Transcript, uuid: u128) -> Self {
         let mut config = SessionConfig::default();
         config.idle_timeout = Some(Duration::from_secs(60));
+        // Fifty lines a second, which would hide the others.
+        config.fill_silence = false;
         let desk = Arc::new(Desk(transcript.clone()));
         let now = Timestamp::ZERO;
         Self {
@@ -119,7 +121,7 @@ impl Line {
             asterisk_decoder: Decoder::new(),
             dead: false,
             to_server: Pipe::default(),
-            server: CallDriver::new(desk, Peer::from("memory"), config, now),
+            server: CallDriver::new(desk, Peer::from("memory"), config, &Calls::default(), now),
             server_closed: false,
             to_asterisk: Pipe::default(),
             transcript: transcript.clone(),

@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::server::{Acceptor, CallDriver, Callbacks};
-use audiosocket_proto::server::{Duty, Registration, ServerDriver};
+use audiosocket_proto::server::{Duty, Limits, ServerDriver};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
         |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
     );
     let config = SessionConfig::default();
-    let server = ServerDriver::new(config.linger);
+    let server = ServerDriver::new(config.linger, Limits::default());
     serve(listener, &Arc::new(echo), config, server)
 }
 
@@ -71,13 +71,12 @@ pub(crate) fn serve<A: Acceptor>(
                 });
                 match prepared {
                     Ok((stream, peer)) => {
-                        let driver = CallDriver::new(acceptor.clone(), peer.into(), config, now);
-                        let registration = server.handle().calls().register(driver.handle());
+                        let (acceptor, among) = (acceptor.clone(), server.handle().calls());
+                        let driver = CallDriver::new(acceptor, peer.into(), config, among, now);
                         let connection = Connection {
                             stream,
                             driver,
                             readable: false,
-                            _registration: registration,
                         };
                         calls.insert(token, connection);
                         due.insert(token);
@@ -150,7 +149,6 @@ struct Connection<A: Acceptor> {
     driver: CallDriver<A>,
     /// There may be something to read, which `mio` tells only when it changes.
     readable: bool,
-    _registration: Registration,
 }
 
 impl<A: Acceptor> Connection<A> {

@@ -113,7 +113,7 @@ impl ClientSession {
     /// [`SendError::EmptyAudio`], [`SendError::AudioTooLong`], or [`SendError::NoCall`] once the
     /// call is over.
     pub fn send_audio(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        if payload.is_empty() {
+        if payload.is_empty() && !self.over {
             return Err(SendError::EmptyAudio);
         }
         self.send(Message::Audio(Audio::new(self.rate, payload)))

@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::Ptime;
+
 /// Deadlines and bounds of a [`Session`](crate::Session). Start from the default and change what you need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,6 +17,9 @@ pub struct SessionConfig {
     /// How long the peer may send no whole frame. Default: `None`, since a call with comfort noise, DTX
     /// or hold is silent for minutes and healthy; TCP keepalive finds the dead ones.
     pub idle_timeout: Option<Duration>,
+    /// How long a call may last, from its UUID on; it is then hung up. Default: `None`. What bounds the
+    /// cost of a call that both sides forgot.
+    pub max_duration: Option<Duration>,
     /// Bytes that may wait to be sent, headers included. A frame that would go past it is dropped
     /// and counted in [`Stats::frames_dropped`](crate::Stats::frames_dropped). A frame takes up to 65,538 bytes. Default:
     /// 128 KiB, which is eight seconds at 8 kHz and a third of one at 192 kHz.
@@ -24,6 +29,15 @@ pub struct SessionConfig {
     /// reads while a handler blocks needs it, which is `audiosocket-blocking`. Not less than the longest
     /// frame, 65,538 bytes. Default: 128 KiB, as above.
     pub max_unread: usize,
+    /// How much audio is in a frame that is [played](crate::Playout). Default: 20 ms.
+    pub ptime: Ptime,
+    /// How much audio may wait to be played. A piece that would make it more is refused, unless
+    /// nothing waits. Default: 30 s, since a speech model delivers seven seconds in two.
+    pub max_playout: Duration,
+    /// Whether to send silence when there is nothing to say, from the UUID on. Without it, a call to
+    /// which nothing is sent can be silent both ways: while Asterisk waits for a frame from us, its
+    /// own sending can starve (asterisk/asterisk#2089). Default: true.
+    pub fill_silence: bool,
 }
 
 impl Default for SessionConfig {
@@ -33,8 +47,12 @@ impl Default for SessionConfig {
             linger: Duration::from_secs(1),
             write_timeout: Duration::from_secs(30),
             idle_timeout: None,
+            max_duration: None,
             max_unsent: 128 * 1024,
             max_unread: 128 * 1024,
+            ptime: Ptime::default(),
+            max_playout: Duration::from_secs(30),
+            fill_silence: true,
         }
     }
 }

@@ -1,5 +1,6 @@
 use core::error::Error;
 use core::fmt;
+use core::time::Duration;
 
 use crate::{ErrorFlags, FrameKind};
 
@@ -80,8 +81,14 @@ pub enum SendError {
     /// The peer is so far behind that the frame was dropped; see
     /// [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
     QueueFull,
-    /// There is nobody to send to: the UUID has not come yet, or the call is over, or the peer has
-    /// closed its reading side.
+    /// So much audio waits to be played that this was refused; see
+    /// [`SessionConfig::max_playout`](crate::SessionConfig::max_playout).
+    PlayoutFull {
+        /// How much waits.
+        queued: Duration,
+    },
+    /// There is nobody to send to: the UUID has not come yet, or the call is over or about to be
+    /// hung up, or the peer has closed its reading side.
     NoCall,
 }
 
@@ -96,6 +103,13 @@ impl fmt::Display for SendError {
                 )
             }
             Self::QueueFull => f.write_str("dropped, since the peer takes nothing"),
+            Self::PlayoutFull { queued } => {
+                let seconds = queued.as_secs_f32();
+                write!(
+                    f,
+                    "refused, since {seconds:.1} s of audio wait to be played"
+                )
+            }
             Self::NoCall => f.write_str("there is no call to send to"),
         }
     }

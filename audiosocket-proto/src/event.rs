@@ -33,6 +33,9 @@ pub enum End {
     HangupReceived,
     /// This side hung up.
     HungUp,
+    /// The call had lasted for [`SessionConfig::max_duration`](crate::SessionConfig::max_duration), and
+    /// this side hung up.
+    MaxDuration,
     /// The server was shut down while the call was going on, and hung up.
     ShutDown,
     /// The peer did something wrong that the session does not survive.
@@ -42,6 +45,9 @@ pub enum End {
     /// place of an orderly end. Asterisk 22.10.1 did so in 28 of 1,600 `Dial` calls and 3 of 1,600
     /// `AudioSocket()` calls. A kernel tells of a reset once: if a write of ours meets it first, the
     /// read side may see no more than [`Closed`](Self::Closed).
+    ///
+    /// Over TLS, also an end without `close_notify`: whoever cut the connection did not have to be
+    /// the peer.
     Reset,
     /// The connection broke otherwise: timed out, unreachable.
     ConnectionLost,
@@ -58,6 +64,7 @@ impl fmt::Display for End {
             Self::Closed => "closed by the peer",
             Self::HangupReceived => "hung up by the peer",
             Self::HungUp => "hung up by this side",
+            Self::MaxDuration => "hung up after the longest duration",
             Self::ShutDown => "hung up by shutdown",
             Self::Failed(error) => return write!(f, "failed: {error}"),
             Self::Reset => "reset by the peer",

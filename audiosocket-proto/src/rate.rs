@@ -22,7 +22,8 @@ pub enum SampleRate {
     Hz24000,
     /// 32 kHz, `slin32`, kind `0x14`.
     Hz32000,
-    /// 44.1 kHz, `slin44`, kind `0x15`.
+    /// 44.1 kHz, `slin44`, kind `0x15`. Asterisk 22.10.1 played audio of this rate at half its
+    /// volume, in calls of other rates and of this one; send another rate.
     Hz44100,
     /// 48 kHz, `slin48`, kind `0x16`.
     Hz48000,

@@ -65,6 +65,8 @@ pub struct Session {
     stats: Stats,
     /// When the last whole frame came; kept only if `config.idle_timeout` needs it.
     last_received: Timestamp,
+    /// When a call that `config.max_duration` bounds is over.
+    ends_at: Option<Timestamp>,
     /// When the peer last took anything, or had nothing to take; means nothing while the outbox
     /// is empty.
     last_progress: Timestamp,
@@ -98,6 +100,7 @@ impl Session {
             outbox: Outbox::default(),
             stats: Stats::default(),
             last_received: now,
+            ends_at: None,
             last_progress: now,
             write_closed: false,
         }
@@ -188,6 +191,9 @@ impl Session {
                 self.close();
                 Some(event)
             }
+            State::Active if self.ends_at.is_some_and(|end| now >= end) => {
+                Some(self.end(now, End::MaxDuration))
+            }
             State::Active => Some(self.end(now, End::Failed(PeerError::IdleTimeout))),
             State::Closing { .. } | State::Closed => {
                 self.close();
@@ -197,7 +203,7 @@ impl Session {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never. In a call
-    /// with nothing unsent and without an idle time-out it is `None`.
+    /// with nothing unsent, without an idle time-out and without a longest duration it is `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
@@ -207,7 +213,8 @@ impl Session {
                     .config
                     .idle_timeout
                     .map(|timeout| self.last_received + timeout);
-                idle.into_iter().chain(self.write_deadline()).min()
+                let deadlines = idle.into_iter().chain(self.ends_at);
+                deadlines.chain(self.write_deadline()).min()
             }
             State::Closing { since, .. } => Some(since + self.config.linger),
             State::Closed => None,
@@ -265,7 +272,7 @@ impl Session {
             return Err(SendError::NoCall);
         }
         encoder::check(audio)?;
-        let unsent = self.outbox.unsent().len();
+        let unsent = self.unsent();
         if unsent + HEADER_LEN + audio.len() > self.config.max_unsent {
             self.stats.frames_dropped += 1;
             return Err(SendError::QueueFull);
@@ -288,6 +295,12 @@ impl Session {
         (!self.is_over()).then(|| self.end(now, End::HungUp))
     }
 
+    /// Closes at once when the call is over, and by that may destroy the hangup on its way.
+    #[cfg(feature = "std")]
+    pub(crate) fn do_not_linger(&mut self) {
+        self.config.linger = core::time::Duration::ZERO;
+    }
+
     /// Whether the call is over: [`Event::Ended`] has been told, and only the connection is left
     /// to be closed.
     #[must_use]
@@ -295,10 +308,17 @@ impl Session {
         matches!(self.state, State::Closing { .. } | State::Closed)
     }
 
+    /// Bytes that wait for the peer to take them, headers included.
+    #[must_use]
+    #[inline]
+    pub fn unsent(&self) -> usize {
+        self.outbox.unsent().len()
+    }
+
     /// Whether more than half of [`SessionConfig::max_unsent`] waits for the peer to take it.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.outbox.unsent().len() > self.config.max_unsent / 2
+        self.unsent() > self.config.max_unsent / 2
     }
 
     /// What went through the session so far.
@@ -331,6 +351,7 @@ impl Session {
                     return self.end(now, End::Failed(PeerError::UuidRepeated));
                 }
                 self.state = State::Active;
+                self.ends_at = self.config.max_duration.map(|longest| now + longest);
                 Event::Started(uuid)
             }
             Message::Hangup | Message::Error(ErrorFlags::HANGUP) => {

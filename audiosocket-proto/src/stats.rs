@@ -1,3 +1,5 @@
+use crate::PlayoutStats;
+
 /// Counters of a session, from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,4 +16,6 @@ pub struct Stats {
     pub audio_bytes_sent: u64,
     /// Frames dropped because the peer took nothing; see [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
     pub frames_dropped: u64,
+    /// What was played. A [`Session`](crate::Session) by itself plays nothing.
+    pub playout: PlayoutStats,
 }

@@ -8,10 +8,14 @@ mod pieces;
 mod wire;
 
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
-use audiosocket_proto::server::{CallDriver, Callbacks, Peer};
-use audiosocket_proto::{Decoder, Event, Session, SessionConfig, Timestamp, Transmit};
+use audiosocket_proto::server::{CallDriver, Callbacks, Calls, Peer};
+use audiosocket_proto::{
+    Bytes, Decoder, Event, SampleRate, Session, SessionConfig, Timestamp, Transmit,
+};
 use wire::{UUID, frame};
 
 /// Frames in each stream, in the warm-up and in the measured part alike.
@@ -81,7 +85,9 @@ fn an_echo_through_a_driver_allocates_nothing() {
     for (stream, sizes) in streams() {
         let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
         let peer = Peer::from("tester");
-        let mut driver = CallDriver::new(Arc::new(echo), peer, SessionConfig::default(), now);
+        let mut config = SessionConfig::default();
+        config.fill_silence = false;
+        let mut driver = CallDriver::new(Arc::new(echo), peer, config, &Calls::default(), now);
         assert_echoes_without_allocation(&stream, &sizes, |piece| {
             driver.receive(now, piece);
             let written = transmitted(&driver.poll_transmit());
@@ -89,6 +95,82 @@ fn an_echo_through_a_driver_allocates_nothing() {
             written
         });
     }
+}
+
+/// A long piece, as a prompt is, on a call whose caller talks too.
+#[test]
+fn playing_through_a_driver_allocates_nothing() {
+    let listen = Callbacks::new(|_, _, _| ().into(), |_, _, _| {});
+    let peer = Peer::from("tester");
+    let mut now = Timestamp::ZERO;
+    let mut driver = CallDriver::new(
+        Arc::new(listen),
+        peer,
+        SessionConfig::default(),
+        &Calls::default(),
+        now,
+    );
+    driver.receive(now, &uuid_frame());
+    let len = transmitted(&driver.poll_transmit());
+    driver.transmitted(now, len);
+    let heard = frame(0x10, &[7; 320]);
+    let run = |driver: &mut CallDriver<_>, now: &mut Timestamp| {
+        let mut written = 0;
+        for _ in 0..FRAMES {
+            driver.receive(*now, &heard);
+            *now = driver.poll_timeout().expect("more to play");
+            driver.handle_timeout(*now);
+            let len = transmitted(&driver.poll_transmit());
+            driver.transmitted(*now, len);
+            written += len;
+        }
+        written
+    };
+    let rate = SampleRate::Hz8000;
+    let prompt = Bytes::from(vec![7; 320 * FRAMES]);
+    // Which takes a counter to be kept beside it, once.
+    let _shared = prompt.clone();
+    for _ in 0..2 {
+        run(&mut driver, &mut now);
+        driver.handle().play(rate, prompt.clone()).expect("room");
+        driver.poll_commands(now, Waker::noop());
+        let info = measure(|| assert_eq!(run(&mut driver, &mut now), 323 * FRAMES));
+        assert_eq!(driver.handle().stats().playout.depth, Duration::ZERO);
+        assert_eq!(info.count_total, 0, "of what is played: {info:?}");
+        let info = measure(|| assert_eq!(run(&mut driver, &mut now), 323 * FRAMES));
+        assert_eq!(info.count_total, 0, "of silence: {info:?}");
+    }
+}
+
+/// A prompt is in memory once, whoever plays it.
+#[test]
+fn a_thousand_calls_play_one_prompt() {
+    let listen = Arc::new(Callbacks::new(|_, _, _| ().into(), |_, _, _| {}));
+    let now = Timestamp::ZERO;
+    let mut drivers: Vec<_> = (0..1000)
+        .map(|_| {
+            let peer = Peer::from("tester");
+            CallDriver::new(
+                listen.clone(),
+                peer,
+                SessionConfig::default(),
+                &Calls::default(),
+                now,
+            )
+        })
+        .collect();
+    for driver in &mut drivers {
+        driver.receive(now, &uuid_frame());
+    }
+    let prompt = Bytes::from(vec![7; 30 * 16_000]);
+    let info = measure(|| {
+        for driver in &drivers {
+            let played = driver.handle().play(SampleRate::Hz8000, prompt.clone());
+            played.expect("room");
+        }
+    });
+    let each = info.bytes_current / 1000;
+    assert!(each < 1024, "{each} bytes for each call");
 }
 
 /// `echo` takes a piece of what was read and tells how many bytes it wrote.

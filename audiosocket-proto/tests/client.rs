@@ -182,7 +182,9 @@ fn assert_over(client: &mut ClientSession, decoder: &mut Decoder) {
     assert!(more.is_empty(), "discarded unread");
     assert_eq!(client.handle_eof(decoder), None);
     assert_eq!(client.hangup(), None);
-    assert_eq!(client.send_audio(&[1]), Err(SendError::NoCall));
+    for audio in [&[1][..], &[], &[0; 65_536]] {
+        assert_eq!(client.send_audio(audio), Err(SendError::NoCall));
+    }
     assert_eq!(client.send_error(ErrorFlags(0)), Err(SendError::NoCall));
     let key = DtmfDigit::new(b'1').expect("a key");
     assert_eq!(client.send_dtmf(key), Err(SendError::NoCall));

@@ -1,17 +1,19 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use uuid::Uuid;
 
+use super::desk::Mark;
+use super::voice::Voice;
 use super::{CallHandle, Peer};
-use crate::{Audio, SendError, Session, Stats, Timestamp};
+use crate::{Audio, Dropped, Playout, SampleRate, SendError, Stats, Timestamp};
 
 /// The call that a callback is about, lent to it for as long as it runs.
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(super) uuid: Uuid,
     pub(super) peer: &'a Peer,
-    pub(super) handle: &'a CallHandle,
-    pub(super) session: &'a mut Session,
+    pub(super) voice: &'a mut Voice,
     pub(super) accepted_at: Timestamp,
     pub(super) now: Timestamp,
     pub(super) hangup: bool,
@@ -35,9 +37,36 @@ impl Call<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Session::send`].
+    /// As [`Session::send`](crate::Session::send).
     pub fn send(&mut self, audio: Audio<'_>) -> Result<(), SendError> {
-        self.session.send(self.now, audio)
+        self.voice.send(self.now, audio)
+    }
+
+    /// Queues audio to be played; see [`CallHandle::play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`].
+    pub fn play(&mut self, rate: SampleRate, audio: impl Into<Bytes>) -> Result<(), SendError> {
+        let audio = audio.into();
+        let result = self.voice.change(|playout| playout.offer(rate, audio));
+        result.map_err(|(error, _)| error)
+    }
+
+    /// Drops what waits to be played; see [`CallHandle::clear`].
+    pub fn clear(&mut self) -> Dropped {
+        let (dropped, audio) = self.voice.change(Playout::take);
+        drop(audio);
+        dropped
+    }
+
+    /// Queues a mark; see [`CallHandle::mark`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::mark`].
+    pub fn mark(&mut self, mark: u64) -> Result<(), SendError> {
+        self.voice.change(|playout| playout.mark(Mark::Told(mark)))
     }
 
     /// Ends the call when the callback returns, after what it sends.
@@ -45,16 +74,22 @@ impl Call<'_> {
         self.hangup = true;
     }
 
+    /// Ends the call once what is queued now has been played; see
+    /// [`CallHandle::hangup_after_playout`].
+    pub fn hangup_after_playout(&mut self) {
+        self.voice.change(Playout::hangup);
+    }
+
     /// A handle by which other tasks and threads reach this call.
     #[must_use]
     pub fn handle(&self) -> CallHandle {
-        self.handle.clone()
+        self.voice.handle().clone()
     }
 
     /// What went through the call so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.session.stats()
+        self.voice.stats()
     }
 
     /// How long ago the connection was accepted.

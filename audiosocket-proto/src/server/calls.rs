@@ -1,14 +1,22 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
 
-use super::CallHandle;
-use super::handle::in_force;
+use super::desk::in_force;
+use super::limits::{Census, Standing};
+use super::{CallCounters, CallHandle, Full, Limits, Peer, wait};
 use crate::End;
 
-/// The connections that a server has open, for whoever shuts it down. Cheap to clone.
+/// How many refused connections may stay for their [`linger`](crate::SessionConfig::linger); those
+/// beyond are closed at once, by which the hangup may be lost.
+const MAX_LINGERING: usize = 256;
+
+/// The same while the application [refuses calls](Calls::refuse_calls): of what the machine has run
+/// out of, each of them takes some too.
+const MAX_LINGERING_WHILE_REFUSING: usize = 8;
+
+/// The connections that a server has open: bounds their number, and hangs them up. Cheap to clone.
 ///
 /// Shutdown in two steps: accept no more and wait [until all calls are over](Self::idle); when
 /// patience ends, [hang up the rest](Self::shut_down) and wait again, which is then short.
@@ -20,7 +28,11 @@ pub struct Calls {
 
 #[derive(Debug, Default)]
 struct Registry {
+    /// Those that were refused and are not closed yet included.
     open: HashMap<u64, CallHandle>,
+    /// How many of `open` were refused.
+    lingering: usize,
+    census: Census,
     next_id: u64,
     /// How calls that still come in are ended at once.
     closing: Option<End>,
@@ -29,26 +41,74 @@ struct Registry {
 }
 
 impl Calls {
-    /// Counts a connection as open until the returned registration is dropped.
-    pub fn register(&self, call: &CallHandle) -> Registration {
+    /// No calls yet, and never more than these.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let registry = Registry {
+            census: Census::new(limits),
+            ..Registry::default()
+        };
+        Self {
+            registry: Arc::new(Mutex::new(registry)),
+        }
+    }
+
+    /// Counts a connection as open until the returned registration is dropped. One that was not
+    /// `admitted` counts against no limit.
+    pub(super) fn register(
+        &self,
+        call: &CallHandle,
+        peer: &Peer,
+        admitted: bool,
+    ) -> (Registration, Entry) {
         let mut registry = self.lock();
         let id = registry.new_id();
         registry.open.insert(id, call.clone());
+        let entered = registry.census.enter(peer, admitted);
+        let standing = entered.unwrap_or(Standing::Refused);
+        let most = match entered {
+            Err(Full::Refusing) => MAX_LINGERING_WHILE_REFUSING,
+            _ => MAX_LINGERING,
+        };
+        let entry = Entry {
+            full: entered.err(),
+            may_linger: standing != Standing::Refused || registry.linger(most),
+        };
         let closing = registry.closing;
         drop(registry);
         if let Some(end) = closing {
             call.end(end);
         }
-        Registration {
+        let registration = Registration {
             calls: self.clone(),
             id,
-        }
+            standing,
+        };
+        (registration, entry)
+    }
+
+    /// Takes no new calls, or takes them again: for an application that knows that its machine is
+    /// full. Callers get a hangup meanwhile; the calls that there are go on.
+    pub fn refuse_calls(&self, refuse: bool) {
+        self.lock().census.refusing = refuse;
+    }
+
+    /// What became of the connections so far.
+    #[must_use]
+    pub fn counters(&self) -> CallCounters {
+        self.lock().census.counters
     }
 
     /// How many connections are open, those without a UUID included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().open.len()
+    }
+
+    /// How many of them count against [`Limits::max_calls`]: those that were not refused.
+    #[must_use]
+    pub fn admitted(&self) -> usize {
+        self.lock().census.open()
     }
 
     /// Whether no connection is open.
@@ -78,12 +138,7 @@ impl Calls {
 
     /// [`idle`](Self::idle) for a thread: blocks it until no connection is open.
     pub fn wait_idle(&self) {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut cx = Context::from_waker(&waker);
-        let mut idle = self.idle();
-        while Pin::new(&mut idle).poll(&mut cx).is_pending() {
-            thread::park();
-        }
+        wait::block_on(self.idle());
     }
 
     fn end_all(&self, end: End) {
@@ -96,9 +151,11 @@ impl Calls {
         }
     }
 
-    fn remove(&self, id: u64) {
+    fn remove(&self, id: u64, standing: Standing) {
         let mut registry = self.lock();
         let call = registry.open.remove(&id);
+        registry.lingering -= usize::from(standing == Standing::Refused);
+        registry.census.leave(standing);
         let waiting = if registry.open.is_empty() {
             std::mem::take(&mut registry.waiting)
         } else {
@@ -120,6 +177,12 @@ impl Registry {
     fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// One more was refused; tells whether it may linger, as the `most` that do.
+    fn linger(&mut self, most: usize) -> bool {
+        self.lingering += 1;
+        self.lingering <= most
     }
 }
 
@@ -159,24 +222,36 @@ impl Drop for Idle {
     }
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// Keeps a connection counted as open; see [`Calls::register`].
 #[derive(Debug)]
 #[must_use = "dropping it takes the connection out of the count"]
-pub struct Registration {
+pub(super) struct Registration {
     calls: Calls,
     id: u64,
+    standing: Standing,
+}
+
+/// What becomes of a connection that comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The limit that it met.
+    pub(super) full: Option<Full>,
+    /// Whether there is time for it to hear that it is refused.
+    pub(super) may_linger: bool,
+}
+
+impl Registration {
+    /// The connection sent its UUID, and the acceptor took the call, or refused it: then it counts
+    /// against the limits no more. Tells whether it may linger.
+    pub(super) fn identified(&mut self, taken: bool) -> bool {
+        let mut registry = self.calls.lock();
+        registry.census.identify(&mut self.standing, taken);
+        taken || registry.linger(MAX_LINGERING)
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.calls.remove(self.id);
+        self.calls.remove(self.id, self.standing);
     }
 }

@@ -1,15 +1,22 @@
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use uuid::Uuid;
 
+use super::calls::Registration;
+use super::voice::{Turn, Voice};
 use super::{
-    Acceptor, Call, CallHandle, CallRequest, Exception, Handler, Lag, Peer, Refusal, Response,
+    Acceptor, Call, CallHandle, CallRequest, Calls, Exception, Handler, Lag, Peer, Refusal,
+    Response,
 };
 use crate::{Audio, Decoder, End, Event, SendError, Session, SessionConfig, Timestamp, Transmit};
+
+/// How much the playout may ask for at once.
+const TURNS: usize = 64;
 
 /// One connection of a server, from accept to close, without its socket: what every adapter
 /// drives.
@@ -22,14 +29,15 @@ use crate::{Audio, Decoder, End, Event, SendError, Session, SessionConfig, Times
 /// Dropping it before its end tells the handler [`End::Abandoned`].
 ///
 /// ```
-/// use audiosocket_proto::server::{CallDriver, Callbacks, Peer};
+/// use audiosocket_proto::server::{CallDriver, Callbacks, Calls, Peer};
 /// use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 /// use std::sync::Arc;
 ///
 /// let hang_up = Callbacks::new(|_, _, audio| audio[..0].to_vec().into(), |_, _, _| {});
 /// let now = Timestamp::ZERO;
 /// let peer = Peer::from("example");
-/// let mut call = CallDriver::new(Arc::new(hang_up), peer, SessionConfig::default(), now);
+/// let (config, calls) = (SessionConfig::default(), Calls::default());
+/// let mut call = CallDriver::new(Arc::new(hang_up), peer, config, &calls, now);
 ///
 /// call.receive(now, b"\x01\x00\x10sixteen bytes !!\x10\x00\x02\x00\x00");
 /// assert_eq!(call.poll_transmit(), Transmit::Bytes(&[0x00, 0, 0]));
@@ -43,20 +51,23 @@ pub struct CallDriver<A: Acceptor> {
     /// Apart from the rest, since events borrow from it while the rest acts on them.
     decoder: Decoder,
     call: Driven<A>,
+    turned_away: bool,
 }
 
 /// All of a call but its decoder.
 struct Driven<A: Acceptor> {
     acceptor: Arc<A>,
     peer: Peer,
-    session: Session,
-    handle: CallHandle,
+    local_addr: Option<SocketAddr>,
+    voice: Voice,
     accepted_at: Timestamp,
     /// The latest time heard of; for the last callback of a call that is dropped.
     now: Timestamp,
     phase: Phase<A::Handler>,
     /// Frames were dropped, the handler has been told, and the peer has not caught up.
     behind: bool,
+    /// Last, so that the connection counts until the handler is gone.
+    registration: Registration,
 }
 
 enum Phase<H> {
@@ -66,29 +77,67 @@ enum Phase<H> {
         uuid: Uuid,
         handler: H,
     },
-    /// `on_end` has been called; or there never was a handler, with the reason if it was refused.
+    /// `on_end` has been called; or there never was a handler, with the reason if call or peer were
+    /// refused.
     Over {
         refusal: Option<Refusal>,
     },
 }
 
 impl<A: Acceptor> CallDriver<A> {
-    /// Drives the connection from `peer` that was accepted at `now`.
-    pub fn new(acceptor: Arc<A>, peer: Peer, config: SessionConfig, now: Timestamp) -> Self {
-        let call = Driven {
+    /// Drives the connection from `peer` that was accepted at `now`. It counts among `calls` until
+    /// this is dropped, so the connection is to be closed before. If they are too many already, or the
+    /// acceptor does not [admit the peer](Acceptor::admit_peer), it is [refused](Self::refusal) from
+    /// the beginning, and the hangup waits to be sent already.
+    pub fn new(
+        acceptor: Arc<A>,
+        peer: Peer,
+        config: SessionConfig,
+        calls: &Calls,
+        now: Timestamp,
+    ) -> Self {
+        let handle = CallHandle::new(&config);
+        let admitted = contain(|| acceptor.admit_peer(&peer));
+        let (registration, entry) = calls.register(&handle, &peer, matches!(admitted, Ok(Ok(()))));
+        let mut call = Driven {
             acceptor,
             peer,
-            session: Session::new(config, now),
-            handle: CallHandle::default(),
+            local_addr: None,
+            voice: Voice::new(Session::new(config, now), handle),
             accepted_at: now,
             now,
             phase: Phase::Waiting,
             behind: false,
+            registration,
         };
+        if !entry.may_linger {
+            call.voice.session.do_not_linger();
+        }
+        match (admitted, entry.full) {
+            (Ok(Err(refusal)), _) => call.refuse(refusal),
+            (Err(panic), _) => call.panicked(&panic),
+            (Ok(Ok(())), Some(full)) => call.refuse(Refusal::from(full)),
+            (Ok(Ok(())), None) => {}
+        }
         Self {
             decoder: Decoder::new(),
             call,
+            turned_away: !entry.may_linger,
         }
+    }
+
+    /// Whether it was refused and too many others linger: it is to be sent its hangup and closed at
+    /// once, with nothing made for it that serving a connection would take.
+    #[must_use]
+    pub fn turned_away(&self) -> bool {
+        self.turned_away
+    }
+
+    /// Tells the acceptor at which address of this machine the connection came in.
+    #[must_use]
+    pub fn at(mut self, local_addr: SocketAddr) -> Self {
+        self.call.local_addr = Some(local_addr);
+        self
     }
 
     /// These bytes were read. All of them are taken, and the handler is called for each frame.
@@ -96,17 +145,19 @@ impl<A: Acceptor> CallDriver<A> {
         self.call.now = now;
         while let Some(event) = self
             .call
+            .voice
             .session
             .receive(now, &mut self.decoder, &mut bytes)
         {
             self.call.handle(event);
         }
+        self.call.pace();
     }
 
     /// Reading met the end of the stream.
     pub fn handle_eof(&mut self, now: Timestamp) {
         self.call.now = now;
-        if let Some(event) = self.call.session.handle_eof(now, &self.decoder) {
+        if let Some(event) = self.call.voice.session.handle_eof(now, &self.decoder) {
             self.call.handle(event);
         }
     }
@@ -114,7 +165,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// Reading failed, and not because it would block or was interrupted.
     pub fn handle_read_error(&mut self, now: Timestamp, error: io::Error) {
         self.call.now = now;
-        let session = &mut self.call.session;
+        let session = &mut self.call.voice.session;
         let event = if is_reset(&error) {
             session.handle_reset(now, &self.decoder)
         } else {
@@ -133,7 +184,8 @@ impl<A: Acceptor> CallDriver<A> {
     /// Writing or half-closing failed, and not because it would block or was interrupted.
     pub fn handle_write_error(&mut self, now: Timestamp, error: io::Error) {
         if is_reset(&error) {
-            self.call.session.handle_write_closed();
+            self.call.voice.session.handle_write_closed();
+            self.call.voice.end();
         } else {
             self.handle_read_error(now, error);
         }
@@ -142,21 +194,26 @@ impl<A: Acceptor> CallDriver<A> {
     /// Acts on every deadline that has come by `now`; see [`Session::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.call.now = now;
-        if let Some(event) = self.call.session.handle_timeout(now) {
+        if let Some(event) = self.call.voice.session.handle_timeout(now) {
             self.call.handle(event);
         }
+        self.call.pace();
     }
 
     /// Acts on what [`CallHandle`]s ask for; `waker` is woken when they ask again.
     pub fn poll_commands(&mut self, now: Timestamp, waker: &Waker) {
-        match self.call.handle.poll(waker) {
-            Some(End::Abandoned) => self.abandon(now),
-            Some(end) => {
-                self.call.now = now;
-                self.call.hang_up(end);
-            }
+        self.call.now = now;
+        let voice = &mut self.call.voice;
+        let post = voice.handle().desk().poll(waker, voice.session.stats());
+        match post.order {
+            Some(End::Abandoned) => self.abandon(),
+            Some(end) => self.call.hang_up(end),
             None => {}
         }
+        if post.stirred {
+            self.call.voice.stir();
+        }
+        self.call.pace();
     }
 
     /// The handler was so slow that this was dropped before it could be received; see
@@ -164,18 +221,19 @@ impl<A: Acceptor> CallDriver<A> {
     pub fn handle_lag(&mut self, now: Timestamp, lag: Lag) {
         self.call.now = now;
         self.call.report(&Exception::Lagged(lag));
+        self.call.pace();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.call.session.poll_timeout()
+        self.call.voice.poll_timeout()
     }
 
     /// What the write side has to do now.
     #[must_use]
     pub fn poll_transmit(&self) -> Transmit<'_> {
-        self.call.session.poll_transmit()
+        self.call.voice.session.poll_transmit()
     }
 
     /// The connection took the first `written` of the bytes offered last.
@@ -184,12 +242,14 @@ impl<A: Acceptor> CallDriver<A> {
     ///
     /// If `written` is more than was offered.
     pub fn transmitted(&mut self, now: Timestamp, written: usize) {
-        self.call.session.transmitted(now, written);
+        self.call.now = now;
+        self.call.voice.transmitted(now, written);
+        self.call.pace();
     }
 
     /// The write side has been closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
-        self.call.session.half_closed();
+        self.call.voice.session.half_closed();
     }
 
     /// Who is at the other end.
@@ -201,10 +261,10 @@ impl<A: Acceptor> CallDriver<A> {
     /// Reaches this call from elsewhere.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
-        &self.call.handle
+        self.call.voice.handle()
     }
 
-    /// Why the call was refused, if it was.
+    /// Why the call, or its peer, was refused, if it was.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.call.phase {
@@ -216,10 +276,10 @@ impl<A: Acceptor> CallDriver<A> {
 
 impl<A: Acceptor> CallDriver<A> {
     /// Nobody can wait any longer: the connection is to be closed as it is.
-    fn abandon(&mut self, now: Timestamp) {
-        self.call.now = now;
+    fn abandon(&mut self) {
+        let now = self.call.now;
         // Which makes an event that says less than this end.
-        let _ = self.call.session.handle_connection_lost(now);
+        let _ = self.call.voice.session.handle_connection_lost(now);
         self.call.finish(End::Abandoned, None);
     }
 }
@@ -227,7 +287,7 @@ impl<A: Acceptor> CallDriver<A> {
 impl<A: Acceptor> Drop for CallDriver<A> {
     fn drop(&mut self) {
         self.call.finish(End::Abandoned, None);
-        self.call.handle.close();
+        self.call.voice.handle().desk().close();
     }
 }
 
@@ -235,7 +295,7 @@ impl<A: Acceptor> fmt::Debug for CallDriver<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallDriver")
             .field("peer", &self.call.peer)
-            .field("session", &self.call.session)
+            .field("session", &self.call.voice.session)
             .finish_non_exhaustive()
     }
 }
@@ -244,7 +304,10 @@ impl<A: Acceptor> Driven<A> {
     fn handle(&mut self, event: Event<'_>) {
         match event {
             Event::Started(uuid) => self.start(uuid),
-            Event::Audio(audio) => self.ask(|handler, call| handler.on_audio(call, audio)),
+            Event::Audio(audio) => {
+                self.voice.hear(audio.rate());
+                self.ask(|handler, call| handler.on_audio(call, audio));
+            }
             Event::Dtmf(digit) => self.ask(|handler, call| handler.on_dtmf(call, digit)),
             Event::Ignored(frame) => self.tell(|handler, call| handler.on_ignored(call, frame)),
             Event::Exception(error) => self.report(&Exception::Peer(error)),
@@ -259,20 +322,30 @@ impl<A: Acceptor> Driven<A> {
         let request = CallRequest {
             uuid,
             peer: &self.peer,
+            local_addr: self.local_addr,
         };
-        match contain(|| self.acceptor.accept(&request)) {
+        self.voice.handle().desk().identify(uuid);
+        let accepted = contain(|| self.acceptor.accept(&request));
+        let taken = matches!(accepted, Ok(Ok(_)));
+        if !self.registration.identified(taken) {
+            self.voice.session.do_not_linger();
+        }
+        match accepted {
             Ok(Ok(handler)) => {
                 self.phase = Phase::Talking { uuid, handler };
+                self.voice.start(self.now);
                 self.tell(|handler, call| handler.on_start(call));
             }
-            Ok(Err(refusal)) => {
-                self.hang_up(End::HungUp);
-                self.phase = Phase::Over {
-                    refusal: Some(refusal),
-                };
-            }
+            Ok(Err(refusal)) => self.refuse(refusal),
             Err(panic) => self.panicked(&panic),
         }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.hang_up(End::HungUp);
+        self.phase = Phase::Over {
+            refusal: Some(refusal),
+        };
     }
 
     fn report(&mut self, error: &Exception) {
@@ -302,23 +375,23 @@ impl<A: Acceptor> Driven<A> {
     }
 
     fn panicked(&mut self, panic: &Exception) {
-        self.session.hangup(self.now);
+        self.voice.hang_up(self.now);
         self.finish(End::HandlerPanicked, Some(panic));
     }
 
     fn answer(&mut self, response: &Response<'_>) {
         let result = match response {
             Response::Nothing => return,
-            Response::Audio(audio) if !audio.is_empty() => self.session.send(self.now, *audio),
+            Response::Audio(audio) if !audio.is_empty() => self.voice.send(self.now, *audio),
             Response::Owned(rate, bytes) if !bytes.is_empty() => {
-                self.session.send(self.now, Audio::new(*rate, bytes))
+                self.voice.send(self.now, Audio::new(*rate, bytes))
             }
             _ => return self.hang_up(End::HungUp),
         };
         match result {
             // Not at the first frame that fits again, or a peer that takes every second one would
             // be told of at every second one.
-            Ok(()) => self.behind &= self.session.is_behind(),
+            Ok(()) => self.behind &= self.voice.session.is_behind(),
             // Nobody is there to hear it, and that has its own callback.
             Err(SendError::NoCall) => {}
             Err(SendError::QueueFull) if std::mem::replace(&mut self.behind, true) => {}
@@ -327,15 +400,34 @@ impl<A: Acceptor> Driven<A> {
     }
 
     fn hang_up(&mut self, end: End) {
-        if self.session.hangup(self.now).is_some() {
+        if self.voice.hang_up(self.now) {
             self.finish(end, None);
         }
+    }
+
+    /// Does what the playout asks for by now.
+    fn pace(&mut self) {
+        // A bound, since a handler may answer each mark with the next one.
+        for _ in 0..TURNS {
+            if !self.voice.is_due(self.now) {
+                return;
+            }
+            match self.voice.turn(self.now) {
+                Turn::Mark(mark, outcome) => {
+                    self.tell(|handler, call| handler.on_mark(call, mark, outcome));
+                }
+                Turn::Hangup => self.hang_up(End::HungUp),
+                Turn::Done => {}
+            }
+        }
+        self.voice.go_on_at(self.now);
     }
 
     /// Tells the handler that the call is over, once, and lets it go.
     ///
     /// A panic in here has nobody left to be told to, beyond what the panic hook printed.
     fn finish(&mut self, end: End, error: Option<&Exception>) {
+        self.voice.end();
         if let Some(error) = error {
             match &self.phase {
                 Phase::Waiting => {
@@ -365,8 +457,7 @@ impl<A: Acceptor> Driven<A> {
         let mut call = Call {
             uuid: *uuid,
             peer: &self.peer,
-            handle: &self.handle,
-            session: &mut self.session,
+            voice: &mut self.voice,
             accepted_at: self.accepted_at,
             now: self.now,
             hangup: false,

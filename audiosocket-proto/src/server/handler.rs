@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
 
 use uuid::Uuid;
 
-use super::{Call, Exception, Peer, Response};
-use crate::{Audio, DtmfDigit, End, Frame};
+use super::{Call, Exception, Full, Peer, Response};
+use crate::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
 /// What happens on one call; made for it by an [`Acceptor`], and so free to keep state.
 ///
@@ -52,6 +53,12 @@ pub trait Handler: Send {
         Response::Nothing
     }
 
+    /// A [mark](Call::mark) was reached: what was queued ahead of it has been played, or cleared.
+    /// Marks come in the order in which they were set.
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        let _ = (call, mark, outcome);
+    }
+
     /// A frame that asks for nothing: an unknown kind, legacy silence, audio of no bytes.
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let _ = (call, frame);
@@ -82,6 +89,10 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
         (**self).on_dtmf(call, digit)
     }
 
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        (**self).on_mark(call, mark, outcome);
+    }
+
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         (**self).on_ignored(call, frame);
     }
@@ -99,9 +110,25 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 ///
 /// A closure is one: `|request: &CallRequest<'_>| Ok(MyHandler::new())`. The type of its argument
 /// has to be spelled out.
+///
+/// One that wraps another has to pass all three methods on to it.
 pub trait Acceptor: Send + Sync + 'static {
     /// What handles the calls that are taken.
     type Handler: Handler;
+
+    /// Whether to talk to this peer at all. Asked once for each connection, before anything is read
+    /// from it: whoever is refused here gets a hangup without having cost the wait for a UUID. It runs
+    /// where connections are accepted, so that one that blocks holds up all that come after.
+    ///
+    /// Takes everyone unless it is written otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which the peer is refused.
+    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
+        let _ = peer;
+        Ok(())
+    }
 
     /// Takes a call, or refuses it; a refused caller gets a hangup.
     ///
@@ -111,7 +138,7 @@ pub trait Acceptor: Send + Sync + 'static {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal>;
 
     /// Something went wrong on a connection that did not become a call: no UUID, not a UUID, a
-    /// panic in [`accept`](Self::accept).
+    /// panic in [`admit_peer`](Self::admit_peer) or in [`accept`](Self::accept).
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         let _ = (peer, error);
     }
@@ -138,9 +165,11 @@ pub struct CallRequest<'a> {
     pub uuid: Uuid,
     /// Where it comes from.
     pub peer: &'a Peer,
+    /// The address of this machine at which it came in, if it came by TCP.
+    pub local_addr: Option<SocketAddr>,
 }
 
-/// Why a call was refused.
+/// Why a call, or whoever wanted to make one, was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Cow<'static, str>);
 
@@ -148,6 +177,12 @@ impl Refusal {
     /// A refusal with a reason for the log; the caller does not hear it.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self(reason.into())
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::new(full.to_string())
     }
 }
 

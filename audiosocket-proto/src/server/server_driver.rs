@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use super::mailbox::Mailbox;
-use super::{Calls, Idle};
+use super::shared::Shared;
+use super::{CallCounters, Calls, Idle, Limits};
 use crate::Timestamp;
 
 /// How long calls may take, over their own [`linger`](crate::SessionConfig::linger), to end once
@@ -24,8 +24,8 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// ```
 ///
 /// Whoever drives it does what [`poll`](Self::poll) says, polls again when that wakes them and at
-/// [`poll_timeout`](Self::poll_timeout), and [registers](Calls::register) each connection before
-/// they poll again. Dropping it closes all connections that are still open.
+/// [`poll_timeout`](Self::poll_timeout), and makes the [`CallDriver`](super::CallDriver) of each
+/// connection, among the [calls](ServerHandle::calls) of the handle, before they poll again. Dropping it closes all connections that are still open.
 #[derive(Debug)]
 pub struct ServerDriver {
     handle: ServerHandle,
@@ -69,11 +69,15 @@ pub enum Duty {
 }
 
 impl ServerDriver {
-    /// A server whose calls [linger](crate::SessionConfig::linger) for so long.
+    /// A server whose calls [linger](crate::SessionConfig::linger) for so long, and that has no more
+    /// of them than `limits` allow.
     #[must_use]
-    pub fn new(linger: Duration) -> Self {
+    pub fn new(linger: Duration, limits: Limits) -> Self {
         Self {
-            handle: ServerHandle::default(),
+            handle: ServerHandle {
+                orders: Arc::default(),
+                calls: Calls::new(limits),
+            },
             linger,
             phase: Phase::Accepting,
         }
@@ -81,7 +85,7 @@ impl ServerDriver {
 
     /// What to do now. Wakes `cx` when that may have changed, other than by the clock.
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> Duty {
-        if let Some(grace) = self.handle.orders.poll(cx.waker()) {
+        if let Some(grace) = self.handle.orders.poll(cx.waker(), Option::take) {
             let asked = now + grace;
             match &mut self.phase {
                 Phase::Accepting => {
@@ -158,10 +162,10 @@ impl Drop for ServerDriver {
 }
 
 /// Shuts a server down, and sees its calls. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ServerHandle {
     /// How long the calls may still take.
-    orders: Arc<Mailbox<Duration>>,
+    orders: Arc<Shared<Option<Duration>>>,
     calls: Calls,
 }
 
@@ -172,7 +176,18 @@ impl ServerHandle {
     /// Called again, it can shorten the time that is left and not extend it.
     pub fn shutdown(&self, grace: Duration) {
         self.orders
-            .post(|waiting| waiting.map_or(grace, |waiting| waiting.min(grace)));
+            .change(|waiting| *waiting = Some(waiting.map_or(grace, |waiting| waiting.min(grace))));
+    }
+
+    /// Takes no new calls, or takes them again; see [`Calls::refuse_calls`].
+    pub fn refuse_calls(&self, refuse: bool) {
+        self.calls.refuse_calls(refuse);
+    }
+
+    /// What became of the connections so far.
+    #[must_use]
+    pub fn counters(&self) -> CallCounters {
+        self.calls.counters()
     }
 
     /// The connections that are open now.

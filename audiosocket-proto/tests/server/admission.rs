@@ -7,7 +7,7 @@ use audiosocket_proto::server::{Acceptor, Call, CallRequest, Handler, Refusal, R
 use audiosocket_proto::{Audio, Transmit};
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::desk::{ACCEPT, Desk, Line};
+use crate::desk::{ACCEPT, Desk, Line, Transcript};
 use crate::wire::frame;
 
 #[test]
@@ -21,6 +21,11 @@ fn a_refused_call_gets_a_hangup_and_tells_why() {
     let refusal = line.driver.refusal().map(ToString::to_string);
     assert_eq!(refusal.as_deref(), Some("the office is closed"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    assert_hung_up_in_silence(line, &transcript);
+}
+
+#[track_caller]
+fn assert_hung_up_in_silence(mut line: Line<Desk>, transcript: &Transcript) {
     assert_eq!(line.flush(), HANGUP);
     assert_eq!(line.transmit(), Transmit::HalfClose);
     line.see_to_close();
@@ -35,6 +40,47 @@ fn a_call_that_is_taken_has_no_refusal() {
     assert_eq!(line.driver.refusal(), None);
     line.eof();
     assert_eq!(line.driver.refusal(), None);
+}
+
+/// The hangup leaves at once: no byte of the peer is awaited, and none of what it sends is heard.
+#[test]
+fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
+    let desk = Desk::refusing_peers("a stranger");
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    let refusal = line.driver.refusal().map(ToString::to_string);
+    assert_eq!(refusal.as_deref(), Some("tester: a stranger"));
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
+    assert_hung_up_in_silence(line, &transcript);
+}
+
+/// Whoever is refused is held for no longer than any other call that was hung up.
+#[test]
+fn a_refused_peer_that_stays_is_closed_after_the_linger() {
+    let desk = Desk::refusing_peers("a stranger");
+    let linger = Duration::from_millis(700);
+    let mut line = Line::with(desk, |config| config.linger = linger);
+    assert_eq!(line.flush(), HANGUP);
+    line.driver.half_closed();
+    assert_eq!(line.driver.poll_timeout(), Some(line.now + linger));
+    line.wait(linger);
+    assert_eq!(line.transmit(), Transmit::Close);
+}
+
+#[test]
+fn a_panic_about_a_peer_is_told_to_the_acceptor_once() {
+    let desk = Desk::panicking_in(&["admit_peer"]);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    let told = "no call from tester: HandlerPanicked(\"in admit_peer\")";
+    assert_eq!(transcript.take(), [told]);
+    assert_eq!(line.driver.refusal(), None);
+    assert_eq!(line.flush(), HANGUP);
+    line.receive(&uuid_frame());
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0]);
 }
 
 /// So that a server can choose what handles a call.

@@ -194,9 +194,7 @@ fn a_handle_and_a_shutdown_are_none() {
     );
     assert_told(
         |line| {
-            let calls = audiosocket_proto::server::Calls::default();
-            calls.shut_down();
-            let _registration = calls.register(line.driver.handle());
+            line.calls.shut_down();
             line.poll_commands();
         },
         &[EMPTY],

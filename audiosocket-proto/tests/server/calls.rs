@@ -17,9 +17,8 @@ fn connections_are_counted_while_they_are_registered() {
     let calls = Calls::default();
     assert!(calls.is_empty());
     // Without a UUID too.
-    let (one, two) = (Line::new(Desk::new()), Line::talking(Desk::new()));
-    let first = calls.register(one.driver.handle());
-    let second = calls.clone().register(two.driver.handle());
+    let first = Line::among(&calls, Desk::new(), |_| {});
+    let second = Line::talking_among(&calls.clone(), Desk::new());
     assert_eq!(calls.len(), 2);
     drop(first);
     assert_eq!(calls.len(), 1);
@@ -28,13 +27,22 @@ fn connections_are_counted_while_they_are_registered() {
     assert!(calls.is_empty());
 }
 
+/// One that was refused is open until it is closed, and takes no place.
+#[test]
+fn those_that_were_refused_are_not_counted_among_the_admitted() {
+    let calls = Calls::default();
+    let first = Line::talking_among(&calls, Desk::new());
+    calls.refuse_calls(true);
+    let _second = Line::among(&calls, Desk::new(), |_| {});
+    assert_eq!((calls.len(), calls.admitted()), (2, 1));
+    drop(first);
+    assert_eq!((calls.len(), calls.admitted()), (1, 0));
+}
+
 #[test]
 fn idle_waits_until_the_last_is_gone() {
     let calls = Calls::default();
-    let lines = [Line::talking(Desk::new()), Line::talking(Desk::new())];
-    let [first, second] = lines
-        .each_ref()
-        .map(|line| calls.register(line.driver.handle()));
+    let [first, second] = [(), ()].map(|()| Line::talking_among(&calls, Desk::new()));
 
     let (bell, other_bell) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
     let (waker, other_waker) = (Waker::from(bell.clone()), Waker::from(other_bell.clone()));
@@ -67,14 +75,13 @@ fn all_are_hung_up_and_those_that_come_later_too() {
     let calls = Calls::default();
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
-    let mut lines = [Line::talking(desk.clone()), Line::talking(desk.clone())];
+    let mut lines = [(), ()].map(|()| Line::talking_among(&calls, desk.clone()));
     transcript.take();
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
-    let registrations = lines.each_mut().map(|line| {
+    for line in &mut lines {
         line.driver.poll_commands(line.now, &waker);
-        calls.register(line.driver.handle())
-    });
+    }
 
     calls.shut_down();
     assert_eq!(bell.rung(), 2);
@@ -84,11 +91,10 @@ fn all_are_hung_up_and_those_that_come_later_too() {
         assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
     }
     assert_eq!(calls.len(), 2, "hung up is not yet closed");
-    drop(registrations);
+    drop(lines);
 
-    let mut late = Line::talking(desk);
+    let mut late = Line::talking_among(&calls, desk);
     transcript.take();
-    let _registration = calls.register(late.driver.handle());
     late.poll_commands();
     assert_eq!(late.flush(), HANGUP);
     assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
@@ -100,9 +106,8 @@ fn a_hangup_that_was_asked_for_before_is_not_renamed() {
     let calls = Calls::default();
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = Line::talking_among(&calls, desk);
     transcript.take();
-    let _registration = calls.register(line.driver.handle());
     line.driver.handle().hangup();
     calls.shut_down();
     line.poll_commands();
@@ -112,8 +117,7 @@ fn a_hangup_that_was_asked_for_before_is_not_renamed() {
 #[test]
 fn one_who_waits_no_longer_leaves_no_waker_behind() {
     let calls = Calls::default();
-    let line = Line::talking(Desk::new());
-    let _registration = calls.register(line.driver.handle());
+    let _line = Line::talking_among(&calls, Desk::new());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
     {
@@ -132,9 +136,8 @@ fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
     let calls = Calls::default();
     let desk = Desk::echo();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = Line::talking_among(&calls, desk);
     transcript.take();
-    let _registration = calls.register(line.driver.handle());
     before(&mut line);
     calls.abandon();
     line.driver.handle().hangup();
@@ -196,11 +199,9 @@ fn a_call_that_the_peer_ended_is_not_abandoned_as_well() {
 fn a_connection_without_a_call_is_abandoned_in_silence() {
     let (waiting, refused) = (Desk::new(), Desk::refusing("full"));
     let (transcript, refusals) = (waiting.transcript.clone(), refused.transcript.clone());
-    let mut lines = [Line::new(waiting), Line::talking(refused)];
     let calls = Calls::default();
-    let _registrations = lines
-        .each_ref()
-        .map(|line| calls.register(line.driver.handle()));
+    let waiting = Line::among(&calls, waiting, |_| {});
+    let mut lines = [waiting, Line::talking_among(&calls, refused)];
     calls.abandon();
     for line in &mut lines {
         line.poll_commands();
@@ -219,8 +220,7 @@ fn once_abandoned_those_that_come_later_are_too() {
     for _ in 0..2 {
         let desk = Desk::new();
         let transcript = desk.transcript.clone();
-        let mut late = Line::talking(desk);
-        let _registration = calls.register(late.driver.handle());
+        let mut late = Line::talking_among(&calls, desk);
         late.poll_commands();
         assert_eq!(late.transmit(), Transmit::Close);
         assert_eq!(transcript.take()[2..], ["end Abandoned", "drop"]);

@@ -5,9 +5,11 @@ use std::task::Waker;
 use std::time::Duration;
 
 use audiosocket_proto::server::{
-    Acceptor, Call, CallDriver, CallRequest, Exception, Handler, Peer, Refusal, Response,
+    Acceptor, Call, CallDriver, CallRequest, Calls, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, SessionConfig, Timestamp, Transmit};
+use audiosocket_proto::{
+    Audio, DtmfDigit, End, Frame, MarkOutcome, SessionConfig, Timestamp, Transmit,
+};
 
 use crate::call::uuid_frame;
 use crate::emitted::assert_asterisk_accepts;
@@ -36,6 +38,7 @@ type OnAny = dyn Fn(&'static str, &mut Call<'_>) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) transcript: Transcript,
+    peer_refusal: Option<&'static str>,
     refusal: Option<&'static str>,
     panic_in: &'static [&'static str],
     on_audio: Arc<OnAudio>,
@@ -47,6 +50,7 @@ impl Desk {
     pub(crate) fn new() -> Self {
         Self {
             transcript: Transcript::default(),
+            peer_refusal: None,
             refusal: None,
             panic_in: &[],
             on_audio: Arc::new(|_, _| Response::Nothing),
@@ -61,6 +65,14 @@ impl Desk {
     pub(crate) fn refusing(reason: &'static str) -> Self {
         Self {
             refusal: Some(reason),
+            ..Self::new()
+        }
+    }
+
+    /// Refuses whoever connects.
+    pub(crate) fn refusing_peers(reason: &'static str) -> Self {
+        Self {
+            peer_refusal: Some(reason),
             ..Self::new()
         }
     }
@@ -100,6 +112,16 @@ impl Desk {
 
 impl Acceptor for Desk {
     type Handler = Clerk;
+
+    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
+        if self.panic_in.contains(&"admit_peer") {
+            panic!("in admit_peer");
+        }
+        match self.peer_refusal {
+            Some(reason) => Err(Refusal::new(format!("{peer}: {reason}"))),
+            None => Ok(()),
+        }
+    }
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Clerk, Refusal> {
         let line = format!("accept {} from {}", request.uuid, request.peer);
@@ -146,6 +168,10 @@ impl Handler for Clerk {
         }
     }
 
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        self.note("on_mark", call, format!("mark {mark} {outcome:?}"));
+    }
+
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let line = format!("ignored {} {}", frame.kind, frame.payload.len());
         self.note("on_ignored", call, line);
@@ -170,6 +196,7 @@ impl Drop for Clerk {
 pub(crate) struct Line<A: Acceptor> {
     pub(crate) driver: CallDriver<A>,
     pub(crate) now: Timestamp,
+    pub(crate) calls: Calls,
     /// Everything that was written.
     sent: Vec<u8>,
 }
@@ -181,11 +208,21 @@ impl<A: Acceptor> Line<A> {
     }
 
     pub(crate) fn with(acceptor: A, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+        Self::among(&Calls::default(), acceptor, configure)
+    }
+
+    pub(crate) fn among(
+        calls: &Calls,
+        acceptor: A,
+        configure: impl FnOnce(&mut SessionConfig),
+    ) -> Self {
         let mut config = SessionConfig::default();
+        config.fill_silence = false;
         configure(&mut config);
         let now = Timestamp::from_nanos(77_000_000_000);
         Self {
-            driver: CallDriver::new(Arc::new(acceptor), Peer::from("tester"), config, now),
+            driver: CallDriver::new(Arc::new(acceptor), Peer::from("tester"), config, calls, now),
+            calls: calls.clone(),
             now,
             sent: Vec::new(),
         }
@@ -194,6 +231,12 @@ impl<A: Acceptor> Line<A> {
     /// A connection on which the UUID came.
     pub(crate) fn talking(acceptor: A) -> Self {
         Self::talking_with(acceptor, |_| {})
+    }
+
+    pub(crate) fn talking_among(calls: &Calls, acceptor: A) -> Self {
+        let mut line = Self::among(calls, acceptor, |_| {});
+        line.receive(&uuid_frame());
+        line
     }
 
     pub(crate) fn talking_with(acceptor: A, configure: impl FnOnce(&mut SessionConfig)) -> Self {

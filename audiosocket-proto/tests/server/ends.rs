@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use audiosocket_proto::Transmit;
-use audiosocket_proto::server::{CallHandle, Calls, Response};
+use audiosocket_proto::server::{CallHandle, Response};
 
 use crate::call::{HANGUP, uuid_frame};
 use crate::desk::{ACCEPT, Desk, Line};
@@ -220,9 +220,7 @@ fn a_server_that_shuts_down_hangs_up() {
     assert_told(
         Desk::new(),
         |line| {
-            let calls = Calls::default();
-            let _registration = calls.register(line.driver.handle());
-            calls.shut_down();
+            line.calls.shut_down();
             line.poll_commands();
             assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
         },

@@ -1,5 +1,7 @@
 //! The server layer: which callbacks come, in which order, and what their answers send.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../common/call.rs"]
 mod call;
 #[path = "../common/emitted.rs"]
@@ -10,6 +12,7 @@ mod reference;
 mod wire;
 
 mod admission;
+mod announced;
 mod answers;
 mod backlog;
 mod callbacks;
@@ -17,6 +20,11 @@ mod calls;
 mod desk;
 mod ends;
 mod handles;
+mod incoming;
 mod lag;
+mod limits;
 mod panics;
+mod played;
+mod playing;
+mod playing_from_elsewhere;
 mod server_driver;

@@ -264,3 +264,29 @@ fn in_the_drop_of_what_it_panicked_with() {
     assert_eq!(transcript.take(), ["drop"]);
     assert_eq!(line.flush(), HANGUP);
 }
+
+#[test]
+fn in_on_mark() {
+    let desk = Desk::panicking_in(&["on_mark"]).on_any(|name, call| {
+        if name == "on_start" {
+            call.mark(1).unwrap();
+            call.mark(2).unwrap();
+        }
+    });
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    assert_eq!(
+        transcript.take(),
+        [
+            ACCEPT,
+            "start",
+            "mark 1 Played",
+            r#"exception HandlerPanicked("in on_mark")"#,
+            "end HandlerPanicked",
+            "drop",
+        ]
+    );
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Calls, Duty, Registration, ServerDriver};
+use audiosocket_proto::server::{Calls, Duty, Limits, ServerDriver};
 use audiosocket_proto::{Timestamp, Transmit};
 
 use crate::call::HANGUP;
@@ -266,7 +266,7 @@ impl Office {
 
     fn with_linger(linger: Duration) -> Self {
         Self {
-            driver: ServerDriver::new(linger),
+            driver: ServerDriver::new(linger, Limits::default()),
             now: Timestamp::from_nanos(99_000_000_000),
             bell: Arc::default(),
         }
@@ -310,20 +310,15 @@ impl Office {
 struct Caller {
     line: Line<Desk>,
     transcript: Transcript,
-    _registration: Registration,
 }
 
 impl Caller {
     fn new(calls: &Calls) -> Self {
         let desk = Desk::new();
         let transcript = desk.transcript.clone();
-        let line = Line::talking(desk);
+        let line = Line::talking_among(calls, desk);
         transcript.take();
-        Self {
-            _registration: calls.register(line.driver.handle()),
-            line,
-            transcript,
-        }
+        Self { line, transcript }
     }
 
     /// What its handler is told once it is awake.

@@ -1,0 +1,32 @@
+use core::time::Duration;
+
+/// Counters of what was played on a call, from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlayoutStats {
+    /// Frames of played audio that were sent.
+    pub frames: u64,
+    /// How many of them left late by more than half a [`Ptime`](crate::Ptime): this machine, or a
+    /// handler that blocks, was too slow, or the peer did not take what was sent. Each begins the
+    /// schedule anew.
+    pub late: u64,
+    /// How often the queue ran dry and was given more within 500 ms: the caller heard a gap in what
+    /// was most likely one utterance.
+    pub underruns: u64,
+    /// Frames of silence that were sent because there was nothing to play.
+    pub silence: u64,
+    /// Samples that were queued and then cleared, by the end of the call too.
+    pub samples_dropped: u64,
+    /// How much audio waits now.
+    pub depth: Duration,
+}
+
+/// What was cleared before it was played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// In samples, each of the rate it was queued with; half a sample counts as one.
+    pub samples: u64,
+    /// How long they would have lasted.
+    pub duration: Duration,
+}

@@ -1,0 +1,53 @@
+use core::fmt;
+use core::time::Duration;
+
+use crate::SampleRate;
+
+/// How much audio is in one frame that we play: the *ptime* of SDP (RFC 8866).
+///
+/// Multiples of 10 ms only, since those are whole samples at every rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Ptime {
+    /// 10 ms.
+    Ms10,
+    /// 20 ms, which is Asterisk's own for nearly every codec.
+    #[default]
+    Ms20,
+    /// 30 ms.
+    Ms30,
+    /// 40 ms.
+    Ms40,
+    /// 60 ms.
+    Ms60,
+}
+
+impl Ptime {
+    /// The longest of them.
+    pub(crate) const MAX: Self = Self::Ms60;
+
+    /// How long one frame lasts.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Ms10 => 10,
+            Self::Ms20 => 20,
+            Self::Ms30 => 30,
+            Self::Ms40 => 40,
+            Self::Ms60 => 60,
+        })
+    }
+
+    /// Bytes of audio in one frame of slin at `rate`: 320 for 20 ms at 8 kHz, 23,040 at most.
+    #[must_use]
+    pub const fn frame_len(self, rate: SampleRate) -> usize {
+        rate.samples_in(self.duration()) as usize * 2
+    }
+}
+
+impl fmt::Display for Ptime {
+    /// Writes milliseconds: `20 ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.duration().as_millis())
+    }
+}

@@ -1,0 +1,217 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::Peer;
+
+/// How many connections a server takes. Each is a bound for what a flood can cost; the defaults are
+/// far beyond what one Asterisk does, and below what hurts a small machine.
+///
+/// A connection beyond a limit is refused: it gets a hangup frame, is closed a moment later, and
+/// is [counted](super::Calls::counters). The calls that there are do not notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections that are open at once, with a UUID or without. Default: 10,000, which take some 25
+    /// MB while they are quiet and as many descriptors; the system's limit on these (`ulimit -n`) may
+    /// come first, and then new connections wait in the kernel.
+    pub max_calls: usize,
+    /// Those of them that have not sent a UUID yet. Asterisk sends it at once, so that in ordinary
+    /// times there are next to none. Default: 8,192.
+    pub max_pending: usize,
+    /// The same from one IPv4 address or one IPv6 network of 64 bits. Default: 1,024: an Asterisk
+    /// that places 500 calls at once is not turned down, twice; and who would keep others out needs
+    /// eight addresses. Behind a proxy all callers have one.
+    pub max_pending_per_addr: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_calls: 10_000,
+            max_pending: 8_192,
+            max_pending_per_addr: 1_024,
+        }
+    }
+}
+
+/// Why a connection was refused before it could say anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Full {
+    /// [`Limits::max_calls`].
+    Calls,
+    /// [`Limits::max_pending`].
+    Pending,
+    /// [`Limits::max_pending_per_addr`].
+    PendingFromAddr,
+    /// The application [refuses calls](super::Calls::refuse_calls) at present.
+    Refusing,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Calls => "too many calls",
+            Self::Pending => "too many connections without a UUID",
+            Self::PendingFromAddr => "too many connections without a UUID from this address",
+            Self::Refusing => "no calls are taken at present",
+        })
+    }
+}
+
+/// What became of the connections of a server, since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallCounters {
+    /// Connections in all, those refused included.
+    pub connections: u64,
+    /// Those that sent a UUID and were taken by the acceptor: calls.
+    pub started: u64,
+    /// Those that the acceptor refused, by their peer or by their UUID.
+    pub refused: u64,
+    /// Refused by [`Limits::max_calls`].
+    pub over_max_calls: u64,
+    /// Refused by [`Limits::max_pending`].
+    pub over_max_pending: u64,
+    /// Refused by [`Limits::max_pending_per_addr`].
+    pub over_max_pending_per_addr: u64,
+    /// Refused since the application takes [none](super::Calls::refuse_calls) at present.
+    pub while_refusing: u64,
+}
+
+/// The connections that count against the limits.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    limits: Limits,
+    pub(super) refusing: bool,
+    pub(super) counters: CallCounters,
+    open: usize,
+    pending: usize,
+    /// Only addresses with any, so that it is no larger than `pending`.
+    pending_from: HashMap<IpAddr, usize>,
+}
+
+/// How a connection counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has no UUID yet, and comes from there.
+    Pending(Option<IpAddr>),
+    Call,
+    /// It was refused and counts no more.
+    Refused,
+}
+
+impl Census {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// Lets a connection in, unless it was not `admitted` by the acceptor, or a limit is met.
+    pub(super) fn enter(&mut self, peer: &Peer, admitted: bool) -> Result<Standing, Full> {
+        self.counters.connections += 1;
+        if !admitted {
+            self.counters.refused += 1;
+            return Ok(Standing::Refused);
+        }
+        let from = peer.socket_addr().map(|addr| source(addr.ip()));
+        let entered = self.room_for(from);
+        match entered {
+            Ok(()) => {
+                self.open += 1;
+                self.pending += 1;
+                if let Some(from) = from {
+                    *self.pending_from.entry(from).or_default() += 1;
+                }
+            }
+            Err(full) => *self.counters.refused_by(full) += 1,
+        }
+        entered.map(|()| Standing::Pending(from))
+    }
+
+    /// The connections that count.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// It sent its UUID, and was taken by the acceptor, or refused.
+    pub(super) fn identify(&mut self, standing: &mut Standing, taken: bool) {
+        if taken {
+            self.counters.started += 1;
+        } else {
+            self.counters.refused += 1;
+            self.open -= 1;
+        }
+        if let Standing::Pending(from) = *standing {
+            self.no_longer_pending(from);
+        }
+        *standing = if taken {
+            Standing::Call
+        } else {
+            Standing::Refused
+        };
+    }
+
+    /// It is closed.
+    pub(super) fn leave(&mut self, standing: Standing) {
+        match standing {
+            Standing::Pending(from) => self.no_longer_pending(from),
+            Standing::Call => {}
+            Standing::Refused => return,
+        }
+        self.open -= 1;
+    }
+
+    fn room_for(&self, from: Option<IpAddr>) -> Result<(), Full> {
+        let limits = self.limits;
+        let pending_from = from.and_then(|from| self.pending_from.get(&from));
+        if self.refusing {
+            Err(Full::Refusing)
+        } else if self.open >= limits.max_calls {
+            Err(Full::Calls)
+        } else if self.pending >= limits.max_pending {
+            Err(Full::Pending)
+        } else if from.is_some() && *pending_from.unwrap_or(&0) >= limits.max_pending_per_addr {
+            Err(Full::PendingFromAddr)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn no_longer_pending(&mut self, from: Option<IpAddr>) {
+        self.pending -= 1;
+        if let Some(from) = from
+            && let Some(count) = self.pending_from.get_mut(&from)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.pending_from.remove(&from);
+            }
+        }
+    }
+}
+
+impl CallCounters {
+    fn refused_by(&mut self, full: Full) -> &mut u64 {
+        match full {
+            Full::Calls => &mut self.over_max_calls,
+            Full::Pending => &mut self.over_max_pending,
+            Full::PendingFromAddr => &mut self.over_max_pending_per_addr,
+            Full::Refusing => &mut self.while_refusing,
+        }
+    }
+}
+
+/// What one party holds: an IPv4 address, or the 64 bits that are handed out to a site.
+fn source(addr: IpAddr) -> IpAddr {
+    match addr.to_canonical() {
+        IpAddr::V6(addr) => {
+            let network = addr.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+        addr => addr,
+    }
+}

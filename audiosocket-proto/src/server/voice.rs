@@ -1,0 +1,169 @@
+use super::CallHandle;
+use super::desk::Mark;
+use crate::playout::silence_after;
+use crate::{
+    Audio, MarkOutcome, Playout, PlayoutOutput, SampleRate, SendError, Session, Stats, Timestamp,
+};
+
+/// What a call says: its session, with what is played on it.
+///
+/// The playout is behind a lock, which a call that is only echoed takes once in 200 ms.
+#[derive(Debug)]
+pub(super) struct Voice {
+    pub(super) session: Session,
+    handle: CallHandle,
+    /// When to ask the playout; not later than it says, as what was sent meanwhile puts silence off.
+    due: Option<Timestamp>,
+    /// Ask it in any case.
+    stirred: bool,
+    awaits_drain: bool,
+    /// When silence may begin behind all that was sent.
+    silence_from: Timestamp,
+    /// The rate of what was sent last, if the playout does not know of it.
+    sent: Option<SampleRate>,
+    heard: Option<SampleRate>,
+}
+
+/// What the playout came to.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Something that asks for nothing more.
+    Done,
+    Mark(u64, MarkOutcome),
+    Hangup,
+}
+
+impl Voice {
+    pub(super) fn new(session: Session, handle: CallHandle) -> Self {
+        Self {
+            session,
+            handle,
+            due: None,
+            stirred: false,
+            awaits_drain: false,
+            silence_from: Timestamp::ZERO,
+            sent: None,
+            heard: None,
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Timestamp) {
+        self.handle.desk().with(|playout| playout.start(now));
+        self.stirred = true;
+    }
+
+    pub(super) fn send(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
+        self.session.send(now, audio)?;
+        let lasts = audio.rate().duration_of(audio.len() as u64 / 2);
+        self.silence_from = silence_after(self.silence_from, now, lasts);
+        self.sent = Some(audio.rate());
+        Ok(())
+    }
+
+    /// The caller sent audio of this rate.
+    pub(super) fn hear(&mut self, rate: SampleRate) {
+        self.heard = Some(rate);
+    }
+
+    pub(super) fn transmitted(&mut self, now: Timestamp, written: usize) {
+        self.session.transmitted(now, written);
+        self.stirred |= self.awaits_drain && self.session.unsent() == 0;
+    }
+
+    /// Changes what is played, from within the call.
+    pub(super) fn change<R>(&mut self, act: impl FnOnce(&mut Playout<Mark>) -> R) -> R {
+        self.stirred = true;
+        self.handle.desk().with(act)
+    }
+
+    /// The playout was changed from elsewhere.
+    pub(super) fn stir(&mut self) {
+        self.stirred = true;
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        self.session
+            .poll_timeout()
+            .into_iter()
+            .chain(self.due)
+            .min()
+    }
+
+    /// Whether there is a [`turn`](Self::turn) to take.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.stirred || self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Does the next thing that the playout asks for.
+    pub(super) fn turn(&mut self, now: Timestamp) -> Turn {
+        let drained = self.session.unsent() == 0;
+        let (sent, heard) = (self.sent.take(), self.heard.take());
+        // Dropped when the lock is not held, since that may run others' code.
+        let mut spent = Vec::new();
+        let (mark, output) = self.handle.desk().with(|playout| {
+            if let Some(rate) = heard {
+                playout.heard(rate);
+            }
+            if let Some(rate) = sent {
+                playout.put_silence_off(self.silence_from, rate);
+            }
+            let mark = playout.poll_mark(drained);
+            let output = match mark {
+                Some(_) => PlayoutOutput::Idle,
+                None => playout.act(now, drained, &mut spent),
+            };
+            self.due = playout.poll_timeout();
+            self.awaits_drain = playout.awaits_drain();
+            (mark, output)
+        });
+        self.stirred = mark.is_some();
+        if let Some((mark, outcome)) = mark {
+            return match mark.reached(outcome) {
+                Some(mark) => Turn::Mark(mark, outcome),
+                None => Turn::Done,
+            };
+        }
+        match output {
+            PlayoutOutput::Frame(rate, frame) => {
+                let sent = self.session.send(now, Audio::new(rate, &frame));
+                if sent == Err(SendError::NoCall) {
+                    self.end();
+                }
+                Turn::Done
+            }
+            PlayoutOutput::Hangup => Turn::Hangup,
+            PlayoutOutput::Idle => Turn::Done,
+        }
+    }
+
+    /// There is more to do than may be done at once.
+    pub(super) fn go_on_at(&mut self, now: Timestamp) {
+        if self.stirred {
+            self.due = Some(now);
+        }
+    }
+
+    /// Nothing more is played.
+    pub(super) fn end(&mut self) {
+        self.handle.desk().end(self.session.stats());
+        self.due = None;
+        self.stirred = false;
+        self.awaits_drain = false;
+    }
+
+    /// Ends the session; tells whether it was not over before.
+    pub(super) fn hang_up(&mut self, now: Timestamp) -> bool {
+        self.session.hangup(now).is_some()
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            playout: self.handle.desk().with(|playout| playout.stats()),
+            ..self.session.stats()
+        }
+    }
+
+    pub(super) fn handle(&self) -> &CallHandle {
+        &self.handle
+    }
+}

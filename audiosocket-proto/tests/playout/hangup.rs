@@ -1,0 +1,105 @@
+//! Hanging up behind what is played.
+
+use std::time::Duration;
+
+use audiosocket_proto::{Playout, PlayoutOutput, SendError, SessionConfig};
+
+use crate::rig::{FRAME, PTIME, RATE, Rig, frame, millis, silence, speech};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// When the last frame has had its time to be heard.
+#[test]
+fn it_comes_one_ptime_after_the_last_frame_was_due() {
+    for mut rig in [Rig::new(), Rig::with_silence()] {
+        rig.play(&speech(FRAME + 1));
+        rig.playout.hangup();
+        let mut delays = [millis(0), millis(9), millis(0)].into_iter();
+        let outputs = rig.run_delayed(SECOND, || delays.next().unwrap());
+        assert_eq!(
+            outputs,
+            [
+                (millis(0), frame(&speech(FRAME))),
+                (millis(29), frame(&speech(FRAME + 1)[FRAME..])),
+                (millis(40), PlayoutOutput::Hangup),
+            ]
+        );
+    }
+}
+
+#[test]
+fn with_nothing_to_play_it_comes_with_the_next_frame() {
+    let mut rig = Rig::new();
+    rig.pass(SECOND);
+    rig.playout.hangup();
+    assert_eq!(rig.poll(), PlayoutOutput::Hangup);
+
+    let mut rig = Rig::with_silence();
+    assert_eq!(rig.poll(), silence());
+    rig.pass(millis(1));
+    rig.playout.hangup();
+    assert_eq!(rig.due(), Some(PTIME));
+    rig.pass(millis(19));
+    assert_eq!(rig.poll(), PlayoutOutput::Hangup);
+}
+
+#[test]
+fn it_survives_a_clear_and_then_waits_only_for_the_frame_on_its_way() {
+    let mut rig = Rig::new();
+    rig.play(&speech(100 * FRAME));
+    rig.playout.hangup();
+    rig.poll();
+    rig.playout.clear();
+    assert_eq!(rig.run(SECOND), [(PTIME, PlayoutOutput::Hangup)]);
+}
+
+/// It waits for what was sent to be written, as a frame would.
+#[test]
+fn it_waits_for_the_peer() {
+    let mut rig = Rig::new();
+    rig.play(&speech(FRAME));
+    rig.playout.hangup();
+    rig.poll();
+    rig.pass(PTIME);
+    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
+    assert!(rig.playout.awaits_drain());
+    assert_eq!(rig.due(), None);
+    assert_eq!(rig.poll(), PlayoutOutput::Hangup);
+}
+
+#[test]
+fn nothing_is_played_behind_it_nor_after_it() {
+    let mut rig = Rig::with_silence();
+    rig.play(&speech(FRAME));
+    rig.playout.hangup();
+    assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
+    rig.playout.hangup();
+    rig.playout.clear();
+    assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
+    assert_eq!(rig.poll(), PlayoutOutput::Hangup);
+    assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
+    assert_eq!(rig.rest(), [], "no silence either");
+}
+
+#[test]
+fn it_comes_once() {
+    let mut rig = Rig::new();
+    rig.playout.hangup();
+    rig.playout.hangup();
+    assert_eq!(rig.poll(), PlayoutOutput::Hangup);
+    rig.playout.hangup();
+    assert_eq!(rig.rest(), []);
+}
+
+#[test]
+fn before_and_after_the_call_it_is_nothing() {
+    let mut playout: Playout<u32> = Playout::new(&SessionConfig::default());
+    playout.hangup();
+    let mut rig = Rig::new();
+    playout.start(rig.now);
+    assert_eq!(playout.poll(rig.now, true), silence());
+
+    rig.playout.close();
+    rig.playout.hangup();
+    assert_eq!(rig.rest(), []);
+}

@@ -1,0 +1,209 @@
+//! What comes out is what went in, in order, but for what was cleared.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use audiosocket_proto::{
+    Bytes, MarkOutcome, Playout, PlayoutOutput, Ptime, SampleRate, SendError, SessionConfig,
+    Timestamp,
+};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Play(SampleRate, usize),
+    Mark,
+    Clear,
+    /// Time passes, and the playout is asked, whether it wanted to be or not.
+    Poll(u64),
+    /// The same, while something waits to be written.
+    PollBlocked(u64),
+    /// It is asked when it wants to be, and a bit later than that.
+    Due(u64),
+    Sent,
+}
+
+/// Every byte that waits, with its rate, and the marks between them.
+#[derive(Default)]
+struct Model {
+    waits: VecDeque<Item>,
+    /// Marks whose turn has come, and what is told of them.
+    reached: VecDeque<(u32, MarkOutcome)>,
+    dropped: u64,
+    played: u64,
+}
+
+enum Item {
+    Byte(SampleRate, u8),
+    Mark(u32),
+}
+
+impl Model {
+    fn bytes(&self) -> usize {
+        let bytes = self.waits.iter();
+        bytes.filter(|item| matches!(item, Item::Byte(..))).count()
+    }
+
+    fn pass_marks(&mut self) {
+        while let Some(Item::Mark(mark)) = self.waits.front() {
+            self.reached.push_back((*mark, MarkOutcome::Played));
+            self.waits.pop_front();
+        }
+    }
+
+    /// Takes the frame's bytes out of those that wait. No byte that is played is zero, so that a
+    /// zero is padding.
+    fn check(&mut self, rate: SampleRate, frame: &[u8]) -> Result<(), TestCaseError> {
+        let len = frame
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(frame.len());
+        prop_assert!(
+            frame[len..].iter().all(|byte| *byte == 0),
+            "a gap in a frame"
+        );
+        for byte in &frame[..len] {
+            self.pass_marks();
+            let Some(Item::Byte(of, due)) = self.waits.pop_front() else {
+                return Err(TestCaseError::fail("a byte from nowhere"));
+            };
+            prop_assert_eq!((of, due), (rate, *byte));
+        }
+        if len > 0 {
+            self.played += 1;
+            self.pass_marks();
+        }
+        if len < frame.len() {
+            let joins =
+                matches!(self.waits.front(), Some(Item::Byte(of, _)) if *of == rate || len == 0);
+            prop_assert!(!joins, "padded though there is more");
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> u64 {
+        let samples = self.bytes().div_ceil(2) as u64;
+        for item in std::mem::take(&mut self.waits) {
+            if let Item::Mark(mark) = item {
+                self.reached.push_back((mark, MarkOutcome::Cleared));
+            }
+        }
+        self.dropped += samples;
+        samples
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_comes_out_is_what_went_in(
+        steps in prop::collection::vec(step(), 0..80),
+        ptime in prop::sample::select(&[Ptime::Ms10, Ptime::Ms20, Ptime::Ms60][..]),
+        fill_silence in any::<bool>(),
+        max_millis in 50..2000_u64,
+    ) {
+        let mut config = SessionConfig::default();
+        config.ptime = ptime;
+        config.fill_silence = fill_silence;
+        config.max_playout = Duration::from_millis(max_millis);
+        let mut playout = Playout::new(&config);
+        let mut now = Timestamp::from_nanos(5);
+        playout.start(now);
+        let mut model = Model::default();
+        let mut next_byte = 0_u8;
+        let mut next_mark = 0;
+        // Of a frame that was given out on time, or a little late.
+        let mut last = None;
+        for step in steps.into_iter().chain(vec![Step::Due(0); 400]) {
+            let mut drained = true;
+            match step {
+                Step::Play(rate, len) => {
+                    let audio: Vec<u8> = (0..len).map(|_| {
+                        next_byte = next_byte % 255 + 1;
+                        next_byte
+                    }).collect();
+                    let room = model.bytes() == 0;
+                    match playout.play(rate, Bytes::from(audio.clone())) {
+                        Ok(()) => {
+                            let bytes = audio.into_iter().map(|byte| Item::Byte(rate, byte));
+                            model.waits.extend(bytes);
+                        }
+                        Err(SendError::EmptyAudio) => prop_assert_eq!(len, 0),
+                        Err(SendError::PlayoutFull { queued }) => {
+                            prop_assert!(!room);
+                            let more = rate.duration_of(len.div_ceil(2) as u64);
+                            prop_assert!(queued + more >= config.max_playout);
+                        }
+                        Err(other) => return Err(TestCaseError::fail(format!("{other}"))),
+                    }
+                    continue;
+                }
+                Step::Mark => {
+                    playout.mark(next_mark).unwrap();
+                    model.waits.push_back(Item::Mark(next_mark));
+                    next_mark += 1;
+                    if model.bytes() == 0 {
+                        model.pass_marks();
+                    }
+                    continue;
+                }
+                Step::Clear => {
+                    prop_assert_eq!(playout.clear().samples, model.clear());
+                    continue;
+                }
+                Step::Sent => {
+                    playout.sent(now, SampleRate::Hz8000, ptime.duration());
+                    continue;
+                }
+                Step::Poll(nanos) => now = now + Duration::from_nanos(nanos),
+                Step::PollBlocked(nanos) => {
+                    drained = false;
+                    now = now + Duration::from_nanos(nanos);
+                }
+                Step::Due(nanos) => {
+                    let due = playout.poll_timeout().unwrap_or(now);
+                    now = now.max(due) + Duration::from_nanos(nanos);
+                }
+            }
+            match playout.poll(now, drained) {
+                PlayoutOutput::Frame(rate, frame) => {
+                    prop_assert!(drained);
+                    prop_assert_eq!(frame.len(), ptime.frame_len(rate));
+                    model.check(rate, &frame)?;
+                    let gap = last.map(|last| now.saturating_since(last));
+                    prop_assert!(gap.is_none_or(|gap| gap >= ptime.duration() / 2), "{:?}", gap);
+                    last = Some(now);
+                }
+                PlayoutOutput::Idle => {}
+                other => return Err(TestCaseError::fail(format!("nobody asked for {other:?}"))),
+            }
+            prop_assert!(playout.poll_timeout().is_none_or(|due| due > now), "asks for more at once");
+            while let Some(told) = playout.poll_mark(drained) {
+                prop_assert_eq!(Some(told), model.reached.pop_front());
+            }
+            let waits = model.reached.front();
+            prop_assert!(waits.is_none_or(|(_, outcome)| !drained && *outcome == MarkOutcome::Played));
+            prop_assert_eq!(playout.stats().frames, model.played);
+            prop_assert_eq!(playout.stats().samples_dropped, model.dropped);
+        }
+        prop_assert!(model.waits.is_empty(), "not all was played");
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Few rates, so that most pieces join.
+    let rate =
+        prop::sample::select(&[SampleRate::Hz8000, SampleRate::Hz8000, SampleRate::Hz12000][..]);
+    let len = prop_oneof![0..8_usize, 100..400_usize, 300..2000_usize];
+    let nanos = || prop_oneof![0..1000_u64, 0..30_000_000_u64, 0..700_000_000_u64];
+    prop_oneof![
+        6 => (rate, len).prop_map(|(rate, len)| Step::Play(rate, len)),
+        3 => Just(Step::Mark),
+        1 => Just(Step::Clear),
+        1 => Just(Step::Sent),
+        4 => nanos().prop_map(Step::Poll),
+        1 => nanos().prop_map(Step::PollBlocked),
+        12 => nanos().prop_map(|nanos| Step::Due(nanos % 12_000_000)),
+    ]
+}

@@ -1,0 +1,140 @@
+//! A playout with a clock that only tests move.
+
+use std::time::Duration;
+
+use audiosocket_proto::{
+    Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SendError, SessionConfig, Timestamp,
+};
+
+/// Of the default ptime.
+pub(crate) const PTIME: Duration = Duration::from_millis(20);
+
+pub(crate) const RATE: SampleRate = SampleRate::Hz8000;
+
+/// Bytes of a frame of these two.
+pub(crate) const FRAME: usize = 320;
+
+/// Not zero, so that a time counted from the epoch would show.
+const START: Timestamp = Timestamp::from_nanos(77_000_000_000);
+
+pub(crate) struct Rig {
+    pub(crate) playout: Playout<u32>,
+    pub(crate) now: Timestamp,
+}
+
+/// What a playout asked for, and how long after the start.
+pub(crate) type Output = (Duration, PlayoutOutput);
+
+impl Rig {
+    /// A call that has begun, without silence.
+    pub(crate) fn new() -> Self {
+        Self::with(|config| config.fill_silence = false)
+    }
+
+    /// A call that has begun, with silence.
+    pub(crate) fn with_silence() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(configure: impl FnOnce(&mut SessionConfig)) -> Self {
+        let mut config = SessionConfig::default();
+        configure(&mut config);
+        let mut playout = Playout::new(&config);
+        playout.start(START);
+        Self {
+            playout,
+            now: START,
+        }
+    }
+
+    pub(crate) fn play(&mut self, audio: &[u8]) {
+        self.try_play(RATE, audio).unwrap();
+    }
+
+    pub(crate) fn try_play(&mut self, rate: SampleRate, audio: &[u8]) -> Result<(), SendError> {
+        self.playout.play(rate, Bytes::copy_from_slice(audio))
+    }
+
+    /// What is due now, if everything has been written.
+    pub(crate) fn poll(&mut self) -> PlayoutOutput {
+        self.playout.poll(self.now, true)
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+
+    /// Since the start.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now.saturating_since(START)
+    }
+
+    /// When to poll next, counted from the start.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        let due = self.playout.poll_timeout()?;
+        Some(due.saturating_since(START))
+    }
+
+    /// Lets time pass, and acts on each deadline in it to the nanosecond.
+    pub(crate) fn run(&mut self, time: Duration) -> Vec<Output> {
+        self.run_delayed(time, || Duration::ZERO)
+    }
+
+    /// The same, but each deadline is acted on so much too late.
+    pub(crate) fn run_delayed(
+        &mut self,
+        time: Duration,
+        mut delay: impl FnMut() -> Duration,
+    ) -> Vec<Output> {
+        let until = self.now + time;
+        let mut outputs = Vec::new();
+        while let Some(due) = self.playout.poll_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due) + delay();
+            let output = self.poll();
+            let next = self.playout.poll_timeout();
+            assert!(
+                next.is_none_or(|next| next > self.now),
+                "was acted on and is still due"
+            );
+            if output != PlayoutOutput::Idle {
+                outputs.push((self.elapsed(), output));
+            }
+        }
+        self.now = self.now.max(until);
+        outputs
+    }
+
+    /// All that is played from now on, without the times.
+    pub(crate) fn rest(&mut self) -> Vec<PlayoutOutput> {
+        let outputs = self.run(Duration::from_secs(3600));
+        outputs.into_iter().map(|(_, output)| output).collect()
+    }
+
+    /// Marks that are reached now.
+    pub(crate) fn marks(&mut self, drained: bool) -> Vec<(u32, MarkOutcome)> {
+        std::iter::from_fn(|| self.playout.poll_mark(drained)).collect()
+    }
+}
+
+/// Audio in which no byte is zero and every place looks different.
+pub(crate) fn speech(len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|place| ((place * 7 + place / 251) % 255 + 1) as u8)
+        .collect()
+}
+
+/// A frame of 8 kHz, padded with silence to its length.
+pub(crate) fn frame(audio: &[u8]) -> PlayoutOutput {
+    let mut bytes = audio.to_vec();
+    bytes.resize(FRAME, 0);
+    PlayoutOutput::Frame(RATE, bytes.into())
+}
+
+/// A frame of silence, of 8 kHz.
+pub(crate) fn silence() -> PlayoutOutput {
+    frame(&[])
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

@@ -1,0 +1,116 @@
+//! What is counted.
+
+use std::time::Duration;
+
+use audiosocket_proto::PlayoutStats;
+
+use crate::rig::{FRAME, PTIME, Rig, millis, speech};
+
+fn underruns(rig: &Rig) -> u64 {
+    rig.playout.stats().underruns
+}
+
+#[test]
+fn a_new_playout_has_counted_nothing() {
+    let rig = Rig::with_silence();
+    assert_eq!(rig.playout.stats(), PlayoutStats::default());
+}
+
+#[test]
+fn frames_depth_and_what_was_dropped() {
+    let mut rig = Rig::with_silence();
+    rig.play(&speech(5 * FRAME));
+    rig.run(millis(30));
+    let stats = rig.playout.stats();
+    assert_eq!((stats.frames, stats.silence), (2, 0));
+    assert_eq!(stats.depth, PTIME * 3);
+    assert_eq!(stats.samples_dropped, 0);
+    rig.playout.clear();
+    rig.run(millis(10));
+    rig.play(&speech(1));
+    rig.playout.close();
+    let stats = rig.playout.stats();
+    assert_eq!((stats.frames, stats.silence), (2, 1));
+    assert_eq!(stats.samples_dropped, 480 + 1);
+    assert_eq!(stats.depth, Duration::ZERO);
+}
+
+/// A pause that is over within 500 ms was none that anybody meant.
+#[test]
+fn speech_that_resumes_soon_is_an_underrun() {
+    for (pause, underrun) in [(1, 1), (499, 1), (500, 0), (5000, 0)] {
+        for mut rig in [Rig::new(), Rig::with_silence()] {
+            rig.play(&speech(2 * FRAME));
+            // The last frame is over at 40 ms.
+            rig.run(millis(40 + pause));
+            assert_eq!(underruns(&rig), 0);
+            rig.play(&speech(FRAME));
+            let grid = rig.due().is_some_and(|due| due > rig.elapsed());
+            rig.run(millis(100));
+            // On a grid of silence it resumes up to a ptime later.
+            let underrun = if grid && pause == 499 { 0 } else { underrun };
+            assert_eq!(underruns(&rig), underrun, "after {pause} ms");
+            assert_eq!(rig.playout.stats().late, 0);
+        }
+    }
+}
+
+#[test]
+fn speech_without_a_pause_is_no_underrun() {
+    for mut rig in [Rig::new(), Rig::with_silence()] {
+        for _ in 0..10 {
+            rig.play(&speech(FRAME));
+            rig.run(PTIME - Duration::from_nanos(1));
+            rig.pass(Duration::from_nanos(1));
+        }
+        assert_eq!(rig.playout.stats().frames, 10);
+        assert_eq!(underruns(&rig), 0);
+    }
+}
+
+/// The first speech of a call interrupts none.
+#[test]
+fn the_first_speech_is_no_underrun() {
+    let mut rig = Rig::with_silence();
+    rig.run(millis(110));
+    rig.play(&speech(FRAME));
+    rig.run(millis(110));
+    assert_eq!(rig.playout.stats().frames, 1);
+    assert_eq!(underruns(&rig), 0);
+}
+
+/// Nor is one whose pause was filled by other means.
+#[test]
+fn speech_after_what_was_sent_is_no_underrun() {
+    for mut rig in [Rig::new(), Rig::with_silence()] {
+        rig.play(&speech(FRAME));
+        rig.run(millis(10));
+        rig.playout.sent(rig.now, Default::default(), PTIME);
+        rig.run(millis(500));
+        rig.play(&speech(FRAME));
+        rig.run(millis(100));
+        assert_eq!(underruns(&rig), 0);
+    }
+}
+
+/// Whoever clears the queue means it: neither that, nor what is said next, is an underrun.
+#[test]
+fn speech_after_a_clear_is_no_underrun() {
+    for mut rig in [Rig::new(), Rig::with_silence()] {
+        // While it speaks.
+        rig.play(&speech(100 * FRAME));
+        rig.run(millis(50));
+        rig.playout.clear();
+        rig.run(millis(100));
+        rig.play(&speech(FRAME));
+        rig.run(millis(100));
+        assert_eq!(underruns(&rig), 0);
+        // And between two things that are said.
+        rig.run(millis(5000));
+        rig.playout.clear();
+        rig.run(millis(100));
+        rig.play(&speech(FRAME));
+        rig.run(millis(100));
+        assert_eq!(underruns(&rig), 0);
+    }
+}
