@@ -43,6 +43,14 @@ pub struct Guess {
     pub confidence: f64,
 }
 
+impl Guess {
+    /// Whether the confidence is one with which no guess has been seen to be wrong: 0.99.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.confidence >= 0.99
+    }
+}
+
 /// Tells slin, µ-law and A-law apart by the bytes alone, since the frame does not.
 ///
 /// ```

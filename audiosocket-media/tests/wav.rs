@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use audiosocket_media::wav::{ReadError, WavWriter, WriteError, read, read_file};
+use audiosocket_media::wav::{
+    ReadError, WavWriter, WriteError, rate_of_file, read, read_file, recount,
+};
 use audiosocket_media::{Resampler, SampleRate};
 use hound::{SampleFormat, WavSpec};
 use proptest::prelude::*;
@@ -97,6 +99,23 @@ fn real_speech_is_read_at_any_rate() {
         assert!((len - expected).abs() <= 0.5, "{rate}: {len}");
     }
     let error = read_file("no such file", RATE, MINUTE).unwrap_err();
+    assert!(matches!(error, ReadError::Io(_)), "{error:?}");
+}
+
+#[test]
+fn the_rate_of_a_file_is_told_by_its_header() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rate.wav");
+    let wav = wav_of((22_050, 2, 24, SampleFormat::Int), &[0; 100]);
+    for len in [44, 200, wav.len()] {
+        std::fs::write(&path, &wav[..len]).unwrap();
+        let rate = rate_of_file(&path);
+        if len == 44 {
+            assert!(matches!(rate, Err(ReadError::Truncated)), "{rate:?}");
+        } else {
+            assert_eq!(rate.unwrap(), 22_050);
+        }
+    }
+    let error = rate_of_file("no such file").unwrap_err();
     assert!(matches!(error, ReadError::Io(_)), "{error:?}");
 }
 
@@ -218,6 +237,12 @@ impl Write for Disk {
     }
 }
 
+impl io::Read for Disk {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.borrow_mut().read(buffer)
+    }
+}
+
 impl Seek for Disk {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.borrow_mut().seek(to)
@@ -287,6 +312,43 @@ fn a_full_disk_leaves_a_file_that_can_be_played() {
             drop(writer);
             found = read_now(&disk.content()).unwrap();
             assert_eq!(found, samples[..found.len()]);
+            // All that is on the disk, to the last whole sample.
+            let fitted = (size as usize - 44) / 2;
+            assert_eq!(recount(disk.clone()).unwrap() as usize, fitted);
+            assert_eq!(read_now(&disk.content()).unwrap(), samples[..fitted]);
         }
+    }
+}
+
+#[test]
+fn a_crash_loses_nothing_that_was_handed_to_the_system() {
+    let samples = counting(7_999);
+    let disk = Disk::default();
+    let mut writer = WavWriter::new(disk.clone(), RATE).unwrap();
+    for piece in samples.chunks(160) {
+        writer.write(piece).unwrap();
+    }
+    assert_eq!(read_now(&disk.content()).unwrap(), [], "not counted yet");
+    std::mem::forget(writer);
+    let whole = 44 + 2 * samples.len();
+    disk.file.borrow_mut().seek(SeekFrom::End(0)).unwrap();
+    disk.file.borrow_mut().write_all(&[0x7f]).unwrap();
+    assert_eq!(recount(disk.clone()).unwrap(), 7_999);
+    // As if it had been ended: only the half sample is left over, and not counted.
+    let mut ended = Cursor::new(Vec::new());
+    let mut writer = WavWriter::new(&mut ended, RATE).unwrap();
+    writer.write(&samples).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(disk.content()[..whole], *ended.into_inner());
+}
+
+#[test]
+fn what_is_no_recording_is_left_alone() {
+    let float = wav_of((8_000, 1, 32, SampleFormat::Float), &[0.5_f32; 10]);
+    for bytes in [&b""[..], b"RIFF", &[0; 100], &float] {
+        let mut file = Cursor::new(bytes.to_vec());
+        let error = recount(&mut file).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(file.into_inner(), bytes);
     }
 }

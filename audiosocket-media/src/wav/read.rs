@@ -56,11 +56,23 @@ pub fn read_file(
 /// See [`ReadError`]. No input panics.
 pub fn read(wav: impl Read, rate: SampleRate, longest: Duration) -> Result<Vec<i16>, ReadError> {
     let mut source = Source { wav, ended: false };
-    match read_source(&mut source, rate, longest) {
-        // To `hound` an early end is an error of reading, of no kind of its own.
-        Err(ReadError::Io(_)) if source.ended => Err(ReadError::Truncated),
-        result => result,
-    }
+    let samples = read_source(&mut source, rate, longest);
+    samples.map_err(|error| source.tell(error))
+}
+
+/// Samples per second of a WAV file, by its header alone: to choose what to [read](read_file) it at.
+///
+/// # Errors
+///
+/// See [`ReadError`]; of [`ReadError::Rate`] and [`ReadError::TooLong`] only reading tells.
+pub fn rate_of_file(path: impl AsRef<Path>) -> Result<u32, ReadError> {
+    let file = File::open(path).map_err(ReadError::Io)?;
+    let mut source = Source {
+        wav: BufReader::new(file),
+        ended: false,
+    };
+    let rate = WavReader::new(&mut source).map(|wav| wav.spec().sample_rate);
+    rate.map_err(|error| source.tell(error.into()))
 }
 
 fn read_source(
@@ -146,6 +158,16 @@ impl Conversion {
 struct Source<R> {
     wav: R,
     ended: bool,
+}
+
+impl<R> Source<R> {
+    /// To `hound` an early end is an error of reading, of no kind of its own.
+    fn tell(&self, error: ReadError) -> ReadError {
+        match error {
+            ReadError::Io(_) if self.ended => ReadError::Truncated,
+            error => error,
+        }
+    }
 }
 
 impl<R: Read> Read for Source<R> {

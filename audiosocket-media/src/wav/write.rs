@@ -14,7 +14,7 @@ use crate::SampleRate;
 /// A WAV file says at its beginning how long it is. Here that is brought up to date after each
 /// second of audio, after the audio itself is written; so what is lost when the program ends
 /// without [`finish`](Self::finish) is a second at most (and nothing if it ends by dropping the
-/// writer). To survive the machine's end too, the file would have to be synced, which is left
+/// writer), and [`recount`](super::recount) finds that again. To survive the machine's end too, the file would have to be synced, which is left
 /// to the caller.
 ///
 /// Latency: none. Cost: a copy, and with [`create`](Self::create) a system call for each 4,096
