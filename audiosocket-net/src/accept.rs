@@ -61,6 +61,18 @@ mod tests {
         io::Error::from_raw_os_error(24)
     }
 
+    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM`, of which a test can have the system say only the
+    /// first.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_machine_has_too_little_of_is_a_reason_to_wait() {
+        for number in [24, 23, 105, 12] {
+            let error = io::Error::from_raw_os_error(number);
+            let pause = AcceptErrors::default().failed(&error);
+            assert_eq!(pause, Some(FIRST_PAUSE), "{error}");
+        }
+    }
+
     #[test]
     fn pauses_grow_to_a_second_and_start_over_after_success() {
         let mut errors = AcceptErrors::default();
@@ -75,9 +87,8 @@ mod tests {
     #[test]
     fn a_connection_that_is_gone_is_no_reason_to_wait() {
         let mut errors = AcceptErrors::default();
-        assert_eq!(
-            errors.failed(&io::ErrorKind::ConnectionAborted.into()),
-            None
-        );
+        for gone in [io::ErrorKind::ConnectionAborted, io::ErrorKind::Interrupted] {
+            assert_eq!(errors.failed(&gone.into()), None);
+        }
     }
 }

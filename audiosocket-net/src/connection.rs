@@ -1,37 +1,51 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Peer, Registration};
+use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
 
 use crate::runtime::{LazyTimer, Stream, Timer};
-use crate::scratch;
+use crate::{LineBudget, scratch, watch};
 
 /// How often one call may read and write before others get their turn, on streams that do not
 /// take part in a budget of their runtime.
 const ROUNDS: usize = 16;
 
+/// How many bytes one call may read before that: with one read more, a bound for how many callbacks a
+/// flood makes in one go.
+const MOST_READ: usize = 64 * 1024;
+
+/// For those that were refused before they sent a UUID, by a limit or as peers, and for those that were
+/// refused by it: so that a flood of the one does not hide the other.
+static REFUSED_PEERS: LineBudget = LineBudget::new();
+static REFUSED_CALLS: LineBudget = LineBudget::new();
+
 /// One connection of a server on a runtime, from accept to close: the loop that every adapter
 /// drives its calls with.
 ///
-/// As a future it is done when the connection is closed; what happened on it went to the handler.
+/// As a future it is done when the connection is closed; what happened on it went to the handler. A
+/// handler that blocks the thread for 500 ms is then named in the log, and a panic that is not the
+/// handler's ends this connection and nothing else.
+///
 /// Dropping it closes the connection at once and tells the handler
 /// [`End::Abandoned`](audiosocket_proto::End::Abandoned).
 pub struct Connection<S, T, A: Acceptor> {
+    /// Before the driver, so that it is dropped before: a connection counts as open until it is closed.
     stream: S,
     driver: CallDriver<A>,
     epoch: Epoch,
     timer: LazyTimer<T>,
     read_closed: bool,
+    write_closed: bool,
     /// Written to a stream that may hold it back, such as TLS.
     unflushed: bool,
-    /// Last, so that it is dropped last: a connection counts as open until it is closed.
-    _registration: Registration,
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
@@ -43,16 +57,36 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         config: SessionConfig,
         calls: &Calls,
     ) -> Self {
-        let driver = CallDriver::new(acceptor, peer, config, Timestamp::ZERO);
         Self {
             stream,
+            driver: CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO),
             epoch: Epoch::new(T::now()),
             timer: LazyTimer::new(),
             read_closed: false,
+            write_closed: false,
             unflushed: false,
-            _registration: calls.register(driver.handle()),
-            driver,
         }
+    }
+
+    /// Tells the acceptor at which address of this machine the connection came in.
+    #[must_use]
+    pub fn at(mut self, local_addr: SocketAddr) -> Self {
+        self.driver = self.driver.at(local_addr);
+        self
+    }
+
+    /// Whether it is to be [turned away](Self::turn_away), rather than served.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.driver.turned_away()
+    }
+
+    /// Hangs up at once and closes, without waiting for the peer: for a connection that nothing is
+    /// left to serve with.
+    pub fn turn_away(mut self) {
+        self.driver.handle().hangup();
+        let mut cx = Context::from_waker(Waker::noop());
+        // What is not done now is not done at all.
+        let _ = self.poll(&mut cx);
     }
 
     /// The stream, for a runtime that is not told by wakers.
@@ -70,29 +104,37 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     /// Everything that can be done now, until the connection is closed.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.driver.poll_commands(self.now(), cx.waker());
+        let mut bytes_read = 0;
         for _ in 0..ROUNDS {
             // Reading first, so that all answers to one read leave in one write.
-            let read = self.poll_read(cx).is_ready();
+            let read = self.poll_read(cx);
+            if let Poll::Ready(len) = read {
+                bytes_read += len;
+            }
+            let read = read.is_ready();
             let written = self.poll_write(cx).is_ready();
             if self.driver.poll_transmit() == Transmit::Close {
-                return self.closed();
+                return self.closed(cx);
             }
             let timed_out = !read && !written && self.poll_timer(cx).is_ready();
             if !(read || written || timed_out) {
                 return Poll::Pending;
             }
+            if bytes_read >= MOST_READ {
+                break;
+            }
         }
         // A peer that floods us does not put off its deadlines, whose timer only a quiet round polls.
         self.driver.handle_timeout(self.now());
         if self.driver.poll_transmit() == Transmit::Close {
-            return self.closed();
+            return self.closed(cx);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// One read, if there is something to read; its answers stay in the driver.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// One read, if there is something to read; its answers stay in the driver. Tells how much.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         if self.read_closed {
             return Poll::Pending;
         }
@@ -102,6 +144,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             if let Some(lag) = self.stream.take_lag() {
                 self.driver.handle_lag(now, lag);
             }
+            let len = *result.as_ref().unwrap_or(&0);
             match result {
                 Ok(0) => {
                     self.read_closed = true;
@@ -114,7 +157,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                     self.driver.handle_read_error(now, error);
                 }
             }
-            Poll::Ready(())
+            Poll::Ready(len)
         })
     }
 
@@ -138,6 +181,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             },
             Transmit::HalfClose => {
                 let closed = ready!(self.stream.poll_close(cx));
+                self.write_closed = true;
                 closed.map(|()| self.driver.half_closed())
             }
             _ => return Poll::Pending,
@@ -145,6 +189,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         match result {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 self.unflushed = false;
+                self.write_closed = true;
                 self.driver.handle_write_error(self.now(), error);
             }
             _ => {}
@@ -160,9 +205,24 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(())
     }
 
-    fn closed(&self) -> Poll<()> {
-        if let Some(reason) = self.driver.refusal() {
-            tracing::info!(peer = %self.driver.peer(), %reason, "call refused");
+    fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.read_closed && !self.write_closed {
+            self.write_closed = true;
+            // TLS says goodbye, or the peer takes the connection for one that was cut. No more than
+            // an attempt: a peer that does not take even this is not waited for.
+            let _ = self.stream.poll_close(cx);
+        }
+        let uuid = self.driver.handle().uuid();
+        let budget = match uuid {
+            Some(_) => &REFUSED_CALLS,
+            None => &REFUSED_PEERS,
+        };
+        if let Some(reason) = self.driver.refusal()
+            && let Some(suppressed) = budget.take(Instant::now())
+        {
+            let suppressed = (suppressed > 0).then_some(suppressed);
+            let uuid = uuid.as_ref().map(tracing::field::display);
+            tracing::info!(uuid, peer = %self.driver.peer(), %reason, suppressed, "call refused");
         }
         Poll::Ready(())
     }
@@ -179,7 +239,18 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Self::poll(self.get_mut(), cx)
+        let connection = self.get_mut();
+        let peer = connection.driver.peer().clone();
+        let handle = connection.driver.handle().clone();
+        watch::turn(peer, handle, || {
+            let polled = catch_unwind(AssertUnwindSafe(|| Self::poll(connection, cx)));
+            polled.unwrap_or_else(|_| {
+                let peer = connection.driver.peer();
+                // The panic hook has said the rest.
+                tracing::error!(%peer, "a panic outside of the handler ends the connection");
+                Poll::Ready(())
+            })
+        })
     }
 }
 

@@ -3,16 +3,22 @@
 pub mod surface;
 
 mod accept;
+mod allow_list;
 mod connection;
 mod keepalive;
+mod line_budget;
 mod options;
 mod runtime;
 mod scratch;
 mod serving;
+mod watch;
 
 pub use accept::AcceptErrors;
+pub use allow_list::{AllowList, Allowed, ParseAllowListError};
 pub use connection::Connection;
+pub use ipnet::IpNet;
 pub use keepalive::Keepalive;
+pub use line_budget::LineBudget;
 pub use options::{Listening, ServerOptions};
 pub use runtime::{Listener, Stream, Timer};
 pub use serving::{Serve, Serving};

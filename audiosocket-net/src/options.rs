@@ -2,6 +2,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Limits;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::Keepalive;
@@ -25,6 +26,7 @@ pub struct ServerOptions {
     backlog: i32,
     reuse_port: bool,
     keepalive: Option<Keepalive>,
+    limits: Limits,
     session: SessionConfig,
 }
 
@@ -37,6 +39,7 @@ impl Default for ServerOptions {
             backlog: 1024,
             reuse_port: false,
             keepalive: Some(Keepalive::default()),
+            limits: Limits::default(),
             session: SessionConfig::default(),
         }
     }
@@ -93,6 +96,13 @@ impl ServerOptions {
         self
     }
 
+    /// How many connections to take.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Deadlines and bounds of each call.
     #[must_use]
     pub fn session(mut self, session: SessionConfig) -> Self {
@@ -133,6 +143,7 @@ impl ServerOptions {
             listeners,
             local_addrs,
             keepalive: self.keepalive,
+            limits: self.limits,
             session: self.session,
         })
     }
@@ -148,6 +159,8 @@ pub struct Listening {
     pub local_addrs: Vec<SocketAddr>,
     /// How to find dead peers.
     pub keepalive: Option<Keepalive>,
+    /// How many connections to take.
+    pub limits: Limits,
     /// Deadlines and bounds of each call.
     pub session: SessionConfig,
 }

@@ -70,7 +70,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
         }
         Ok(Self {
             acceptor: Arc::new(acceptor),
-            driver: ServerDriver::new(listening.session.linger),
+            driver: ServerDriver::new(listening.session.linger, listening.limits),
             listening,
             doors,
             epoch: Epoch::new(T::now()),
@@ -194,18 +194,30 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
         peer: SocketAddr,
         serve: &mut impl Serve<L, T, A>,
     ) -> io::Result<()> {
-        let prepared = L::configure(&stream, |socket| self.listening.prepare(socket));
+        let mut local_addr = None;
+        let prepared = L::configure(&stream, |socket| {
+            local_addr = socket.local_addr()?.as_socket();
+            self.listening.prepare(socket)
+        });
         if let Err(error) = prepared {
             tracing::debug!(%peer, %error, "a connection was gone before it was served");
             return Ok(());
         }
-        serve(Connection::new(
+        let connection = Connection::new(
             stream,
             peer.into(),
             Arc::clone(&self.acceptor),
             self.listening.session,
             self.driver.handle().calls(),
-        ))
+        );
+        if connection.is_turned_away() {
+            connection.turn_away();
+            return Ok(());
+        }
+        serve(match local_addr {
+            Some(local_addr) => connection.at(local_addr),
+            None => connection,
+        })
     }
 
     fn now(&self) -> Timestamp {

@@ -1,11 +1,13 @@
 //! What every adapter hands on to its users beside its own server, so that it is the same in all.
 
-pub use crate::{Keepalive, ServerOptions};
+pub use crate::{AllowList, Allowed, IpNet, Keepalive, ParseAllowListError, ServerOptions};
 pub use audiosocket_proto::server::{
-    Acceptor, Call, CallHandle, CallRequest, Callbacks, Calls, Exception, Handler, Lag, Peer,
-    Refusal, Response, ServerHandle,
+    Acceptor, AnnounceError, Announced, AnnouncedCall, AnnouncedOnly, Call, CallCounters,
+    CallEvent, CallHandle, CallRequest, Callbacks, Calls, Duplicate, Elapsed, Exception, Handler,
+    Incoming, IncomingCall, IncomingCalls, Lag, Limits, Peer, Played, Refusal, Response,
+    ServerHandle, WithMetadata, incoming,
 };
 pub use audiosocket_proto::{
-    Audio, Bytes, DtmfDigit, End, ErrorFlags, Frame, FrameKind, PeerError, SampleRate, SendError,
-    SessionConfig, Stats, Uuid,
+    Audio, Bytes, Dropped, DtmfDigit, End, ErrorFlags, Frame, FrameKind, MarkOutcome, PeerError,
+    PlayoutStats, Ptime, SampleRate, SendError, SessionConfig, Stats, Timestamp, Uuid,
 };

@@ -64,6 +64,67 @@ fn an_interruption_is_no_error() {
     );
 }
 
+/// Reads of every size against writes of every size: nothing is lost, and nothing comes twice.
+#[test]
+fn reads_and_writes_may_be_as_short_as_they_like() {
+    let said = [AUDIO, AUDIO].concat();
+    for read in 1..=said.len() {
+        for written in 1..=said.len() {
+            let mut rig = Rig::talking();
+            let writes = (0..said.len()).map(|_| Poll::Ready(Ok(written)));
+            rig.script().writes.extend(writes);
+            for piece in said.chunks(read) {
+                rig.reads([piece]);
+            }
+            // As often as it asks for.
+            for _ in 0..=said.len() {
+                assert!(rig.poll().is_pending());
+            }
+            assert_eq!(rig.sent(), said, "read by {read}, written by {written}");
+            assert_eq!(rig.told(), ["audio 4"; 2]);
+        }
+    }
+}
+
+/// A reset that shows after any number of bytes of an answer is an ordinary end, told once.
+#[test]
+fn a_reset_after_every_byte_of_an_answer_is_an_end() {
+    for sent in 0..AUDIO.len() {
+        for reset in [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe] {
+            let mut rig = Rig::talking();
+            rig.reads([AUDIO]);
+            if sent > 0 {
+                rig.script().writes.push_back(Poll::Ready(Ok(sent)));
+            }
+            rig.script()
+                .writes
+                .push_back(Poll::Ready(Err(reset.into())));
+            rig.read_fails(ErrorKind::ConnectionReset);
+            while rig.poll().is_pending() {}
+            assert_eq!(rig.told(), ["audio 4", "end"], "after {sent} bytes");
+            assert!(AUDIO.starts_with(&rig.sent()));
+        }
+    }
+}
+
+/// Over TLS the peer would otherwise take the connection for one that was cut.
+#[test]
+fn who_closes_is_answered_by_a_close() {
+    for closed in [Poll::Ready(Ok(())), Poll::Pending] {
+        let mut rig = Rig::talking();
+        let waits = closed.is_pending();
+        rig.script().closes.push_back(closed);
+        rig.reads([AUDIO, b""]);
+        assert!(rig.poll().is_ready(), "which is not waited for");
+        let mut log = vec!["read", "write", "read", "flush", "close"];
+        log.truncate(if waits { 4 } else { 5 });
+        assert_eq!(rig.log(), log);
+        assert_eq!(rig.told(), ["audio 4", "end"]);
+        assert!(rig.poll().is_ready());
+        assert_eq!(rig.log(), [""; 0], "and is done once");
+    }
+}
+
 /// What the peer sent before it closed is still to be heard.
 #[test]
 fn who_takes_nothing_more_is_read_to_the_end() {
@@ -254,4 +315,45 @@ fn told_of(end: impl FnOnce(&Rig)) -> Vec<String> {
     end(&rig);
     assert!(rig.poll().is_ready());
     rig.told()
+}
+
+/// However much there is to read, one call reads 64 KiB and one read more, then others get their turn.
+#[test]
+fn a_flood_is_read_in_turns() {
+    let mut rig = Rig::talking();
+    let flood = [b"\x03\x00\x011".as_slice(); 4096].concat();
+    rig.reads([&*flood; 16]);
+    assert!(rig.poll().is_pending());
+    assert_eq!(rig.bell.rung(), 1, "it goes on when the others had theirs");
+    assert_eq!(rig.script().reads.len(), 12);
+    assert!(rig.poll().is_pending());
+    assert_eq!((rig.bell.rung(), rig.script().reads.len()), (1, 8));
+}
+
+/// A defect of ours, or of a stream, is not to take other calls along.
+#[test]
+fn a_panic_that_is_not_the_handlers_ends_one_connection() {
+    let mut rig = Rig::talking();
+    let told = rig.told.clone();
+    // Which the core does not put up with.
+    rig.script().boasts = true;
+    rig.reads([AUDIO]);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let polled = std::pin::Pin::new(&mut rig.connection).poll(&mut cx);
+    assert!(polled.is_ready());
+    drop(rig);
+    assert_eq!(*told.lock().unwrap(), ["audio 4", "end"]);
+}
+
+/// Without waiting for anything, since nothing is left to wait with.
+#[test]
+fn who_is_turned_away_hears_a_hangup() {
+    let rig = Rig::new(
+        Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}),
+        |_| {},
+    );
+    rig.reads([UUID]);
+    let calls = rig.calls.clone();
+    assert_eq!(rig.turn_away(), HANGUP);
+    assert!(calls.is_empty());
 }

@@ -81,6 +81,7 @@ impl Rig {
 
     pub(crate) fn new(callbacks: Callbacks, configure: impl FnOnce(&mut SessionConfig)) -> Self {
         let mut config = SessionConfig::default();
+        config.fill_silence = false;
         configure(&mut config);
         let (script, calls) = (Rc::default(), Calls::default());
         let stream = FakeStream::new(&script);
@@ -124,5 +125,12 @@ impl Rig {
     /// What the handler was told since this was last asked.
     pub(crate) fn told(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap())
+    }
+
+    /// What it sent when nothing is left to serve it with.
+    pub(crate) fn turn_away(self) -> Vec<u8> {
+        let script = self.script.clone();
+        self.connection.turn_away();
+        script.take().sent
     }
 }

@@ -61,6 +61,8 @@ impl Timer for FakeTimer {
 /// What a stream does, in this order; when nothing is said, it has nothing to read and takes all.
 #[derive(Default)]
 pub(crate) struct Script {
+    /// Claims to have written a byte more than it was offered.
+    pub(crate) boasts: bool,
     pub(crate) reads: VecDeque<io::Result<Vec<u8>>>,
     pub(crate) lag: Option<Lag>,
     pub(crate) writes: VecDeque<Poll<io::Result<usize>>>,
@@ -118,7 +120,7 @@ impl Stream for FakeStream {
         script
             .sent
             .extend(&bytes[..*written.as_ref().unwrap_or(&0)]);
-        Poll::Ready(written)
+        Poll::Ready(written.map(|written| written + usize::from(script.boasts)))
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -73,6 +73,19 @@ fn who_cannot_be_served_is_lost_and_nobody_else() {
 }
 
 /// The pause is longer each time, and as short as ever after one who could be served.
+/// No thread and no task is made for those, of which there may be many.
+#[test]
+fn who_is_turned_away_is_not_served() {
+    let mut office = Office::new();
+    office.serving.handle().refuse_calls(true);
+    office.come(0, 50);
+    assert!(office.poll().is_pending());
+    assert_eq!(office.served.len(), 8, "those that linger");
+    let calls = office.serving.handle().calls().clone();
+    assert_eq!((calls.len(), calls.admitted()), (8, 0));
+    assert_eq!(office.waiting(), [0, 0]);
+}
+
 #[test]
 fn pauses_grow_while_it_goes_on() {
     let mut office = Office::new();
