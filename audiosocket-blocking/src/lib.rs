@@ -2,6 +2,9 @@
 #![doc = include_str!("../SURFACE.md")]
 #![cfg(unix)]
 
+#[doc = include_str!("../BEYOND-TCP.md")]
+pub mod beyond_tcp {}
+
 mod alarm;
 mod bell;
 mod keeper;
@@ -14,4 +17,4 @@ mod stream;
 pub use audiosocket_net::surface::*;
 
 pub use server::{Server, start_server};
-pub use stream::serve_stream;
+pub use stream::{Duplex, serve_stream};

@@ -1,5 +1,4 @@
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -10,9 +9,8 @@ use audiosocket_net::Stream;
 use audiosocket_proto::SessionConfig;
 use audiosocket_proto::server::{Backlog, Lag};
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
-use rustix::net::{Shutdown, shutdown};
 
+use crate::Duplex;
 use crate::alarm::Alarm;
 use crate::keeper::{self, Keep, Turn};
 
@@ -53,7 +51,7 @@ struct Inner<S> {
     ended: Option<io::Result<usize>>,
 }
 
-impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
+impl<S: Duplex> Line<S> {
     /// Takes over a stream that is non-blocking, and an alarm for the thread.
     pub(crate) fn new(
         stream: S,
@@ -130,7 +128,7 @@ impl<S: Read + Write + AsFd + Send + 'static> Line<S> {
     }
 }
 
-impl<S: Read + Write + AsFd + Send + 'static> Stream for Line<S> {
+impl<S: Duplex> Stream for Line<S> {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.shared.turn.fetch_add(2, Ordering::Release);
         if self.looked_at.elapsed() > LONG {
@@ -173,12 +171,7 @@ impl<S: Read + Write + AsFd + Send + 'static> Stream for Line<S> {
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = match shutdown(self.shared.lock().stream.as_fd(), Shutdown::Write) {
-            // Something other than a socket has no half to close.
-            Err(Errno::NOTSOCK) => Ok(()),
-            result => result.map_err(io::Error::from),
-        };
-        Poll::Ready(result)
+        self.write(S::close_write)
     }
 
     fn take_lag(&mut self) -> Option<Lag> {
@@ -255,7 +248,8 @@ fn unless_would_block<T>(
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::os::fd::BorrowedFd;
+    use std::io::Write;
+    use std::os::fd::{AsFd, BorrowedFd};
 
     use super::*;
 
@@ -282,6 +276,8 @@ mod tests {
             self.0.as_fd()
         }
     }
+
+    impl Duplex for Panics {}
 
     #[test]
     fn a_stream_that_panics_under_the_keeper_fails_its_own_call() {

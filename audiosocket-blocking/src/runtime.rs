@@ -1,6 +1,5 @@
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -10,6 +9,7 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_proto::server::Acceptor;
 use socket2::SockRef;
 
+use crate::Duplex;
 use crate::alarm::Alarm;
 use crate::line::Line;
 
@@ -93,7 +93,7 @@ impl Listener for Entrance {
 /// Drives a connection on this thread until it is closed.
 pub(crate) fn drive<S, A>(mut connection: Connection<Line<S>, SystemTimer, A>)
 where
-    S: Read + Write + AsFd + Send + 'static,
+    S: Duplex,
     A: Acceptor,
 {
     let waker = connection.stream_mut().waker();

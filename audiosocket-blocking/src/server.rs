@@ -1,5 +1,5 @@
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 use std::{fmt, io, thread};
 
@@ -136,7 +136,19 @@ impl<A: Acceptor> Server<A> {
             let thread = thread::Builder::new()
                 .name("audiosocket-call".to_owned())
                 .stack_size(self.stack_size);
-            thread.spawn(move || drive(connection)).map(drop)
+            // Held by both, so that it is not lost with a thread that cannot be made.
+            let seat = Arc::new(Mutex::new(Some(connection)));
+            let taken = Arc::clone(&seat);
+            let made = thread.spawn(move || {
+                if let Some(connection) = take(&taken) {
+                    drive(connection);
+                }
+            });
+            made.map(drop).inspect_err(|_| {
+                if let Some(connection) = take(&seat) {
+                    connection.turn_away();
+                }
+            })
         };
         while self.serving.poll(&mut cx, serve).is_pending() {
             let sockets = self.serving.listeners().map(|entrance| &entrance.socket);
@@ -146,6 +158,10 @@ impl<A: Acceptor> Server<A> {
         }
         Ok(())
     }
+}
+
+fn take<T>(seat: &Mutex<Option<T>>) -> Option<T> {
+    seat.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl<A: Acceptor> fmt::Debug for Server<A> {

@@ -1,23 +1,52 @@
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use audiosocket_net::Connection;
 use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{SessionConfig, Timestamp};
-use rustix::io::ioctl_fionbio;
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::{Shutdown, shutdown};
 
 use crate::alarm::Alarm;
 use crate::line::Line;
 use crate::runtime::drive;
 
+/// A stream that [`serve_stream`] serves a call over: it has a descriptor, and two halves that are
+/// closed apart.
+///
+/// For a type of your own this is `impl Duplex for YourStream {}`, unless it has something to say
+/// before its writing half is closed. TLS has: the example `blocking_tls` shows such a stream.
+pub trait Duplex: Read + Write + AsFd + Send + 'static {
+    /// Closes the writing half, and leaves the reading half open. Called when all that was written
+    /// has been flushed; again, if it would block.
+    ///
+    /// By itself it is `shutdown(2)` on the descriptor, and nothing on what is no socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection. `WouldBlock` if it has to wait for the descriptor to be writable.
+    fn close_write(&mut self) -> io::Result<()> {
+        match shutdown(self.as_fd(), Shutdown::Write) {
+            // Something other than a socket has no half to close.
+            Err(Errno::NOTSOCK) => Ok(()),
+            result => result.map_err(io::Error::from),
+        }
+    }
+}
+
+impl Duplex for TcpStream {}
+
+impl Duplex for UnixStream {}
+
 /// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
 /// one of them. Returns when the connection is closed; what happened on it went to the handler.
 ///
 /// The descriptor is made non-blocking, and is waited for, both to read and to write. It has to be
-/// readable when the stream has something to read, unless a read has told already. Its writing half
-/// is closed with `shutdown(2)`. While a handler blocks, another thread reads: `read` must not wait
-/// for anything.
+/// readable when the stream has something to read, unless a read has told already. While a handler
+/// blocks, another thread reads: `read` must not wait for anything, nor for a peer that does not read.
 ///
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
 /// `TCP_NODELAY` and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
@@ -53,7 +82,7 @@ pub fn serve_stream<S, A>(
     config: SessionConfig,
     calls: &Calls,
 ) where
-    S: Read + Write + AsFd + Send + 'static,
+    S: Duplex,
     A: Acceptor,
 {
     let ready = ioctl_fionbio(&stream, true).map_err(io::Error::from);
@@ -65,7 +94,7 @@ pub fn serve_stream<S, A>(
         }
         Err(error) => {
             let now = Timestamp::ZERO;
-            CallDriver::new(acceptor, peer, config, now).handle_read_error(now, error);
+            CallDriver::new(acceptor, peer, config, calls, now).handle_read_error(now, error);
         }
     }
 }

@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use audiosocket_blocking::{
-    Audio, Call, CallHandle, CallRequest, Callbacks, Calls, DtmfDigit, End, Exception, Handler,
-    Response, Server, ServerHandle, ServerOptions, SessionConfig, serve_stream,
+    Audio, Call, CallHandle, CallRequest, Callbacks, Calls, DtmfDigit, Duplex, End, Exception,
+    Handler, Response, Server, ServerHandle, ServerOptions, SessionConfig, serve_stream,
 };
 
 const HANGUP: [u8; 3] = [0x00, 0, 0];
@@ -113,7 +113,7 @@ fn a_quiet_call_is_hung_up_from_another_thread() {
 fn a_call_whose_handler_blocks_does_not_keep_a_server_from_ending() {
     let mut session = SessionConfig::default();
     session.linger = Duration::from_millis(10);
-    let server = Running::with(ServerOptions::new().bind("127.0.0.1:0").session(session));
+    let server = Running::with(session);
     let mut call = server.call(1);
     call.write_all(&audio_frame(b"block")).unwrap();
     assert_eq!(server.next(), "start 1");
@@ -137,7 +137,8 @@ fn a_stream_that_has_more_than_its_descriptor_tells_is_read_to_its_end() {
         hoard: Vec::new(),
     };
     let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
-    let config = SessionConfig::default();
+    let mut config = SessionConfig::default();
+    config.fill_silence = false;
     let serving =
         thread::spawn(move || serve_stream(server, "pipe".into(), echo, config, &Calls::default()));
     let mut bytes = uuid_frame(7);
@@ -148,6 +149,80 @@ fn a_stream_that_has_more_than_its_descriptor_tells_is_read_to_its_end() {
     assert_eq!(echoed[..], audio_frame(b"hello"));
     drop(asterisk);
     serving.join().unwrap();
+}
+
+/// TLS says that it closes, behind all that was written, and may have to wait for that.
+#[test]
+fn a_stream_says_goodbye_behind_the_hangup_and_before_its_half_is_closed() {
+    for ends_first in [false, true] {
+        let (mut asterisk, socket) = UnixStream::pair().unwrap();
+        let echo = Arc::new(Callbacks::new(|_, _, _| Response::Hangup, |_, _, _| {}));
+        let stream = Polite {
+            socket,
+            refuses: !ends_first,
+        };
+        let serving = thread::spawn(move || {
+            let config = SessionConfig::default();
+            serve_stream(stream, "polite".into(), echo, config, &Calls::default());
+        });
+        asterisk.write_all(&uuid_frame(1)).unwrap();
+        if !ends_first {
+            asterisk.write_all(&audio_frame(b"hello")).unwrap();
+            asterisk
+                .set_read_timeout(Some(Duration::from_secs(60)))
+                .unwrap();
+        } else {
+            asterisk.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        let mut heard = Vec::new();
+        asterisk.read_to_end(&mut heard).unwrap();
+        let last = if ends_first {
+            b"bye".to_vec()
+        } else {
+            [&HANGUP[..], b"bye"].concat()
+        };
+        assert!(heard.ends_with(&last), "{heard:?}");
+        drop(asterisk);
+        serving.join().unwrap();
+    }
+}
+
+struct Polite {
+    socket: UnixStream,
+    /// Until it is asked once more.
+    refuses: bool,
+}
+
+impl Read for Polite {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Polite {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+impl AsFd for Polite {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Duplex for Polite {
+    fn close_write(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.refuses) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.socket.write_all(b"bye")?;
+        self.socket.shutdown(std::net::Shutdown::Write)
+    }
 }
 
 /// As TLS does, it takes all that the socket has, and gives it out in pieces of its own.
@@ -181,6 +256,8 @@ impl Write for Hoarder {
     }
 }
 
+impl Duplex for Hoarder {}
+
 impl AsFd for Hoarder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -200,10 +277,12 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        Self::with(ServerOptions::new().bind("127.0.0.1:0"))
+        Self::with(SessionConfig::default())
     }
 
-    fn with(options: ServerOptions) -> Self {
+    fn with(mut session: SessionConfig) -> Self {
+        session.fill_silence = false;
+        let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
         let (told, transcript) = channel();
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));

@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![doc = include_str!("../SURFACE.md")]
 
+#[doc = include_str!("../BEYOND-TCP.md")]
+pub mod beyond_tcp {}
+
 mod runtime;
 mod server;
 mod stream;

@@ -1,37 +1,44 @@
-//! Plays a WAV file to every caller, and hangs up at its end: 8 kHz, mono, 16 bits. Without a file
-//! it plays a tone of two seconds.
+//! Plays a WAV file to every caller, and hangs up at its end: of any rate, width and number of
+//! channels. Without a file it plays a tone of two seconds.
 //!
-//! Each piece of the caller's audio is answered by as much of the file. So the caller's clock is
-//! the clock: nothing is sent ahead, and no timer is needed.
+//! The file is queued whole, once, when the call begins. From there the call's playout sends it,
+//! 20 ms every 20 ms; nothing here needs a timer, or a caller who speaks.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example play_wav -- 127.0.0.1:9092 prompt.wav
 //! ```
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::error::Error;
+use std::time::Duration;
 
+use audiosocket_media::{pcm, wav};
 use audiosocket_tokio::{
     Audio, Bytes, Call, CallRequest, End, Handler, Refusal, Response, SampleRate, Server,
     ServerOptions,
 };
 
+/// What every call takes. Asterisk converts for callers who have more; for them, play 16 kHz.
 const RATE: SampleRate = SampleRate::Hz8000;
 
+/// No longer file is read, since it is held in memory: 16 kB a second.
+const LONGEST: Duration = Duration::from_secs(600);
+
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let prompt = match args.next() {
-        Some(path) => read(BufReader::new(File::open(path)?))?,
+    let samples = match args.next() {
+        Some(path) => wav::read_file(path, RATE, LONGEST)?,
         None => tone(),
     };
-    let options = ServerOptions::new().bind(addr);
-    let server = Server::start(player(prompt), options).await?;
+    let mut prompt = Vec::new();
+    pcm::to_slin(&samples, &mut prompt);
+
+    let server = Server::start(player(prompt.into()), ServerOptions::new().bind(addr)).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
-    server.serve_forever().await
+    Ok(server.serve_forever().await?)
 }
 
 /// Plays `prompt` to every call. It is in memory once, however many hear it.
@@ -40,67 +47,40 @@ pub(crate) fn player(
 ) -> impl Fn(&CallRequest<'_>) -> Result<Player, Refusal> + Send + Sync + 'static {
     move |_| {
         Ok(Player {
-            rest: prompt.clone(),
-            heard: 0,
-            played: 0,
+            prompt: prompt.clone(),
         })
     }
 }
 
-/// What one caller has still to hear.
+/// One call.
 pub(crate) struct Player {
-    rest: Bytes,
-    /// Samples that the caller sent, at the caller's rate.
-    heard: u64,
-    /// Samples that were played.
-    played: u64,
+    prompt: Bytes,
 }
 
 impl Handler for Player {
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        self.heard += audio.samples().len() as u64;
-        // From the beginning of the call, so that what is rounded off does not add up.
-        let due = RATE.samples_in(audio.rate().duration_of(self.heard));
-        let len = 2 * (due - self.played) as usize;
-        if len >= self.rest.len() {
-            call.hangup();
+    fn on_start(&mut self, call: &mut Call<'_>) {
+        if let Err(error) = call.play(RATE, self.prompt.clone()) {
+            eprintln!("{}: {error}", call.uuid());
         }
-        let piece = self.rest.split_to(len.min(self.rest.len()));
-        self.played += piece.len() as u64 / 2;
-        // A piece of no bytes would hang up, which is not meant when the caller's was too short
-        // for a sample of ours.
-        (!piece.is_empty()).then_some(piece).into()
+        call.hangup_after_playout();
+    }
+
+    fn on_audio<'a>(&mut self, _call: &mut Call<'_>, _audio: Audio<'a>) -> Response<'a> {
+        Response::Nothing
     }
 
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        let played = RATE.duration_of(self.played).as_secs_f64();
+        let frames = call.stats().playout.frames;
+        let played = RATE.duration_of(160 * frames).as_secs_f64();
         println!("{}: {end} after {played:.2} s", call.uuid());
     }
 }
 
-/// The samples of a WAV file as they go over the wire.
-pub(crate) fn read(wav: impl Read) -> io::Result<Bytes> {
-    let reader = hound::WavReader::new(wav).map_err(io::Error::other)?;
-    let spec = reader.spec();
-    let format = (spec.sample_rate, spec.channels, spec.bits_per_sample);
-    if format != (RATE.hz(), 1, 16) {
-        let (hz, channels, bits) = format;
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{hz} Hz, {channels} channels, {bits} bits, where 8000 Hz, 1, 16 are needed"),
-        ));
-    }
-    let mut slin = Vec::new();
-    for sample in reader.into_samples::<i16>() {
-        slin.extend(sample.map_err(io::Error::other)?.to_le_bytes());
-    }
-    Ok(slin.into())
-}
-
 /// 440 Hz for two seconds.
-fn tone() -> Bytes {
+fn tone() -> Vec<i16> {
     let samples = 0..2 * RATE.hz();
     let phases = samples.map(|sample| f64::from(sample) * 440.0 / f64::from(RATE.hz()));
-    let samples = phases.map(|phase| ((phase * std::f64::consts::TAU).sin() * 8_000.0) as i16);
-    samples.flat_map(i16::to_le_bytes).collect()
+    phases
+        .map(|phase| ((phase * std::f64::consts::TAU).sin() * 8_000.0) as i16)
+        .collect()
 }

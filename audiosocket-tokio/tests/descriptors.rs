@@ -9,14 +9,15 @@ use tokio::net::{TcpSocket, TcpStream};
 
 mod support;
 
-use support::{Recorder, audio_frame, next, uuid_frame};
+use support::{Recorder, audio_frame, next, no_silence, uuid_frame};
 
 #[tokio::test]
 async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
     let (recorder, mut transcript) = Recorder::new();
-    let server = Server::start(recorder, ServerOptions::new().bind("127.0.0.1:0"))
-        .await
-        .unwrap();
+    let options = ServerOptions::new()
+        .bind("127.0.0.1:0")
+        .session(no_silence());
+    let server = Server::start(recorder, options).await.unwrap();
     let addr = server.local_addrs()[0];
     tokio::spawn(server.serve_forever());
     let mut first = TcpStream::connect(addr).await.unwrap();
@@ -40,6 +41,7 @@ async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
         first.write_all(&audio_frame(b"one")).await.unwrap();
         let mut echo = [0; 6];
         first.read_exact(&mut echo).await.unwrap();
+        assert_eq!(echo[..], audio_frame(b"one"));
         assert_eq!(
             next(&mut transcript).await,
             "audio 1 slin 3 bytes",

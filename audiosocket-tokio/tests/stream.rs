@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use audiosocket_tokio::{Calls, SessionConfig, serve_stream};
+use audiosocket_tokio::{Calls, serve_stream};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 mod support;
 
-use support::{Recorder, Transcript, audio_frame, next, uuid_frame};
+use support::{Recorder, Transcript, audio_frame, next, no_silence, uuid_frame};
 
 const HANGUP: [u8; 3] = [0x00, 0, 0];
 
@@ -55,7 +55,7 @@ async fn a_silent_call_lives_for_a_day() {
 async fn an_idle_timeout_counts_from_the_last_frame() {
     let (recorder, mut transcript) = recorder();
     let (mut peer, stream) = duplex(1024);
-    let mut config = SessionConfig::default();
+    let mut config = no_silence();
     config.idle_timeout = Some(Duration::from_secs(10));
     tokio::spawn(async move {
         serve_stream(stream, "pipe".into(), recorder, config, &Calls::default()).await;
@@ -194,14 +194,7 @@ async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
     let call = {
         let calls = calls.clone();
         tokio::spawn(async move {
-            serve_stream(
-                stream,
-                "pipe".into(),
-                recorder,
-                SessionConfig::default(),
-                &calls,
-            )
-            .await;
+            serve_stream(stream, "pipe".into(), recorder, no_silence(), &calls).await;
         })
     };
     peer.write_all(&uuid_frame(7)).await.unwrap();
@@ -240,14 +233,7 @@ fn recorder() -> (Arc<Recorder>, Transcript) {
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, recorder: Arc<Recorder>) {
     let calls = Calls::default();
-    serve_stream(
-        stream,
-        "pipe".into(),
-        recorder,
-        SessionConfig::default(),
-        &calls,
-    )
-    .await;
+    serve_stream(stream, "pipe".into(), recorder, no_silence(), &calls).await;
 }
 
 /// A pipe that is looked at and fails as a test wishes.

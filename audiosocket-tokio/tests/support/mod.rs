@@ -2,7 +2,8 @@
 //! what it is told.
 
 use audiosocket_tokio::{
-    Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Peer, Refusal, Response,
+    Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Peer, Refusal,
+    Response, SessionConfig,
 };
 use tokio::sync::mpsc;
 
@@ -14,6 +15,13 @@ pub(crate) fn uuid_frame(uuid: u128) -> Vec<u8> {
     let mut frame = vec![0x01, 0, 16];
     frame.extend(uuid.to_be_bytes());
     frame
+}
+
+/// The default, but that nothing is sent without being asked for.
+pub(crate) fn no_silence() -> SessionConfig {
+    let mut config = SessionConfig::default();
+    config.fill_silence = false;
+    config
 }
 
 /// A frame of 8 kHz audio.

@@ -1,0 +1,1 @@
+../../../audiosocket-tokio/examples/bot/ears.rs

@@ -1,0 +1,1 @@
+../../../audiosocket-tokio/examples/tls/certificates.rs

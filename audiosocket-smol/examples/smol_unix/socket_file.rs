@@ -1,0 +1,1 @@
+../../../audiosocket-tokio/examples/unix/socket_file.rs

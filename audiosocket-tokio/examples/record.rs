@@ -1,0 +1,100 @@
+//! Records every call: one WAV file each, at the rate of the call, named by its UUID.
+//!
+//! Writing to a disk blocks, and a task must not. So the audio of a second is collected, and then
+//! written on one of tokio's threads for that. What the caller says meanwhile waits in the call's
+//! own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] tells what
+//! was lost.
+//!
+//! ```sh
+//! cargo run -p audiosocket-tokio --example record -- 127.0.0.1:9092 recordings
+//! ```
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use audiosocket_media::pcm;
+use audiosocket_media::wav::{WavWriter, WriteError};
+use audiosocket_tokio::{CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming};
+use tokio::task::spawn_blocking;
+
+/// After so much a call is hung up, since it would go on filling the disk.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let mut args = std::env::args().skip(1);
+    let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
+    let directory = PathBuf::from(args.next().unwrap_or_else(|| "recordings".to_owned()));
+    std::fs::create_dir_all(&directory)?;
+
+    let (acceptor, mut calls) = incoming();
+    let server = Server::start(acceptor, ServerOptions::new().bind(addr)).await?;
+    for addr in server.local_addrs() {
+        println!("listening on {addr}");
+    }
+    tokio::spawn(async move {
+        while let Some(call) = calls.accept().await {
+            let uuid = call.uuid();
+            let path = directory.join(format!("{uuid}.wav"));
+            tokio::spawn(async move {
+                match record(call, path).await {
+                    Ok(recorded) => println!("{uuid}: recorded {recorded:?}"),
+                    Err(error) => eprintln!("{uuid}: {error}"),
+                }
+            });
+        }
+    });
+    server.serve_forever().await
+}
+
+/// Records to the end of the call; by dropping the call it is hung up at an error. What had been
+/// written by then is a whole file.
+async fn record(
+    mut call: IncomingCall,
+    path: PathBuf,
+) -> Result<Duration, Box<dyn Error + Send + Sync>> {
+    let Some((rate, mut samples)) = first_audio(&mut call).await else {
+        return Ok(Duration::ZERO);
+    };
+    let mut wav = spawn_blocking(move || create(path, rate)).await??;
+    let mut recorded = Duration::ZERO;
+    while recorded < LONGEST
+        && let Some(event) = call.next().await
+    {
+        match event {
+            CallEvent::Audio(other, _) if other != rate => return Err("the rate changed".into()),
+            CallEvent::Audio(_, slin) => pcm::from_slin(&slin, &mut samples),
+            CallEvent::Lagged(lag) => eprintln!("{}: {lag}", call.uuid()),
+            _ => {}
+        }
+        if samples.len() >= rate.hz() as usize {
+            let samples = std::mem::take(&mut samples);
+            wav = spawn_blocking(move || wav.write(&samples).map(|()| wav)).await??;
+            recorded = rate.duration_of(wav.written().into());
+        }
+    }
+    recorded += rate.duration_of(samples.len() as u64);
+    spawn_blocking(move || wav.write(&samples).and_then(|()| wav.finish())).await??;
+    Ok(recorded)
+}
+
+/// Which says the rate; Asterisk keeps to it for all of the call. `None` if none comes.
+async fn first_audio(call: &mut IncomingCall) -> Option<(SampleRate, Vec<i16>)> {
+    loop {
+        if let CallEvent::Audio(rate, slin) = call.next().await? {
+            let mut samples = Vec::new();
+            pcm::from_slin(&slin, &mut samples);
+            return Some((rate, samples));
+        }
+    }
+}
+
+/// Fails if the file is there: whoever reaches the port can send any UUID, so no earlier recording
+/// is overwritten for one.
+fn create(path: PathBuf, rate: SampleRate) -> Result<WavWriter<BufWriter<File>>, WriteError> {
+    let file = File::create_new(path).map_err(WriteError::Io)?;
+    WavWriter::new(BufWriter::new(file), rate)
+}

@@ -1,0 +1,169 @@
+//! A server that takes calls over TLS: callers hear themselves. Asterisk reaches it through stunnel
+//! or a proxy, as `audiosocket_tokio::beyond_tcp` shows. Ctrl-C or SIGTERM ends it, and gives the
+//! calls ten seconds.
+//!
+//! ```sh
+//! cargo run -p audiosocket-tokio --example tls -- 127.0.0.1:9093 server.pem server.key
+//! ```
+//!
+//! A fourth argument, a file with certificates of authorities, lets only those call that show a
+//! certificate by one of them.
+
+mod certificates;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audiosocket_tokio::{
+    Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Peer, Refusal, Response,
+    ServerOptions, SessionConfig, serve_stream,
+};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// How long a handshake may take. Who takes longer is most likely not going to call.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// How many handshakes may go on at once. Further connections wait in the kernel.
+const HANDSHAKES: usize = 1024;
+
+/// How long calls may go on once the server is to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long to wait, once they are hung up, for those to end that are left.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [addr, certificate, key, callers @ ..] = &arguments[..] else {
+        return Err("usage: tls ADDRESS:PORT CERTIFICATE.pem KEY.pem [CALLERS.pem]".into());
+    };
+    let callers = callers.first().map(String::as_str);
+    let tls = certificates::server_config(certificate, key, callers)?;
+
+    // Of these options, `prepare` is what makes dead peers known and frames leave at once.
+    let mut options = ServerOptions::new()
+        .bind(addr.parse::<SocketAddr>()?)
+        .listen()?;
+    let listener = TcpListener::from_std(options.listeners.remove(0))?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    println!("listening on {}", listener.local_addr()?);
+
+    let server = Arc::new(Server {
+        tls: tls.into(),
+        echo: Arc::new(Echo),
+        // It also has the limits on calls: here their defaults.
+        calls: Calls::default(),
+    });
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    // Every connection has a `busy`, from before its handshake on; when all are gone, none is left.
+    let (busy, mut idle) = mpsc::channel::<Infallible>(1);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &handshakes) => accepted,
+            _ = interrupted.recv() => break,
+            _ = terminated.recv() => break,
+        };
+        match accepted {
+            Ok((turn, stream, peer)) if options.prepare(&SockRef::from(&stream)).is_ok() => {
+                let (server, busy) = (Arc::clone(&server), busy.clone());
+                tokio::spawn(async move {
+                    server.serve(turn, stream, peer).await;
+                    drop(busy);
+                });
+            }
+            Ok(_) => {} // It has gone again.
+            Err(error) => {
+                // Most likely out of descriptors, and would fail again at once.
+                eprintln!("cannot accept: {error}");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    drop((listener, busy));
+    if timeout(GRACE, idle.recv()).await.is_err() {
+        server.calls.shut_down();
+        // Beyond this there is only a handler that blocks.
+        let _ = timeout(LAST_WORDS, idle.recv()).await;
+    }
+    Ok(())
+}
+
+struct Server {
+    tls: TlsAcceptor,
+    echo: Arc<Echo>,
+    calls: Calls,
+}
+
+impl Server {
+    /// One connection, from before its handshake to its end. Frees its `turn` after the handshake.
+    async fn serve(&self, turn: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
+        let handshake = timeout(HANDSHAKE_TIME, self.tls.accept(stream)).await;
+        drop(turn);
+        let stream = match handshake {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return eprintln!("{peer}: no TLS: {error}"),
+            Err(_) => return eprintln!("{peer}: no TLS: no handshake in {HANDSHAKE_TIME:?}"),
+        };
+        let config = SessionConfig::default();
+        // The address, so that what decides by it works as it does over TCP.
+        serve_stream(
+            stream,
+            peer.into(),
+            Arc::clone(&self.echo),
+            config,
+            &self.calls,
+        )
+        .await;
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    handshakes: &Arc<Semaphore>,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let turn = Arc::clone(handshakes).acquire_owned().await;
+    let turn = turn.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((turn, stream, peer))
+}
+
+/// Callers hear themselves, and it is said how their calls ended. Your handler goes here.
+struct Echo;
+
+impl Acceptor for Echo {
+    type Handler = Self;
+
+    fn accept(&self, _request: &CallRequest<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn on_exception(&self, peer: &Peer, error: &Exception) {
+        eprintln!("{peer}: {error}");
+    }
+}
+
+impl Handler for Echo {
+    fn on_audio<'a>(&mut self, _call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        audio.into()
+    }
+
+    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
+        eprintln!("{}: {error}", call.uuid());
+    }
+
+    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
+        println!("{} from {}: {end}", call.uuid(), call.peer());
+    }
+}
