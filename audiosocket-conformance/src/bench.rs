@@ -1,11 +1,15 @@
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Played;
+use audiosocket_proto::{MarkOutcome, SessionConfig};
 
 use crate::frames::uuid;
 use crate::line::Line;
-use crate::recorder::Recorder;
+use crate::recorder::{Door, Recorder};
 use crate::runner::Runner;
 use crate::transcript::Transcripts;
 use crate::world::World;
@@ -18,22 +22,33 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// With deadlines that are out of reach, and a backlog that is, so that a case which is not about them runs the same
-    /// on a machine that is busy with something else.
+    /// With deadlines that are out of reach, a backlog that is, and nothing said of its own accord, so
+    /// that a case which is not about them runs the same on a machine that is busy with something
+    /// else.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |_| {})
     }
 
+    /// With this done to whoever connects.
+    pub(crate) fn with_door(runner: &Runner, door: Door) -> Self {
+        Self::made(runner, door, |_| {})
+    }
+
     pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+        Self::made(runner, Door::Open, configure)
+    }
+
+    fn made(runner: &Runner, door: Door, configure: impl FnOnce(&mut SessionConfig)) -> Self {
         let mut session = SessionConfig::default();
         session.uuid_timeout = Duration::from_secs(3600);
         session.linger = Duration::from_secs(3600);
         session.write_timeout = Duration::from_secs(3600);
         session.max_unread = 1 << 30;
+        session.fill_silence = false;
         configure(&mut session);
         let transcripts = Transcripts::default();
         Self {
-            world: runner.serve(Recorder::new(&transcripts), session),
+            world: runner.serve(Recorder::new(&transcripts, door), session),
             transcripts,
         }
     }
@@ -75,6 +90,22 @@ impl Bench {
 
     pub(crate) fn has_stopped(&self) -> bool {
         self.world.has_stopped()
+    }
+
+    /// Waits until something was played, cleared, or will be no more. Not by blocking, since in virtual
+    /// time that would be for ever.
+    pub(crate) fn outcome(&self, waiting: Played) -> MarkOutcome {
+        let waiting = RefCell::new(waiting);
+        let outcome = Cell::new(None);
+        let reached = self.world.until(&|| {
+            let mut cx = Context::from_waker(Waker::noop());
+            if let Poll::Ready(told) = Pin::new(&mut *waiting.borrow_mut()).poll(&mut cx) {
+                outcome.set(Some(told));
+            }
+            outcome.get().is_some()
+        });
+        assert!(reached, "it is never played");
+        outcome.get().unwrap()
     }
 
     pub(crate) fn wait(&self, time: Duration) {

@@ -33,3 +33,33 @@ pub(crate) fn noise(len: usize) -> Vec<u8> {
         .map(|place| (place * 7 + place / 251) as u8)
         .collect()
 }
+
+/// `len` bytes to be played: none is zero, so that padding and silence show, and every place looks
+/// different.
+pub(crate) fn speech(len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|place| ((place * 7 + place / 251) % 255 + 1) as u8)
+        .collect()
+}
+
+/// Bytes in 20 ms of each rate, from kind 0x10 on.
+pub(crate) const FRAME_LENS: [usize; 9] = [320, 480, 640, 960, 1280, 1764, 1920, 3840, 7680];
+
+/// Frames of 20 ms in a minute: more than any case waits for.
+pub(crate) const MINUTE: usize = 3000;
+
+/// What is sent when this is played at the rate of `kind`: frames of 20 ms, the last one padded.
+pub(crate) fn played(kind: u8, audio: &[u8]) -> Vec<u8> {
+    let len = FRAME_LENS[usize::from(kind - 0x10)];
+    let frames = audio.chunks(len).flat_map(|piece| {
+        let mut padded = piece.to_vec();
+        padded.resize(len, 0);
+        frame(kind, &padded)
+    });
+    frames.collect()
+}
+
+/// A frame of silence, of 8 kHz.
+pub(crate) fn silence() -> Vec<u8> {
+    audio(&[0; 320])
+}

@@ -7,6 +7,7 @@ mod frames;
 mod line;
 mod list;
 mod orders;
+mod playing;
 mod recorder;
 mod runner;
 mod transcript;

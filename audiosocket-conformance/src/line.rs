@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use audiosocket_proto::server::CallHandle;
 
-use crate::frames::HANGUP;
+use crate::frames::{HANGUP, MINUTE};
 use crate::transcript::{Page, Transcripts};
 use crate::world::{Fault, Wire, World};
 
@@ -43,12 +43,7 @@ impl Line {
     /// The next bytes that come are these.
     pub(crate) fn expect(&mut self, bytes: &[u8]) {
         let mut came = vec![0; bytes.len()];
-        let mut len = 0;
-        while len < came.len() {
-            let read = self.wire().receive(&mut came[len..]).unwrap();
-            assert!(read > 0, "{len} of {} bytes and then the end", bytes.len());
-            len += read;
-        }
+        self.fill(&mut came);
         let wrong = came.iter().zip(bytes).position(|(came, due)| came != due);
         if let Some(place) = wrong {
             let about = place.saturating_sub(8)..bytes.len().min(place + 8);
@@ -58,6 +53,23 @@ impl Line {
                 &bytes[about]
             );
         }
+    }
+
+    /// The next frame that is not silence.
+    pub(crate) fn frame_behind_silence(&mut self) -> Vec<u8> {
+        let mut frames = std::iter::repeat_with(|| self.frame()).take(MINUTE);
+        let speaks = |frame: &Vec<u8>| frame[3..].iter().any(|byte| *byte != 0);
+        frames.find(speaks).unwrap()
+    }
+
+    /// The next frame, whole.
+    pub(crate) fn frame(&mut self) -> Vec<u8> {
+        let mut frame = vec![0; 3];
+        self.fill(&mut frame);
+        let len = usize::from(u16::from_be_bytes([frame[1], frame[2]]));
+        frame.resize(3 + len, 0);
+        self.fill(&mut frame[3..]);
+        frame
     }
 
     /// Nothing more comes, and the stream ends in order.
@@ -153,6 +165,16 @@ impl Line {
     pub(crate) fn handle(&self) -> CallHandle {
         let handle = self.transcripts.with(self.addr, |page| page.handle.clone());
         handle.unwrap()
+    }
+
+    /// Waits for so many bytes.
+    fn fill(&mut self, buffer: &mut [u8]) {
+        let mut len = 0;
+        while len < buffer.len() {
+            let read = self.wire().receive(&mut buffer[len..]).unwrap();
+            assert!(read > 0, "{len} of {} bytes and then the end", buffer.len());
+            len += read;
+        }
     }
 
     fn until(&self, what: &str, holds: &dyn Fn(&Page) -> bool) {

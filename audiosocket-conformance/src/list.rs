@@ -69,6 +69,8 @@ macro_rules! with_cases {
                 on_another_call
             }
             admission {
+                a_refused_peer
+                a_panic_about_a_peer
                 a_refused_call
                 a_call_after_refused_ones
                 a_panic_in_accept
@@ -102,6 +104,29 @@ macro_rules! with_cases {
                 the_bound_is_exact
                 a_call_that_caught_up
                 a_hangup_needs_no_room
+            }
+            playout {
+                plays_whole_at_every_rate
+                pieces_that_join
+                a_greeting_that_is_played
+                answers_beside_what_is_played
+                cleared_from_within
+                cleared_by_the_handle
+                marks_are_told
+                a_hangup_at_a_mark
+                a_panic_at_a_mark
+                waits_until_it_is_played
+                waits_in_vain
+                a_hangup_after_playout
+                a_hangup_before_it_is_played
+                a_close_while_it_plays
+                played_from_many_threads
+                refused_when_full
+                refused_at_the_end
+                silence_from_the_uuid_on
+                silence_of_the_callers_rate
+                an_echo_between_silence
+                no_silence_when_switched_off
             }
             handles {
                 a_quiet_call_is_hung_up
@@ -169,6 +194,20 @@ macro_rules! with_cases {
                 deadlines_that_never_come
                 the_duration_of_a_call
                 the_grace_of_a_shutdown
+            }
+            pace {
+                frames_at_their_times
+                a_greeting_at_once
+                a_stall_without_a_burst
+                cleared_within_a_frame
+                marks_at_their_time
+                silence_at_its_times
+                silence_gives_way
+                a_peer_that_stops_reading
+                a_mark_behind_a_peer_that_stops_reading
+                hung_up_when_it_is_heard
+                a_shutdown_while_it_plays
+                a_shutdown_that_lets_it_play
             }
             faults {
                 a_reset_while_reading

@@ -1,5 +1,6 @@
 //! What audio tells the handler of a call to do: the first word of its payload. Audio that begins
-//! with none of these words is echoed. Of `flood` and `hush` the handler writes nothing down.
+//! with none of these words, nor with one of [playing], is echoed. Of `flood` and `hush` the handler
+//! writes nothing down.
 
 use std::panic::resume_unwind;
 use std::thread::sleep;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use audiosocket_proto::server::{Call, Response};
 use audiosocket_proto::{Audio, Bytes, SampleRate, SendError};
+
+use crate::playing;
 
 /// How many bytes of audio answer `flood`.
 pub(crate) const FLOOD: usize = 60_000;
@@ -94,6 +97,7 @@ pub(crate) fn obey<'a>(
         b"panic-string" => resume_unwind(Box::new(format!("told {}", "to"))),
         b"panic-other" => resume_unwind(Box::new(7)),
         b"panic-panic" => resume_unwind(Box::new(PanicsAgain)),
+        _ if playing::obey(call, audio, write) => ().into(),
         _ => audio.into(),
     }
 }

@@ -4,27 +4,49 @@ use std::panic::resume_unwind;
 use audiosocket_proto::server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, Uuid};
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
 
-use crate::orders;
+use crate::frames::speech;
 use crate::transcript::{Transcripts, digest};
+use crate::{orders, playing};
 
 /// Makes handlers that write down every callback, and do what the peer's bytes tell them: the text
 /// of the UUID says how a call goes, audio that begins with an [order](orders) how it is answered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recorder {
     transcripts: Transcripts,
+    door: Door,
+}
+
+/// What becomes of whoever connects.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Door {
+    /// They may go on to call.
+    #[default]
+    Open,
+    /// They are refused.
+    Shut,
+    /// The question panics.
+    Panics,
 }
 
 impl Recorder {
-    pub(crate) fn new(transcripts: &Transcripts) -> Self {
+    pub(crate) fn new(transcripts: &Transcripts, door: Door) -> Self {
         let transcripts = transcripts.clone();
-        Self { transcripts }
+        Self { transcripts, door }
     }
 }
 
 impl Acceptor for Recorder {
     type Handler = Recording;
+
+    fn admit_peer(&self, _peer: &Peer) -> Result<(), Refusal> {
+        match self.door {
+            Door::Open => Ok(()),
+            Door::Shut => Err(Refusal::new("nobody is let in")),
+            Door::Panics => panic("admit_peer"),
+        }
+    }
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Recording, Refusal> {
         let recording = Recording {
@@ -93,6 +115,7 @@ impl Handler for Recording {
                 .send(Audio::new(Default::default(), b"welcome"))
                 .unwrap(),
             "hang up at start" => call.hangup(),
+            "greet by playing" => call.play(Default::default(), speech(700)).unwrap(),
             _ => {}
         }
     }
@@ -113,6 +136,14 @@ impl Handler for Recording {
             '*' if self.name == "answer keys" => b"star"[..].into(),
             '#' if self.name == "answer keys" => Response::Hangup,
             _ => Response::Nothing,
+        }
+    }
+
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        self.told(call, format!("mark {mark}: {outcome:?}"));
+        self.panic_in("mark");
+        if self.name == "hang up at mark" {
+            call.hangup();
         }
     }
 
@@ -137,6 +168,12 @@ impl Handler for Recording {
             let result = call.send(Audio::new(Default::default(), b"too late"));
             self.write(orders::outcome(result));
             call.hangup();
+        }
+        if self.name == "play at end" {
+            let result = call.play(Default::default(), b"too late".to_vec());
+            playing::note(result, |line| self.write(line));
+            playing::note(call.mark(1), |line| self.write(line));
+            call.hangup_after_playout();
         }
     }
 }

@@ -9,10 +9,13 @@ macro_rules! program {
     ($adapter:ident, $stream:expr, $($wait:tt)*) => {{
         use std::sync::Arc;
         use $adapter::{
-            Acceptor, Audio, Bytes, Call, CallHandle, CallRequest, Callbacks, Calls, DtmfDigit, End,
-            ErrorFlags, Exception, Frame, FrameKind, Handler, Keepalive, Lag, Peer, PeerError,
-            Refusal, Response, SampleRate, SendError, Server, ServerHandle, ServerOptions,
-            SessionConfig, Stats, Uuid, serve_stream, start_server,
+            Acceptor, AllowList, Allowed, AnnounceError, Announced, AnnouncedCall, AnnouncedOnly,
+            Audio, Bytes, Call, CallCounters, CallEvent, CallHandle, CallRequest, Callbacks, Calls, Dropped,
+            DtmfDigit, Duplicate, Elapsed, End, ErrorFlags, Exception, Frame, FrameKind, Handler,
+            Incoming, IncomingCall, IncomingCalls, IpNet, Keepalive, Lag, Limits, MarkOutcome, ParseAllowListError, Peer, PeerError,
+            Played, PlayoutStats, Ptime, Refusal, Response, SampleRate, SendError, Server,
+            ServerHandle, ServerOptions, SessionConfig, Stats, Timestamp, Uuid, WithMetadata,
+            incoming, serve_stream, start_server,
         };
 
         struct Echo;
@@ -25,6 +28,8 @@ macro_rules! program {
 
         let server = start_server(|_, _, audio| audio.into(), |_, _, _| {}, "127.0.0.1:0") $($wait)* ?;
         assert_eq!(server.local_addrs().len(), 1);
+        let counters: CallCounters = server.handle().counters();
+        assert_eq!(counters.connections, 0);
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
 
@@ -34,6 +39,7 @@ macro_rules! program {
             .backlog(16)
             .reuse_port(true)
             .keepalive(Some(Keepalive::default()))
+            .limits(Limits::default())
             .session(SessionConfig::default());
         let server = Server::start(|_: &CallRequest<'_>| Ok(Echo), options) $($wait)* ?;
         assert_eq!(server.local_addrs().len(), 2);
@@ -46,15 +52,44 @@ macro_rules! program {
         let calls = Calls::default();
         serve_stream($stream, Peer::from("pipe"), acceptor, SessionConfig::default(), &calls) $($wait)*;
 
+        let (acceptor, calls) = incoming();
+        let server = Server::start(acceptor, ServerOptions::new().bind("127.0.0.1:0")) $($wait)* ?;
+        server.handle().shutdown(Duration::ZERO);
+        server.serve_forever() $($wait)* ?;
+        let calls: IncomingCalls = calls;
+        drop(calls);
+
+        let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();
+        let networks = networks.map_err(io::Error::other)?;
+        assert_eq!(networks.networks(), ["127.0.0.1/32".parse::<IpNet>().map_err(io::Error::other)?]);
+        let announced = Announced::new()
+            .on_duplicate(Duplicate::Replace)
+            .max_waiting(1)
+            .clock(|| Timestamp::ZERO);
+        announced.announce(1).map_err(io::Error::other)?;
+        assert_eq!(announced.announce(2), Err(AnnounceError::Full));
+        let accept = |_: &CallRequest<'_>, _| Ok(Echo);
+        let acceptor: Allowed<AnnouncedOnly<i32, WithMetadata<i32, _>>> =
+            networks.then(announced.then(accept));
+        let _: fn(AnnouncedCall<i32, Echo>) = drop;
+        let server = Server::start(acceptor, ServerOptions::new().bind("127.0.0.1:0")) $($wait)* ?;
+        server.handle().shutdown(Duration::ZERO);
+        server.serve_forever() $($wait)* ?;
+
         /// The names of the rest; and they are the core's own types, in every adapter.
         fn core(
             names: Option<(Bytes, CallHandle, Callbacks, DtmfDigit, End, ErrorFlags, Exception)>,
             more: Option<(FrameKind, Lag, PeerError, SampleRate, SendError, Stats, Uuid)>,
+            play: Option<(Dropped, MarkOutcome, Played, PlayoutStats, Ptime)>,
+            stream: Option<(CallEvent, Elapsed, Incoming, IncomingCall)>,
             _: fn(Frame<'_>) -> Option<&dyn Acceptor<Handler = Echo>>,
-        ) -> (Option<Names>, Option<More>) {
-            (names, more)
+        ) -> (Option<Names>, Option<More>, Option<Play>, Option<Streams>) {
+            (names, more, play, stream)
         }
-        assert!(matches!(core(None, None, |_| None), (None, None)));
+        assert!(matches!(
+            core(None, None, None, None, |_| None),
+            (None, None, None, None)
+        ));
         Ok::<(), io::Error>(())
     }};
 }
@@ -77,6 +112,21 @@ type More = (
     audiosocket_proto::SendError,
     audiosocket_proto::Stats,
     audiosocket_proto::Uuid,
+);
+
+type Play = (
+    audiosocket_proto::Dropped,
+    audiosocket_proto::MarkOutcome,
+    audiosocket_proto::server::Played,
+    audiosocket_proto::PlayoutStats,
+    audiosocket_proto::Ptime,
+);
+
+type Streams = (
+    audiosocket_proto::server::CallEvent,
+    audiosocket_proto::server::Elapsed,
+    audiosocket_proto::server::Incoming,
+    audiosocket_proto::server::IncomingCall,
 );
 
 /// A peer that has left, and the stream on which to find out.

@@ -3,12 +3,37 @@
 use super::{NOTHING, call};
 use crate::Runner;
 use crate::bench::Bench;
-use crate::frames::{audio, dtmf};
+use crate::frames::{audio, dtmf, uuid};
+use crate::recorder::Door;
 
 /// A refused caller gets a hangup; what it goes on to send is told to nobody.
 pub(crate) fn a_refused_call(runner: &Runner) {
     let bench = Bench::new(runner);
     not_taken(&bench, "refuse", &["accept refuse"]);
+}
+
+/// Whoever may not connect gets a hangup without having sent a byte; a UUID that comes all the same
+/// begins no call.
+pub(crate) fn a_refused_peer(runner: &Runner) {
+    let bench = Bench::with_door(runner, Door::Shut);
+    for _ in 0..20 {
+        let mut line = bench.connect();
+        line.expect_hangup();
+        line.send(&[uuid("echo"), audio(b"hello?")].concat());
+        line.close();
+        line.transcript(&NOTHING);
+    }
+}
+
+/// A panic in `admit_peer` is told to the acceptor, and its peer gets a hangup.
+pub(crate) fn a_panic_about_a_peer(runner: &Runner) {
+    let bench = Bench::with_door(runner, Door::Panics);
+    for _ in 0..2 {
+        let mut line = bench.connect();
+        line.expect_hangup();
+        line.close();
+        line.transcript(&["no call: the handler panicked: \"admit_peer\""]);
+    }
 }
 
 /// Refusing one call after another, and then taking one.

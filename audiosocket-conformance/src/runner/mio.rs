@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::ServerDriver;
+use audiosocket_proto::server::{Limits, ServerDriver};
 
 use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
@@ -16,7 +16,7 @@ mod example;
 pub(super) fn event_loop(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
     sockets::serve(move |tell| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = ServerDriver::new(session.linger);
+        let server = ServerDriver::new(session.linger, Limits::default());
         let addrs = [listener.local_addr().unwrap()];
         tell(Listening::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(recorder), session, server).unwrap();

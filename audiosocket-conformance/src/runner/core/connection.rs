@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
-use audiosocket_proto::server::{CallDriver, Calls, Lag, Registration};
+use audiosocket_proto::server::{CallDriver, Calls, Lag};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use super::woken::Woken;
@@ -36,7 +36,6 @@ pub(super) struct Connection {
 
 struct Served {
     driver: CallDriver<Recorder>,
-    _registration: Registration,
     commanded: Arc<Woken>,
     read_closed: bool,
     write_closed: bool,
@@ -57,12 +56,10 @@ impl Connection {
         now: Timestamp,
         calls: &Calls,
     ) -> Self {
-        let driver = CallDriver::new(Arc::new(recorder), peer.into(), session, now);
-        let registration = calls.register(driver.handle());
+        let driver = CallDriver::new(Arc::new(recorder), peer.into(), session, calls, now);
         Self {
             served: Some(Served {
                 driver,
-                _registration: registration,
                 // So that it is polled once, which leaves a waker with it.
                 commanded: Arc::new(Woken::new(true)),
                 read_closed: false,

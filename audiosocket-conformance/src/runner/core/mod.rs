@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Duty, ServerDriver};
+use audiosocket_proto::server::{Duty, Limits, ServerDriver};
 use audiosocket_proto::{SessionConfig, Timestamp};
 
 use self::connection::Connection;
@@ -30,7 +30,7 @@ pub(super) fn serve(recorder: Recorder, session: SessionConfig) -> Rc<dyn World>
             session,
             now: STARTED,
             connections: Vec::new(),
-            driver: ServerDriver::new(session.linger),
+            driver: ServerDriver::new(session.linger, Limits::default()),
             // So that it is polled once, which leaves a waker with it.
             woken: Arc::new(Woken::new(true)),
             listening: true,

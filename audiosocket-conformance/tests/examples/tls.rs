@@ -1,0 +1,253 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use audiosocket_proto::client::encode;
+use audiosocket_proto::{Message, SampleRate, Uuid};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::caller::{Caller, connect};
+use crate::certificates::Authority;
+use crate::program::Program;
+use crate::sound::noise;
+
+in_each_adapter!(
+    callers_hear_themselves
+    the_hangup_leaves_before_close_notify
+    who_does_not_read_is_read
+    a_connection_that_is_cut_is_told_from_one_that_is_closed
+    what_is_not_tls_is_turned_away
+    a_handshake_that_does_not_end_is_given_up
+    only_who_shows_a_certificate_may_call
+    at_its_end_calls_go_on_for_a_while_and_are_hung_up
+);
+
+const RATE: SampleRate = SampleRate::Hz8000;
+
+fn callers_hear_themselves(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    for (version, seed) in [(&TLS12, 1), (&TLS13, 2)] {
+        let stream = authority.client_of(connect(program.addr()), version, None);
+        let mut caller = Caller::over(stream, Uuid::from_u128(seed), RATE);
+        for round in 0..20 {
+            caller.hear_back(&noise(160, round));
+        }
+        // More than a TLS record holds.
+        caller.hear_back(&noise(16_000, 7));
+        assert_eq!(caller.stream.conn.protocol_version(), Some(version.version));
+        hang_up(caller);
+    }
+}
+
+fn the_hangup_leaves_before_close_notify(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    let mut caller = call(&program, &authority, 1);
+    caller.hear_back(&noise(160, 1));
+    // A second UUID, for which the server hangs up.
+    let mut again = Vec::new();
+    encode(Message::Uuid(Uuid::from_u128(2)), &mut again).unwrap();
+    caller.stream.write_all(&again).unwrap();
+    caller.listen_to_the_hangup();
+    // Without close_notify this would be an error, which says that it was cut.
+    assert_eq!(caller.stream.read(&mut [0; 64]).unwrap(), 0);
+    program.says("a second UUID");
+
+    // The server has closed its half only, and waits for the caller's.
+    caller.stream.sock.set_nonblocking(true).unwrap();
+    caller.stream.conn.send_close_notify();
+    caller.stream.flush().unwrap();
+}
+
+/// Asterisk must be able to send all that it has, also when what comes back gets stuck on its way.
+fn who_does_not_read_is_read(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    let mut caller = call(&program, &authority, 1);
+    caller.hear_back(&noise(160, 1));
+    let mut second = Vec::new();
+    for _ in 0..50 {
+        encode(
+            Message::Audio(audiosocket_proto::Audio::new(RATE, &[1; 320])),
+            &mut second,
+        )
+        .unwrap();
+    }
+    // 32 MB, of which no kernel holds a half in either direction.
+    for _ in 0..2_000 {
+        caller.stream.write_all(&second).unwrap();
+    }
+    program.says("dropped, since the peer takes nothing");
+    drop(caller);
+
+    let mut other = call(&program, &authority, 2);
+    other.hear_back(&noise(160, 2));
+    hang_up(other);
+}
+
+fn a_connection_that_is_cut_is_told_from_one_that_is_closed(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    for number in 1..=2 {
+        let mut closed = call(&program, &authority, number);
+        closed.hear_back(&noise(160, 1));
+        hang_up(closed);
+    }
+    let mut cut = call(&program, &authority, 3);
+    cut.hear_back(&noise(160, 1));
+    cut.stream.sock.shutdown(Shutdown::Write).unwrap();
+    let _ = io::copy(&mut cut.stream.sock, &mut io::sink());
+
+    for (number, end) in [(1, "closed"), (2, "closed"), (3, "reset")] {
+        let told = program.says(" from 127.0.0.1:");
+        let uuid = Uuid::from_u128(number).to_string();
+        assert!(told.starts_with(&uuid), "{told}");
+        assert!(told.ends_with(&format!(": {end} by the peer")), "{told}");
+    }
+}
+
+fn what_is_not_tls_is_turned_away(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    let mut plain = connect(program.addr());
+    let mut hello = Vec::new();
+    encode(Message::Uuid(Uuid::from_u128(1)), &mut hello).unwrap();
+    plain.write_all(&hello).unwrap();
+    is_closed(&mut plain);
+    program.says("received corrupt message");
+
+    // And who goes before it has begun.
+    drop(connect(program.addr()));
+    let untrusting = Authority::new();
+    let mut stream = untrusting.client(connect(program.addr()));
+    let error = stream.write_all(&hello).unwrap_err();
+    assert!(
+        error.to_string().contains("invalid peer certificate"),
+        "{error}"
+    );
+    let _ = stream.flush();
+
+    let mut caller = call(&program, &authority, 2);
+    caller.hear_back(&noise(160, 2));
+    hang_up(caller);
+}
+
+fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    let mut silent = connect(program.addr());
+    let mut dripping = connect(program.addr());
+    let mut hello = Vec::new();
+    let mut client = authority.client(dripping.try_clone().unwrap());
+    client.conn.write_tls(&mut hello).unwrap();
+    let mut drip = dripping.try_clone().unwrap();
+    let drips = thread::spawn(move || {
+        for byte in hello {
+            if drip.write_all(&[byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(300));
+        }
+        panic!("it was waited for to its last byte");
+    });
+    // Meanwhile others call.
+    let mut caller = call(&program, &authority, 1);
+    caller.hear_back(&noise(160, 1));
+
+    is_closed(&mut silent);
+    is_closed(&mut dripping);
+    drips.join().unwrap();
+    for _ in 0..2 {
+        // The one is said of the handshake alone, the other of all that comes before the call.
+        let told = program.says("127.0.0.1:");
+        let reasons = ["no handshake in 5s", "no UUID came in time"];
+        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
+    }
+    caller.hear_back(&noise(160, 2));
+    hang_up(caller);
+}
+
+fn only_who_shows_a_certificate_may_call(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[&authority.path("authority.pem")]);
+    for stranger in [None, Authority::new().identity("asterisk")] {
+        let mut stream = authority.client_of(connect(program.addr()), &TLS13, stranger);
+        let mut hello = Vec::new();
+        encode(Message::Uuid(Uuid::from_u128(1)), &mut hello).unwrap();
+        // In TLS 1.3 a client hears of it only after its own part of the handshake.
+        let refused = stream
+            .write_all(&hello)
+            .and_then(|()| stream.read(&mut [0]));
+        assert!(refused.is_err(), "{refused:?}");
+        let told = program.says("127.0.0.1:");
+        let reasons = ["peer sent no certificates", "invalid peer certificate"];
+        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
+    }
+    let identity = authority.identity("asterisk");
+    let stream = authority.client_of(connect(program.addr()), &TLS13, identity);
+    let mut caller = Caller::over(stream, Uuid::from_u128(2), RATE);
+    caller.hear_back(&noise(160, 2));
+    hang_up(caller);
+}
+
+fn at_its_end_calls_go_on_for_a_while_and_are_hung_up(prefix: &str) {
+    let authority = Authority::new();
+    let program = start(prefix, &authority, &[]);
+    let mut short = call(&program, &authority, 1);
+    let mut long = call(&program, &authority, 2);
+    short.hear_back(&noise(160, 1));
+    long.hear_back(&noise(160, 2));
+    // Within its handshake, and a call already.
+    let late = authority.client(connect(program.addr()));
+    thread::sleep(Duration::from_millis(200));
+    program.terminate();
+    let addr = program.addr();
+    while TcpStream::connect(addr).is_ok() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut late = Caller::over(late, Uuid::from_u128(3), RATE);
+    late.hear_back(&noise(160, 3));
+    hang_up(late);
+    short.hear_back(&noise(160, 4));
+    hang_up(short);
+    long.hear_back(&noise(160, 5));
+    long.listen_to_the_hangup();
+    assert_eq!(long.stream.read(&mut [0; 64]).unwrap(), 0);
+    drop(long);
+    program.ends();
+}
+
+fn start(prefix: &str, authority: &Authority, arguments: &[&str]) -> Program {
+    let (certificate, key) = (authority.path("server.pem"), authority.path("server.key"));
+    let arguments = [&[&*certificate, &*key], arguments].concat();
+    Program::start(&format!("{prefix}tls"), &arguments)
+}
+
+fn call(
+    program: &Program,
+    authority: &Authority,
+    number: u128,
+) -> Caller<StreamOwned<ClientConnection, TcpStream>> {
+    let stream = authority.client(connect(program.addr()));
+    Caller::over(stream, Uuid::from_u128(number), RATE)
+}
+
+/// Hangs up as stunnel does for Asterisk: says so, and waits for the other side to say so.
+fn hang_up(mut caller: Caller<StreamOwned<ClientConnection, TcpStream>>) {
+    caller.stream.conn.send_close_notify();
+    caller.stream.flush().unwrap();
+    caller.stream.sock.shutdown(Shutdown::Write).unwrap();
+    let rest = io::copy(&mut caller.stream, &mut io::sink());
+    rest.expect("the server closes with close_notify");
+}
+
+/// Waits until the server has closed it.
+fn is_closed(stream: &mut TcpStream) {
+    match io::copy(stream, &mut io::sink()) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+    }
+}

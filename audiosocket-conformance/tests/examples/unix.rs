@@ -1,0 +1,130 @@
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use audiosocket_proto::client::encode;
+use audiosocket_proto::{Message, SampleRate, Uuid};
+use tempfile::TempDir;
+
+use crate::caller::Caller;
+use crate::program::Program;
+use crate::sound::noise;
+
+in_each_adapter!(
+    callers_hear_themselves_and_are_told_apart
+    one_server_has_the_path
+    at_its_end_the_path_is_free_and_calls_go_on
+);
+
+const RATE: SampleRate = SampleRate::Hz8000;
+
+fn callers_hear_themselves_and_are_told_apart(prefix: &str) {
+    let place = Place::new(prefix);
+    let program = place.start();
+    let mode = fs::metadata(&place.path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let mut callers = [1, 2].map(|number| place.call(number));
+    for caller in &mut callers {
+        caller.hear_back(&noise(1600, 1));
+    }
+    for (caller, number) in callers.iter_mut().zip(1..) {
+        // A second UUID, for which the server hangs up.
+        let mut again = Vec::new();
+        encode(Message::Uuid(Uuid::from_u128(9)), &mut again).unwrap();
+        caller.stream.write_all(&again).unwrap();
+        caller.listen_to_the_hangup();
+        assert_eq!(caller.stream.read(&mut [0; 64]).unwrap(), 0);
+        let told = program.says("a second UUID");
+        let peer = format!("{} #{number}:", place.path.display());
+        assert!(told.contains(&peer), "{told}");
+    }
+}
+
+fn one_server_has_the_path(prefix: &str) {
+    let place = Place::new(prefix);
+    fs::write(&place.path, "a file of somebody's").unwrap();
+    place.fails();
+    assert_eq!(fs::read(&place.path).unwrap(), b"a file of somebody's");
+    fs::remove_file(&place.path).unwrap();
+
+    let program = place.start();
+    let told = place.fails();
+    assert!(told.contains("a server listens at"), "{told}");
+    let mut caller = place.call(1);
+    caller.hear_back(&noise(160, 1));
+    // Killed, which leaves the socket behind.
+    drop(program);
+    assert!(UnixStream::connect(&place.path).is_err());
+    assert!(place.path.exists());
+
+    let _program = place.start();
+    let mut caller = place.call(2);
+    caller.hear_back(&noise(160, 2));
+}
+
+fn at_its_end_the_path_is_free_and_calls_go_on(prefix: &str) {
+    let place = Place::new(prefix);
+    let old = place.start();
+    let mut short = place.call(1);
+    let mut long = place.call(2);
+    short.hear_back(&noise(160, 1));
+    long.hear_back(&noise(160, 2));
+    old.terminate();
+    while place.path.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let new = place.start();
+    let mut other = place.call(3);
+    other.hear_back(&noise(160, 3));
+    short.hear_back(&noise(160, 4));
+    short.stream.shutdown(Shutdown::Write).unwrap();
+    long.hear_back(&noise(160, 5));
+    long.listen_to_the_hangup();
+    drop((short, long));
+    old.ends();
+
+    // What the old one took away was its own.
+    let mut another = place.call(4);
+    another.hear_back(&noise(160, 6));
+    drop((other, another));
+    new.terminate();
+    new.ends();
+    assert!(!place.path.exists());
+}
+
+struct Place {
+    example: String,
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+impl Place {
+    fn new(prefix: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            example: format!("{prefix}unix"),
+            path: directory.path().join("calls.sock"),
+            _directory: directory,
+        }
+    }
+
+    fn start(&self) -> Program {
+        Program::start_on(self.path.to_str().unwrap(), &self.example, &[])
+    }
+
+    fn fails(&self) -> String {
+        Program::fails_on(self.path.to_str().unwrap(), &self.example, &[])
+    }
+
+    fn call(&self, number: u128) -> Caller<UnixStream> {
+        let stream = UnixStream::connect(&self.path).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(120)))
+            .unwrap();
+        Caller::over(stream, Uuid::from_u128(number), RATE)
+    }
+}
