@@ -34,6 +34,9 @@ const AFTER_HELP: &str = "\
 Examples:
   audiosocket demo                                   see it work: 20 calls echoed for five seconds
   audiosocket serve echo --listen 0.0.0.0:9092       play back to each caller what the caller says
+  audiosocket serve record /var/spool/calls          what each caller says, into a WAV file
+  audiosocket serve play prompt.wav --barge-in       a WAV file for each caller, until the caller speaks
+  audiosocket serve bot                              a small IVR, with the voice of espeak-ng
   audiosocket call 127.0.0.1:9092                    one call of five seconds, its echo checked
   audiosocket call voicebot:9092 --expect any --dtmf '15#' --duration 20s
   audiosocket decode capture.bin --json | jq .kind

@@ -1,5 +1,6 @@
 //! Durations on the command line: `5s`, `500ms`, `1m 30s`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// No duration that makes sense here is longer; without a bound, sums of time could overflow.
@@ -22,6 +23,16 @@ pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration, or the shortest and the longest: `1s-60s`. Neither is zero.
+pub(crate) fn parse_range(text: &str) -> Result<RangeInclusive<Duration>, String> {
+    let (shortest, longest) = text.split_once('-').unwrap_or((text, text));
+    let range = parse_positive(shortest)?..=parse_positive(longest)?;
+    if range.is_empty() {
+        return Err("the longest is shorter than the shortest".to_owned());
+    }
+    Ok(range)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +45,16 @@ mod tests {
         assert!(parse("8days").is_err());
         assert!(parse("99999999999999999999s").is_err());
         assert!(parse_positive("0ms").is_err());
+    }
+
+    #[test]
+    fn a_range_goes_from_the_shortest_to_the_longest() {
+        let second = Duration::from_secs(1);
+        assert_eq!(parse_range("1s"), Ok(second..=second));
+        assert_eq!(parse_range("1s-1m30s"), Ok(second..=90 * second));
+        assert_eq!(parse_range("1s - 1s"), Ok(second..=second));
+        for wrong in ["2s-1s", "0s-1s", "1s-", "-1s", "1s-2s-3s", "1s-9days"] {
+            assert!(parse_range(wrong).is_err(), "{wrong}");
+        }
     }
 }

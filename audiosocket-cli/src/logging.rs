@@ -13,5 +13,7 @@ pub(crate) fn init(level: Level) {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
+        // Which it would write to standard error, and panic if that is what cannot be written.
+        .log_internal_errors(false)
         .init();
 }

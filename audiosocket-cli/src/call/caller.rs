@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
-use audiosocket_proto::{Audio, Decoder, Transmit};
+use audiosocket_proto::{Decoder, Transmit};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::Run;
 use super::args::Expect;
-use super::echo_check::{Counts, EchoCheck, is_silence};
-use super::live::Live;
+use super::barge_in::Reaction;
+use super::ear::{Ear, Heard};
 use super::outcome::{Failure, Hangup, Outcome, Tally, Verdict};
 use super::plan::{Identity, Plan};
 use super::schedule::{Due, Schedule};
@@ -33,6 +33,7 @@ thread_local! {
 /// become true.
 pub(super) async fn place(run: &Run, number: u32, mut stop: watch::Receiver<bool>) -> Outcome {
     let identity = run.plan.identity(number);
+    let uuid = identity.uuid;
     let connected = tokio::select! {
         biased;
         connected = connect(run) => connected.map_err(Verdict::Failed),
@@ -42,22 +43,22 @@ pub(super) async fn place(run: &Run, number: u32, mut stop: watch::Receiver<bool
         Ok(stream) => stream,
         Err(verdict) => {
             return Outcome {
-                uuid: identity.uuid,
+                uuid,
                 verdict,
                 hangup: None,
                 tally: Tally::default(),
-                echo: Counts::default(),
+                heard: Heard::default(),
             };
         }
     };
-    let mut caller = Caller::new(&run.plan, &identity, stream, &run.live);
+    let mut caller = Caller::new(run, identity, stream);
     let ending = tokio::select! {
         // In this order, since a server that floods us uses up all of tokio's budget each time.
         biased;
         _ = stop.wait_for(|stop| *stop) => Ending::Interrupted,
         ending = poll_fn(|cx| caller.poll(cx)) => ending,
     };
-    caller.finish(identity.uuid, ending)
+    caller.finish(uuid, ending)
 }
 
 async fn connect(run: &Run) -> Result<TcpStream, Failure> {
@@ -72,9 +73,9 @@ async fn connect(run: &Run) -> Result<TcpStream, Failure> {
     Ok(stream)
 }
 
-struct Caller<'p> {
-    plan: &'p Plan,
-    live: &'p Live,
+struct Caller<'r> {
+    run: &'r Run,
+    plan: &'r Plan,
     stream: TcpStream,
     session: ClientSession,
     decoder: Decoder,
@@ -87,7 +88,7 @@ struct Caller<'p> {
     hangup_at: Option<Instant>,
     /// The server takes nothing more. Why, the read side will tell.
     write_closed: bool,
-    echo: Option<EchoCheck>,
+    ear: Ear<'r>,
     tally: Tally,
 }
 
@@ -101,22 +102,24 @@ enum Ending {
     Lost(io::Error),
 }
 
-impl<'p> Caller<'p> {
-    fn new(plan: &'p Plan, identity: &Identity, stream: TcpStream, live: &'p Live) -> Self {
+impl<'r> Caller<'r> {
+    fn new(run: &'r Run, identity: Identity, stream: TcpStream) -> Self {
+        let plan = &run.plan;
         let start = Instant::now();
         let schedule = Schedule::new(
             start,
             identity.phase,
             plan.ptime,
-            plan.frames,
+            identity.frames,
             plan.digits.len(),
         );
         Self {
+            run,
             plan,
-            live,
             stream,
             session: ClientSession::new(identity.uuid, plan.format),
             decoder: Decoder::new(),
+            ear: Ear::new(run, &identity),
             voice: identity.voice,
             frame: Vec::new(),
             schedule,
@@ -124,7 +127,6 @@ impl<'p> Caller<'p> {
             timer: Box::pin(tokio::time::sleep_until(start.into())),
             hangup_at: None,
             write_closed: false,
-            echo: (plan.expect == Expect::Echo).then(|| EchoCheck::new(identity.voice)),
             tally: Tally::default(),
         }
     }
@@ -145,7 +147,7 @@ impl<'p> Caller<'p> {
 
     /// Sends what is due, and sets the timer for what comes next.
     fn talk(&mut self, now: Instant) -> Option<Ending> {
-        let mut frames = 0;
+        let (mut frames, mut audible) = (0, 0);
         while let Some((due, due_at)) = self.schedule.take(now) {
             match due {
                 Due::Digit(index) => {
@@ -153,10 +155,13 @@ impl<'p> Caller<'p> {
                     self.tally.digits_sent += 1;
                 }
                 Due::Frame(number) => {
-                    self.voice.say(number, &mut self.frame);
+                    audible += u64::from(self.voice.say(number, &mut self.frame));
                     let _ = self.session.send_audio(&self.frame);
                     frames += 1;
                     self.tally.late += u64::from(now - due_at > self.plan.ptime);
+                    if self.plan.barge_in == Some(number) {
+                        self.ear.barge_in(now);
+                    }
                 }
             }
         }
@@ -165,9 +170,9 @@ impl<'p> Caller<'p> {
         }
         if !self.write_closed {
             self.tally.sent += frames;
-            self.live.sent(frames);
-            for _ in 0..frames {
-                self.echo.iter_mut().for_each(|echo| echo.sent(now));
+            self.run.live.sent(frames);
+            for _ in 0..audible {
+                self.ear.said(now);
             }
         }
         let next = self
@@ -233,32 +238,17 @@ impl<'p> Caller<'p> {
 
     fn handle(&mut self, event: ClientEvent<'_>, now: Instant) -> Option<Ending> {
         match event {
-            ClientEvent::Audio(audio) => self.hear(audio, now),
+            ClientEvent::Audio(audio) => self.ear.hear(audio, now),
             ClientEvent::Ended(end) => return Some(Ending::ByServer(end)),
             _ => {}
         }
         None
     }
 
-    fn hear(&mut self, audio: Audio<'_>, now: Instant) {
-        self.tally.received += 1;
-        self.tally.silence += u64::from(is_silence(&audio));
-        let Some(echo) = &mut self.echo else {
-            return;
-        };
-        if audio.rate() == self.plan.format {
-            let live = self.live;
-            echo.receive(&audio, |sent_at| live.echoed(now - sent_at));
-        } else {
-            echo.receive_foreign(&audio);
-        }
-    }
-
     /// The caller hangs up when all has been said and heard, or when it has waited long enough.
     fn ending_by_caller(&self, now: Instant) -> Option<Ending> {
         let hangup_at = self.hangup_at?;
-        let heard = |echo: &EchoCheck| echo.outstanding() == 0;
-        let all_heard = !self.write_closed && self.echo.as_ref().is_some_and(heard);
+        let all_heard = !self.write_closed && self.ear.has_heard_all();
         (all_heard || now >= hangup_at).then_some(Ending::CallerHungUp)
     }
 
@@ -271,38 +261,44 @@ impl<'p> Caller<'p> {
             _ => Hangup::Caller,
         };
         let interrupted = matches!(ending, Ending::Interrupted);
-        let verdict = match self.failure(ending) {
+        let mut heard = self.ear.finish(Instant::now(), hangup != Hangup::Caller);
+        if interrupted {
+            // Nobody waited for them.
+            heard.echo.missing = 0;
+        }
+        let verdict = match failure(self.plan.expect, &heard, ending) {
             _ if interrupted => Verdict::Interrupted,
             Some(failure) => Verdict::Failed(failure),
             None => Verdict::Completed,
         };
-        let mut echo = self.echo.map_or_else(Counts::default, EchoCheck::finish);
-        if interrupted {
-            // Nobody waited for them.
-            echo.missing = 0;
-        }
         Outcome {
             uuid,
             verdict,
             hangup: Some(hangup),
             tally: self.tally,
-            echo,
+            heard,
         }
     }
+}
 
-    fn failure(&self, ending: Ending) -> Option<Failure> {
-        let early = self.plan.expect == Expect::Echo;
-        match ending {
-            Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(Failure::HungUpEarly),
-            Ending::ByServer(ClientEnd::ServerClosed) if early => Some(Failure::ClosedEarly),
-            Ending::ByServer(ClientEnd::Truncated) => Some(Failure::Truncated),
-            Ending::ByServer(ClientEnd::Rejected { kind }) => Some(Failure::Rejected(kind)),
-            Ending::WriteBlocked => Some(Failure::WriteBlocked),
-            Ending::Lost(error) => Some(Failure::Lost(error)),
-            _ if self.tally.received == 0 => Some(Failure::NoAudio),
-            _ if self.tally.received == self.tally.silence => Some(Failure::OnlySilence),
-            _ => None,
-        }
+/// What was not good about a call that ended like that.
+fn failure(expect: Expect, heard: &Heard, ending: Ending) -> Option<Failure> {
+    let early = expect == Expect::Echo;
+    match ending {
+        Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(Failure::HungUpEarly),
+        Ending::ByServer(ClientEnd::ServerClosed) if early => Some(Failure::ClosedEarly),
+        Ending::ByServer(ClientEnd::Truncated) => Some(Failure::Truncated),
+        Ending::ByServer(ClientEnd::Rejected { kind }) => Some(Failure::Rejected(kind)),
+        Ending::WriteBlocked => Some(Failure::WriteBlocked),
+        Ending::Lost(error) => Some(Failure::Lost(error)),
+        _ if heard.frames.received == 0 => Some(Failure::NoAudio),
+        _ if heard.frames.received == heard.frames.silence => Some(Failure::OnlySilence),
+        _ => match heard.reaction? {
+            Reaction::NotReached => Some(Failure::OverBeforeBargeIn),
+            Reaction::WasSilent => Some(Failure::SilentBeforeBargeIn),
+            Reaction::SpokeOn => Some(Failure::SpokeOn),
+            Reaction::FellSilent(_) => None,
+        },
     }
 }
 

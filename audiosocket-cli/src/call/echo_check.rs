@@ -14,6 +14,10 @@ const LONGEST_WINDOW: usize = 4096;
 /// As long as all is well that is a comparison. Where it is not, the check is lost, and counts
 /// bytes until it finds the start of a frame that it waits for, by the tag that each frame begins
 /// with. The frames in between are wrong as far as bytes came for them, and otherwise missing.
+///
+/// Silence needs not come back, and may come at any time: a frame of nothing but zeros is neither
+/// compared nor counted. Noise has no zero in it, so that however it is cut no part of it can be
+/// taken for silence. Speech may have, and so has to come back in the frames in which it was said.
 #[derive(Debug)]
 pub(super) struct EchoCheck {
     voice: Voice,
@@ -50,7 +54,7 @@ struct Lost {
 impl EchoCheck {
     pub(super) fn new(voice: Voice) -> Self {
         let mut expected = Vec::with_capacity(voice.frame_len() + TAG_LEN);
-        voice.say(0, &mut expected);
+        voice.echo(0, &mut expected);
         Self {
             voice,
             counts: Counts::default(),
@@ -62,7 +66,7 @@ impl EchoCheck {
         }
     }
 
-    /// The next frame was written at `now`.
+    /// The next frame that is not silence was written at `now`.
     pub(super) fn sent(&mut self, now: Instant) {
         if self.sent_at.len() == LONGEST_WINDOW {
             self.give_up_oldest();
@@ -206,12 +210,11 @@ impl EchoCheck {
     fn expect(&mut self, number: u64, matched: usize) {
         self.next = number;
         self.matched = matched;
-        self.voice.say(number, &mut self.expected);
+        self.voice.echo(number, &mut self.expected);
     }
 }
 
-/// Whether a server that has nothing to say may send this in between. Nothing that a caller says
-/// is, or has a part that is.
+/// Whether a server that has nothing to say may send this in between.
 pub(super) fn is_silence(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }

@@ -1,12 +1,14 @@
 //! What a run has come to so far, shared by all its calls.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Latencies beyond it are counted as this.
+use super::hearing::Deviation;
+
+/// Longer times are counted as this.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// The counters are for the progress bar; what calls come to is told by their outcomes.
@@ -14,20 +16,35 @@ const LONGEST: Duration = Duration::from_secs(120);
 pub(super) struct Live {
     sent: AtomicU64,
     echoed: AtomicU64,
-    /// In microseconds. One for all calls: it takes tens of kilobytes, and all calls run on one
+    /// One for all calls: a histogram takes hundreds of kilobytes, and all calls run on one
     /// thread, so that the lock is never waited for.
-    latencies: Mutex<Histogram<u64>>,
+    times: Mutex<Times>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Times {
+    /// From sending a frame to its echo.
+    pub(super) latency: TimeHistogram,
+    /// See [`Deviation`].
+    pub(super) spacing: TimeHistogram,
+    pub(super) late: TimeHistogram,
+    pub(super) grid: TimeHistogram,
+    /// How late this program reads.
+    pub(super) own_delay: TimeHistogram,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
-        let longest = LONGEST.as_micros() as u64;
         Self {
             sent: AtomicU64::new(0),
             echoed: AtomicU64::new(0),
-            latencies: Mutex::new(
-                Histogram::new_with_bounds(1, longest, 3).expect("the bounds are in order"),
-            ),
+            times: Mutex::new(Times {
+                latency: TimeHistogram::new(),
+                spacing: TimeHistogram::new(),
+                late: TimeHistogram::new(),
+                grid: TimeHistogram::new(),
+                own_delay: TimeHistogram::new(),
+            }),
         }
     }
 
@@ -37,12 +54,18 @@ impl Live {
 
     pub(super) fn echoed(&self, latency: Duration) {
         self.echoed.fetch_add(1, Relaxed);
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        let latencies = &mut self
-            .latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        latencies.saturating_record(micros);
+        self.lock().latency.record(latency);
+    }
+
+    pub(super) fn heard(&self, deviation: Deviation) {
+        let mut times = self.lock();
+        times.spacing.record(deviation.spacing);
+        times.late.record(deviation.late);
+        times.grid.record(deviation.grid);
+    }
+
+    pub(super) fn own_delay(&self, delay: Duration) {
+        self.lock().own_delay.record(delay);
     }
 
     /// Frames sent and echoed.
@@ -50,10 +73,48 @@ impl Live {
         (self.sent.load(Relaxed), self.echoed.load(Relaxed))
     }
 
-    pub(super) fn latencies(&self) -> Histogram<u64> {
-        self.latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub(super) fn times(&self) -> Times {
+        self.lock().clone()
     }
+
+    fn lock(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In microseconds, to three digits.
+#[derive(Clone, Debug)]
+pub(super) struct TimeHistogram(Histogram<u64>);
+
+impl TimeHistogram {
+    pub(super) fn new() -> Self {
+        let longest = LONGEST.as_micros() as u64;
+        Self(Histogram::new_with_bounds(1, longest, 3).expect("the bounds are in order"))
+    }
+
+    pub(super) fn record(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.saturating_record(micros);
+    }
+
+    pub(super) fn quantiles(&self) -> Option<Quantiles> {
+        let Self(times) = self;
+        (!times.is_empty()).then(|| Quantiles {
+            min: times.min(),
+            p50: times.value_at_quantile(0.5),
+            p99: times.value_at_quantile(0.99),
+            p999: times.value_at_quantile(0.999),
+            max: times.max(),
+        })
+    }
+}
+
+/// In microseconds.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub(super) struct Quantiles {
+    pub(super) min: u64,
+    pub(super) p50: u64,
+    pub(super) p99: u64,
+    pub(super) p999: u64,
+    pub(super) max: u64,
 }

@@ -1,14 +1,22 @@
 //! `audiosocket call`: stands in for Asterisk.
 
 mod args;
+mod barge_in;
 mod caller;
+mod ear;
 mod echo_check;
+mod hearing;
+mod lengths;
 mod live;
+mod noise;
 mod outcome;
 mod plan;
+mod probe;
 mod progress;
+mod recorder;
 mod report;
 mod schedule;
+mod speech;
 mod summary;
 mod voice;
 
@@ -27,6 +35,7 @@ use crate::{cli, open_files, output};
 use live::Live;
 use plan::Plan;
 use progress::Progress;
+use recorder::Recorder;
 use summary::{Gathering, Summary};
 
 pub(crate) use args::CallArgs;
@@ -44,10 +53,16 @@ struct Run {
     /// Where the server is; tried in this order.
     addrs: Vec<SocketAddr>,
     live: Live,
+    /// If what callers hear is recorded.
+    recorder: Option<Recorder>,
 }
 
 pub(crate) fn run(args: &CallArgs) -> io::Result<ExitCode> {
-    let plan = match Plan::new(args) {
+    let audio = args.audio.as_deref();
+    let audio = audio
+        .map(|path| speech::read(path, args.format))
+        .transpose()?;
+    let plan = match Plan::new(args, audio.as_deref()) {
         Ok(plan) => plan,
         Err(problem) => cli::usage_error(&problem),
     };
@@ -90,12 +105,18 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
     let mut progress_due = interval(PROGRESS);
     progress_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (stop, stopped) = watch::channel(false);
+    let recorder = plan.record.as_deref().map(Recorder::start).transpose()?;
     let run = Arc::new(Run {
         plan,
         addrs,
         live: Live::new(),
+        recorder,
     });
-    let mut gathering = Gathering::default();
+    let mut probing = JoinSet::new();
+    let probed = Arc::clone(&run);
+    // A task as each call is one, to be as late as a call is.
+    probing.spawn(async move { probe::measure(&probed.live).await });
+    let mut gathering = Gathering::new();
     let mut calls = JoinSet::new();
     let start = Instant::now();
     let mut begun = 0;
@@ -114,9 +135,17 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
                 begun += 1;
             }
             Some(outcome) = calls.join_next() => gathering.add(&outcome?),
+            Some(failed) = probing.join_next() => failed??,
             _ = progress_due.tick() => progress.update(&run.live, calls.len()),
         }
     }
+    let took = start.elapsed();
+    probing.shutdown().await;
     progress.finish();
-    Ok(gathering.finish(&run.plan, start.elapsed(), &run.live.latencies()))
+    let run = Arc::into_inner(run).expect("all that shared it is over");
+    let recordings = match run.recorder {
+        Some(recorder) => Some(recorder.finish(signals.next()).await),
+        None => None,
+    };
+    Ok(gathering.finish(&run.plan, took, &run.live.times(), recordings))
 }

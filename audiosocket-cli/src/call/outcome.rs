@@ -7,7 +7,7 @@ use std::time::Duration;
 use audiosocket_proto::FrameKind;
 use uuid::Uuid;
 
-use super::echo_check::Counts;
+use super::ear::Heard;
 
 /// What is left of a call when it is over.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Outcome {
     /// Who ended the connection; `None` if there was none.
     pub(super) hangup: Option<Hangup>,
     pub(super) tally: Tally,
-    pub(super) echo: Counts,
+    pub(super) heard: Heard,
 }
 
 #[derive(Debug)]
@@ -33,8 +33,6 @@ pub(super) enum Verdict {
 pub(super) struct Tally {
     pub(super) sent: u64,
     pub(super) late: u64,
-    pub(super) received: u64,
-    pub(super) silence: u64,
     pub(super) digits_sent: u64,
 }
 
@@ -61,6 +59,9 @@ pub(super) enum Failure {
     Lost(io::Error),
     NoAudio,
     OnlySilence,
+    OverBeforeBargeIn,
+    SilentBeforeBargeIn,
+    SpokeOn,
 }
 
 impl fmt::Display for Failure {
@@ -87,6 +88,13 @@ impl fmt::Display for Failure {
             Self::Lost(error) => write!(f, "the connection was lost: {error}"),
             Self::NoAudio => f.write_str("no audio came"),
             Self::OnlySilence => f.write_str("nothing but silence came"),
+            Self::OverBeforeBargeIn => {
+                f.write_str("the server ended the call before the caller barged in")
+            }
+            Self::SilentBeforeBargeIn => {
+                f.write_str("the server did not speak when the caller barged in")
+            }
+            Self::SpokeOn => f.write_str("the server did not fall silent when the caller barged in"),
         }
     }
 }

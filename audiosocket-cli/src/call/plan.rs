@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_proto::{DtmfDigit, MAX_PAYLOAD_LEN, SampleRate};
@@ -6,7 +7,13 @@ use rand_pcg::rand_core::Rng as _;
 use uuid::Uuid;
 
 use super::args::{CallArgs, Expect};
+use super::lengths::Lengths;
+use super::recorder::PLACEHOLDER;
+use super::speech::{self, Speech};
 use super::voice::Voice;
+
+/// How long a caller talks, or is on the line after it has barged in, if nothing else is said.
+const DURATION: Duration = Duration::from_secs(5);
 
 /// What all calls of a run have in common.
 #[derive(Debug)]
@@ -16,13 +23,17 @@ pub(crate) struct Plan {
     pub(super) calls: u32,
     /// Time between the beginnings of two calls.
     pub(super) spacing: Duration,
-    pub(super) duration: Duration,
+    pub(super) lengths: Lengths,
     pub(super) format: SampleRate,
     pub(super) ptime: Duration,
     /// Bytes of audio in a frame.
-    pub(super) frame_len: usize,
-    /// Frames that each caller sends.
-    pub(super) frames: u64,
+    frame_len: usize,
+    /// What callers say; if `None`, each its own noise.
+    speech: Option<Arc<Speech>>,
+    /// The number of the frame with which callers barge in, if they do.
+    pub(super) barge_in: Option<u64>,
+    /// The name of the files to record to.
+    pub(super) record: Option<String>,
     pub(super) digits: Vec<DtmfDigit>,
     uuid: Option<Uuid>,
     pub(super) seed: u64,
@@ -39,13 +50,24 @@ pub(super) struct Identity {
     /// When the first frame is due, after the beginning of the call. Less than a ptime: real
     /// callers do not talk in step, and calls that did would measure the crowd.
     pub(super) phase: Duration,
+    /// Frames that the caller sends.
+    pub(super) frames: u64,
 }
 
 impl Plan {
-    /// The plan that `args` describe, or what is wrong with them.
-    pub(super) fn new(args: &CallArgs) -> Result<Self, String> {
+    /// The plan that `args` describe, or what is wrong with them. `audio` is what is in the file
+    /// that they name.
+    pub(super) fn new(args: &CallArgs, audio: Option<&[i16]>) -> Result<Self, String> {
         if args.uuid.is_some() && args.calls > 1 {
             return Err("--uuid names one call, but --calls asks for more".to_owned());
+        }
+        if let Some(name) = &args.record
+            && args.calls > 1
+            && !name.contains(PLACEHOLDER)
+        {
+            return Err(format!(
+                "--record names one file, but --calls asks for more; write {PLACEHOLDER} where the call's UUID is to be"
+            ));
         }
         let ptime = Duration::from_millis(args.ptime.into());
         let frame_len = usize::try_from(args.format.samples_in(ptime) * 2).unwrap_or(usize::MAX);
@@ -58,27 +80,64 @@ impl Plan {
                 longest.as_millis(),
             ));
         }
-        let frames = args.duration.as_nanos() / ptime.as_nanos();
-        if frames == 0 {
-            return Err("--duration is shorter than one frame (--ptime)".to_owned());
+        let lead = args.barge_in_after.unwrap_or_default();
+        let speech = speech_of(args, audio, lead, ptime, frame_len);
+        let durations = match (&args.duration, &speech) {
+            (Some(durations), _) => durations.clone(),
+            (None, Some(speech)) if audio.is_some() => {
+                let whole = Duration::from_millis(speech.frames() * u64::from(args.ptime));
+                whole..=whole
+            }
+            (None, _) => lead + DURATION..=lead + DURATION,
+        };
+        if durations.end().is_zero() {
+            return Err("there is no audio in the file that --audio names".to_owned());
         }
+        let lengths = Lengths::new(durations, ptime)
+            .ok_or("--duration is shorter than one frame (--ptime)")?;
+        let barge_in = match &speech {
+            Some(speech) if args.barge_in_after.is_some() => {
+                Some(barge_in(speech, lengths.shortest())?)
+            }
+            _ => None,
+        };
+        let expect = match (args.expect, barge_in) {
+            (Some(Expect::Echo), Some(_)) => {
+                return Err(
+                    "to an echo nobody can barge in: --barge-in-after needs --expect any"
+                        .to_owned(),
+                );
+            }
+            (Some(expect), _) => expect,
+            (None, Some(_)) => Expect::Any,
+            (None, None) => Expect::Echo,
+        };
         Ok(Self {
             server: args.server.clone(),
             calls: args.calls,
             spacing: args
                 .rate
                 .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate)),
-            duration: args.duration,
+            lengths,
             format: args.format,
             ptime,
             frame_len,
-            frames: u64::try_from(frames).unwrap_or(u64::MAX),
+            speech: speech.map(Arc::new),
+            barge_in,
+            record: args.record.clone(),
             digits: args.dtmf.0.clone(),
             uuid: args.uuid,
             seed: args.seed.unwrap_or_else(any_seed),
-            expect: args.expect,
+            expect,
             linger: args.linger,
             connect_timeout: args.connect_timeout,
+        })
+    }
+
+    /// Frames that all callers together send.
+    pub(super) fn frames(&self) -> u64 {
+        (0..self.calls).fold(0, |all: u64, number| {
+            all.saturating_add(self.identity(number).frames)
         })
     }
 
@@ -92,12 +151,43 @@ impl Plan {
                 .into_uuid();
         Identity {
             uuid: self.uuid.unwrap_or(drawn),
-            voice: Voice::new(rng.next_u64(), self.frame_len),
+            voice: match &self.speech {
+                Some(speech) => Voice::Speech(Arc::clone(speech)),
+                None => Voice::noise(rng.next_u64(), self.frame_len),
+            },
             phase: self
                 .ptime
                 .mul_f64(f64::from(rng.next_u32()) / 2_f64.powi(32)),
+            frames: self.lengths.draw(&mut rng),
         }
     }
+}
+
+/// What all callers say, if it is not noise.
+fn speech_of(
+    args: &CallArgs,
+    audio: Option<&[i16]>,
+    lead: Duration,
+    ptime: Duration,
+    frame_len: usize,
+) -> Option<Speech> {
+    let lead = lead.as_nanos().div_ceil(ptime.as_nanos());
+    let lead = u64::try_from(lead).unwrap_or(u64::MAX);
+    match audio {
+        Some(samples) => Some(Speech::new(samples, frame_len, lead)),
+        None if lead > 0 => Some(Speech::new(&speech::make(args.format), frame_len, lead)),
+        None => None,
+    }
+}
+
+fn barge_in(speech: &Speech, frames: u64) -> Result<u64, String> {
+    let first_loud = speech
+        .first_loud()
+        .ok_or("nothing in the file that --audio names is loud enough to barge in with (-40 dB)")?;
+    if first_loud >= frames {
+        return Err("--duration is over before the caller barges in".to_owned());
+    }
+    Ok(first_loud)
 }
 
 /// Small enough for every JSON reader, many of which have no integers beyond 2^53.

@@ -11,7 +11,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(plan: &Plan) -> Self {
-        let bar = ProgressBar::new(plan.frames.saturating_mul(plan.calls.into()));
+        let bar = ProgressBar::new(plan.frames());
         let template = "{bar:40} {pos}/{len} frames sent, {msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
         Self { bar }

@@ -3,7 +3,8 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Expect;
-use super::summary::{FailureGroup, Latency, Summary};
+use super::live::Quantiles;
+use super::summary::{BargeIns, FailureGroup, Jitter, Summary};
 
 /// One line of the table: what it is about (if that is new), the figure, what the figure is.
 type Row = (&'static str, String, String);
@@ -21,6 +22,14 @@ pub(super) fn table(summary: &Summary) -> String {
     }
     let mut report = vec![table.to_string()];
     report.extend(summary.failures.iter().map(failure));
+    let recordings = summary.recordings.iter();
+    report.extend(recordings.filter_map(|all| {
+        let error = all.error.as_ref()?;
+        Some(match all.failed {
+            1 => format!("1 recording failed: {error}"),
+            failed => format!("{failed} recordings failed, the first: {error}"),
+        })
+    }));
     report.push(verdict(summary));
     report.join("\n")
 }
@@ -68,7 +77,23 @@ fn rows(summary: &Summary) -> Vec<Row> {
             ],
         ));
     }
-    rows.extend(summary.latency_us.iter().flat_map(latencies));
+    if let Some(latency) = &summary.latency_us {
+        rows.extend(latencies(latency));
+    }
+    rows.extend(summary.jitter.iter().flat_map(jitter));
+    rows.extend(summary.barge_in.iter().flat_map(barge_ins));
+    if let Some(recordings) = &summary.recordings {
+        rows.extend(section(
+            "recordings",
+            &[
+                (recordings.written, "written"),
+                (recordings.failed, "failed"),
+            ],
+        ));
+    }
+    if let Some(delay) = &summary.own_delay_us {
+        rows.extend(times("read late, ms", delay, " (this machine's doing)"));
+    }
     rows
 }
 
@@ -79,7 +104,7 @@ fn section(name: &'static str, figures: &[(u64, &str)]) -> Vec<Row> {
     names.zip(figures).map(row).collect()
 }
 
-fn latencies(latency: &Latency) -> [Row; 5] {
+fn latencies(latency: &Quantiles) -> [Row; 5] {
     [
         ("latency, ms", millis(latency.min), "min".to_owned()),
         ("", millis(latency.p50), "p50".to_owned()),
@@ -87,6 +112,64 @@ fn latencies(latency: &Latency) -> [Row; 5] {
         ("", millis(latency.p999), "p99.9".to_owned()),
         ("", millis(latency.max), "max".to_owned()),
     ]
+}
+
+fn jitter(jitter: &Jitter) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(spacing) = &jitter.spacing_us {
+        rows.extend(times("jitter, ms", spacing, ", frame to frame"));
+    }
+    if let Some(late) = &jitter.late_us {
+        rows.extend(times("", late, ", late behind the one before"));
+    }
+    if let Some(grid) = &jitter.grid_us {
+        rows.extend(times("", grid, ", off the grid"));
+    }
+    if let Some(drift) = &jitter.drift_us {
+        rows.push(("drift, ms", signed_millis(drift.min), "least".to_owned()));
+        rows.push(("", signed_millis(drift.max), "most".to_owned()));
+    }
+    rows.extend(section(
+        "bursts, gaps",
+        &[
+            (jitter.bursts, "frames less than 5 ms after another"),
+            (jitter.gaps, "times nothing to hear for over 60 ms"),
+        ],
+    ));
+    if jitter.gaps > 0 {
+        let longest = millis(jitter.longest_gap_us);
+        rows.push(("", longest, "  the longest of these, ms".to_owned()));
+    }
+    rows
+}
+
+fn barge_ins(calls: &BargeIns) -> Vec<Row> {
+    let mut rows = section(
+        "barge-in",
+        &[
+            (calls.fell_silent, "fell silent"),
+            (calls.never_silent, "never fell silent"),
+            (calls.not_speaking, "did not speak anyway"),
+        ],
+    );
+    if let Some(went_on) = &calls.went_on_us {
+        rows.extend(times("spoke on, ms", went_on, ""));
+    }
+    rows
+}
+
+/// What is asked about times that have no least one of interest.
+fn times(name: &'static str, times: &Quantiles, note: &str) -> [Row; 3] {
+    [
+        (name, millis(times.p50), format!("p50{note}")),
+        ("", millis(times.p99), "p99".to_owned()),
+        ("", millis(times.max), "max".to_owned()),
+    ]
+}
+
+fn signed_millis(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    format!("{sign}{}", millis(micros.unsigned_abs()))
 }
 
 fn millis(micros: u64) -> String {
@@ -107,10 +190,15 @@ fn failure(group: &FailureGroup) -> String {
 
 fn verdict(summary: &Summary) -> String {
     let verdict = if summary.ok { "ok" } else { "NOT OK" };
+    let (shortest, longest) = (summary.duration_s, summary.longest_s);
+    let seconds = if shortest == longest {
+        shortest.to_string()
+    } else {
+        format!("{shortest} to {longest}")
+    };
     format!(
-        "{verdict}: {} x {} s of {} in frames of {} ms, to {} (seed {})",
+        "{verdict}: {} x {seconds} s of {} in frames of {} ms, to {} (seed {})",
         summary.calls.placed,
-        summary.duration_s,
         summary.format,
         summary.ptime_ms,
         summary.server.escape_debug(),

@@ -1,124 +1,66 @@
-//! What a caller says: audio in which every frame can be told from every other.
+//! What a caller says.
 
-use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::Rng as _;
+use std::sync::Arc;
 
-/// Bytes at the start of each frame that tell its number.
+use super::noise::Noise;
+use super::speech::Speech;
+
+/// Bytes at the start of each frame that may tell its number.
 pub(super) const TAG_LEN: usize = 8;
 
-/// Bits of a tag that carry the number: seven of each byte.
-const NUMBER: u64 = (1 << 56) - 1;
-
-/// The lowest bit of each byte. It is set in everything a caller says, so that no byte is zero and
-/// no piece of it, however small a server cuts it, can be taken for silence.
-const ODD: u64 = 0x0101_0101_0101_0101;
-
-/// Any odd number: multiplying by it can be undone modulo a power of two.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15 & NUMBER;
-const GATHER: u64 = inverse(SPREAD);
-
-/// The audio of one call: pseudo-random, and a function of the key and a frame's number, so that
+/// The audio of one call, in frames of equal length. It is a function of a frame's number, so that
 /// what was said needs not be kept to be compared with what comes back.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Voice {
-    key: u64,
-    frame_len: usize,
+#[derive(Clone, Debug)]
+pub(super) enum Voice {
+    Noise(Noise),
+    /// The same in all calls.
+    Speech(Arc<Speech>),
 }
 
 impl Voice {
     /// # Panics
     ///
     /// If a frame is too short for its tag.
-    pub(super) fn new(key: u64, frame_len: usize) -> Self {
+    pub(super) fn noise(key: u64, frame_len: usize) -> Self {
         assert!(frame_len > TAG_LEN);
-        Self { key, frame_len }
+        Self::Noise(Noise::new(key, frame_len))
     }
 
-    pub(super) fn frame_len(self) -> usize {
-        self.frame_len
-    }
-
-    /// Writes the frame with this number over `frame`.
-    pub(super) fn say(self, number: u64, frame: &mut Vec<u8>) {
-        frame.clear();
-        frame.extend_from_slice(&self.tag(number).to_be_bytes());
-        let mut noise = Pcg64Mcg::new(u128::from(self.key) << 64 | u128::from(number << 2));
-        while frame.len() < self.frame_len {
-            frame.extend_from_slice(&(noise.next_u64() | ODD).to_le_bytes());
+    /// In bytes.
+    pub(super) fn frame_len(&self) -> usize {
+        match self {
+            Self::Noise(noise) => noise.frame_len(),
+            Self::Speech(speech) => speech.frame_len(),
         }
-        frame.truncate(self.frame_len);
     }
 
-    /// The number of the frame that begins with these eight bytes (the first is the highest), if
-    /// they are a tag at all. Any odd bytes look like one: whether a frame with that number can
-    /// come is for the caller to say, and of 2^56 numbers next to none can.
-    pub(super) fn number(self, tag: u64) -> Option<u64> {
-        if tag & ODD != ODD {
-            return None;
-        }
-        let bits = (0..8).fold(0, |bits, byte| {
-            bits | (tag >> (8 * byte + 1) & 0x7f) << (7 * byte)
-        });
-        Some((bits.wrapping_mul(GATHER) ^ self.key) & NUMBER)
-    }
-
-    fn tag(self, number: u64) -> u64 {
-        let bits = ((number ^ self.key) & NUMBER).wrapping_mul(SPREAD) & NUMBER;
-        (0..8).fold(ODD, |tag, byte| {
-            tag | (bits >> (7 * byte) & 0x7f) << (8 * byte + 1)
-        })
-    }
-}
-
-/// The inverse of an odd number modulo 2^64, by Newton's iteration: each step doubles the number
-/// of right bits, of which any odd number has three to begin with.
-const fn inverse(odd: u64) -> u64 {
-    let mut inverse = odd;
-    let mut bits = 3;
-    while bits < 64 {
-        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
-        bits *= 2;
-    }
-    inverse
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn a_tag_tells_the_number() {
-        for key in [0, 1, u64::MAX, 0x1234_5678_9abc_def0] {
-            let voice = Voice::new(key, 320);
-            for number in [0, 1, 2, 49, 255, 256, 65_536, NUMBER - 1] {
-                assert_eq!(voice.number(voice.tag(number)), Some(number));
+    /// Writes the frame with this number over `frame`. Says whether it is audible: silence needs
+    /// not come back.
+    pub(super) fn say(&self, number: u64, frame: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Noise(noise) => {
+                noise.say(number, frame);
+                true
             }
+            Self::Speech(speech) => speech.say(number, frame),
         }
     }
 
-    #[test]
-    fn frames_differ_and_have_no_zero_byte() {
-        let (mut frames, mut frame) = (HashSet::new(), Vec::new());
-        for key in 0..4 {
-            let voice = Voice::new(key, 32);
-            for number in 0..1000 {
-                voice.say(number, &mut frame);
-                assert_eq!(frame.len(), 32);
-                assert!(!frame.contains(&0));
-                frames.insert(frame.clone());
-            }
+    /// Writes the frame that is to come back as number `number` over `frame`: the audible frames
+    /// are counted alone.
+    pub(super) fn echo(&self, number: u64, frame: &mut Vec<u8>) {
+        match self {
+            Self::Noise(noise) => noise.say(number, frame),
+            Self::Speech(speech) => speech.echo(number, frame),
         }
-        assert_eq!(frames.len(), 4000);
     }
 
-    #[test]
-    fn a_frame_is_as_long_as_asked_for() {
-        let mut frame = Vec::new();
-        for len in [9, 10, 882, 1764, 7680] {
-            Voice::new(7, len).say(3, &mut frame);
-            assert_eq!(frame.len(), len);
+    /// The number, in the same count, of the frame that begins with these eight bytes (the first
+    /// is the highest), if it is known; if there is such a frame at all, is for the caller to say.
+    pub(super) fn number(&self, tag: u64) -> Option<u64> {
+        match self {
+            Self::Noise(noise) => noise.number(tag),
+            Self::Speech(speech) => speech.number(tag),
         }
     }
 }

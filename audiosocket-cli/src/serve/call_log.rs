@@ -1,14 +1,17 @@
 //! Log lines about calls, whatever serves them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use audiosocket_proto::MarkOutcome;
 use audiosocket_tokio::{
     Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Frame, Handler, Peer, Refusal,
     Response,
 };
 
-use super::line_budget::LineBudget;
+use audiosocket_net::LineBudget;
+
+use super::memory::Memory;
 
 /// How many things that go wrong on one call have a line each; the last line of the call tells how
 /// many there were.
@@ -19,20 +22,27 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 pub(super) struct CallLog<A> {
     acceptor: A,
     /// For connections that do not become calls.
-    failed_connections: Mutex<LineBudget>,
+    failed_connections: LineBudget,
+    memory: Arc<Memory>,
 }
 
 impl<A> CallLog<A> {
-    pub(super) fn new(acceptor: A) -> Self {
+    pub(super) fn new(acceptor: A, memory: Arc<Memory>) -> Self {
         Self {
             acceptor,
-            failed_connections: Mutex::new(LineBudget::new(Instant::now())),
+            failed_connections: LineBudget::new(),
+            memory,
         }
     }
 }
 
 impl<A: Acceptor> Acceptor for CallLog<A> {
     type Handler = LoggedCall<A::Handler>;
+
+    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
+        self.memory.look_now();
+        self.acceptor.admit_peer(peer)
+    }
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
@@ -43,14 +53,9 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         self.acceptor.on_exception(peer, error);
-        let budget = &self.failed_connections;
-        let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let suppressed = budget.take(Instant::now());
-        drop(budget);
-        match suppressed {
-            Some(0) => tracing::warn!(%peer, %error, "not a call"),
-            Some(suppressed) => tracing::warn!(%peer, %error, suppressed, "not a call"),
-            None => {}
+        if let Some(suppressed) = self.failed_connections.take(Instant::now()) {
+            let suppressed = (suppressed > 0).then_some(suppressed);
+            tracing::warn!(%peer, %error, suppressed, "not a call");
         }
     }
 }
@@ -76,6 +81,10 @@ impl<H: Handler> Handler for LoggedCall<H> {
         self.handler.on_dtmf(call, digit)
     }
 
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        self.handler.on_mark(call, mark, outcome);
+    }
+
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let (kind, len) = (frame.kind, frame.payload.len());
         tracing::debug!(uuid = %call.uuid(), %kind, len, "frame ignored");
@@ -93,6 +102,9 @@ impl<H: Handler> Handler for LoggedCall<H> {
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         self.handler.on_end(call, end);
         let stats = call.stats();
+        let playout = stats.playout;
+        // Of a server that plays nothing these say nothing.
+        let of_playing = |count| (playout.frames > 0).then_some(count);
         tracing::info!(
             uuid = %call.uuid(),
             peer = %call.peer(),
@@ -100,8 +112,11 @@ impl<H: Handler> Handler for LoggedCall<H> {
             seconds = format_args!("{:.3}", call.duration().as_secs_f64()),
             frames_in = stats.audio_frames_received,
             frames_out = stats.audio_frames_sent,
+            silence = playout.silence,
             dropped = stats.frames_dropped,
             exceptions = self.exceptions,
+            late = of_playing(playout.late),
+            underruns = of_playing(playout.underruns),
             "call ended"
         );
     }

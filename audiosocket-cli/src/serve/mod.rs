@@ -1,19 +1,26 @@
 //! `audiosocket serve`: servers to point Asterisk at.
 
+mod barge_in;
+mod bot;
 mod call_log;
 mod echo;
-mod line_budget;
+mod memory;
+mod play;
+mod prompt;
+mod record;
 
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_tokio::{Acceptor, ServerHandle, ServerOptions, SessionConfig};
+use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions, SessionConfig};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
+use memory::Memory;
 
 pub(crate) use echo::Echo;
 
@@ -22,6 +29,15 @@ pub(crate) enum Serve {
     /// Play back to each caller what the caller says
     #[command(after_long_help = AFTER_HELP)]
     Echo(ServeArgs),
+    /// Record what each caller says into a WAV file
+    #[command(after_long_help = format!("{}\n\n{AFTER_HELP}", record::AFTER_HELP))]
+    Record(record::RecordArgs),
+    /// Play a WAV file to each caller, then hang up
+    #[command(after_long_help = AFTER_HELP)]
+    Play(play::PlayArgs),
+    /// Ask each caller for digits and repeat them: a small IVR
+    #[command(after_long_help = format!("{}\n\n{AFTER_HELP}", bot::AFTER_HELP))]
+    Bot(bot::BotArgs),
 }
 
 /// What every kind of server can be told.
@@ -30,6 +46,10 @@ pub(crate) struct ServeArgs {
     /// Where to listen, as host:port; may be given several times. Port 0 lets the system choose
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = address::parse)]
     listen: Vec<String>,
+    /// Networks and addresses that calls may come from, such as 192.0.2.0/24; may be given several
+    /// times. Whoever else connects is hung up at once
+    #[arg(long, value_name = "CIDR", default_value = "0.0.0.0/0,::/0")]
+    allow: Vec<AllowList>,
     /// How long calls may go on after SIGINT or SIGTERM before they are hung up
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
     drain: Duration,
@@ -40,7 +60,24 @@ pub(crate) struct ServeArgs {
     /// and healthy
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
     idle_timeout: Option<Duration>,
-    /// Let other processes listen on the same address; the system spreads the calls among them
+    /// Hang up a call that has lasted so long. By default calls may last for ever
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    max_duration: Option<Duration>,
+    /// How many connections may be open; those beyond get a hangup
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_calls)]
+    max_calls: usize,
+    /// How many of them may be without a UUID
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_pending)]
+    max_pending: usize,
+    /// How many of those may come from one IPv4 address, or one IPv6 network of 64 bits
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_pending_per_addr)]
+    max_pending_per_addr: usize,
+    /// Send nothing when there is nothing to say. By default silence is sent then, since a call to
+    /// which nothing is sent can be silent both ways (asterisk/asterisk#2089)
+    #[arg(long)]
+    no_silence: bool,
+    /// Let other processes listen on the same address; the system spreads the calls among them. One
+    /// that ends loses no call if net.ipv4.tcp_migrate_req is 1 (Linux)
     #[arg(long)]
     reuse_port: bool,
     /// What serves the calls: tokio on all cores, smol on one, or a thread for each call
@@ -62,8 +99,14 @@ enum Runtime {
 const AFTER_HELP: &str = "\
 Prints one line `listening on ADDR` for each socket on standard output as soon as calls can come.
 Logs one line when a call starts and one when it ends on standard error: uuid, peer; how it ended,
-seconds, frames of audio in and out, frames dropped because the peer did not read, exceptions.
+seconds, frames of audio in and out and how many of those out were silence to keep the call going,
+frames dropped because the peer did not read, exceptions; if something was played, how many frames of
+it left late, and how often it had a gap.
 RUST_LOG=debug also shows key presses; RUST_LOG=warn only what went wrong.
+
+Where the memory is bounded, by `ulimit -v` or a cgroup, new calls are refused when a tenth of that is
+left, or 16 MiB, so that those that go on are not lost; `ulimit -v` counts what the allocator reserves for each thread
+too, of which MALLOC_ARENA_MAX=2 has it reserve less.
 
 SIGINT or SIGTERM: takes no more calls, gives those that go on the time of --drain to end, and hangs
 up the rest. A second signal hangs up at once, which takes two seconds at most. Either way the exit
@@ -75,19 +118,23 @@ In Asterisk's dialplan, for a server on 192.0.2.10 that listens on 0.0.0.0:9092:
    same => n,Hangup()
 
 AudioSocket has no passwords and no encryption: whoever reaches the port is served. Listen where
-only Asterisk can connect.";
+only Asterisk can connect, or name Asterisk's address with --allow.";
 
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
     match serve {
         Serve::Echo(args) => until_signal(Echo::accept, args)?,
+        Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
+        Serve::Record(args) => record::run(args)?,
+        Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Serves on the runtime that was asked for, until a signal has done its work.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
-    let acceptor = CallLog::new(acceptor);
+    let memory = Memory::of_this_process();
+    let acceptor = CallLog::new(args.allow_list().then(acceptor), Arc::clone(&memory));
     let options = args.options();
     match args.runtime {
         Runtime::Tokio => tokio::runtime::Builder::new_multi_thread()
@@ -95,16 +142,21 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             .build()?
             .block_on(async {
                 let server = audiosocket_tokio::Server::start(acceptor, options).await?;
+                memory.watch(server.handle())?;
                 announce(server.local_addrs(), server.handle(), args.drain)?;
-                server.serve_forever().await
+                // A task takes turns with those of the calls; on this thread, which is none of the
+                // workers', accepting would take their time, and wake them for each connection.
+                tokio::spawn(server.serve_forever()).await?
             }),
         Runtime::Smol => async_io::block_on(async {
             let server = audiosocket_smol::Server::start(acceptor, options).await?;
+            memory.watch(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
             let server = audiosocket_blocking::Server::start(acceptor, options)?;
+            memory.watch(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
         }
@@ -129,12 +181,24 @@ fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::
 }
 
 impl ServeArgs {
+    fn allow_list(&self) -> AllowList {
+        let networks = self.allow.iter().flat_map(AllowList::networks);
+        networks.copied().collect()
+    }
+
     fn options(&self) -> ServerOptions {
         let mut session = SessionConfig::default();
         session.uuid_timeout = self.uuid_timeout;
         session.idle_timeout = self.idle_timeout;
+        session.max_duration = self.max_duration;
+        session.fill_silence = !self.no_silence;
+        let mut limits = Limits::default();
+        limits.max_calls = self.max_calls;
+        limits.max_pending = self.max_pending;
+        limits.max_pending_per_addr = self.max_pending_per_addr;
         let options = ServerOptions::new()
             .backlog(self.backlog)
+            .limits(limits)
             .reuse_port(self.reuse_port)
             .session(session);
         self.listen

@@ -103,16 +103,15 @@ fn every_format_goes_to_our_own_server_and_back() {
             (0, 20),
             "{format}"
         );
+        let audible = report.count("/frames/received") - report.count("/frames/silence");
+        assert_eq!(audible, 20, "{format}");
         assert_eq!(report.figures["format"], name);
     }
     let log = server.terminate();
     let ended = "end=closed by the peer";
     assert_eq!(log.matches(ended).count(), 2 * formats.len(), "{log}");
-    assert_eq!(
-        log.matches("frames_in=10 frames_out=10 dropped=0").count(),
-        18,
-        "{log}"
-    );
+    let frames = |line: &&str| line.contains("frames_in=10") && line.contains("dropped=0");
+    assert_eq!(log.lines().filter(frames).count(), 18, "{log}");
 }
 
 #[test]
@@ -194,6 +193,22 @@ fn calls_differ_and_begin_at_the_rate_that_was_asked_for() {
     uuids.sort();
     uuids.dedup();
     assert_eq!(uuids.len(), 5);
+}
+
+#[test]
+fn the_seed_draws_how_long_each_call_is() {
+    let server = serve_audio(|_, frame| vec![frame]);
+    let options = ["--calls", "20", "--duration", "100ms-400ms", "--seed", "5"];
+    let [first, second] = [(); 2].map(|()| {
+        let report = call(server, &options);
+        assert_eq!(report.code, 0);
+        assert_eq!(report.figures["duration_s"], 0.1);
+        assert_eq!(report.figures["longest_s"], 0.4);
+        report.count("/frames/echoed")
+    });
+    assert_eq!(first, second);
+    // Between the mean of short ones and that of evenly drawn ones.
+    assert!((20 * 6..20 * 12).contains(&first), "{first}");
 }
 
 #[test]
@@ -320,6 +335,8 @@ fn what_is_wrong_with_the_command_line_is_said_with_code_2() {
         ),
         (&["--duration", "10ms"], "shorter than one frame"),
         (&["--duration", "5"], "5s, 500ms"),
+        (&["--duration", "2s-1s"], "shorter than the shortest"),
+        (&["--duration", "10ms-1s"], "shorter than one frame"),
         (&["--dtmf", "12E"], "'E' is not one of the keys"),
         (&["--format", "alaw"], "not a slin format"),
         (&["--rate", "0"], "between"),

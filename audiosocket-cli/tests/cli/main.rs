@@ -5,10 +5,23 @@
     reason = "clippy does not take helpers for parts of tests"
 )]
 
+#[macro_use]
+mod runtimes;
+
 mod call;
+mod call_audio;
+mod call_hearing;
 mod call_misbehaving;
+mod caller;
+mod crowd;
 mod decode;
 mod demo;
+mod heard;
 mod process;
+mod recordings;
 mod serve;
+mod serve_bot;
+mod serve_memory;
+mod serve_play;
+mod serve_record;
 mod server;

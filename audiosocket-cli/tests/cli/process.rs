@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long to wait for what has to come; only a failing test waits that long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn audiosocket<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_audiosocket"));
@@ -69,45 +70,61 @@ pub(crate) fn call(server: SocketAddr, args: &[&str]) -> Report {
     Report::of(&run(all))
 }
 
-/// `audiosocket serve echo`, as it runs; killed if dropped.
+/// `audiosocket serve`, as it runs; killed if dropped.
 pub(crate) struct Serving {
     child: Child,
     pub(crate) addrs: Vec<SocketAddr>,
     stdout: BufReader<ChildStdout>,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    logging: Option<JoinHandle<()>>,
 }
 
 impl Serving {
-    /// Starts it with these arguments, on `sockets` ports that the system chooses.
+    /// Starts an echo with these arguments, on `sockets` ports that the system chooses.
     pub(crate) fn start(sockets: usize, args: &[&str]) -> Self {
         Self::start_on("tokio", sockets, args)
     }
 
     /// The same, on the runtime that is named.
     pub(crate) fn start_on(runtime: &str, sockets: usize, args: &[&str]) -> Self {
+        let server = ["serve", "echo", "--runtime", runtime];
+        let args = server.into_iter().chain(args.iter().copied());
+        Self::run(audiosocket(args), sockets)
+    }
+
+    /// Starts whatever server `command` is, on `sockets` ports that the system chooses.
+    pub(crate) fn run(mut command: Command, sockets: usize) -> Self {
         let listen = std::iter::repeat_n(["--listen", "127.0.0.1:0"], sockets).flatten();
-        let mut child = audiosocket(
-            ["serve", "echo", "--runtime", runtime]
-                .into_iter()
-                .chain(listen)
-                .chain(args.iter().copied()),
-        )
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-        let mut stderr = child.stderr.take().unwrap();
+        command.args(listen);
+        Self::run_as_is(command, sockets)
+    }
+
+    /// Starts whatever server `command` is, which has been told to listen on so many sockets.
+    pub(crate) fn run_as_is(mut command: Command, sockets: usize) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
         // Read while it runs, so that it never waits for us.
-        let log = thread::spawn(move || {
-            let mut log = String::new();
-            stderr.read_to_string(&mut log).unwrap();
-            log
+        let logging = thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in stderr.lines() {
+                    let mut log = log.lock().unwrap();
+                    log.push_str(&line.unwrap());
+                    log.push('\n');
+                }
+            }
         });
         let mut serving = Self {
             stdout: BufReader::new(child.stdout.take().unwrap()),
             child,
             addrs: Vec::new(),
-            log: Some(log),
+            log,
+            logging: Some(logging),
         };
         for _ in 0..sockets {
             let mut line = String::new();
@@ -122,8 +139,25 @@ impl Serving {
         self.addrs[0]
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         send(&self.child, signal);
+    }
+
+    /// Waits until it has logged so many lines that contain `part`.
+    pub(crate) fn wait_for_log(&self, lines: usize, part: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let found = || {
+            let log = self.log.lock().unwrap();
+            log.lines().filter(|line| line.contains(part)).count()
+        };
+        while found() < lines {
+            assert!(Instant::now() < deadline, "not logged: {part}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until it has ended by itself; gives its exit code and its log.
@@ -132,7 +166,9 @@ impl Serving {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "", "nothing else is for standard output");
-        (code, self.log.take().unwrap().join().unwrap())
+        self.logging.take().unwrap().join().unwrap();
+        let log = std::mem::take(&mut *self.log.lock().unwrap());
+        (code, log)
     }
 
     /// Ends it as a service manager would.
@@ -166,4 +202,33 @@ pub(crate) fn wait(child: &mut Child) -> i32 {
     }
     let _ = child.kill();
     panic!("still running after {PATIENCE:?}");
+}
+
+/// The log line that contains all of `parts`.
+#[track_caller]
+pub(crate) fn line<'l>(log: &'l str, parts: &[&str]) -> &'l str {
+    let mut lines = log
+        .lines()
+        .filter(|line| parts.iter().all(|part| line.contains(part)));
+    let found = lines
+        .next()
+        .unwrap_or_else(|| panic!("no {parts:?} in {log}"));
+    assert_eq!(lines.next(), None, "more than one {parts:?}");
+    found
+}
+
+/// Of a log line: a caller has ended the call. One that closes while a frame of silence is on its
+/// way to it resets the connection.
+#[track_caller]
+pub(crate) fn assert_ended_by_the_caller(line: &str) {
+    let ends = ["end=closed by the peer ", "end=reset by the peer "];
+    assert!(ends.iter().any(|end| line.contains(end)), "{line}");
+}
+
+/// The number in `line` that is named as in `frames_in=5`.
+#[track_caller]
+pub(crate) fn count(line: &str, name: &str) -> u64 {
+    let named = format!(" {name}=");
+    let (_, rest) = line.split_once(&named).unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
 }

@@ -1,24 +1,15 @@
 //! `audiosocket serve echo`.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
+use std::process::Command;
 
 use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 
-use super::process::{PATIENCE, Serving, run, text};
-use super::server::{read_frame, write_frame};
-
-const UUID: &[u8; 16] = b"\x40\x32\x5e\xc2\x5e\xfd\x4b\xd3\x80\x5f\x53\x57\x6e\x58\x1d\x13";
-const UUID_TEXT: &str = "40325ec2-5efd-4bd3-805f-53576e581d13";
-const HANGUP: (u8, Vec<u8>) = (0x00, Vec::new());
-
-/// Connects, without a word.
-fn connect(addr: std::net::SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(addr).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
+use super::caller::{HANGUP, UUID, UUID_TEXT, connect, end_call, read_frame};
+use super::process::{PATIENCE, Serving, count, line, run, text};
+use super::server::write_frame;
 
 /// Begins a call, and waits until the server has taken it.
 fn begin_call(addr: std::net::SocketAddr) -> TcpStream {
@@ -34,43 +25,13 @@ fn assert_echoed(stream: &mut TcpStream, kind: u8, audio: &[u8]) {
     assert_eq!(read_frame(stream).unwrap(), (kind, audio.to_vec()));
 }
 
-/// Ends a call as Asterisk does, and waits until the server has noticed.
-fn end_call(mut stream: TcpStream) {
-    stream.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
-}
-
-/// The log line that contains all of `parts`.
-#[track_caller]
-fn line<'l>(log: &'l str, parts: &[&str]) -> &'l str {
-    let mut lines = log
-        .lines()
-        .filter(|line| parts.iter().all(|part| line.contains(part)));
-    let found = lines
-        .next()
-        .unwrap_or_else(|| panic!("no {parts:?} in {log}"));
-    assert_eq!(lines.next(), None, "more than one {parts:?}");
-    found
-}
-
-/// Runs each test on every runtime that the program has.
-macro_rules! on_every_runtime {
-    ($($test:ident),* $(,)?) => {
-        on_every_runtime!(@ tokio $($test)*);
-        on_every_runtime!(@ smol $($test)*);
-        on_every_runtime!(@ blocking $($test)*);
-    };
-    (@ $runtime:ident $($test:ident)*) => {
-        mod $runtime { $(#[test] fn $test() { super::$test(stringify!($runtime)); })* }
-    };
-}
-
 on_every_runtime! {
     every_socket_that_was_asked_for_echoes,
     a_call_is_logged_when_it_starts_and_when_it_ends,
     a_peer_that_makes_mistakes_without_end_does_not_fill_the_log,
     connections_that_are_not_calls_are_warned_of_within_bounds,
     a_second_uuid_is_warned_of_and_ends_the_call,
+    strangers_are_hung_up_before_they_say_anything,
     the_time_limits_are_kept,
     a_signal_lets_calls_go_on_until_they_end,
     a_second_signal_hangs_up_at_once,
@@ -96,7 +57,7 @@ fn every_socket_that_was_asked_for_echoes(runtime: &str) {
 }
 
 fn a_call_is_logged_when_it_starts_and_when_it_ends(runtime: &str) {
-    let server = Serving::start_on(runtime, 1, &[]);
+    let server = Serving::start_on(runtime, 1, &["--no-silence"]);
     let mut stream = begin_call(server.addr());
     let peer = format!("peer={}", stream.local_addr().unwrap());
     write_frame(&mut stream, 0x03, b"5").unwrap();
@@ -109,10 +70,11 @@ fn a_call_is_logged_when_it_starts_and_when_it_ends(runtime: &str) {
         &log,
         &["INFO", "call ended", &uuid, &peer, "end=closed by the peer"],
     );
-    assert!(
-        ended.contains("frames_in=2 frames_out=2 dropped=0 exceptions=0"),
-        "{ended}"
-    );
+    assert!(ended.contains("frames_in=2 "), "{ended}");
+    assert!(ended.contains("dropped=0 exceptions=0"), "{ended}");
+    let out = count(ended, "frames_out") - count(ended, "silence");
+    assert_eq!(out, 2, "{ended}");
+    assert!(!ended.contains("late="), "nothing was played: {ended}");
     let seconds = ended
         .split("seconds=")
         .nth(1)
@@ -166,6 +128,37 @@ fn a_second_uuid_is_warned_of_and_ends_the_call(runtime: &str) {
     let log = server.terminate();
     line(&log, &["WARN", UUID_TEXT, "a second UUID"]);
     line(&log, &["call ended", "end=failed: a second UUID"]);
+}
+
+fn strangers_are_hung_up_before_they_say_anything(runtime: &str) {
+    let args = [
+        "--uuid-timeout",
+        "1h",
+        "--allow",
+        "127.0.0.2,::1",
+        "--allow",
+        "10.0.0.0/8",
+    ];
+    let server = Serving::start_on(runtime, 1, &args);
+    let mut stranger = connect(server.addr());
+    assert_eq!(read_frame(&mut stranger).unwrap(), HANGUP);
+    let peer = format!("peer={}", stranger.local_addr().unwrap());
+    drop(stranger);
+
+    let friend = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let from: std::net::SocketAddr = "127.0.0.2:0".parse().unwrap();
+    friend.bind(&from.into()).unwrap();
+    friend.connect(&server.addr().into()).unwrap();
+    let mut friend = TcpStream::from(friend);
+    friend.set_read_timeout(Some(PATIENCE)).unwrap();
+    write_frame(&mut friend, 0x01, UUID).unwrap();
+    assert_echoed(&mut friend, 0x10, b"let in");
+    end_call(friend);
+
+    let log = server.terminate();
+    let reason = "reason=its address is not on the allow-list";
+    line(&log, &["call refused", &peer, reason]);
+    line(&log, &["call ended", "peer=127.0.0.2:"]);
 }
 
 fn the_time_limits_are_kept(runtime: &str) {
@@ -273,4 +266,41 @@ fn wait_until_refused(addr: std::net::SocketAddr) {
         }
     }
     panic!("{addr} is still being listened on");
+}
+
+#[test]
+fn what_is_no_network_is_an_error() {
+    for (network, told) in [
+        ("localhost", "is no network, such as 192.0.2.0/24"),
+        (
+            "10.0.0.1/8",
+            "write 10.0.0.0/8 for the network, 10.0.0.1 for the address",
+        ),
+    ] {
+        let output = run(["serve", "echo", "--allow", network]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(told), "{output:?}");
+    }
+}
+
+/// A disk that is full is no reason to end calls.
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    for runtime in ["tokio", "smol", "blocking"] {
+        let program = env!("CARGO_BIN_EXE_audiosocket");
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$@\" 2>/dev/full", program]);
+        command.args(["serve", "echo", "--runtime", runtime]);
+        let server = Serving::run(command, 1);
+        // One that is no call, and is told of, and two that are.
+        let mut stranger = connect(server.addr());
+        write_frame(&mut stranger, 0x10, b"no UUID").unwrap();
+        let mut first = begin_call(server.addr());
+        let second = begin_call(server.addr());
+        end_call(second);
+        assert_echoed(&mut first, 0x10, b"still here");
+        end_call(first);
+        drop(stranger);
+        server.terminate();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread;
 
 use super::process::PATIENCE;
@@ -44,6 +45,34 @@ pub(crate) fn serve_audio(
             number += 1;
         }
     })
+}
+
+/// A server that echoes audio, and tells what came.
+pub(crate) fn serve_echo_that_tells() -> (SocketAddr, Said) {
+    let (frames, said) = mpsc::channel();
+    let addr = serve(move |mut stream| {
+        loop {
+            let frame = read_frame(&mut stream)?;
+            if is_audio(&frame) {
+                // A caller that hangs up reads no more, but has been heard.
+                let _ = write_frame(&mut stream, frame.0, &frame.1);
+                frames.send(frame).map_err(io::Error::other)?;
+            }
+        }
+    });
+    (addr, Said(said))
+}
+
+/// The audio that callers have said.
+pub(crate) struct Said(mpsc::Receiver<Frame>);
+
+impl Said {
+    /// Waits until that many frames have come.
+    pub(crate) fn take(&self, frames: u64) -> Vec<Frame> {
+        (0..frames)
+            .map(|_| self.0.recv_timeout(PATIENCE).unwrap())
+            .collect()
+    }
 }
 
 pub(crate) fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {

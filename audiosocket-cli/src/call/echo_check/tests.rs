@@ -24,12 +24,12 @@ fn fate() -> impl Strategy<Value = Fate> {
 
 /// A checker that has sent `frames` frames, and what they said.
 fn call(key: u64, frames: usize) -> (EchoCheck, Vec<Vec<u8>>) {
-    let voice = Voice::new(key, FRAME_LEN);
-    let mut check = EchoCheck::new(voice);
+    let voice = Voice::noise(key, FRAME_LEN);
+    let mut check = EchoCheck::new(voice.clone());
     let said = (0..frames as u64).map(|number| {
         check.sent(Instant::now());
         let mut frame = Vec::new();
-        voice.say(number, &mut frame);
+        voice.echo(number, &mut frame);
         frame
     });
     let said = said.collect();
@@ -109,14 +109,14 @@ proptest! {
 
 #[test]
 fn each_echoed_frame_tells_when_it_was_sent() {
-    let voice = Voice::new(1, FRAME_LEN);
-    let mut check = EchoCheck::new(voice);
+    let voice = Voice::noise(1, FRAME_LEN);
+    let mut check = EchoCheck::new(voice.clone());
     let start = Instant::now();
     let sent_at = [0, 20, 40].map(|millis| start + std::time::Duration::from_millis(millis));
     let (mut stream, mut frame) = (Vec::new(), Vec::new());
     for (number, sent_at) in (0..).zip(sent_at) {
         check.sent(sent_at);
-        voice.say(number, &mut frame);
+        voice.echo(number, &mut frame);
         stream.extend_from_slice(&frame);
     }
     let mut echoed = Vec::new();
@@ -139,7 +139,7 @@ fn a_frame_that_comes_twice_is_extra() {
 fn a_frame_that_comes_before_it_was_sent_is_extra() {
     let (mut check, said) = call(3, 1);
     let mut next = Vec::new();
-    Voice::new(3, FRAME_LEN).say(1, &mut next);
+    Voice::noise(3, FRAME_LEN).echo(1, &mut next);
     receive(&mut check, &said[0]);
     receive(&mut check, &next);
     check.sent(Instant::now());

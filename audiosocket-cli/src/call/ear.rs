@@ -1,0 +1,123 @@
+//! What one caller hears, and what is to be known about it.
+
+use std::time::Instant;
+
+use audiosocket_proto::{Audio, SampleRate};
+
+use super::Run;
+use super::args::Expect;
+use super::barge_in::{BargeIn, Reaction};
+use super::echo_check::{Counts, EchoCheck, is_silence};
+use super::hearing::{Jitter, Playout, Steadiness};
+use super::live::Live;
+use super::plan::Identity;
+use super::recorder::{Recorder, Track};
+
+#[derive(Debug)]
+pub(super) struct Ear<'r> {
+    live: &'r Live,
+    format: SampleRate,
+    frames: Frames,
+    playout: Playout,
+    jitter: Jitter,
+    /// If echo is expected.
+    echo: Option<EchoCheck>,
+    /// If the caller barges in.
+    barge_in: Option<BargeIn>,
+    /// If what is heard is recorded.
+    track: Option<Track>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Frames {
+    pub(super) received: u64,
+    /// Of these.
+    pub(super) silence: u64,
+}
+
+/// What a caller has heard when its call is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    pub(super) frames: Frames,
+    pub(super) echo: Counts,
+    pub(super) steadiness: Steadiness,
+    /// `None` if the caller was not to barge in.
+    pub(super) reaction: Option<Reaction>,
+}
+
+impl<'r> Ear<'r> {
+    /// For a call that begins now.
+    pub(super) fn new(run: &'r Run, identity: &Identity) -> Self {
+        let plan = &run.plan;
+        let echo = || EchoCheck::new(identity.voice.clone());
+        let track = |recorder: &Recorder| recorder.track(identity.uuid);
+        Self {
+            live: &run.live,
+            format: plan.format,
+            frames: Frames::default(),
+            playout: Playout::default(),
+            jitter: Jitter::default(),
+            echo: (plan.expect == Expect::Echo).then(echo),
+            barge_in: plan.barge_in.map(|_| BargeIn::default()),
+            track: run.recorder.as_ref().map(track),
+        }
+    }
+
+    /// `audio` was read at `now`.
+    pub(super) fn hear(&mut self, audio: Audio<'_>, now: Instant) {
+        let silence = is_silence(&audio);
+        self.frames.received += 1;
+        self.frames.silence += u64::from(silence);
+        let duration = audio.rate().duration_of(audio.samples().len() as u64);
+        let played = self.playout.play(now, duration);
+        if let Some(deviation) = self.jitter.frame(now, duration, played.pause) {
+            self.live.heard(deviation);
+        }
+        if let Some(barge_in) = &mut self.barge_in
+            && !silence
+        {
+            barge_in.speech(played);
+        }
+        if let Some(track) = &mut self.track {
+            track.hear(audio, now);
+        }
+        let Some(echo) = &mut self.echo else {
+            return;
+        };
+        if audio.rate() == self.format {
+            let live = self.live;
+            echo.receive(&audio, |sent_at| live.echoed(now - sent_at));
+        } else {
+            echo.receive_foreign(&audio);
+        }
+    }
+
+    /// The caller said a frame at `now` that has to come back.
+    pub(super) fn said(&mut self, now: Instant) {
+        if let Some(echo) = &mut self.echo {
+            echo.sent(now);
+        }
+    }
+
+    /// All that the caller said has come back. Never, if that is not expected.
+    pub(super) fn has_heard_all(&self) -> bool {
+        let heard = |echo: &EchoCheck| echo.outstanding() == 0;
+        self.echo.as_ref().is_some_and(heard)
+    }
+
+    /// The caller barges in at `now`.
+    pub(super) fn barge_in(&mut self, now: Instant) {
+        if let Some(call) = &mut self.barge_in {
+            call.barge_in(now);
+        }
+    }
+
+    pub(super) fn finish(self, now: Instant, by_server: bool) -> Heard {
+        Heard {
+            frames: self.frames,
+            echo: self.echo.map_or_else(Counts::default, EchoCheck::finish),
+            steadiness: self.jitter.steadiness(),
+            reaction: self.barge_in.map(|call| call.finish(now, by_server)),
+        }
+    }
+}

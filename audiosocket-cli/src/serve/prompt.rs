@@ -1,0 +1,142 @@
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use audiosocket_media::{SampleRate, pcm, wav};
+use audiosocket_tokio::{Bytes, Call, SendError};
+
+/// A file that is longer is most likely a mistake, and would be kept in memory.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+/// Audio that is ready to be played, in memory once however many calls play it.
+#[derive(Clone, Debug)]
+pub(super) struct Prompt {
+    pub(super) rate: SampleRate,
+    /// Never empty.
+    pub(super) audio: Bytes,
+}
+
+impl Prompt {
+    /// `None` if there are no samples.
+    pub(super) fn new(rate: SampleRate, samples: &[i16]) -> Option<Self> {
+        let mut audio = Vec::new();
+        pcm::to_slin(samples, &mut audio);
+        let audio = Bytes::from(audio);
+        (!audio.is_empty()).then_some(Self { rate, audio })
+    }
+
+    /// Reads a WAV file at `rate`, or at what [`fitting`] says of its own.
+    pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<Self> {
+        Self::read(path, rate).map_err(|error| {
+            let cause = error.source().map(|cause| format!(": {cause}"));
+            let cause = cause.unwrap_or_default();
+            io::Error::other(format!("{}: {error}{cause}", path.display()))
+        })
+    }
+
+    fn read(path: &Path, rate: Option<SampleRate>) -> Result<Self, Box<dyn Error>> {
+        let rate = match rate {
+            Some(rate) => rate,
+            None => fitting(wav::rate_of_file(path)?),
+        };
+        let samples = wav::read_file(path, rate, LONGEST)?;
+        Ok(Self::new(rate, &samples).ok_or("the WAV file has no audio")?)
+    }
+
+    /// Repeats it until it lasts `shortest`.
+    pub(super) fn lengthen(&mut self, shortest: Duration) {
+        let bytes = 2 * self.rate.samples_in(shortest) as usize;
+        let times = bytes.div_ceil(self.audio.len());
+        if times > 1 {
+            self.audio = self.audio.repeat(times).into();
+        }
+    }
+
+    /// What is to be played from byte `at` on: one of as few parts of equal length as there can be
+    /// if none is longer than `longest`.
+    pub(super) fn piece(&self, at: usize, longest: Duration) -> Bytes {
+        let longest = self.rate.samples_in(longest) as usize;
+        let samples = self.audio.len() / 2;
+        let len = 2 * samples.div_ceil(samples.div_ceil(longest));
+        self.audio.slice(at..self.audio.len().min(at + len))
+    }
+
+    /// Queues it on `call`.
+    pub(super) fn play(self, call: &mut Call<'_>) -> Result<(), SendError> {
+        call.play(self.rate, self.audio)
+    }
+}
+
+/// A caller to whom nothing can be played should not wait for it.
+pub(super) fn hang_up_on_error(call: &mut Call<'_>, played: Result<(), SendError>) {
+    if let Err(error) = played {
+        tracing::warn!(uuid = %call.uuid(), %error, "cannot play");
+        call.hangup();
+    }
+}
+
+/// The slowest rate that loses nothing of what is heard in a call: Asterisk makes of it what the
+/// call's codec wants, and no codec of a call has more than 48 kHz.
+///
+/// Not 44.1 kHz, of which Asterisk 22.10.1 made 8 kHz at half the volume.
+fn fitting(hz: u32) -> SampleRate {
+    SampleRate::ALL
+        .into_iter()
+        .filter(|rate| *rate != SampleRate::Hz44100)
+        .find(|rate| rate.hz() >= hz.min(SampleRate::Hz48000.hz()))
+        .unwrap_or(SampleRate::Hz48000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn prompt(samples: usize) -> Prompt {
+        let samples: Vec<i16> = (0..samples).map(|at| at as i16).collect();
+        Prompt::new(SampleRate::Hz8000, &samples).expect("samples")
+    }
+
+    #[test]
+    fn the_pieces_are_all_of_it_and_share_its_memory() {
+        for samples in [1, 7_999, 8_000, 8_001, 23_999, 24_001] {
+            let prompt = prompt(samples);
+            let mut pieces = Vec::new();
+            while pieces.len() < prompt.audio.len() {
+                let piece = prompt.piece(pieces.len(), SECOND);
+                assert!(piece.len() <= 16_000, "{samples}: {}", piece.len());
+                assert_eq!(piece.as_ptr(), prompt.audio[pieces.len()..].as_ptr());
+                pieces.extend_from_slice(&piece);
+            }
+            assert_eq!(pieces, prompt.audio);
+        }
+        assert_eq!(prompt(8_002).piece(0, SECOND).len(), 8_002, "two halves");
+    }
+
+    #[test]
+    fn what_is_short_is_repeated_whole() {
+        let mut short = prompt(3_000);
+        short.lengthen(SECOND);
+        assert_eq!(short.audio, prompt(3_000).audio.repeat(3));
+        let mut long = prompt(8_000);
+        long.lengthen(SECOND);
+        assert_eq!(long.audio, prompt(8_000).audio);
+    }
+
+    #[test]
+    fn a_rate_that_a_call_can_have_is_kept_and_others_lose_nothing_that_is_heard() {
+        let fitting: Vec<_> = [
+            4_000, 8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 192_000,
+        ]
+        .map(|hz| fitting(hz).hz())
+        .into();
+        assert_eq!(
+            fitting,
+            [
+                8_000, 8_000, 12_000, 16_000, 24_000, 24_000, 48_000, 48_000, 48_000
+            ]
+        );
+    }
+}

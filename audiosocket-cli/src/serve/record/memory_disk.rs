@@ -1,0 +1,123 @@
+//! A disk for tests: it can be full, and it can hang.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use super::storage::Storage;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct MemoryDisk(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    went_on: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<String, Arc<Mutex<Cursor<Vec<u8>>>>>,
+    synced: usize,
+    /// How long files may be.
+    limit: Option<usize>,
+    hangs: bool,
+}
+
+impl MemoryDisk {
+    /// From now on nothing is written beyond so many bytes of a file.
+    pub(super) fn limit(&self, limit: Option<usize>) {
+        self.0.state.lock().unwrap().limit = limit;
+    }
+
+    /// From now on writing does not return, until it is told to again.
+    pub(super) fn hang(&self, hangs: bool) {
+        self.0.state.lock().unwrap().hangs = hangs;
+        self.0.went_on.notify_all();
+    }
+
+    pub(super) fn synced(&self) -> usize {
+        self.0.state.lock().unwrap().synced
+    }
+
+    /// How long all files are.
+    pub(super) fn bytes(&self) -> usize {
+        let state = self.0.state.lock().unwrap();
+        let files = state.files.values();
+        files.map(|file| file.lock().unwrap().get_ref().len()).sum()
+    }
+
+    /// Names, rates and samples, by name.
+    pub(super) fn recordings(&self) -> Vec<(String, u32, Vec<i16>)> {
+        let state = self.0.state.lock().unwrap();
+        let files = state.files.iter().map(|(name, file)| {
+            let content = file.lock().unwrap().get_ref().clone();
+            let mut wav = hound::WavReader::new(&content[..]).unwrap();
+            let samples = wav.samples().map(Result::unwrap).collect();
+            (name.clone(), wav.spec().sample_rate, samples)
+        });
+        files.collect()
+    }
+
+    fn working(&self) -> MutexGuard<'_, State> {
+        let state = self.0.state.lock().unwrap();
+        let hangs = |state: &mut State| state.hangs;
+        self.0.went_on.wait_while(state, hangs).unwrap()
+    }
+}
+
+impl Storage for MemoryDisk {
+    type File = MemoryFile;
+
+    fn create(&self, name: &str) -> io::Result<MemoryFile> {
+        let mut state = self.working();
+        if state.files.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let content = Arc::<Mutex<Cursor<Vec<u8>>>>::default();
+        state.files.insert(name.to_owned(), content.clone());
+        Ok(MemoryFile {
+            disk: self.clone(),
+            content,
+        })
+    }
+
+    fn sync(&self, _: &MemoryFile) -> io::Result<()> {
+        self.working().synced += 1;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct MemoryFile {
+    disk: MemoryDisk,
+    content: Arc<Mutex<Cursor<Vec<u8>>>>,
+}
+
+impl Write for MemoryFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let limit = self.disk.working().limit.unwrap_or(usize::MAX);
+        let mut content = self.content.lock().unwrap();
+        let room = limit.saturating_sub(content.position() as usize);
+        if room == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        content.write(&bytes[..room.min(bytes.len())])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for MemoryFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.content.lock().unwrap().read(buffer)
+    }
+}
+
+impl Seek for MemoryFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.content.lock().unwrap().seek(to)
+    }
+}

@@ -1,0 +1,210 @@
+//! `audiosocket serve play`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use audiosocket_media::{Law, SampleRate, wav};
+use tempfile::TempDir;
+
+use super::heard::{Listening, slin, trimmed};
+use super::process::{Serving, audiosocket, count, line, run, text};
+
+/// Audio of which no part is like another, and no sample is 0.
+fn noise(samples: usize) -> Vec<i16> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 50) as i16 | 1
+    };
+    std::iter::repeat_with(next).take(samples).collect()
+}
+
+/// A WAV file in `directory`.
+fn wav_file(directory: &TempDir, rate: u32, channels: u16, samples: &[i16]) -> PathBuf {
+    let path = directory.path().join("prompt.wav");
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for sample in samples {
+        writer.write_sample(*sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    path
+}
+
+fn playing(runtime: &str, file: &Path, args: &[&str]) -> Serving {
+    let server = ["serve", "play", "--runtime", runtime];
+    let mut command = audiosocket(server.into_iter().chain(args.iter().copied()));
+    command.arg(file);
+    Serving::run(command, 1)
+}
+
+on_every_runtime! {
+    the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up,
+    a_rate_that_no_call_has_is_resampled,
+    a_loop_has_no_gap,
+    whoever_barges_in_hears_silence_from_then_on,
+}
+
+fn the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up(runtime: &str) {
+    let directory = TempDir::new().unwrap();
+    // Frames are of 320 samples at 16 kHz.
+    let samples = noise(5_000);
+    let server = playing(runtime, &wav_file(&directory, 16_000, 1, &samples), &[]);
+    for _ in 0..2 {
+        let mut call = Listening::begin(server.addr(), 0x12);
+        // Without --barge-in nobody interrupts.
+        call.say(10, 8_000.0, slin);
+        call.press("5");
+        call.hear_to_the_end();
+        assert_eq!(trimmed(&call.samples), samples);
+        let last = call
+            .samples
+            .iter()
+            .rposition(|sample| *sample != 0)
+            .unwrap();
+        assert!(call.samples.len() - last <= 320, "hung up at once");
+        call.hang_up();
+    }
+    let log = server.terminate();
+    let ended: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("call ended"))
+        .collect();
+    assert_eq!(ended.len(), 2);
+    for ended in ended {
+        assert!(ended.contains("end=hung up by this side"), "{ended}");
+        assert_eq!(count(ended, "frames_out") - count(ended, "silence"), 16);
+        assert_eq!(count(ended, "underruns"), 0);
+    }
+}
+
+fn a_rate_that_no_call_has_is_resampled(runtime: &str) {
+    let directory = TempDir::new().unwrap();
+    let path = wav_file(&directory, 22_050, 2, &noise(10_000));
+    let second = Duration::from_secs(1);
+    let rates = [
+        (&[][..], SampleRate::Hz24000),
+        (&["--rate", "slin"], SampleRate::Hz8000),
+        (&["--rate", "slin48"], SampleRate::Hz48000),
+    ];
+    for (args, rate) in rates {
+        let server = playing(runtime, &path, args);
+        let mut call = Listening::begin(server.addr(), rate.kind().0);
+        call.hear_to_the_end();
+        let expected = wav::read_file(&path, rate, second).unwrap();
+        assert!(expected.len() as u32 > rate.hz() / 5);
+        assert_eq!(trimmed(&call.samples), trimmed(&expected));
+        call.hang_up();
+        server.terminate();
+    }
+}
+
+fn a_loop_has_no_gap(runtime: &str) {
+    assert_loops(runtime, 2_401, 20_000);
+}
+
+#[test]
+fn a_long_loop_has_no_gap_where_its_pieces_meet() {
+    // More than 10 s are queued in two pieces, the first of which ends after 5 s.
+    assert_loops("tokio", 81_001, 45_000);
+}
+
+/// What is looped is heard as if it were endless, for so many samples.
+#[track_caller]
+fn assert_loops(runtime: &str, samples: usize, heard: usize) {
+    let directory = TempDir::new().unwrap();
+    let samples = noise(samples);
+    let server = playing(
+        runtime,
+        &wav_file(&directory, 8_000, 1, &samples),
+        &["--loop"],
+    );
+    let mut call = Listening::begin(server.addr(), 0x10);
+    while call.samples.len() < heard {
+        assert!(call.hear());
+    }
+    let expected = samples.iter().cycle();
+    let heard = trimmed(&call.samples);
+    let differs = heard
+        .iter()
+        .zip(expected)
+        .position(|(heard, expected)| heard != expected);
+    assert_eq!(differs, None, "of {} samples", heard.len());
+    call.hang_up();
+    let log = server.terminate();
+    line(
+        &log,
+        &["call ended", "end=closed by the peer", "underruns=0"],
+    );
+}
+
+fn whoever_barges_in_hears_silence_from_then_on(runtime: &str) {
+    let directory = TempDir::new().unwrap();
+    let path = wav_file(&directory, 8_000, 1, &noise(4_000));
+    let server = playing(runtime, &path, &["--loop", "--barge-in"]);
+    let a_law = |sample| vec![Law::A.encode_sample(sample)];
+    let mu_law = |sample| vec![Law::Mu.encode_sample(sample)];
+    let ways: [(Codec, bool); 4] = [(slin, false), (a_law, false), (mu_law, false), (slin, true)];
+    std::thread::scope(|scope| {
+        for (codec, by_key) in ways {
+            let server = &server;
+            scope.spawn(move || barge_in(server, codec, by_key));
+        }
+    });
+    server.wait_for_log(4, "call ended");
+    let log = server.terminate();
+    let interrupted = log.lines().filter(|line| line.contains("interrupted"));
+    assert_eq!(interrupted.count(), 4, "{log}");
+}
+
+type Codec = fn(i16) -> Vec<u8>;
+
+fn barge_in(server: &Serving, codec: Codec, by_key: bool) {
+    let mut call = Listening::begin(server.addr(), 0x10);
+    // The noise of a line does not interrupt.
+    call.say(25, 100.0, codec);
+    call.hear_sound(50);
+    if by_key {
+        call.press("#");
+    } else {
+        call.say(5, 8_000.0, codec);
+    }
+    call.hear_silence(50);
+    call.hang_up();
+}
+
+#[test]
+fn a_file_that_cannot_be_played_is_an_error_before_anyone_can_call() {
+    let directory = TempDir::new().unwrap();
+    let empty = wav_file(&directory, 8_000, 1, &[]);
+    let no_wav = directory.path().join("text.wav");
+    std::fs::write(
+        &no_wav,
+        "RIFF is a German word for a reef, too, and this is no WAV",
+    )
+    .unwrap();
+    let missing = directory.path().join("missing.wav");
+    let files = [
+        (&empty, "has no audio"),
+        (&no_wav, "not a WAV file"),
+        (&missing, "No such file"),
+    ];
+    for (file, problem) in files {
+        let file = file.to_str().unwrap();
+        let output = run(["serve", "play", file, "--listen", "127.0.0.1:0"]);
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = text(&output.stderr);
+        assert!(
+            stderr.contains(file) && stderr.contains(problem),
+            "{stderr}"
+        );
+        assert_eq!(text(&output.stdout), "");
+    }
+}

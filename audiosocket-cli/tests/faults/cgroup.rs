@@ -1,0 +1,96 @@
+//! A cgroup whose memory is bounded.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use super::crowd::crowd_out;
+use super::namespace::{unique, wrapped};
+use super::process::{Serving, audiosocket, call};
+
+as_root_on_every_runtime! {
+    calls_are_refused_before_the_cgroup_is_full,
+}
+
+fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
+    let cgroup = Cgroup::new();
+    let server = audiosocket(["serve", "echo", "--runtime", runtime]);
+    let procs = cgroup.directory.join("cgroup.procs");
+    let join = "echo $$ >\"$0\" && exec \"$@\"";
+    let mut inside = Command::new("sh");
+    inside.args(["-c", join]).arg(&procs);
+    let server = Serving::run(wrapped(inside, &server), 1);
+    // Room for some hundred calls, of which each has stacks if it has threads.
+    let room = if runtime == "blocking" {
+        24 << 20
+    } else {
+        2 << 20
+    };
+    // By the end of a call it has all that it has whatever the number of calls.
+    assert_eq!(call(server.addr(), &["--duration", "100ms"]).code, 0);
+    // 16 MiB are kept for the calls that there are.
+    let max = cgroup.used() + room + (16 << 20);
+    fs::write(
+        cgroup.file("memory.max", "memory.limit_in_bytes"),
+        max.to_string(),
+    )
+    .unwrap();
+    crowd_out(server);
+}
+
+/// A cgroup of its own, of the version that this machine bounds memory by.
+struct Cgroup {
+    directory: PathBuf,
+}
+
+impl Cgroup {
+    fn new() -> Self {
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let path_of = |name: &str| {
+            own.lines().find_map(|line| {
+                let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+                let found = controllers.split(',').any(|other| other == name);
+                found.then(|| path.trim_start_matches('/').to_owned())
+            })
+        };
+        let parent = match path_of("memory") {
+            Some(path) => Path::new("/sys/fs/cgroup/memory").join(path),
+            None => Path::new("/sys/fs/cgroup").join(path_of("").unwrap()),
+        };
+        let directory = parent.join(unique("audiosocket"));
+        fs::create_dir(&directory).unwrap();
+        let cgroup = Self { directory };
+        if !cgroup.file("memory.max", "memory.limit_in_bytes").exists() {
+            fs::write(parent.join("cgroup.subtree_control"), "+memory").unwrap();
+        }
+        cgroup
+    }
+
+    fn file(&self, version_2: &str, version_1: &str) -> PathBuf {
+        let old = self.directory.join(version_1);
+        if old.exists() {
+            old
+        } else {
+            self.directory.join(version_2)
+        }
+    }
+
+    fn used(&self) -> u64 {
+        let used = fs::read_to_string(self.file("memory.current", "memory.usage_in_bytes"));
+        used.unwrap().trim().parse().unwrap()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // A process that has ended is gone from it a moment later.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.directory).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! One process takes over from another, on the same address, while calls are placed.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::line::{Line, Weather};
+use super::process::{Report, assert_ended_by_the_caller};
+
+as_root_on_every_runtime! {
+    no_call_is_lost_when_a_process_takes_over,
+}
+
+const CALLS: u64 = 3000;
+const RESTARTS: usize = 15;
+
+/// So that others may listen on its port too, and it serves its calls to their end.
+const SHARED: [&str; 3] = ["--reuse-port", "--drain", "1h"];
+
+/// Fifteen times, with a hundred new calls a second over a line on which each takes 30 ms to be
+/// accepted: so that at the moment when a process stops listening, handshakes of its own are under
+/// way. `net.ipv4.tcp_migrate_req` has the kernel hand them to the next process.
+fn no_call_is_lost_when_a_process_takes_over(runtime: &str) {
+    let line = Line::new(Weather {
+        loss: 0,
+        delay: Duration::from_millis(15),
+        jitter: Duration::ZERO,
+    });
+    line.far.sysctl("net.ipv4.tcp_migrate_req=1");
+    let first = line.serve(runtime, 0, &SHARED);
+    let addr = first.addr();
+    // Of all processes only the first is there when this begins, and it is drained to the end.
+    let long = line.call(addr, &["--duration", "15s"]);
+    first.wait_for_log(1, "call started");
+    let calls = CALLS.to_string();
+    let args = ["--calls", &calls, "--rate", "100", "--duration", "500ms"];
+    let many = line.call(addr, &args);
+    let mut servers = vec![first];
+    for _ in 0..RESTARTS {
+        let new = line.serve(runtime, addr.port(), &SHARED);
+        // Both take calls for a while.
+        new.wait_for_log(10, "call started");
+        servers.last().unwrap().signal(Signal::TERM);
+        servers.push(new);
+    }
+    let reports = [(many, CALLS), (long, 1)].map(|(calls, count)| {
+        let report = Report::of(&calls.wait_with_output().unwrap());
+        (report, count)
+    });
+    let last = servers.pop().unwrap();
+    let mut served = Vec::new();
+    for server in servers {
+        let (code, log) = server.wait();
+        assert_eq!(code, 0, "{log}");
+        served.push(ended(&log));
+    }
+    served.push(ended(&last.terminate()));
+    for (report, count) in reports {
+        let figures = &report.figures;
+        assert_eq!(report.code, 0, "{figures}");
+        assert_eq!(report.count("/calls/completed"), count, "{figures}");
+        assert_eq!(report.count("/hangups/caller"), count, "{figures}");
+    }
+    assert_eq!(served.iter().sum::<u64>(), CALLS + 1, "{served:?}");
+}
+
+/// The calls that the log tells of, all of which the caller has ended.
+fn ended(log: &str) -> u64 {
+    let ended = log.lines().filter(|line| line.contains("call ended"));
+    let ended: Vec<_> = ended.collect();
+    // On a busy machine everything takes long.
+    let slow = |line: &&str| line.contains("a handler blocks");
+    let wrong = |line: &&str| (line.contains("WARN") || line.contains("ERROR")) && !slow(line);
+    assert_eq!(log.lines().find(wrong), None);
+    for line in &ended {
+        assert_ended_by_the_caller(line);
+    }
+    ended.len() as u64
+}
