@@ -8,14 +8,18 @@ pub mod seeds;
 mod adapter;
 mod cuts;
 mod decode;
+mod differential;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
 mod emitted;
 mod model;
 mod op;
+mod playout;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod session;
 
 pub use adapter::adapter;
 pub use decode::decode;
+pub use differential::differential;
+pub use playout::playout;
 pub use session::session;

@@ -253,7 +253,7 @@ impl Model {
     /// A peer that has left is told nothing, nor is one that takes nothing.
     fn owe_hangup(&mut self, end: End) {
         let told = match end {
-            End::HungUp => true,
+            End::HungUp | End::MaxDuration => true,
             End::Failed(PeerError::Truncated { .. } | PeerError::WriteStalled) => false,
             End::Failed(_) => true,
             End::Closed | End::HangupReceived | End::Reset | End::ConnectionLost => false,

@@ -83,6 +83,25 @@ impl<'a> Arbitrary<'a> for Op<'a> {
     }
 }
 
+/// The configuration of a session, when it begins, and whether its UUID comes at once: without
+/// that a fuzzer would have to guess nineteen bytes before anything happens.
+pub(crate) fn setting(u: &mut Unstructured<'_>) -> Result<(SessionConfig, u64, bool)> {
+    let mut config = config(u)?;
+    let flags = u8::arbitrary(u)?;
+    config.max_duration = match flags >> 3 {
+        // Of the seconds after which a call may also be idle or stalled, and none at all.
+        seconds if seconds % 2 == 1 => Some(Duration::from_secs((seconds / 2).into())),
+        _ => None,
+    };
+    // Near the end of time sums saturate; zero is where a deadline from the epoch would hide.
+    let start = match flags & 0x06 {
+        0 => 1_000_000_000_000,
+        2 => u64::MAX - 20_000_000_000,
+        _ => 0,
+    };
+    Ok((config, start, flags & 0x01 == 0))
+}
+
 /// Bounds and deadlines, small enough to be met.
 pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     let mut config = SessionConfig::default();

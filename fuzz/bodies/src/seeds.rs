@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::adapter::codes;
-use crate::op;
+use crate::{differential, op, playout, reference};
 
 /// Where `captures/` of the core lies.
 const CAPTURES: &str = concat!(
@@ -13,7 +13,10 @@ const CAPTURES: &str = concat!(
 );
 
 /// Bytes of a capture that a seed takes; a fuzzer wants its seeds small.
-const MOST: usize = 3000;
+const MOST: usize = 2000;
+
+/// Bytes of it for a seed that has siblings.
+const FEW: usize = 500;
 
 /// Where the corpus lies, with a folder for each target.
 #[must_use]
@@ -24,29 +27,111 @@ pub fn folder() -> &'static Path {
 /// Every seed: its path in the corpus, and its bytes.
 #[must_use]
 pub fn all() -> Vec<(PathBuf, Vec<u8>)> {
-    let mut seeds = Vec::new();
+    let mut seeds = vec![("decode/seed-long".into(), long())];
     for (i, (name, mut capture)) in captures().into_iter().enumerate() {
         capture.truncate(MOST);
         let cuts = [&[0][..], &[1, 0], &[3, 0x80, 2, 18], &[2, 0x81, 0x82]];
         for (n, cuts) in cuts.into_iter().enumerate() {
-            // Byte by byte, a short stream says as much as a long one.
-            let most = if n == 1 { 400 } else { MOST };
+            let most = if n == 0 { MOST } else { FEW };
             let stream = &capture[..capture.len().min(most)];
             let path = format!("decode/seed-{name}-{n}");
             seeds.push((path.into(), [cuts, stream].concat()));
         }
         for (n, ending) in ENDINGS.iter().enumerate() {
             let path = format!("session/seed-{name}-{n}");
-            let most = if n == 0 { MOST } else { 700 };
+            let most = if n == 0 { MOST } else { FEW };
             let stream = &capture[..capture.len().min(most)];
             seeds.push((path.into(), script(stream, ending)));
         }
+        let stream = &capture[..capture.len().min(FEW)];
+        let server = script(stream, ENDINGS[i % ENDINGS.len()]);
+        let cuts = [&[0][..], &[3, 0, 1, 2], &[2, 0x63, 0x81]][i % 3];
+        for (side, script) in [(0, server), (1, asterisk(i, stream))] {
+            let path = format!("differential/seed-{name}-{side}");
+            seeds.push((path.into(), [&[side], cuts, &script].concat()));
+        }
+        let path = format!("playout/seed-{name}");
+        seeds.push((path.into(), speech(i, &capture)));
         let (answer, ending) = TURNS[i % TURNS.len()];
         let stream = &capture[..capture.len().min(700)];
         let seed = turns(stream, answer, ending);
         seeds.push((format!("adapter/seed-{name}").into(), seed));
     }
     seeds
+}
+
+/// Frames beyond what an empty buffer keeps, and cut. libFuzzer makes nothing longer than the
+/// longest seed, and no other stream would have a whole frame of more than 4 KiB.
+fn long() -> Vec<u8> {
+    let mut seed = vec![3, 0x9a, 0x80, 2];
+    for len in [9_000_u16, 1, 8_190, 320] {
+        seed.push(0x10);
+        seed.extend(len.to_be_bytes());
+        seed.resize(seed.len() + usize::from(len), 0x31);
+    }
+    seed
+}
+
+/// Asterisk's side of a capture: each of its frames is sent, and comes back; then an end of the
+/// call, each by another frame or by none.
+fn asterisk(i: usize, capture: &[u8]) -> Vec<u8> {
+    use differential::codes;
+
+    let mut steps = capture[3..19].to_vec();
+    let (frames, _) = reference::parse(capture);
+    steps.push(frames.last().map_or(0, |(kind, _)| kind % 16));
+    for (kind, payload) in frames {
+        let [high, low] = (payload.len() as u16).to_be_bytes();
+        match kind {
+            0x03 => steps.extend([codes::KEY, payload[0]]),
+            0x10..=0x18 => {
+                steps.extend([codes::AUDIO, low, high, codes::TAKE, 0x40, 0x01]);
+                steps.extend([codes::BYTES, low.wrapping_add(3), high, kind, high, low]);
+                steps.extend(payload);
+            }
+            _ => steps.extend([codes::ERROR, 0x06]),
+        }
+    }
+    steps.extend([codes::TAKE, 0xff, 0xff]);
+    steps.extend(match i % 5 {
+        0 => &[codes::FRAME, 0x00, 0, 0][..],
+        1 => &[codes::EOF],
+        2 => &[codes::FRAME, 0x10, 0, 0],
+        3 => &[codes::BYTES, 4, 0, 0x12, 0, 2, 1, codes::EOF],
+        _ => &[codes::HANGUP],
+    });
+    steps
+}
+
+/// What came in a capture, played back: frames of its rate and length, sometimes late, sometimes in
+/// pieces, with a mark here and there; a key interrupts it. Each on another playout, and each ends in
+/// another way.
+fn speech(i: usize, capture: &[u8]) -> Vec<u8> {
+    let mut ops = vec![i as u8, 50, i as u8];
+    let (frames, _) = reference::parse(capture);
+    for (n, (kind, payload)) in frames.into_iter().enumerate() {
+        let [high, low] = (payload.len() as u16).to_be_bytes();
+        match kind {
+            0x10..=0x18 => ops.extend([playout::codes::PLAY, kind - 0x10, low, high]),
+            0x03 => ops.extend([playout::codes::CLEAR, playout::codes::MARKS, 1]),
+            _ => ops.extend([playout::codes::HEARD, kind]),
+        }
+        match n % 5 {
+            0 => ops.push(playout::codes::MARK),
+            1 => ops.extend([playout::codes::DUE, n as u8, playout::codes::MARKS, 1]),
+            2 => ops.extend([playout::codes::WAIT, 0, n as u8, playout::codes::POLL, 0]),
+            3 => ops.extend([playout::codes::SENT, 20, 0, playout::codes::POLL, 1]),
+            _ => ops.extend([playout::codes::DUE, 0, playout::codes::DUE, 90]),
+        }
+    }
+    ops.push(
+        [
+            playout::codes::HANGUP,
+            playout::codes::CLEAR,
+            playout::codes::CLOSE,
+        ][i % 3],
+    );
+    ops
 }
 
 /// Answers of its handler.
@@ -56,7 +141,35 @@ const PANIC: u8 = 0xf8;
 
 /// For each script of an adapter the answer to every twelfth callback, and what happens after the
 /// capture has come.
-const TURNS: [(u8, &[u8]); 7] = [
+const TURNS: [(u8, &[u8]); 8] = [
+    // Speech that is interrupted, then more, and a hangup behind it.
+    (
+        ECHO,
+        &[
+            codes::PLAY,
+            0,
+            0xe8,
+            0x03,
+            codes::MARK,
+            codes::DUE,
+            codes::TAKE,
+            0xff,
+            0xff,
+            codes::DUE,
+            codes::CLEAR,
+            codes::PLAY | codes::TOGETHER,
+            2,
+            0x00,
+            0x03,
+            codes::MARK | codes::TOGETHER,
+            codes::HANGUP_AFTER_PLAYOUT,
+            codes::DUE,
+            codes::ALMOST_DUE,
+            codes::DUE,
+            codes::DUE,
+            codes::EOF,
+        ],
+    ),
     (ECHO, &[codes::EOF]),
     // Floods, short writes, then a peer that takes nothing.
     (

@@ -22,17 +22,9 @@ pub fn session(data: &[u8]) {
 }
 
 fn start(u: &mut Unstructured<'_>) -> Result<Model> {
-    let config = op::config(u)?;
-    let flags = u8::arbitrary(u)?;
-    // Near the end of time sums saturate; zero is where a deadline from the epoch would hide.
-    let start = match flags & 0x06 {
-        0 => 1_000_000_000_000,
-        2 => u64::MAX - 20_000_000_000,
-        _ => 0,
-    };
+    let (config, start, with_uuid) = op::setting(u)?;
     let mut model = Model::new(config, start);
-    // Without it a fuzzer would have to guess nineteen bytes before anything happens.
-    if flags & 0x01 == 0 {
+    if with_uuid {
         model.begin();
     }
     Ok(model)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use audiosocket_fuzz_bodies::{adapter, decode, seeds, session};
+use audiosocket_fuzz_bodies::{adapter, decode, differential, playout, seeds, session};
 use proptest::prelude::*;
 
 #[test]
@@ -15,7 +15,7 @@ fn the_seeds_are_those_that_the_captures_give() {
         assert!(committed == *bytes, "{} is stale", path.display());
     }
     let bytes: usize = seeds.iter().map(|(_, bytes)| bytes.len()).sum();
-    assert!(bytes < 300_000, "a corpus of {bytes} bytes");
+    assert!(bytes < 150_000, "a corpus of {bytes} bytes");
 }
 
 #[test]
@@ -26,6 +26,16 @@ fn decode_holds_for_every_seed() {
 #[test]
 fn session_holds_for_every_seed() {
     assert!(run_corpus("session", session) >= 14);
+}
+
+#[test]
+fn differential_holds_for_every_seed() {
+    assert!(run_corpus("differential", differential) >= 28);
+}
+
+#[test]
+fn playout_holds_for_every_seed() {
+    assert!(run_corpus("playout", playout) >= 14);
 }
 
 #[test]
@@ -70,6 +80,11 @@ proptest! {
         decode(&data);
     }
 
+    #[test]
+    fn playout_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
+        playout(&data);
+    }
+
     /// The operations are bytes, so noise is a sequence of them.
     #[test]
     fn session_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -108,8 +123,30 @@ proptest! {
 }
 
 proptest! {
-    // Each of them is two calls.
+    // Of which each takes long: two calls, or a call beside a slow model.
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Without a hangup or an end, and with plays that mostly join.
+    #[test]
+    fn playout_holds_for_long_calls(
+        config in prop::array::uniform3(any::<u8>()),
+        ops in prop::collection::vec(
+            prop_oneof![
+                6 => (0..2_u8, any::<u8>(), 0..8_u8).prop_map(|(rate, low, high)| vec![0, rate, low, high]),
+                2 => Just(vec![1]),
+                1 => Just(vec![2]),
+                3 => (any::<u8>(), 0..20_u8).prop_map(|(low, high)| vec![4, low, high]),
+                8 => (0..100_u8).prop_map(|late| vec![5, late]),
+                3 => (6..8_u8, 0..2_u8).prop_map(|(code, drained)| vec![code, drained]),
+                1 => (0..60_u8, 0..2_u8).prop_map(|(time, rate)| vec![8, time, rate]),
+            ],
+            0..200,
+        ),
+    ) {
+        let mut data = config.to_vec();
+        data.extend(ops.concat());
+        playout(&data);
+    }
 
     #[test]
     fn adapter_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -122,7 +159,10 @@ proptest! {
         config in prop::array::uniform6(any::<u8>()),
         answers in prop::collection::vec(prop_oneof![9 => 0x50..0xe0_u8, 1 => any::<u8>()], 0..31),
         steps in prop::collection::vec(
-            prop_oneof![20 => arrivals(), 20 => takes(), 8 => waits(), 2 => troubles(), 1 => ends()],
+            prop_oneof![
+                20 => arrivals(), 20 => takes(), 8 => waits(), 8 => plays(), 2 => troubles(),
+                1 => ends(),
+            ],
             0..80,
         ),
     ) {
@@ -155,6 +195,14 @@ fn waits() -> BoxedStrategy<Vec<u8>> {
     prop_oneof![time, Just(vec![5]), Just(vec![6])].boxed()
 }
 
+/// What is played, marked and cleared from elsewhere.
+fn plays() -> BoxedStrategy<Vec<u8>> {
+    let play = (together(), 0..9_u8, any::<u8>(), 0..4_u8)
+        .prop_map(|(together, rate, low, high)| vec![together | 15, rate, low, high]);
+    let rest = (together(), 16..18_u8).prop_map(|(together, code)| vec![together | code]);
+    prop_oneof![3 => play, 2 => rest].boxed()
+}
+
 /// Streams that hold back or stall, and interruptions.
 fn troubles() -> BoxedStrategy<Vec<u8>> {
     (11..15_u8, 0..2_u8)
@@ -167,7 +215,8 @@ fn troubles() -> BoxedStrategy<Vec<u8>> {
 
 /// Commands, the end of the stream and errors.
 fn ends() -> BoxedStrategy<Vec<u8>> {
-    (together(), 7..13_u8, any::<u8>())
+    let codes = prop_oneof![7..13_u8, Just(18)];
+    (together(), codes, any::<u8>())
         .prop_map(|(together, code, error)| match code {
             11 | 12 => vec![together | code, error],
             _ => vec![together | code],

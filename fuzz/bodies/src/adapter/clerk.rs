@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use audiosocket_proto::server::{
     Acceptor, Call, CallHandle, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, SampleRate};
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, SampleRate};
 
 /// One byte more than a frame takes.
 static TOO_LONG: [u8; 65_536] = [0; 65_536];
@@ -156,6 +156,10 @@ impl Handler for Clerk {
 
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         self.act(call, format_args!("dtmf {digit}"), KEY)
+    }
+
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        let _ = self.act(call, format_args!("mark {mark} {outcome:?}"), KEY);
     }
 
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Calls;
+use audiosocket_proto::server::{CallHandle, Calls};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::emitted::assert_asterisk_accepts;
@@ -43,8 +43,9 @@ pub fn adapter(data: &[u8]) {
 }
 
 async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
-    let config = script::config(u)?;
+    let mut config = script::config(u)?;
     let flags = u8::arbitrary(u)?;
+    config.fill_silence = flags & 4 != 0;
     let clerk = Clerk::arbitrary(u)?;
     let ends = [(); 2].map(|()| End::new(clerk.fresh()));
     let mut pair = Pair {
@@ -105,12 +106,17 @@ impl Pair {
             Op::AlmostDue => self
                 .time_to_deadline()
                 .map(|time| time.saturating_sub(Duration::from_millis(1))),
-            Op::Hangup => {
-                for end in &self.ends {
-                    end.clerk.call().iter().for_each(|call| call.hangup());
-                }
-                None
-            }
+            Op::Hangup => self.command(CallHandle::hangup),
+            Op::HangupAfterPlayout => self.command(CallHandle::hangup_after_playout),
+            Op::Play(rate, len) => self.command(|call| {
+                call.play(rate, vec![len as u8; len.into()]).ok();
+            }),
+            Op::Clear => self.command(|call| {
+                call.clear();
+            }),
+            Op::Mark => self.command(|call| {
+                call.mark(7).ok();
+            }),
             Op::ShutDown => {
                 for end in &self.ends {
                     end.calls.shut_down();
@@ -136,6 +142,14 @@ impl Pair {
         if alone || wait.is_some() {
             self.settle();
         }
+    }
+
+    /// Reaches both calls from elsewhere; no time passes.
+    fn command(&self, act: impl Fn(&CallHandle)) -> Option<Duration> {
+        for end in &self.ends {
+            end.clerk.call().iter().for_each(&act);
+        }
+        None
     }
 
     /// Sees both to their close.
@@ -180,9 +194,13 @@ impl Pair {
         tokio::time::advance(time).await;
     }
 
-    /// `None` for one that is too far off, as for none.
+    /// In whole milliseconds, since that is how exactly tokio's timers go off; `None` for one that
+    /// is too far off, as for none.
     fn time_to_deadline(&self) -> Option<Duration> {
         let time = self.naive.time_to_deadline()?;
+        let millis = time.as_nanos().div_ceil(1_000_000);
+        let millis = u64::try_from(millis).ok()?;
+        let time = Duration::from_millis(millis);
         (time < Duration::from_secs(24 * 3600)).then_some(time)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use audiosocket_proto::server::{CallDriver, Registration};
+use audiosocket_proto::server::CallDriver;
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use super::End;
@@ -17,61 +17,75 @@ use super::wire::{self, Wire};
 ///
 /// Without wakers, timers, or a thought for other calls.
 pub(super) struct Naive {
+    /// `None` once the connection is closed.
+    open: Option<Open>,
+}
+
+struct Open {
     driver: CallDriver<Clerk>,
     wire: Rc<RefCell<Wire>>,
     now: Timestamp,
     buffer: Vec<u8>,
     read_closed: bool,
     unflushed: bool,
-    /// `None` once the connection is closed.
-    registration: Option<Registration>,
 }
 
 impl Naive {
     pub(super) fn new(end: &End, config: SessionConfig) -> Self {
         let now = Timestamp::ZERO;
-        let driver = CallDriver::new(Arc::new(end.clerk.clone()), "peer".into(), config, now);
-        Self {
-            registration: Some(end.calls.register(driver.handle())),
-            driver,
+        let (clerk, peer) = (Arc::new(end.clerk.clone()), "peer".into());
+        let open = Open {
+            driver: CallDriver::new(clerk, peer, config, &end.calls, now),
             wire: end.wire.clone(),
             now,
             buffer: vec![0; wire::MOST],
             read_closed: false,
             unflushed: false,
-        }
+        };
+        Self { open: Some(open) }
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.registration.is_none()
+        self.open.is_none()
     }
 
     pub(super) fn pass(&mut self, time: Duration) {
-        self.now = self.now + time;
+        if let Some(open) = &mut self.open {
+            open.now = open.now + time;
+        }
     }
 
     pub(super) fn time_to_deadline(&self) -> Option<Duration> {
+        self.open.as_ref()?.time_to_deadline()
+    }
+
+    pub(super) fn settle(&mut self) {
+        if self.open.as_mut().is_some_and(Open::settle) {
+            self.open = None;
+        }
+    }
+}
+
+impl Open {
+    fn time_to_deadline(&self) -> Option<Duration> {
         let due = self.driver.poll_timeout()?;
         Some(due.saturating_since(self.now))
     }
 
-    pub(super) fn settle(&mut self) {
-        if self.is_closed() {
-            return;
-        }
+    /// Tells whether the connection is to be closed.
+    fn settle(&mut self) -> bool {
         self.driver.poll_commands(self.now, Waker::noop());
         loop {
             let read = self.read();
             let written = self.write();
             if self.driver.poll_transmit() == Transmit::Close {
-                self.registration = None;
-                return;
+                return true;
             }
             if read || written {
                 continue;
             }
             if self.time_to_deadline() != Some(Duration::ZERO) {
-                return;
+                return false;
             }
             self.driver.handle_timeout(self.now);
         }

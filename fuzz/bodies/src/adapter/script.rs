@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use audiosocket_proto::SessionConfig;
+use audiosocket_proto::{SampleRate, SessionConfig};
 
 use crate::op;
 
@@ -25,7 +25,11 @@ pub(crate) mod codes {
     pub(crate) const WRITE_ERROR: u8 = 12;
     pub(crate) const HOLD: u8 = 13;
     pub(crate) const STALL: u8 = 14;
-    pub(super) const CODES: u8 = 15;
+    pub(crate) const PLAY: u8 = 15;
+    pub(crate) const CLEAR: u8 = 16;
+    pub(crate) const MARK: u8 = 17;
+    pub(crate) const HANGUP_AFTER_PLAYOUT: u8 = 18;
+    pub(super) const CODES: u8 = 19;
 
     /// Added to a code: the next operation happens at the same time.
     pub(crate) const TOGETHER: u8 = 0x80;
@@ -65,6 +69,11 @@ pub(crate) enum Op<'a> {
     Hold(bool),
     /// Whether flushing and closing the writing side have to wait.
     Stall(bool),
+    /// So many bytes are played from elsewhere.
+    Play(SampleRate, u16),
+    Clear,
+    Mark,
+    HangupAfterPlayout,
 }
 
 /// The next operation, and whether it happens alone.
@@ -100,7 +109,14 @@ pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
         codes::READ_ERROR => Op::ReadError(error(u)?),
         codes::WRITE_ERROR => Op::WriteError(error(u)?),
         codes::HOLD => Op::Hold(bool::arbitrary(u)?),
-        _ => Op::Stall(bool::arbitrary(u)?),
+        codes::STALL => Op::Stall(bool::arbitrary(u)?),
+        codes::PLAY => {
+            let rate = usize::from(u8::arbitrary(u)?) % SampleRate::ALL.len();
+            Op::Play(SampleRate::ALL[rate], op::length(u)?)
+        }
+        codes::CLEAR => Op::Clear,
+        codes::MARK => Op::Mark,
+        _ => Op::HangupAfterPlayout,
     };
     Ok((op, code & codes::TOGETHER == 0))
 }
