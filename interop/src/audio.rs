@@ -1,5 +1,7 @@
 //! What the callers say, and whether it is what was heard.
 
+use std::path::Path;
+
 /// Noise, so that a piece of it fits in one place only; never zero, so that
 /// silence is told apart from it. The same `seed` gives the same noise.
 #[derive(Debug)]
@@ -45,6 +47,24 @@ pub fn samples(pcm: &[u8]) -> Vec<i16> {
         pcm.len()
     );
     pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+}
+
+/// Makes a WAV file of one channel.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_wav(file: &Path, sample_rate: u32, audio: &[i16]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(file, spec).expect("a file");
+    for sample in audio {
+        writer.write_sample(*sample).expect("room for the audio");
+    }
+    writer.finalize().expect("room for the audio");
 }
 
 /// Fails unless `heard` is one piece of `said`, at least `shortest` long, with

@@ -1,6 +1,7 @@
 //! What the tests against a real Asterisk share: [`asterisk`] places calls and
 //! reads the log, [`program`] and [`recorder`] are the servers under test, [`wire`] an AudioSocket
-//! end that shares no code with it, [`sip`] a telephone, [`audio`] what is said.
+//! end that shares no code with it, [`tap`] listens in between, [`sip`] and [`rtp`] are telephones,
+//! [`audio`] is what is said.
 //!
 //! The tests themselves need the feature `real-asterisk` and are run by
 //! `interop/run`, which brings an Asterisk up for them.
@@ -9,7 +10,9 @@ pub mod asterisk;
 pub mod audio;
 pub mod program;
 pub mod recorder;
+pub mod rtp;
 pub mod sip;
+pub mod tap;
 pub mod wire;
 
 use std::time::{Duration, Instant};

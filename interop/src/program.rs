@@ -1,6 +1,8 @@
-//! The server under test: `audiosocket serve echo`, a process of its own.
+//! The server under test: `audiosocket serve`, a process of its own.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,9 +11,9 @@ use uuid::Uuid;
 
 use crate::wait_for;
 
-/// A running echo server on a port of its own.
+/// A running server on a port of its own.
 #[derive(Debug)]
-pub struct EchoServer {
+pub struct Server {
     child: Child,
     port: u16,
     log: Arc<Mutex<Vec<String>>>,
@@ -28,6 +30,8 @@ pub struct EndedCall {
     pub frames_in: u64,
     /// Audio frames to Asterisk.
     pub frames_out: u64,
+    /// How many of them were silence, for want of anything else.
+    pub silence: u64,
     /// Audio frames that Asterisk was too slow for.
     pub dropped: u64,
     /// What went wrong.
@@ -35,31 +39,60 @@ pub struct EndedCall {
 }
 
 impl EndedCall {
-    /// Fails unless each frame was answered by one, and nothing went wrong.
+    /// Fails unless each frame was answered by one, silence aside, and nothing went wrong.
     ///
     /// # Panics
     /// That is what it is for.
     pub fn assert_lossless(&self) {
         let lost_or_wrong = (self.dropped, self.exceptions);
         assert!(
-            self.frames_in == self.frames_out && lost_or_wrong == (0, 0),
+            self.frames_in + self.silence == self.frames_out && lost_or_wrong == (0, 0),
             "{self:?}"
         );
     }
 }
 
-impl EchoServer {
-    /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
+impl Server {
+    /// Starts `serve echo`.
     ///
     /// # Panics
-    /// When it does not.
+    /// When it does not listen.
     #[must_use]
-    pub fn start() -> Self {
-        let program = std::env::var_os("AUDIOSOCKET_PROGRAM")
-            .expect("AUDIOSOCKET_PROGRAM is not set: run the tests with interop/run");
-        let mut child = Command::new(program)
-            .args(["serve", "echo", "--listen", "127.0.0.1:0"])
-            .args(["--runtime", &crate::runtime()])
+    pub fn echo() -> Self {
+        Self::start(["echo".as_ref()])
+    }
+
+    /// Starts `serve echo` with `options`.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    #[must_use]
+    pub fn echo_with(options: &[&str]) -> Self {
+        let options = options.iter().map(OsStr::new);
+        Self::start(["echo".as_ref()].into_iter().chain(options))
+    }
+
+    /// Starts `serve play` with `options` and `file`.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    #[must_use]
+    pub fn play(options: &[&str], file: &Path) -> Self {
+        let options = options.iter().map(OsStr::new);
+        Self::start(
+            ["play".as_ref()]
+                .into_iter()
+                .chain(options)
+                .chain([file.as_os_str()]),
+        )
+    }
+
+    /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
+    fn start<'a>(what: impl IntoIterator<Item = &'a OsStr>) -> Self {
+        let mut child = Command::new(program())
+            .arg("serve")
+            .args(what)
+            .args(["--listen", "127.0.0.1:0", "--runtime", &crate::runtime()])
             .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
@@ -133,22 +166,37 @@ impl EchoServer {
     ///
     /// # Panics
     /// When it does not end.
-    pub fn terminate(mut self) -> ExitStatus {
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .expect("sh runs")
-                .success(),
-            "{kill}"
-        );
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal();
         wait_for("the server to end after SIGTERM", || {
             self.child.try_wait().expect("its status")
         })
     }
 
-    fn log(&self) -> Vec<String> {
+    /// Sends the server SIGTERM.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self) {
+        signal(&self.child, "TERM");
+    }
+
+    /// How many descriptors and how many threads the server has.
+    ///
+    /// # Panics
+    /// When it is gone.
+    #[must_use]
+    pub fn resources(&self) -> (usize, usize) {
+        let count = |directory| {
+            let path = format!("/proc/{}/{directory}", self.child.id());
+            std::fs::read_dir(path).expect("the server runs").count()
+        };
+        (count("fd"), count("task"))
+    }
+
+    /// The lines of its log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
         self.log
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -156,7 +204,61 @@ impl EchoServer {
     }
 }
 
-impl Drop for EchoServer {
+/// Callers by the program itself: `audiosocket call`.
+#[derive(Debug)]
+pub struct Callers {
+    child: Child,
+}
+
+impl Callers {
+    /// `count` of them call `server`, 100 a second, talk until the server hangs up, and want an echo.
+    ///
+    /// # Panics
+    /// When they cannot be started.
+    #[must_use]
+    pub fn call(server: &Server, count: usize) -> Self {
+        let child = Command::new(program())
+            .args(["call", &format!("127.0.0.1:{}", server.port), "--json"])
+            .args(["--calls", &count.to_string(), "--rate", "100"])
+            .args(["--duration", "10m", "--expect", "any"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        Self { child }
+    }
+
+    /// Has them all hang up at once, as Asterisk does: they close.
+    ///
+    /// # Panics
+    /// When they are gone already.
+    pub fn hang_up(&self) {
+        signal(&self.child, "INT");
+    }
+
+    /// What they report when all calls are over.
+    ///
+    /// # Panics
+    /// When they report nothing.
+    #[must_use]
+    pub fn report(self) -> serde_json::Value {
+        let output = self.child.wait_with_output().expect("their report");
+        serde_json::from_slice(&output.stdout).expect("a report in JSON")
+    }
+}
+
+fn program() -> std::ffi::OsString {
+    std::env::var_os("AUDIOSOCKET_PROGRAM")
+        .expect("AUDIOSOCKET_PROGRAM is not set: run the tests with interop/run")
+}
+
+fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", child.id());
+    let status = Command::new("sh").args(["-c", &kill]).status();
+    assert!(status.expect("sh runs").success(), "{kill}");
+}
+
+impl Drop for Server {
     fn drop(&mut self) {
         // An error means that it has ended already.
         let _ = self.child.kill();
@@ -179,6 +281,7 @@ fn ended_call(line: &str) -> Option<EndedCall> {
         uuid: field("uuid")?.parse().ok()?,
         frames_in: field("frames_in")?.parse().ok()?,
         frames_out: field("frames_out")?.parse().ok()?,
+        silence: field("silence")?.parse().ok()?,
         dropped: field("dropped")?.parse().ok()?,
         exceptions: field("exceptions")?.parse().ok()?,
     })
@@ -193,12 +296,13 @@ mod tests {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \
-             frames_in=75 frames_out=74 dropped=1 exceptions=0"
+             frames_in=75 frames_out=77 silence=3 dropped=1 exceptions=0"
         );
         let call = EndedCall {
             uuid: uuid.parse().unwrap(),
             frames_in: 75,
-            frames_out: 74,
+            frames_out: 77,
+            silence: 3,
             dropped: 1,
             exceptions: 0,
         };

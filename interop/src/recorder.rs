@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audiosocket_tokio::{Callbacks, Response, ServerHandle, ServerOptions};
+use audiosocket_tokio::{Acceptor, Callbacks, Response, ServerHandle, ServerOptions};
 use uuid::Uuid;
 
 /// What the server answers to audio.
@@ -129,24 +129,33 @@ impl Told {
 }
 
 /// Serves on the runtime under test, and tells when it listens.
-fn serve(callbacks: Callbacks, ready: impl FnOnce(&[SocketAddr], ServerHandle)) -> io::Result<()> {
+///
+/// # Errors
+/// Those of listening.
+///
+/// # Panics
+/// When `AUDIOSOCKET_RUNTIME` names no runtime.
+pub fn serve<A: Acceptor>(
+    acceptor: A,
+    ready: impl FnOnce(&[SocketAddr], ServerHandle),
+) -> io::Result<()> {
     let options = ServerOptions::new().bind("127.0.0.1:0");
     match &*crate::runtime() {
         "tokio" => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
             .block_on(async {
-                let server = audiosocket_tokio::Server::start(callbacks, options).await?;
+                let server = audiosocket_tokio::Server::start(acceptor, options).await?;
                 ready(server.local_addrs(), server.handle());
                 server.serve_forever().await
             }),
         "smol" => async_io::block_on(async {
-            let server = audiosocket_smol::Server::start(callbacks, options).await?;
+            let server = audiosocket_smol::Server::start(acceptor, options).await?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever().await
         }),
         "blocking" => {
-            let server = audiosocket_blocking::Server::start(callbacks, options)?;
+            let server = audiosocket_blocking::Server::start(acceptor, options)?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever()
         }

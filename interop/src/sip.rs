@@ -8,6 +8,9 @@ use tempfile::TempDir;
 /// Asterisk's address, as `etc/pjsip.conf` has it.
 const ASTERISK: &str = "127.0.0.1:25070";
 
+/// The file with what is not the same for all telephones.
+const LINES: &str = "lines.csv";
+
 /// What a telephone may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,7 +21,7 @@ pub enum Codec {
     Ulaw,
 }
 
-/// Telephones that call one extension, all say the same and hang up.
+/// Telephones that call, stay for a while and hang up.
 #[derive(Debug)]
 pub struct Phones {
     sipp: Child,
@@ -36,55 +39,69 @@ pub struct Outcome {
 }
 
 impl Phones {
-    /// `count` telephones call `extension` at 25 per second and say `audio`, 20 ms per packet.
+    /// `count` telephones call `extension` at 25 per second, no more than `at_once` at once, and say
+    /// `audio`, 20 ms per packet.
     ///
     /// # Panics
     /// When SIPp cannot be started.
     #[must_use]
-    pub fn dial(count: u32, extension: &str, codec: Codec, audio: &[u8]) -> Self {
+    pub fn dial(count: u32, at_once: u32, extension: &str, codec: Codec, audio: &[u8]) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let pcap = files.path().join("audio.pcap");
         fs::write(&pcap, capture(codec, audio)).expect("the audio is written");
-        let (payload_type, name) = codec.in_sdp();
-        let scenario = include_str!("../sipp/call.xml")
-            .replace("@PAYLOAD_TYPE@", &payload_type.to_string())
-            .replace("@CODEC@", name)
-            .replace("@PCAP@", &pcap.display().to_string())
-            .replace("@PAUSE@", &(audio.len() / 8 + 1000).to_string());
+        // SIPp 3.6 takes no variable there.
+        let speak = format!(
+            r#"<nop><action><exec play_pcap_audio="{}"/></action></nop>"#,
+            pcap.display()
+        );
+        // Longer than the audio, so that all of it is echoed before the end, but not by two
+        // seconds, after which the application takes the call for dead.
+        let pause = audio.len() / 8 + 1000;
+        let scenario = scenario(codec, extension, "[auto_media_port]", &speak, pause);
+        Self::start(files, &scenario, count, at_once)
+    }
+
+    /// For each pair of an extension and of the UDP port of loopback where the RTP is somebody
+    /// else's matter, a telephone that hangs up after `milliseconds`; all at once.
+    ///
+    /// # Panics
+    /// When SIPp cannot be started.
+    #[must_use]
+    pub fn ring(lines: &[(String, u16)], codec: Codec, milliseconds: usize) -> Self {
+        let files = tempfile::tempdir().expect("a temporary directory");
+        let rows = lines
+            .iter()
+            .map(|(extension, port)| format!("{extension};{port}\n"));
+        let rows = "SEQUENTIAL\n".to_owned() + &rows.collect::<String>();
+        fs::write(files.path().join(LINES), rows).expect("the lines are written");
+        let scenario = scenario(codec, "[field0]", "[field1]", "", milliseconds);
+        let count = u32::try_from(lines.len()).expect("not so many");
+        Self::start(files, &scenario, count, count)
+    }
+
+    fn start(files: TempDir, scenario: &str, count: u32, at_once: u32) -> Self {
         fs::write(files.path().join("call.xml"), scenario).expect("the scenario is written");
+        let lines = files.path().join(LINES);
         let output = File::create(files.path().join("output")).expect("a file for SIPp's output");
         // Telephones have processors of their own; these should not stutter on a busy machine.
-        let sipp = Command::new("nice")
-            .args(["-n", "-15", "sipp", ASTERISK])
+        let mut sipp = Command::new("nice");
+        sipp.args(["-n", "-15", "sipp", ASTERISK, "-sf", "call.xml"])
+            .args(["-i", "127.0.0.1", "-p", "25080", "-mp", "26000"])
             .args([
-                "-sf",
-                "call.xml",
-                "-s",
-                extension,
-                "-i",
-                "127.0.0.1",
-                "-p",
-                "25080",
-            ])
-            .args([
-                "-mp",
-                "26000",
                 "-m",
                 &count.to_string(),
                 "-l",
-                &count.to_string(),
+                &at_once.to_string(),
                 "-r",
                 "25",
             ])
             .args(["-nostdin", "-timeout", "60s", "-timeout_error"])
-            .args([
-                "-trace_stat",
-                "-stf",
-                "statistics",
-                "-trace_err",
-                "-error_file",
-                "errors",
-            ])
+            .args(["-trace_stat", "-stf", "statistics"])
+            .args(["-trace_err", "-error_file", "errors"]);
+        if lines.exists() {
+            sipp.args(["-inf", LINES]);
+        }
+        let sipp = sipp
             .current_dir(files.path())
             // SIPp draws a screen whatever it writes to, and needs to be told on which terminal.
             .env("TERM", "dumb")
@@ -131,12 +148,23 @@ impl Drop for Phones {
 }
 
 impl Codec {
-    fn in_sdp(self) -> (u8, &'static str) {
+    pub(crate) fn in_sdp(self) -> (u8, &'static str) {
         match self {
             Self::Alaw => (8, "PCMA"),
             Self::Ulaw => (0, "PCMU"),
         }
     }
+}
+
+fn scenario(codec: Codec, extension: &str, port: &str, speak: &str, milliseconds: usize) -> String {
+    let (payload_type, name) = codec.in_sdp();
+    include_str!("../sipp/call.xml")
+        .replace("@EXTENSION@", extension)
+        .replace("@MEDIA_PORT@", port)
+        .replace("@PAYLOAD_TYPE@", &payload_type.to_string())
+        .replace("@CODEC@", name)
+        .replace("@SPEAK@", speak)
+        .replace("@PAUSE@", &milliseconds.to_string())
 }
 
 /// The last row's number under the heading `column`.

@@ -1,7 +1,7 @@
 //! An AudioSocket server's end of a call, read and written by hand: what judges
 //! the project's codec must not be that codec.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -75,23 +75,7 @@ impl Leg {
     /// # Panics
     /// When the connection is silent for [`PATIENCE`] or ends inside a frame.
     pub fn read(&mut self) -> Option<Frame> {
-        let mut header = [0; 3];
-        if self
-            .0
-            .read(&mut header[..1])
-            .expect("Asterisk to send something")
-            == 0
-        {
-            return None;
-        }
-        self.0
-            .read_exact(&mut header[1..])
-            .expect("the rest of a header");
-        let mut payload = vec![0; usize::from(u16::from_be_bytes([header[1], header[2]]))];
-        self.0
-            .read_exact(&mut payload)
-            .expect("the rest of a payload");
-        Some((header[0], payload))
+        read_frame(&mut self.0).expect("Asterisk to send whole frames")
     }
 
     /// Sends one frame.
@@ -107,13 +91,7 @@ impl Leg {
     /// # Panics
     /// When Asterisk closed the connection.
     pub fn write_at_once(&mut self, frames: &[Frame]) {
-        let mut bytes = Vec::new();
-        for (kind, payload) in frames {
-            let length = u16::try_from(payload.len()).expect("a payload's length");
-            bytes.push(*kind);
-            bytes.extend(length.to_be_bytes());
-            bytes.extend(payload);
-        }
+        let bytes: Vec<_> = frames.iter().flat_map(bytes).collect();
         self.0.write_all(&bytes).expect("Asterisk to read");
     }
 
@@ -125,6 +103,23 @@ impl Leg {
     pub fn other_end(&self) -> Self {
         Self(self.0.try_clone().expect("a second descriptor"))
     }
+}
+
+/// The next frame; none at the end of the stream.
+pub(crate) fn read_frame(stream: &mut impl Read) -> io::Result<Option<Frame>> {
+    let mut header = [0; 3];
+    if stream.read(&mut header[..1])? == 0 {
+        return Ok(None);
+    }
+    stream.read_exact(&mut header[1..])?;
+    let mut payload = vec![0; usize::from(u16::from_be_bytes([header[1], header[2]]))];
+    stream.read_exact(&mut payload)?;
+    Ok(Some((header[0], payload)))
+}
+
+pub(crate) fn bytes((kind, payload): &Frame) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).expect("a payload's length");
+    [&[*kind][..], &length.to_be_bytes(), payload].concat()
 }
 
 /// Beats every 20 ms from the first call on, without drift.

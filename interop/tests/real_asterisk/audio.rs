@@ -4,7 +4,7 @@ use std::fs;
 
 use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE, remove_if_there};
 use audiosocket_interop::audio::{Noise, assert_is_piece, samples};
-use audiosocket_interop::program::EchoServer;
+use audiosocket_interop::program::Server;
 use audiosocket_interop::wire::{AUDIO, Clock, HANGUP, Listener};
 use audiosocket_interop::{wait_for, wire};
 use uuid::Uuid;
@@ -26,7 +26,7 @@ const SECOND: usize = 8000;
 /// Five seconds at 8 kHz by a caller inside Asterisk, judged by Asterisk's own recordings of both
 /// directions.
 fn caller_hears_what_it_says(extension: impl Fn(Uuid, u16) -> String) {
-    let server = EchoServer::start();
+    let server = Server::echo();
     let speech = Noise::new(8000).bytes(5 * SECOND * 2);
     let [said, heard] = (0..5)
         .find_map(|_| record_call(&server, &extension, &speech))
@@ -41,7 +41,7 @@ fn caller_hears_what_it_says(extension: impl Fn(Uuid, u16) -> String) {
 /// What was said and heard on one call, unless Asterisk's log shows that its recorder threw audio
 /// away: it does whenever one direction is 100 ms ahead of the other, as on a busy machine.
 fn record_call(
-    server: &EchoServer,
+    server: &Server,
     extension: impl Fn(Uuid, u16) -> String,
     speech: &[u8],
 ) -> Option<[Vec<i16>; 2]> {
@@ -71,7 +71,7 @@ fn record_call(
 
 #[test]
 fn every_rate_comes_back_byte_for_byte() {
-    let server = EchoServer::start();
+    let server = Server::echo();
     let rates = [
         ("slin", 8_000),
         ("slin12", 12_000),
@@ -91,7 +91,7 @@ fn every_rate_comes_back_byte_for_byte() {
 
 /// Two seconds with AudioSocket on both legs, so that Asterisk has no reason to
 /// touch the audio: this test is the caller.
-fn comes_back_byte_for_byte(server: &EchoServer, codec: &str, kind: u8, frame_size: usize) {
+fn comes_back_byte_for_byte(server: &Server, codec: &str, kind: u8, frame_size: usize) {
     const FRAMES: usize = 100;
     let asterisk = Asterisk::take();
     let listener = Listener::bind();

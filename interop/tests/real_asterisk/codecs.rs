@@ -57,7 +57,7 @@ fn says_to(codec: Codec, port: u16, hear: impl FnOnce(Uuid) -> Vec<Vec<u8>>) {
     let asterisk = Asterisk::take();
     let uuid = Uuid::new_v4();
     let said = Noise::new(711).bytes(3 * SECOND);
-    let phone = Phones::dial(1, &format!("raw-{uuid}-{port:05}"), codec, &said);
+    let phone = Phones::dial(1, 1, &format!("raw-{uuid}-{port:05}"), codec, &said);
     let heard = hear(uuid);
     // SIPp sends 20 ms per packet.
     assert!(heard.iter().all(|payload| payload.len() == 160));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE};
-use audiosocket_interop::program::EchoServer;
+use audiosocket_interop::program::{Callers, Server};
 use audiosocket_interop::recorder::{Answer, Recorder, Told};
 use audiosocket_interop::wait_for;
 use audiosocket_interop::wire::{AUDIO, Clock, HANGUP, Listener};
@@ -16,13 +16,68 @@ use crate::{app, dial};
 #[test]
 fn dialplan_goes_on_after_a_stopping_server_hung_up() {
     let asterisk = Asterisk::take();
-    let server = EchoServer::start();
+    let mut server = Server::echo();
     let calls = call_both_ways(&asterisk, server.port(), "tone");
     for uuid in calls {
         server.wait_for_call(uuid);
     }
     assert!(server.terminate().success(), "the server's exit status");
-    dialplan_goes_on(&asterisk, calls);
+    dialplan_goes_on(&asterisk, &calls);
+}
+
+/// 50 calls from Asterisk and 450 from elsewhere, when the server is told to stop: it lets them go
+/// on, gives back what each took that ends, and at the second signal hangs up all the others. None
+/// of them is cut off, and Asterisk has nothing to complain of.
+#[test]
+fn five_hundred_calls_are_hung_up_by_a_stopping_server() {
+    const LEAVE: usize = 100;
+    const STAY: usize = 350;
+    const TOGETHER: usize = LEAVE + STAY + 50;
+    let asterisk = Asterisk::take();
+    let mut server = Server::echo_with(&["--drain", "1h"]);
+    let idle = server.resources();
+    let leaving = Callers::call(&server, LEAVE);
+    let staying = Callers::call(&server, STAY);
+    let calls: Vec<_> = (0..25)
+        .flat_map(|_| call_both_ways(&asterisk, server.port(), "tone"))
+        .collect();
+    let logged = |server: &Server, what: &str| {
+        let log = server.log();
+        log.iter().filter(|line| line.contains(what)).count()
+    };
+    wait_for("all calls to begin", || {
+        (logged(&server, "call started") == TOGETHER).then_some(())
+    });
+    let full = server.resources();
+    assert!(full.0 >= idle.0 + TOGETHER, "{idle:?} {full:?}");
+
+    server.signal();
+    wait_for("the server to say so", || {
+        (logged(&server, "shutting down") == 1).then_some(())
+    });
+    leaving.hang_up();
+    wait_for("the descriptors and threads of those that left", || {
+        let (descriptors, threads) = server.resources();
+        let threads_of_calls = full.1 > TOGETHER;
+        (descriptors + LEAVE <= full.0 && (!threads_of_calls || threads + LEAVE <= full.1))
+            .then_some(())
+    });
+    assert_eq!(logged(&server, "call ended"), LEAVE);
+
+    assert!(server.terminate().success(), "the server's exit status");
+    dialplan_goes_on(&asterisk, &calls);
+    assert_eq!(leaving.report()["hangups"]["caller"], LEAVE);
+    let report = staying.report();
+    assert_eq!(report["hangups"]["server"], STAY, "{report}");
+    assert_eq!(report["calls"]["completed"], STAY, "{report}");
+    let hung_up = logged(&server, "end=hung up by shutdown");
+    assert_eq!(hung_up, TOGETHER - LEAVE);
+    let wrong = |line: &&String| {
+        // Which a thread may seem to do that waits for its core.
+        let blocks = line.contains("a handler ");
+        (line.contains(" WARN ") || line.contains(" ERROR ")) && !blocks
+    };
+    assert_eq!(server.log().iter().find(wrong), None);
 }
 
 #[test]
@@ -31,7 +86,7 @@ fn dialplan_goes_on_after_a_callback_hung_up() {
     let asterisk = Asterisk::take();
     let server = Recorder::start(Answer::HangUpAt(FRAMES));
     let calls = call_both_ways(&asterisk, server.port(), "tone");
-    dialplan_goes_on(&asterisk, calls);
+    dialplan_goes_on(&asterisk, &calls);
     let told = by_call(server.finish(calls.len()));
     assert_eq!(told.len(), calls.len());
     for uuid in calls {
@@ -116,7 +171,7 @@ fn call_both_ways(asterisk: &Asterisk, port: u16, caller: &str) -> [Uuid; 2] {
     calls
 }
 
-fn dialplan_goes_on(asterisk: &Asterisk, calls: [Uuid; 2]) {
+fn dialplan_goes_on(asterisk: &Asterisk, calls: &[Uuid]) {
     for uuid in calls {
         asterisk.wait_for_log(&format!(": the dialplan goes on after {uuid}"));
     }

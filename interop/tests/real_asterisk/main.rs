@@ -1,19 +1,30 @@
 //! Calls from a real Asterisk; see `interop/README.md`.
 
+mod announced;
 mod audio;
+mod barge_in;
 mod codecs;
 mod dtmf;
 mod hangup;
 mod load;
+mod play;
 
 use uuid::Uuid;
 
 /// The dialplan's `AudioSocket()` application, towards a server on `port`.
 fn app(uuid: Uuid, port: u16) -> String {
-    format!("app-{uuid}-{port:05}@audiosocket")
+    format!("{}@audiosocket", app_extension(uuid, port))
 }
 
 /// The dialplan's `Dial(AudioSocket/…/c(codec))`, towards a server on `port`.
 fn dial(uuid: Uuid, port: u16, codec: &str) -> String {
-    format!("dial-{uuid}-{port:05}-{codec}@audiosocket")
+    format!("{}@audiosocket", dial_extension(uuid, port, codec))
+}
+
+fn app_extension(uuid: Uuid, port: u16) -> String {
+    format!("app-{uuid}-{port:05}")
+}
+
+fn dial_extension(uuid: Uuid, port: u16, codec: &str) -> String {
+    format!("dial-{uuid}-{port:05}-{codec}")
 }

@@ -1,0 +1,139 @@
+//! A telephone's voice and ears: RTP, with the time of each packet.
+
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use crate::PATIENCE;
+use crate::sip::Codec;
+
+/// How much audio is in a packet.
+pub const PTIME: Duration = Duration::from_millis(20);
+
+/// A UDP port of loopback that audio is sent from and to. Who calls whom is SIP's matter: see
+/// [`Phones::ring`](crate::sip::Phones::ring).
+#[derive(Debug)]
+pub struct Telephone {
+    socket: UdpSocket,
+    codec: Codec,
+}
+
+/// What went which way, and when.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Conversation {
+    /// When each packet was sent.
+    pub said: Vec<Instant>,
+    /// What came, as it came.
+    pub heard: Vec<(Instant, Vec<u8>)>,
+}
+
+impl Telephone {
+    /// A telephone on a port that the system chooses.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn new(codec: Codec) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        Self { socket, codec }
+    }
+
+    /// Where Asterisk shall send audio to.
+    ///
+    /// # Panics
+    /// When the socket has no address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.socket.local_addr().expect("a local address").port()
+    }
+
+    /// Says `audio`, 20 ms per packet, from `delay` after the first packet on that is heard, for
+    /// where to is not known before. Listens until all has been said.
+    ///
+    /// # Panics
+    /// When nothing is heard, or what is no RTP of the telephone's codec.
+    #[must_use]
+    pub fn talk(&self, delay: Duration, audio: &[u8]) -> Conversation {
+        let mut conversation = Conversation::default();
+        let begin = Instant::now();
+        while conversation.heard.is_empty() {
+            assert!(begin.elapsed() < PATIENCE, "Asterisk sends no RTP");
+            self.listen(Instant::now() + PTIME, &mut conversation);
+        }
+        let begin = Instant::now() + delay;
+        for (number, payload) in (0_u16..).zip(audio.chunks(160)) {
+            self.listen(begin + u32::from(number) * PTIME, &mut conversation);
+            let packet = self.codec.rtp(number, payload);
+            conversation.said.push(Instant::now());
+            self.socket.send(&packet).expect("Asterisk to listen");
+        }
+        conversation
+    }
+
+    fn listen(&self, until: Instant, conversation: &mut Conversation) {
+        let mut packet = [0; 1500];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            self.socket.set_read_timeout(Some(left)).expect("a time");
+            match self.socket.recv_from(&mut packet) {
+                Ok((length, from)) => {
+                    let audio = self.codec.audio_in(&packet[..length]).to_vec();
+                    if conversation.heard.is_empty() {
+                        self.socket.connect(from).expect("an address");
+                    }
+                    conversation.heard.push((Instant::now(), audio));
+                }
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) => panic!("receiving RTP: {error}"),
+            }
+        }
+    }
+}
+
+impl Codec {
+    /// One packet of a stream of packets of 160 samples.
+    pub(crate) fn rtp(self, number: u16, payload: &[u8]) -> Vec<u8> {
+        let (payload_type, _) = self.in_sdp();
+        let mut packet = vec![0x80, payload_type];
+        packet.extend(number.to_be_bytes());
+        packet.extend((u32::from(number) * 160).to_be_bytes());
+        packet.extend([0, 0, 0, 1]);
+        packet.extend(payload);
+        packet
+    }
+
+    /// The payload. Asterisk sends neither padding nor extensions nor contributing sources.
+    fn audio_in(self, packet: &[u8]) -> &[u8] {
+        let (payload_type, _) = self.in_sdp();
+        match packet {
+            // The highest bit marks the begin of speech.
+            [0x80, kind, ..] if kind & 0x7f == payload_type && packet.len() > 12 => &packet[12..],
+            _ => panic!("no RTP of {self:?}: {packet:02x?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_telephone_says_the_other_hears() {
+        let [one, other] = [Codec::Alaw; 2].map(Telephone::new);
+        let addr = ("127.0.0.1", other.port());
+        one.socket
+            .send_to(&Codec::Alaw.rtp(0, b"hello"), addr)
+            .unwrap();
+        let said = other.talk(Duration::ZERO, &[b'a'; 320]);
+        assert_eq!(said.said.len(), 2);
+        assert_eq!(said.heard[0].1, b"hello");
+        assert!(said.said[1] - said.heard[0].0 >= PTIME);
+        let heard = one.talk(Duration::ZERO, &[]);
+        assert_eq!(heard.heard[0].1, [b'a'; 160]);
+    }
+}
