@@ -1,0 +1,72 @@
+use serde_json::Value;
+
+use super::{Outcome, REST};
+use crate::figure::Figure;
+use crate::process::Usage;
+use crate::runtime::Runtime;
+
+/// How much memory a flood may take, in megabytes, and how much more than before the allocator may
+/// keep.
+fn most(runtime: Runtime) -> (f64, f64) {
+    match runtime {
+        Runtime::Tokio | Runtime::Smol => (64.0, 16.0),
+        // A thread for each connection.
+        Runtime::Blocking => (256.0, 64.0),
+    }
+}
+
+impl Outcome {
+    pub(super) fn figures(&self, runtime: Runtime) -> Vec<Figure> {
+        let name = runtime.name();
+        let new =
+            |what: &str, measured, unit| Figure::new(format!("{name}: {what}"), measured, unit);
+        let count = |what: &str, count: u64| new(what, count as f64, "");
+        let none = |what: &str, measured| new(what, measured, "").at_most(0.0);
+        let [alone, flooded] = self.both("/latency_us/p99");
+        let [own_alone, own_flooded] = self.both("/own_delay_us/p99");
+        let [_, longest] = self.both("/latency_us/max");
+        let lost = ["/frames/missing", "/frames/wrong", "/frames/extra"];
+        let lost = lost.into_iter().flat_map(|pointer| self.both(pointer));
+        let more = |of: fn(&Usage) -> u64| of(&self.after) as f64 - of(&self.before) as f64;
+        let (most_resident, most_kept) = most(runtime);
+        let (resident, kept) = (self.most.resident as f64, more(|usage| usage.resident));
+        let (connects, until_rest) = (&self.connects, self.until_rest.as_secs_f64());
+        vec![
+            none(
+                "good calls that failed",
+                self.both("/calls/failed").iter().sum(),
+            ),
+            none("frames of good calls lost", lost.sum()),
+            new("latency of good calls, p99, alone", alone / 1e3, "ms"),
+            new("the same under the flood", flooded / 1e3, "ms"),
+            new("how many times as long", flooded / alone, "").at_most(2.0),
+            new(
+                "the callers' own lateness, p99, alone",
+                own_alone / 1e3,
+                "ms",
+            ),
+            new("the same under the flood", own_flooded / 1e3, "ms"),
+            new("latency under the flood, max", longest / 1e3, "ms"),
+            count("attackers' connections", connects.made),
+            count("of these closed by the server", connects.closed),
+            count("attackers' connects that failed", connects.failed),
+            new("resets that fell short", connects.resets_short * 1e2, "%").at_most(10.0),
+            count("descriptors, most", self.most.descriptors),
+            count("threads, most", self.most.threads),
+            new("resident, most", resident / 1e6, "MB").at_most(most_resident),
+            new("resident after, more than before", kept / 1e6, "MB").at_most(most_kept),
+            none("descriptors left behind", more(|usage| usage.descriptors)),
+            none("threads left behind", more(|usage| usage.threads)),
+            new("until all is given back", until_rest, "s").at_most(REST.as_secs_f64()),
+            count("lines in the log", self.log_lines as u64),
+        ]
+    }
+
+    /// A number in the reports on the good calls: alone, and under the flood.
+    fn both(&self, pointer: &str) -> [f64; 2] {
+        [&self.alone, &self.flooded].map(|report| {
+            let number = report.pointer(pointer).and_then(Value::as_f64);
+            number.unwrap_or(f64::NAN)
+        })
+    }
+}

@@ -1,0 +1,135 @@
+mod attack;
+mod figures;
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cores::Cores;
+use crate::figure::Figure;
+use crate::process::{self, Usage};
+use crate::program::{Program, Serve, Server};
+use crate::runtime::Runtime;
+use attack::{Attack, Connects};
+
+/// The good calls.
+const CALLS: u32 = 100;
+
+/// How many of them begin in a second. No part of 1 s / 20 ms, so that their frames come at all
+/// times.
+const RATE: u32 = 97;
+
+/// How long a server may take until it has no more than before.
+const REST: Duration = Duration::from_secs(30);
+
+#[derive(Args, Debug)]
+pub(crate) struct FloodArgs {
+    /// What serves; by default all three, one after the other
+    #[arg(long, value_enum)]
+    runtime: Option<Runtime>,
+}
+
+/// `audiosocket serve echo` on one core, its callers and its attackers on another.
+pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> {
+    let (program, cores) = (Program::build()?, Cores::find()?);
+    process::raise_descriptors()?;
+    let runtimes = args.runtime.map_or(Runtime::ALL.to_vec(), |one| vec![one]);
+    let logs = TempDir::new()?;
+    let mut figures = Vec::new();
+    for runtime in runtimes {
+        let log = logs.path().join(runtime.name());
+        let server = program.serve(Serve::Echo, runtime, Some(File::create(&log)?), &cores)?;
+        let flood = Flood {
+            program: &program,
+            server: &server,
+            log: &log,
+            cores: &cores,
+            short,
+        };
+        figures.extend(flood.run()?.figures(runtime));
+    }
+    Ok(figures)
+}
+
+/// One server's.
+struct Flood<'a> {
+    program: &'a Program,
+    server: &'a Server,
+    log: &'a Path,
+    cores: &'a Cores,
+    short: bool,
+}
+
+struct Outcome {
+    /// The good callers' reports, without attackers and with them.
+    alone: Value,
+    flooded: Value,
+    connects: Connects,
+    /// What the server had at rest, when it had most, and in the end.
+    before: Usage,
+    most: Usage,
+    after: Usage,
+    /// From the end of the attack and of the calls.
+    until_rest: Duration,
+    log_lines: usize,
+}
+
+impl Flood<'_> {
+    fn run(&self) -> io::Result<Outcome> {
+        let (alone, flooded) = if self.short { (1, 3) } else { (20, 32) };
+        let alone = self.call(alone)?;
+        // After the first calls, which leave a process with buffers and a pool of threads, and
+        // long enough for the threads that resolved an address to end.
+        thread::sleep(Duration::from_secs(if self.short { 1 } else { 12 }));
+        let before = self.server.usage()?;
+        let addr: SocketAddr = self.server.addr.parse().map_err(io::Error::other)?;
+        let (flooded, connects, most, ended) = thread::scope(|scope| {
+            let calling = scope.spawn(|| self.call(flooded));
+            // Until all calls are there.
+            thread::sleep(Duration::from_millis(1_500));
+            let attack = Attack::begin(addr, self.short, self.cores)?;
+            let mut most = before;
+            while !calling.is_finished() {
+                most = most.max(self.server.usage()?);
+                thread::sleep(Duration::from_millis(200));
+            }
+            let ended = Instant::now();
+            let connects = attack.end()?;
+            let report = calling.join();
+            let report = report.unwrap_or_else(|_| Err(io::Error::other("a caller panicked")))?;
+            io::Result::Ok((report, connects, most, ended))
+        })?;
+        let after = self.server.at_rest(before, REST)?;
+        Ok(Outcome {
+            alone,
+            flooded,
+            connects,
+            before,
+            most: Usage {
+                resident: self.server.most_resident()?,
+                ..most
+            },
+            after,
+            until_rest: ended.elapsed(),
+            log_lines: fs::read_to_string(self.log)?.lines().count(),
+        })
+    }
+
+    fn call(&self, seconds: u64) -> io::Result<Value> {
+        let args = [
+            format!("--calls={CALLS}"),
+            format!("--rate={RATE}"),
+            format!("--duration={seconds}s"),
+            // An echo may be late, but is not lost.
+            "--linger=5s".to_owned(),
+        ];
+        self.program.report(self.server, &args, self.cores)
+    }
+}

@@ -1,0 +1,87 @@
+#![doc = include_str!("../README.md")]
+
+mod barge_in;
+mod cores;
+mod figure;
+mod flood;
+mod machine;
+mod playout;
+mod process;
+mod program;
+mod prompt;
+mod runtime;
+mod soak;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use figure::Figure;
+use flood::FloodArgs;
+use soak::SoakArgs;
+
+/// Measures the servers of this workspace, and tells whether they do what they are meant to.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+    /// A few seconds of each, to see that it works; its figures mean nothing and are not judged
+    #[arg(long, global = true)]
+    short: bool,
+    /// Print JSON in place of a table
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How steadily audio leaves on calls that all play at once
+    Playout,
+    /// How long what was queued goes on after `clear`
+    BargeIn,
+    /// What a prompt takes in memory that is played to many calls at once
+    Prompt,
+    /// These three, which takes five minutes
+    All,
+    /// What is left behind, and what is lost, in an hour of calls that come and go
+    Soak(SoakArgs),
+    /// What good calls notice of thousands of connections that mean no good
+    Flood(FloodArgs),
+}
+
+type Part<'a> = Box<dyn FnOnce(bool) -> io::Result<Vec<Figure>> + 'a>;
+
+impl What {
+    fn parts(&self) -> Vec<Part<'_>> {
+        match self {
+            Self::Playout => vec![Box::new(playout::measure)],
+            Self::BargeIn => vec![Box::new(barge_in::measure)],
+            Self::Prompt => vec![Box::new(prompt::measure)],
+            Self::All => vec![
+                Box::new(playout::measure),
+                Box::new(barge_in::measure),
+                Box::new(prompt::measure),
+            ],
+            Self::Soak(args) => vec![Box::new(|short| soak::measure(args, short))],
+            Self::Flood(args) => vec![Box::new(|short| flood::measure(args, short))],
+        }
+    }
+}
+
+fn main() -> io::Result<ExitCode> {
+    let cli = Cli::parse();
+    let mut figures = Vec::new();
+    for part in cli.what.parts() {
+        let measured = part(cli.short)?;
+        if !cli.json {
+            println!("{}\n", figure::table(&measured));
+        }
+        figures.extend(measured);
+    }
+    if cli.json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    }
+    let missed = figures.iter().any(Figure::is_missed);
+    Ok(ExitCode::from(u8::from(missed && !cli.short)))
+}

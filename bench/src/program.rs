@@ -1,0 +1,172 @@
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::cores::Cores;
+use crate::process::{self, Usage};
+use crate::runtime::Runtime;
+
+/// The program `audiosocket`, as users run it.
+#[derive(Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+}
+
+/// What a server does for its callers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Serve<'a> {
+    Echo,
+    /// Plays this file again and again.
+    Play(&'a Path),
+}
+
+/// `audiosocket serve`, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) addr: String,
+}
+
+impl Program {
+    /// Builds it, optimised; or takes the one that `AUDIOSOCKET_PROGRAM` names.
+    pub(crate) fn build() -> io::Result<Self> {
+        if let Some(path) = std::env::var_os("AUDIOSOCKET_PROGRAM") {
+            return Ok(Self { path: path.into() });
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--release", "--package", "audiosocket-cli"])
+            .arg("--message-format=json-render-diagnostics")
+            .stderr(Stdio::inherit())
+            .output()?;
+        let messages = built.stdout.lines().map_while(Result::ok);
+        let mut executables = messages.filter_map(|line| {
+            let message: Value = serde_json::from_str(&line).ok()?;
+            message["executable"].as_str().map(PathBuf::from)
+        });
+        let path = executables
+            .next()
+            .ok_or_else(|| io::Error::other("`audiosocket` cannot be built"))?;
+        Ok(Self { path })
+    }
+
+    /// Starts `audiosocket serve` on one core, and waits until it listens. What it logs by default
+    /// goes to `log`; without it, errors alone are logged, and shown.
+    pub(crate) fn serve(
+        &self,
+        what: Serve<'_>,
+        runtime: Runtime,
+        log: Option<File>,
+        cores: &Cores,
+    ) -> io::Result<Server> {
+        let mut command = Command::new(&self.path);
+        command.arg("serve");
+        match what {
+            Serve::Echo => command.arg("echo"),
+            Serve::Play(prompt) => command.arg("play").arg(prompt).arg("--loop"),
+        };
+        command
+            .args(["--listen", "127.0.0.1:0", "--drain", "0s"])
+            .args(["--runtime", runtime.name()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        match log {
+            Some(log) => command.env_remove("RUST_LOG").stderr(log),
+            None => command.env("RUST_LOG", "error"),
+        };
+        let mut child = cores.on_server(|| command.spawn())??;
+        let stdout = child.stdout.take();
+        // From here on it is stopped, whatever happens.
+        let mut server = Server {
+            child,
+            addr: String::new(),
+        };
+        let mut line = String::new();
+        if let Some(stdout) = stdout {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let addr = line
+            .trim()
+            .strip_prefix("listening on ")
+            .ok_or_else(|| io::Error::other("`audiosocket serve` does not listen"))?;
+        addr.clone_into(&mut server.addr);
+        Ok(server)
+    }
+
+    /// Places calls to a server that plays, all of which have to be good, and returns the report.
+    pub(crate) fn call(
+        &self,
+        server: &Server,
+        calls: usize,
+        seconds: u64,
+        rate: Option<u32>,
+        cores: &Cores,
+    ) -> io::Result<Value> {
+        let mut args = vec![
+            "--expect".to_owned(),
+            "any".to_owned(),
+            format!("--calls={calls}"),
+            format!("--duration={seconds}s"),
+        ];
+        args.extend(rate.map(|rate| format!("--rate={rate}")));
+        let report = self.report(server, &args, cores)?;
+        if report["ok"] != true {
+            return Err(io::Error::other(format!("calls failed: {report}")));
+        }
+        Ok(report)
+    }
+
+    /// Places calls from the other core, and returns the report, good or not.
+    pub(crate) fn report(
+        &self,
+        server: &Server,
+        args: &[String],
+        cores: &Cores,
+    ) -> io::Result<Value> {
+        let mut command = Command::new(&self.path);
+        command
+            .args(["call", &server.addr, "--json"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
+        let output = cores.on_load(|| command.spawn())??.wait_with_output()?;
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+impl Server {
+    pub(crate) fn usage(&self) -> io::Result<Usage> {
+        Usage::of(self.child.id())
+    }
+
+    /// What the process has as soon as it has no more descriptors and threads than `before`, or
+    /// else when so much time is over.
+    pub(crate) fn at_rest(&self, before: Usage, within: Duration) -> io::Result<Usage> {
+        let start = Instant::now();
+        loop {
+            let usage = self.usage()?;
+            if usage.is_back_to(before) || start.elapsed() >= within {
+                return Ok(usage);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The most that was ever resident, in bytes.
+    pub(crate) fn most_resident(&self) -> io::Result<u64> {
+        process::most_resident(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

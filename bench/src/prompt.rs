@@ -1,0 +1,77 @@
+use std::io;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use audiosocket_media::SampleRate;
+use audiosocket_media::wav::WavWriter;
+use tempfile::TempDir;
+
+use crate::cores::Cores;
+use crate::figure::Figure;
+use crate::program::{Program, Serve, Server};
+use crate::runtime::Runtime;
+
+const HZ: u32 = 8000;
+
+/// What a prompt of ten minutes takes, played to one call and to many.
+pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
+    let (program, cores) = (Program::build()?, Cores::find()?);
+    let seconds = 600;
+    let (_directory, prompt) = write(seconds)?;
+    let size = f64::from(seconds * HZ * 2) / 1e3;
+    let mut figures = vec![Figure::new("the prompt itself", size, "kB")];
+    for runtime in Runtime::ALL {
+        let (many, warm_up) = match runtime {
+            _ if short => (20, 1),
+            // As many threads as can still play in time on one core.
+            Runtime::Blocking => (200, 4),
+            _ => (1000, 4),
+        };
+        let server = program.serve(Serve::Play(&prompt), runtime, None, &cores)?;
+        let one = resident_with(&program, &server, 1, warm_up, &cores)?;
+        let all = resident_with(&program, &server, many, warm_up, &cores)?;
+        let name = runtime.name();
+        figures.push(Figure::new(
+            format!("{name}: resident with 1 call that plays it"),
+            one / 1e3,
+            "kB",
+        ));
+        let grown = Figure::new(
+            format!("{name}: more for each further call, of {many}"),
+            (all - one) / (many - 1) as f64 / 1e3,
+            "kB",
+        );
+        figures.push(grown.at_most(size / 100.0));
+    }
+    Ok(figures)
+}
+
+fn resident_with(
+    program: &Program,
+    server: &Server,
+    calls: usize,
+    warm_up: u64,
+    cores: &Cores,
+) -> io::Result<f64> {
+    thread::scope(|scope| {
+        let calling = scope.spawn(|| program.call(server, calls, warm_up + 2, None, cores));
+        thread::sleep(Duration::from_secs(warm_up));
+        let usage = server.usage();
+        calling
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the caller panicked")))?;
+        Ok(usage?.resident as f64)
+    })
+}
+
+/// Writes a WAV of this many seconds, nowhere silent, into a directory that goes when it is dropped.
+pub(crate) fn write(seconds: u32) -> io::Result<(TempDir, PathBuf)> {
+    let directory = TempDir::new()?;
+    let path = directory.path().join("prompt.wav");
+    let mut wav = WavWriter::create(&path, SampleRate::Hz8000).map_err(io::Error::other)?;
+    let samples: Vec<_> = (0..seconds * HZ).map(|n| (n % 8000) as i16 + 1).collect();
+    wav.write(&samples).map_err(io::Error::other)?;
+    wav.finish().map_err(io::Error::other)?;
+    Ok((directory, path))
+}

@@ -1,0 +1,236 @@
+mod log;
+mod served;
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::cores::Cores;
+use crate::figure::Figure;
+use crate::machine;
+use crate::program::{Program, Serve};
+use crate::prompt;
+use crate::runtime::Runtime;
+use served::{Outcome, Served};
+
+/// How many calls begin in a second, on all servers together. Not just ten: of calls that begin
+/// whole ptimes after one another all frames would be due at once.
+const RATE: f64 = 10.02;
+
+/// How long calls are: 20.7 s in the mean, so that about 200 go on at once.
+const DURATION: &str = "1s-60s";
+
+/// By how many bytes the memory of a server may grow between the tenth minute and the end. Each of
+/// six has 5,000 calls in that time, so that a leak of 200 bytes a call shows.
+const GROWTH: f64 = 1e6;
+
+#[derive(Args, Debug)]
+pub(crate) struct SoakArgs {
+    /// For how long calls begin; whether memory grows is judged from 15 minutes on
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    minutes: u64,
+    /// What serves all the calls; by default all three at once, a third of the calls each
+    #[arg(long, value_enum)]
+    runtime: Option<Runtime>,
+    /// Write what each server had, every ten seconds, to this file: CSV
+    #[arg(long, value_name = "FILE")]
+    samples: Option<PathBuf>,
+}
+
+/// How long what takes.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    calls: Duration,
+    /// Until a server that has just started is at rest.
+    settling: Duration,
+    between_samples: Duration,
+    /// When memory has come to its steady state, and for how long it is looked at then, and at the
+    /// end.
+    steady: Duration,
+}
+
+/// `audiosocket serve echo` and `serve play --loop` on one core, as processes, `audiosocket call` for
+/// each on another.
+pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
+    let (program, cores) = (Program::build()?, Cores::find()?);
+    let (directory, prompt) = prompt::write(10)?;
+    let runtimes = args.runtime.map_or(Runtime::ALL.to_vec(), |one| vec![one]);
+    let times = Times::new(args.minutes, short);
+    let mut servers = Vec::new();
+    for runtime in &runtimes {
+        for what in [Serve::Echo, Serve::Play(&prompt)] {
+            let server = Served::start(&program, *runtime, what, directory.path(), &cores)?;
+            servers.push(server);
+        }
+    }
+    thread::sleep(times.settling);
+    let rate = RATE / servers.len() as f64;
+    let duration = if short { "1s-3s" } else { DURATION };
+    let calls = [
+        format!("--calls={}", (times.calls.as_secs_f64() * rate).ceil()),
+        format!("--rate={rate}"),
+        format!("--duration={duration}"),
+    ];
+    let start = Instant::now();
+    let over = AtomicBool::new(false);
+    let watch = |core| machine::watch(core, start, &over);
+    let (outcomes, late) = thread::scope(|scope| {
+        let watching = [
+            cores.on_server(|| scope.spawn(|| watch("server")))?,
+            cores.on_load(|| scope.spawn(|| watch("caller")))?,
+        ];
+        let soak = |served: Served| {
+            let (program, cores, calls) = (&program, &cores, &calls);
+            scope.spawn(move || served.soak(program, calls, times, start, cores))
+        };
+        let soaking: Vec<_> = servers.into_iter().map(soak).collect();
+        let outcomes = soaking.into_iter().map(|soaking| {
+            let outcome = soaking.join();
+            outcome.unwrap_or_else(|_| Err(io::Error::other("a caller panicked")))
+        });
+        let outcomes: io::Result<Vec<Outcome>> = outcomes.collect();
+        over.store(true, Relaxed);
+        let late = watching.map(|watching| watching.join().unwrap_or(Duration::MAX));
+        io::Result::Ok((outcomes?, late))
+    })?;
+    if let Some(path) = &args.samples {
+        write_samples(path, &outcomes)?;
+    }
+    let of_machine = ["server", "callers"]
+        .into_iter()
+        .zip(late)
+        .map(|(core, late)| {
+            let what = format!("nothing but a timer on the core of the {core}: lateness, max");
+            Figure::new(what, late.as_secs_f64() * 1e3, "ms")
+        });
+    let of_runtime = |servers: &[Outcome]| figures(servers, times);
+    let of_servers = outcomes.chunks(2).flat_map(of_runtime);
+    Ok(of_machine.chain(of_servers).collect())
+}
+
+/// Of the two servers of one runtime.
+fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
+    let runtime = servers.first().map_or("", |server| server.runtime.name());
+    let sum = |of: &dyn Fn(&Outcome) -> f64| servers.iter().map(of).sum::<f64>();
+    let most = |of: &dyn Fn(&Outcome) -> f64| servers.iter().map(of).fold(0.0, f64::max);
+    let reported = |pointer: &'static str| sum(&move |server| server.reported(pointer));
+    let new =
+        |what: &str, measured, unit| Figure::new(format!("{runtime}: {what}"), measured, unit);
+    let none = |what: &str, measured| new(what, measured, "").at_most(0.0);
+    // Each frame that a caller sends lasts 20 ms.
+    let at_once = reported("/frames/sent") * 0.02 / times.calls.as_secs_f64();
+    let lost = ["/frames/missing", "/frames/wrong", "/frames/extra"].map(reported);
+    let millis = |pointer: &'static str| most(&move |server| server.reported(pointer)) / 1e3;
+    let mut figures = vec![
+        new("calls", reported("/calls/placed"), ""),
+        new("calls at once, mean", at_once, ""),
+        none("calls that failed", reported("/calls/failed")),
+        new("frames echoed", reported("/frames/echoed"), ""),
+        none(
+            "frames missing, wrong or extra in echoes",
+            lost.iter().sum(),
+        ),
+        none(
+            "frames dropped by the server",
+            sum(&|server| server.log.dropped),
+        ),
+        none(
+            "gaps in what was queued to be played",
+            sum(&|server| server.log.underruns),
+        ),
+        none(
+            "warnings and errors in the log",
+            sum(&|server| server.log.warnings),
+        ),
+        none(
+            "calls that did not end, says the log",
+            sum(&|server| server.reported("/calls/placed") - server.log.ended),
+        ),
+        new(
+            "callers without audio for 60 ms",
+            reported("/jitter/gaps"),
+            "",
+        ),
+        new(
+            "the longest time without audio",
+            millis("/jitter/longest_gap_us"),
+            "ms",
+        ),
+        new(
+            "the callers' own lateness, max",
+            millis("/own_delay_us/max"),
+            "ms",
+        ),
+        none(
+            "descriptors left behind",
+            most(&|server| server.left(|usage| usage.descriptors)),
+        ),
+        none(
+            "threads left behind",
+            most(&|server| server.left(|usage| usage.threads)),
+        ),
+    ];
+    for server in servers {
+        let what = |what: &str| format!("{}: {what}", server.what);
+        if times.judges_memory() {
+            let [steady, end] = server.resident(times).map(|bytes| bytes / 1e6);
+            let resident = what("resident with calls, minutes 5 to 10");
+            let growth = what("by how much that is more in the last five minutes");
+            figures.push(new(&resident, steady, "MB"));
+            figures.push(new(&growth, end - steady, "MB").at_most(GROWTH / 1e6));
+        }
+        let idle = server.left(|usage| usage.resident);
+        figures.push(new(
+            &what("resident after the last call, more than before the first"),
+            idle / 1e6,
+            "MB",
+        ));
+    }
+    figures
+}
+
+fn write_samples(path: &Path, outcomes: &[Outcome]) -> io::Result<()> {
+    let mut file = io::BufWriter::new(File::create(path)?);
+    writeln!(file, "seconds,runtime,server,descriptors,threads,resident")?;
+    for outcome in outcomes {
+        let (runtime, what) = (outcome.runtime.name(), outcome.what);
+        for (at, usage) in &outcome.samples {
+            let seconds = at.as_secs();
+            let (descriptors, threads) = (usage.descriptors, usage.threads);
+            let resident = usage.resident;
+            writeln!(
+                file,
+                "{seconds},{runtime},{what},{descriptors},{threads},{resident}"
+            )?;
+        }
+    }
+    file.flush()
+}
+
+impl Times {
+    fn new(minutes: u64, short: bool) -> Self {
+        let [calls, settling, between_samples, steady] = if short {
+            [4, 1, 1, 2]
+        } else {
+            // What tokio resolves addresses on rests after 10 s.
+            [60 * minutes, 12, 10, 5 * 60]
+        }
+        .map(Duration::from_secs);
+        Self {
+            calls,
+            settling,
+            between_samples,
+            steady,
+        }
+    }
+
+    /// Whether there is time between the steady state and the end.
+    fn judges_memory(&self) -> bool {
+        self.calls >= 3 * self.steady
+    }
+}
