@@ -114,7 +114,10 @@ impl<S: Duplex> Line<S> {
             ready = PollFlags::all();
         }
         self.unready &= !ready;
-        self.looked_at = Instant::now();
+        if self.unready.contains(PollFlags::IN) {
+            // Otherwise the read that follows looks.
+            self.looked_at = Instant::now();
+        }
         drop(inner);
         self.shared.turn.fetch_add(1, Ordering::Release);
     }
@@ -131,11 +134,13 @@ impl<S: Duplex> Line<S> {
 impl<S: Duplex> Stream for Line<S> {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.shared.turn.fetch_add(2, Ordering::Release);
-        if self.looked_at.elapsed() > LONG {
+        if !self.unready.is_empty() && self.looked_at.elapsed() > LONG {
             // Deadlines must not be judged by what was known before the handler took so long.
             self.unready = PollFlags::empty();
         }
-        self.looked_at = Instant::now();
+        if !self.unready.contains(PollFlags::IN) {
+            self.looked_at = Instant::now();
+        }
         let mut inner = self.shared.lock();
         if !inner.backlog.is_empty() {
             // A handler that is too slow, but not so slow that the keeper takes it to block.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use audiosocket_net::{Connection, Listener, Timer};
+use audiosocket_net::{Connection, Listener, Timer, leave_read_buffer};
 use audiosocket_proto::SessionConfig;
 use audiosocket_proto::server::Acceptor;
 use socket2::SockRef;
@@ -100,6 +100,7 @@ where
     let mut cx = Context::from_waker(&waker);
     while connection.poll(&mut cx).is_pending() {
         let deadline = connection.deadline();
+        leave_read_buffer();
         connection.stream_mut().wait(deadline);
     }
 }

@@ -103,20 +103,24 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
 
     /// Everything that can be done now, until the connection is closed.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.driver.poll_commands(self.now(), cx.waker());
+        // The clock is looked at once, and again after whatever may have called a handler: to look at it
+        // costs as much as all that the core does with a frame.
+        let mut now = self.now();
+        self.driver.poll_commands(now, cx.waker());
         let mut bytes_read = 0;
         for _ in 0..ROUNDS {
             // Reading first, so that all answers to one read leave in one write.
-            let read = self.poll_read(cx);
+            let read = self.poll_read(cx, now);
             if let Poll::Ready(len) = read {
                 bytes_read += len;
+                now = self.now();
             }
             let read = read.is_ready();
-            let written = self.poll_write(cx).is_ready();
+            let written = self.poll_write(cx, now).is_ready();
             if self.driver.poll_transmit() == Transmit::Close {
                 return self.closed(cx);
             }
-            let timed_out = !read && !written && self.poll_timer(cx).is_ready();
+            let timed_out = !read && !written && self.poll_timer(cx, now).is_ready();
             if !(read || written || timed_out) {
                 return Poll::Pending;
             }
@@ -134,13 +138,12 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     }
 
     /// One read, if there is something to read; its answers stay in the driver. Tells how much.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<usize> {
         if self.read_closed {
             return Poll::Pending;
         }
         scratch::with(|buffer| {
             let result = ready!(self.stream.poll_read(cx, buffer));
-            let now = self.now();
             if let Some(lag) = self.stream.take_lag() {
                 self.driver.handle_lag(now, lag);
             }
@@ -162,12 +165,12 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     }
 
     /// Ready if something was done, pending if nothing can be.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
             Transmit::Bytes(bytes) => match ready!(self.stream.poll_write(cx, bytes)) {
                 Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
                 written => written.map(|written| {
-                    self.driver.transmitted(self.now(), written);
+                    self.driver.transmitted(now, written);
                     self.unflushed = true;
                 }),
             },
@@ -175,7 +178,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 Ok(()) => {
                     self.unflushed = false;
                     // By itself, nothing that makes another look at the stream worth while.
-                    return self.poll_write(cx);
+                    return self.poll_write(cx, now);
                 }
                 failed => failed,
             },
@@ -190,7 +193,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 self.unflushed = false;
                 self.write_closed = true;
-                self.driver.handle_write_error(self.now(), error);
+                self.driver.handle_write_error(now, error);
             }
             _ => {}
         }
@@ -198,9 +201,9 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     }
 
     /// Ready if a deadline may have come, and was acted on.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.deadline();
-        ready!(self.timer.poll(cx, deadline));
+    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
+        let deadline = self.driver.poll_timeout();
+        ready!(self.timer.poll(cx, &self.epoch, now, deadline));
         self.driver.handle_timeout(self.now());
         Poll::Ready(())
     }

@@ -21,4 +21,5 @@ pub use keepalive::Keepalive;
 pub use line_budget::LineBudget;
 pub use options::{Listening, ServerOptions};
 pub use runtime::{Listener, Stream, Timer};
+pub use scratch::leave_read_buffer;
 pub use serving::{Serve, Serving};

@@ -1,9 +1,10 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use audiosocket_proto::server::Lag;
+use audiosocket_proto::{Epoch, Timestamp};
 use socket2::SockRef;
 
 /// A stream of bytes both ways, as a runtime drives it: `AsyncRead` and `AsyncWrite` without a
@@ -93,34 +94,72 @@ pub trait Listener {
     ) -> io::Result<()>;
 }
 
-/// A timer that is there only while there is a deadline.
+/// A timer that is there only while there is a deadline, and that is asked only when it may have come.
 ///
 /// It may be set earlier than the deadline, never later, so that a deadline which moves with every
 /// frame does not touch the timer with every frame.
 pub(crate) struct LazyTimer<T> {
-    timer: Option<(T, Instant)>,
+    set: Option<Set<T>>,
+}
+
+struct Set<T> {
+    timer: T,
+    /// `None` once it has rung.
+    to: Option<Timestamp>,
+    /// Whom it will wake.
+    waker: Option<Waker>,
 }
 
 impl<T: Timer> LazyTimer<T> {
     pub(crate) fn new() -> Self {
-        Self { timer: None }
+        Self { set: None }
     }
 
-    /// Ready if `deadline` may have come.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
-        let Some(deadline) = deadline else {
-            self.timer = None;
+    /// Ready if `deadline` may have come, which is a time of `epoch` as `now` is.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        epoch: &Epoch,
+        now: Timestamp,
+        deadline: Option<Timestamp>,
+    ) -> Poll<()> {
+        let due = deadline.and_then(|due| Some((due, epoch.instant(due)?)));
+        let Some((due, instant)) = due else {
+            self.set = None;
             return Poll::Pending;
         };
-        let (timer, set_to) = self
-            .timer
-            .get_or_insert_with(|| (T::at(deadline), deadline));
-        if deadline < *set_to {
-            timer.set(deadline);
-            *set_to = deadline;
+        let set = self.set.get_or_insert_with(|| Set {
+            timer: T::at(instant),
+            to: Some(due),
+            waker: None,
+        });
+        match set.to {
+            Some(to) if to <= due => {
+                if now < to && set.wakes(cx.waker()) {
+                    return Poll::Pending;
+                }
+            }
+            _ => {
+                set.timer.set(instant);
+                set.to = Some(due);
+            }
         }
-        std::task::ready!(timer.poll(cx));
-        self.timer = None;
-        Poll::Ready(())
+        if set.timer.poll(cx).is_ready() {
+            set.to = None;
+            return Poll::Ready(());
+        }
+        match &mut set.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Set<T> {
+    fn wakes(&self, waker: &Waker) -> bool {
+        self.waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
     }
 }

@@ -99,9 +99,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
     /// When to poll next, whatever happens until then; `None` for never. For a runtime whose
     /// timers do not wake.
     pub fn deadline(&self) -> Option<Instant> {
-        let pauses = self.doors.iter().filter_map(|door| door.paused_until);
-        let due = pauses.chain(self.driver.poll_timeout()).min()?;
-        self.epoch.instant(due)
+        self.epoch.instant(self.due()?)
     }
 
     /// Accepts, and has `serve` run each connection apart; ready once
@@ -118,8 +116,8 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
                 Duty::Over => break,
                 _ => {}
             }
-            let deadline = self.deadline();
-            ready!(self.timer.poll(cx, deadline));
+            let (now, due) = (self.now(), self.due());
+            ready!(self.timer.poll(cx, &self.epoch, now, due));
         }
         let calls = self.driver.handle().calls().len();
         if calls > 0 {
@@ -218,6 +216,11 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
             Some(local_addr) => connection.at(local_addr),
             None => connection,
         })
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let pauses = self.doors.iter().filter_map(|door| door.paused_until);
+        pauses.chain(self.driver.poll_timeout()).min()
     }
 
     fn now(&self) -> Timestamp {
