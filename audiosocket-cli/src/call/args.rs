@@ -27,6 +27,14 @@ pub(crate) struct CallArgs {
     /// --barge-in-after that much longer]
     #[arg(long, value_name = "TIME", value_parser = duration::parse_range)]
     pub(super) duration: Option<RangeInclusive<Duration>>,
+    /// In place of a frame each --ptime, send so many in one write, and as many again as soon as all
+    /// of them have come back, until --duration is over: as much as the server can take
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(super) closed_loop: Option<u32>,
+    /// Say nothing but the UUID and --dtmf, and listen for --duration: a call that is merely there.
+    /// With --expect echo, it is good if nothing but silence comes, or nothing at all
+    #[arg(long)]
+    pub(super) quiet: bool,
     /// Asterisk's name of the audio format: slin (8 kHz), slin12, slin16, slin24, slin32, slin44,
     /// slin48, slin96 or slin192
     #[arg(long, default_value_t = SampleRate::Hz8000)]
@@ -65,6 +73,10 @@ pub(crate) struct CallArgs {
     /// How long connecting may take
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse_positive)]
     pub(super) connect_timeout: Duration,
+    /// The server's process, on this machine: tells what a frame costs it, while all calls talk.
+    /// Only on Linux
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) server_pid: Option<i32>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(super) json: bool,
@@ -122,6 +134,7 @@ Examples:
   audiosocket call 127.0.0.1:9092 --calls 36000 --rate 10 --duration 1s-60s
   audiosocket call [::1]:9092 --format slin16 --dtmf '15*D#'
   audiosocket call voicebot:9092 --expect any --json | jq .jitter
+  audiosocket call 127.0.0.1:9092 --calls 256 --closed-loop 1 --server-pid 4711
   audiosocket call voicebot:9092 --expect any --audio asks.wav --duration 30s --record hears.wav
   audiosocket call voicebot:9092 --calls 20 --barge-in-after 2s --record 'heard-{uuid}.wav'
 
@@ -148,6 +161,11 @@ The figures, and their names in JSON:
              this machine is the limit, not the server)
   latency_us microseconds from writing a frame to the read that completed its echo: min, p50, p99,
              p999, max
+  since_due_us
+             the same from when the frame was due to be written. A caller that is held up writes late,
+             and would not see for how long a server stands still in which it could not write; if
+             this is far above latency_us, look at own_delay_us and at frames late. Not with
+             --closed-loop, where nothing is due
   jitter     how far the received audio frames are off, early or late, in microseconds. spacing_us:
              the time since the frame before, against what that lasts. late_us: the same of frames
              that are late, and 0 of the others, which are early or in time. grid_us: the time since
@@ -155,15 +173,26 @@ The figures, and their names in JSON:
              if it is late, or negative if it is early, where it was least and most. bursts: frames
              that came less than 5 ms after another, both at least 10 ms long. gaps: how often the
              caller had nothing to hear for more than 60 ms, and longest_gap_us; a gap is in no
-             other figure, and begins a new grid, since a server may be silent for a while
+             other figure, and begins a new grid, since a server may be silent for a while. Not with
+             --closed-loop, where audio is not in real time
   barge_in   calls in which the server: fell_silent, never_silent, not_speaking when the caller
              began; went_on_us: for how long, of those that fell silent
   recordings written, failed, and the error of one of them
+  server_process
+             with --server-pid, from one second after the last call has connected until the first
+             stops talking. seconds: how long that was; frames: echoed in it, or with --expect any
+             received (audio of any kind); cpu_us_per_frame: microseconds of processor time for each
+             of them, of all threads, in the kernel and outside; user_us_per_frame,
+             system_us_per_frame: the same in two, as the system's clock ticks tell, which are
+             coarse; busy: seconds of processor time in a second; context_switches_per_frame, of
+             those threads that were there all the time; resident_bytes, descriptors, threads: in
+             the end; own_busy: as busy, of this program; limit: server if that is busy for 0.95 or
+             more, caller if this program is and the server is not, none otherwise
   own_delay_us
              how late this program reads what has come, from a time stamp that it sends itself
              about every 4 ms. About so much of latency_us and of jitter is its own doing, or that
              of a busy machine; if it is not far below them, use fewer calls or another machine
-  also       server, expect, format, ptime_ms, duration_s and longest_s (the same, but of a range),
+  also       server, expect, closed_loop, quiet, format, ptime_ms, duration_s and longest_s (the same, but of a range),
              seed, digits_sent, seconds (the whole run), ok
 
 Exit codes: 0 good; 1 a call or a recording failed, or a frame was missing, wrong or extra; 2 the

@@ -19,9 +19,10 @@ use super::Run;
 use super::args::Expect;
 use super::barge_in::Reaction;
 use super::ear::{Ear, Heard};
+use super::echo_check::Sent;
 use super::outcome::{Failure, Hangup, Outcome, Tally, Verdict};
 use super::plan::{Identity, Plan};
-use super::schedule::{Due, Schedule};
+use super::schedule::{Due, Manner, Schedule};
 use super::voice::Voice;
 
 thread_local! {
@@ -51,6 +52,7 @@ pub(super) async fn place(run: &Run, number: u32, mut stop: watch::Receiver<bool
             };
         }
     };
+    run.live.connected();
     let mut caller = Caller::new(run, identity, stream);
     let ending = tokio::select! {
         // In this order, since a server that floods us uses up all of tokio's budget each time.
@@ -58,6 +60,7 @@ pub(super) async fn place(run: &Run, number: u32, mut stop: watch::Receiver<bool
         _ = stop.wait_for(|stop| *stop) => Ending::Interrupted,
         ending = poll_fn(|cx| caller.poll(cx)) => ending,
     };
+    run.live.stopped();
     caller.finish(uuid, ending)
 }
 
@@ -82,6 +85,10 @@ struct Caller<'r> {
     voice: Voice,
     /// The frame that is being sent; kept for its memory.
     frame: Vec<u8>,
+    /// Frames that have been queued since the last write, and when those were due that have to come
+    /// back.
+    queued: u64,
+    audible_due: Vec<Instant>,
     schedule: Schedule,
     timer: Pin<Box<Sleep>>,
     /// When to hang up; known once everything has been sent.
@@ -107,6 +114,7 @@ impl<'r> Caller<'r> {
         let plan = &run.plan;
         let start = Instant::now();
         let schedule = Schedule::new(
+            plan.manner,
             start,
             identity.phase,
             plan.ptime,
@@ -122,6 +130,8 @@ impl<'r> Caller<'r> {
             ear: Ear::new(run, &identity),
             voice: identity.voice,
             frame: Vec::new(),
+            queued: 0,
+            audible_due: Vec::new(),
             schedule,
             // Due at once, which sends the UUID.
             timer: Box::pin(tokio::time::sleep_until(start.into())),
@@ -147,7 +157,6 @@ impl<'r> Caller<'r> {
 
     /// Sends what is due, and sets the timer for what comes next.
     fn talk(&mut self, now: Instant) -> Option<Ending> {
-        let (mut frames, mut audible) = (0, 0);
         while let Some((due, due_at)) = self.schedule.take(now) {
             match due {
                 Due::Digit(index) => {
@@ -155,36 +164,74 @@ impl<'r> Caller<'r> {
                     self.tally.digits_sent += 1;
                 }
                 Due::Frame(number) => {
-                    audible += u64::from(self.voice.say(number, &mut self.frame));
-                    let _ = self.session.send_audio(&self.frame);
-                    frames += 1;
+                    self.queue(number, due_at);
                     self.tally.late += u64::from(now - due_at > self.plan.ptime);
                     if self.plan.barge_in == Some(number) {
                         self.ear.barge_in(now);
                     }
                 }
+                Due::Begin => self.queue_burst(now),
+                Due::Over => {}
             }
         }
-        if let Err(ending) = self.write() {
+        if let Err(ending) = self.write(now) {
             return Some(ending);
-        }
-        if !self.write_closed {
-            self.tally.sent += frames;
-            self.run.live.sent(frames);
-            for _ in 0..audible {
-                self.ear.said(now);
-            }
         }
         let next = self
             .schedule
             .next()
-            .unwrap_or_else(|| *self.hangup_at.get_or_insert(now + patience(self.plan)));
+            .unwrap_or_else(|| self.stop_talking(now));
         self.timer.as_mut().reset(next.into());
         self.ending_by_caller(now)
     }
 
+    fn queue(&mut self, number: u64, due_at: Instant) {
+        if self.voice.say(number, &mut self.frame) {
+            self.audible_due.push(due_at);
+        }
+        let _ = self.session.send_audio(&self.frame);
+        self.queued += 1;
+    }
+
+    /// The next frames of a closed loop.
+    fn queue_burst(&mut self, now: Instant) {
+        if let Manner::ClosedLoop(frames) = self.plan.manner {
+            for number in self.tally.sent..self.tally.sent + u64::from(frames) {
+                self.queue(number, now);
+            }
+        }
+    }
+
+    /// Sends the next frames of a closed loop, if the ones before have all come back.
+    fn go_round(&mut self, now: Instant) -> Option<Ending> {
+        let under_way = self.tally.sent > 0 && self.hangup_at.is_none() && !self.write_closed;
+        if !(self.plan.is_closed_loop() && under_way && self.ear.has_heard_all()) {
+            return None;
+        }
+        self.queue_burst(now);
+        self.write(now).err()
+    }
+
+    /// Nothing more is to be said; returns how long to wait for what is to be heard.
+    fn stop_talking(&mut self, now: Instant) -> Instant {
+        self.run.live.stopped();
+        *self.hangup_at.get_or_insert(now + patience(self.plan))
+    }
+
     /// Writes all that waits. What the kernel does not take ends the call, as on Asterisk.
-    fn write(&mut self) -> Result<(), Ending> {
+    fn write(&mut self, now: Instant) -> Result<(), Ending> {
+        self.write_bytes()?;
+        let frames = std::mem::take(&mut self.queued);
+        let audible = self.audible_due.drain(..);
+        if !self.write_closed {
+            self.tally.sent += frames;
+            self.run.live.sent(frames);
+            audible.for_each(|due| self.ear.said(Sent { at: now, due }));
+        }
+        Ok(())
+    }
+
+    fn write_bytes(&mut self) -> Result<(), Ending> {
         let Transmit::Bytes(bytes) = self.session.poll_transmit() else {
             return Ok(());
         };
@@ -233,7 +280,9 @@ impl<'r> Caller<'r> {
             ending = self.handle(event, now);
         }
         self.decoder = decoder;
-        ending.or_else(|| self.ending_by_caller(now))
+        ending
+            .or_else(|| self.ending_by_caller(now))
+            .or_else(|| self.go_round(now))
     }
 
     fn handle(&mut self, event: ClientEvent<'_>, now: Instant) -> Option<Ending> {
@@ -266,7 +315,7 @@ impl<'r> Caller<'r> {
             // Nobody waited for them.
             heard.echo.missing = 0;
         }
-        let verdict = match failure(self.plan.expect, &heard, ending) {
+        let verdict = match failure(self.plan, &heard, ending) {
             _ if interrupted => Verdict::Interrupted,
             Some(failure) => Verdict::Failed(failure),
             None => Verdict::Completed,
@@ -282,8 +331,8 @@ impl<'r> Caller<'r> {
 }
 
 /// What was not good about a call that ended like that.
-fn failure(expect: Expect, heard: &Heard, ending: Ending) -> Option<Failure> {
-    let early = expect == Expect::Echo;
+fn failure(plan: &Plan, heard: &Heard, ending: Ending) -> Option<Failure> {
+    let early = plan.expect == Expect::Echo;
     match ending {
         Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(Failure::HungUpEarly),
         Ending::ByServer(ClientEnd::ServerClosed) if early => Some(Failure::ClosedEarly),
@@ -291,6 +340,8 @@ fn failure(expect: Expect, heard: &Heard, ending: Ending) -> Option<Failure> {
         Ending::ByServer(ClientEnd::Rejected { kind }) => Some(Failure::Rejected(kind)),
         Ending::WriteBlocked => Some(Failure::WriteBlocked),
         Ending::Lost(error) => Some(Failure::Lost(error)),
+        // Nothing was said that could have come back.
+        _ if early && plan.manner == Manner::Quiet => None,
         _ if heard.frames.received == 0 => Some(Failure::NoAudio),
         _ if heard.frames.received == heard.frames.silence => Some(Failure::OnlySilence),
         _ => match heard.reaction? {

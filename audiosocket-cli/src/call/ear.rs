@@ -7,7 +7,7 @@ use audiosocket_proto::{Audio, SampleRate};
 use super::Run;
 use super::args::Expect;
 use super::barge_in::{BargeIn, Reaction};
-use super::echo_check::{Counts, EchoCheck, is_silence};
+use super::echo_check::{Counts, EchoCheck, Sent, is_silence};
 use super::hearing::{Jitter, Playout, Steadiness};
 use super::live::Live;
 use super::plan::Identity;
@@ -18,14 +18,21 @@ pub(super) struct Ear<'r> {
     live: &'r Live,
     format: SampleRate,
     frames: Frames,
-    playout: Playout,
-    jitter: Jitter,
+    /// If the caller talks, or is quiet, in real time; in a closed loop nothing can be late.
+    clock: Option<Clock>,
     /// If echo is expected.
     echo: Option<EchoCheck>,
     /// If the caller barges in.
     barge_in: Option<BargeIn>,
     /// If what is heard is recorded.
     track: Option<Track>,
+}
+
+/// When audio is heard, and how steadily.
+#[derive(Debug, Default)]
+struct Clock {
+    playout: Playout,
+    jitter: Jitter,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,8 +62,7 @@ impl<'r> Ear<'r> {
             live: &run.live,
             format: plan.format,
             frames: Frames::default(),
-            playout: Playout::default(),
-            jitter: Jitter::default(),
+            clock: (!plan.is_closed_loop()).then(Clock::default),
             echo: (plan.expect == Expect::Echo).then(echo),
             barge_in: plan.barge_in.map(|_| BargeIn::default()),
             track: run.recorder.as_ref().map(track),
@@ -68,15 +74,18 @@ impl<'r> Ear<'r> {
         let silence = is_silence(&audio);
         self.frames.received += 1;
         self.frames.silence += u64::from(silence);
-        let duration = audio.rate().duration_of(audio.samples().len() as u64);
-        let played = self.playout.play(now, duration);
-        if let Some(deviation) = self.jitter.frame(now, duration, played.pause) {
-            self.live.heard(deviation);
-        }
-        if let Some(barge_in) = &mut self.barge_in
-            && !silence
-        {
-            barge_in.speech(played);
+        self.live.received();
+        if let Some(Clock { playout, jitter }) = &mut self.clock {
+            let duration = audio.rate().duration_of(audio.samples().len() as u64);
+            let played = playout.play(now, duration);
+            if let Some(deviation) = jitter.frame(now, duration, played.pause) {
+                self.live.heard(deviation);
+            }
+            if let Some(barge_in) = &mut self.barge_in
+                && !silence
+            {
+                barge_in.speech(played);
+            }
         }
         if let Some(track) = &mut self.track {
             track.hear(audio, now);
@@ -85,17 +94,19 @@ impl<'r> Ear<'r> {
             return;
         };
         if audio.rate() == self.format {
-            let live = self.live;
-            echo.receive(&audio, |sent_at| live.echoed(now - sent_at));
+            let (live, in_real_time) = (self.live, self.clock.is_some());
+            echo.receive(&audio, |sent| {
+                live.echoed(now - sent.at, in_real_time.then(|| now - sent.due));
+            });
         } else {
             echo.receive_foreign(&audio);
         }
     }
 
-    /// The caller said a frame at `now` that has to come back.
-    pub(super) fn said(&mut self, now: Instant) {
+    /// The caller said a frame that has to come back.
+    pub(super) fn said(&mut self, sent: Sent) {
         if let Some(echo) = &mut self.echo {
-            echo.sent(now);
+            echo.sent(sent);
         }
     }
 
@@ -116,7 +127,7 @@ impl<'r> Ear<'r> {
         Heard {
             frames: self.frames,
             echo: self.echo.map_or_else(Counts::default, EchoCheck::finish),
-            steadiness: self.jitter.steadiness(),
+            steadiness: self.clock.map_or_else(Steadiness::default, |clock| clock.jitter.steadiness()),
             reaction: self.barge_in.map(|call| call.finish(now, by_server)),
         }
     }

@@ -22,14 +22,23 @@ const LONGEST_WINDOW: usize = 4096;
 pub(super) struct EchoCheck {
     voice: Voice,
     counts: Counts,
-    /// When each frame was written that is still on its way; the first is number `next`.
-    sent_at: VecDeque<Instant>,
+    /// The frames that are still on their way; the first is number `next`.
+    on_their_way: VecDeque<Sent>,
     next: u64,
     /// What frame `next` says.
     expected: Vec<u8>,
     /// Bytes of it that have come; less than all.
     matched: usize,
     lost: Option<Lost>,
+}
+
+/// When a frame was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// When it was written.
+    pub(super) at: Instant,
+    /// When it was to be.
+    pub(super) due: Instant,
 }
 
 /// What became of the frames that were sent, and what came besides.
@@ -58,7 +67,7 @@ impl EchoCheck {
         Self {
             voice,
             counts: Counts::default(),
-            sent_at: VecDeque::new(),
+            on_their_way: VecDeque::new(),
             next: 0,
             expected,
             matched: 0,
@@ -66,22 +75,22 @@ impl EchoCheck {
         }
     }
 
-    /// The next frame that is not silence was written at `now`.
-    pub(super) fn sent(&mut self, now: Instant) {
-        if self.sent_at.len() == LONGEST_WINDOW {
+    /// The next frame that is not silence was written.
+    pub(super) fn sent(&mut self, sent: Sent) {
+        if self.on_their_way.len() == LONGEST_WINDOW {
             self.give_up_oldest();
         }
-        self.sent_at.push_back(now);
+        self.on_their_way.push_back(sent);
     }
 
     /// Frames that have not come back yet.
     pub(super) fn outstanding(&self) -> usize {
-        self.sent_at.len()
+        self.on_their_way.len()
     }
 
     /// This frame of audio of the right rate came; `echoed` is called for each frame of ours that
     /// it completes, with the time when that was sent.
-    pub(super) fn receive(&mut self, mut bytes: &[u8], mut echoed: impl FnMut(Instant)) {
+    pub(super) fn receive(&mut self, mut bytes: &[u8], mut echoed: impl FnMut(Sent)) {
         if is_silence(bytes) {
             return;
         }
@@ -92,11 +101,11 @@ impl EchoCheck {
                 bytes = self.compare(bytes);
             }
             if self.matched == self.expected.len()
-                && let Some(sent_at) = self.sent_at.pop_front()
+                && let Some(sent) = self.on_their_way.pop_front()
             {
                 self.counts.echoed += 1;
                 self.expect(self.next + 1, 0);
-                echoed(sent_at);
+                echoed(sent);
             }
         }
     }
@@ -113,17 +122,17 @@ impl EchoCheck {
     /// Nothing more will come.
     pub(super) fn finish(mut self) -> Counts {
         if let Some(lost) = self.lost.take() {
-            self.settle(self.sent_at.len() as u64, lost.bytes);
+            self.settle(self.on_their_way.len() as u64, lost.bytes);
         } else {
             // A frame that came in part has not come back.
-            self.counts.missing += self.sent_at.len() as u64;
+            self.counts.missing += self.on_their_way.len() as u64;
         }
         self.counts
     }
 
     /// Takes bytes that are what they should be, up to the end of a frame.
     fn compare<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
-        if self.sent_at.is_empty() {
+        if self.on_their_way.is_empty() {
             self.lose();
             return bytes;
         }
@@ -162,14 +171,14 @@ impl EchoCheck {
         let Some(lost) = &mut self.lost else {
             return bytes;
         };
-        let on_their_way = self.next..self.next + self.sent_at.len() as u64;
+        let numbers = self.next..self.next + self.on_their_way.len() as u64;
         for (index, byte) in bytes.iter().enumerate() {
             lost.bytes += 1;
             lost.tail = shift(lost.tail, *byte);
             lost.tail_len = TAG_LEN.min(lost.tail_len + 1);
             if lost.tail_len == TAG_LEN
                 && let Some(number) = self.voice.number(lost.tail)
-                && on_their_way.contains(&number)
+                && numbers.contains(&number)
             {
                 let bytes_between = lost.bytes - TAG_LEN as u64;
                 self.settle(number - self.next, bytes_between);
@@ -188,7 +197,7 @@ impl EchoCheck {
         self.counts.wrong += wrong;
         self.counts.missing += frames - wrong;
         self.counts.extra += came - wrong;
-        self.sent_at.drain(..frames as usize);
+        self.on_their_way.drain(..frames as usize);
     }
 
     fn give_up_oldest(&mut self) {

@@ -5,17 +5,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use tokio::sync::Notify;
 
 use super::hearing::Deviation;
 
 /// Longer times are counted as this.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// The counters are for the progress bar; what calls come to is told by their outcomes.
+/// The counters are for the progress bar and the server's cost; what calls come to is told by their
+/// outcomes.
 #[derive(Debug)]
 pub(super) struct Live {
     sent: AtomicU64,
+    received: AtomicU64,
     echoed: AtomicU64,
+    connected: AtomicU64,
+    /// Whoever waits is woken by each call that gets a connection.
+    connects: Notify,
+    /// The same of those that stop talking, or end.
+    stops: Notify,
     /// One for all calls: a histogram takes hundreds of kilobytes, and all calls run on one
     /// thread, so that the lock is never waited for.
     times: Mutex<Times>,
@@ -25,6 +33,8 @@ pub(super) struct Live {
 pub(super) struct Times {
     /// From sending a frame to its echo.
     pub(super) latency: TimeHistogram,
+    /// The same from when the frame was due, in real time.
+    pub(super) since_due: TimeHistogram,
     /// See [`Deviation`].
     pub(super) spacing: TimeHistogram,
     pub(super) late: TimeHistogram,
@@ -37,9 +47,14 @@ impl Live {
     pub(super) fn new() -> Self {
         Self {
             sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             echoed: AtomicU64::new(0),
+            connected: AtomicU64::new(0),
+            connects: Notify::new(),
+            stops: Notify::new(),
             times: Mutex::new(Times {
                 latency: TimeHistogram::new(),
+                since_due: TimeHistogram::new(),
                 spacing: TimeHistogram::new(),
                 late: TimeHistogram::new(),
                 grid: TimeHistogram::new(),
@@ -52,9 +67,41 @@ impl Live {
         self.sent.fetch_add(frames, Relaxed);
     }
 
-    pub(super) fn echoed(&self, latency: Duration) {
+    /// A frame of audio, of any kind.
+    pub(super) fn received(&self) {
+        self.received.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn echoed(&self, latency: Duration, since_due: Option<Duration>) {
         self.echoed.fetch_add(1, Relaxed);
-        self.lock().latency.record(latency);
+        let mut times = self.lock();
+        times.latency.record(latency);
+        if let Some(since_due) = since_due {
+            times.since_due.record(since_due);
+        }
+    }
+
+    /// A call has its connection.
+    pub(super) fn connected(&self) {
+        self.connected.fetch_add(1, Relaxed);
+        self.connects.notify_one();
+    }
+
+    /// A call does not go on as before.
+    pub(super) fn stopped(&self) {
+        self.stops.notify_one();
+    }
+
+    /// Waits until so many calls have had a connection.
+    pub(super) async fn all_connected(&self, calls: u32) {
+        while self.connected.load(Relaxed) < calls.into() {
+            self.connects.notified().await;
+        }
+    }
+
+    /// Waits until the first call has stopped, for one alone who waits.
+    pub(super) async fn first_stopped(&self) {
+        self.stops.notified().await;
     }
 
     pub(super) fn heard(&self, deviation: Deviation) {
@@ -68,9 +115,12 @@ impl Live {
         self.lock().own_delay.record(delay);
     }
 
-    /// Frames sent and echoed.
-    pub(super) fn frames(&self) -> (u64, u64) {
-        (self.sent.load(Relaxed), self.echoed.load(Relaxed))
+    pub(super) fn frames(&self) -> LiveFrames {
+        LiveFrames {
+            sent: self.sent.load(Relaxed),
+            received: self.received.load(Relaxed),
+            echoed: self.echoed.load(Relaxed),
+        }
     }
 
     pub(super) fn times(&self) -> Times {
@@ -80,6 +130,14 @@ impl Live {
     fn lock(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of all calls so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LiveFrames {
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) echoed: u64,
 }
 
 /// In microseconds, to three digits.

@@ -16,6 +16,8 @@ mod progress;
 mod recorder;
 mod report;
 mod schedule;
+mod server_cost;
+mod server_process;
 mod speech;
 mod summary;
 mod voice;
@@ -116,6 +118,10 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
     let probed = Arc::clone(&run);
     // A task as each call is one, to be as late as a call is.
     probing.spawn(async move { probe::measure(&probed.live).await });
+    let costing = tokio::spawn({
+        let run = Arc::clone(&run);
+        async move { server_cost::measure(&run).await }
+    });
     let mut gathering = Gathering::new();
     let mut calls = JoinSet::new();
     let start = Instant::now();
@@ -141,11 +147,14 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
     }
     let took = start.elapsed();
     probing.shutdown().await;
+    // It waits for the end of a call, if there was one.
+    run.live.stopped();
+    let server_process = costing.await?;
     progress.finish();
     let run = Arc::into_inner(run).expect("all that shared it is over");
     let recordings = match run.recorder {
         Some(recorder) => Some(recorder.finish(signals.next()).await),
         None => None,
     };
-    Ok(gathering.finish(&run.plan, took, &run.live.times(), recordings))
+    Ok(gathering.finish(&run.plan, took, &run.live.times(), recordings, server_process))
 }

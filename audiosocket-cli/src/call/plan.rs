@@ -9,11 +9,16 @@ use uuid::Uuid;
 use super::args::{CallArgs, Expect};
 use super::lengths::Lengths;
 use super::recorder::PLACEHOLDER;
+use super::schedule::Manner;
+use super::server_process::ServerProcess;
 use super::speech::{self, Speech};
 use super::voice::Voice;
 
 /// How long a caller talks, or is on the line after it has barged in, if nothing else is said.
 const DURATION: Duration = Duration::from_secs(5);
+
+/// How long all calls are to have gone on before it is measured what they cost the server.
+pub(super) const WARM_UP: Duration = Duration::from_secs(1);
 
 /// What all calls of a run have in common.
 #[derive(Debug)]
@@ -24,6 +29,7 @@ pub(crate) struct Plan {
     /// Time between the beginnings of two calls.
     pub(super) spacing: Duration,
     pub(super) lengths: Lengths,
+    pub(super) manner: Manner,
     pub(super) format: SampleRate,
     pub(super) ptime: Duration,
     /// Bytes of audio in a frame.
@@ -40,6 +46,8 @@ pub(crate) struct Plan {
     pub(super) expect: Expect,
     pub(super) linger: Duration,
     pub(super) connect_timeout: Duration,
+    /// The server's process, if what it costs is to be measured.
+    pub(super) server_process: Option<ServerProcess>,
 }
 
 /// What sets one call apart from the others; a function of the seed and the call's number.
@@ -112,13 +120,29 @@ impl Plan {
             (None, Some(_)) => Expect::Any,
             (None, None) => Expect::Echo,
         };
+        let manner = manner(args, expect)?;
+        let spacing = args
+            .rate
+            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        let server_process = match args.server_pid {
+            Some(pid) => {
+                let until_all_are_there = spacing * (args.calls - 1);
+                if *lengths.durations().start() <= until_all_are_there + WARM_UP {
+                    return Err(format!(
+                        "--server-pid looks at the server from {WARM_UP:?} after the last call has begun until the first stops; --duration is too short for that"
+                    ));
+                }
+                let found = ServerProcess::find(pid);
+                Some(found.map_err(|error| format!("--server-pid {pid}: {error}"))?)
+            }
+            None => None,
+        };
         Ok(Self {
             server: args.server.clone(),
             calls: args.calls,
-            spacing: args
-                .rate
-                .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate)),
+            spacing,
             lengths,
+            manner,
             format: args.format,
             ptime,
             frame_len,
@@ -131,14 +155,22 @@ impl Plan {
             expect,
             linger: args.linger,
             connect_timeout: args.connect_timeout,
+            server_process,
         })
     }
 
-    /// Frames that all callers together send.
-    pub(super) fn frames(&self) -> u64 {
-        (0..self.calls).fold(0, |all: u64, number| {
-            all.saturating_add(self.identity(number).frames)
-        })
+    /// Frames that all callers together send, if that is known beforehand.
+    pub(super) fn frames(&self) -> Option<u64> {
+        let all = || {
+            (0..self.calls).fold(0, |all: u64, number| {
+                all.saturating_add(self.identity(number).frames)
+            })
+        };
+        (self.manner == Manner::Paced).then(all)
+    }
+
+    pub(super) fn is_closed_loop(&self) -> bool {
+        matches!(self.manner, Manner::ClosedLoop(_))
     }
 
     pub(super) fn identity(&self, number: u32) -> Identity {
@@ -161,6 +193,31 @@ impl Plan {
             frames: self.lengths.draw(&mut rng),
         }
     }
+}
+
+/// How callers talk, or why they cannot.
+fn manner(args: &CallArgs, expect: Expect) -> Result<Manner, String> {
+    let manner = match args.closed_loop {
+        Some(frames) => Manner::ClosedLoop(frames),
+        None if args.quiet => Manner::Quiet,
+        None => return Ok(Manner::Paced),
+    };
+    let option = if args.quiet { "--quiet" } else { "--closed-loop" };
+    if args.closed_loop.is_some() && args.quiet {
+        return Err("--quiet says nothing, and --closed-loop as much as it can".to_owned());
+    }
+    if args.audio.is_some() || args.barge_in_after.is_some() {
+        return Err(format!(
+            "{option} leaves nothing to say for --audio and --barge-in-after"
+        ));
+    }
+    if args.closed_loop.is_some() && expect != Expect::Echo {
+        return Err("--closed-loop waits for echoes: it needs --expect echo".to_owned());
+    }
+    if args.closed_loop.is_some() && args.record.is_some() {
+        return Err("--closed-loop is not in real time, as what --record records is".to_owned());
+    }
+    Ok(manner)
 }
 
 /// What all callers say, if it is not noise.

@@ -11,15 +11,21 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(plan: &Plan) -> Self {
-        let bar = ProgressBar::new(plan.frames());
-        let template = "{bar:40} {pos}/{len} frames sent, {msg}";
+        let (bar, template) = match plan.frames() {
+            Some(frames) => (
+                ProgressBar::new(frames),
+                "{bar:40} {pos}/{len} frames sent, {msg}",
+            ),
+            None => (ProgressBar::no_length(), "{pos} frames sent, {msg}"),
+        };
         bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
         Self { bar }
     }
 
     pub(super) fn update(&self, live: &Live, calls_going_on: usize) {
-        let (sent, echoed) = live.frames();
-        self.bar.set_position(sent);
+        let frames = live.frames();
+        let echoed = frames.echoed;
+        self.bar.set_position(frames.sent);
         self.bar
             .set_message(format!("{echoed} echoed, {calls_going_on} calls going on"));
     }

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Expect;
 use super::live::Quantiles;
+use super::server_cost::ServerCost;
 use super::summary::{BargeIns, FailureGroup, Jitter, Summary};
 
 /// One line of the table: what it is about (if that is new), the figure, what the figure is.
@@ -80,6 +81,9 @@ fn rows(summary: &Summary) -> Vec<Row> {
     if let Some(latency) = &summary.latency_us {
         rows.extend(latencies(latency));
     }
+    if let Some(since_due) = &summary.since_due_us {
+        rows.extend(times("", since_due, " since the frame was due"));
+    }
     rows.extend(summary.jitter.iter().flat_map(jitter));
     rows.extend(summary.barge_in.iter().flat_map(barge_ins));
     if let Some(recordings) = &summary.recordings {
@@ -91,6 +95,7 @@ fn rows(summary: &Summary) -> Vec<Row> {
             ],
         ));
     }
+    rows.extend(summary.server_process.iter().flat_map(server_process));
     if let Some(delay) = &summary.own_delay_us {
         rows.extend(times("read late, ms", delay, " (this machine's doing)"));
     }
@@ -158,6 +163,40 @@ fn barge_ins(calls: &BargeIns) -> Vec<Row> {
     rows
 }
 
+fn server_process(cost: &ServerCost) -> Vec<Row> {
+    let micros = |micros: Option<f64>| micros.map_or("-".to_owned(), |micros| format!("{micros:.2}"));
+    let mut rows = vec![
+        (
+            "server, µs per frame",
+            micros(cost.cpu_us_per_frame),
+            format!("of processor time, over {:.1} s", cost.seconds),
+        ),
+        ("", micros(cost.user_us_per_frame), "  outside the kernel".to_owned()),
+        ("", micros(cost.system_us_per_frame), "  in the kernel".to_owned()),
+        (
+            "",
+            micros(cost.context_switches_per_frame),
+            "context switches per frame".to_owned(),
+        ),
+        ("", format!("{:.2}", cost.busy), "of a processor".to_owned()),
+        (
+            "",
+            format!("{:.2}", cost.own_busy),
+            "of a processor, by this program".to_owned(),
+        ),
+        ("", cost.limit.to_string(), "is the limit".to_owned()),
+    ];
+    rows.extend(section(
+        "",
+        &[
+            (cost.resident_bytes, "bytes resident"),
+            (cost.descriptors, "descriptors"),
+            (cost.threads, "threads"),
+        ],
+    ));
+    rows
+}
+
 /// What is asked about times that have no least one of interest.
 fn times(name: &'static str, times: &Quantiles, note: &str) -> [Row; 3] {
     [
@@ -196,8 +235,13 @@ fn verdict(summary: &Summary) -> String {
     } else {
         format!("{shortest} to {longest}")
     };
+    let manner = match summary.closed_loop {
+        Some(frames) => format!(", {frames} at once in a closed loop"),
+        None if summary.quiet => ", none of them said".to_owned(),
+        None => String::new(),
+    };
     format!(
-        "{verdict}: {} x {seconds} s of {} in frames of {} ms, to {} (seed {})",
+        "{verdict}: {} x {seconds} s of {} in frames of {} ms{manner}, to {} (seed {})",
         summary.calls.placed,
         summary.format,
         summary.ptime_ms,

@@ -13,11 +13,16 @@ use super::live::{Quantiles, TimeHistogram, Times};
 use super::outcome::{Hangup, Outcome, Verdict};
 use super::plan::Plan;
 use super::recorder::Recordings;
+use super::schedule::Manner;
+use super::server_cost::ServerCost;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     pub(super) server: String,
     pub(super) expect: Expect,
+    /// Frames at once.
+    pub(super) closed_loop: Option<u32>,
+    pub(super) quiet: bool,
     pub(super) format: &'static str,
     pub(super) ptime_ms: f64,
     pub(super) duration_s: f64,
@@ -31,9 +36,11 @@ pub(crate) struct Summary {
     pub(super) frames: Frames,
     pub(super) digits_sent: u64,
     pub(super) latency_us: Option<Quantiles>,
+    pub(super) since_due_us: Option<Quantiles>,
     pub(super) jitter: Option<Jitter>,
     pub(super) barge_in: Option<BargeIns>,
     pub(super) recordings: Option<Recordings>,
+    pub(super) server_process: Option<ServerCost>,
     pub(super) own_delay_us: Option<Quantiles>,
 }
 
@@ -202,6 +209,7 @@ impl Gathering {
         took: Duration,
         times: &Times,
         recordings: Option<Recordings>,
+        server_process: Option<ServerCost>,
     ) -> Summary {
         let frames = &self.frames;
         let bad_frames = frames.missing + frames.wrong + frames.extra;
@@ -213,6 +221,11 @@ impl Gathering {
         Summary {
             server: plan.server.clone(),
             expect: plan.expect,
+            closed_loop: match plan.manner {
+                Manner::ClosedLoop(frames) => Some(frames),
+                Manner::Paced | Manner::Quiet => None,
+            },
+            quiet: plan.manner == Manner::Quiet,
             format: plan.format.format_name(),
             ptime_ms: plan.ptime.as_secs_f64() * 1e3,
             duration_s: plan.lengths.durations().start().as_secs_f64(),
@@ -223,7 +236,7 @@ impl Gathering {
             calls: self.calls,
             failures,
             hangups: self.hangups,
-            jitter: (frames.received > 0).then(|| Jitter {
+            jitter: (frames.received > 0 && !plan.is_closed_loop()).then(|| Jitter {
                 spacing_us: times.spacing.quantiles(),
                 late_us: times.late.quantiles(),
                 grid_us: times.grid.quantiles(),
@@ -235,6 +248,7 @@ impl Gathering {
             frames: self.frames,
             digits_sent: self.digits_sent,
             latency_us: times.latency.quantiles(),
+            since_due_us: times.since_due.quantiles(),
             barge_in: plan.barge_in.map(|_| BargeIns {
                 fell_silent: self.fell_silent,
                 never_silent: self.never_silent,
@@ -242,6 +256,7 @@ impl Gathering {
                 went_on_us: self.went_on.quantiles(),
             }),
             recordings,
+            server_process,
             own_delay_us: times.own_delay.quantiles(),
         }
     }

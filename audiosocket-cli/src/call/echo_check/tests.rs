@@ -22,12 +22,17 @@ fn fate() -> impl Strategy<Value = Fate> {
     ]
 }
 
+fn now() -> Sent {
+    let now = Instant::now();
+    Sent { at: now, due: now }
+}
+
 /// A checker that has sent `frames` frames, and what they said.
 fn call(key: u64, frames: usize) -> (EchoCheck, Vec<Vec<u8>>) {
     let voice = Voice::noise(key, FRAME_LEN);
     let mut check = EchoCheck::new(voice.clone());
     let said = (0..frames as u64).map(|number| {
-        check.sent(Instant::now());
+        check.sent(now());
         let mut frame = Vec::new();
         voice.echo(number, &mut frame);
         frame
@@ -112,18 +117,21 @@ fn each_echoed_frame_tells_when_it_was_sent() {
     let voice = Voice::noise(1, FRAME_LEN);
     let mut check = EchoCheck::new(voice.clone());
     let start = Instant::now();
-    let sent_at = [0, 20, 40].map(|millis| start + std::time::Duration::from_millis(millis));
+    let sent = [0, 20, 40].map(|millis| Sent {
+        at: start + std::time::Duration::from_millis(millis + 3),
+        due: start + std::time::Duration::from_millis(millis),
+    });
     let (mut stream, mut frame) = (Vec::new(), Vec::new());
-    for (number, sent_at) in (0..).zip(sent_at) {
-        check.sent(sent_at);
+    for (number, sent) in (0..).zip(sent) {
+        check.sent(sent);
         voice.echo(number, &mut frame);
         stream.extend_from_slice(&frame);
     }
     let mut echoed = Vec::new();
-    check.receive(&stream[..FRAME_LEN + 1], |sent_at| echoed.push(sent_at));
-    assert_eq!((&echoed[..], check.outstanding()), (&sent_at[..1], 2));
-    check.receive(&stream[FRAME_LEN + 1..], |sent_at| echoed.push(sent_at));
-    assert_eq!((&echoed[..], check.outstanding()), (&sent_at[..], 0));
+    check.receive(&stream[..FRAME_LEN + 1], |sent| echoed.push(sent));
+    assert_eq!((&echoed[..], check.outstanding()), (&sent[..1], 2));
+    check.receive(&stream[FRAME_LEN + 1..], |sent| echoed.push(sent));
+    assert_eq!((&echoed[..], check.outstanding()), (&sent[..], 0));
 }
 
 #[test]
@@ -142,7 +150,7 @@ fn a_frame_that_comes_before_it_was_sent_is_extra() {
     Voice::noise(3, FRAME_LEN).echo(1, &mut next);
     receive(&mut check, &said[0]);
     receive(&mut check, &next);
-    check.sent(Instant::now());
+    check.sent(now());
     receive(&mut check, &next);
     assert_eq!(check.finish(), counts(2, 0, 0, 1));
 }
@@ -201,7 +209,7 @@ fn wrong_audio_without_end_is_still_counted_frame_by_frame() {
     let (mut check, _) = call(9, 0);
     let noise = [0x55; FRAME_LEN];
     for _ in 0..2 * LONGEST_WINDOW {
-        check.sent(Instant::now());
+        check.sent(now());
         receive(&mut check, &noise);
     }
     assert_eq!(check.finish(), counts(0, 2 * LONGEST_WINDOW as u64, 0, 0));
