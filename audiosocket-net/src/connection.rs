@@ -212,8 +212,12 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
             // TLS says goodbye, or the peer takes the connection for one that was cut. No more than
-            // an attempt: a peer that does not take even this is not waited for.
-            let _ = self.stream.poll_close(cx);
+            // an attempt: a peer that does not take even this, or what is ahead of it, is not waited for.
+            let flushed =
+                !self.unflushed || matches!(self.stream.poll_flush(cx), Poll::Ready(Ok(())));
+            if flushed {
+                let _ = self.stream.poll_close(cx);
+            }
         }
         let uuid = self.driver.handle().uuid();
         let budget = match uuid {

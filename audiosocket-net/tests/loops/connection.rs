@@ -126,6 +126,26 @@ fn who_closes_is_answered_by_a_close() {
 }
 
 /// What the peer sent before it closed is still to be heard.
+/// A stream that holds back, such as TLS, has the last answer when the peer has closed already.
+#[test]
+fn what_was_written_last_is_flushed_ahead_of_the_close() {
+    for (flush, log) in [
+        (
+            Poll::Ready(Ok(())),
+            &["read", "read", "write", "flush", "close"][..],
+        ),
+        (Poll::Pending, &["read", "read", "write"]),
+    ] {
+        let mut rig = Rig::talking();
+        // The end is read before the answer can be written.
+        rig.script().writes.push_back(Poll::Pending);
+        rig.script().flushes.push_back(flush);
+        rig.reads([AUDIO, b""]);
+        assert!(rig.poll().is_ready());
+        assert_eq!(rig.log(), log);
+    }
+}
+
 #[test]
 fn who_takes_nothing_more_is_read_to_the_end() {
     for written in [Ok(0), Err(ErrorKind::BrokenPipe.into())] {

@@ -186,6 +186,7 @@ impl Pair {
         assert_eq!(naive.clerk.news(), tokio.clerk.news(), "what was told");
         let (mut naive, mut tokio) = (naive.wire(), tokio.wire());
         assert_eq!(naive.news(), tokio.news(), "what was sent");
+        assert_eq!([naive.misused, tokio.misused], [None; 2]);
         assert_eq!(self.naive.is_closed(), self.tokio.is_closed());
     }
 

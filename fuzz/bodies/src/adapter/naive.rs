@@ -79,6 +79,10 @@ impl Open {
             let read = self.read();
             let written = self.write();
             if self.driver.poll_transmit() == Transmit::Close {
+                if self.read_closed && self.unflushed {
+                    // What was written last leaves if it can, before the connection is closed.
+                    let _ = self.wire.borrow_mut().flush();
+                }
                 return true;
             }
             if read || written {

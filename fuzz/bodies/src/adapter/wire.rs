@@ -30,6 +30,9 @@ pub(super) struct Wire {
     known: usize,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
+    /// What was done to it that must not be done. A connection contains a panic, so that by itself it
+    /// would go unseen.
+    pub(super) misused: Option<&'static str>,
 }
 
 enum Arrival {
@@ -78,7 +81,7 @@ impl Wire {
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        assert!(!self.read_over, "read after the end");
+        self.demand(!self.read_over, "read after the end");
         match self.arrived.pop_front() {
             Some(Arrival::Bytes(bytes)) => {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
@@ -97,7 +100,7 @@ impl Wire {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        assert!(!bytes.is_empty(), "a write of nothing");
+        self.demand(!bytes.is_empty(), "a write of nothing");
         self.fail()?;
         let mut len = bytes.len().min(self.room);
         if len == 0 {
@@ -126,7 +129,7 @@ impl Wire {
     }
 
     pub(super) fn close(&mut self) -> io::Result<()> {
-        assert!(self.held.is_empty(), "closed before it was flushed");
+        self.demand(self.held.is_empty(), "closed before it was flushed");
         self.flush()?;
         self.write_over = true;
         Ok(())
@@ -139,12 +142,18 @@ impl Wire {
     }
 
     fn fail(&mut self) -> io::Result<()> {
-        assert!(!self.write_over, "written to after the end");
+        self.demand(!self.write_over, "written to after the end");
         let Some(kind) = self.write_error.take() else {
             return Ok(());
         };
         self.write_over = kind != ErrorKind::Interrupted;
         Err(kind.into())
+    }
+
+    fn demand(&mut self, holds: bool, otherwise: &'static str) {
+        if !holds {
+            self.misused.get_or_insert(otherwise);
+        }
     }
 
     fn queue(&mut self, arrival: Arrival) {
