@@ -1,7 +1,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_proto::server::Lag;
 use socket2::SockRef;
@@ -46,6 +46,10 @@ pub trait Stream {
 
 /// A runtime's clock.
 pub trait Timer {
+    /// By how much it may be late of its own accord, since it counts in coarser units than
+    /// nanoseconds.
+    const GRANULARITY: Duration = Duration::ZERO;
+
     /// The time by that clock, which a runtime may make up.
     fn now() -> Instant;
 
@@ -101,11 +105,13 @@ pub(crate) struct LazyTimer<T> {
     timer: Option<(T, Instant)>,
 }
 
-impl<T: Timer> LazyTimer<T> {
+impl<T> LazyTimer<T> {
     pub(crate) fn new() -> Self {
         Self { timer: None }
     }
+}
 
+impl<T: Timer> LazyTimer<T> {
     /// Ready if `deadline` may have come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else {
