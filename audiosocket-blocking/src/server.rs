@@ -83,9 +83,16 @@ impl<A: Acceptor> Server<A> {
     ///
     /// # Errors
     ///
-    /// As [`ServerOptions::listen`].
+    /// As [`ServerOptions::listen`]; `Unsupported` for a [wake
+    /// interval](ServerOptions::wake_interval), since each call waits on a thread of its own.
     pub fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
         let listening = options.listen()?;
+        if listening.wake_interval.is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "no wake interval where each call has a thread",
+            ));
+        }
         let session = listening.session;
         let serving = Serving::new(acceptor, listening, |socket| {
             Ok(Entrance::new(socket, session))

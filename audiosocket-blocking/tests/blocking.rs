@@ -400,3 +400,14 @@ fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     stream.read_to_end(&mut bytes).unwrap();
     bytes
 }
+
+/// Each call waits on a thread of its own, so that there is nothing to gather.
+#[test]
+fn a_wake_interval_is_refused() {
+    let options = ServerOptions::new()
+        .bind("127.0.0.1:0")
+        .wake_interval(Some(Duration::from_millis(2)));
+    let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
+    let error = Server::start(echo, options).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+}

@@ -18,9 +18,21 @@ mod tokio_multi_thread {
     super::conformance!(server, TOKIO_MULTI_THREAD);
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod tokio_wake_interval {
+    super::conformance!(calls, TOKIO_WAKE_INTERVAL);
+    super::conformance!(server, TOKIO_WAKE_INTERVAL);
+}
+
 mod smol {
     super::conformance!(calls, SMOL);
     super::conformance!(server, SMOL);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod smol_wake_interval {
+    super::conformance!(calls, SMOL_WAKE_INTERVAL);
+    super::conformance!(server, SMOL_WAKE_INTERVAL);
 }
 
 mod async_std {

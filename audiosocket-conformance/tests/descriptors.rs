@@ -10,8 +10,18 @@ mod tokio_multi_thread {
     super::conformance!(descriptors, TOKIO_MULTI_THREAD);
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod tokio_wake_interval {
+    super::conformance!(descriptors, TOKIO_WAKE_INTERVAL);
+}
+
 mod smol {
     super::conformance!(descriptors, SMOL);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod smol_wake_interval {
+    super::conformance!(descriptors, SMOL_WAKE_INTERVAL);
 }
 
 mod async_std {

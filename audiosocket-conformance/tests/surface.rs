@@ -39,6 +39,7 @@ macro_rules! program {
             .backlog(16)
             .reuse_port(true)
             .keepalive(Some(Keepalive::default()))
+            .wake_interval(None)
             .limits(Limits::default())
             .session(SessionConfig::default());
         let server = Server::start(|_: &CallRequest<'_>| Ok(Echo), options) $($wait)* ?;

@@ -4,7 +4,9 @@ pub mod surface;
 
 mod accept;
 mod allow_list;
+mod bare;
 mod connection;
+mod crowd;
 mod keepalive;
 mod line_budget;
 mod options;
@@ -15,7 +17,9 @@ mod watch;
 
 pub use accept::AcceptErrors;
 pub use allow_list::{AllowList, Allowed, ParseAllowListError};
+pub use bare::{BareListener, BareStream};
 pub use connection::Connection;
+pub use crowd::Crowd;
 pub use ipnet::IpNet;
 pub use keepalive::Keepalive;
 pub use line_budget::LineBudget;

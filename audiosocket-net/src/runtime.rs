@@ -1,7 +1,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_proto::server::Lag;
 use audiosocket_proto::{Epoch, Timestamp};
@@ -47,6 +47,10 @@ pub trait Stream {
 
 /// A runtime's clock.
 pub trait Timer {
+    /// By how much it may be late of its own accord, since it counts in coarser units than
+    /// nanoseconds.
+    const GRANULARITY: Duration = Duration::ZERO;
+
     /// The time by that clock, which a runtime may make up.
     fn now() -> Instant;
 
@@ -110,11 +114,13 @@ struct Set<T> {
     waker: Option<Waker>,
 }
 
-impl<T: Timer> LazyTimer<T> {
+impl<T> LazyTimer<T> {
     pub(crate) fn new() -> Self {
         Self { set: None }
     }
+}
 
+impl<T: Timer> LazyTimer<T> {
     /// Ready if `deadline` may have come, which is a time of `epoch` as `now` is.
     pub(crate) fn poll(
         &mut self,

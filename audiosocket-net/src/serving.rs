@@ -3,7 +3,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_proto::server::{Acceptor, Duty, ServerDriver, ServerHandle};
 use audiosocket_proto::{Epoch, Timestamp};
@@ -11,7 +11,7 @@ use socket2::{SockAddr, Socket};
 
 use crate::accept::is_of_one_connection;
 use crate::runtime::{LazyTimer, Listener, Timer};
-use crate::{AcceptErrors, Connection, Listening};
+use crate::{AcceptErrors, BareListener, Connection, Listening};
 
 /// How many connections are accepted before the calls that there are get their turn.
 const BATCH: usize = 64;
@@ -76,6 +76,33 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
             epoch: Epoch::new(T::now()),
             timer: LazyTimer::new(),
         })
+    }
+
+    /// Has the runtime watch the listening sockets only: it gives each connection up by `release`, for
+    /// a [`Crowd`](crate::Crowd), or for another thread's runtime.
+    pub fn bare(
+        self,
+        release: fn(L::Stream) -> io::Result<TcpStream>,
+    ) -> Serving<BareListener<L>, T, A> {
+        let doors = self.doors.into_iter().map(|door| Door {
+            listener: BareListener::new(door.listener, release),
+            errors: door.errors,
+            paused_until: door.paused_until,
+        });
+        Serving {
+            acceptor: self.acceptor,
+            listening: self.listening,
+            doors: doors.collect(),
+            driver: self.driver,
+            epoch: self.epoch,
+            timer: self.timer,
+        }
+    }
+
+    /// How often connections are to be looked after, if that is [asked
+    /// for](crate::ServerOptions::wake_interval).
+    pub fn wake_interval(&self) -> Option<Duration> {
+        self.listening.wake_interval
     }
 
     /// The addresses that the server listens on, with the real port where 0 was asked for.

@@ -139,3 +139,19 @@ fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     listener.set_nonblocking(false).unwrap();
     listener.accept().unwrap()
 }
+
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn a_wake_interval_is_more_than_nothing_and_less_than_half_a_ptime() {
+    let listen = |interval| {
+        let options = ServerOptions::new().bind("127.0.0.1:0");
+        options.wake_interval(Some(interval)).listen()
+    };
+    for interval in [Duration::ZERO, Duration::from_millis(10)] {
+        let error = listen(interval).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{interval:?}");
+    }
+    for interval in [Duration::from_nanos(1), Duration::from_nanos(9_999_999)] {
+        assert_eq!(listen(interval).unwrap().wake_interval, Some(interval));
+    }
+}

@@ -46,6 +46,11 @@ impl Connection {
             emptied: false,
         }
     }
+
+    /// Takes it from the reactor.
+    pub(crate) fn release(self) -> io::Result<TcpStream> {
+        self.socket.into_inner()
+    }
 }
 
 impl Stream for Connection {

@@ -3,11 +3,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::{fmt, io};
 
 use async_executor::Executor;
-use audiosocket_net::{ServerOptions, Serving};
+use audiosocket_net::{Crowd, ServerOptions, Serving};
 use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
 
-use crate::runtime::{Entrance, SystemTimer};
+use crate::runtime::{Connection, Entrance, SystemTimer};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
@@ -116,8 +116,14 @@ impl<A: Acceptor> Server<A> {
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// With a [wake interval](ServerOptions::wake_interval), when the system is out of descriptors before
+    /// it has begun.
     pub async fn serve_forever(mut self) -> io::Result<()> {
+        if let Some(interval) = self.serving.wake_interval() {
+            let crowd = Crowd::new(interval)?;
+            crowd.serve(self.serving.bare(Connection::release)).await;
+            return Ok(());
+        }
         let executor = Executor::new();
         let serving = poll_fn(|cx| {
             self.serving.poll(cx, |connection| {

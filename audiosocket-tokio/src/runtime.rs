@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_net::{Listener, Stream, Timer};
 use socket2::SockRef;
@@ -37,6 +37,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
 pub(crate) struct TokioTimer(Pin<Box<Sleep>>);
 
 impl Timer for TokioTimer {
+    /// A deadline is rounded up to the next one.
+    const GRANULARITY: Duration = Duration::from_millis(1);
+
     fn now() -> Instant {
         tokio::time::Instant::now().into_std()
     }

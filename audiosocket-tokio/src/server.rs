@@ -3,7 +3,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 use std::{fmt, io};
 
-use audiosocket_net::{ServerOptions, Serving};
+use audiosocket_net::{Crowd, ServerOptions, Serving};
 use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
 use tokio::net::TcpListener;
@@ -127,16 +127,27 @@ impl<A: Acceptor> Server<A> {
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// With a [wake interval](ServerOptions::wake_interval), when the system is out of descriptors before
+    /// it has begun.
     pub async fn serve_forever(mut self) -> io::Result<()> {
-        poll_fn(|cx| {
-            self.serving.poll(cx, |connection| {
-                tokio::spawn(connection);
+        match self.serving.wake_interval() {
+            None => {
+                poll_fn(|cx| {
+                    self.serving.poll(cx, |connection| {
+                        tokio::spawn(connection);
+                        Ok(())
+                    })
+                })
+                .await;
                 Ok(())
-            })
-        })
-        .await;
-        Ok(())
+            }
+            Some(interval) => {
+                let crowd = Crowd::new(interval)?;
+                let serving = self.serving.bare(|stream| stream.0.into_std());
+                crowd.serve(serving).await;
+                Ok(())
+            }
+        }
     }
 }
 

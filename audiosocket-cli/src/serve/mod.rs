@@ -18,6 +18,7 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions, SessionConfig};
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::cli::usage_error;
 use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
 use memory::Memory;
@@ -83,6 +84,11 @@ pub(crate) struct ServeArgs {
     /// What serves the calls: tokio on all cores, smol on one, or a thread for each call
     #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
     runtime: Runtime,
+    /// Look after all calls together so often, such as 2ms, instead of at once: a busy server takes less
+    /// CPU, each frame waits that much longer at most. All calls are on one core then (tokio and smol, on
+    /// Linux)
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    wake_interval: Option<Duration>,
     /// How many connections may wait to be accepted
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
@@ -133,6 +139,7 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 
 /// Serves on the runtime that was asked for, until a signal has done its work.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+    args.check();
     let memory = Memory::of_this_process();
     let acceptor = CallLog::new(args.allow_list().then(acceptor), Arc::clone(&memory));
     let options = args.options();
@@ -181,6 +188,15 @@ fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::
 }
 
 impl ServeArgs {
+    /// What is wrong, but cannot be seen in one argument alone, ends the program.
+    fn check(&self) {
+        if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
+            usage_error(
+                "--wake-interval is not for --runtime blocking, where each call has a thread",
+            );
+        }
+    }
+
     fn allow_list(&self) -> AllowList {
         let networks = self.allow.iter().flat_map(AllowList::networks);
         networks.copied().collect()
@@ -200,6 +216,7 @@ impl ServeArgs {
             .backlog(self.backlog)
             .limits(limits)
             .reuse_port(self.reuse_port)
+            .wake_interval(self.wake_interval)
             .session(session);
         self.listen
             .iter()

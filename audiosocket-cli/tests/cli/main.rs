@@ -21,6 +21,7 @@ mod process;
 mod recordings;
 mod serve;
 mod serve_bot;
+mod serve_gathered;
 mod serve_memory;
 mod serve_play;
 mod serve_record;

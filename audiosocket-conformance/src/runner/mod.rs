@@ -41,10 +41,22 @@ impl Runner {
         serve: tokio::multi_thread,
     };
 
+    /// `audiosocket-tokio` with a wake interval.
+    pub const TOKIO_WAKE_INTERVAL: Self = Self {
+        name: "tokio, wake interval",
+        serve: tokio::wake_interval,
+    };
+
     /// `audiosocket-smol` under smol.
     pub const SMOL: Self = Self {
         name: "smol",
         serve: smol::smol,
+    };
+
+    /// `audiosocket-smol` with a wake interval.
+    pub const SMOL_WAKE_INTERVAL: Self = Self {
+        name: "smol, wake interval",
+        serve: smol::wake_interval,
     };
 
     /// `audiosocket-smol` under async-std.

@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_smol::Server;
+use audiosocket_smol::{Server, ServerOptions};
 
 use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
@@ -9,16 +9,23 @@ use crate::world::World;
 
 /// Under smol's executor.
 pub(super) fn smol(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
-    sockets::serve(move |tell| smol::block_on(serve(recorder, session, tell)))
+    let options = sockets::options(session);
+    sockets::serve(move |tell| smol::block_on(serve(recorder, options, tell)))
+}
+
+/// The same, where calls are looked after together.
+pub(super) fn wake_interval(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+    let options = sockets::options(session).wake_interval(Some(sockets::WAKE_INTERVAL));
+    sockets::serve(move |tell| smol::block_on(serve(recorder, options, tell)))
 }
 
 /// Under async-std's executor.
 pub(super) fn async_std(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
-    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, session, tell)))
+    let options = sockets::options(session);
+    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, options, tell)))
 }
 
-async fn serve(recorder: Recorder, session: SessionConfig, tell: &dyn Fn(Listening)) {
-    let options = sockets::options(session);
+async fn serve(recorder: Recorder, options: ServerOptions, tell: &dyn Fn(Listening)) {
     let server = Server::start(recorder, options).await.unwrap();
     tell(Listening::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();

@@ -17,6 +17,9 @@ use crate::world::{Fault, PATIENCE, Wire, World};
 /// How often to look at what cannot be waited for.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// How often servers that gather work look after their calls.
+pub(super) const WAKE_INTERVAL: Duration = Duration::from_millis(2);
+
 /// A server that listens.
 pub(super) struct Listening {
     addr: SocketAddr,

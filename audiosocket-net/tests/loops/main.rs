@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connection;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod crowd;
 mod fairness;
 mod rig;
 mod runtime;

@@ -96,6 +96,11 @@ impl FakeStream {
             socket: None,
         }
     }
+
+    /// The socket behind it.
+    pub(crate) fn release(self) -> io::Result<TcpStream> {
+        Ok(self.socket.unwrap().into())
+    }
 }
 
 impl Stream for FakeStream {
@@ -185,5 +190,37 @@ fn connection(socket: Socket) -> FakeStream {
     FakeStream {
         script: Rc::default(),
         socket: Some(socket),
+    }
+}
+
+/// A real listener, of which the runtime watches neither itself nor what it accepts.
+pub(crate) struct KernelListener(pub(crate) TcpListener);
+
+impl Listener for KernelListener {
+    type Stream = FakeStream;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(FakeStream, SocketAddr)>> {
+        match self.0.accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            accepted => Poll::Ready(accepted.and_then(|(stream, peer)| {
+                stream.set_nonblocking(true)?;
+                Ok((self.adopt(stream)?, peer))
+            })),
+        }
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.0)
+    }
+
+    fn adopt(&mut self, stream: TcpStream) -> io::Result<FakeStream> {
+        Ok(connection(stream.into()))
+    }
+
+    fn configure(
+        connection: &FakeStream,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        FakeListener::configure(connection, apply)
     }
 }
