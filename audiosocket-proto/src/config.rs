@@ -1,6 +1,7 @@
 use core::time::Duration;
 
 use crate::Ptime;
+use crate::time::Span;
 
 /// Deadlines and bounds of a [`Session`](crate::Session). Start from the default and change what you need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,30 @@ impl Default for SessionConfig {
             ptime: Ptime::default(),
             max_playout: Duration::from_secs(30),
             fill_silence: true,
+        }
+    }
+}
+
+/// What of that a session looks at, in little memory: there can be thousands of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) uuid_timeout: Span,
+    pub(crate) linger: Span,
+    pub(crate) write_timeout: Span,
+    pub(crate) idle_timeout: Option<Span>,
+    pub(crate) max_duration: Option<Span>,
+    pub(crate) max_unsent: usize,
+}
+
+impl Terms {
+    pub(crate) fn of(config: &SessionConfig) -> Self {
+        Self {
+            uuid_timeout: config.uuid_timeout.into(),
+            linger: config.linger.into(),
+            write_timeout: config.write_timeout.into(),
+            idle_timeout: config.idle_timeout.map(Span::from),
+            max_duration: config.max_duration.map(Span::from),
+            max_unsent: config.max_unsent,
         }
     }
 }

@@ -24,6 +24,7 @@ mod playout;
 mod ptime;
 mod rate;
 mod session;
+mod spare;
 mod stats;
 mod time;
 

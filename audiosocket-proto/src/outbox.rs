@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::buffer;
+use crate::{buffer, spare};
 
 /// Encoded bytes that have not been written yet. Short writes are handled here, once.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ impl Outbox {
             self.bytes.drain(..self.written);
             self.written = 0;
         }
+        spare::lend(&mut self.bytes);
         &mut self.bytes
     }
 
@@ -45,6 +46,7 @@ impl Outbox {
 
     pub(crate) fn clear(&mut self) {
         buffer::empty(&mut self.bytes);
+        spare::give_back(&mut self.bytes);
         self.written = 0;
     }
 }

@@ -1,9 +1,11 @@
 //! One call as the server sees it: states, deadlines and the output buffer.
 
+use crate::config::Terms;
 use crate::outbox::Outbox;
+use crate::stats::Traffic;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
-    PeerError, SendError, SessionConfig, Stats, Timestamp, Transmit, encoder, frame,
+    PeerError, PlayoutStats, SendError, SessionConfig, Stats, Timestamp, Transmit, encoder, frame,
 };
 
 /// One call, without a socket and without a clock.
@@ -60,12 +62,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    config: SessionConfig,
+    terms: Terms,
     outbox: Outbox,
-    stats: Stats,
-    /// When the last whole frame came; kept only if `config.idle_timeout` needs it.
+    traffic: Traffic,
+    /// When the last whole frame came; kept only if `terms.idle_timeout` needs it.
     last_received: Timestamp,
-    /// When a call that `config.max_duration` bounds is over.
+    /// When a call that `terms.max_duration` bounds is over.
     ends_at: Option<Timestamp>,
     /// When the peer last took anything, or had nothing to take; means nothing while the outbox
     /// is empty.
@@ -96,9 +98,9 @@ impl Session {
     pub fn new(config: SessionConfig, now: Timestamp) -> Self {
         Self {
             state: State::AwaitingUuid { since: now },
-            config,
+            terms: Terms::of(&config),
             outbox: Outbox::default(),
-            stats: Stats::default(),
+            traffic: Traffic::default(),
             last_received: now,
             ends_at: None,
             last_progress: now,
@@ -207,16 +209,16 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
-            State::AwaitingUuid { since } => Some(since + self.config.uuid_timeout),
+            State::AwaitingUuid { since } => Some(since + self.terms.uuid_timeout),
             State::Active => {
                 let idle = self
-                    .config
+                    .terms
                     .idle_timeout
                     .map(|timeout| self.last_received + timeout);
                 let deadlines = idle.into_iter().chain(self.ends_at);
                 deadlines.chain(self.write_deadline()).min()
             }
-            State::Closing { since, .. } => Some(since + self.config.linger),
+            State::Closing { since, .. } => Some(since + self.terms.linger),
             State::Closed => None,
         }
     }
@@ -273,16 +275,16 @@ impl Session {
         }
         encoder::check(audio)?;
         let unsent = self.unsent();
-        if unsent + HEADER_LEN + audio.len() > self.config.max_unsent {
-            self.stats.frames_dropped += 1;
+        if unsent + HEADER_LEN + audio.len() > self.terms.max_unsent {
+            self.traffic.frames_dropped += 1;
             return Err(SendError::QueueFull);
         }
         frame::put(audio.rate().kind(), audio.payload(), self.outbox.tail());
         if unsent == 0 {
             self.last_progress = now;
         }
-        self.stats.audio_frames_sent += 1;
-        self.stats.audio_bytes_sent += audio.len() as u64;
+        self.traffic.audio_frames_sent += 1;
+        self.traffic.audio_bytes_sent += audio.len() as u64;
         Ok(())
     }
 
@@ -298,7 +300,7 @@ impl Session {
     /// Closes at once when the call is over, and by that may destroy the hangup on its way.
     #[cfg(feature = "std")]
     pub(crate) fn do_not_linger(&mut self) {
-        self.config.linger = core::time::Duration::ZERO;
+        self.terms.linger = crate::time::Span::ZERO;
     }
 
     /// Whether the call is over: [`Event::Ended`] has been told, and only the connection is left
@@ -318,19 +320,24 @@ impl Session {
     /// Whether more than half of [`SessionConfig::max_unsent`] waits for the peer to take it.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.unsent() > self.config.max_unsent / 2
+        self.unsent() > self.terms.max_unsent / 2
     }
 
     /// What went through the session so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stats
+        self.traffic.with(PlayoutStats::default())
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     #[inline]
     fn handle_frame<'f>(&mut self, now: Timestamp, frame: Frame<'f>) -> Event<'f> {
-        self.stats.frames_received += 1;
-        if self.config.idle_timeout.is_some() {
+        self.traffic.frames_received += 1;
+        if self.terms.idle_timeout.is_some() {
             self.last_received = now;
         }
         let message = match Message::parse(frame) {
@@ -341,8 +348,8 @@ impl Session {
         match message {
             Message::Audio(audio) if audio.is_empty() => Event::Ignored(frame),
             Message::Audio(audio) => {
-                self.stats.audio_frames_received += 1;
-                self.stats.audio_bytes_received += audio.len() as u64;
+                self.traffic.audio_frames_received += 1;
+                self.traffic.audio_bytes_received += audio.len() as u64;
                 Event::Audio(audio)
             }
             Message::Dtmf(digit) => Event::Dtmf(digit),
@@ -351,7 +358,7 @@ impl Session {
                     return self.end(now, End::Failed(PeerError::UuidRepeated));
                 }
                 self.state = State::Active;
-                self.ends_at = self.config.max_duration.map(|longest| now + longest);
+                self.ends_at = self.terms.max_duration.map(|longest| now + longest);
                 Event::Started(uuid)
             }
             Message::Hangup | Message::Error(ErrorFlags::HANGUP) => {
@@ -423,7 +430,7 @@ impl Session {
     }
 
     fn write_deadline(&self) -> Option<Timestamp> {
-        (!self.outbox.is_empty()).then(|| self.last_progress + self.config.write_timeout)
+        (!self.outbox.is_empty()).then(|| self.last_progress + self.terms.write_timeout)
     }
 }
 

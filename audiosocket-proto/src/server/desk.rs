@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::played::Ticket;
 use super::shared::Shared;
+use crate::stats::Traffic;
 use crate::{End, MarkOutcome, Playout, SessionConfig, Stats};
 
 /// What a call shares with those who reach it from other tasks and threads.
@@ -22,7 +23,7 @@ struct Inner {
     /// The playout has changed in a way that the call does not know of.
     stirred: bool,
     /// Of the call, when it was last awake.
-    stats: Stats,
+    traffic: Traffic,
 }
 
 /// What stands in the playout's queue to say how far it has come.
@@ -49,7 +50,7 @@ impl Desk {
                 playout: Playout::new(config),
                 order: None,
                 stirred: false,
-                stats: Stats::default(),
+                traffic: Traffic::default(),
             }),
         }
     }
@@ -87,9 +88,9 @@ impl Desk {
     }
 
     /// Takes what was left for the call; `waker` is woken by more of that.
-    pub(super) fn poll(&self, waker: &Waker, stats: Stats) -> Post {
+    pub(super) fn poll(&self, waker: &Waker, traffic: Traffic) -> Post {
         self.inner.poll(waker, |inner| {
-            inner.stats = stats;
+            inner.traffic = traffic;
             Post {
                 order: inner.order.take(),
                 stirred: std::mem::take(&mut inner.stirred),
@@ -98,16 +99,14 @@ impl Desk {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.inner.with(|inner| Stats {
-            playout: inner.playout.stats(),
-            ..inner.stats
-        })
+        self.inner
+            .with(|inner| inner.traffic.with(inner.playout.stats()))
     }
 
     /// The call plays no more; these are its figures.
-    pub(super) fn end(&self, stats: Stats) {
+    pub(super) fn end(&self, traffic: Traffic) {
         let dropped = self.inner.with(|inner| {
-            inner.stats = stats;
+            inner.traffic = traffic;
             inner.playout.end()
         });
         drop(dropped);

@@ -58,7 +58,6 @@ pub struct CallDriver<A: Acceptor> {
 struct Driven<A: Acceptor> {
     acceptor: Arc<A>,
     peer: Peer,
-    local_addr: Option<SocketAddr>,
     voice: Voice,
     accepted_at: Timestamp,
     /// The latest time heard of; for the last callback of a call that is dropped.
@@ -72,7 +71,9 @@ struct Driven<A: Acceptor> {
 
 enum Phase<H> {
     /// No UUID yet.
-    Waiting,
+    Waiting {
+        local_addr: Option<SocketAddr>,
+    },
     Talking {
         uuid: Uuid,
         handler: H,
@@ -102,11 +103,10 @@ impl<A: Acceptor> CallDriver<A> {
         let mut call = Driven {
             acceptor,
             peer,
-            local_addr: None,
             voice: Voice::new(Session::new(config, now), handle),
             accepted_at: now,
             now,
-            phase: Phase::Waiting,
+            phase: Phase::Waiting { local_addr: None },
             behind: false,
             registration,
         };
@@ -136,7 +136,9 @@ impl<A: Acceptor> CallDriver<A> {
     /// Tells the acceptor at which address of this machine the connection came in.
     #[must_use]
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
-        self.call.local_addr = Some(local_addr);
+        if let Phase::Waiting { local_addr: known } = &mut self.call.phase {
+            *known = Some(local_addr);
+        }
         self
     }
 
@@ -204,7 +206,7 @@ impl<A: Acceptor> CallDriver<A> {
     pub fn poll_commands(&mut self, now: Timestamp, waker: &Waker) {
         self.call.now = now;
         let voice = &mut self.call.voice;
-        let post = voice.handle().desk().poll(waker, voice.session.stats());
+        let post = voice.handle().desk().poll(waker, voice.session.traffic());
         match post.order {
             Some(End::Abandoned) => self.abandon(),
             Some(end) => self.call.hang_up(end),
@@ -319,10 +321,14 @@ impl<A: Acceptor> Driven<A> {
     }
 
     fn start(&mut self, uuid: Uuid) {
+        let local_addr = match self.phase {
+            Phase::Waiting { local_addr } => local_addr,
+            _ => None,
+        };
         let request = CallRequest {
             uuid,
             peer: &self.peer,
-            local_addr: self.local_addr,
+            local_addr,
         };
         self.voice.handle().desk().identify(uuid);
         let accepted = contain(|| self.acceptor.accept(&request));
@@ -430,7 +436,7 @@ impl<A: Acceptor> Driven<A> {
         self.voice.end();
         if let Some(error) = error {
             match &self.phase {
-                Phase::Waiting => {
+                Phase::Waiting { .. } => {
                     let _ = contain(|| self.acceptor.on_exception(&self.peer, error));
                 }
                 _ => {

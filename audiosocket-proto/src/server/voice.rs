@@ -145,7 +145,7 @@ impl Voice {
 
     /// Nothing more is played.
     pub(super) fn end(&mut self) {
-        self.handle.desk().end(self.session.stats());
+        self.handle.desk().end(self.session.traffic());
         self.due = None;
         self.stirred = false;
         self.awaits_drain = false;
@@ -157,10 +157,8 @@ impl Voice {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        Stats {
-            playout: self.handle.desk().with(|playout| playout.stats()),
-            ..self.session.stats()
-        }
+        let playout = self.handle.desk().with(|playout| playout.stats());
+        self.session.traffic().with(playout)
     }
 
     pub(super) fn handle(&self) -> &CallHandle {
