@@ -127,7 +127,9 @@ impl<'r> Ear<'r> {
         Heard {
             frames: self.frames,
             echo: self.echo.map_or_else(Counts::default, EchoCheck::finish),
-            steadiness: self.clock.map_or_else(Steadiness::default, |clock| clock.jitter.steadiness()),
+            steadiness: self
+                .clock
+                .map_or_else(Steadiness::default, |clock| clock.jitter.steadiness()),
             reaction: self.barge_in.map(|call| call.finish(now, by_server)),
         }
     }

@@ -156,5 +156,11 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
         Some(recorder) => Some(recorder.finish(signals.next()).await),
         None => None,
     };
-    Ok(gathering.finish(&run.plan, took, &run.live.times(), recordings, server_process))
+    Ok(gathering.finish(
+        &run.plan,
+        took,
+        &run.live.times(),
+        recordings,
+        server_process,
+    ))
 }

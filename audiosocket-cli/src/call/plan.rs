@@ -202,7 +202,11 @@ fn manner(args: &CallArgs, expect: Expect) -> Result<Manner, String> {
         None if args.quiet => Manner::Quiet,
         None => return Ok(Manner::Paced),
     };
-    let option = if args.quiet { "--quiet" } else { "--closed-loop" };
+    let option = if args.quiet {
+        "--quiet"
+    } else {
+        "--closed-loop"
+    };
     if args.closed_loop.is_some() && args.quiet {
         return Err("--quiet says nothing, and --closed-loop as much as it can".to_owned());
     }

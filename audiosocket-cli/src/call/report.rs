@@ -164,15 +164,24 @@ fn barge_ins(calls: &BargeIns) -> Vec<Row> {
 }
 
 fn server_process(cost: &ServerCost) -> Vec<Row> {
-    let micros = |micros: Option<f64>| micros.map_or("-".to_owned(), |micros| format!("{micros:.2}"));
+    let micros =
+        |micros: Option<f64>| micros.map_or("-".to_owned(), |micros| format!("{micros:.2}"));
     let mut rows = vec![
         (
             "server, µs per frame",
             micros(cost.cpu_us_per_frame),
             format!("of processor time, over {:.1} s", cost.seconds),
         ),
-        ("", micros(cost.user_us_per_frame), "  outside the kernel".to_owned()),
-        ("", micros(cost.system_us_per_frame), "  in the kernel".to_owned()),
+        (
+            "",
+            micros(cost.user_us_per_frame),
+            "  outside the kernel".to_owned(),
+        ),
+        (
+            "",
+            micros(cost.system_us_per_frame),
+            "  in the kernel".to_owned(),
+        ),
         (
             "",
             micros(cost.context_switches_per_frame),

@@ -98,9 +98,7 @@ impl Schedule {
     fn next_audio(&self) -> Option<(Due, Instant)> {
         let at = |frame| self.first_frame + times(self.ptime, frame);
         match (self.manner, self.taken) {
-            (Manner::Paced, frame) => {
-                (frame < self.frames).then(|| (Due::Frame(frame), at(frame)))
-            }
+            (Manner::Paced, frame) => (frame < self.frames).then(|| (Due::Frame(frame), at(frame))),
             (Manner::ClosedLoop(_), 0) => Some((Due::Begin, at(0))),
             (Manner::ClosedLoop(_), 1) | (Manner::Quiet, 0) => Some((Due::Over, at(self.frames))),
             _ => None,
@@ -167,11 +165,7 @@ mod tests {
         let schedule = Schedule::new(Manner::Quiet, start, Duration::ZERO, PTIME, 50, 2);
         assert_eq!(
             play(schedule, start),
-            [
-                (0, Due::Digit(0)),
-                (100, Due::Digit(1)),
-                (1000, Due::Over),
-            ]
+            [(0, Due::Digit(0)), (100, Due::Digit(1)), (1000, Due::Over),]
         );
     }
 

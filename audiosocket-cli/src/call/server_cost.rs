@@ -98,7 +98,9 @@ fn cost(begin: Mark, end: Mark, counted: Counters, counted_in_the_end: Counters)
         let all = per_frame(cpu * 1e6)?;
         (ticks > 0.0).then(|| all * ticks_of_it / ticks)
     };
-    let switches = after.context_switches.saturating_sub(before.context_switches);
+    let switches = after
+        .context_switches
+        .saturating_sub(before.context_switches);
     let (busy, own_busy) = (cpu / seconds, own_cpu.as_secs_f64() / seconds);
     ServerCost {
         seconds,
@@ -182,7 +184,12 @@ mod tests {
     fn without_frames_nothing_is_told_of_a_frame() {
         let start = Instant::now();
         let end = mark(start + Duration::from_secs(1), 0, 1, 1);
-        let cost = cost(mark(start, 0, 0, 0), end, counters(0, 0, 0), counters(0, 0, 2));
+        let cost = cost(
+            mark(start, 0, 0, 0),
+            end,
+            counters(0, 0, 0),
+            counters(0, 0, 2),
+        );
         assert_eq!(cost.frames, 0);
         assert_eq!(cost.cpu_us_per_frame, None);
         assert_eq!(cost.context_switches_per_frame, None);
