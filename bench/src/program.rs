@@ -116,6 +116,17 @@ impl Program {
         args: &[String],
         cores: &Cores,
     ) -> io::Result<Value> {
+        let output = self.spawn_call(server, args, cores)?.wait_with_output()?;
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// The same, without waiting for it.
+    pub(crate) fn spawn_call(
+        &self,
+        server: &Server,
+        args: &[String],
+        cores: &Cores,
+    ) -> io::Result<Child> {
         let mut command = Command::new(&self.path);
         command
             .args(["call", &server.addr, "--json"])
@@ -123,8 +134,7 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
-        let output = cores.on_load(|| command.spawn())??.wait_with_output()?;
-        Ok(serde_json::from_slice(&output.stdout)?)
+        cores.on_load(|| command.spawn())?
     }
 }
 

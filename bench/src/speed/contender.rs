@@ -13,6 +13,9 @@ use crate::runtime::Runtime;
 /// The one that ratios are to.
 pub(super) const REFERENCE: &str = "epoll";
 
+/// The one that ratios with frames waiting are to.
+pub(super) const ASYNCIO: &str = "asyncio";
+
 #[derive(Debug)]
 pub(super) struct Contender {
     pub(super) name: &'static str,
@@ -36,36 +39,64 @@ pub(super) struct Bounds {
     pub(super) saturated: Option<f64>,
     /// Microseconds of it outside the kernel.
     pub(super) saturated_user: Option<f64>,
+    /// With 16 frames waiting, times that of asyncio.
+    pub(super) waiting: Option<f64>,
+    pub(super) system_calls_per_frame: Option<f64>,
+    /// Processor time of a played frame, times that of one that is echoed.
+    pub(super) playing: Option<f64>,
+    pub(super) bytes_per_idle_call: Option<f64>,
+    /// Processor time per frame with 5,000 calls, times that with 100.
+    pub(super) growth: Option<f64>,
 }
 
 const NONE: Bounds = Bounds {
     paced: None,
     saturated: None,
     saturated_user: None,
+    waiting: None,
+    system_calls_per_frame: None,
+    playing: None,
+    bytes_per_idle_call: None,
+    growth: None,
 };
 
 const TOKIO: Bounds = Bounds {
     paced: Some(1.05),
     saturated: Some(1.05),
     saturated_user: Some(0.45),
+    waiting: Some(1.0 / 20.0),
+    system_calls_per_frame: Some(3.1),
+    playing: Some(1.1),
+    bytes_per_idle_call: Some(1_500.0),
+    growth: Some(1.15),
 };
 
 const SMOL: Bounds = Bounds {
     paced: Some(1.3),
     saturated: Some(1.2),
     saturated_user: Some(0.8),
+    waiting: Some(1.0 / 20.0),
+    system_calls_per_frame: Some(7.0),
+    playing: Some(1.15),
+    bytes_per_idle_call: Some(1_500.0),
+    growth: Some(1.15),
 };
 
 const BLOCKING: Bounds = Bounds {
     paced: Some(1.6),
     saturated: Some(1.75),
     saturated_user: Some(1.0),
+    waiting: Some(1.0 / 12.0),
+    system_calls_per_frame: Some(3.1),
+    playing: Some(1.3),
+    bytes_per_idle_call: Some(16_000.0),
+    growth: Some(1.3),
 };
 
 pub(super) const ALL: &[Contender] = &[
     other(REFERENCE, Kind::Reference(Reference::Epoll)),
     other("naive-tokio", Kind::Reference(Reference::NaiveTokio)),
-    other("asyncio", Kind::Asyncio),
+    other(ASYNCIO, Kind::Asyncio),
     program("tokio", Runtime::Tokio, &[], TOKIO),
     program("smol", Runtime::Smol, &[], SMOL),
     program("blocking", Runtime::Blocking, &[], BLOCKING),
@@ -123,11 +154,33 @@ impl Contender {
                 command.args(["-c", include_str!("../../servers/asyncio_echo.py")]);
                 command
             }
-            Kind::Program(runtime, own) => {
-                let mut command = program.server(Serve::Echo, runtime);
-                command.env_remove("RUST_LOG").args(own).args(options);
-                command
-            }
+            Kind::Program(..) => self
+                .serve(program, Serve::Echo, options)
+                .ok_or(io::ErrorKind::Unsupported)?,
         })
+    }
+
+    /// What starts `audiosocket serve`; `None` if this is another server.
+    pub(super) fn serve(
+        &self,
+        program: &Program,
+        what: Serve<'_>,
+        options: &[&str],
+    ) -> Option<Command> {
+        let Kind::Program(runtime, own) = self.kind else {
+            return None;
+        };
+        let mut command = program.server(what, runtime);
+        command.env_remove("RUST_LOG").args(own).args(options);
+        Some(command)
+    }
+
+    /// Whether it is one of this workspace's.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.kind, Kind::Program(..))
+    }
+
+    pub(super) fn is_reference(&self) -> bool {
+        self.name == REFERENCE
     }
 }

@@ -1,12 +1,19 @@
+mod connects;
 mod contender;
 mod cost;
+mod growth;
+mod memory;
 mod per_frame;
+mod playing;
+mod plots;
 mod rounds;
 mod spread;
+mod system_calls;
 
 use std::fs::File;
 use std::io;
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -29,6 +36,9 @@ pub(crate) struct SpeedArgs {
     /// How many times each server has its turn
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
+    /// Draw plots (SVG) into this directory
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
 }
 
 /// What servers are loaded with.
@@ -38,6 +48,18 @@ enum Load {
     Paced,
     /// 256 calls, each of which sends a frame when the one before has come back
     Saturated,
+    /// 64 calls, each of which sends 16 frames when the 16 before have come back
+    Sixteen,
+    /// A prompt for each of 1,000 calls, which send as well; what a frame costs next to an echoed one
+    Playing,
+    /// 5,000 quiet calls, and what each takes in memory
+    Memory,
+    /// One call in real time, and the system calls that its frames take
+    SystemCalls,
+    /// 100 calls in real time, beside none, 900, 4,900 and 9,900 that are quiet
+    Growth,
+    /// Calls that end as soon as they have begun, 64 at a time
+    Connects,
 }
 
 impl SpeedArgs {
@@ -59,6 +81,12 @@ impl Load {
         match self {
             Self::Paced => per_frame::paced(bench),
             Self::Saturated => per_frame::saturated(bench),
+            Self::Sixteen => per_frame::sixteen(bench),
+            Self::Playing => playing::measure(bench),
+            Self::Memory => memory::measure(bench),
+            Self::SystemCalls => system_calls::measure(bench),
+            Self::Growth => growth::measure(bench),
+            Self::Connects => connects::measure(bench),
         }
     }
 }
@@ -69,6 +97,7 @@ struct Bench {
     cores: Cores,
     contenders: Vec<&'static Contender>,
     repeat: usize,
+    plots: Option<PathBuf>,
     short: bool,
 }
 
@@ -83,13 +112,17 @@ impl Bench {
             cores: Cores::find()?,
             contenders: contenders.filter(|contender| contender.can_run()).collect(),
             repeat: if short { 1 } else { args.repeat.into() },
+            plots: args.plots.clone(),
             short,
         })
     }
 
     /// Starts an echo of its own, with these options if it is `audiosocket serve`.
     fn echo(&self, contender: &Contender, options: &[&str]) -> io::Result<Server> {
-        let mut command = contender.echo(&self.program, options)?;
+        self.start(contender.echo(&self.program, options)?)
+    }
+
+    fn start(&self, mut command: Command) -> io::Result<Server> {
         // As a service manager has it: the log goes somewhere, and nobody waits for it.
         command.stderr(Stdio::from(File::create("/dev/null")?));
         Server::start(command, &self.cores)

@@ -3,10 +3,10 @@
 use std::io;
 
 use super::Bench;
-use super::contender::{Bounds, Contender};
+use super::contender::{ASYNCIO, Bounds, Contender};
 use super::cost::Cost;
 use super::rounds::{self, Turns};
-use super::spread;
+use super::{plots, spread};
 use crate::figure::Figure;
 
 /// How long calls take to begin, in seconds, where all at once would be too many.
@@ -30,6 +30,7 @@ pub(super) fn paced(bench: &Bench) -> io::Result<Vec<Figure>> {
         figures.extend(costs(name, &turns));
         figures.extend(ratios(name, &turns, bound));
         figures.extend(limits(name, &turns));
+        plots::costs(bench, &format!("paced-{calls}"), name, &turns)?;
     }
     Ok(figures)
 }
@@ -41,11 +42,7 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
         false => (256, 3.5, ROUNDS_FOR_THE_LEAST.max(bench.repeat)),
     };
     let name = format!("{calls} calls in a closed loop");
-    let args = [
-        format!("--calls={calls}"),
-        format!("--duration={}ms", seconds * 1e3),
-        "--closed-loop=1".to_owned(),
-    ];
+    let args = closed_loop(calls, 1, seconds);
     let turns = echo(bench, &name, rounds, &args);
     let mut figures = costs(&name, &turns);
     figures.extend(ratios(&name, &turns, |_| None));
@@ -59,13 +56,13 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
         } = turns.contender;
         let Some(this) = least(turns) else { continue };
         figures.push(Figure::new(
-            format!("{name}, {server}: processor time per frame, least"),
+            format!("{name}, {server}: least processor time per frame"),
             this,
             "µs",
         ));
         if let Some(reference) = of_reference {
             let ratio = Figure::new(
-                format!("{name}, {server}: the same to epoll's"),
+                format!("{name}, {server}: the least, to epoll's"),
                 this / reference,
                 "",
             );
@@ -83,6 +80,31 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
         figures.extend(user.map(|user| user.at_most_if(bounds.saturated_user)));
     }
     figures.extend(limits(&name, &turns));
+    plots::costs(bench, "saturated", &name, &turns)?;
+    Ok(figures)
+}
+
+/// What a server saves if it takes all frames that wait.
+pub(super) fn sixteen(bench: &Bench) -> io::Result<Vec<Figure>> {
+    let (calls, seconds) = if bench.short { (10, 1.5) } else { (64, 3.0) };
+    let name = format!("{calls} calls with 16 frames waiting");
+    let args = closed_loop(calls, 16, seconds);
+    let turns = echo(bench, &name, bench.repeat, &args);
+    let mut figures = costs(&name, &turns);
+    if let Some(asyncio) = rounds::of(&turns, ASYNCIO) {
+        figures.extend(turns.iter().filter_map(|turns| {
+            let Contender {
+                name: server,
+                bounds,
+                ..
+            } = turns.contender;
+            let what = format!("{name}, {server}: the same, to asyncio's");
+            let ratio = spread::figure(what, turns.ratios(asyncio, |cost| cost.cpu), "")?;
+            Some(ratio.at_most_if(bounds.waiting))
+        }));
+    }
+    figures.extend(limits(&name, &turns));
+    plots::costs(bench, "sixteen", &name, &turns)?;
     Ok(figures)
 }
 
@@ -95,8 +117,18 @@ pub(super) fn in_real_time(calls: u32, seconds: f64) -> Vec<String> {
     ]
 }
 
+/// So many calls, all of which send so many frames at once for so many seconds, the first of which
+/// is not measured.
+fn closed_loop(calls: u32, frames: u32, seconds: f64) -> Vec<String> {
+    vec![
+        format!("--calls={calls}"),
+        format!("--duration={}ms", seconds * 1e3),
+        format!("--closed-loop={frames}"),
+    ]
+}
+
 fn echo(bench: &Bench, load: &str, rounds: usize, args: &[String]) -> Vec<Turns<Cost>> {
-    rounds::take(bench, load, rounds, |contender| {
+    rounds::take(bench, load, rounds, |_| true, |contender| {
         let server = bench.echo(contender, &[])?;
         bench.cost(&server, args)
     })
@@ -120,7 +152,7 @@ fn ratios(
     };
     let figure = |turns: &Turns<Cost>| {
         let Contender { name, bounds, .. } = turns.contender;
-        let what = format!("{load}, {name}: the same to epoll's");
+        let what = format!("{load}, {name}: the same, to epoll's");
         let ratio = spread::figure(what, turns.ratios(reference, |cost| cost.cpu), "")?;
         Some(ratio.at_most_if(bound(bounds)))
     };
@@ -140,10 +172,7 @@ fn limits(load: &str, turns: &[Turns<Cost>]) -> Vec<Figure> {
             let what = format!("{load}, {name}: turns in which the callers were the limit");
             figures.push(Figure::new(what, of_callers as f64, ""));
         }
-        if turns.failed() > 0 {
-            let what = format!("{load}, {name}: turns that failed");
-            figures.push(Figure::new(what, turns.failed() as f64, "").at_most(0.0));
-        }
+        figures.extend(turns.failures(load));
     }
     figures
 }

@@ -2,6 +2,7 @@ use std::io;
 
 use super::Bench;
 use super::contender::{Contender, REFERENCE};
+use crate::figure::Figure;
 
 /// What came of one server's turns, one for each round; `None` if it failed.
 pub(super) struct Turns<T> {
@@ -15,13 +16,14 @@ pub(super) fn take<T>(
     bench: &Bench,
     load: &str,
     rounds: usize,
+    takes_part: impl Fn(&Contender) -> bool,
     mut turn: impl FnMut(&'static Contender) -> io::Result<T>,
 ) -> Vec<Turns<T>> {
     let new = |contender: &&'static Contender| Turns {
         contender: *contender,
         turns: Vec::new(),
     };
-    let mut all: Vec<_> = bench.contenders.iter().map(new).collect();
+    let mut all: Vec<_> = bench.contenders.iter().filter(|contender| takes_part(contender)).map(new).collect();
     for round in 1..=rounds {
         for of_one in &mut all {
             let name = of_one.contender.name;
@@ -35,8 +37,11 @@ pub(super) fn take<T>(
 }
 
 impl<T> Turns<T> {
-    pub(super) fn failed(&self) -> usize {
-        self.turns.iter().filter(|turn| turn.is_none()).count()
+    /// How many failed, if any did.
+    pub(super) fn failures(&self, load: &str) -> Option<Figure> {
+        let failed = self.turns.iter().filter(|turn| turn.is_none()).count();
+        let what = || format!("{load}, {}: turns that failed", self.contender.name);
+        (failed > 0).then(|| Figure::new(what(), failed as f64, "").at_most(0.0))
     }
 
     pub(super) fn values(&self, value: impl Fn(&T) -> f64) -> Vec<f64> {
