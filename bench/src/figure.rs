@@ -55,8 +55,11 @@ pub(crate) fn table(figures: &[Figure]) -> Table {
     }
     table.set_header(&header);
     for figure in figures {
-        let number = |number: f64| format!("{number:.2}");
-        let spread = |[least, most]: [f64; 2]| format!("{least:.2} to {most:.2}");
+        let number = |number: f64| match number.abs() {
+            0.0 | 1.0.. => format!("{number:.2}"),
+            _ => format!("{number:.3}"),
+        };
+        let spread = |[least, most]: [f64; 2]| format!("{} to {}", number(least), number(most));
         let mut row = vec![
             figure.what.clone(),
             number(figure.measured),

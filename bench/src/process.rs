@@ -64,7 +64,10 @@ pub(crate) fn is_traced(pid: u32) -> io::Result<bool> {
     let tasks = process(pid)?.tasks().map_err(io::Error::other)?;
     let traced = |task: ProcResult<Task>| Ok(task?.status()?.tracerpid != 0);
     let all: ProcResult<Vec<_>> = tasks.map(traced).collect();
-    Ok(all.map_err(io::Error::other)?.into_iter().all(|traced| traced))
+    Ok(all
+        .map_err(io::Error::other)?
+        .into_iter()
+        .all(|traced| traced))
 }
 
 fn status(pid: u32) -> io::Result<Status> {
@@ -77,7 +80,9 @@ fn process(pid: u32) -> io::Result<Process> {
 
 fn kilobytes(of_process: Option<u64>) -> io::Result<u64> {
     let gone = || io::Error::other("the process has ended");
-    of_process.map(|kilobytes| kilobytes * 1024).ok_or_else(gone)
+    of_process
+        .map(|kilobytes| kilobytes * 1024)
+        .ok_or_else(gone)
 }
 
 /// Lets this process have as many descriptors as the system allows.

@@ -23,12 +23,14 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut frame = Vec::new();
     loop {
-        frame.resize(3, 0);
-        stream.read_exact(&mut frame).await?;
-        let len = u16::from_be_bytes([frame[1], frame[2]]);
-        frame.resize(3 + usize::from(len), 0);
+        let mut header = [0; 3];
+        stream.read_exact(&mut header).await?;
+        let [kind, high, low] = header;
+        frame.clear();
+        frame.extend_from_slice(&header);
+        frame.resize(3 + usize::from(u16::from_be_bytes([high, low])), 0);
         stream.read_exact(&mut frame[3..]).await?;
-        if frame[0] == FrameKind::AUDIO_8K.0 {
+        if kind == FrameKind::AUDIO_8K.0 {
             stream.write_all(&frame).await?;
         }
     }

@@ -39,14 +39,20 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let time = Duration::from_millis(if bench.short { 300 } else { 2_000 });
     process::raise_descriptors()?;
     let load = "short calls";
-    let turns = rounds::take(bench, load, bench.repeat, |_| true, |contender| {
-        let server = bench.echo(contender, &[])?;
-        bench.cores.on_load(|| {
-            // To get warm.
-            call_for(&server, time / 4)?;
-            call_for(&server, time)
-        })?
-    });
+    let turns = rounds::take(
+        bench,
+        load,
+        bench.repeat,
+        |_| true,
+        |contender| {
+            let server = bench.echo(contender, &[])?;
+            bench.cores.on_load(|| {
+                // To get warm.
+                call_for(&server, time / 4)?;
+                call_for(&server, time)
+            })?
+        },
+    );
     let mut figures = Vec::new();
     for turns in &turns {
         let what = |what: &str| format!("{load}, {}: {what}", turns.contender.name);
@@ -55,7 +61,9 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         let cpu = turns.values(|rate| rate.cpu);
         figures.extend(spread::figure(what("processor time per call"), cpu, "µs"));
         let of_callers = turns.turns.iter().flatten();
-        let of_callers = of_callers.filter(|rate| rate.callers_were_the_limit).count();
+        let of_callers = of_callers
+            .filter(|rate| rate.callers_were_the_limit)
+            .count();
         if of_callers > 0 {
             let what = what("turns in which the callers were the limit");
             figures.push(Figure::new(what, of_callers as f64, ""));
@@ -69,12 +77,19 @@ fn call_for(server: &Server, time: Duration) -> io::Result<Rate> {
     let addr: SocketAddr = server.addr.parse().map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build()?;
-    let (cpu, own_cpu) = (process::processor_time(server.id())?, process::own_processor_time()?);
+    let (cpu, own_cpu) = (
+        process::processor_time(server.id())?,
+        process::own_processor_time()?,
+    );
     let begun = Instant::now();
     let calls = runtime.block_on(LocalSet::new().run_until(all(addr, begun + time)))?;
     let took = begun.elapsed().as_secs_f64();
-    let cpu = process::processor_time(server.id())?.saturating_sub(cpu).as_secs_f64();
-    let own_cpu = process::own_processor_time()?.saturating_sub(own_cpu).as_secs_f64();
+    let cpu = process::processor_time(server.id())?
+        .saturating_sub(cpu)
+        .as_secs_f64();
+    let own_cpu = process::own_processor_time()?
+        .saturating_sub(own_cpu)
+        .as_secs_f64();
     Ok(Rate {
         per_second: calls as f64 / took,
         cpu: cpu * 1e6 / calls as f64,

@@ -39,14 +39,21 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
             quiet.end(&server, connected - talking)?;
             cost
         };
-        connected.iter().map(cost).collect::<io::Result<Vec<Cost>>>()
+        connected
+            .iter()
+            .map(cost)
+            .collect::<io::Result<Vec<Cost>>>()
     });
     let mut figures = Vec::new();
     for turns in &turns {
         let Contender { name, bounds, .. } = turns.contender;
         for (index, connected) in connected.iter().enumerate() {
             let what = format!("{load} of {connected}, {name}: processor time per frame");
-            figures.extend(spread::figure(what, turns.values(|costs| costs[index].cpu), "µs"));
+            figures.extend(spread::figure(
+                what,
+                turns.values(|costs| costs[index].cpu),
+                "µs",
+            ));
             if index > 0 {
                 let what = format!("{load} of {connected}, {name}: the same, to that of {talking}");
                 let ratio = turns.values(|costs| costs[index].cpu / costs[0].cpu);

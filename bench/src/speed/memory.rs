@@ -15,8 +15,8 @@ const OPTIONS: [&str; 4] = [
     "--max-calls=20000",
 ];
 
-/// In seconds. Not all at once: this is no test of how many may wait.
-const BEGINNING: f64 = 2.0;
+/// How many begin in a second. Not all at once: this is no test of how many may wait.
+const RATE: u32 = 2_500;
 
 /// What does not depend on other things needs not be repeated as often.
 const ROUNDS: usize = 3;
@@ -28,22 +28,31 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let all = [
         "--quiet".to_owned(),
         format!("--calls={calls}"),
-        format!("--rate={}", f64::from(calls) / BEGINNING),
-        format!("--duration={}ms", (BEGINNING + 1.5) * 1e3),
+        format!("--rate={RATE}"),
+        format!(
+            "--duration={}ms",
+            (f64::from(calls) / f64::from(RATE) + 1.5) * 1e3
+        ),
     ];
     let rounds = ROUNDS.min(bench.repeat);
-    let turns = rounds::take(bench, &load, rounds, |_| true, |contender| {
-        let server = bench.echo(contender, &OPTIONS)?;
-        // After the first call, which leaves buffers that are all calls'.
-        bench.report(&server, &one)?;
-        let before = server.usage()?.resident as f64;
-        let mut args = all.to_vec();
-        args.push(format!("--server-pid={}", server.id()));
-        let report = bench.report(&server, &args)?;
-        let with_all = report["server_process"]["resident_bytes"].as_f64();
-        let with_all = with_all.ok_or_else(|| io::Error::other("memory was not measured"))?;
-        Ok((with_all - before) / f64::from(calls))
-    });
+    let turns = rounds::take(
+        bench,
+        &load,
+        rounds,
+        |_| true,
+        |contender| {
+            let server = bench.echo(contender, &OPTIONS)?;
+            // After the first call, which leaves buffers that are all calls'.
+            bench.report(&server, &one)?;
+            let before = server.usage()?.resident as f64;
+            let mut args = all.to_vec();
+            args.push(format!("--server-pid={}", server.id()));
+            let report = bench.report(&server, &args)?;
+            let with_all = report["server_process"]["resident_bytes"].as_f64();
+            let with_all = with_all.ok_or_else(|| io::Error::other("memory was not measured"))?;
+            Ok((with_all - before) / f64::from(calls))
+        },
+    );
     let mut figures = Vec::new();
     for turns in &turns {
         let what = format!("{load}, {}: resident for each", turns.contender.name);

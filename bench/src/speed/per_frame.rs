@@ -9,8 +9,8 @@ use super::rounds::{self, Turns};
 use super::{plots, spread};
 use crate::figure::Figure;
 
-/// How long calls take to begin, in seconds, where all at once would be too many.
-const BEGINNING: f64 = 0.5;
+/// How many calls begin in a second, where all at once would be too many.
+const RATE: u32 = 2_000;
 
 /// Rounds under a load of which the least is told.
 const ROUNDS_FOR_THE_LEAST: usize = 8;
@@ -110,10 +110,11 @@ pub(super) fn sixteen(bench: &Bench) -> io::Result<Vec<Figure>> {
 
 /// So many calls, which talk for so many seconds once the last has begun and has warmed up.
 pub(super) fn in_real_time(calls: u32, seconds: f64) -> Vec<String> {
+    let beginning = f64::from(calls) / f64::from(RATE);
     vec![
         format!("--calls={calls}"),
-        format!("--rate={}", f64::from(calls) / BEGINNING),
-        format!("--duration={}ms", (BEGINNING + 1.0 + seconds) * 1e3),
+        format!("--rate={RATE}"),
+        format!("--duration={}ms", (beginning + 1.0 + seconds) * 1e3),
     ]
 }
 
@@ -128,10 +129,16 @@ fn closed_loop(calls: u32, frames: u32, seconds: f64) -> Vec<String> {
 }
 
 fn echo(bench: &Bench, load: &str, rounds: usize, args: &[String]) -> Vec<Turns<Cost>> {
-    rounds::take(bench, load, rounds, |_| true, |contender| {
-        let server = bench.echo(contender, &[])?;
-        bench.cost(&server, args)
-    })
+    rounds::take(
+        bench,
+        load,
+        rounds,
+        |_| true,
+        |contender| {
+            let server = bench.echo(contender, &[])?;
+            bench.cost(&server, args)
+        },
+    )
 }
 
 pub(super) fn costs(load: &str, turns: &[Turns<Cost>]) -> Vec<Figure> {

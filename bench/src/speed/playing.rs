@@ -35,7 +35,11 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     for turns in &turns {
         let what = |what: &str| format!("{load}, {}: {what}", turns.contender.name);
         let played = turns.values(|both| both.played.cpu);
-        figures.extend(spread::figure(what("processor time per frame"), played, "µs"));
+        figures.extend(spread::figure(
+            what("processor time per frame"),
+            played,
+            "µs",
+        ));
         let ratios = turns.values(|both| both.played.cpu / both.echoed.cpu);
         let ratio = spread::figure(what("the same, to that of an echo"), ratios, "");
         figures.extend(ratio.map(|ratio| ratio.at_most_if(turns.contender.bounds.playing)));

@@ -32,7 +32,9 @@ pub(super) fn costs(
         })
         .collect();
     draw(bench, file, |area| {
-        let most = bars.iter().fold(0.0, |most: f64, (_, cpu, _)| most.max(*cpu));
+        let most = bars
+            .iter()
+            .fold(0.0, |most: f64, (_, cpu, _)| most.max(*cpu));
         let mut chart = ChartBuilder::on(area)
             .caption(format!("{title}: processor time per frame"), (FONT, 20))
             .margin(12)
@@ -70,7 +72,9 @@ pub(super) fn costs(
                 .draw_series(bars.iter().enumerate().map(rectangle))
                 .map_err(other)?
                 .label(label)
-                .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled()));
+                .legend(move |(x, y)| {
+                    Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled())
+                });
         }
         let numbers = bars.iter().enumerate().map(|(index, (_, cpu, _))| {
             let at = (SegmentValue::CenterOf(index), cpu + most * 0.05);
@@ -112,7 +116,10 @@ pub(super) fn growth(
         let most = points.fold(0.0, |most: f64, (_, cpu)| most.max(*cpu));
         let last = connected.last().copied().unwrap_or(1);
         let mut chart = ChartBuilder::on(area)
-            .caption(format!("{title}, the others are quiet: processor time per frame"), (FONT, 20))
+            .caption(
+                format!("{title}, the others are quiet: processor time per frame"),
+                (FONT, 20),
+            )
             .margin(12)
             .x_label_area_size(44)
             .y_label_area_size(48)
@@ -127,10 +134,14 @@ pub(super) fn growth(
         for (index, (name, points)) in lines.iter().enumerate() {
             let color = Palette99::pick(index).to_rgba();
             chart
-                .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3))
+                .draw_series(
+                    LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3),
+                )
                 .map_err(other)?
                 .label(*name)
-                .legend(move |(x, y)| Rectangle::new([(x, y - 2), (x + 12, y + 2)], color.filled()));
+                .legend(move |(x, y)| {
+                    Rectangle::new([(x, y - 2), (x + 12, y + 2)], color.filled())
+                });
         }
         chart
             .configure_series_labels()

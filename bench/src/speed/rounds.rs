@@ -20,10 +20,15 @@ pub(super) fn take<T>(
     mut turn: impl FnMut(&'static Contender) -> io::Result<T>,
 ) -> Vec<Turns<T>> {
     let new = |contender: &&'static Contender| Turns {
-        contender: *contender,
+        contender,
         turns: Vec::new(),
     };
-    let mut all: Vec<_> = bench.contenders.iter().filter(|contender| takes_part(contender)).map(new).collect();
+    let mut all: Vec<_> = bench
+        .contenders
+        .iter()
+        .filter(|contender| takes_part(contender))
+        .map(new)
+        .collect();
     for round in 1..=rounds {
         for of_one in &mut all {
             let name = of_one.contender.name;

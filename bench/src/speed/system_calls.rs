@@ -22,21 +22,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One call, so that there is never more than a frame to be had at a time.
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let mut strace = Command::new("strace");
-    strace.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    strace
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     if !strace.status().is_ok_and(|status| status.success()) {
         eprintln!("no strace here: system calls are not counted");
         return Ok(Vec::new());
     }
     let load = "one call";
-    let (short, long) = if bench.short { (200, 700) } else { (1_000, 5_000) };
+    let (short, long) = if bench.short {
+        (200, 700)
+    } else {
+        (1_000, 5_000)
+    };
     // A count, which does not depend on what else the machine does.
-    let turns = rounds::take(bench, load, 1, |_| true, |contender| {
-        let server = bench.echo(contender, &[])?;
-        // What a call takes to begin and to end is the same in both.
-        let short = count(bench, &server, short)?;
-        let long = count(bench, &server, long)?;
-        Ok((long.system_calls - short.system_calls) / (long.frames - short.frames))
-    });
+    let turns = rounds::take(
+        bench,
+        load,
+        1,
+        |_| true,
+        |contender| {
+            let server = bench.echo(contender, &[])?;
+            // What a call takes to begin and to end is the same in both.
+            let short = count(bench, &server, short)?;
+            let long = count(bench, &server, long)?;
+            Ok((long.system_calls - short.system_calls) / (long.frames - short.frames))
+        },
+    );
     let mut figures = Vec::new();
     for turns in &turns {
         let what = format!("{load}, {}: system calls per frame", turns.contender.name);
@@ -102,7 +115,10 @@ mod tests {
         let line = "100.00    0.004321           5       803        12 total\n";
         let table = format!("% time     seconds  usecs/call     calls    errors syscall\n{line}");
         assert_eq!(total(&table), Some(803.0));
-        assert_eq!(total("100.00    0.004321           5       803           total\n"), Some(803.0));
+        assert_eq!(
+            total("100.00    0.004321           5       803           total\n"),
+            Some(803.0)
+        );
         assert_eq!(total(""), None);
     }
 }
