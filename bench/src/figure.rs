@@ -8,6 +8,8 @@ pub(crate) struct Figure {
     pub(crate) what: String,
     pub(crate) unit: &'static str,
     pub(crate) measured: f64,
+    /// The least and the most that it was, if `measured` is the median of several.
+    pub(crate) spread: Option<[f64; 2]>,
     /// What it must not exceed; `None` if it is only told.
     pub(crate) at_most: Option<f64>,
 }
@@ -18,12 +20,22 @@ impl Figure {
             what: what.into(),
             unit,
             measured,
+            spread: None,
             at_most: None,
         }
     }
 
-    pub(crate) fn at_most(mut self, bound: f64) -> Self {
-        self.at_most = Some(bound);
+    pub(crate) fn spread(mut self, least: f64, most: f64) -> Self {
+        self.spread = Some([least, most]);
+        self
+    }
+
+    pub(crate) fn at_most(self, bound: f64) -> Self {
+        self.at_most_if(Some(bound))
+    }
+
+    pub(crate) fn at_most_if(mut self, bound: Option<f64>) -> Self {
+        self.at_most = bound;
         self
     }
 
@@ -36,17 +48,30 @@ impl Figure {
 pub(crate) fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["", "measured", "at most", ""]);
+    let several = figures.iter().any(|figure| figure.spread.is_some());
+    let mut header = vec!["", "measured", "at most", ""];
+    if several {
+        header.insert(2, "least to most");
+    }
+    table.set_header(&header);
     for figure in figures {
-        let number = |number: f64| format!("{number:.2}");
-        table.add_row([
+        let number = |number: f64| match number.abs() {
+            0.0 | 1.0.. => format!("{number:.2}"),
+            _ => format!("{number:.3}"),
+        };
+        let spread = |[least, most]: [f64; 2]| format!("{} to {}", number(least), number(most));
+        let mut row = vec![
             figure.what.clone(),
             number(figure.measured),
             figure.at_most.map(number).unwrap_or_default(),
             figure.unit.to_owned(),
-        ]);
+        ];
+        if several {
+            row.insert(2, figure.spread.map(spread).unwrap_or_default());
+        }
+        table.add_row(row);
     }
-    for index in [1, 2] {
+    for index in 1..header.len() - 1 {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }

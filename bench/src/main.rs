@@ -9,8 +9,10 @@ mod playout;
 mod process;
 mod program;
 mod prompt;
+mod reference;
 mod runtime;
 mod soak;
+mod speed;
 
 use std::io;
 use std::process::ExitCode;
@@ -19,7 +21,9 @@ use clap::{Parser, Subcommand};
 
 use figure::Figure;
 use flood::FloodArgs;
+use reference::Reference;
 use soak::SoakArgs;
+use speed::SpeedArgs;
 
 /// Measures the servers of this workspace, and tells whether they do what they are meant to.
 #[derive(Debug, Parser)]
@@ -48,6 +52,11 @@ enum What {
     Soak(SoakArgs),
     /// What good calls notice of thousands of connections that mean no good
     Flood(FloodArgs),
+    /// What a frame, a call and a connection cost, next to other servers
+    Speed(SpeedArgs),
+    /// One of those others: an echo, until the process is ended
+    #[command(hide = true)]
+    Reference { which: Reference },
 }
 
 type Part<'a> = Box<dyn FnOnce(bool) -> io::Result<Vec<Figure>> + 'a>;
@@ -65,6 +74,14 @@ impl What {
             ],
             Self::Soak(args) => vec![Box::new(|short| soak::measure(args, short))],
             Self::Flood(args) => vec![Box::new(|short| flood::measure(args, short))],
+            Self::Speed(args) => {
+                let parts = args.parts().into_iter();
+                parts.map(|part| Box::new(part) as Part<'_>).collect()
+            }
+            Self::Reference { which } => vec![Box::new(|_| {
+                which.serve()?;
+                Ok(Vec::new())
+            })],
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Serve<'a> {
     Play(&'a Path),
 }
 
-/// `audiosocket serve`, until it is dropped.
+/// A server's process, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -64,6 +64,16 @@ impl Program {
         log: Option<File>,
         cores: &Cores,
     ) -> io::Result<Server> {
+        let mut command = self.server(what, runtime);
+        match log {
+            Some(log) => command.env_remove("RUST_LOG").stderr(log),
+            None => command.env("RUST_LOG", "error"),
+        };
+        Server::start(command, cores)
+    }
+
+    /// What starts `audiosocket serve`.
+    pub(crate) fn server(&self, what: Serve<'_>, runtime: Runtime) -> Command {
         let mut command = Command::new(&self.path);
         command.arg("serve");
         match what {
@@ -72,30 +82,8 @@ impl Program {
         };
         command
             .args(["--listen", "127.0.0.1:0", "--drain", "0s"])
-            .args(["--runtime", runtime.name()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        match log {
-            Some(log) => command.env_remove("RUST_LOG").stderr(log),
-            None => command.env("RUST_LOG", "error"),
-        };
-        let mut child = cores.on_server(|| command.spawn())??;
-        let stdout = child.stdout.take();
-        // From here on it is stopped, whatever happens.
-        let mut server = Server {
-            child,
-            addr: String::new(),
-        };
-        let mut line = String::new();
-        if let Some(stdout) = stdout {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        let addr = line
-            .trim()
-            .strip_prefix("listening on ")
-            .ok_or_else(|| io::Error::other("`audiosocket serve` does not listen"))?;
-        addr.clone_into(&mut server.addr);
-        Ok(server)
+            .args(["--runtime", runtime.name()]);
+        command
     }
 
     /// Places calls to a server that plays, all of which have to be good, and returns the report.
@@ -128,6 +116,17 @@ impl Program {
         args: &[String],
         cores: &Cores,
     ) -> io::Result<Value> {
+        let output = self.spawn_call(server, args, cores)?.wait_with_output()?;
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// The same, without waiting for it.
+    pub(crate) fn spawn_call(
+        &self,
+        server: &Server,
+        args: &[String],
+        cores: &Cores,
+    ) -> io::Result<Child> {
         let mut command = Command::new(&self.path);
         command
             .args(["call", &server.addr, "--json"])
@@ -135,12 +134,37 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
-        let output = cores.on_load(|| command.spawn())??.wait_with_output()?;
-        Ok(serde_json::from_slice(&output.stdout)?)
+        cores.on_load(|| command.spawn())?
     }
 }
 
 impl Server {
+    /// Starts whatever server that is on one core, and waits until it says that it listens.
+    pub(crate) fn start(mut command: Command, cores: &Cores) -> io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = cores.on_server(|| command.spawn())??;
+        let stdout = child.stdout.take();
+        // From here on it is stopped, whatever happens.
+        let mut server = Self {
+            child,
+            addr: String::new(),
+        };
+        let mut line = String::new();
+        if let Some(stdout) = stdout {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let addr = line
+            .trim()
+            .strip_prefix("listening on ")
+            .ok_or_else(|| io::Error::other(format!("{command:?} does not listen")))?;
+        addr.clone_into(&mut server.addr);
+        Ok(server)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn usage(&self) -> io::Result<Usage> {
         Usage::of(self.child.id())
     }

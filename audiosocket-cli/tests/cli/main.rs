@@ -11,6 +11,7 @@ mod runtimes;
 mod call;
 mod call_audio;
 mod call_hearing;
+mod call_load;
 mod call_misbehaving;
 mod caller;
 mod crowd;

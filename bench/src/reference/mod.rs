@@ -1,0 +1,38 @@
+//! Echoes to compare with: no limits, no deadlines, no logging, nothing but the echo.
+
+mod epoll;
+mod naive_tokio;
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+
+use clap::ValueEnum;
+
+use crate::process;
+
+/// As many connections may wait to be accepted as those of `audiosocket serve`.
+const BACKLOG: i32 = 1024;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Reference {
+    /// One thread and its epoll: the least that Linux asks for
+    Epoll,
+    /// As one writes it with tokio: a header, a payload, an answer
+    NaiveTokio,
+}
+
+impl Reference {
+    /// Serves until the process is ended.
+    pub(crate) fn serve(self) -> io::Result<()> {
+        process::raise_descriptors()?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // Again, as the standard library lets but 128 wait.
+        rustix::net::listen(&listener, BACKLOG)?;
+        listener.set_nonblocking(true)?;
+        println!("listening on {}", listener.local_addr()?);
+        match self {
+            Self::Epoll => epoll::serve(&listener),
+            Self::NaiveTokio => naive_tokio::serve(listener),
+        }
+    }
+}

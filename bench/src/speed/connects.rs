@@ -1,0 +1,129 @@
+//! What a call costs that ends as soon as it has begun.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+use tokio::time::timeout;
+
+use super::Bench;
+use super::{rounds, spread};
+use crate::figure::Figure;
+use crate::process;
+use crate::program::Server;
+
+const UUID: &[u8; 19] = b"\x01\x00\x10of a short call!";
+
+/// How many go on at a time.
+const AT_ONCE: usize = 64;
+
+/// From so much of a processor on it is the limit.
+const BUSY: f64 = 0.95;
+
+/// A call that takes longer has failed.
+const LONGEST: Duration = Duration::from_secs(10);
+
+struct Rate {
+    per_second: f64,
+    /// Microseconds of the server's processor time.
+    cpu: f64,
+    callers_were_the_limit: bool,
+}
+
+/// Each call sends its UUID, hangs up, and waits until the server has closed too.
+pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
+    let time = Duration::from_millis(if bench.short { 300 } else { 2_000 });
+    process::raise_descriptors()?;
+    let load = "short calls";
+    let turns = rounds::take(
+        bench,
+        load,
+        bench.repeat,
+        |_| true,
+        |contender| {
+            let server = bench.echo(contender, &[])?;
+            bench.cores.on_load(|| {
+                // To get warm.
+                call_for(&server, time / 4)?;
+                call_for(&server, time)
+            })?
+        },
+    );
+    let mut figures = Vec::new();
+    for turns in &turns {
+        let what = |what: &str| format!("{load}, {}: {what}", turns.contender.name);
+        let rates = turns.values(|rate| rate.per_second);
+        figures.extend(spread::figure(what("calls"), rates, "/s"));
+        let cpu = turns.values(|rate| rate.cpu);
+        figures.extend(spread::figure(what("processor time per call"), cpu, "µs"));
+        let of_callers = turns.turns.iter().flatten();
+        let of_callers = of_callers
+            .filter(|rate| rate.callers_were_the_limit)
+            .count();
+        if of_callers > 0 {
+            let what = what("turns in which the callers were the limit");
+            figures.push(Figure::new(what, of_callers as f64, ""));
+        }
+        figures.extend(turns.failures(load));
+    }
+    Ok(figures)
+}
+
+fn call_for(server: &Server, time: Duration) -> io::Result<Rate> {
+    let addr: SocketAddr = server.addr.parse().map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build()?;
+    let (cpu, own_cpu) = (
+        process::processor_time(server.id())?,
+        process::own_processor_time()?,
+    );
+    let begun = Instant::now();
+    let calls = runtime.block_on(LocalSet::new().run_until(all(addr, begun + time)))?;
+    let took = begun.elapsed().as_secs_f64();
+    let cpu = process::processor_time(server.id())?
+        .saturating_sub(cpu)
+        .as_secs_f64();
+    let own_cpu = process::own_processor_time()?
+        .saturating_sub(own_cpu)
+        .as_secs_f64();
+    Ok(Rate {
+        per_second: calls as f64 / took,
+        cpu: cpu * 1e6 / calls as f64,
+        callers_were_the_limit: own_cpu / took >= BUSY && cpu / took < BUSY,
+    })
+}
+
+/// Returns how many there were until that time.
+async fn all(addr: SocketAddr, until: Instant) -> io::Result<u64> {
+    let calls = std::rc::Rc::new(Cell::new(0));
+    let callers: Vec<_> = (0..AT_ONCE)
+        .map(|_| {
+            let calls = std::rc::Rc::clone(&calls);
+            tokio::task::spawn_local(async move {
+                while Instant::now() < until {
+                    timeout(LONGEST, call(addr)).await??;
+                    calls.set(calls.get() + 1);
+                }
+                io::Result::Ok(())
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await??;
+    }
+    Ok(calls.get())
+}
+
+async fn call(addr: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect(addr).await?;
+    stream.write_all(UUID).await?;
+    stream.shutdown().await?;
+    // Silence may come before the end.
+    let mut heard = [0; 1024];
+    while stream.read(&mut heard).await? > 0 {}
+    Ok(())
+}

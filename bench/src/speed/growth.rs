@@ -1,0 +1,116 @@
+//! What a frame costs a server that has many other calls, which are quiet.
+
+use std::io;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Bench;
+use super::cost::Cost;
+use super::per_frame::in_real_time;
+use super::{Contender, plots, rounds, spread};
+use crate::figure::Figure;
+use crate::program::Server;
+
+/// Without silence: with it a quiet call is sent 50 frames a second, and is not quiet.
+const OPTIONS: [&str; 2] = ["--no-silence", "--max-calls=20000"];
+
+/// How many quiet calls begin in a second: no more than may be without a UUID at a time.
+const RATE: u32 = 4_000;
+
+const ROUNDS: usize = 3;
+
+/// How long it may take until they are all there, beside what the rate says.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
+    let (talking, connected, seconds): (u32, &[u32], f64) = match bench.short {
+        true => (10, &[10, 50], 0.3),
+        false => (100, &[100, 1_000, 5_000, 10_000], 2.0),
+    };
+    let load = format!("{talking} calls talk");
+    let takes_part = |contender: &Contender| contender.is_ours() || contender.is_reference();
+    let rounds = ROUNDS.min(bench.repeat);
+    let turns = rounds::take(bench, &load, rounds, takes_part, |contender| {
+        let cost = |connected: &u32| {
+            let server = bench.echo(contender, &OPTIONS)?;
+            let quiet = Quiet::begin(bench, &server, connected - talking)?;
+            let cost = bench.cost(&server, &in_real_time(talking, seconds));
+            quiet.end(&server, connected - talking)?;
+            cost
+        };
+        connected
+            .iter()
+            .map(cost)
+            .collect::<io::Result<Vec<Cost>>>()
+    });
+    let mut figures = Vec::new();
+    for turns in &turns {
+        let Contender { name, bounds, .. } = turns.contender;
+        for (index, connected) in connected.iter().enumerate() {
+            let what = format!("{load} of {connected}, {name}: processor time per frame");
+            figures.extend(spread::figure(
+                what,
+                turns.values(|costs| costs[index].cpu),
+                "µs",
+            ));
+            if index > 0 {
+                let what = format!("{load} of {connected}, {name}: the same, to that of {talking}");
+                let ratio = turns.values(|costs| costs[index].cpu / costs[0].cpu);
+                let bound = bounds.growth.filter(|_| *connected == 5_000);
+                let ratio = spread::figure(what, ratio, "");
+                figures.extend(ratio.map(|ratio| ratio.at_most_if(bound)));
+            }
+        }
+        figures.extend(turns.failures(&load));
+    }
+    plots::growth(bench, &load, connected, &turns)?;
+    Ok(figures)
+}
+
+/// A program that has calls on the line and says nothing; ended when it is dropped.
+struct Quiet(Option<Child>);
+
+impl Quiet {
+    /// Waits until they are all there.
+    fn begin(bench: &Bench, server: &Server, calls: u32) -> io::Result<Self> {
+        if calls == 0 {
+            return Ok(Self(None));
+        }
+        let args = [
+            "--quiet".to_owned(),
+            format!("--calls={calls}"),
+            format!("--rate={RATE}"),
+            "--duration=1h".to_owned(),
+        ];
+        let before = server.usage()?.descriptors;
+        let child = bench.program.spawn_call(server, &args, &bench.cores)?;
+        let quiet = Self(Some(child));
+        let begun = Instant::now();
+        let patience = Duration::from_secs(u64::from(calls / RATE)) + PATIENCE;
+        while server.usage()?.descriptors < before + u64::from(calls) {
+            if begun.elapsed() > patience {
+                return Err(io::Error::other("quiet calls cannot all begin"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(quiet)
+    }
+
+    /// An error if some of them have not been there until now.
+    fn end(self, server: &Server, calls: u32) -> io::Result<()> {
+        if server.usage()?.descriptors < calls.into() {
+            return Err(io::Error::other("quiet calls have ended"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

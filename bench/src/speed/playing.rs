@@ -1,0 +1,49 @@
+//! What a frame costs that is played on the server's own clock, next to one that is echoed.
+
+use std::io;
+
+use super::Bench;
+use super::cost::Cost;
+use super::per_frame::in_real_time;
+use super::{rounds, spread};
+use crate::figure::Figure;
+use crate::program::Serve;
+use crate::prompt;
+
+/// Of one server in one round.
+struct Both {
+    echoed: Cost,
+    played: Cost,
+}
+
+pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
+    let (calls, seconds) = if bench.short { (20, 0.5) } else { (1000, 3.0) };
+    let (_directory, prompt) = prompt::write(10)?;
+    let echo = in_real_time(calls, seconds);
+    let mut play = echo.clone();
+    play.push("--expect=any".to_owned());
+    let load = format!("{calls} calls are played to");
+    let ours = |contender: &super::Contender| contender.is_ours();
+    let turns = rounds::take(bench, &load, bench.repeat, ours, |contender| {
+        let echoed = bench.cost(&bench.echo(contender, &[])?, &echo)?;
+        let command = contender.serve(&bench.program, Serve::Play(&prompt), &[]);
+        let player = bench.start(command.ok_or(io::ErrorKind::Unsupported)?)?;
+        let played = bench.cost(&player, &play)?;
+        Ok(Both { echoed, played })
+    });
+    let mut figures = Vec::new();
+    for turns in &turns {
+        let what = |what: &str| format!("{load}, {}: {what}", turns.contender.name);
+        let played = turns.values(|both| both.played.cpu);
+        figures.extend(spread::figure(
+            what("processor time per frame"),
+            played,
+            "µs",
+        ));
+        let ratios = turns.values(|both| both.played.cpu / both.echoed.cpu);
+        let ratio = spread::figure(what("the same, to that of an echo"), ratios, "");
+        figures.extend(ratio.map(|ratio| ratio.at_most_if(turns.contender.bounds.playing)));
+        figures.extend(turns.failures(&load));
+    }
+    Ok(figures)
+}
