@@ -24,6 +24,17 @@ mod tokio_wake_interval {
     super::conformance!(server, TOKIO_WAKE_INTERVAL);
 }
 
+mod tokio_threads {
+    super::conformance!(calls, TOKIO_THREADS);
+    super::conformance!(server, TOKIO_THREADS);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod tokio_threads_wake_interval {
+    super::conformance!(calls, TOKIO_THREADS_WAKE_INTERVAL);
+    super::conformance!(server, TOKIO_THREADS_WAKE_INTERVAL);
+}
+
 mod smol {
     super::conformance!(calls, SMOL);
     super::conformance!(server, SMOL);

@@ -15,6 +15,15 @@ mod tokio_wake_interval {
     super::conformance!(descriptors, TOKIO_WAKE_INTERVAL);
 }
 
+mod tokio_threads {
+    super::conformance!(descriptors, TOKIO_THREADS);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod tokio_threads_wake_interval {
+    super::conformance!(descriptors, TOKIO_THREADS_WAKE_INTERVAL);
+}
+
 mod smol {
     super::conformance!(descriptors, SMOL);
 }

@@ -13,6 +13,7 @@ pub mod beyond_tcp {}
 mod runtime;
 mod server;
 mod stream;
+mod threads;
 
 #[doc(inline)]
 pub use audiosocket_net::surface::*;

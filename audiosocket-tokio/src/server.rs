@@ -1,15 +1,17 @@
 use std::future::poll_fn;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 use std::{fmt, io};
 
 use audiosocket_net::{Crowd, ServerOptions, Serving};
 use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::runtime::{TokioListener, TokioTimer};
+use crate::runtime::{TokioListener, TokioStream, TokioTimer};
+use crate::threads;
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
@@ -78,6 +80,7 @@ where
 #[must_use = "it serves only while `serve_forever` is awaited"]
 pub struct Server<A: Acceptor> {
     serving: Serving<TokioListener, TokioTimer, A>,
+    threads: Option<NonZeroUsize>,
 }
 
 impl<A: Acceptor> Server<A> {
@@ -101,7 +104,43 @@ impl<A: Acceptor> Server<A> {
         let serving = Serving::new(acceptor, options.listen()?, |listener| {
             TcpListener::from_std(listener).map(TokioListener)
         });
-        Ok(Self { serving: serving? })
+        Ok(Self {
+            serving: serving?,
+            threads: None,
+        })
+    }
+
+    /// Serves the calls on so many threads of the server's own, each with a current-thread runtime, and
+    /// leaves accepting to the runtime that [`serve_forever`](Self::serve_forever) is awaited on.
+    /// Connections go to the threads in turn, so that each has as many as the others; limits and shutdown
+    /// are those of the one server. Default: none; each call is a task of the runtime.
+    ///
+    /// For servers with many calls: a multi-thread runtime balances its load by having its workers take
+    /// tasks from each other, and wake each other for that, which costs more than it gives when all tasks
+    /// are small and alike. As many threads as the machine has cores are enough, which
+    /// [`available_parallelism`](std::thread::available_parallelism) tells. What it costs: a call stays on
+    /// the thread that it came to, so that a handler which computes for long, or blocks, holds up the
+    /// calls of that thread though others may be idle; and so does a thread whose calls happen to last
+    /// longer than those of the others.
+    ///
+    /// Handlers run on these threads inside of their runtimes. What they give to `tokio::spawn` runs there,
+    /// and ends with the server: the threads end when `serve_forever` returns or is dropped.
+    ///
+    /// Each thread gathers its own calls if there is a [wake interval](ServerOptions::wake_interval).
+    ///
+    /// ```
+    /// use audiosocket_tokio::start_server;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = start_server(|_, _, audio| audio.into(), |_, _, _| {}, "127.0.0.1:0").await?;
+    /// # server.handle().shutdown(std::time::Duration::ZERO);
+    /// server.threads(std::thread::available_parallelism()?).serve_forever().await
+    /// # }
+    /// ```
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = Some(threads);
+        self
     }
 
     /// The addresses that the server listens on, with the real port where 0 was asked for.
@@ -127,27 +166,30 @@ impl<A: Acceptor> Server<A> {
     ///
     /// # Errors
     ///
-    /// With a [wake interval](ServerOptions::wake_interval), when the system is out of descriptors before
-    /// it has begun.
+    /// With [threads](Self::threads) or a [wake interval](ServerOptions::wake_interval), when the system is
+    /// out of threads or descriptors before it has begun.
+    ///
+    /// # Panics
+    ///
+    /// With threads, if one of them did. No handler's panic does that.
     pub async fn serve_forever(mut self) -> io::Result<()> {
-        match self.serving.wake_interval() {
-            None => {
-                poll_fn(|cx| {
-                    self.serving.poll(cx, |connection| {
-                        tokio::spawn(connection);
-                        Ok(())
-                    })
-                })
-                .await;
-                Ok(())
-            }
-            Some(interval) => {
-                let crowd = Crowd::new(interval)?;
-                let serving = self.serving.bare(|stream| stream.0.into_std());
-                crowd.serve(serving).await;
-                Ok(())
-            }
+        let release = |stream: TokioStream<TcpStream>| stream.0.into_std();
+        if let Some(threads) = self.threads {
+            return threads::serve(self.serving.bare(release), threads).await;
         }
+        if let Some(interval) = self.serving.wake_interval() {
+            let crowd = Crowd::new(interval)?;
+            crowd.serve(self.serving.bare(release)).await;
+            return Ok(());
+        }
+        poll_fn(|cx| {
+            self.serving.poll(cx, |connection| {
+                tokio::spawn(connection);
+                Ok(())
+            })
+        })
+        .await;
+        Ok(())
     }
 }
 

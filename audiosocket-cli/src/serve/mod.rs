@@ -11,6 +11,7 @@ mod record;
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,9 +85,13 @@ pub(crate) struct ServeArgs {
     /// What serves the calls: tokio on all cores, smol on one, or a thread for each call
     #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
     runtime: Runtime,
+    /// Serve the calls on so many threads, to which they are dealt in turn and where they stay, instead of
+    /// on one for each core that take calls from each other (tokio only)
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// Look after all calls together so often, such as 2ms, instead of at once: a busy server takes less
-    /// CPU, each frame waits that much longer at most. All calls are on one core then (tokio and smol, on
-    /// Linux)
+    /// CPU, each frame waits that much longer at most. All calls are on one core then, or each thread of
+    /// --threads looks after its own (tokio and smol, on Linux)
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
     wake_interval: Option<Duration>,
     /// How many connections may wait to be accepted
@@ -144,17 +149,17 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     let acceptor = CallLog::new(args.allow_list().then(acceptor), Arc::clone(&memory));
     let options = args.options();
     match args.runtime {
-        Runtime::Tokio => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(async {
-                let server = audiosocket_tokio::Server::start(acceptor, options).await?;
-                memory.watch(server.handle())?;
-                announce(server.local_addrs(), server.handle(), args.drain)?;
-                // A task takes turns with those of the calls; on this thread, which is none of the
-                // workers', accepting would take their time, and wake them for each connection.
-                tokio::spawn(server.serve_forever()).await?
-            }),
+        Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
+            let mut server = audiosocket_tokio::Server::start(acceptor, options).await?;
+            if let Some(threads) = args.threads {
+                server = server.threads(threads);
+            }
+            memory.watch(server.handle())?;
+            announce(server.local_addrs(), server.handle(), args.drain)?;
+            // A task takes turns with those of the calls; on this thread, which is none of the
+            // workers', accepting would take their time, and wake them for each connection.
+            tokio::spawn(server.serve_forever()).await?
+        }),
         Runtime::Smol => async_io::block_on(async {
             let server = audiosocket_smol::Server::start(acceptor, options).await?;
             memory.watch(server.handle())?;
@@ -188,8 +193,20 @@ fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::
 }
 
 impl ServeArgs {
+    /// The runtime for all calls, or for accepting alone.
+    fn tokio(&self) -> tokio::runtime::Builder {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if self.threads.is_some() {
+            builder.worker_threads(1);
+        }
+        builder
+    }
+
     /// What is wrong, but cannot be seen in one argument alone, ends the program.
     fn check(&self) {
+        if self.threads.is_some() && !matches!(self.runtime, Runtime::Tokio) {
+            usage_error("--threads is for --runtime tokio only");
+        }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(
                 "--wake-interval is not for --runtime blocking, where each call has a thread",

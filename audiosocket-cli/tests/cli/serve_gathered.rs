@@ -1,4 +1,4 @@
-//! `audiosocket serve --wake-interval`: work is gathered.
+//! `audiosocket serve --wake-interval` and `--threads`: work is gathered, and dealt out.
 
 use super::process::{Serving, call, run, text};
 
@@ -6,12 +6,46 @@ use super::process::{Serving, call, run, text};
 #[test]
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn what_is_gathered_is_echoed_all_the_same() {
-    for runtime in ["tokio", "smol"] {
-        let server = Serving::start_on(runtime, 1, &["--wake-interval", "2ms"]);
+    let gathered = ["--wake-interval", "2ms"];
+    let on_threads = ["--wake-interval", "2ms", "--threads", "2"];
+    let servers = [
+        ("tokio", &gathered[..]),
+        ("tokio", &on_threads),
+        ("smol", &gathered),
+    ];
+    for (runtime, args) in servers {
+        let server = Serving::start_on(runtime, 1, args);
         let report = call(server.addr(), &["--calls", "50", "--duration", "1s"]);
         assert_eq!(report.code, 0, "{}", report.figures);
         assert_eq!(report.count("/calls/completed"), 50);
         server.terminate();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn calls_are_dealt_to_threads() {
+    let server = Serving::start(1, &["--threads", "3"]);
+    let report = call(server.addr(), &["--calls", "50", "--duration", "1s"]);
+    assert_eq!(report.code, 0, "{}", report.figures);
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    let names =
+        tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+    let serving = names.filter(|name| name.starts_with("audiosocket-cal"));
+    assert_eq!(serving.count(), 3);
+    server.terminate();
+}
+
+#[test]
+fn threads_are_tokios_only() {
+    for runtime in ["smol", "blocking"] {
+        let output = run(["serve", "echo", "--runtime", runtime, "--threads", "2"]);
+        assert_eq!(output.status.code(), Some(2));
+        let error = text(&output.stderr);
+        assert!(
+            error.contains("--threads is for --runtime tokio only"),
+            "{error}"
+        );
     }
 }
 

@@ -47,6 +47,18 @@ impl Runner {
         serve: tokio::wake_interval,
     };
 
+    /// `audiosocket-tokio` with threads of its own.
+    pub const TOKIO_THREADS: Self = Self {
+        name: "tokio, threads",
+        serve: tokio::threads,
+    };
+
+    /// `audiosocket-tokio` with threads of its own and a wake interval.
+    pub const TOKIO_THREADS_WAKE_INTERVAL: Self = Self {
+        name: "tokio, threads, wake interval",
+        serve: tokio::threads_wake_interval,
+    };
+
     /// `audiosocket-smol` under smol.
     pub const SMOL: Self = Self {
         name: "smol",
