@@ -82,16 +82,16 @@ impl Decoder {
     /// With it, a frame that is not wanted can be turned down before its payload takes memory.
     #[must_use]
     pub fn peek(&self, input: &[u8]) -> Option<Header> {
-        let mut header = [0; HEADER_LEN];
-        let held = if self.whole {
-            &[][..]
-        } else {
-            &self.partial[..]
+        let held = if self.whole { &[] } else { &self.partial[..] };
+        let header = match *held {
+            [] => *input.first_chunk()?,
+            [kind] => {
+                let [high, low] = *input.first_chunk()?;
+                [kind, high, low]
+            }
+            [kind, high] => [kind, high, *input.first()?],
+            [kind, high, low, ..] => [kind, high, low],
         };
-        let mut bytes = held.iter().chain(input);
-        for byte in &mut header {
-            *byte = *bytes.next()?;
-        }
         Some(Header::parse(header))
     }
 
