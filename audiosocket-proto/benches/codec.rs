@@ -1,25 +1,34 @@
-//! What a frame costs on its way through each layer, beside a `memcpy` of the same bytes.
+//! What a frame costs on its way through each layer, beside a `memcpy` of the same bytes and beside
+//! the crate `audiosocket` 1.0.0, where it has something to be compared with.
 //!
-//! `cargo bench -p audiosocket-proto`; the time for one frame is the inverse of `elem/s`.
+//! `cargo bench -p audiosocket-proto --bench codec`; the time for one frame is the inverse of
+//! `elem/s`.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audiosocket::{Message as OtherMessage, RawMessage};
 use audiosocket_proto::server::{CallDriver, Callbacks, Calls, Peer};
 use audiosocket_proto::{
-    Audio, Decoder, Event, SampleRate, Session, SessionConfig, Timestamp, Transmit, encoder,
+    Audio, Decoder, Event, Message, SampleRate, Session, SessionConfig, Timestamp, Transmit,
+    encoder,
 };
-use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Frames in the stream that every bench works on once per iteration.
+/// Frames that every bench works on once per iteration.
 const FRAMES: usize = 1000;
 
 /// 20 ms at 8 kHz.
 const PAYLOAD: usize = 320;
 const FRAME: usize = 3 + PAYLOAD;
 
-/// How the stream comes: sizes of the reads.
+/// How many frames lie in memory, behind one another. The first fit the first cache, as what was
+/// read just now does; the others do not.
+const MEMORIES: [(&str, usize); 2] = [("25 frames", 25), ("1000 frames", FRAMES)];
+
+/// How they come: sizes of the reads.
 const WHOLE: usize = FRAME;
 /// Cuts nearly every frame, each somewhere else.
 const SPLIT: usize = FRAME - 10;
@@ -32,123 +41,220 @@ criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(30)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600));
     targets = decode, encode, session_echo, driver_echo
 }
 criterion_main!(benches);
 
 fn decode(c: &mut Criterion) {
-    in_each_way(c, "decode", |b, stream, size| {
-        let mut decoder = Decoder::new();
-        b.iter(|| {
-            let mut frames = 0;
-            for mut read in black_box(stream).chunks(size) {
-                while let Some(frame) = decoder.decode(&mut read) {
-                    black_box(frame);
-                    frames += 1;
-                }
-            }
-            assert_eq!(frames, FRAMES);
+    in_each_way(c, "decode", |group, way, reads| {
+        group.bench_function(format!("{way}/memcpy"), |b| {
+            let mut copy = vec![0; COALESCED];
+            b.iter(|| {
+                reads.for_each(|read| {
+                    copy[..read.len()].copy_from_slice(read);
+                    black_box(&mut copy);
+                });
+            });
+        });
+        group.bench_function(format!("{way}/frames"), |b| {
+            let mut decoder = Decoder::new();
+            b.iter(|| {
+                reads.for_each(|mut read| {
+                    while let Some(frame) = decoder.decode(&mut read) {
+                        take(frame.kind.0, frame.payload);
+                    }
+                });
+            });
+        });
+        group.bench_function(format!("{way}/messages"), |b| {
+            let mut decoder = Decoder::new();
+            b.iter(|| {
+                reads.for_each(|mut read| {
+                    while let Some(frame) = decoder.decode(&mut read) {
+                        if let Ok(Message::Audio(audio)) = Message::parse(frame) {
+                            take(audio.rate() as u8, audio.payload());
+                        }
+                    }
+                });
+            });
+        });
+        if reads.size == SPLIT {
+            // Which the other crate leaves to its user.
+            return;
+        }
+        group.bench_function(format!("{way}/frames, audiosocket 1.0.0"), |b| {
+            b.iter(|| {
+                reads.for_each(|mut read| {
+                    while !read.is_empty() {
+                        let frame = RawMessage::try_from(read).expect("a frame");
+                        let payload = frame.payload().expect("a whole frame");
+                        take(*frame.message_type() as u8, payload);
+                        read = &read[3 + payload.len()..];
+                    }
+                });
+            });
+        });
+        group.bench_function(format!("{way}/messages, audiosocket 1.0.0"), |b| {
+            b.iter(|| {
+                reads.for_each(|mut read| {
+                    while !read.is_empty() {
+                        let frame = RawMessage::try_from(read).expect("a frame");
+                        let next = 3 + frame.payload().map_or(0, <[u8]>::len);
+                        if let Ok(OtherMessage::Audio(Some(payload))) =
+                            OtherMessage::try_from(frame)
+                        {
+                            take(0, payload);
+                        }
+                        read = &read[next..];
+                    }
+                });
+            });
         });
     });
 }
 
 fn encode(c: &mut Criterion) {
-    let mut group = c.benchmark_group("encode");
-    group.throughput(Throughput::Elements(FRAMES as u64));
-    let stream = stream();
-    let mut copy = vec![0; FRAME];
-    group.bench_function("memcpy", |b| {
-        b.iter(|| memcpy(&stream, FRAME, &mut copy));
-    });
-    group.bench_function("audio", |b| {
-        let mut out = Vec::with_capacity(FRAME);
-        b.iter(|| {
-            for frame in black_box(&stream[..]).chunks(FRAME) {
-                out.clear();
-                let audio = Audio::new(SampleRate::Hz8000, &frame[3..]);
-                encoder::encode_audio(audio, &mut out).expect("audio of a frame");
-                black_box(&mut out);
-            }
+    for (memory, frames) in MEMORIES {
+        let mut group = group(c, "encode");
+        let stream = stream(frames);
+        let reads = Reads {
+            stream: &stream,
+            size: FRAME,
+        };
+        group.bench_function(format!("{memory}/memcpy"), |b| {
+            let mut out = vec![0; FRAME];
+            b.iter(|| {
+                reads.for_each(|frame| {
+                    out[..frame.len()].copy_from_slice(frame);
+                    black_box(&mut out);
+                });
+            });
         });
-    });
+        group.bench_function(format!("{memory}/audio"), |b| {
+            let mut out = Vec::with_capacity(FRAME);
+            b.iter(|| {
+                reads.for_each(|frame| {
+                    out.clear();
+                    let audio = Audio::new(SampleRate::Hz8000, &frame[3..]);
+                    encoder::encode_audio(audio, &mut out).expect("audio of a frame");
+                    black_box(&mut out);
+                });
+            });
+        });
+        group.bench_function(format!("{memory}/audio, audiosocket 1.0.0"), |b| {
+            b.iter(|| {
+                reads.for_each(|frame| {
+                    let audio = OtherMessage::Audio(Some(&frame[3..]));
+                    black_box(Vec::try_from(audio).expect("audio of a frame"));
+                });
+            });
+        });
+    }
 }
 
 fn session_echo(c: &mut Criterion) {
     let now = Timestamp::ZERO;
-    in_each_way(c, "session echo", |b, stream, size| {
+    in_each_way(c, "session echo", |group, way, reads| {
         let mut session = Session::new(SessionConfig::default(), now);
         let mut decoder = Decoder::new();
         let started = session.receive(now, &mut decoder, &mut &UUID[..]);
         assert!(matches!(started, Some(Event::Started(_))));
-        b.iter(|| {
-            for mut read in black_box(stream).chunks(size) {
-                while let Some(event) = session.receive(now, &mut decoder, &mut read) {
-                    if let Event::Audio(audio) = event {
-                        session.send(now, audio).expect("room for the echo");
+        group.bench_function(way, |b| {
+            b.iter(|| {
+                reads.for_each(|mut read| {
+                    while let Some(event) = session.receive(now, &mut decoder, &mut read) {
+                        if let Event::Audio(audio) = event {
+                            session.send(now, audio).expect("room for the echo");
+                        }
                     }
-                }
-                if let Transmit::Bytes(bytes) = session.poll_transmit() {
-                    let len = black_box(bytes).len();
-                    session.transmitted(now, len);
-                }
-            }
+                    if let Transmit::Bytes(bytes) = session.poll_transmit() {
+                        let len = black_box(bytes).len();
+                        session.transmitted(now, len);
+                    }
+                });
+            });
         });
     });
 }
 
 fn driver_echo(c: &mut Criterion) {
     let now = Timestamp::ZERO;
-    in_each_way(c, "driver echo", |b, stream, size| {
+    in_each_way(c, "driver echo", |group, way, reads| {
         let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
         let peer = Peer::from("bench");
         let mut driver =
             CallDriver::new(echo, peer, SessionConfig::default(), &Calls::default(), now);
         driver.receive(now, UUID);
-        b.iter(|| {
-            for read in black_box(stream).chunks(size) {
-                driver.receive(now, read);
-                if let Transmit::Bytes(bytes) = driver.poll_transmit() {
-                    let len = black_box(bytes).len();
-                    driver.transmitted(now, len);
-                }
-            }
+        group.bench_function(way, |b| {
+            b.iter(|| {
+                reads.for_each(|read| {
+                    driver.receive(now, read);
+                    if let Transmit::Bytes(bytes) = driver.poll_transmit() {
+                        let len = black_box(bytes).len();
+                        driver.transmitted(now, len);
+                    }
+                });
+            });
         });
     });
 }
 
-/// Measures `bench`, which gets the stream and the size of the reads, in each of [`WAYS`].
+/// Measures `bench` in each of [`WAYS`], with each of [`MEMORIES`].
 fn in_each_way(
     c: &mut Criterion,
     name: &str,
-    mut bench: impl FnMut(&mut Bencher<'_>, &[u8], usize),
+    mut bench: impl FnMut(&mut BenchmarkGroup<'_, WallTime>, &str, Reads<'_>),
 ) {
+    let mut group = group(c, name);
+    for (memory, frames) in MEMORIES {
+        let stream = stream(frames);
+        for (way, size) in WAYS {
+            let reads = Reads {
+                stream: &stream,
+                size,
+            };
+            bench(&mut group, &format!("{memory}/{way}"), reads);
+        }
+    }
+}
+
+fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(FRAMES as u64));
-    let stream = stream();
-    let mut copy = vec![0; COALESCED];
-    for (way, size) in WAYS {
-        group.bench_function(format!("{way}/memcpy"), |b| {
-            b.iter(|| memcpy(&stream, size, &mut copy));
-        });
-        group.bench_function(way, |b| bench(b, &stream, size));
+    group
+}
+
+/// [`FRAMES`] frames in reads of one size, out of a stream that is read again if it is shorter.
+#[derive(Clone, Copy)]
+struct Reads<'a> {
+    stream: &'a [u8],
+    size: usize,
+}
+
+impl<'a> Reads<'a> {
+    fn for_each(self, mut work: impl FnMut(&'a [u8])) {
+        for _ in 0..FRAMES * FRAME / self.stream.len() {
+            for read in black_box(self.stream).chunks(self.size) {
+                work(read);
+            }
+        }
     }
+}
+
+/// Uses what was decoded, in registers: to hand a struct to `black_box` costs more than to decode it.
+fn take(kind: u8, payload: &[u8]) {
+    black_box(kind);
+    black_box(payload.as_ptr());
+    black_box(payload.len());
 }
 
 const UUID: &[u8] = b"\x01\x00\x10sixteen bytes !!";
 
-/// The least that could be done with the same bytes, in reads of the same size.
-fn memcpy(stream: &[u8], size: usize, copy: &mut [u8]) {
-    for read in black_box(stream).chunks(size) {
-        copy[..read.len()].copy_from_slice(read);
-        black_box(&mut *copy);
-    }
-}
-
-fn stream() -> Vec<u8> {
-    let mut stream = Vec::with_capacity(FRAMES * FRAME);
-    for n in 0..FRAMES {
+fn stream(frames: usize) -> Vec<u8> {
+    let mut stream = Vec::with_capacity(frames * FRAME);
+    for n in 0..frames {
         let payload = [n as u8; PAYLOAD];
         let audio = Audio::new(SampleRate::Hz8000, &payload);
         encoder::encode_audio(audio, &mut stream).expect("audio of a frame");

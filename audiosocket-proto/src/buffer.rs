@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 const RETAINED: usize = 8 * 1024;
 
 /// Empties a connection's buffer, and gives back what a flood made of it.
+#[inline]
 pub(crate) fn empty(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.shrink_to(RETAINED);

@@ -55,16 +55,18 @@ impl Decoder {
     /// buffer or from the decoder, so it must be done with before the next call.
     #[inline]
     pub fn decode<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Frame<'a>> {
-        if self.whole {
-            self.whole = false;
-            buffer::empty(&mut self.partial);
+        // The one test in the way of frames that come whole: `partial` is not empty if `whole`.
+        if self.partial.is_empty() {
+            if let Some(frame) = Frame::split_first(input) {
+                return Some(frame);
+            }
+            if input.is_empty() {
+                return None;
+            }
         }
-        if self.partial.is_empty()
-            && let Some(frame) = Frame::split_first(input)
-        {
-            return Some(frame);
-        }
-        self.reassemble(input)
+        let frame;
+        (frame, *input) = self.reassemble(input);
+        frame
     }
 
     /// Bytes held of a frame whose end has not come; at the end of a stream, more than zero means
@@ -80,36 +82,43 @@ impl Decoder {
     /// With it, a frame that is not wanted can be turned down before its payload takes memory.
     #[must_use]
     pub fn peek(&self, input: &[u8]) -> Option<Header> {
-        let mut header = [0; HEADER_LEN];
-        let held = if self.whole {
-            &[][..]
-        } else {
-            &self.partial[..]
+        let held = if self.whole { &[] } else { &self.partial[..] };
+        let header = match *held {
+            [] => *input.first_chunk()?,
+            [kind] => {
+                let [high, low] = *input.first_chunk()?;
+                [kind, high, low]
+            }
+            [kind, high] => [kind, high, *input.first()?],
+            [kind, high, low, ..] => [kind, high, low],
         };
-        let mut bytes = held.iter().chain(input);
-        for byte in &mut header {
-            *byte = *bytes.next()?;
-        }
         Some(Header::parse(header))
     }
 
-    fn reassemble<'a>(&'a mut self, input: &mut &[u8]) -> Option<Frame<'a>> {
-        self.fill(input, HEADER_LEN)?;
-        let header = Header::parse(*self.partial.first_chunk()?);
-        self.fill(input, header.frame_len())?;
+    /// The same where a frame was cut; returns what is left of `input`, too, which can so stay in
+    /// registers elsewhere.
+    fn reassemble<'a, 'i: 'a>(&'a mut self, mut input: &'i [u8]) -> (Option<Frame<'a>>, &'i [u8]) {
+        if self.whole {
+            self.whole = false;
+            buffer::empty(&mut self.partial);
+            let frame = self.decode(&mut input);
+            return (frame, input);
+        }
+        let Some(header) = self.peek(input) else {
+            self.partial.extend_from_slice(input);
+            return (None, &[]);
+        };
+        let missing = header.frame_len() - self.partial.len();
+        let Some((taken, rest)) = input.split_at_checked(missing) else {
+            self.partial.extend_from_slice(input);
+            return (None, &[]);
+        };
+        self.partial.extend_from_slice(taken);
         self.whole = true;
-        Some(Frame {
+        let frame = Frame {
             kind: header.kind,
             payload: &self.partial[HEADER_LEN..],
-        })
-    }
-
-    /// Moves bytes from `input` until `len` are held; `None` if that many have not come.
-    fn fill(&mut self, input: &mut &[u8], len: usize) -> Option<()> {
-        let missing = len.saturating_sub(self.partial.len());
-        let (taken, rest) = input.split_at(missing.min(input.len()));
-        self.partial.extend_from_slice(taken);
-        *input = rest;
-        (taken.len() == missing).then_some(())
+        };
+        (Some(frame), rest)
     }
 }

@@ -11,15 +11,18 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.written == self.bytes.len()
     }
 
     /// Where to append a frame.
+    #[inline]
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         // While a peer takes only part of each write, what it has taken must not pile up.
         if self.written > self.bytes.len() / 2 {
@@ -33,6 +36,7 @@ impl Outbox {
     /// # Panics
     ///
     /// If more was written than there was.
+    #[inline]
     pub(crate) fn advance(&mut self, written: usize) {
         assert!(
             written <= self.unsent().len(),
