@@ -18,10 +18,10 @@ use crate::LineBudget;
 const TOO_LONG: Duration = Duration::from_millis(500);
 
 /// How often to look. A turn is named after this and [`TOO_LONG`] at the latest.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// After how many looks at nothing the thread ends.
-const PATIENCE: u32 = 40;
+const PATIENCE: u32 = 8;
 
 /// Whether the thread runs, which it does while there are turns.
 static RUNNING: AtomicBool = AtomicBool::new(false);

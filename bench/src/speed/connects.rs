@@ -43,7 +43,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         bench,
         load,
         bench.repeat,
-        |_| true,
+        |contender| !contender.gathers(),
         |contender| {
             let server = bench.echo(contender, &[])?;
             bench.cores.on_load(|| {

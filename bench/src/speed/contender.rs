@@ -98,9 +98,22 @@ pub(super) const ALL: &[Contender] = &[
     other("naive-tokio", Kind::Reference(Reference::NaiveTokio)),
     other(ASYNCIO, Kind::Asyncio),
     program("tokio", Runtime::Tokio, &[], TOKIO),
+    program("tokio-threads", Runtime::Tokio, &["--threads=1"], TOKIO),
+    program("tokio-2ms", Runtime::Tokio, TWO_MS, gathered(0.8)),
     program("smol", Runtime::Smol, &[], SMOL),
+    program("smol-2ms", Runtime::Smol, TWO_MS, gathered(0.9)),
     program("blocking", Runtime::Blocking, &[], BLOCKING),
 ];
+
+const TWO_MS: &[&str] = &["--wake-interval=2ms"];
+
+/// Of a server that gathers its work, which is compared in real time only.
+const fn gathered(paced: f64) -> Bounds {
+    Bounds {
+        paced: Some(paced),
+        ..NONE
+    }
+}
 
 const fn other(name: &'static str, kind: Kind) -> Contender {
     let bounds = NONE;
@@ -178,6 +191,11 @@ impl Contender {
     /// Whether it is one of this workspace's.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.kind, Kind::Program(..))
+    }
+
+    /// Whether it waits for work to gather, so that a closed loop measures how long it waits.
+    pub(super) fn gathers(&self) -> bool {
+        matches!(self.kind, Kind::Program(_, TWO_MS))
     }
 
     pub(super) fn is_reference(&self) -> bool {

@@ -29,7 +29,9 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         false => (100, &[100, 1_000, 5_000, 10_000], 2.0),
     };
     let load = format!("{talking} calls talk");
-    let takes_part = |contender: &Contender| contender.is_ours() || contender.is_reference();
+    let takes_part = |contender: &Contender| {
+        (contender.is_ours() && !contender.gathers()) || contender.is_reference()
+    };
     let rounds = ROUNDS.min(bench.repeat);
     let turns = rounds::take(bench, &load, rounds, takes_part, |contender| {
         let cost = |connected: &u32| {

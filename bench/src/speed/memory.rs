@@ -39,7 +39,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         bench,
         &load,
         rounds,
-        |_| true,
+        |contender| !contender.gathers(),
         |contender| {
             let server = bench.echo(contender, &OPTIONS)?;
             // After the first call, which leaves buffers that are all calls'.

@@ -24,7 +24,7 @@ pub(super) fn paced(bench: &Bench) -> io::Result<Vec<Figure>> {
     };
     for (calls, name, seconds) in loads {
         let args = in_real_time(*calls, *seconds);
-        let turns = echo(bench, name, bench.repeat, &args);
+        let turns = echo(bench, name, bench.repeat, |_| true, &args);
         // The bounds are for the first.
         let bound = |bounds: &Bounds| bounds.paced.filter(|_| *calls == 1000);
         figures.extend(costs(name, &turns));
@@ -43,7 +43,13 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
     };
     let name = format!("{calls} calls in a closed loop");
     let args = closed_loop(calls, 1, seconds);
-    let turns = echo(bench, &name, rounds, &args);
+    let turns = echo(
+        bench,
+        &name,
+        rounds,
+        |contender| !contender.gathers(),
+        &args,
+    );
     let mut figures = costs(&name, &turns);
     figures.extend(ratios(&name, &turns, |_| None));
     let least = |turns: &Turns<Cost>| spread::least(&turns.values(|cost| cost.cpu));
@@ -89,7 +95,13 @@ pub(super) fn sixteen(bench: &Bench) -> io::Result<Vec<Figure>> {
     let (calls, seconds) = if bench.short { (10, 1.5) } else { (64, 3.0) };
     let name = format!("{calls} calls with 16 frames waiting");
     let args = closed_loop(calls, 16, seconds);
-    let turns = echo(bench, &name, bench.repeat, &args);
+    let turns = echo(
+        bench,
+        &name,
+        bench.repeat,
+        |contender| !contender.gathers(),
+        &args,
+    );
     let mut figures = costs(&name, &turns);
     if let Some(asyncio) = rounds::of(&turns, ASYNCIO) {
         figures.extend(turns.iter().filter_map(|turns| {
@@ -128,17 +140,17 @@ fn closed_loop(calls: u32, frames: u32, seconds: f64) -> Vec<String> {
     ]
 }
 
-fn echo(bench: &Bench, load: &str, rounds: usize, args: &[String]) -> Vec<Turns<Cost>> {
-    rounds::take(
-        bench,
-        load,
-        rounds,
-        |_| true,
-        |contender| {
-            let server = bench.echo(contender, &[])?;
-            bench.cost(&server, args)
-        },
-    )
+fn echo(
+    bench: &Bench,
+    load: &str,
+    rounds: usize,
+    takes_part: impl Fn(&Contender) -> bool,
+    args: &[String],
+) -> Vec<Turns<Cost>> {
+    rounds::take(bench, load, rounds, takes_part, |contender| {
+        let server = bench.echo(contender, &[])?;
+        bench.cost(&server, args)
+    })
 }
 
 pub(super) fn costs(load: &str, turns: &[Turns<Cost>]) -> Vec<Figure> {

@@ -23,7 +23,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let mut play = echo.clone();
     play.push("--expect=any".to_owned());
     let load = format!("{calls} calls are played to");
-    let ours = |contender: &super::Contender| contender.is_ours();
+    let ours = |contender: &super::Contender| contender.is_ours() && !contender.gathers();
     let turns = rounds::take(bench, &load, bench.repeat, ours, |contender| {
         let echoed = bench.cost(&bench.echo(contender, &[])?, &echo)?;
         let command = contender.serve(&bench.program, Serve::Play(&prompt), &[]);

@@ -41,7 +41,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         bench,
         load,
         1,
-        |_| true,
+        |contender| !contender.gathers(),
         |contender| {
             let server = bench.echo(contender, &[])?;
             // What a call takes to begin and to end is the same in both.

@@ -19,6 +19,10 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// The same where a limit is near.
 const NEAR_PERIOD: Duration = Duration::from_millis(10);
 
+/// The same where there is none, though one may be set later, or where half of it is left: to look takes
+/// ten system calls.
+const FAR_PERIOD: Duration = Duration::from_secs(5);
+
 /// What is left of the memory, and who refuses calls when that is too little.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -45,9 +49,11 @@ impl Memory {
         let _ = self.server.set(server);
         let watching = move || {
             loop {
-                let fullest = self.look();
-                let near = fullest.is_some_and(|filled| !filled.has_plenty());
-                thread::sleep(if near { NEAR_PERIOD } else { PERIOD });
+                thread::sleep(match self.look() {
+                    Some(filled) if !filled.has_plenty() => NEAR_PERIOD,
+                    Some(filled) if filled.used > filled.max / 2 => PERIOD,
+                    _ => FAR_PERIOD,
+                });
             }
         };
         let thread = thread::Builder::new().name("memory".to_owned());
