@@ -7,6 +7,7 @@ use audiosocket_net::{ServerOptions, Serving};
 use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
 use tokio::net::TcpListener;
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::runtime::{TokioListener, TokioTimer};
@@ -129,13 +130,15 @@ impl<A: Acceptor> Server<A> {
     ///
     /// None at present.
     pub async fn serve_forever(mut self) -> io::Result<()> {
-        poll_fn(|cx| {
+        let serving = poll_fn(|cx| {
             self.serving.poll(cx, |connection| {
                 tokio::spawn(connection);
                 Ok(())
             })
-        })
-        .await;
+        });
+        // It takes turns by itself. Tokio's budget for one task would run out among connections that are
+        // turned away, and these have one attempt to be told so.
+        unconstrained(serving).await;
         Ok(())
     }
 }
