@@ -52,7 +52,10 @@ fn speech_ends_when_the_caller_speaks() {
     }
     let median = report("the caller's first loud packet was sent", &mut from_caller);
     report("the first loud frame reached the server", &mut from_server);
-    assert!(median <= MEDIAN, "speech went on for {median:?} in the median");
+    assert!(
+        median <= MEDIAN,
+        "speech went on for {median:?} in the median"
+    );
     let stopped = from_caller.iter().filter(|late| **late < BOUND).count();
     assert_eq!(stopped, CALLS as usize, "calls in which speech ended");
     asterisk.wait_until_idle();
