@@ -21,6 +21,8 @@ mod process;
 mod recordings;
 mod serve;
 mod serve_bot;
+mod serve_faults;
+mod serve_limits;
 mod serve_memory;
 mod serve_play;
 mod serve_record;
