@@ -9,7 +9,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use audiosocket_net::LineBudget;
 
 /// How often the keeper looks. A handler is taken to block when it is seen twice in the same turn;
 /// what comes until then fits the kernel's buffers.
@@ -35,6 +37,9 @@ static KEEPER: Mutex<Keeper> = Mutex::new(Keeper {
     running: false,
 });
 
+/// For calls that come while there is no thread for it.
+static UNKEPT: LineBudget = LineBudget::new();
+
 struct Keeper {
     calls: Vec<Watched>,
     /// Whether its thread runs, which it does while there are calls.
@@ -59,7 +64,12 @@ pub(crate) fn watch(call: Weak<dyn Keep>, turn: Turn) {
         match thread.spawn(keep) {
             Ok(_) => keeper.running = true,
             // The next call tries again.
-            Err(error) => tracing::warn!(%error, "calls whose handler blocks are not read"),
+            Err(error) => {
+                if let Some(suppressed) = UNKEPT.take(Instant::now()) {
+                    let suppressed = (suppressed > 0).then_some(suppressed);
+                    tracing::warn!(%error, suppressed, "calls whose handler blocks are not read");
+                }
+            }
         }
     }
 }

@@ -49,6 +49,8 @@ struct Inner<S> {
     backlog: Backlog,
     /// How the stream ended, if the keeper met its end.
     ended: Option<io::Result<usize>>,
+    /// Its end was told, so that nobody asks for more.
+    over: bool,
 }
 
 impl<S: Duplex> Line<S> {
@@ -63,6 +65,7 @@ impl<S: Duplex> Line<S> {
             stream,
             backlog: Backlog::new(config.max_unread),
             ended: None,
+            over: false,
         };
         let turn = Turn::new(AtomicU64::new(1));
         let shared = Arc::new(Shared {
@@ -152,12 +155,14 @@ impl<S: Duplex> Stream for Line<S> {
             return Poll::Ready(Ok(waited));
         }
         if let Some(ended) = inner.ended.take() {
+            inner.over = true;
             return Poll::Ready(ended);
         }
         if self.unready.contains(PollFlags::IN) {
             return Poll::Pending;
         }
         let result = inner.stream.read(buffer);
+        inner.over = is_end(&result);
         if let Ok(len) = result {
             inner.backlog.pass(&buffer[..len]);
             if self.short_is_empty && len < buffer.len() {
@@ -217,21 +222,29 @@ impl<S: Read> Inner<S> {
     /// Reads what is there into the backlog.
     fn read_ahead(&mut self, buffer: &mut [u8]) {
         for _ in 0..ROUNDS {
-            if self.ended.is_some() || self.backlog.is_full() {
+            if self.over || self.ended.is_some() || self.backlog.is_full() {
                 return;
             }
             // It is the user's, and may panic on a thread that serves others as well.
             let read = catch_unwind(AssertUnwindSafe(|| self.stream.read(buffer)));
-            match read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked"))) {
-                Ok(0) => self.ended = Some(Ok(0)),
+            let read = read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked")));
+            match read {
+                ended if is_end(&ended) => self.ended = Some(ended),
                 Ok(len) => self.backlog.push(&buffer[..len]),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return,
-                    io::ErrorKind::Interrupted => {}
-                    _ => self.ended = Some(Err(error)),
-                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {}
             }
         }
+    }
+}
+
+fn is_end(read: &io::Result<usize>) -> bool {
+    match read {
+        Ok(len) => *len == 0,
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+        ),
     }
 }
 
@@ -254,7 +267,9 @@ fn unless_would_block<T>(
 mod tests {
     use std::fs::File;
     use std::io::Write;
+    use std::net::Shutdown;
     use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
 
     use super::*;
 
@@ -283,6 +298,31 @@ mod tests {
     }
 
     impl Duplex for Panics {}
+
+    /// The last words of a call are written although its end was met, and its handler blocked at that
+    /// long enough for the keeper to come by.
+    #[test]
+    fn the_keeper_leaves_a_stream_alone_whose_end_was_told() {
+        let (stream, mut peer) = UnixStream::pair().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        let config = SessionConfig::default();
+        let mut line = Line::new(stream, Alarm::new().unwrap(), &config, true);
+        let mut cx = Context::from_waker(Waker::noop());
+        let read = line.poll_read(&mut cx, &mut [0; 8]);
+        assert!(matches!(read, Poll::Ready(Ok(0))));
+        let mut written = 0;
+        while let Poll::Ready(len) = line.poll_write(&mut cx, &[1; 4096]) {
+            written += len.unwrap();
+        }
+        let turn = line.shared.turn.load(Ordering::Relaxed);
+        line.shared.read_ahead(turn, &mut [0; 8]);
+
+        peer.read_exact(&mut vec![0; written]).unwrap();
+        line.wait(None);
+        let written = line.poll_write(&mut cx, b"last words");
+        assert!(matches!(written, Poll::Ready(Ok(_))));
+    }
 
     #[test]
     fn a_stream_that_panics_under_the_keeper_fails_its_own_call() {

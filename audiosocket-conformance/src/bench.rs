@@ -1,10 +1,11 @@
 use std::cell::{Cell, RefCell};
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::Played;
+use audiosocket_proto::server::{Limits, Played};
 use audiosocket_proto::{MarkOutcome, SessionConfig};
 
 use crate::frames::uuid;
@@ -31,14 +32,24 @@ impl Bench {
 
     /// With this done to whoever connects.
     pub(crate) fn with_door(runner: &Runner, door: Door) -> Self {
-        Self::made(runner, door, |_| {})
+        Self::made(runner, door, |_| {}, Limits::default())
     }
 
     pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        Self::made(runner, Door::Open, configure)
+        Self::made(runner, Door::Open, configure, Limits::default())
     }
 
-    fn made(runner: &Runner, door: Door, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    /// With so many connections and no more.
+    pub(crate) fn with_limits(runner: &Runner, limits: Limits) -> Self {
+        Self::made(runner, Door::Open, |_| {}, limits)
+    }
+
+    fn made(
+        runner: &Runner,
+        door: Door,
+        configure: impl FnOnce(&mut SessionConfig),
+        limits: Limits,
+    ) -> Self {
         let mut session = SessionConfig::default();
         session.uuid_timeout = Duration::from_secs(3600);
         session.linger = Duration::from_secs(3600);
@@ -48,14 +59,19 @@ impl Bench {
         configure(&mut session);
         let transcripts = Transcripts::default();
         Self {
-            world: runner.serve(Recorder::new(&transcripts, door), session),
+            world: runner.serve(Recorder::new(&transcripts, door), session, limits),
             transcripts,
         }
     }
 
     /// A connection on which nothing was sent.
     pub(crate) fn connect(&self) -> Line {
-        let (wire, addr) = self.world.connect().unwrap();
+        self.connect_from(None)
+    }
+
+    /// The same, from an address that may be another than that of this machine.
+    pub(crate) fn connect_from(&self, from: Option<Ipv4Addr>) -> Line {
+        let (wire, addr) = self.world.connect(from).unwrap();
         Line::new(wire, addr, &self.world, &self.transcripts)
     }
 
@@ -74,7 +90,7 @@ impl Bench {
 
     /// Waits until the server accepts no more.
     pub(crate) fn refuses_connections(&self) {
-        let refused = self.world.until(&|| self.world.connect().is_err());
+        let refused = self.world.until(&|| self.world.connect(None).is_err());
         assert!(refused, "the server goes on accepting");
     }
 

@@ -155,6 +155,12 @@ macro_rules! with_cases {
                 many_dropped_at_once
                 resets_without_a_uuid
             }
+            limits {
+                more_calls_than_there_may_be
+                more_without_a_uuid_than_there_may_be
+                more_from_one_address_than_there_may_be
+                a_crowd_beyond_what_may_be
+            }
             shutdown {
                 while_idle
                 after_calls

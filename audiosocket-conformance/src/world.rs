@@ -1,5 +1,5 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// How long anything may take that is not about time, before a case fails rather than hangs.
@@ -7,8 +7,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that a case talks to, and the time that passes there.
 pub(crate) trait World {
-    /// A new connection, and the address that the server sees it come from.
-    fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)>;
+    /// A new connection, and the address that the server sees it come from: of this machine, unless it
+    /// is to be that one.
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)>;
 
     /// Lets the server work until this holds; false if that was in vain.
     fn until(&self, holds: &dyn Fn() -> bool) -> bool;

@@ -85,6 +85,7 @@ fn accepted_connections_send_at_once_and_are_watched() {
     keepalive.time = Duration::from_secs(7);
     keepalive.interval = Duration::from_secs(3);
     keepalive.retries = 2;
+    keepalive.user_timeout = Some(Duration::from_secs(11));
     let options = ServerOptions::new()
         .bind("127.0.0.1:0")
         .keepalive(Some(keepalive));
@@ -103,6 +104,11 @@ fn accepted_connections_send_at_once_and_are_watched() {
         Duration::from_secs(3)
     );
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 2);
+    #[cfg(target_os = "linux")]
+    assert_eq!(
+        socket.tcp_user_timeout().unwrap(),
+        Some(Duration::from_secs(11))
+    );
 }
 
 /// Rather than on every connection that is accepted later.

@@ -11,9 +11,12 @@ pub struct SessionConfig {
     /// takes longer is not an Asterisk. Default: 5 s.
     pub uuid_timeout: Duration,
     /// How long to wait, once the call is over, for unsent bytes to leave and for the peer to
-    /// close its side. Default: 1 s.
+    /// close its side. Default: 1 s: Asterisk closes as soon as it has the hangup, so that this is for
+    /// the way there and back and one packet sent again; and whoever does not close costs no more.
     pub linger: Duration,
-    /// How long the peer may take nothing of what waits for it. Default: 30 s.
+    /// How long the peer may take nothing of what waits for it. Default: 30 s: longer than a network takes
+    /// to find another way, or a machine to be moved, and by then the caller has heard nothing for so long
+    /// that there is no call left to save. What waits meanwhile is bounded by `max_unsent`.
     pub write_timeout: Duration,
     /// How long the peer may send no whole frame. Default: `None`, since a call with comfort noise, DTX
     /// or hold is silent for minutes and healthy; TCP keepalive finds the dead ones.
@@ -23,7 +26,9 @@ pub struct SessionConfig {
     pub max_duration: Option<Duration>,
     /// Bytes that may wait to be sent, headers included. A frame that would go past it is dropped
     /// and counted in [`Stats::frames_dropped`](crate::Stats::frames_dropped). A frame takes up to 65,538 bytes. Default:
-    /// 128 KiB, which is eight seconds at 8 kHz and a third of one at 192 kHz.
+    /// 128 KiB, which is eight seconds at 8 kHz and a third of one at 192 kHz: what is older
+    /// would answer nobody, and the longest frame still fits behind a few seconds. The kernel holds more
+    /// ahead of it.
     pub max_unsent: usize,
     /// Bytes that may wait, headers included, for a handler that blocks. Of what goes past it, the
     /// oldest audio is dropped and told of. Only an adapter that

@@ -8,6 +8,7 @@ use audiosocket_net::{Crowd, ServerOptions, Serving};
 use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::runtime::{TokioListener, TokioStream, TokioTimer};
@@ -182,13 +183,15 @@ impl<A: Acceptor> Server<A> {
             crowd.serve(self.serving.bare(release)).await;
             return Ok(());
         }
-        poll_fn(|cx| {
+        let serving = poll_fn(|cx| {
             self.serving.poll(cx, |connection| {
                 tokio::spawn(connection);
                 Ok(())
             })
-        })
-        .await;
+        });
+        // It takes turns by itself. Tokio's budget for one task would run out among connections that are
+        // turned away, and these have one attempt to be told so.
+        unconstrained(serving).await;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_tokio::{Server, ServerHandle, ServerOptions, start_server};
+use audiosocket_tokio::{Limits, Server, ServerHandle, ServerOptions, start_server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -46,6 +46,7 @@ on_both_runtimes! {
     shutdown_of_an_idle_server_is_immediate_and_final,
     calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup,
     a_call_that_was_just_accepted_at_shutdown_gets_a_hangup,
+    everybody_in_a_crowd_beyond_the_limits_gets_a_hangup,
     an_endless_linger_does_not_keep_an_idle_server,
     dropping_the_server_ends_its_calls,
     closures_see_the_call_and_its_end,
@@ -229,6 +230,27 @@ async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
     handle.shutdown(Duration::from_millis(100));
     serving.await.unwrap();
     assert_eq!(blocking_read_to_end(call), HANGUP);
+}
+
+/// However many are refused in one go: more than may linger, and more than tokio would let one task
+/// read and write.
+async fn everybody_in_a_crowd_beyond_the_limits_gets_a_hangup() {
+    let mut limits = Limits::default();
+    limits.max_calls = 0;
+    let options = ServerOptions::new().bind("127.0.0.1:0").limits(limits);
+    let server = Running::start_with(options).await;
+    // Blocking, as above.
+    let mut calls: Vec<_> = (0..600).map(|_| blocking_call(server.addr)).collect();
+    let refused = tokio::task::spawn_blocking(move || {
+        // Nobody closes before all have heard it, so that all of them that may do linger.
+        let read = calls.iter_mut().map(|call| {
+            let mut bytes = Vec::new();
+            call.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        read.filter(|read| matches!(read, Ok(bytes) if *bytes == HANGUP))
+            .count()
+    });
+    assert_eq!(refused.await.unwrap(), 600);
 }
 
 async fn an_endless_linger_does_not_keep_an_idle_server() {

@@ -20,12 +20,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_blocking::{
     Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Limits, Peer, Refusal,
     Response, ServerOptions, SessionConfig, serve_stream,
 };
+use audiosocket_net::LineBudget;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
@@ -36,6 +37,9 @@ use stream::TlsStream;
 /// How many connections may be open at once, those in their handshake among them: each has a thread.
 /// Further ones are closed.
 const CONNECTIONS: usize = 1024;
+
+/// For connections that do not become calls.
+static FAILURES: LineBudget = LineBudget::new();
 
 /// How long calls may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -66,6 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let echo = Arc::new(Echo);
     let mut limits = Limits::default();
     limits.max_calls = CONNECTIONS;
+    // So that no address alone can hold them all before it has called.
+    limits.max_pending_per_addr = CONNECTIONS / 4;
     let calls = Calls::new(limits);
     // Every thread has a `busy`; when all are gone, none is left.
     let (busy, idle) = channel::<Infallible>();
@@ -123,7 +129,10 @@ impl Acceptor for Echo {
     }
 
     fn on_exception(&self, peer: &Peer, error: &Exception) {
-        eprintln!("{peer}: {error}");
+        // Anybody can make this happen, without end.
+        if let Some(left_out) = FAILURES.take(Instant::now()) {
+            eprintln!("{peer}: {error} ({left_out} others not told)");
+        }
     }
 }
 

@@ -150,14 +150,16 @@ impl Serving {
     /// Waits until it has logged so many lines that contain `part`.
     pub(crate) fn wait_for_log(&self, lines: usize, part: &str) {
         let deadline = Instant::now() + PATIENCE;
-        let found = || {
-            let log = self.log.lock().unwrap();
-            log.lines().filter(|line| line.contains(part)).count()
-        };
-        while found() < lines {
+        while self.logged(part) < lines {
             assert!(Instant::now() < deadline, "not logged: {part}");
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// How many lines that contain `part` it has logged so far.
+    pub(crate) fn logged(&self, part: &str) -> usize {
+        let log = self.log.lock().unwrap();
+        log.lines().filter(|line| line.contains(part)).count()
     }
 
     /// Waits until it has ended by itself; gives its exit code and its log.

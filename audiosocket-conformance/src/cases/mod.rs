@@ -12,6 +12,7 @@ pub(crate) mod faults;
 pub(crate) mod framing;
 pub(crate) mod handles;
 pub(crate) mod identity;
+pub(crate) mod limits;
 pub(crate) mod messages;
 pub(crate) mod pace;
 pub(crate) mod panics;

@@ -2,14 +2,15 @@ use std::rc::Rc;
 
 use audiosocket_blocking::Server;
 use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Limits;
 
 use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
-pub(super) fn threads(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
     sockets::serve(move |tell| {
-        let server = Server::start(recorder, sockets::options(session)).unwrap();
+        let server = Server::start(recorder, sockets::options(session, limits)).unwrap();
         tell(Listening::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })

@@ -13,10 +13,14 @@ use crate::world::World;
 #[expect(dead_code, reason = "its `main`")]
 mod example;
 
-pub(super) fn event_loop(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+pub(super) fn event_loop(
+    recorder: Recorder,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn World> {
     sockets::serve(move |tell| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = ServerDriver::new(session.linger, Limits::default());
+        let server = ServerDriver::new(session.linger, limits);
         let addrs = [listener.local_addr().unwrap()];
         tell(Listening::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(recorder), session, server).unwrap();

@@ -11,6 +11,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Limits;
 
 use crate::recorder::Recorder;
 use crate::world::World;
@@ -19,7 +20,7 @@ use crate::world::World;
 #[derive(Clone, Copy)]
 pub struct Runner {
     name: &'static str,
-    serve: fn(Recorder, SessionConfig) -> Rc<dyn World>,
+    serve: fn(Recorder, SessionConfig, Limits) -> Rc<dyn World>,
 }
 
 impl Runner {
@@ -89,8 +90,13 @@ impl Runner {
         serve: mio::event_loop,
     };
 
-    pub(crate) fn serve(&self, recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
-        (self.serve)(recorder, session)
+    pub(crate) fn serve(
+        &self,
+        recorder: Recorder,
+        session: SessionConfig,
+        limits: Limits,
+    ) -> Rc<dyn World> {
+        (self.serve)(recorder, session, limits)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Real sockets: the server in a thread of its own, the peers plain `std::net::TcpStream`s.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use audiosocket_net::ServerOptions;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::ServerHandle;
-use socket2::SockRef;
+use audiosocket_proto::server::{Limits, ServerHandle};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::world::{Fault, PATIENCE, Wire, World};
 
@@ -35,8 +35,9 @@ impl Listening {
 }
 
 /// What every server is started with.
-pub(super) fn options(session: SessionConfig) -> ServerOptions {
-    ServerOptions::new().bind("127.0.0.1:0").session(session)
+pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
+    let options = ServerOptions::new().bind("127.0.0.1:0");
+    options.session(session).limits(limits)
 }
 
 /// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
@@ -60,8 +61,12 @@ struct Sockets {
 }
 
 impl World for Sockets {
-    fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
-        let stream = TcpStream::connect(self.listening.addr)?;
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+        let server = self.listening.addr;
+        let stream = match from {
+            None => TcpStream::connect(server)?,
+            Some(from) => connect_from(from, server)?,
+        };
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -143,6 +148,13 @@ impl Wire for TcpStream {
     fn fail(&mut self, fault: Fault) {
         unimplemented!("{fault:?} of a real socket");
     }
+}
+
+fn connect_from(from: Ipv4Addr, server: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket.connect(&server.into())?;
+    Ok(socket.into())
 }
 
 fn send_until_closed(stream: &mut TcpStream, bytes: &[u8], pause: Duration) {

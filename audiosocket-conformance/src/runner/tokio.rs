@@ -2,6 +2,7 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
+use audiosocket_proto::server::Limits;
 use audiosocket_tokio::{Server, ServerOptions};
 use tokio::runtime::Builder;
 
@@ -9,35 +10,51 @@ use super::sockets::{self, Listening};
 use crate::recorder::Recorder;
 use crate::world::World;
 
-pub(super) fn current_thread(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+pub(super) fn current_thread(
+    recorder: Recorder,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn World> {
     serve(
         recorder,
-        sockets::options(session),
+        sockets::options(session, limits),
         Builder::new_current_thread(),
     )
 }
 
 /// On threads of the server's own.
-pub(super) fn threads(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
-    serve_on_threads(recorder, sockets::options(session))
+pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
+    serve_on_threads(recorder, sockets::options(session, limits))
 }
 
 /// The same, where each thread looks after its calls together.
-pub(super) fn threads_wake_interval(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
-    let options = sockets::options(session).wake_interval(Some(sockets::WAKE_INTERVAL));
+pub(super) fn threads_wake_interval(
+    recorder: Recorder,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn World> {
+    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
     serve_on_threads(recorder, options)
 }
 
 /// Where calls are looked after together.
-pub(super) fn wake_interval(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
-    let options = sockets::options(session).wake_interval(Some(sockets::WAKE_INTERVAL));
+pub(super) fn wake_interval(
+    recorder: Recorder,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn World> {
+    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
     serve(recorder, options, Builder::new_current_thread())
 }
 
-pub(super) fn multi_thread(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+pub(super) fn multi_thread(
+    recorder: Recorder,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn World> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2);
-    serve(recorder, sockets::options(session), builder)
+    serve(recorder, sockets::options(session, limits), builder)
 }
 
 fn serve(recorder: Recorder, options: ServerOptions, builder: Builder) -> Rc<dyn World> {

@@ -18,6 +18,8 @@ const BATCH: usize = 1024;
 /// Reads a WAV file into mono samples at `rate`, whatever it has: 8, 16, 24 or 32 bits or floating
 /// point, up to 32 channels, 4,000 to 192,000 samples per second. See [`read`].
 ///
+/// Latency: it returns when the whole file is read, and blocks until then. Cost: that of [`read`].
+///
 /// # Errors
 ///
 /// Those of [`read`], and [`ReadError::Io`] if the file cannot be opened.
@@ -40,8 +42,9 @@ pub fn read_file(
 /// Not read are A-law, µ-law and other compressed WAV, and a header whose length was left open
 /// because it was written to a pipe.
 ///
-/// Cost: about that of resampling, which is in the [table](crate#what-it-costs). It reads in small
-/// pieces: a source that is not in memory needs a [`BufReader`].
+/// Latency: it returns when all is read; that of the resampler is taken out of what it returns. Cost:
+/// about that of resampling, which is in the [table](crate#what-it-costs). It reads in small pieces: a
+/// source that is not in memory needs a [`BufReader`].
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -61,6 +64,8 @@ pub fn read(wav: impl Read, rate: SampleRate, longest: Duration) -> Result<Vec<i
 }
 
 /// Samples per second of a WAV file, by its header alone: to choose what to [read](read_file) it at.
+///
+/// Latency and cost: those of opening the file and one read from it, however long it is.
 ///
 /// # Errors
 ///

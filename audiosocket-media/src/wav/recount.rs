@@ -13,6 +13,8 @@ const HEADER_LEN: u64 = 44;
 /// date, and up to a second more may be in it. This needs no room on the disk, so that it works on
 /// a full one too. Drop the writer first.
 ///
+/// Latency and cost: those of one read and two writes of a few bytes, however long the file is.
+///
 /// ```no_run
 /// use std::fs::File;
 /// use audiosocket_media::wav;

@@ -104,14 +104,16 @@ impl Incoming {
     /// How much may wait on one call for whoever asks for its events, in bytes, of which each event
     /// takes 64 beside its audio. Beyond it the oldest audio is dropped, and
     /// [`CallEvent::Lagged`](super::CallEvent::Lagged) tells how much; if what waits is no audio, the
-    /// call is hung up. Default: 128 KiB, which is about seven seconds at 8 kHz.
+    /// call is hung up. Default: 128 KiB, which is about seven seconds at 8 kHz: who is further behind
+    /// would answer what was said too long ago, and is better told that something is missing.
     #[must_use]
     pub fn event_queue(mut self, bytes: usize) -> Self {
         self.event_queue = bytes;
         self
     }
 
-    /// How many calls may wait to be accepted; further ones are refused. Default: 1,024.
+    /// How many calls may wait to be accepted; further ones are refused. Default: 1,024, twice the 500
+    /// that one Asterisk may place at once; who does not get round to them sooner serves nobody.
     #[must_use]
     pub fn max_waiting(mut self, calls: usize) -> Self {
         self.max_waiting = calls;

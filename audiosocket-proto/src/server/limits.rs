@@ -5,19 +5,37 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Peer;
 
 /// How many connections a server takes. Each is a bound for what a flood can cost; the defaults are
-/// far beyond what one Asterisk does, and below what hurts a small machine.
+/// far beyond what one Asterisk does, and what they cost at worst is for you to compare with the
+/// machine.
+///
+/// # What a connection costs
+///
+/// A quiet one takes about 2.5 kB and a descriptor; in `audiosocket-blocking` about 16 kB, two
+/// descriptors and a thread. One whose peer, or whose handler, behaves as badly as it can takes up to
+///
+/// - 64 KiB for a frame that is never finished,
+/// - [`max_unsent`](crate::SessionConfig::max_unsent), 128 KiB, for what its peer does not read,
+/// - with [`incoming`](super::incoming), 128 KiB of events that nobody asks for,
+/// - in `audiosocket-blocking`, [`max_unread`](crate::SessionConfig::max_unread), 128 KiB, for a handler
+///   that blocks,
+///
+/// hence 192 to 448 KiB, beside what you play on it and what the kernel has for its socket. For the
+/// first of these a peer needs nobody's help: 10,000 such calls are 640 MB, so a machine that has less
+/// to spare is to have a lower `max_calls`, and peers that are not yours are best kept out before
+/// they are calls.
 ///
 /// A connection beyond a limit is refused: it gets a hangup frame, is closed a moment later, and
 /// is [counted](super::Calls::counters). The calls that there are do not notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections that are open at once, with a UUID or without. Default: 10,000, which take some 25
-    /// MB while they are quiet and as many descriptors; the system's limit on these (`ulimit -n`) may
-    /// come first, and then new connections wait in the kernel.
+    /// Connections that are open at once, with a UUID or without. Default: 10,000, several times what an
+    /// Asterisk carries. The system's limit on descriptors (`ulimit -n`) may come first, and then new
+    /// connections wait in the kernel.
     pub max_calls: usize,
     /// Those of them that have not sent a UUID yet. Asterisk sends it at once, so that in ordinary
-    /// times there are next to none. Default: 8,192.
+    /// times there are next to none. Default: 8,192: however many come and say nothing, 1,808 of
+    /// `max_calls` are left to calls.
     pub max_pending: usize,
     /// The same from one IPv4 address or one IPv6 network of 64 bits. Default: 1,024: an Asterisk
     /// that places 500 calls at once is not turned down, twice; and who would keep others out needs

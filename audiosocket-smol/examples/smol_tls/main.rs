@@ -10,15 +10,17 @@
 //! certificate by one of them.
 
 mod certificates;
+mod stream;
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_signal::{Signal, Signals};
+use audiosocket_net::LineBudget;
 use audiosocket_smol::{
     Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Peer, Refusal, Response,
     ServerOptions, SessionConfig, serve_stream,
@@ -26,16 +28,14 @@ use audiosocket_smol::{
 use futures_rustls::TlsAcceptor;
 use smol::channel::{self, Receiver};
 use smol::future::or;
-use smol::lock::{Semaphore, SemaphoreGuardArc};
 use smol::stream::StreamExt;
 use smol::{Async, Timer};
 use socket2::SockRef;
 
-/// How long a handshake may take. Who takes longer is most likely not going to call.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+use stream::TlsStream;
 
-/// How many handshakes may go on at once. Further connections wait in the kernel.
-const HANDSHAKES: usize = 1024;
+/// For connections that do not become calls.
+static FAILURES: LineBudget = LineBudget::new();
 
 /// How long calls may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -66,25 +66,21 @@ async fn listen(addr: SocketAddr, server: Arc<Server>) -> io::Result<()> {
     let mut signals = Signals::new([Signal::Int, Signal::Term])?;
     println!("listening on {}", listener.get_ref().local_addr()?);
 
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     // Every connection has a `busy`, from before its handshake on; when all are gone, none is left.
     let (busy, idle) = channel::bounded::<Infallible>(1);
     loop {
-        let accepted = or(
-            async { Some(accept(&listener, &handshakes).await) },
-            async {
-                signals.next().await;
-                None
-            },
-        );
+        let accepted = or(async { Some(listener.accept().await) }, async {
+            signals.next().await;
+            None
+        });
         let Some(accepted) = accepted.await else {
             break;
         };
         match accepted {
-            Ok((turn, stream, peer)) if options.prepare(&SockRef::from(&stream)).is_ok() => {
+            Ok((stream, peer)) if options.prepare(&SockRef::from(&stream)).is_ok() => {
                 let (server, busy) = (Arc::clone(&server), busy.clone());
                 smol::spawn(async move {
-                    server.serve(turn, stream, peer).await;
+                    server.serve(stream, peer).await;
                     drop(busy);
                 })
                 .detach();
@@ -114,23 +110,12 @@ struct Server {
 }
 
 impl Server {
-    /// One connection, from before its handshake to its end. Frees its `turn` after the handshake.
-    async fn serve(&self, turn: SemaphoreGuardArc, stream: Async<TcpStream>, peer: SocketAddr) {
-        let handshake = or(async { Some(self.tls.accept(stream).await) }, async {
-            Timer::after(HANDSHAKE_TIME).await;
-            None
-        });
-        let handshake = handshake.await;
-        drop(turn);
-        let stream = match handshake {
-            Some(Ok(stream)) => stream,
-            Some(Err(error)) => return eprintln!("{peer}: no TLS: {error}"),
-            None => return eprintln!("{peer}: no TLS: no handshake in {HANDSHAKE_TIME:?}"),
-        };
+    /// One connection, from before its handshake to its end.
+    async fn serve(&self, stream: Async<TcpStream>, peer: SocketAddr) {
         let config = SessionConfig::default();
         // The address, so that what decides by it works as it does over TCP.
         serve_stream(
-            stream,
+            TlsStream::new(&self.tls, stream),
             peer.into(),
             Arc::clone(&self.echo),
             config,
@@ -138,15 +123,6 @@ impl Server {
         )
         .await;
     }
-}
-
-async fn accept(
-    listener: &Async<TcpListener>,
-    handshakes: &Arc<Semaphore>,
-) -> io::Result<(SemaphoreGuardArc, Async<TcpStream>, SocketAddr)> {
-    let turn = handshakes.acquire_arc().await;
-    let (stream, peer) = listener.accept().await?;
-    Ok((turn, stream, peer))
 }
 
 /// Whether no connection is left after that time at most.
@@ -170,7 +146,10 @@ impl Acceptor for Echo {
     }
 
     fn on_exception(&self, peer: &Peer, error: &Exception) {
-        eprintln!("{peer}: {error}");
+        // Anybody can make this happen, without end.
+        if let Some(left_out) = FAILURES.take(Instant::now()) {
+            eprintln!("{peer}: {error} ({left_out} others not told)");
+        }
     }
 }
 

@@ -10,14 +10,15 @@
 //! certificate by one of them.
 
 mod certificates;
+mod stream;
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use audiosocket_net::LineBudget;
 use audiosocket_tokio::{
     Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Peer, Refusal, Response,
     ServerOptions, SessionConfig, serve_stream,
@@ -25,15 +26,14 @@ use audiosocket_tokio::{
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// How long a handshake may take. Who takes longer is most likely not going to call.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+use stream::TlsStream;
 
-/// How many handshakes may go on at once. Further connections wait in the kernel.
-const HANDSHAKES: usize = 1024;
+/// For connections that do not become calls.
+static FAILURES: LineBudget = LineBudget::new();
 
 /// How long calls may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -65,20 +65,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // It also has the limits on calls: here their defaults.
         calls: Calls::default(),
     });
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     // Every connection has a `busy`, from before its handshake on; when all are gone, none is left.
     let (busy, mut idle) = mpsc::channel::<Infallible>(1);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &handshakes) => accepted,
+            accepted = listener.accept() => accepted,
             _ = interrupted.recv() => break,
             _ = terminated.recv() => break,
         };
         match accepted {
-            Ok((turn, stream, peer)) if options.prepare(&SockRef::from(&stream)).is_ok() => {
+            Ok((stream, peer)) if options.prepare(&SockRef::from(&stream)).is_ok() => {
                 let (server, busy) = (Arc::clone(&server), busy.clone());
                 tokio::spawn(async move {
-                    server.serve(turn, stream, peer).await;
+                    server.serve(stream, peer).await;
                     drop(busy);
                 });
             }
@@ -107,19 +106,12 @@ struct Server {
 }
 
 impl Server {
-    /// One connection, from before its handshake to its end. Frees its `turn` after the handshake.
-    async fn serve(&self, turn: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
-        let handshake = timeout(HANDSHAKE_TIME, self.tls.accept(stream)).await;
-        drop(turn);
-        let stream = match handshake {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return eprintln!("{peer}: no TLS: {error}"),
-            Err(_) => return eprintln!("{peer}: no TLS: no handshake in {HANDSHAKE_TIME:?}"),
-        };
+    /// One connection, from before its handshake to its end.
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         let config = SessionConfig::default();
         // The address, so that what decides by it works as it does over TCP.
         serve_stream(
-            stream,
+            TlsStream::new(&self.tls, stream),
             peer.into(),
             Arc::clone(&self.echo),
             config,
@@ -127,16 +119,6 @@ impl Server {
         )
         .await;
     }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    handshakes: &Arc<Semaphore>,
-) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let turn = Arc::clone(handshakes).acquire_owned().await;
-    let turn = turn.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((turn, stream, peer))
 }
 
 /// Callers hear themselves, and it is said how their calls ended. Your handler goes here.
@@ -150,7 +132,10 @@ impl Acceptor for Echo {
     }
 
     fn on_exception(&self, peer: &Peer, error: &Exception) {
-        eprintln!("{peer}: {error}");
+        // Anybody can make this happen, without end.
+        if let Some(left_out) = FAILURES.take(Instant::now()) {
+            eprintln!("{peer}: {error} ({left_out} others not told)");
+        }
     }
 }
 

@@ -62,9 +62,10 @@ speech: slin, or ulaw or alaw from a Dial without c(slin). --codec says it inste
 What was written can be played at any moment. If this program is killed, the last second or two are
 missing; if the disk is full, what came after. The call goes on, the next one is tried again, and
 the log says which file is not whole. When a call has ended its file is synced to the disk, the
-directory is not. If the disk is slow, 1 MiB for each call waits in memory (256 MiB for all); what
-comes when that is full is silence in the recording, and counted. Files are readable by the owner
-and the group.
+directory is not. If the disk is slow, 1 MiB for each call waits in memory (256 MiB for all, and 16 KiB for each call
+in any case); what comes when that is full is silence in the recording, and counted. Calls are
+refused while 4,096 beginnings and ends of calls wait. Files are readable by the owner and the
+group.
 
 Logs one line for each file when it is done: uuid, file, seconds, frames lost, rate, codec; and for
 each recording that failed why, within bounds.";
@@ -106,6 +107,7 @@ impl Acceptor for Recorder {
             at: Instant::now(),
             utc,
         });
+        let track = track.ok_or_else(|| Refusal::new("too many recordings wait for the disk"))?;
         Ok(Recorded { track })
     }
 }

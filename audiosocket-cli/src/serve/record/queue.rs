@@ -8,8 +8,16 @@ use audiosocket_tokio::{Audio, SampleRate, Uuid};
 /// The most bytes that wait to be written for one call: 45 seconds at 8 kHz in frames of 20 ms.
 pub(super) const MAX_OF_CALL: usize = 1 << 20;
 
-/// The most for all calls.
+/// The most for all calls, but for what each may have in any case.
 const MAX_OF_ALL: usize = 256 << 20;
+
+/// What each call may have in any case: three quarters of a second at 8 kHz. So calls that have much
+/// waiting take nothing from those that have little.
+const SHARE_OF_CALL: usize = 16 * 1024;
+
+/// How many beginnings and ends may wait before calls are refused: on a disk that hangs, calls that
+/// come and go would leave more and more behind.
+const MAX_EVENTS: usize = 4096;
 
 /// What a frame takes beside its audio.
 const FRAME_COST: usize = 128;
@@ -24,9 +32,9 @@ pub(super) type CallId = u64;
 /// What the writer is told, in the order in which it happened.
 #[derive(Debug)]
 pub(super) enum Job {
-    Begin(CallId, Begun),
-    Frame(CallId, Frame, Room),
-    End(CallId, Ended),
+    Begin(CallId, Begun, Room<1>),
+    Frame(CallId, Frame, Room<2>),
+    End(CallId, Ended, Room<1>),
     Tick(Instant),
     /// The server has ended; calls that have not are over too.
     Shutdown(Instant),
@@ -69,7 +77,10 @@ pub(super) struct Lost {
 pub(super) struct Queue {
     jobs: Sender<Job>,
     next: Arc<AtomicU64>,
+    /// In bytes.
     waiting: Arc<AtomicUsize>,
+    /// Beginnings and ends that wait.
+    events: Arc<AtomicUsize>,
 }
 
 impl Queue {
@@ -78,17 +89,22 @@ impl Queue {
             jobs,
             next: Arc::default(),
             waiting: Arc::default(),
+            events: Arc::default(),
         }
     }
 
-    /// A call begins.
-    pub(super) fn begin(&self, begun: Begun) -> Track {
+    /// A call begins, unless too many wait for a disk that does not keep up.
+    pub(super) fn begin(&self, begun: Begun) -> Option<Track> {
+        let (room, waiting) = self.event();
+        if waiting > MAX_EVENTS {
+            return None;
+        }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let uuid = begun.uuid;
-        if self.jobs.send(Job::Begin(id, begun)).is_err() {
+        if self.jobs.send(Job::Begin(id, begun, room)).is_err() {
             tracing::error!(%uuid, "not recorded: the writer has died");
         }
-        Track {
+        Some(Track {
             id,
             queue: self.clone(),
             waiting: Arc::default(),
@@ -96,7 +112,13 @@ impl Queue {
             lost: Lost::default(),
             lost_since: None,
             ended: false,
-        }
+        })
+    }
+
+    /// Counts a beginning or an end, and tells how many wait with it.
+    fn event(&self) -> (Room<1>, usize) {
+        let (room, [waiting]) = Room::take(1, [self.events.clone()]);
+        (room, waiting)
     }
 
     /// The server has ended.
@@ -152,7 +174,8 @@ impl Track {
     pub(super) fn end(&mut self, at: Instant) {
         if !std::mem::replace(&mut self.ended, true) {
             let lost = self.lost.frames;
-            self.send(Job::End(self.id, Ended { at, lost }));
+            let (room, _) = self.queue.event();
+            self.send(Job::End(self.id, Ended { at, lost }, room));
         }
     }
 
@@ -166,15 +189,15 @@ impl Track {
         lost
     }
 
-    fn room(&self, bytes: usize) -> Option<Room> {
-        let room = Room {
-            bytes,
-            counts: [self.waiting.clone(), self.queue.waiting.clone()],
+    fn room(&self, bytes: usize) -> Option<Room<2>> {
+        let counts = [self.waiting.clone(), self.queue.waiting.clone()];
+        let (room, [of_call, of_all]) = Room::take(bytes, counts);
+        let most = if of_all > MAX_OF_ALL {
+            SHARE_OF_CALL
+        } else {
+            MAX_OF_CALL
         };
-        let [of_call, of_all] = &room.counts;
-        let of_call = of_call.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let of_all = of_all.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (of_call <= MAX_OF_CALL && of_all <= MAX_OF_ALL).then_some(room)
+        (of_call <= most).then_some(room)
     }
 
     fn send(&self, job: Job) {
@@ -189,17 +212,27 @@ impl Drop for Track {
     }
 }
 
-/// Bytes of the bounds that are taken, until it is dropped.
+/// A part of the bounds that is taken, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Room {
-    bytes: usize,
-    counts: [Arc<AtomicUsize>; 2],
+pub(super) struct Room<const N: usize> {
+    taken: usize,
+    counts: [Arc<AtomicUsize>; N],
 }
 
-impl Drop for Room {
+impl<const N: usize> Room<N> {
+    /// Tells what is taken of each of them with it.
+    fn take(taken: usize, counts: [Arc<AtomicUsize>; N]) -> (Self, [usize; N]) {
+        let sums = counts
+            .each_ref()
+            .map(|count| count.fetch_add(taken, Ordering::Relaxed) + taken);
+        (Self { taken, counts }, sums)
+    }
+}
+
+impl<const N: usize> Drop for Room<N> {
     fn drop(&mut self) {
         for count in &self.counts {
-            count.fetch_sub(self.bytes, Ordering::Relaxed);
+            count.fetch_sub(self.taken, Ordering::Relaxed);
         }
     }
 }
@@ -214,11 +247,7 @@ mod tests {
     fn what_a_flood_loses_is_not_silence_for_longer_than_it_took() {
         let (sender, jobs) = mpsc::channel();
         let began = Instant::now();
-        let mut track = Queue::new(sender).begin(Begun {
-            uuid: Uuid::nil(),
-            at: began,
-            utc: SystemTime::UNIX_EPOCH,
-        });
+        let mut track = begin(&Queue::new(sender), began).unwrap();
         let audio = Audio::new(SampleRate::Hz8000, &[1; 65_534]);
         // 655 MB within a tenth of a second, of which nothing is taken out meanwhile.
         for frame in 0..10_000 {
@@ -236,5 +265,53 @@ mod tests {
         assert_eq!(frame.lost.frames, 10_000 - frames as u64);
         let seconds = frame.lost.bytes / 16_000;
         assert!((2..=3).contains(&seconds), "{seconds}");
+    }
+    #[test]
+    fn calls_that_are_behind_take_no_room_from_one_that_is_not() {
+        let (sender, jobs) = mpsc::channel();
+        let queue = Queue::new(sender);
+        let at = Instant::now();
+        let mut track = begin(&queue, at).unwrap();
+        let mut behind = begin(&queue, at).unwrap();
+        behind.audio(at, Audio::new(SampleRate::Hz8000, &[1; 65_534]));
+        // As much as hundreds of them can have.
+        queue.waiting.fetch_add(MAX_OF_ALL, Ordering::Relaxed);
+        for _ in 0..100 {
+            for _ in 0..SHARE_OF_CALL / (320 + FRAME_COST) {
+                track.audio(at, Audio::new(SampleRate::Hz8000, &[1; 320]));
+                behind.audio(at, Audio::new(SampleRate::Hz8000, &[1; 320]));
+            }
+            assert_eq!(track.lost.frames, 0);
+            // The writer takes what there is of the one, and never gets to the other.
+            let (behind, rest) = jobs
+                .try_iter()
+                .partition::<Vec<_>, _>(|job| matches!(job, Job::Frame(1, ..)));
+            drop(rest);
+            std::mem::forget(behind);
+        }
+        assert_eq!(behind.lost.frames, 3_600, "it has more than its share");
+    }
+
+    #[test]
+    fn calls_that_come_and_go_while_the_disk_hangs_are_refused_in_the_end() {
+        let (sender, jobs) = mpsc::channel();
+        let queue = Queue::new(sender);
+        let going_on = begin(&queue, Instant::now()).unwrap();
+        let calls = std::iter::from_fn(|| begin(&queue, Instant::now()));
+        assert_eq!(calls.take(1_000_000).count(), MAX_EVENTS / 2);
+        // An end is never refused.
+        drop(going_on);
+        let waiting: Vec<_> = jobs.try_iter().collect();
+        assert_eq!(waiting.len(), MAX_EVENTS + 2);
+        drop(waiting);
+        assert!(begin(&queue, Instant::now()).is_some(), "the disk is back");
+    }
+
+    fn begin(queue: &Queue, at: Instant) -> Option<Track> {
+        queue.begin(Begun {
+            uuid: Uuid::nil(),
+            at,
+            utc: SystemTime::UNIX_EPOCH,
+        })
     }
 }

@@ -93,7 +93,7 @@ impl<S: Storage> Desk<S> {
 
     fn call(&mut self, job: Job) {
         match job {
-            Job::Begin(id, begun) => {
+            Job::Begin(id, begun, _room) => {
                 self.calls.insert(id, Recording::new(begun, self.settings));
             }
             Job::Frame(id, frame, _room) => {
@@ -102,7 +102,7 @@ impl<S: Storage> Desk<S> {
                     recording.log_failure(&self.errors);
                 }
             }
-            Job::End(id, ended) => {
+            Job::End(id, ended, _room) => {
                 if let Some(recording) = self.calls.remove(&id) {
                     self.end(recording, ended);
                 }
@@ -160,11 +160,12 @@ mod tests {
     }
 
     fn begin(writer: &Writer, at: Instant) -> Track {
-        writer.queue().begin(Begun {
+        let begun = Begun {
             uuid: Uuid::nil(),
             at,
             utc: SystemTime::UNIX_EPOCH,
-        })
+        };
+        writer.queue().begin(begun).unwrap()
     }
 
     fn say(track: &mut Track, at: &mut Instant, samples: impl IntoIterator<Item = i16>) {

@@ -23,14 +23,14 @@ use crate::world::{Fault, Wire, World};
 /// When the server is started: not at the epoch, which nothing may rely on.
 const STARTED: Timestamp = Timestamp::from_nanos(77_000_000_000);
 
-pub(super) fn serve(recorder: Recorder, session: SessionConfig) -> Rc<dyn World> {
+pub(super) fn serve(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
     Rc::new(Core {
         shared: Rc::new(RefCell::new(Server {
             recorder,
             session,
             now: STARTED,
             connections: Vec::new(),
-            driver: ServerDriver::new(session.linger, Limits::default()),
+            driver: ServerDriver::new(session.linger, limits),
             // So that it is polled once, which leaves a waker with it.
             woken: Arc::new(Woken::new(true)),
             listening: true,
@@ -56,7 +56,7 @@ struct Server {
 }
 
 impl World for Core {
-    fn connect(&self) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
         let mut server = self.shared.borrow_mut();
         server.settle();
         if !server.listening {
@@ -64,7 +64,7 @@ impl World for Core {
         }
         let index = server.connections.len();
         let port = u16::try_from(index).unwrap();
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let addr = SocketAddr::from((from.unwrap_or(Ipv4Addr::LOCALHOST), port));
         let connection = Connection::new(
             server.recorder.clone(),
             addr,
