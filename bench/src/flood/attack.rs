@@ -61,14 +61,14 @@ const UUID: &[u8; 19] = b"\x01\x00\x10of an attacker !";
 const PTIME: Duration = Duration::from_millis(20);
 
 /// 20 ms of silence at 192 kHz, so that a kernel is full of its echo within seconds.
-const LOUD: [u8; 7683] = {
+static LOUD: [u8; 7683] = {
     let mut frame = [0; 7683];
     (frame[0], frame[1], frame[2]) = (0x18, 0x1e, 0x00);
     frame
 };
 
 /// All but the end of a frame that is as long as can be.
-const CUT: [u8; 65_500] = {
+static CUT: [u8; 65_500] = {
     let mut frame = [0; 65_500];
     (frame[0], frame[1], frame[2]) = (0x10, 0xff, 0xff);
     frame
