@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::Socket;
 
 use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
 use super::process::{Serving, count, line};
@@ -135,6 +135,7 @@ fn assert_echoed(stream: &mut TcpStream, audio: &[u8]) {
 }
 
 fn reset(stream: TcpStream) {
-    let socket = SockRef::from(&stream);
+    let socket = Socket::from(stream);
     socket.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(socket);
 }

@@ -14,8 +14,7 @@ use smol::io::{AsyncRead, AsyncWrite};
 /// of these, for each address and in all.
 pub(crate) enum TlsStream {
     Handshake(Accept<Async<TcpStream>>),
-    /// Boxed, since it is many times as large.
-    Ready(Box<server::TlsStream<Async<TcpStream>>>),
+    Ready(server::TlsStream<Async<TcpStream>>),
     /// There was no handshake, and that was told.
     Failed,
 }
@@ -31,7 +30,7 @@ impl TlsStream {
     ) -> Poll<io::Result<Pin<&mut server::TlsStream<Async<TcpStream>>>>> {
         if let Self::Handshake(handshake) = self {
             match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => *self = Self::Ready(Box::new(stream)),
+                Ok(stream) => *self = Self::Ready(stream),
                 Err(error) => {
                     *self = Self::Failed;
                     return Poll::Ready(Err(error));

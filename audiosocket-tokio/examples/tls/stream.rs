@@ -13,8 +13,7 @@ use tokio_rustls::{Accept, TlsAcceptor, server};
 /// of these, for each address and in all.
 pub(crate) enum TlsStream {
     Handshake(Accept<TcpStream>),
-    /// Boxed, since it is many times as large.
-    Ready(Box<server::TlsStream<TcpStream>>),
+    Ready(server::TlsStream<TcpStream>),
     /// There was no handshake, and that was told.
     Failed,
 }
@@ -30,7 +29,7 @@ impl TlsStream {
     ) -> Poll<io::Result<Pin<&mut server::TlsStream<TcpStream>>>> {
         if let Self::Handshake(handshake) = self {
             match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => *self = Self::Ready(Box::new(stream)),
+                Ok(stream) => *self = Self::Ready(stream),
                 Err(error) => {
                     *self = Self::Failed;
                     return Poll::Ready(Err(error));

@@ -22,8 +22,10 @@ struct Size {
     silent: u64,
     /// Send a byte a second.
     drip: u64,
-    /// Call, and read nothing.
+    /// Call, talk, and read nothing.
     deaf: u64,
+    /// Call, and never finish a frame.
+    cut: u64,
     /// Connect and reset, so many a second.
     resets: u32,
 }
@@ -32,6 +34,7 @@ const SIZE: Size = Size {
     silent: 5_000,
     drip: 1_000,
     deaf: 200,
+    cut: 200,
     resets: 500,
 };
 
@@ -39,23 +42,35 @@ const SMALL: Size = Size {
     silent: 50,
     drip: 10,
     deaf: 5,
+    cut: 5,
     resets: 20,
 };
 
 /// How many milliseconds after the server has ended a connection its attacker closes it, and comes
-/// again: at any time of these. If those that are refused came again at once, they would be a storm
-/// of connects, which is a kind of its own.
-const PAUSE: Range<u32> = 2_000..10_000;
+/// again: at any time of these. Short against the five seconds that it lasts, so that next to all are
+/// there at once.
+const PAUSE: Range<u32> = 100..500;
+
+/// For those that the server may refuse at once. If they came again as soon, they would be a storm of
+/// connects, which is a kind of its own.
+const LONG_PAUSE: Range<u32> = 2_000..10_000;
 
 const DRIP: Duration = Duration::from_secs(1);
 
 const UUID: &[u8; 19] = b"\x01\x00\x10of an attacker !";
 const PTIME: Duration = Duration::from_millis(20);
 
-/// 20 ms of silence at 8 kHz.
-const AUDIO: [u8; 323] = {
-    let mut frame = [0; 323];
-    (frame[0], frame[1], frame[2]) = (0x10, 0x01, 0x40);
+/// 20 ms of silence at 192 kHz, so that a kernel is full of its echo within seconds.
+static LOUD: [u8; 7683] = {
+    let mut frame = [0; 7683];
+    (frame[0], frame[1], frame[2]) = (0x18, 0x1e, 0x00);
+    frame
+};
+
+/// All but the end of a frame that is as long as can be.
+static CUT: [u8; 65_500] = {
+    let mut frame = [0; 65_500];
+    (frame[0], frame[1], frame[2]) = (0x10, 0xff, 0xff);
     frame
 };
 
@@ -64,17 +79,21 @@ pub(super) struct Attack {
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<io::Result<()>>,
     counts: Arc<Counts>,
-    resets_per_second: u32,
+    size: Size,
     began: Instant,
 }
 
-/// What came of their connections.
+/// What came of their connections, since they began.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Connects {
     pub(super) made: u64,
     /// By the server.
     pub(super) closed: u64,
     pub(super) failed: u64,
+    /// How many were there at once, in the median of when that was asked.
+    pub(super) at_once: f64,
+    /// How many of those that are meant to stay that is too few, of each.
+    pub(super) at_once_short: f64,
     /// How many resets the storm did not come to, of each that it should have made.
     pub(super) resets_short: f64,
 }
@@ -85,6 +104,8 @@ struct Counts {
     closed: AtomicU64,
     failed: AtomicU64,
     resets: AtomicU64,
+    /// Connections of those that mean to stay.
+    open: AtomicU64,
 }
 
 impl Attack {
@@ -108,14 +129,22 @@ impl Attack {
                     counts: Arc::clone(&counted),
                 };
                 for number in 0..size.silent {
-                    // So few addresses that each meets the limit for one.
-                    tokio::spawn(attacker(2 + (number % 4) as u8, number).be_silent());
+                    // So many addresses that none meets the limit for one.
+                    let address = 10 + (number / 1_000) as u8;
+                    tokio::spawn(attacker(address, number).be_silent(PAUSE));
+                }
+                for number in 0..size.silent / 4 {
+                    // And one that does.
+                    tokio::spawn(attacker(2, number).be_silent(LONG_PAUSE));
                 }
                 for number in 0..size.drip {
                     tokio::spawn(attacker(6, number).drip());
                 }
                 for number in 0..size.deaf {
                     tokio::spawn(attacker(7, number).be_deaf());
+                }
+                for number in 0..size.cut {
+                    tokio::spawn(attacker(9, number).cut_a_frame());
                 }
                 tokio::spawn(attacker(8, 0).reset(size.resets));
                 let _ = stopped.await;
@@ -132,19 +161,37 @@ impl Attack {
             stop,
             thread,
             counts,
-            resets_per_second: size.resets,
+            size,
             began: Instant::now(),
         })
     }
 
-    pub(super) fn end(self) -> io::Result<Connects> {
-        let resets = self.began.elapsed().as_secs_f64() * f64::from(self.resets_per_second);
+    /// How many connections there are of those that mean to stay.
+    pub(super) fn open(&self) -> u64 {
+        self.counts.open.load(Relaxed)
+    }
+
+    /// `open` is what [`open`](Self::open) told meanwhile.
+    pub(super) fn end(self, mut open: Vec<u64>) -> io::Result<Connects> {
+        let resets = self.began.elapsed().as_secs_f64() * f64::from(self.size.resets);
         let _ = self.stop.send(());
         let ended = self.thread.join();
         ended.unwrap_or_else(|_| Err(io::Error::other("the attack panicked")))?;
         let [made, closed, failed] = [&self.counts.made, &self.counts.closed, &self.counts.failed]
             .map(|count| count.load(Relaxed));
+        open.sort_unstable();
+        let at_once = open.get(open.len() / 2).copied().unwrap_or(0) as f64;
+        let Size {
+            silent,
+            drip,
+            deaf,
+            cut,
+            ..
+        } = self.size;
+        let meant = (silent + drip + deaf + cut) as f64;
         Ok(Connects {
+            at_once,
+            at_once_short: (1.0 - at_once / meant).max(0.0),
             made,
             closed,
             failed,
@@ -164,13 +211,15 @@ struct Attacker {
 }
 
 impl Attacker {
-    async fn be_silent(mut self) {
+    async fn be_silent(mut self, pause: Range<u32>) {
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
+                // Those that are refused would be counted for as long as they come again.
+                let _open = (pause == PAUSE).then(|| self.stay());
                 self.wait_for_end(stream).await;
             }
-            self.pause().await;
+            self.pause(&pause).await;
         }
     }
 
@@ -178,7 +227,8 @@ impl Attacker {
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
-                for byte in UUID.iter().chain(&AUDIO) {
+                let _open = self.stay();
+                for byte in UUID {
                     let dripped = stream.write_all(&[*byte]).await;
                     let quiet = timeout(DRIP, self.wait_for_end(stream)).await;
                     if dripped.is_err() || quiet.is_ok() {
@@ -186,7 +236,7 @@ impl Attacker {
                     }
                 }
             }
-            self.pause().await;
+            self.pause(&PAUSE).await;
         }
     }
 
@@ -195,16 +245,32 @@ impl Attacker {
             // As little as the kernel allows, so that the server soon finds it full.
             let mut connected = self.connect(Some(1)).await;
             if let Ok(stream) = &mut connected {
+                let _open = self.stay();
                 let mut due = interval(PTIME);
-                due.set_missed_tick_behavior(MissedTickBehavior::Burst);
+                due.set_missed_tick_behavior(MissedTickBehavior::Skip);
                 let mut sent = stream.write_all(UUID).await;
+                // Until the server gives it up.
                 while sent.is_ok() {
                     due.tick().await;
-                    sent = stream.write_all(&AUDIO).await;
+                    sent = stream.write_all(&LOUD).await;
                 }
                 self.counts.closed.fetch_add(1, Relaxed);
             }
-            self.pause().await;
+            self.pause(&PAUSE).await;
+        }
+    }
+
+    async fn cut_a_frame(mut self) {
+        loop {
+            let mut connected = self.connect(None).await;
+            if let Ok(stream) = &mut connected {
+                let _open = self.stay();
+                let sent = stream.write_all(UUID).await;
+                if sent.is_ok() && stream.write_all(&CUT).await.is_ok() {
+                    self.wait_for_end(stream).await;
+                }
+            }
+            self.pause(&PAUSE).await;
         }
     }
 
@@ -223,9 +289,15 @@ impl Attacker {
         }
     }
 
-    async fn pause(&mut self) {
-        let spread = self.random.next_u32() % (PAUSE.end - PAUSE.start);
-        sleep(Duration::from_millis((PAUSE.start + spread).into())).await;
+    async fn pause(&mut self, pause: &Range<u32>) {
+        let spread = self.random.next_u32() % (pause.end - pause.start);
+        sleep(Duration::from_millis((pause.start + spread).into())).await;
+    }
+
+    /// Counts a connection for as long as it is there.
+    fn stay(&self) -> Open {
+        self.counts.open.fetch_add(1, Relaxed);
+        Open(Arc::clone(&self.counts))
     }
 
     async fn connect(&self, receive_buffer: Option<u32>) -> io::Result<TcpStream> {
@@ -251,5 +323,13 @@ impl Attacker {
         let mut buffer = [0; 1024];
         while !matches!(stream.read(&mut buffer).await, Ok(0) | Err(_)) {}
         self.counts.closed.fetch_add(1, Relaxed);
+    }
+}
+
+struct Open(Arc<Counts>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
     }
 }

@@ -26,8 +26,16 @@ const CALLS: u32 = 100;
 /// times.
 const RATE: u32 = 97;
 
+/// How many seconds the good calls last, and the attack: long enough for those that do not read to fill
+/// what the kernel has, to be given up after the 30 s of the write time-out, and to come again.
+const ATTACK: u64 = 52;
+
 /// How long a server may take until it has no more than before.
 const REST: Duration = Duration::from_secs(30);
+
+/// What the log says, of a call whose peer takes nothing, when the first frame is dropped and when it ends.
+const DROPPED: &str = "dropped, since the peer takes nothing";
+const GIVEN_UP: &str = "end=failed: the peer stopped taking what was sent to it";
 
 #[derive(Args, Debug)]
 pub(crate) struct FloodArgs {
@@ -78,12 +86,16 @@ struct Outcome {
     after: Usage,
     /// From the end of the attack and of the calls.
     until_rest: Duration,
+    /// How often frames of a call began to be dropped since its peer took nothing, and how many such calls
+    /// were ended.
+    dropped: usize,
+    given_up: usize,
     log_lines: usize,
 }
 
 impl Flood<'_> {
     fn run(&self) -> io::Result<Outcome> {
-        let (alone, flooded) = if self.short { (1, 3) } else { (20, 32) };
+        let (alone, flooded) = if self.short { (1, 3) } else { (20, ATTACK) };
         let alone = self.call(alone)?;
         // After the first calls, which leave a process with buffers and a pool of threads, and
         // long enough for the threads that resolved an address to end.
@@ -95,19 +107,24 @@ impl Flood<'_> {
             // Until all calls are there.
             thread::sleep(Duration::from_millis(1_500));
             let attack = Attack::begin(addr, self.short, self.cores)?;
-            let mut most = before;
+            let (mut most, mut open) = (before, Vec::new());
             while !calling.is_finished() {
                 most = most.max(self.server.usage()?);
+                open.push(attack.open());
                 thread::sleep(Duration::from_millis(200));
             }
             let ended = Instant::now();
-            let connects = attack.end()?;
+            let connects = attack.end(open)?;
             let report = calling.join();
             let report = report.unwrap_or_else(|_| Err(io::Error::other("a caller panicked")))?;
             io::Result::Ok((report, connects, most, ended))
         })?;
         let after = self.server.at_rest(before, REST)?;
+        let log = fs::read_to_string(self.log)?;
+        let lines = |part| log.lines().filter(|line| line.contains(part)).count();
         Ok(Outcome {
+            dropped: lines(DROPPED),
+            given_up: lines(GIVEN_UP),
             alone,
             flooded,
             connects,
@@ -118,7 +135,7 @@ impl Flood<'_> {
             },
             after,
             until_rest: ended.elapsed(),
-            log_lines: fs::read_to_string(self.log)?.lines().count(),
+            log_lines: log.lines().count(),
         })
     }
 
