@@ -65,7 +65,11 @@ impl Span {
     pub(crate) const ZERO: Self = Self(NonZeroU64::MIN);
 
     const fn nanos(self) -> u64 {
-        self.0.get() - 1
+        match self.0.get() {
+            // One that was too long, which must not come to an end either.
+            u64::MAX => u64::MAX,
+            nanos => nanos - 1,
+        }
     }
 }
 
