@@ -95,14 +95,15 @@ impl Decoder {
         Some(Header::parse(header))
     }
 
-    /// The same where a frame was cut; returns what is left of `input`, too, which can so stay in
-    /// registers elsewhere.
+    /// [`decode`](Self::decode) where a frame was cut. What is left of `input` is returned: if it were
+    /// lent, it would have to be in memory for whole frames, too, instead of in registers.
     fn reassemble<'a, 'i: 'a>(&'a mut self, mut input: &'i [u8]) -> (Option<Frame<'a>>, &'i [u8]) {
         if self.whole {
             self.whole = false;
             buffer::empty(&mut self.partial);
-            let frame = self.decode(&mut input);
-            return (frame, input);
+            if let Some(frame) = Frame::split_first(&mut input) {
+                return (Some(frame), input);
+            }
         }
         let Some(header) = self.peek(input) else {
             self.partial.extend_from_slice(input);

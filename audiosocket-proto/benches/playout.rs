@@ -1,0 +1,186 @@
+//! Whether what is played costs more the more of it waits, and the more calls it is played on.
+//!
+//! `cargo bench -p audiosocket-proto --bench playout`; the time for one frame, mark or piece is the
+//! inverse of `elem/s`. It is to be the same on every line of a group, but for what a larger memory
+//! costs: 10,000 of anything do not fit the caches near a core.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use audiosocket_proto::{
+    Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp,
+};
+use criterion::measurement::WallTime;
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
+};
+
+/// How many marks, pieces or calls there are.
+const NUMBERS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+
+/// How many frames are played, or marks set, before what waits is made anew.
+const BATCH: usize = 1000;
+
+const RATE: SampleRate = SampleRate::Hz8000;
+const FRAME: usize = 320;
+const PTIME: Duration = Duration::from_millis(20);
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600));
+    targets = frame_before_marks, frame_of_pieces, mark_behind_pieces, clear, frame_of_calls
+}
+criterion_main!(benches);
+
+/// A frame of one long piece, behind which marks wait.
+fn frame_before_marks(c: &mut Criterion) {
+    let prompt = Bytes::from(vec![7; (BATCH + 1) * FRAME]);
+    for_each_number(c, "frame before marks", |group, n| {
+        group.throughput(Throughput::Elements(BATCH as u64));
+        group.bench_function(n.to_string(), |b| {
+            let setup = || {
+                let mut call = Call::new();
+                call.playout.play(RATE, prompt.clone()).expect("room");
+                for _ in 0..n {
+                    call.playout.mark(0).expect("room");
+                }
+                call
+            };
+            let play = |call: &mut Call| {
+                for _ in 0..BATCH {
+                    call.frame();
+                }
+            };
+            b.iter_batched_ref(setup, play, BatchSize::LargeInput);
+        });
+    });
+}
+
+/// A frame and the mark behind it, both replaced at the end of the queue: speech that is synthesized
+/// in small pieces.
+fn frame_of_pieces(c: &mut Criterion) {
+    for_each_number(c, "frame, mark, and one more of each", |group, n| {
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(n.to_string(), |b| {
+            let mut call = Call::with_pieces(n);
+            b.iter(|| {
+                call.frame();
+                let mark = call.playout.poll_mark(true);
+                assert_eq!(mark, Some((0, MarkOutcome::Played)));
+                call.piece();
+            });
+        });
+    });
+}
+
+fn mark_behind_pieces(c: &mut Criterion) {
+    for_each_number(c, "mark", |group, n| {
+        group.throughput(Throughput::Elements(BATCH as u64));
+        group.bench_function(n.to_string(), |b| {
+            let setup = || Call::with_pieces(n);
+            let mark = |call: &mut Call| {
+                for _ in 0..BATCH {
+                    call.playout.mark(0).expect("room");
+                }
+            };
+            b.iter_batched_ref(setup, mark, BatchSize::LargeInput);
+        });
+    });
+}
+
+/// Barge-in: what is dropped is paid for, each piece with its mark; and the fixed part shows with one.
+fn clear(c: &mut Criterion) {
+    for_each_number(c, "clear", |group, n| {
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(n.to_string(), |b| {
+            let clear = |call: &mut Call| {
+                black_box(call.playout.clear());
+                while let Some((_, outcome)) = call.playout.poll_mark(true) {
+                    assert_eq!(outcome, MarkOutcome::Cleared);
+                }
+            };
+            b.iter_batched_ref(|| Call::with_pieces(n), clear, BatchSize::LargeInput);
+        });
+    });
+}
+
+/// One tick of so many calls that play the same prompt, for each of them.
+fn frame_of_calls(c: &mut Criterion) {
+    let frames = 1500;
+    let prompt = Bytes::from(vec![7; frames * FRAME]);
+    for_each_number(c, "frame on each of so many calls", |group, n| {
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(n.to_string(), |b| {
+            let mut calls: Vec<_> = (0..n).map(|_| Call::new()).collect();
+            let mut ticks = 0;
+            b.iter(|| {
+                for call in &mut calls {
+                    if ticks % frames == 0 {
+                        call.playout.play(RATE, prompt.clone()).expect("room");
+                    }
+                    call.frame();
+                }
+                ticks += 1;
+            });
+        });
+    });
+}
+
+/// A playout, and when its next frame is due.
+struct Call {
+    playout: Playout<u64>,
+    due: Timestamp,
+}
+
+impl Call {
+    fn new() -> Self {
+        let mut config = SessionConfig::default();
+        config.max_playout = Duration::from_secs(3600);
+        let mut playout = Playout::new(&config);
+        playout.start(Timestamp::ZERO);
+        Self {
+            playout,
+            due: Timestamp::ZERO,
+        }
+    }
+
+    fn with_pieces(n: usize) -> Self {
+        let mut call = Self::new();
+        for _ in 0..n {
+            call.piece();
+        }
+        call
+    }
+
+    /// Queues a frame's worth, and a mark behind it.
+    fn piece(&mut self) {
+        let piece = Bytes::from_static(&[7; FRAME]);
+        self.playout.play(RATE, piece).expect("room");
+        self.playout.mark(0).expect("room");
+    }
+
+    /// Plays a frame, as whoever drives the playout does.
+    fn frame(&mut self) {
+        assert_eq!(self.playout.poll_timeout(), Some(self.due));
+        let output = self.playout.poll(self.due, true);
+        let PlayoutOutput::Frame(RATE, frame) = output else {
+            panic!("a frame and not {output:?}");
+        };
+        assert_eq!(black_box(frame)[0], 7);
+        self.due = self.due + PTIME;
+    }
+}
+
+fn for_each_number(
+    c: &mut Criterion,
+    name: &str,
+    mut bench: impl FnMut(&mut BenchmarkGroup<'_, WallTime>, usize),
+) {
+    let mut group = c.benchmark_group(name);
+    for n in NUMBERS {
+        bench(&mut group, n);
+    }
+}
