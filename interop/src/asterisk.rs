@@ -14,7 +14,7 @@ const INSIDE: &str = "srv/interop";
 /// What Asterisk warns of whenever the *caller* of an `AudioSocket()` hangs up.
 pub const CALLER_HUNG_UP: &str = "Failed to receive frame from channel";
 
-/// What Asterisk warns of when audio from the server reaches an `AudioSocket()` whose caller is just
+/// What Asterisk warns of when audio or silence from the server reaches an `AudioSocket()` whose caller is just
 /// hanging up; it is no fault of the server, which cannot know yet.
 pub const ECHO_CAME_LATE: &str = "Failed to forward frame from AudioSocket server";
 
