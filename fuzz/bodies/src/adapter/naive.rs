@@ -12,8 +12,13 @@ use super::End;
 use super::clerk::Clerk;
 use super::wire::{self, Wire};
 
+/// How much an adapter lets one call do in one go: what it then acts on first, of what came due at the
+/// same time as there was more to read or write, is seen by the handler.
+const ROUNDS: usize = 16;
+const MOST_READ: usize = 64 * 1024;
+
 /// The core on a non-blocking socket, driven in the plainest way: whenever anything may have
-/// happened, everything is tried, in turns of one read and one write, until nothing changes.
+/// happened, everything is tried, in rounds of one read and one write, until nothing changes.
 ///
 /// Without wakers, timers, or a thought for other calls.
 pub(super) struct Naive {
@@ -74,46 +79,71 @@ impl Open {
 
     /// Tells whether the connection is to be closed.
     fn settle(&mut self) -> bool {
-        self.driver.poll_commands(self.now, Waker::noop());
         loop {
-            let read = self.read();
-            let written = self.write();
+            match self.bout() {
+                Some(closed) => return closed,
+                // What has come due is acted on, however much is left to be read and written.
+                None => self.driver.handle_timeout(self.now),
+            }
             if self.driver.poll_transmit() == Transmit::Close {
-                if self.read_closed && self.unflushed {
-                    // What was written last leaves if it can, before the connection is closed.
-                    let _ = self.wire.borrow_mut().flush();
-                }
-                return true;
+                return self.close();
             }
-            if read || written {
-                continue;
-            }
-            if self.time_to_deadline() != Some(Duration::ZERO) {
-                return false;
-            }
-            self.driver.handle_timeout(self.now);
         }
     }
 
-    fn read(&mut self) -> bool {
+    /// As much as one call may do before others have their turn; `None` if there may be more.
+    fn bout(&mut self) -> Option<bool> {
+        self.driver.poll_commands(self.now, Waker::noop());
+        let mut bytes_read = 0;
+        for _ in 0..ROUNDS {
+            let read = self.read();
+            bytes_read += read.unwrap_or(0);
+            let written = self.write();
+            if self.driver.poll_transmit() == Transmit::Close {
+                return Some(self.close());
+            }
+            if read.is_none() && !written {
+                if self.time_to_deadline() != Some(Duration::ZERO) {
+                    return Some(false);
+                }
+                self.driver.handle_timeout(self.now);
+            }
+            if bytes_read >= MOST_READ {
+                break;
+            }
+        }
+        None
+    }
+
+    fn close(&self) -> bool {
+        if self.read_closed && self.unflushed {
+            // What was written last leaves if it can, before the connection is closed.
+            let _ = self.wire.borrow_mut().flush();
+        }
+        true
+    }
+
+    /// How much was read; `None` if nothing can be.
+    fn read(&mut self) -> Option<usize> {
         if self.read_closed {
-            return false;
+            return None;
         }
         let result = self.wire.borrow_mut().read(&mut self.buffer);
+        let len = *result.as_ref().unwrap_or(&0);
         match result {
             Ok(0) => {
                 self.read_closed = true;
                 self.driver.handle_eof(self.now);
             }
             Ok(len) => self.driver.receive(self.now, &self.buffer[..len]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 self.read_closed = true;
                 self.driver.handle_read_error(self.now, error);
             }
         }
-        true
+        Some(len)
     }
 
     fn write(&mut self) -> bool {
@@ -128,7 +158,14 @@ impl Open {
                 }
                 Err(error) => Err(error),
             },
-            _ if self.unflushed => wire.flush().map(|()| self.unflushed = false),
+            _ if self.unflushed => match wire.flush() {
+                Ok(()) => {
+                    self.unflushed = false;
+                    drop(wire);
+                    return self.write();
+                }
+                failed => failed,
+            },
             Transmit::HalfClose => wire.close().map(|()| self.driver.half_closed()),
             _ => return false,
         };
