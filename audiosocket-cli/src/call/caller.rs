@@ -12,7 +12,6 @@ use audiosocket_proto::{Decoder, Transmit};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::Sleep;
 use uuid::Uuid;
 
 use super::Run;
@@ -20,6 +19,7 @@ use super::args::Expect;
 use super::barge_in::Reaction;
 use super::ear::{Ear, Heard};
 use super::echo_check::Sent;
+use super::metronome::Timer;
 use super::outcome::{Failure, Hangup, Outcome, Tally, Verdict};
 use super::plan::{Identity, Plan};
 use super::schedule::{Due, Manner, Schedule};
@@ -90,7 +90,7 @@ struct Caller<'r> {
     queued: u64,
     audible_due: Vec<Instant>,
     schedule: Schedule,
-    timer: Pin<Box<Sleep>>,
+    timer: Timer<'r>,
     /// When to hang up; known once everything has been sent.
     hangup_at: Option<Instant>,
     /// The server takes nothing more. Why, the read side will tell.
@@ -134,7 +134,7 @@ impl<'r> Caller<'r> {
             audible_due: Vec::new(),
             schedule,
             // Due at once, which sends the UUID.
-            timer: Box::pin(tokio::time::sleep_until(start.into())),
+            timer: Timer::new(&run.metronome, start),
             hangup_at: None,
             write_closed: false,
             tally: Tally::default(),
@@ -143,9 +143,12 @@ impl<'r> Caller<'r> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         loop {
-            // First, so that a server that floods us cannot keep the caller from talking. Both
-            // take part in tokio's budget, so that it cannot keep other calls from it either.
-            if self.timer.as_mut().poll(cx).is_ready() {
+            // First, so that a server that floods us cannot keep the caller from talking. Reading
+            // takes part in tokio's budget, so that it cannot keep other calls from it either.
+            if let Poll::Ready(rung) = self.timer.poll(cx) {
+                if let Err(error) = rung {
+                    return Poll::Ready(Ending::Lost(error));
+                }
                 if let Some(ending) = self.talk(Instant::now()) {
                     return Poll::Ready(ending);
                 }
@@ -181,7 +184,7 @@ impl<'r> Caller<'r> {
             .schedule
             .next()
             .unwrap_or_else(|| self.stop_talking(now));
-        self.timer.as_mut().reset(next.into());
+        self.timer.reset(next);
         self.ending_by_caller(now)
     }
 

@@ -8,6 +8,7 @@ mod echo_check;
 mod hearing;
 mod lengths;
 mod live;
+mod metronome;
 mod noise;
 mod outcome;
 mod plan;
@@ -35,6 +36,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::signals::Signals;
 use crate::{cli, open_files, output};
 use live::Live;
+use metronome::Metronome;
 use plan::Plan;
 use progress::Progress;
 use recorder::Recorder;
@@ -55,6 +57,7 @@ struct Run {
     /// Where the server is; tried in this order.
     addrs: Vec<SocketAddr>,
     live: Live,
+    metronome: Metronome,
     /// If what callers hear is recorded.
     recorder: Option<Recorder>,
 }
@@ -112,12 +115,15 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
         plan,
         addrs,
         live: Live::new(),
+        metronome: Metronome::new()?,
         recorder,
     });
-    let mut probing = JoinSet::new();
+    let mut helping = JoinSet::new();
     let probed = Arc::clone(&run);
     // A task as each call is one, to be as late as a call is.
-    probing.spawn(async move { probe::measure(&probed.live).await });
+    helping.spawn(async move { probe::measure(&probed.live).await });
+    let timed = Arc::clone(&run);
+    helping.spawn(async move { timed.metronome.run().await });
     let costing = tokio::spawn({
         let run = Arc::clone(&run);
         async move { server_cost::measure(&run).await }
@@ -141,12 +147,12 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
                 begun += 1;
             }
             Some(outcome) = calls.join_next() => gathering.add(&outcome?),
-            Some(failed) = probing.join_next() => failed??,
+            Some(failed) = helping.join_next() => failed??,
             _ = progress_due.tick() => progress.update(&run.live, calls.len()),
         }
     }
     let took = start.elapsed();
-    probing.shutdown().await;
+    helping.shutdown().await;
     // It waits for the end of a call, if there was one.
     run.live.stopped();
     let server_process = costing.await?;
