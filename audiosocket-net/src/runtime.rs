@@ -51,6 +51,10 @@ pub trait Timer {
     /// nanoseconds.
     const GRANULARITY: Duration = Duration::ZERO;
 
+    /// Whether to put a deadline off costs next to nothing, so that a timer is better moved in time than
+    /// left to ring in vain.
+    const IS_MOVED_EASILY: bool = false;
+
     /// The time by that clock, which a runtime may make up.
     fn now() -> Instant;
 
@@ -101,7 +105,8 @@ pub trait Listener {
 /// A timer that is there only while there is a deadline, and that is asked only when it may have come.
 ///
 /// It may be set earlier than the deadline, never later, so that a deadline which moves with every
-/// frame does not touch the timer with every frame.
+/// frame does not touch the timer with every frame. One that is moved easily follows it at a distance, and
+/// does not ring as long as the frames come.
 pub(crate) struct LazyTimer<T> {
     set: Option<Set<T>>,
 }
@@ -113,6 +118,9 @@ struct Set<T> {
     /// Whom it will wake.
     waker: Option<Waker>,
 }
+
+/// How far a timer that is moved easily may be behind its deadline: some frames.
+const DISTANCE: Duration = Duration::from_millis(50);
 
 impl<T> LazyTimer<T> {
     pub(crate) fn new() -> Self {
@@ -141,14 +149,15 @@ impl<T: Timer> LazyTimer<T> {
         });
         match set.to {
             Some(to) if to <= due => {
-                if now < to && set.wakes(cx.waker()) {
+                let follows = T::IS_MOVED_EASILY && due.saturating_since(to) >= DISTANCE;
+                if now < to && !follows && set.wakes(cx.waker()) {
                     return Poll::Pending;
                 }
+                if follows {
+                    set.move_to(due, instant);
+                }
             }
-            _ => {
-                set.timer.set(instant);
-                set.to = Some(due);
-            }
+            _ => set.move_to(due, instant),
         }
         if set.timer.poll(cx).is_ready() {
             set.to = None;
@@ -162,10 +171,85 @@ impl<T: Timer> LazyTimer<T> {
     }
 }
 
-impl<T> Set<T> {
+impl<T: Timer> Set<T> {
+    fn move_to(&mut self, due: Timestamp, instant: Instant) {
+        self.timer.set(instant);
+        self.to = Some(due);
+    }
+
     fn wakes(&self, waker: &Waker) -> bool {
         self.waker
             .as_ref()
             .is_some_and(|known| known.will_wake(waker))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+        static SET: Cell<usize> = const { Cell::new(0) };
+        static RUNG: Cell<usize> = const { Cell::new(0) };
+        static START: Instant = Instant::now();
+    }
+
+    struct Followed<const EASILY: bool>(Instant);
+
+    impl<const EASILY: bool> Timer for Followed<EASILY> {
+        const IS_MOVED_EASILY: bool = EASILY;
+
+        fn now() -> Instant {
+            START.with(|start| *start + NOW.get())
+        }
+
+        fn at(deadline: Instant) -> Self {
+            Self(deadline)
+        }
+
+        fn set(&mut self, deadline: Instant) {
+            SET.set(SET.get() + 1);
+            self.0 = deadline;
+        }
+
+        fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            if Self::now() < self.0 {
+                return Poll::Pending;
+            }
+            RUNG.set(RUNG.get() + 1);
+            Poll::Ready(())
+        }
+    }
+
+    /// A second of frames, each of which puts the deadline off to 200 ms after it: how often the timer was
+    /// set, and rang.
+    fn put_off<const EASILY: bool>() -> (usize, usize) {
+        let epoch = Epoch::new(Followed::<EASILY>::now());
+        let mut timer = LazyTimer::<Followed<EASILY>>::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        for millis in (0..1000).step_by(20) {
+            NOW.set(Duration::from_millis(millis));
+            let now = epoch.timestamp(Followed::<EASILY>::now());
+            let deadline = now + Duration::from_millis(200);
+            while timer.poll(&mut cx, &epoch, now, Some(deadline)).is_ready() {}
+        }
+        NOW.set(Duration::ZERO);
+        (SET.take(), RUNG.take())
+    }
+
+    #[test]
+    fn a_timer_that_is_moved_easily_does_not_ring_while_frames_come() {
+        let (set, rung) = put_off::<true>();
+        assert_eq!(rung, 0);
+        assert!(set <= 50 / 3, "set {set} times for 50 frames");
+    }
+
+    #[test]
+    fn another_timer_is_not_touched_until_it_rings() {
+        let (set, rung) = put_off::<false>();
+        assert_eq!((set, rung), (4, 4));
     }
 }

@@ -4,6 +4,7 @@
 #[doc = include_str!("../BEYOND-TCP.md")]
 pub mod beyond_tcp {}
 
+mod clock;
 mod runtime;
 mod server;
 mod stream;

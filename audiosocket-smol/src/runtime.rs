@@ -1,12 +1,10 @@
-use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use async_io::Async;
-use audiosocket_net::{Listener, Stream, Timer};
+use audiosocket_net::{Listener, Stream};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 
@@ -87,27 +85,6 @@ impl Stream for Connection {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
-    }
-}
-
-/// The clock of `async-io`, which is the system's.
-pub(crate) struct SystemTimer(async_io::Timer);
-
-impl Timer for SystemTimer {
-    fn now() -> Instant {
-        Instant::now()
-    }
-
-    fn at(deadline: Instant) -> Self {
-        Self(async_io::Timer::at(deadline))
-    }
-
-    fn set(&mut self, deadline: Instant) {
-        self.0.set_at(deadline);
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx).map(|_| ())
     }
 }
 

@@ -7,7 +7,8 @@ use audiosocket_net::{Crowd, ServerOptions, Serving};
 use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
 
-use crate::runtime::{Connection, Entrance, SystemTimer};
+use crate::clock::SystemTimer;
+use crate::runtime::{Connection, Entrance};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///

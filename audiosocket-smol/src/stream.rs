@@ -5,7 +5,8 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_proto::server::{Acceptor, Calls, Peer};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::runtime::{AnyStream, SystemTimer};
+use crate::clock::SystemTimer;
+use crate::runtime::AnyStream;
 
 /// Serves one call over any stream: a TCP connection, TLS, a Unix socket, an in-memory pipe.
 /// Returns when the connection is closed; what happened on it went to the handler.

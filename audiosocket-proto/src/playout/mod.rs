@@ -272,6 +272,12 @@ impl<M> Playout<M> {
         }
     }
 
+    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, and so late because of what was sent.
+    /// It changes then as soon as anything is queued.
+    pub(crate) fn puts_silence_off(&self) -> bool {
+        !self.running && self.queue.is_empty() && self.next < self.silence_from
+    }
+
     /// The caller sends audio of `rate`: that of silence, as long as nothing was sent or played.
     pub fn heard(&mut self, rate: SampleRate) {
         if let Rate::Heard(heard) = &mut self.rate {

@@ -7,13 +7,15 @@ use crate::{
 
 /// What a call says: its session, with what is played on it.
 ///
-/// The playout is behind a lock, which a call that is only echoed takes once in 200 ms.
+/// The playout is behind a lock, which a call that is only echoed does not take.
 #[derive(Debug)]
 pub(super) struct Voice {
     pub(super) session: Session,
     handle: CallHandle,
-    /// When to ask the playout; not later than it says, as what was sent meanwhile puts silence off.
+    /// When the playout said it is to be asked.
     due: Option<Timestamp>,
+    /// That was for silence, which what was sent meanwhile puts off.
+    due_for_silence: bool,
     /// Ask it in any case.
     stirred: bool,
     awaits_drain: bool,
@@ -39,6 +41,7 @@ impl Voice {
             session,
             handle,
             due: None,
+            due_for_silence: false,
             stirred: false,
             awaits_drain: false,
             silence_from: Timestamp::ZERO,
@@ -85,13 +88,21 @@ impl Voice {
         self.session
             .poll_timeout()
             .into_iter()
-            .chain(self.due)
+            .chain(self.due())
             .min()
+    }
+
+    /// When to ask the playout.
+    fn due(&self) -> Option<Timestamp> {
+        match self.due {
+            Some(due) if self.due_for_silence => Some(due.max(self.silence_from)),
+            due => due,
+        }
     }
 
     /// Whether there is a [`turn`](Self::turn) to take.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.stirred || self.due.is_some_and(|due| due <= now)
+        self.stirred || self.due().is_some_and(|due| due <= now)
     }
 
     /// Does the next thing that the playout asks for.
@@ -113,6 +124,7 @@ impl Voice {
                 None => playout.act(now, drained, &mut spent),
             };
             self.due = playout.poll_timeout();
+            self.due_for_silence = playout.puts_silence_off();
             self.awaits_drain = playout.awaits_drain();
             (mark, output)
         });
@@ -140,6 +152,7 @@ impl Voice {
     pub(super) fn go_on_at(&mut self, now: Timestamp) {
         if self.stirred {
             self.due = Some(now);
+            self.due_for_silence = false;
         }
     }
 
