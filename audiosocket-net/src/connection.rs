@@ -267,9 +267,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let connection = self.get_mut();
-        let peer = connection.driver.peer().clone();
         let handle = connection.driver.handle().clone();
-        watch::turn(peer, handle, || {
+        watch::turn(handle, || {
             let polled = catch_unwind(AssertUnwindSafe(|| Self::poll(connection, cx)));
             polled.unwrap_or_else(|_| {
                 let peer = connection.driver.peer();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::server::{CallHandle, Peer};
+use audiosocket_proto::server::CallHandle;
 
 use crate::LineBudget;
 
@@ -48,22 +48,15 @@ struct Desk {
 struct Inner {
     /// How many turns there were.
     turns: u64,
-    current: Option<Call>,
+    current: Option<CallHandle>,
     /// How many turns there were at the last look.
     turns_seen: u64,
     /// The first look that saw the current turn, and whether it has been told of.
     seen: Option<(Instant, bool)>,
 }
 
-#[derive(Clone, Debug)]
-struct Call {
-    peer: Peer,
-    handle: CallHandle,
-}
-
 /// Runs what may call a handler, and has it told of if that takes too long.
-pub(crate) fn turn<R>(peer: Peer, handle: CallHandle, run: impl FnOnce() -> R) -> R {
-    let call = Call { peer, handle };
+pub(crate) fn turn<R>(call: CallHandle, run: impl FnOnce() -> R) -> R {
     // A thread that ends has no desk any more. A handler that drives another call makes a turn
     // within a turn, which is the outer call's.
     let entered = DESK.try_with(|desk| desk.enter(call)).unwrap_or(false);
@@ -84,7 +77,7 @@ impl Drop for Leave {
 }
 
 impl Desk {
-    fn enter(&self, call: Call) -> bool {
+    fn enter(&self, call: CallHandle) -> bool {
         let mut inner = lock(&self.inner);
         if inner.current.is_some() {
             return false;
@@ -99,7 +92,7 @@ impl Desk {
         let (call, seen) = (inner.current.take(), inner.seen.take());
         drop(inner);
         if let (Some(call), Some((since, true))) = (call, seen) {
-            call.log(since, "a handler that blocked has returned");
+            log(&call, since, "a handler that blocked has returned");
         }
     }
 
@@ -117,7 +110,8 @@ impl Desk {
         inner.seen = Some((since, told || tells));
         drop(inner);
         if tells {
-            call.log(
+            log(
+                &call,
                 since,
                 "a handler blocks, and with it all other calls of its thread",
             );
@@ -126,18 +120,16 @@ impl Desk {
     }
 }
 
-impl Call {
-    fn log(&self, since: Instant, what: &str) {
-        let now = Instant::now();
-        let Some(suppressed) = BUDGET.take(now) else {
-            return;
-        };
-        let uuid = self.handle.uuid();
-        let uuid = uuid.as_ref().map(tracing::field::display);
-        let millis = u64::try_from((now - since).as_millis()).unwrap_or(u64::MAX);
-        let suppressed = (suppressed > 0).then_some(suppressed);
-        tracing::warn!(uuid, peer = %self.peer, millis, suppressed, "{what}");
-    }
+fn log(call: &CallHandle, since: Instant, what: &str) {
+    let now = Instant::now();
+    let Some(suppressed) = BUDGET.take(now) else {
+        return;
+    };
+    let uuid = call.uuid();
+    let uuid = uuid.as_ref().map(tracing::field::display);
+    let millis = u64::try_from((now - since).as_millis()).unwrap_or(u64::MAX);
+    let suppressed = (suppressed > 0).then_some(suppressed);
+    tracing::warn!(uuid, peer = %call.peer(), millis, suppressed, "{what}");
 }
 
 fn start() {

@@ -12,7 +12,6 @@ use crate::{Audio, Dropped, Playout, SampleRate, SendError, Stats, Timestamp};
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(super) uuid: Uuid,
-    pub(super) peer: &'a Peer,
     pub(super) voice: &'a mut Voice,
     pub(super) accepted_at: Timestamp,
     pub(super) now: Timestamp,
@@ -29,7 +28,7 @@ impl Call<'_> {
     /// Where the call comes from.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        self.peer
+        self.voice.handle().peer()
     }
 
     /// Sends `audio` as one frame, now, ahead of what the callback returns. Several go out in one

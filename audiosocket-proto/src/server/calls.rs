@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::desk::in_force;
 use super::limits::{Census, Standing};
-use super::{CallCounters, CallHandle, Full, Limits, Peer, wait};
+use super::{CallCounters, CallHandle, Full, Limits, wait};
 use crate::End;
 
 /// How many refused connections may stay for their [`linger`](crate::SessionConfig::linger); those
@@ -55,16 +55,11 @@ impl Calls {
 
     /// Counts a connection as open until the returned registration is dropped. One that was not
     /// `admitted` counts against no limit.
-    pub(super) fn register(
-        &self,
-        call: &CallHandle,
-        peer: &Peer,
-        admitted: bool,
-    ) -> (Registration, Entry) {
+    pub(super) fn register(&self, call: &CallHandle, admitted: bool) -> (Registration, Entry) {
         let mut registry = self.lock();
         let id = registry.new_id();
         registry.open.insert(id, call.clone());
-        let entered = registry.census.enter(peer, admitted);
+        let entered = registry.census.enter(call.peer(), admitted);
         let standing = entered.unwrap_or(Standing::Refused);
         let most = match entered {
             Err(Full::Refusing) => MAX_LINGERING_WHILE_REFUSING,

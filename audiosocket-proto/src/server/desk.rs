@@ -2,6 +2,7 @@ use std::task::Waker;
 
 use uuid::Uuid;
 
+use super::Peer;
 use super::played::Ticket;
 use super::shared::Shared;
 use crate::stats::Traffic;
@@ -11,19 +12,20 @@ use crate::{End, MarkOutcome, Playout, SessionConfig, Stats};
 #[derive(Debug)]
 pub(super) struct Desk {
     inner: Shared<Inner>,
+    peer: Peer,
 }
 
 #[derive(Debug)]
 struct Inner {
-    /// Once it has come.
-    uuid: Option<Uuid>,
-    playout: Playout<Mark>,
     /// How the call shall end.
     order: Option<End>,
     /// The playout has changed in a way that the call does not know of.
     stirred: bool,
     /// Of the call, when it was last awake.
     traffic: Traffic,
+    /// Once it has come.
+    uuid: Option<Uuid>,
+    playout: Playout<Mark>,
 }
 
 /// What stands in the playout's queue to say how far it has come.
@@ -43,16 +45,21 @@ pub(super) struct Post {
 }
 
 impl Desk {
-    pub(super) fn new(config: &SessionConfig) -> Self {
+    pub(super) fn new(config: &SessionConfig, peer: Peer) -> Self {
         Self {
             inner: Shared::new(Inner {
-                uuid: None,
-                playout: Playout::new(config),
                 order: None,
                 stirred: false,
                 traffic: Traffic::default(),
+                uuid: None,
+                playout: Playout::new(config),
             }),
+            peer,
         }
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// The UUID has come.

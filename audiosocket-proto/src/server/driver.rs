@@ -57,7 +57,6 @@ pub struct CallDriver<A: Acceptor> {
 /// All of a call but its decoder.
 struct Driven<A: Acceptor> {
     acceptor: Arc<A>,
-    peer: Peer,
     voice: Voice,
     accepted_at: Timestamp,
     /// The latest time heard of; for the last callback of a call that is dropped.
@@ -97,12 +96,11 @@ impl<A: Acceptor> CallDriver<A> {
         calls: &Calls,
         now: Timestamp,
     ) -> Self {
-        let handle = CallHandle::new(&config);
-        let admitted = contain(|| acceptor.admit_peer(&peer));
-        let (registration, entry) = calls.register(&handle, &peer, matches!(admitted, Ok(Ok(()))));
+        let handle = CallHandle::new(&config, peer);
+        let admitted = contain(|| acceptor.admit_peer(handle.peer()));
+        let (registration, entry) = calls.register(&handle, matches!(admitted, Ok(Ok(()))));
         let mut call = Driven {
             acceptor,
-            peer,
             voice: Voice::new(Session::new(config, now), handle),
             accepted_at: now,
             now,
@@ -257,7 +255,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// Who is at the other end.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        &self.call.peer
+        self.handle().peer()
     }
 
     /// Reaches this call from elsewhere.
@@ -296,7 +294,7 @@ impl<A: Acceptor> Drop for CallDriver<A> {
 impl<A: Acceptor> fmt::Debug for CallDriver<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallDriver")
-            .field("peer", &self.call.peer)
+            .field("peer", self.peer())
             .field("session", &self.call.voice.session)
             .finish_non_exhaustive()
     }
@@ -327,7 +325,7 @@ impl<A: Acceptor> Driven<A> {
         };
         let request = CallRequest {
             uuid,
-            peer: &self.peer,
+            peer: self.voice.handle().peer(),
             local_addr,
         };
         self.voice.handle().desk().identify(uuid);
@@ -437,7 +435,10 @@ impl<A: Acceptor> Driven<A> {
         if let Some(error) = error {
             match &self.phase {
                 Phase::Waiting { .. } => {
-                    let _ = contain(|| self.acceptor.on_exception(&self.peer, error));
+                    let _ = contain(|| {
+                        self.acceptor
+                            .on_exception(self.voice.handle().peer(), error);
+                    });
                 }
                 _ => {
                     self.call_back(|handler, call| handler.on_exception(call, error));
@@ -462,7 +463,6 @@ impl<A: Acceptor> Driven<A> {
         };
         let mut call = Call {
             uuid: *uuid,
-            peer: &self.peer,
             voice: &mut self.voice,
             accepted_at: self.accepted_at,
             now: self.now,

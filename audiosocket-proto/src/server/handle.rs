@@ -3,8 +3,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::Played;
 use super::desk::{Desk, Mark};
+use super::{Peer, Played};
 use crate::{Dropped, End, Playout, SampleRate, SendError, SessionConfig, Stats};
 
 /// Reaches a call from any task or thread. Cheap to clone; does not keep the call alive.
@@ -36,9 +36,9 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    pub(super) fn new(config: &SessionConfig) -> Self {
+    pub(super) fn new(config: &SessionConfig, peer: Peer) -> Self {
         Self {
-            desk: Arc::new(Desk::new(config)),
+            desk: Arc::new(Desk::new(config, peer)),
         }
     }
 
@@ -46,6 +46,12 @@ impl CallHandle {
     #[must_use]
     pub fn uuid(&self) -> Option<Uuid> {
         self.desk.uuid()
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.desk.peer()
     }
 
     /// Queues `audio`, in bytes of slin at `rate` and of any length, to be played in frames of

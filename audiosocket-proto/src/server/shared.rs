@@ -9,8 +9,8 @@ pub(super) struct Shared<T> {
 
 #[derive(Debug, Default)]
 struct Inner<T> {
-    value: T,
     waker: Option<Waker>,
+    value: T,
 }
 
 impl<T> Shared<T> {

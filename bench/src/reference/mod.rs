@@ -1,6 +1,7 @@
 //! Echoes to compare with: no limits, no deadlines, no logging, nothing but the echo.
 
 mod epoll;
+mod lean_tokio;
 mod naive_tokio;
 
 use std::io;
@@ -17,6 +18,8 @@ const BACKLOG: i32 = 1024;
 pub(crate) enum Reference {
     /// One thread and its epoll: the least that Linux asks for
     Epoll,
+    /// The least that tokio asks for: one read and one write for each wake-up of a task
+    LeanTokio,
     /// As one writes it with tokio: a header, a payload, an answer
     NaiveTokio,
 }
@@ -32,6 +35,7 @@ impl Reference {
         println!("listening on {}", listener.local_addr()?);
         match self {
             Self::Epoll => epoll::serve(&listener),
+            Self::LeanTokio => lean_tokio::serve(listener),
             Self::NaiveTokio => naive_tokio::serve(listener),
         }
     }

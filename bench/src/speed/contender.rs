@@ -95,6 +95,7 @@ const BLOCKING: Bounds = Bounds {
 
 pub(super) const ALL: &[Contender] = &[
     other(REFERENCE, Kind::Reference(Reference::Epoll)),
+    other("lean-tokio", Kind::Reference(Reference::LeanTokio)),
     other("naive-tokio", Kind::Reference(Reference::NaiveTokio)),
     other(ASYNCIO, Kind::Asyncio),
     program("tokio", Runtime::Tokio, &[], TOKIO),
