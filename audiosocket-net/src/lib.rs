@@ -13,6 +13,7 @@ mod options;
 mod runtime;
 mod scratch;
 mod serving;
+mod stagger;
 mod watch;
 
 pub use accept::AcceptErrors;

@@ -11,10 +11,11 @@ use socket2::{SockAddr, Socket};
 
 use crate::accept::is_of_one_connection;
 use crate::runtime::{LazyTimer, Listener, Timer};
+use crate::stagger::Stagger;
 use crate::{AcceptErrors, BareListener, Connection, Listening};
 
 /// How many connections are accepted before the calls that there are get their turn.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 /// How many connections that wait in the kernel are taken at shutdown. A bound, since they may come
 /// faster than they are taken.
@@ -29,6 +30,7 @@ pub struct Serving<L, T, A> {
     driver: ServerDriver,
     epoch: Epoch,
     timer: LazyTimer<T>,
+    stagger: Stagger,
 }
 
 /// Runs a connection apart from the server that accepted it.
@@ -75,6 +77,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
             doors,
             epoch: Epoch::new(T::now()),
             timer: LazyTimer::new(),
+            stagger: Stagger::default(),
         })
     }
 
@@ -96,6 +99,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
             driver: self.driver,
             epoch: self.epoch,
             timer: self.timer,
+            stagger: self.stagger,
         }
     }
 
@@ -214,7 +218,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
     }
 
     fn serve(
-        &self,
+        &mut self,
         stream: L::Stream,
         peer: SocketAddr,
         serve: &mut impl Serve<L, T, A>,
@@ -228,11 +232,14 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
             tracing::debug!(%peer, %error, "a connection was gone before it was served");
             return Ok(());
         }
+        let mut session = self.listening.session;
+        let now = self.now();
+        session.uuid_timeout = self.stagger.patience(now, session.uuid_timeout);
         let connection = Connection::new(
             stream,
             peer.into(),
             Arc::clone(&self.acceptor),
-            self.listening.session,
+            session,
             self.driver.handle().calls(),
         );
         if connection.is_turned_away() {

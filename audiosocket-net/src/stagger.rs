@@ -1,0 +1,68 @@
+use std::time::Duration;
+
+use audiosocket_proto::Timestamp;
+
+/// What it takes to give a connection up, and a good deal for the calls that there are.
+const APART: Duration = Duration::from_micros(200);
+
+/// Gives connections that came at once up one after the other, so that thousands which never said a word
+/// do not all have their turn before the next frame of a call has its own, and do not come back at once
+/// either.
+#[derive(Debug, Default)]
+pub(crate) struct Stagger {
+    last: Timestamp,
+}
+
+impl Stagger {
+    /// How long to wait for one that comes `now`, at least `patience` and at most half as long again.
+    pub(crate) fn patience(&mut self, now: Timestamp, patience: Duration) -> Duration {
+        let due = now + patience;
+        if due < self.last + APART {
+            self.last = (self.last + APART).min(due + patience / 2);
+        } else {
+            self.last = due;
+        }
+        patience + self.last.saturating_since(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn who_comes_alone_is_given_up_in_time() {
+        let mut stagger = Stagger::default();
+        for millis in [0, 1, 3, 1000] {
+            let now = Timestamp::ZERO + Duration::from_millis(millis);
+            assert_eq!(stagger.patience(now, PATIENCE), PATIENCE);
+        }
+    }
+
+    #[test]
+    fn who_come_at_once_are_given_up_one_after_the_other() {
+        let mut stagger = Stagger::default();
+        let waits: Vec<_> = (0..5000)
+            .map(|_| stagger.patience(Timestamp::ZERO, PATIENCE) - PATIENCE)
+            .collect();
+        assert!(waits.windows(2).all(|pair| pair[1] - pair[0] == APART));
+        // And it is forgotten when it is over.
+        let later = Timestamp::ZERO + Duration::from_secs(2);
+        assert_eq!(stagger.patience(later, PATIENCE), PATIENCE);
+    }
+
+    #[test]
+    fn nobody_is_waited_for_more_than_half_as_long_again() {
+        let mut stagger = Stagger::default();
+        let longest = (0..100_000)
+            .map(|_| stagger.patience(Timestamp::ZERO, PATIENCE))
+            .max();
+        assert_eq!(longest, Some(PATIENCE * 3 / 2));
+        assert_eq!(
+            stagger.patience(Timestamp::ZERO, Duration::MAX),
+            Duration::MAX
+        );
+    }
+}
