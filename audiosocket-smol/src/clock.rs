@@ -5,15 +5,24 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_net::Timer;
 use slab::Slab;
 
+/// Alarms ring so often at most, as tokio's do: a thousand calls that are played to would set the reactor's
+/// timer fifty thousand times a second. What is on time every 20 ms stays so.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// How late the reactor may be without having forgotten.
+const LATE: Duration = Duration::from_millis(10);
+
 static CLOCK: Mutex<Clock> = Mutex::new(Clock {
+    epoch: None,
     sleepers: Slab::new(),
     alarms: BTreeSet::new(),
     next: None,
@@ -25,6 +34,8 @@ static BELL: LazyLock<Waker> = LazyLock::new(|| Waker::from(Arc::new(Bell)));
 struct Bell;
 
 struct Clock {
+    /// Alarms are whole multiples of [`GRANULARITY`] after it.
+    epoch: Option<Instant>,
     sleepers: Slab<Sleeper>,
     /// When, and whose.
     alarms: BTreeSet<(Instant, usize)>,
@@ -35,7 +46,7 @@ struct Clock {
 /// Whoever waits, or has waited.
 struct Sleeper {
     due: Instant,
-    /// Not later than it is due; `None` once it has rung.
+    /// Not later than the first that it may be when it is due; `None` once it has rung.
     alarm: Option<Instant>,
     waker: Option<Waker>,
 }
@@ -48,6 +59,8 @@ pub(crate) struct SystemTimer {
 }
 
 impl Timer for SystemTimer {
+    const GRANULARITY: Duration = GRANULARITY;
+
     const IS_MOVED_EASILY: bool = true;
 
     fn now() -> Instant {
@@ -77,13 +90,13 @@ impl Timer for SystemTimer {
             .key
             .get_or_insert_with(|| clock.sleepers.insert(Sleeper::new(self.due)));
         let replaced = clock.sleep(key, self.due, cx.waker());
-        let rings = clock.set_next();
+        let rings = clock.set_next(Self::now());
         drop(clock);
-        // Which may drop a task, and with it another timer.
-        drop(replaced);
         if rings {
             BELL.wake_by_ref();
         }
+        // Which may drop a task, and with it another timer.
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -100,16 +113,22 @@ impl Drop for SystemTimer {
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         loop {
+            let now = Instant::now();
             let mut clock = lock();
-            let due = clock.ring(Instant::now());
-            let rings = clock.set_next();
+            let due = clock.ring(now);
+            let rings = clock.set_next(now);
             drop(clock);
-            due.into_iter().for_each(Waker::wake);
+            due.into_iter().for_each(wake);
             if !rings {
                 return;
             }
         }
     }
+}
+
+/// Whoever is woken with others must not keep it from them: a waker is its executor's code.
+fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
 
 impl Sleeper {
@@ -127,7 +146,8 @@ impl Clock {
     fn put(&mut self, key: usize, due: Instant) {
         let sleeper = &mut self.sleepers[key];
         sleeper.due = due;
-        if let Some(alarm) = sleeper.alarm.take_if(|alarm| *alarm > due) {
+        let latest = due + GRANULARITY;
+        if let Some(alarm) = sleeper.alarm.take_if(|alarm| *alarm >= latest) {
             self.alarms.remove(&(alarm, key));
         }
     }
@@ -137,8 +157,9 @@ impl Clock {
         self.put(key, due);
         let sleeper = &mut self.sleepers[key];
         if sleeper.alarm.is_none() {
-            sleeper.alarm = Some(due);
-            self.alarms.insert((due, key));
+            let alarm = alarm_at(&mut self.epoch, due);
+            sleeper.alarm = Some(alarm);
+            self.alarms.insert((alarm, key));
         }
         match &sleeper.waker {
             Some(known) if known.will_wake(waker) => None,
@@ -161,13 +182,13 @@ impl Clock {
         let mut wakers = Vec::new();
         while let Some((alarm, key)) = self.alarms.first().copied() {
             let sleeper = &mut self.sleepers[key];
-            let due = sleeper.due.max(alarm);
-            if due <= now {
+            if sleeper.due > alarm {
+                let later = alarm_at(&mut self.epoch, sleeper.due);
+                sleeper.alarm = Some(later);
+                self.alarms.insert((later, key));
+            } else if alarm <= now {
                 sleeper.alarm = None;
                 wakers.extend(sleeper.waker.take());
-            } else if due > alarm {
-                sleeper.alarm = Some(due);
-                self.alarms.insert((due, key));
             } else {
                 break;
             }
@@ -177,23 +198,38 @@ impl Clock {
     }
 
     /// Has the reactor wake the bell for the first alarm; tells whether it should have rung already.
-    fn set_next(&mut self) -> bool {
+    ///
+    /// A reactor that meets an error, be it with a socket of somebody else's, forgets whom it was about to
+    /// wake. So one that should have rung is not relied on.
+    fn set_next(&mut self, now: Instant) -> bool {
         let Some((first, _)) = self.alarms.first().copied() else {
             self.next = None;
             return false;
         };
-        if self.next.as_ref().is_some_and(|(at, _)| *at <= first) {
+        let will_ring = |at: Instant| at <= first && now < at + LATE;
+        if self.next.as_ref().is_some_and(|(at, _)| will_ring(*at)) {
             return false;
         }
         let mut timer = async_io::Timer::at(first);
         let polled = Pin::new(&mut timer).poll(&mut Context::from_waker(&BELL));
-        self.next = Some((first, timer));
+        self.next = polled.is_pending().then_some((first, timer));
         polled.is_ready()
     }
 }
 
+/// The first alarm that is not before `due`.
+fn alarm_at(epoch: &mut Option<Instant>, due: Instant) -> Instant {
+    let epoch = epoch.get_or_insert(due);
+    let unit = GRANULARITY.as_nanos();
+    let beyond = due.saturating_duration_since(*epoch).as_nanos() % unit;
+    match u64::try_from((unit - beyond) % unit) {
+        Ok(rest) => due.checked_add(Duration::from_nanos(rest)).unwrap_or(due),
+        Err(_) => due,
+    }
+}
+
 fn lock() -> MutexGuard<'static, Clock> {
-    // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+    // What could panic under the lock leaves nothing half done, so a poisoned one is as good as any.
     CLOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -201,7 +237,6 @@ fn lock() -> MutexGuard<'static, Clock> {
 mod tests {
     use std::future::poll_fn;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -223,13 +258,15 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
+            let start = Instant::now();
             Self {
                 clock: Clock {
+                    epoch: Some(start),
                     sleepers: Slab::new(),
                     alarms: BTreeSet::new(),
                     next: None,
                 },
-                start: Instant::now(),
+                start,
                 rings: Arc::default(),
             }
         }
@@ -255,7 +292,7 @@ mod tests {
         fn ring(&mut self, millis: u64) -> (usize, Option<u128>) {
             let before = self.rings.0.load(Ordering::Relaxed);
             let woken = self.clock.ring(self.at(millis));
-            woken.into_iter().for_each(Waker::wake);
+            woken.into_iter().for_each(wake);
             let next = self.clock.alarms.first();
             (
                 self.rings.0.load(Ordering::Relaxed) - before,
@@ -274,6 +311,20 @@ mod tests {
         assert_eq!(bench.ring(10), (2, Some(20)));
         assert_eq!(bench.ring(10), (0, Some(20)));
         assert_eq!(bench.ring(50), (2, None));
+    }
+
+    #[test]
+    fn those_of_one_millisecond_ring_together_and_not_too_early() {
+        let mut bench = Bench::new();
+        let waker = Waker::from(Arc::clone(&bench.rings));
+        for micros in [9_001, 9_500, 10_000, 10_001] {
+            let due = bench.start + Duration::from_micros(micros);
+            let key = bench.clock.sleepers.insert(Sleeper::new(due));
+            drop(bench.clock.sleep(key, due, &waker));
+        }
+        assert_eq!(bench.ring(9), (0, Some(10)));
+        assert_eq!(bench.ring(10), (3, Some(11)));
+        assert_eq!(bench.ring(11), (1, None));
     }
 
     #[test]
@@ -314,6 +365,39 @@ mod tests {
         let gone = bench.clock.remove(key);
         assert!(gone.waker.is_some());
         assert!(bench.clock.sleepers.is_empty() && bench.clock.alarms.is_empty());
+    }
+
+    #[test]
+    fn a_bell_that_got_lost_is_made_up_for() {
+        let mut bench = Bench::new();
+        bench.sleeper(0);
+        bench.sleeper(3_600_000);
+        // It was to ring long ago.
+        bench.clock.next = Some((bench.at(0), async_io::Timer::never()));
+        let now = bench.at(1_000);
+        assert!(bench.clock.set_next(now), "the first is due");
+        assert_eq!(bench.ring(1_000), (1, Some(3_600_000)));
+        assert!(!bench.clock.set_next(now));
+        let (at, _) = bench.clock.next.as_ref().unwrap();
+        assert_eq!(*at, bench.at(3_600_000));
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+        struct Broken;
+
+        impl Wake for Broken {
+            fn wake(self: Arc<Self>) {
+                panic!("an executor that is gone");
+            }
+        }
+
+        let mut bench = Bench::new();
+        let due = bench.at(10);
+        let key = bench.clock.sleepers.insert(Sleeper::new(due));
+        drop(bench.clock.sleep(key, due, &Waker::from(Arc::new(Broken))));
+        bench.sleeper(11);
+        assert_eq!(bench.ring(20), (1, None));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use audiosocket_tokio::{Calls, serve_stream};
+use audiosocket_tokio::{Callbacks, Calls, serve_stream};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 mod support;
 
@@ -34,6 +35,39 @@ async fn a_peer_without_a_uuid_is_hung_up_after_five_seconds() {
     // The peer does not close its side, so the server does, after it has lingered.
     call.await.unwrap();
     assert_eq!(started.elapsed().as_secs(), 6);
+}
+
+/// A task has a budget of what it may do at once, and timers draw on it: one that is not even set when it
+/// is spent must not be taken for set.
+#[tokio::test(start_paused = true)]
+async fn one_task_may_serve_many() {
+    let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
+    let calls = Calls::default();
+    let (mut peers, mut served) = (Vec::new(), Vec::new());
+    for number in 0..200_u128 {
+        let (mut peer, stream) = duplex(1024);
+        if number < 150 {
+            peer.write_all(&uuid_frame(number)).await.unwrap();
+            peer.write_all(&audio_frame(b"hello")).await.unwrap();
+        }
+        peers.push(peer);
+        let (echo, calls) = (Arc::clone(&echo), calls.clone());
+        served.push(Box::pin(async move {
+            serve_stream(stream, "peer".into(), echo, no_silence(), &calls).await;
+        }));
+    }
+    tokio::spawn(poll_fn(move |cx| {
+        served.retain_mut(|call| call.as_mut().poll(cx).is_pending());
+        Poll::<()>::Pending
+    }));
+    let started = Instant::now();
+    // Those who say nothing first, and so after five seconds.
+    for (number, peer) in peers.iter_mut().enumerate().rev() {
+        let mut answer = vec![0; if number < 150 { 8 } else { 3 }];
+        let answered = timeout(Duration::from_secs(60), peer.read_exact(&mut answer)).await;
+        answered.expect("an answer or a hangup").unwrap();
+        assert_eq!(started.elapsed().as_secs(), 5, "peer {number}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

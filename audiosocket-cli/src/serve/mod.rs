@@ -55,7 +55,8 @@ pub(crate) struct ServeArgs {
     /// How long calls may go on after SIGINT or SIGTERM before they are hung up
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
     drain: Duration,
-    /// How long a connection may take to send its UUID
+    /// How long a connection may take to send its UUID; up to half as long again if thousands came at
+    /// once
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse_positive)]
     uuid_timeout: Duration,
     /// Hang up a call on which nothing came for so long. By default never: a call on hold is quiet

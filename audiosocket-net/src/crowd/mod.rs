@@ -31,7 +31,7 @@ pub(crate) use poller::SUPPORTED;
 /// Their sockets are the crowd's own and not the runtime's, so that none of their frames wakes it. What
 /// wakes it is one timer, and then all is done that has come since: what was received, and every
 /// deadline. Deadlines do not move the timer: among many calls there is always one that is about to be
-/// due, if only to look at its playout, and nothing would be gathered any more. Commands of a
+/// due, and nothing would be gathered any more. Commands of a
 /// [`CallHandle`](audiosocket_proto::server::CallHandle) do not wait.
 pub struct Crowd<T, A: Acceptor> {
     interval: Duration,

@@ -54,7 +54,8 @@ fn a_flood_puts_no_command_off() {
     assert_eq!(rig.told().last().unwrap(), "end");
 }
 
-/// A deadline that moves with every frame lets the timer ring in vain now and then instead.
+/// A deadline that moves with every frame lets a timer that is not moved easily ring in vain now and then
+/// instead.
 #[test]
 fn frames_do_not_touch_the_timer() {
     let mut rig = Rig::talking_with(|config| {

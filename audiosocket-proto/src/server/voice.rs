@@ -7,7 +7,8 @@ use crate::{
 
 /// What a call says: its session, with what is played on it.
 ///
-/// The playout is behind a lock, which a call that is only echoed does not take.
+/// The playout is asked when something is due, which on a call that is only echoed it never is: each answer
+/// puts silence off.
 #[derive(Debug)]
 pub(super) struct Voice {
     pub(super) session: Session,

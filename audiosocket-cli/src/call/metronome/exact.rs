@@ -1,6 +1,4 @@
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -28,10 +26,14 @@ pub(in super::super) struct Metronome {
 
 #[derive(Debug, Default)]
 struct Beats {
-    /// The next first. One whose caller has moved its timer since wakes it for nothing.
-    heap: BinaryHeap<Reverse<Beat>>,
+    /// When, whose, and whom to wake.
+    waiting: BTreeMap<Key, Waker>,
+    callers: u64,
     set_to: Option<Instant>,
 }
+
+/// When a caller is to be woken, and which one it is.
+type Key = (Instant, u64);
 
 impl Metronome {
     /// # Errors
@@ -66,23 +68,29 @@ impl Metronome {
     /// Wakes all whose time has come, and sets the timer for the next.
     fn beat(&self, now: Instant) -> io::Result<()> {
         let mut beats = self.lock();
-        while let Some(next) = beats.heap.peek_mut()
-            && next.0.due <= now
+        while let Some(next) = beats.waiting.first_entry()
+            && next.key().0 <= now
         {
-            PeekMut::pop(next).0.waker.wake();
+            next.remove().wake();
         }
-        beats.set_to = beats.heap.peek().map(|Reverse(beat)| beat.due);
+        beats.set_to = beats.waiting.first_key_value().map(|((due, _), _)| *due);
         beats.set_to.map_or(Ok(()), |due| self.set(due))
     }
 
-    fn add(&self, due: Instant, waker: Waker) -> io::Result<()> {
+    fn add(&self, key: Key, waker: Waker) -> io::Result<()> {
+        let (due, _) = key;
         let mut beats = self.lock();
-        beats.heap.push(Reverse(Beat { due, waker }));
+        beats.waiting.insert(key, waker);
         if beats.set_to.is_some_and(|set_to| set_to <= due) {
             return Ok(());
         }
         beats.set_to = Some(due);
         self.set(due)
+    }
+
+    fn remove(&self, key: Key) {
+        let waker = self.lock().waiting.remove(&key);
+        drop(waker);
     }
 
     fn set(&self, due: Instant) -> io::Result<()> {
@@ -106,23 +114,27 @@ impl Metronome {
 #[derive(Debug)]
 pub(in super::super) struct Timer<'m> {
     metronome: &'m Metronome,
-    due: Instant,
+    key: Key,
     /// The metronome knows of it.
     told: bool,
 }
 
 impl<'m> Timer<'m> {
     pub(in super::super) fn new(metronome: &'m Metronome, due: Instant) -> Self {
+        let mut beats = metronome.lock();
+        beats.callers += 1;
         Self {
             metronome,
-            due,
+            key: (due, beats.callers),
             told: false,
         }
     }
 
     pub(in super::super) fn reset(&mut self, due: Instant) {
-        self.told &= due == self.due;
-        self.due = due;
+        if due != self.key.0 {
+            self.forget();
+            self.key.0 = due;
+        }
     }
 
     /// Ready once its time has come. To be polled by one task only.
@@ -131,42 +143,27 @@ impl<'m> Timer<'m> {
     ///
     /// Those of `timerfd_settime(2)`.
     pub(in super::super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.due <= Instant::now() {
+        if self.key.0 <= Instant::now() {
             return Poll::Ready(Ok(()));
         }
         if !self.told {
-            if let Err(error) = self.metronome.add(self.due, cx.waker().clone()) {
+            if let Err(error) = self.metronome.add(self.key, cx.waker().clone()) {
                 return Poll::Ready(Err(error));
             }
             self.told = true;
         }
         Poll::Pending
     }
-}
 
-/// One caller's time.
-#[derive(Debug)]
-struct Beat {
-    due: Instant,
-    waker: Waker,
-}
-
-impl Ord for Beat {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.due.cmp(&other.due)
+    fn forget(&mut self) {
+        if std::mem::take(&mut self.told) {
+            self.metronome.remove(self.key);
+        }
     }
 }
 
-impl PartialOrd for Beat {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
-
-impl PartialEq for Beat {
-    fn eq(&self, other: &Self) -> bool {
-        self.due == other.due
-    }
-}
-
-impl Eq for Beat {}
