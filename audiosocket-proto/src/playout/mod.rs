@@ -274,6 +274,7 @@ impl<M> Playout<M> {
 
     /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, and so late because of what was sent.
     /// It changes then as soon as anything is queued.
+    #[cfg(feature = "std")]
     pub(crate) fn puts_silence_off(&self) -> bool {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
     }
