@@ -148,16 +148,15 @@ impl<T: Timer> LazyTimer<T> {
             waker: None,
         });
         match set.to {
-            Some(to) if to <= due => {
-                let follows = T::IS_MOVED_EASILY && due.saturating_since(to) >= DISTANCE;
-                if now < to && !follows && set.wakes(cx.waker()) {
+            Some(to) if to <= due && !is_far_behind::<T>(to, due) => {
+                if now < to && set.wakes(cx.waker()) {
                     return Poll::Pending;
                 }
-                if follows {
-                    set.move_to(due, instant);
-                }
             }
-            _ => set.move_to(due, instant),
+            _ => {
+                set.timer.set(instant);
+                set.to = Some(due);
+            }
         }
         if set.timer.poll(cx).is_ready() {
             set.to = None;
@@ -171,12 +170,12 @@ impl<T: Timer> LazyTimer<T> {
     }
 }
 
-impl<T: Timer> Set<T> {
-    fn move_to(&mut self, due: Timestamp, instant: Instant) {
-        self.timer.set(instant);
-        self.to = Some(due);
-    }
+/// Whether a timer that is set `to` this is better moved.
+fn is_far_behind<T: Timer>(to: Timestamp, due: Timestamp) -> bool {
+    T::IS_MOVED_EASILY && due.saturating_since(to) >= DISTANCE
+}
 
+impl<T> Set<T> {
     fn wakes(&self, waker: &Waker) -> bool {
         self.waker
             .as_ref()

@@ -17,11 +17,8 @@ impl Stagger {
     /// How long to wait for one that comes `now`, at least `patience` and at most half as long again.
     pub(crate) fn patience(&mut self, now: Timestamp, patience: Duration) -> Duration {
         let due = now + patience;
-        if due < self.last + APART {
-            self.last = (self.last + APART).min(due + patience / 2);
-        } else {
-            self.last = due;
-        }
+        let latest = due + patience / 2;
+        self.last = due.max((self.last + APART).min(latest));
         patience + self.last.saturating_since(due)
     }
 }

@@ -17,15 +17,15 @@ pub(super) struct Desk {
 
 #[derive(Debug)]
 struct Inner {
+    /// Once it has come.
+    uuid: Option<Uuid>,
+    playout: Playout<Mark>,
     /// How the call shall end.
     order: Option<End>,
     /// The playout has changed in a way that the call does not know of.
     stirred: bool,
     /// Of the call, when it was last awake.
     traffic: Traffic,
-    /// Once it has come.
-    uuid: Option<Uuid>,
-    playout: Playout<Mark>,
 }
 
 /// What stands in the playout's queue to say how far it has come.
@@ -48,11 +48,11 @@ impl Desk {
     pub(super) fn new(config: &SessionConfig, peer: Peer) -> Self {
         Self {
             inner: Shared::new(Inner {
+                uuid: None,
+                playout: Playout::new(config),
                 order: None,
                 stirred: false,
                 traffic: Traffic::default(),
-                uuid: None,
-                playout: Playout::new(config),
             }),
             peer,
         }

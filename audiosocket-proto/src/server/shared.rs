@@ -9,8 +9,8 @@ pub(super) struct Shared<T> {
 
 #[derive(Debug, Default)]
 struct Inner<T> {
-    waker: Option<Waker>,
     value: T,
+    waker: Option<Waker>,
 }
 
 impl<T> Shared<T> {

@@ -13,9 +13,9 @@ use crate::{
 pub(super) struct Voice {
     pub(super) session: Session,
     handle: CallHandle,
-    /// When the playout said it is to be asked.
+    /// When to ask the playout.
     due: Option<Timestamp>,
-    /// That was for silence, which what was sent meanwhile puts off.
+    /// That is for silence, which what is sent puts off.
     due_for_silence: bool,
     /// Ask it in any case.
     stirred: bool,
@@ -60,6 +60,9 @@ impl Voice {
         self.session.send(now, audio)?;
         let lasts = audio.rate().duration_of(audio.len() as u64 / 2);
         self.silence_from = silence_after(self.silence_from, now, lasts);
+        if self.due_for_silence {
+            self.due = self.due.map(|due| due.max(self.silence_from));
+        }
         self.sent = Some(audio.rate());
         Ok(())
     }
@@ -89,21 +92,13 @@ impl Voice {
         self.session
             .poll_timeout()
             .into_iter()
-            .chain(self.due())
+            .chain(self.due)
             .min()
-    }
-
-    /// When to ask the playout.
-    fn due(&self) -> Option<Timestamp> {
-        match self.due {
-            Some(due) if self.due_for_silence => Some(due.max(self.silence_from)),
-            due => due,
-        }
     }
 
     /// Whether there is a [`turn`](Self::turn) to take.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.stirred || self.due().is_some_and(|due| due <= now)
+        self.stirred || self.due.is_some_and(|due| due <= now)
     }
 
     /// Does the next thing that the playout asks for.

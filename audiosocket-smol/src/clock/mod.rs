@@ -21,12 +21,7 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// How late the reactor may be without having forgotten.
 const LATE: Duration = Duration::from_millis(10);
 
-static CLOCK: Mutex<Clock> = Mutex::new(Clock {
-    epoch: None,
-    sleepers: Slab::new(),
-    alarms: BTreeSet::new(),
-    next: None,
-});
+static CLOCK: Mutex<Clock> = Mutex::new(Clock::new(None));
 
 /// What the reactor wakes.
 static BELL: LazyLock<Waker> = LazyLock::new(|| Waker::from(Arc::new(Bell)));
@@ -89,7 +84,7 @@ impl Timer for SystemTimer {
         let key = *self
             .key
             .get_or_insert_with(|| clock.sleepers.insert(Sleeper::new(self.due)));
-        let replaced = clock.sleep(key, self.due, cx.waker());
+        let replaced = clock.sleep(key, cx.waker());
         let rings = clock.set_next(Self::now());
         drop(clock);
         if rings {
@@ -142,6 +137,15 @@ impl Sleeper {
 }
 
 impl Clock {
+    const fn new(epoch: Option<Instant>) -> Self {
+        Self {
+            epoch,
+            sleepers: Slab::new(),
+            alarms: BTreeSet::new(),
+            next: None,
+        }
+    }
+
     /// It is due at that time from now on; an alarm that is not later remains.
     fn put(&mut self, key: usize, due: Instant) {
         let sleeper = &mut self.sleepers[key];
@@ -153,11 +157,10 @@ impl Clock {
     }
 
     /// Sees that it is woken; gives back the waker that it had before.
-    fn sleep(&mut self, key: usize, due: Instant, waker: &Waker) -> Option<Waker> {
-        self.put(key, due);
+    fn sleep(&mut self, key: usize, waker: &Waker) -> Option<Waker> {
         let sleeper = &mut self.sleepers[key];
         if sleeper.alarm.is_none() {
-            let alarm = alarm_at(&mut self.epoch, due);
+            let alarm = alarm_at(&mut self.epoch, sleeper.due);
             sleeper.alarm = Some(alarm);
             self.alarms.insert((alarm, key));
         }
@@ -220,12 +223,10 @@ impl Clock {
 /// The first alarm that is not before `due`.
 fn alarm_at(epoch: &mut Option<Instant>, due: Instant) -> Instant {
     let epoch = epoch.get_or_insert(due);
-    let unit = GRANULARITY.as_nanos();
-    let beyond = due.saturating_duration_since(*epoch).as_nanos() % unit;
-    match u64::try_from((unit - beyond) % unit) {
-        Ok(rest) => due.checked_add(Duration::from_nanos(rest)).unwrap_or(due),
-        Err(_) => due,
-    }
+    // Of which a second is a whole multiple.
+    let unit = GRANULARITY.subsec_nanos();
+    let beyond = due.saturating_duration_since(*epoch).subsec_nanos() % unit;
+    due + Duration::from_nanos(((unit - beyond) % unit).into())
 }
 
 fn lock() -> MutexGuard<'static, Clock> {

@@ -23,12 +23,7 @@ impl Bench {
     fn new() -> Self {
         let start = Instant::now();
         Self {
-            clock: Clock {
-                epoch: Some(start),
-                sleepers: Slab::new(),
-                alarms: BTreeSet::new(),
-                next: None,
-            },
+            clock: Clock::new(Some(start)),
             start,
             rings: Arc::default(),
         }
@@ -39,16 +34,22 @@ impl Bench {
     }
 
     fn sleeper(&mut self, millis: u64) -> usize {
-        let due = self.at(millis);
+        let waker = Waker::from(Arc::clone(&self.rings));
+        self.sleeper_with(self.at(millis), &waker)
+    }
+
+    fn sleeper_with(&mut self, due: Instant, waker: &Waker) -> usize {
         let key = self.clock.sleepers.insert(Sleeper::new(due));
-        self.sleep(key, millis);
+        drop(self.clock.sleep(key, waker));
         key
     }
 
+    /// It sleeps on until then.
     fn sleep(&mut self, key: usize, millis: u64) {
         let waker = Waker::from(Arc::clone(&self.rings));
         let due = self.at(millis);
-        drop(self.clock.sleep(key, due, &waker));
+        self.clock.put(key, due);
+        drop(self.clock.sleep(key, &waker));
     }
 
     /// How many were woken by it, and when it rings next.
@@ -82,8 +83,7 @@ fn those_of_one_millisecond_ring_together_and_not_too_early() {
     let waker = Waker::from(Arc::clone(&bench.rings));
     for micros in [9_001, 9_500, 10_000, 10_001] {
         let due = bench.start + Duration::from_micros(micros);
-        let key = bench.clock.sleepers.insert(Sleeper::new(due));
-        drop(bench.clock.sleep(key, due, &waker));
+        bench.sleeper_with(due, &waker);
     }
     assert_eq!(bench.ring(9), (0, Some(10)));
     assert_eq!(bench.ring(10), (3, Some(11)));
@@ -156,9 +156,7 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
     }
 
     let mut bench = Bench::new();
-    let due = bench.at(10);
-    let key = bench.clock.sleepers.insert(Sleeper::new(due));
-    drop(bench.clock.sleep(key, due, &Waker::from(Arc::new(Broken))));
+    bench.sleeper_with(bench.at(10), &Waker::from(Arc::new(Broken)));
     bench.sleeper(11);
     assert_eq!(bench.ring(20), (1, None));
 }

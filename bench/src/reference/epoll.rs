@@ -1,10 +1,12 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-use audiosocket_proto::{Decoder, Message, SampleRate, encoder};
+use audiosocket_proto::Decoder;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
+
+use super::frames;
 
 const LISTENER: u64 = u64::MAX;
 
@@ -128,16 +130,7 @@ impl Call {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
             read => read?,
         };
-        let mut bytes = &input[..read];
-        output.clear();
-        while let Some(frame) = self.decoder.decode(&mut bytes) {
-            if let Ok(Message::Audio(audio)) = Message::parse(frame)
-                && audio.rate() == SampleRate::Hz8000
-                && !audio.is_empty()
-            {
-                encoder::encode_audio(audio, output).map_err(io::Error::other)?;
-            }
-        }
+        frames::echo(&mut self.decoder, &input[..read], output)?;
         if !output.is_empty() {
             let written = self.write(output)?;
             self.unsent.extend_from_slice(&output[written..]);
@@ -153,9 +146,6 @@ impl Call {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stream.write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            written => written,
-        }
+        frames::written(self.stream.write(bytes))
     }
 }

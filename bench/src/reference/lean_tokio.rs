@@ -5,9 +5,12 @@ use std::net::TcpListener;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use audiosocket_proto::{Decoder, Message, encoder};
+use audiosocket_proto::Decoder;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+
+use super::{frames, on_tokio};
 
 thread_local! {
     /// All calls': read, and to be written.
@@ -15,16 +18,7 @@ thread_local! {
 }
 
 pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?
-        .block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            loop {
-                let (stream, _) = listener.accept().await?;
-                tokio::spawn(echo(stream));
-            }
-        })
+    on_tokio::serve(Builder::new_current_thread().enable_io(), listener, echo)
 }
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
@@ -51,19 +45,8 @@ fn poll_echo(
         if input.filled().is_empty() {
             return Poll::Ready(Ok(None));
         }
-        let mut bytes = input.filled();
-        output.clear();
-        while let Some(frame) = decoder.decode(&mut bytes) {
-            if let Ok(Message::Audio(audio)) = Message::parse(frame)
-                && !audio.is_empty()
-            {
-                encoder::encode_audio(audio, output).map_err(io::Error::other)?;
-            }
-        }
-        let written = match stream.try_write(output) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            written => written?,
-        };
+        frames::echo(decoder, input.filled(), output)?;
+        let written = frames::written(stream.try_write(output))?;
         Poll::Ready(Ok(Some(output[written..].to_vec())))
     })
 }

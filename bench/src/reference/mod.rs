@@ -1,8 +1,10 @@
 //! Echoes to compare with: no limits, no deadlines, no logging, nothing but the echo.
 
 mod epoll;
+mod frames;
 mod lean_tokio;
 mod naive_tokio;
+mod on_tokio;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

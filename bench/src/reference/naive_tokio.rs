@@ -4,18 +4,12 @@ use std::net::TcpListener;
 use audiosocket_proto::FrameKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+
+use super::on_tokio;
 
 pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            loop {
-                let (stream, _) = listener.accept().await?;
-                tokio::spawn(echo(stream));
-            }
-        })
+    on_tokio::serve(Builder::new_current_thread().enable_all(), listener, echo)
 }
 
 /// Until the caller hangs up, which shows as an error.

@@ -65,7 +65,10 @@ impl Naive {
     }
 
     pub(super) fn settle(&mut self) {
-        if self.open.as_mut().is_some_and(Open::settle) {
+        if let Some(open) = &mut self.open
+            && open.settle()
+        {
+            open.flush_at_last();
             self.open = None;
         }
     }
@@ -80,13 +83,13 @@ impl Open {
     /// Tells whether the connection is to be closed.
     fn settle(&mut self) -> bool {
         loop {
-            match self.bout() {
-                Some(closed) => return closed,
-                // What has come due is acted on, however much is left to be read and written.
-                None => self.driver.handle_timeout(self.now),
+            if let Some(closed) = self.bout() {
+                return closed;
             }
+            // What has come due is acted on, however much is left to be read and written.
+            self.driver.handle_timeout(self.now);
             if self.driver.poll_transmit() == Transmit::Close {
-                return self.close();
+                return true;
             }
         }
     }
@@ -100,7 +103,7 @@ impl Open {
             bytes_read += read.unwrap_or(0);
             let written = self.write();
             if self.driver.poll_transmit() == Transmit::Close {
-                return Some(self.close());
+                return Some(true);
             }
             if read.is_none() && !written {
                 if self.time_to_deadline() != Some(Duration::ZERO) {
@@ -115,12 +118,11 @@ impl Open {
         None
     }
 
-    fn close(&self) -> bool {
+    /// What was written last leaves if it can, before the connection is closed.
+    fn flush_at_last(&self) {
         if self.read_closed && self.unflushed {
-            // What was written last leaves if it can, before the connection is closed.
             let _ = self.wire.borrow_mut().flush();
         }
-        true
     }
 
     /// How much was read; `None` if nothing can be.
