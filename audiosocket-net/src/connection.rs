@@ -153,7 +153,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         if self.driver.poll_transmit() == Transmit::Close {
             return self.closed(cx);
         }
-        cx.waker().wake_by_ref();
+        T::take_turns(cx);
         Poll::Pending
     }
 

@@ -45,7 +45,7 @@ pub trait Stream {
     }
 }
 
-/// A runtime's clock.
+/// A runtime's clock, and its sense of whose turn it is.
 pub trait Timer {
     /// By how much it may be late of its own accord, since it counts in coarser units than
     /// nanoseconds.
@@ -66,6 +66,11 @@ pub trait Timer {
 
     /// Ready once the deadline has come.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Has a task that has more to do polled again, after those to which something has come meanwhile.
+    fn take_turns(cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }
 
 /// A listening socket, as a runtime drives it.

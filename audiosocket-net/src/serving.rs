@@ -14,8 +14,9 @@ use crate::runtime::{LazyTimer, Listener, Timer};
 use crate::stagger::Stagger;
 use crate::{AcceptErrors, BareListener, Connection, Listening};
 
-/// How many connections are accepted before the calls that there are get their turn.
-const BATCH: usize = 16;
+/// How many connections are accepted before the calls that there are get their turn: few, since each
+/// takes several times what a frame does.
+const BATCH: usize = 4;
 
 /// How many connections that wait in the kernel are taken at shutdown. A bound, since they may come
 /// faster than they are taken.
@@ -163,7 +164,7 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
             while self.accept_one(index, cx, serve).is_ready() {
                 taken += 1;
                 if taken == BATCH {
-                    cx.waker().wake_by_ref();
+                    T::take_turns(cx);
                     break;
                 }
             }

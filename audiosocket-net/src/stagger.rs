@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use audiosocket_proto::Timestamp;
 
-/// What it takes to give a connection up, and a good deal for the calls that there are.
-const APART: Duration = Duration::from_micros(200);
+/// Several times what it takes to give a connection up and to accept the one that comes in its place.
+const APART: Duration = Duration::from_micros(500);
 
 /// Gives connections that came at once up one after the other, so that thousands which never said a word
 /// do not all have their turn before the next frame of a call has its own, and do not come back at once
@@ -17,8 +17,10 @@ impl Stagger {
     /// How long to wait for one that comes `now`, at least `patience` and at most half as long again.
     pub(crate) fn patience(&mut self, now: Timestamp, patience: Duration) -> Duration {
         let due = now + patience;
-        let latest = due + patience / 2;
-        self.last = due.max((self.last + APART).min(latest));
+        let next = due.max(self.last + APART);
+        // Those for whom there is no room go between the others, from the first one on.
+        let is_full = next > due + patience / 2;
+        self.last = if is_full { due } else { next };
         patience + self.last.saturating_since(due)
     }
 }
@@ -46,8 +48,19 @@ mod tests {
             .collect();
         assert!(waits.windows(2).all(|pair| pair[1] - pair[0] == APART));
         // And it is forgotten when it is over.
-        let later = Timestamp::ZERO + Duration::from_secs(2);
+        let later = Timestamp::ZERO + Duration::from_secs(3);
         assert_eq!(stagger.patience(later, PATIENCE), PATIENCE);
+    }
+
+    /// As many as may be there without a UUID.
+    #[test]
+    fn more_than_there_is_time_for_go_between() {
+        let mut stagger = Stagger::default();
+        let mut waits: Vec<_> = (0..8192)
+            .map(|_| stagger.patience(Timestamp::ZERO, PATIENCE))
+            .collect();
+        waits.sort_unstable();
+        assert!(waits.windows(3).all(|three| three[2] - three[0] >= APART));
     }
 
     #[test]

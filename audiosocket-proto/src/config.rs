@@ -8,7 +8,7 @@ use crate::time::Span;
 #[non_exhaustive]
 pub struct SessionConfig {
     /// How long a connection may take to send its UUID. Asterisk sends it at once, so whoever
-    /// takes longer is not an Asterisk. A server gives those that came at once up one after the other, 200 µs
+    /// takes longer is not an Asterisk. A server gives those that came at once up one after the other, 500 µs
     /// apart and so up to half as long again later: the calls that there are have their turns in between.
     /// Default: 5 s.
     pub uuid_timeout: Duration,

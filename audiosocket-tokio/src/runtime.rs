@@ -1,6 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use audiosocket_net::{Listener, Stream, Timer};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until};
 
 /// A stream of tokio's.
@@ -60,6 +60,12 @@ impl Timer for TokioTimer {
         // Out of budget it would not even be set, and the connection does not ask it again before it is due.
         Pin::new(&mut unconstrained(self.0.as_mut())).poll(cx)
     }
+
+    fn take_turns(cx: &mut Context<'_>) {
+        // A task that is woken is polled again before the runtime asks the system for what has come, up to
+        // some sixty times; one that yields, only after that.
+        let _ = pin!(yield_now()).poll(cx);
+    }
 }
 
 /// A listening socket of tokio's.
@@ -89,5 +95,37 @@ impl Listener for TokioListener {
         apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         apply(&SockRef::from(&connection.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    /// Were it only woken, it would be polled some sixty times before.
+    #[tokio::test]
+    async fn who_takes_turns_is_polled_after_those_to_whom_something_came() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let there = TcpStream::connect(listener.local_addr().unwrap());
+        let (there, here) = tokio::join!(there, listener.accept());
+        let (there, (here, _)) = (there.unwrap(), here.unwrap());
+        let mut turns = 0;
+        let mut reader = tokio::spawn(async move { here.readable().await });
+        let busy = poll_fn(move |cx| {
+            turns += 1;
+            match turns {
+                // By then it waits.
+                5 => assert_eq!(there.try_write(b"!").unwrap(), 1),
+                6.. if Pin::new(&mut reader).poll(cx).is_ready() => return Poll::Ready(turns),
+                _ => {}
+            }
+            TokioTimer::take_turns(cx);
+            Poll::Pending
+        });
+        let turns = tokio::spawn(busy).await.unwrap();
+        assert!(turns <= 8, "{turns} turns");
     }
 }

@@ -228,6 +228,7 @@ impl Attacker {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
                 let _open = self.stay();
+                self.fall_out_of_step(DRIP).await;
                 for byte in UUID {
                     let dripped = stream.write_all(&[*byte]).await;
                     let quiet = timeout(DRIP, self.wait_for_end(stream)).await;
@@ -246,6 +247,7 @@ impl Attacker {
             let mut connected = self.connect(Some(1)).await;
             if let Ok(stream) = &mut connected {
                 let _open = self.stay();
+                self.fall_out_of_step(PTIME).await;
                 let mut due = interval(PTIME);
                 due.set_missed_tick_behavior(MissedTickBehavior::Skip);
                 let mut sent = stream.write_all(UUID).await;
@@ -292,6 +294,13 @@ impl Attacker {
     async fn pause(&mut self, pause: &Range<u32>) {
         let spread = self.random.next_u32() % (pause.end - pause.start);
         sleep(Duration::from_millis((pause.start + spread).into())).await;
+    }
+
+    /// Waits up to one `period`. Those that are many know nothing of each other: were they to send in the
+    /// same moment for ever, as those would that connect at once, they would be one that sends much at once.
+    async fn fall_out_of_step(&mut self, period: Duration) {
+        let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+        self.pause(&(0..period)).await;
     }
 
     /// Counts a connection for as long as it is there.

@@ -4,7 +4,7 @@
 mod limit;
 
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use audiosocket_tokio::ServerHandle;
 
 use limit::{Filled, Limits};
 
-/// How often it is looked at, beside each connection that comes: calls that go on can take more too.
+/// How often it is looked at, beside when a connection comes: calls that go on can take more too.
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// The same where a limit is near.
@@ -23,21 +23,32 @@ const NEAR_PERIOD: Duration = Duration::from_millis(10);
 /// ten system calls.
 const FAR_PERIOD: Duration = Duration::from_secs(5);
 
+/// How long it goes without another look that there was plenty: a flood of connections would spend most of
+/// its time with looking, and does not use all that up in so short a time.
+const TRUST: Duration = Duration::from_millis(1);
+
 /// What is left of the memory, and who refuses calls when that is too little.
 #[derive(Debug)]
 pub(super) struct Memory {
     limits: Limits,
-    gauge: Mutex<Gauge>,
+    seen: Mutex<Seen>,
     lines: LineBudget,
     /// Once there is one.
     server: OnceLock<ServerHandle>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    gauge: Gauge,
+    /// When there was plenty.
+    plenty: Option<Instant>,
 }
 
 impl Memory {
     pub(super) fn of_this_process() -> Arc<Self> {
         Arc::new(Self {
             limits: Limits::of_this_process(),
-            gauge: Mutex::default(),
+            seen: Mutex::default(),
             lines: LineBudget::new(),
             server: OnceLock::new(),
         })
@@ -62,21 +73,30 @@ impl Memory {
 
     /// For each connection that comes, since many can come within one period.
     pub(super) fn look_now(&self) {
-        self.look();
+        let plenty = self.seen().plenty;
+        if plenty.is_none_or(|at| at.elapsed() >= TRUST) {
+            self.look();
+        }
     }
 
     /// Looks whether there is enough for another call, and how near the nearest limit is.
     fn look(&self) -> Option<Filled> {
         let server = self.server.get()?;
-        let mut gauge = self.gauge.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         let fullest = self.limits.fullest();
-        if let Some(refuse) = gauge.look(fullest, server.calls().admitted()) {
+        let has_plenty = fullest.is_none_or(Filled::has_plenty);
+        seen.plenty = has_plenty.then(Instant::now);
+        if let Some(refuse) = seen.gauge.look(fullest, server.calls().admitted()) {
             server.refuse_calls(refuse);
             if self.lines.take(Instant::now()).is_some() {
                 log(refuse, fullest);
             }
         }
         fullest
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
