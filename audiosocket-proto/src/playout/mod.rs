@@ -37,6 +37,9 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 /// - on an absolute schedule: each frame is due one [`Ptime`] after the one before it *was due*, so
 ///   delays do not add up. Behind a frame that is late by more than half of that, the schedule skips
 ///   what was missed, in whole ptimes; nothing is ever sent faster to catch up;
+/// - with the caller's own frames, where one comes up to a quarter of a ptime before ours is due: then
+///   a call that talks and is played to is woken once for both. So that this is the rule, what is only
+///   silence lets the schedule fall in with the caller;
 /// - without gaps between pieces: what does not fill a frame is joined by the next piece. Only when
 ///   nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -49,7 +52,8 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 /// - calls [`poll`](Self::poll) at the time of [`poll_timeout`](Self::poll_timeout), sends what it
 ///   returns, and asks again;
 /// - calls [`poll_mark`](Self::poll_mark) after that and whenever all has been written;
-/// - tells it of what is sent beside it by [`sent`](Self::sent).
+/// - tells it of what is sent beside it by [`sent`](Self::sent), and of what the caller sends by
+///   [`heard`](Self::heard).
 ///
 /// [`CallDriver`](crate::server::CallDriver) does all this. It stands apart from the session so that a
 /// [`CallHandle`](crate::server::CallHandle) on another thread can have its answers at once: whether
@@ -89,11 +93,17 @@ pub struct Playout<M> {
     rate: Rate,
     /// No frame is due earlier.
     next: Timestamp,
+    /// But the next one may leave from here on, with a frame of the caller's.
+    early: Timestamp,
     /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of what
     /// was sent by other means.
     silence_from: Timestamp,
     /// The frame before was given out, so `next` is one ptime after it was due.
     running: bool,
+    /// The caller's frame came when the next one of ours could leave, which is due since then.
+    prompted: bool,
+    /// The schedule has fallen in with the caller since the frame before.
+    fell_in: bool,
     /// A frame is due and waits for the peer to take what was sent before.
     held: bool,
     /// The frame before was one of the queue, of which nothing was cleared since.
@@ -154,8 +164,11 @@ impl<M> Playout<M> {
             reached: VecDeque::new(),
             rate: Rate::Heard(SampleRate::default()),
             next: Timestamp::ZERO,
+            early: Timestamp::ZERO,
             silence_from: Timestamp::ZERO,
             running: false,
+            prompted: false,
+            fell_in: false,
             held: false,
             speaking: false,
             dry_since: None,
@@ -279,10 +292,23 @@ impl<M> Playout<M> {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
     }
 
-    /// The caller sends audio of `rate`: that of silence, as long as nothing was sent or played.
-    pub fn heard(&mut self, rate: SampleRate) {
+    /// The caller's audio of `rate` has come: that of silence, as long as nothing was sent or played.
+    /// What is due soon is due now.
+    pub fn heard(&mut self, now: Timestamp, rate: SampleRate) {
         if let Rate::Heard(heard) = &mut self.rate {
             *heard = rate;
+        }
+        if !self.running || self.next <= now {
+            return;
+        }
+        if self.early <= now {
+            self.prompted = true;
+        } else if self.queue.is_empty() && !self.speaking && !self.fell_in {
+            // Nobody hears that a frame of silence leaves later.
+            let ptime = self.ptime.duration();
+            self.fell_in = true;
+            self.next = now + ptime + ptime / 8;
+            self.early = now + ptime * 7 / 8;
         }
     }
 
@@ -292,6 +318,8 @@ impl<M> Playout<M> {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.state != State::Open || self.held {
             None
+        } else if self.running && self.prompted {
+            Some(self.early)
         } else if self.running || !self.queue.is_empty() {
             // Of an empty queue, to learn that it ran dry.
             Some(self.next)
@@ -326,7 +354,7 @@ impl<M> Playout<M> {
         let mut passed = |mark| reached.push_back((mark, MarkOutcome::Played));
         match self.queue.pop(self.ptime, &mut passed, spent) {
             Front::Frame(rate, frame) => {
-                self.stats.late += u64::from(self.advance(now, due));
+                self.stats.late += u64::from(self.advance(now));
                 self.stats.frames += 1;
                 let dry_since = self.dry_since.take();
                 let underrun =
@@ -344,7 +372,7 @@ impl<M> Playout<M> {
                 if core::mem::take(&mut self.speaking) {
                     self.dry_since = Some(due);
                 }
-                self.silence(now, due)
+                self.silence(now)
             }
         }
     }
@@ -393,12 +421,12 @@ impl<M> Playout<M> {
         }
     }
 
-    fn silence(&mut self, now: Timestamp, due: Timestamp) -> PlayoutOutput {
+    fn silence(&mut self, now: Timestamp) -> PlayoutOutput {
         if !self.fill_silence || now < self.silence_from {
             self.running = false;
             return PlayoutOutput::Idle;
         }
-        self.advance(now, due);
+        self.advance(now);
         self.stats.silence += 1;
         let (Rate::Heard(rate) | Rate::Sent(rate)) = self.rate;
         let frame = &SILENCE[..self.ptime.frame_len(rate)];
@@ -409,18 +437,23 @@ impl<M> Playout<M> {
     ///
     /// What was missed is skipped by whole ptimes: calls that begun anew when a stall ends would all
     /// be due at the same moment from then on, each time the last of them later.
-    fn advance(&mut self, now: Timestamp, due: Timestamp) -> bool {
+    fn advance(&mut self, now: Timestamp) -> bool {
         let ptime = self.ptime.duration();
-        if !self.running {
-            self.running = true;
-            self.next = now + ptime;
-            return false;
+        let prompted = core::mem::take(&mut self.prompted);
+        self.fell_in = false;
+        if !core::mem::replace(&mut self.running, true) {
+            self.next = now;
         }
-        self.next = due + ptime;
-        let missed = (now + ptime / 2).saturating_since(self.next);
+        // What is left of the one before when the next one leaves with the caller's frame. Half as much for
+        // one that did not: a caller whose frames come about then would have ours leave now so, now so.
+        let lead = if prompted { ptime / 4 } else { ptime / 8 };
+        let due = self.next;
+        let missed = (now + ptime / 2).saturating_since(due + ptime);
         let whole_ptimes = missed.as_nanos().div_ceil(ptime.as_nanos()) * ptime.as_nanos();
-        self.next =
-            self.next + Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
+        let skipped = Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
+        self.next = due + ptime + skipped;
+        // Never so soon after one that was late that the two are a burst.
+        self.early = (due + (ptime - lead) + skipped).max(now + ptime * 3 / 4);
         !missed.is_zero()
     }
 }

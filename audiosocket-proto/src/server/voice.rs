@@ -67,9 +67,10 @@ impl Voice {
         Ok(())
     }
 
-    /// The caller sent audio of this rate.
+    /// The caller sent audio of this rate. What is due soon may leave with what answers it.
     pub(super) fn hear(&mut self, rate: SampleRate) {
         self.heard = Some(rate);
+        self.stirred |= self.due.is_some() && !self.due_for_silence;
     }
 
     pub(super) fn transmitted(&mut self, now: Timestamp, written: usize) {
@@ -109,7 +110,7 @@ impl Voice {
         let mut spent = Vec::new();
         let (mark, output) = self.handle.desk().with(|playout| {
             if let Some(rate) = heard {
-                playout.heard(rate);
+                playout.heard(now, rate);
             }
             if let Some(rate) = sent {
                 playout.put_silence_off(self.silence_from, rate);

@@ -9,6 +9,7 @@ mod draining;
 mod hangup;
 mod marks;
 mod model;
+mod prompted;
 mod rig;
 mod schedule;
 mod silence;

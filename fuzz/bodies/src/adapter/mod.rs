@@ -57,7 +57,7 @@ async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     // Without it a fuzzer would have to guess nineteen bytes before anything happens.
     if flags & 1 == 0 {
         pair.on_the_wire(|wire| wire.arrive(b"\x01\x00\x10sixteen bytes !!"));
-        pair.settle();
+        pair.settle().await;
     }
     while !u.is_empty() {
         let (op, alone) = script::step(u)?;
@@ -136,11 +136,11 @@ impl Pair {
         };
         if let Some(time) = wait {
             // What comes at the same time as a deadline may be handled before or after it.
-            self.settle();
+            self.settle().await;
             self.pass(time).await;
         }
         if alone || wait.is_some() {
-            self.settle();
+            self.settle().await;
         }
     }
 
@@ -154,7 +154,7 @@ impl Pair {
 
     /// Sees both to their close.
     async fn finish(mut self, flags: u8) {
-        self.settle();
+        self.settle().await;
         if flags & 2 == 0 {
             self.on_the_wire(Wire::take_everything);
             self.apply(&Op::ShutDown, true).await;
@@ -168,7 +168,7 @@ impl Pair {
                 self.pass(self.config.linger).await;
             }
         }
-        self.settle();
+        self.settle().await;
         assert!(self.naive.is_closed(), "the core does not come to an end");
         let [naive, tokio] = &self.ends;
         naive.clerk.assert_told_all();
@@ -179,9 +179,9 @@ impl Pair {
     }
 
     /// Both do all that they can, and must have done the same.
-    fn settle(&mut self) {
+    async fn settle(&mut self) {
         self.naive.settle();
-        self.tokio.settle();
+        self.tokio.settle().await;
         let [naive, tokio] = &self.ends;
         assert_eq!(naive.clerk.news(), tokio.clerk.news(), "what was told");
         let (mut naive, mut tokio) = (naive.wire(), tokio.wire());

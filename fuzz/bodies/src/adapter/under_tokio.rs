@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use audiosocket_proto::SessionConfig;
 use audiosocket_tokio::serve_stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 
 use super::End;
 use super::wire::Wire;
@@ -47,12 +47,17 @@ impl UnderTokio {
         self.call.is_none()
     }
 
-    pub(super) fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         let waker = Waker::from(self.bell.clone());
         let mut turns = 0;
-        while let Some(call) = &mut self.call
-            && self.bell.0.swap(false, Ordering::Relaxed)
-        {
+        while let Some(call) = &mut self.call {
+            if !self.bell.0.load(Ordering::Relaxed) {
+                // What lets others go first is woken when the runtime has looked after them.
+                yield_now().await;
+            }
+            if !self.bell.0.swap(false, Ordering::Relaxed) {
+                break;
+            }
             if call
                 .as_mut()
                 .poll(&mut Context::from_waker(&waker))

@@ -21,6 +21,14 @@ pub(super) struct Naive {
     grid: u64,
     /// Whether the frame before was given out a ptime before that, and nothing was missed since.
     on_grid: bool,
+    /// When the frame before was given out.
+    given: u64,
+    /// How long before the grid a frame may leave with the caller's.
+    lead: u64,
+    /// The caller's came when it could.
+    prompted: bool,
+    /// The grid was moved for the caller's since the frame before.
+    moved: bool,
     sent_until: u64,
     silent_until: u64,
     held: bool,
@@ -51,6 +59,10 @@ impl Naive {
             heard_rate: SampleRate::Hz8000,
             grid: now,
             on_grid: false,
+            given: 0,
+            lead: 0,
+            prompted: false,
+            moved: false,
             sent_until: 0,
             silent_until: 0,
             held: false,
@@ -125,8 +137,18 @@ impl Naive {
         }
     }
 
-    pub(super) fn heard(&mut self, rate: SampleRate) {
+    pub(super) fn heard(&mut self, now: u64, rate: SampleRate) {
         self.heard_rate = rate;
+        if !self.on_grid || now >= self.grid {
+            return;
+        }
+        if now >= self.earliest() {
+            self.prompted = true;
+        } else if self.queue.is_empty() && !self.spoke && !self.moved {
+            self.grid = now + self.ptime * 9 / 8;
+            self.lead = self.ptime / 4;
+            self.moved = true;
+        }
     }
 
     pub(super) fn close(&mut self) {
@@ -139,6 +161,7 @@ impl Naive {
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         match () {
             () if self.over || self.held => None,
+            () if self.on_grid && self.prompted => Some(self.earliest()),
             () if !self.queue.is_empty() || self.on_grid => Some(self.grid),
             () if self.fill_silence => Some(self.grid.max(self.silent_until)),
             () => None,
@@ -208,7 +231,7 @@ impl Naive {
         }
         frame.resize(len, 0);
         self.stats.frames += 1;
-        if self.on_grid && now - self.grid > self.ptime / 2 {
+        if self.on_grid && now.saturating_sub(self.grid) > self.ptime / 2 {
             self.stats.late += 1;
         }
         if let Some(dry) = self.dry.take()
@@ -224,12 +247,7 @@ impl Naive {
 
     fn be_silent(&mut self, now: u64) -> PlayoutOutput {
         if self.spoke {
-            let since = if self.on_grid {
-                self.grid
-            } else {
-                self.grid.max(self.silent_until)
-            };
-            self.dry = Some(since);
+            self.dry = self.poll_timeout();
             self.spoke = false;
         }
         if !self.fill_silence || now < self.silent_until {
@@ -253,6 +271,15 @@ impl Naive {
         while self.grid < now + self.ptime / 2 {
             self.grid += self.ptime;
         }
+        self.given = now;
+        self.lead = self.ptime / if self.prompted { 4 } else { 8 };
+        self.prompted = false;
+        self.moved = false;
+    }
+
+    /// No frame leaves earlier, whatever the caller sends.
+    fn earliest(&self) -> u64 {
+        (self.grid - self.lead).max(self.given + self.ptime * 3 / 4)
     }
 
     fn pass_marks(&mut self) {
