@@ -20,14 +20,23 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
 /// Rate and samples of a file as a player would have it now, which is none before there is a
 /// header. Everything has to be there that the header counts.
 pub(crate) fn playable(file: &Path) -> Option<(u32, Vec<i16>)> {
-    let bytes = fs::read(file).unwrap();
+    // Who reads while it is written may get a part of the header from before and another from after; but
+    // not again and again.
+    let mut looks = (0..20).map(|_| fs::read(file).unwrap());
+    let bytes = looks.find(|bytes| bytes.is_empty() || counts_what_is_there(bytes));
+    let bytes = bytes.expect("the header counts what is there");
     let mut wav = (!bytes.is_empty()).then(|| hound::WavReader::new(&bytes[..]).unwrap())?;
     let spec = wav.spec();
     assert_eq!((spec.channels, spec.bits_per_sample), (1, 16));
-    let riff = u32::from_le_bytes(bytes[4..8].try_into().unwrap());
-    assert!(riff >= 36 + 2 * wav.len() && riff as usize <= bytes.len() - 8);
     let samples = wav.samples().map(Result::unwrap).collect();
     Some((spec.sample_rate, samples))
+}
+
+/// Both lengths in the header of a WAV file: of all, and of the audio.
+fn counts_what_is_there(wav: &[u8]) -> bool {
+    let number = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize;
+    let (all, audio) = (number(4), number(40));
+    36 + audio <= all && all + 8 <= wav.len()
 }
 
 /// The same of a file that has been ended: the header counts all that is there.
