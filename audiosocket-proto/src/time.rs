@@ -151,6 +151,7 @@ impl Epoch {
     /// represent it: a deadline that never comes.
     #[must_use]
     pub fn instant(&self, timestamp: Timestamp) -> Option<std::time::Instant> {
-        self.0.checked_add(Duration::from_nanos(timestamp.as_nanos()))
+        self.0
+            .checked_add(Duration::from_nanos(timestamp.as_nanos()))
     }
 }

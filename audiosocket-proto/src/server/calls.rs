@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::desk::in_force;
 use super::limits::{Census, Standing};
-use super::{CallCounters, CallHandle, Full, Limits, wait};
+use super::{CallCounters, CallHandle, Full, Limits, Peer, wait};
 use crate::End;
 
 /// How many refused connections may stay for their [`linger`](crate::SessionConfig::linger); those
@@ -148,9 +148,11 @@ impl Calls {
 
     fn remove(&self, id: u64, standing: Standing) {
         let mut registry = self.lock();
-        let call = registry.open.remove(&id);
+        let Some(call) = registry.open.remove(&id) else {
+            return;
+        };
         registry.lingering -= usize::from(standing == Standing::Refused);
-        registry.census.leave(standing);
+        registry.census.leave(call.peer(), standing);
         let waiting = if registry.open.is_empty() {
             std::mem::take(&mut registry.waiting)
         } else {
@@ -236,11 +238,11 @@ pub(super) struct Entry {
 }
 
 impl Registration {
-    /// The connection sent its UUID, and the acceptor took the call, or refused it: then it counts
-    /// against the limits no more. Tells whether it may linger.
-    pub(super) fn identified(&mut self, taken: bool) -> bool {
+    /// The connection from `peer` sent its UUID, and the acceptor took the call, or refused it: then it
+    /// counts against the limits no more. Tells whether it may linger.
+    pub(super) fn identified(&mut self, peer: &Peer, taken: bool) -> bool {
         let mut registry = self.calls.lock();
-        registry.census.identify(&mut self.standing, taken);
+        registry.census.identify(peer, &mut self.standing, taken);
         taken || registry.linger(MAX_LINGERING)
     }
 }

@@ -51,7 +51,6 @@ pub struct CallDriver<A: Acceptor> {
     /// Apart from the rest, since events borrow from it while the rest acts on them.
     decoder: Decoder,
     call: Driven<A>,
-    turned_away: bool,
 }
 
 /// All of a call but its decoder.
@@ -64,6 +63,7 @@ struct Driven<A: Acceptor> {
     phase: Phase<A::Handler>,
     /// Frames were dropped, the handler has been told, and the peer has not caught up.
     behind: bool,
+    turned_away: bool,
     /// Last, so that the connection counts until the handler is gone.
     registration: Registration,
 }
@@ -106,9 +106,10 @@ impl<A: Acceptor> CallDriver<A> {
             now,
             phase: Phase::Waiting { local_addr: None },
             behind: false,
+            turned_away: !entry.may_linger,
             registration,
         };
-        if !entry.may_linger {
+        if call.turned_away {
             call.voice.session.do_not_linger();
         }
         match (admitted, entry.full) {
@@ -120,7 +121,6 @@ impl<A: Acceptor> CallDriver<A> {
         Self {
             decoder: Decoder::new(),
             call,
-            turned_away: !entry.may_linger,
         }
     }
 
@@ -128,7 +128,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// once, with nothing made for it that serving a connection would take.
     #[must_use]
     pub fn turned_away(&self) -> bool {
-        self.turned_away
+        self.call.turned_away
     }
 
     /// Tells the acceptor at which address of this machine the connection came in.
@@ -331,7 +331,7 @@ impl<A: Acceptor> Driven<A> {
         self.voice.handle().desk().identify(uuid);
         let accepted = contain(|| self.acceptor.accept(&request));
         let taken = matches!(accepted, Ok(Ok(_)));
-        if !self.registration.identified(taken) {
+        if !self.registration.identified(request.peer, taken) {
             self.voice.session.do_not_linger();
         }
         match accepted {
