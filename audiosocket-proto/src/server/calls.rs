@@ -3,10 +3,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::desk::in_force;
+use super::desk::Order;
 use super::limits::{Census, Standing};
 use super::{CallCounters, CallHandle, Full, Limits, Peer, wait};
-use crate::End;
 
 /// How many refused connections may stay for their [`linger`](crate::SessionConfig::linger); those
 /// beyond are closed at once, by which the hangup may be lost.
@@ -35,7 +34,7 @@ struct Registry {
     census: Census,
     next_id: u64,
     /// How calls that still come in are ended at once.
-    closing: Option<End>,
+    closing: Option<Order>,
     /// Wakes those who wait for `open` to become empty.
     waiting: HashMap<u64, Waker>,
 }
@@ -71,8 +70,8 @@ impl Calls {
         };
         let closing = registry.closing;
         drop(registry);
-        if let Some(end) = closing {
-            call.end(end);
+        if let Some(order) = closing {
+            call.order(order);
         }
         let registration = Registration {
             calls: self.clone(),
@@ -114,13 +113,13 @@ impl Calls {
 
     /// Hangs up every call that is open, and every one that still comes.
     pub fn shut_down(&self) {
-        self.end_all(End::ShutDown);
+        self.end_all(Order::ShutDown);
     }
 
     /// Closes every connection that is open, and every one that still comes, at once and without
-    /// a hangup. Handlers are told [`End::Abandoned`].
+    /// a hangup. Handlers are told [`End::Abandoned`](crate::End::Abandoned).
     pub fn abandon(&self) {
-        self.end_all(End::Abandoned);
+        self.end_all(Order::Abandon);
     }
 
     /// Waits until no connection is open.
@@ -136,13 +135,13 @@ impl Calls {
         wait::block_on(self.idle());
     }
 
-    fn end_all(&self, end: End) {
+    fn end_all(&self, order: Order) {
         let mut registry = self.lock();
-        registry.closing = Some(in_force(registry.closing, end));
+        registry.closing = Some(order.after(registry.closing));
         let open: Vec<_> = registry.open.values().cloned().collect();
         drop(registry);
         for call in open {
-            call.end(end);
+            call.order(order);
         }
     }
 

@@ -8,6 +8,7 @@ use std::task::Waker;
 use uuid::Uuid;
 
 use super::calls::Registration;
+use super::desk::Order;
 use super::voice::{Turn, Voice};
 use super::{
     Acceptor, Call, CallHandle, CallRequest, Calls, Exception, Handler, Lag, Peer, Refusal,
@@ -206,8 +207,9 @@ impl<A: Acceptor> CallDriver<A> {
         let voice = &mut self.call.voice;
         let post = voice.handle().desk().poll(waker, voice.session.traffic());
         match post.order {
-            Some(End::Abandoned) => self.abandon(),
-            Some(end) => self.call.hang_up(end),
+            Some(Order::HangUp) => self.call.hang_up(End::HungUp),
+            Some(Order::ShutDown) => self.call.hang_up(End::ShutDown),
+            Some(Order::Abandon) => self.abandon(),
             None => {}
         }
         if post.stirred {
