@@ -65,25 +65,21 @@ impl Default for SessionConfig {
     }
 }
 
-/// What of that a session looks at, in little memory: there can be thousands of them.
+/// What of that a session keeps to its end, in little memory: there can be thousands of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    pub(crate) uuid_timeout: Span,
     pub(crate) linger: Span,
     pub(crate) write_timeout: Span,
     pub(crate) idle_timeout: Option<Span>,
-    pub(crate) max_duration: Option<Span>,
     pub(crate) max_unsent: usize,
 }
 
 impl Terms {
     pub(crate) fn of(config: &SessionConfig) -> Self {
         Self {
-            uuid_timeout: config.uuid_timeout.into(),
             linger: config.linger.into(),
             write_timeout: config.write_timeout.into(),
             idle_timeout: config.idle_timeout.map(Span::from),
-            max_duration: config.max_duration.map(Span::from),
             max_unsent: config.max_unsent,
         }
     }

@@ -32,10 +32,8 @@ use crate::{Frame, HEADER_LEN, Header, buffer};
 /// ```
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The front part of a cut frame; or all of it, if `whole`.
+    /// The front part of a cut frame; or all of it, once it has been handed out, until the next call.
     partial: Vec<u8>,
-    /// `partial` has been handed out as a frame, and goes away with the next call.
-    whole: bool,
 }
 
 impl Decoder {
@@ -44,7 +42,6 @@ impl Decoder {
     pub const fn new() -> Self {
         Self {
             partial: Vec::new(),
-            whole: false,
         }
     }
 
@@ -55,7 +52,7 @@ impl Decoder {
     /// buffer or from the decoder, so it must be done with before the next call.
     #[inline]
     pub fn decode<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Frame<'a>> {
-        // The one test in the way of frames that come whole: `partial` is not empty if `whole`.
+        // The one test in the way of frames that come whole.
         if self.partial.is_empty() {
             if let Some(frame) = Frame::split_first(input) {
                 return Some(frame);
@@ -73,7 +70,7 @@ impl Decoder {
     /// that it was cut inside a frame.
     #[must_use]
     pub fn partial_len(&self) -> usize {
-        if self.whole { 0 } else { self.partial.len() }
+        self.awaited().len()
     }
 
     /// The header of the frame that the next call of [`decode`](Self::decode) would work on with
@@ -82,8 +79,7 @@ impl Decoder {
     /// With it, a frame that is not wanted can be turned down before its payload takes memory.
     #[must_use]
     pub fn peek(&self, input: &[u8]) -> Option<Header> {
-        let held = if self.whole { &[] } else { &self.partial[..] };
-        let header = match *held {
+        let header = match *self.awaited() {
             [] => *input.first_chunk()?,
             [kind] => {
                 let [high, low] = *input.first_chunk()?;
@@ -98,8 +94,7 @@ impl Decoder {
     /// [`decode`](Self::decode) where a frame was cut. What is left of `input` is returned: if it were
     /// lent, it would have to be in memory for whole frames, too, instead of in registers.
     fn reassemble<'a, 'i: 'a>(&'a mut self, mut input: &'i [u8]) -> (Option<Frame<'a>>, &'i [u8]) {
-        if self.whole {
-            self.whole = false;
+        if self.is_handed_out() {
             buffer::empty(&mut self.partial);
             if let Some(frame) = Frame::split_first(&mut input) {
                 return (Some(frame), input);
@@ -115,11 +110,25 @@ impl Decoder {
             return (None, &[]);
         };
         self.partial.extend_from_slice(taken);
-        self.whole = true;
         let frame = Frame {
             kind: header.kind,
             payload: &self.partial[HEADER_LEN..],
         };
         (Some(frame), rest)
+    }
+
+    /// What is held of a frame whose end has not come.
+    fn awaited(&self) -> &[u8] {
+        if self.is_handed_out() {
+            &[]
+        } else {
+            &self.partial
+        }
+    }
+
+    /// Whether `partial` is a frame, which has been handed out, and goes away with the next call.
+    fn is_handed_out(&self) -> bool {
+        let header = self.partial.first_chunk().copied().map(Header::parse);
+        header.is_some_and(|header| self.partial.len() == header.frame_len())
     }
 }

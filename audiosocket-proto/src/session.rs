@@ -3,6 +3,7 @@
 use crate::config::Terms;
 use crate::outbox::Outbox;
 use crate::stats::Traffic;
+use crate::time::Span;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
     PeerError, PlayoutStats, SendError, SessionConfig, Stats, Timestamp, Transmit, encoder, frame,
@@ -67,8 +68,6 @@ pub struct Session {
     traffic: Traffic,
     /// When the last whole frame came; kept only if `terms.idle_timeout` needs it.
     last_received: Timestamp,
-    /// When a call that `terms.max_duration` bounds is over.
-    ends_at: Option<Timestamp>,
     /// When the peer last took anything, or had nothing to take; means nothing while the outbox
     /// is empty.
     last_progress: Timestamp,
@@ -76,13 +75,18 @@ pub struct Session {
     write_closed: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What counts in one state only is kept in it, and takes memory only once.
+#[derive(Clone, Copy, Debug)]
 enum State {
     /// `Ended` has not been told in these two.
     AwaitingUuid {
-        since: Timestamp,
+        until: Timestamp,
+        max_duration: Option<Span>,
     },
-    Active,
+    Active {
+        /// By [`SessionConfig::max_duration`].
+        ends_at: Option<Timestamp>,
+    },
     /// `Ended` has been told in these two.
     Closing {
         since: Timestamp,
@@ -97,12 +101,14 @@ impl Session {
     #[must_use]
     pub fn new(config: SessionConfig, now: Timestamp) -> Self {
         Self {
-            state: State::AwaitingUuid { since: now },
+            state: State::AwaitingUuid {
+                until: now + config.uuid_timeout,
+                max_duration: config.max_duration.map(Span::from),
+            },
             terms: Terms::of(&config),
             outbox: Outbox::default(),
             traffic: Traffic::default(),
             last_received: now,
-            ends_at: None,
             last_progress: now,
             write_closed: false,
         }
@@ -120,7 +126,7 @@ impl Session {
         input: &mut &'i [u8],
     ) -> Option<Event<'d>> {
         match self.state {
-            State::Active => {}
+            State::Active { .. } => {}
             State::AwaitingUuid { .. } => {
                 // A peer that does not begin with a UUID is turned down by its first three bytes,
                 // before it can make us wait for a payload and hold it.
@@ -184,7 +190,7 @@ impl Session {
         }
         match self.state {
             State::AwaitingUuid { .. } => Some(self.end(now, End::Failed(PeerError::UuidTimeout))),
-            State::Active
+            State::Active { .. }
                 if self
                     .write_deadline()
                     .is_some_and(|deadline| now >= deadline) =>
@@ -193,10 +199,10 @@ impl Session {
                 self.close();
                 Some(event)
             }
-            State::Active if self.ends_at.is_some_and(|end| now >= end) => {
+            State::Active { ends_at } if ends_at.is_some_and(|end| now >= end) => {
                 Some(self.end(now, End::MaxDuration))
             }
-            State::Active => Some(self.end(now, End::Failed(PeerError::IdleTimeout))),
+            State::Active { .. } => Some(self.end(now, End::Failed(PeerError::IdleTimeout))),
             State::Closing { .. } | State::Closed => {
                 self.close();
                 None
@@ -209,13 +215,13 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
-            State::AwaitingUuid { since } => Some(since + self.terms.uuid_timeout),
-            State::Active => {
+            State::AwaitingUuid { until, .. } => Some(until),
+            State::Active { ends_at } => {
                 let idle = self
                     .terms
                     .idle_timeout
                     .map(|timeout| self.last_received + timeout);
-                let deadlines = idle.into_iter().chain(self.ends_at);
+                let deadlines = idle.into_iter().chain(ends_at);
                 deadlines.chain(self.write_deadline()).min()
             }
             State::Closing { since, .. } => Some(since + self.terms.linger),
@@ -270,7 +276,7 @@ impl Session {
     /// reading side.
     #[inline]
     pub fn send(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
-        if self.state != State::Active || self.write_closed {
+        if !matches!(self.state, State::Active { .. }) || self.write_closed {
             return Err(SendError::NoCall);
         }
         encoder::check(audio)?;
@@ -300,7 +306,7 @@ impl Session {
     /// Closes at once when the call is over, and by that may destroy the hangup on its way.
     #[cfg(feature = "std")]
     pub(crate) fn do_not_linger(&mut self) {
-        self.terms.linger = crate::time::Span::ZERO;
+        self.terms.linger = Span::ZERO;
     }
 
     /// Whether the call is over: [`Event::Ended`] has been told, and only the connection is left
@@ -354,11 +360,11 @@ impl Session {
             }
             Message::Dtmf(digit) => Event::Dtmf(digit),
             Message::Uuid(uuid) => {
-                if self.state == State::Active {
+                let State::AwaitingUuid { max_duration, .. } = self.state else {
                     return self.end(now, End::Failed(PeerError::UuidRepeated));
-                }
-                self.state = State::Active;
-                self.ends_at = self.terms.max_duration.map(|longest| now + longest);
+                };
+                let ends_at = max_duration.map(|longest| now + longest);
+                self.state = State::Active { ends_at };
                 Event::Started(uuid)
             }
             Message::Hangup | Message::Error(ErrorFlags::HANGUP) => {

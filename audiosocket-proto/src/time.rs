@@ -1,3 +1,4 @@
+use core::fmt;
 use core::num::NonZeroU64;
 use core::ops::Add;
 use core::time::Duration;
@@ -8,6 +9,8 @@ use core::time::Duration;
 /// of the process, of the call, zero in a test) and keeps to them for the life of a session. With
 /// `std`, [`Epoch`] converts from and to `std::time::Instant`.
 ///
+/// An optional one takes no more memory: a call has some, and there can be thousands of calls.
+///
 /// ```
 /// use audiosocket_proto::Timestamp;
 /// use core::time::Duration;
@@ -17,29 +20,42 @@ use core::time::Duration;
 /// assert_eq!(later.saturating_since(start), Duration::from_millis(20));
 /// assert_eq!(start.saturating_since(later), Duration::ZERO);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(Nanos);
 
 impl Timestamp {
     /// The epoch itself.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self::from_nanos(0);
 
-    /// The point `nanos` nanoseconds after the epoch.
+    /// The point `nanos` nanoseconds after the epoch. The last nanosecond of the 584 years that can be
+    /// represented and the one before it are the same point.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(Nanos::new(nanos))
     }
 
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.nanos()
     }
 
     /// The time that passed since `earlier`; zero if `earlier` is in fact later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
+    }
+}
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.as_nanos()).finish()
     }
 }
 
@@ -49,34 +65,22 @@ impl Add<Duration> for Timestamp {
     /// Saturates at the end of representable time, some 584 years after the epoch, so that
     /// "never" can be written as [`Duration::MAX`].
     fn add(self, rhs: Duration) -> Self {
-        let nanos = u64::try_from(rhs.as_nanos()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(nanos))
+        Self(self.0.later_by(nanos_of(rhs)))
     }
 }
 
 /// A [`Duration`] in a quarter of the memory that an optional one takes; the longest are cut to 584 years.
-///
-/// One more than its nanoseconds, so that `None` has a value of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(NonZeroU64);
+pub(crate) struct Span(Nanos);
 
 impl Span {
     #[cfg(feature = "std")]
-    pub(crate) const ZERO: Self = Self(NonZeroU64::MIN);
-
-    const fn nanos(self) -> u64 {
-        match self.0.get() {
-            // One that was too long, which must not come to an end either.
-            u64::MAX => u64::MAX,
-            nanos => nanos - 1,
-        }
-    }
+    pub(crate) const ZERO: Self = Self(Nanos::new(0));
 }
 
 impl From<Duration> for Span {
     fn from(duration: Duration) -> Self {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self(NonZeroU64::MIN.saturating_add(nanos))
+        Self(Nanos::new(nanos_of(duration)))
     }
 }
 
@@ -84,7 +88,33 @@ impl Add<Span> for Timestamp {
     type Output = Self;
 
     fn add(self, rhs: Span) -> Self {
-        Self(self.0.saturating_add(rhs.nanos()))
+        Self(self.0.later_by(rhs.0.nanos()))
+    }
+}
+
+fn nanos_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Nanoseconds, as one more than there are, so that `None` has a value of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Nanos(NonZeroU64);
+
+impl Nanos {
+    const fn new(nanos: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(nanos))
+    }
+
+    const fn nanos(self) -> u64 {
+        match self.0.get() {
+            // What was too long, and must not come to an end either.
+            u64::MAX => u64::MAX,
+            nanos => nanos - 1,
+        }
+    }
+
+    const fn later_by(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
     }
 }
 
@@ -121,6 +151,7 @@ impl Epoch {
     /// represent it: a deadline that never comes.
     #[must_use]
     pub fn instant(&self, timestamp: Timestamp) -> Option<std::time::Instant> {
-        self.0.checked_add(Duration::from_nanos(timestamp.0))
+        self.0
+            .checked_add(Duration::from_nanos(timestamp.as_nanos()))
     }
 }

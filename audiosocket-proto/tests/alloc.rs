@@ -142,6 +142,26 @@ fn playing_through_a_driver_allocates_nothing() {
     }
 }
 
+/// What a call allocates for those who reach it from elsewhere, and its count of them. It matters which
+/// piece of memory that comes from: with 328 bytes, glibc 2.36 left so much unused between those of 5,000
+/// calls on `Server::threads` of tokio that each took 200 more than with 344 or 312.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_call_that_has_not_begun_holds_312_bytes() {
+    let listen = Arc::new(Callbacks::new(|_, _, _| ().into(), |_, _, _| {}));
+    let calls = Calls::default();
+    let begin = || {
+        let peer = Peer::Socket(([192, 0, 2, 1], 40_000).into());
+        let config = SessionConfig::default();
+        CallDriver::new(listen.clone(), peer, config, &calls, Timestamp::ZERO)
+    };
+    // For which the lists of calls get their memory.
+    let _first = begin();
+    let mut second = None;
+    let info = measure(|| second = Some(begin()));
+    assert!(info.bytes_current <= 312, "{info:?}");
+}
+
 /// A prompt is in memory once, whoever plays it.
 #[test]
 fn a_thousand_calls_play_one_prompt() {

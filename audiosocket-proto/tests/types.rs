@@ -115,3 +115,20 @@ fn instants_and_timestamps_are_the_same_moments() {
     assert_eq!(never.as_nanos(), u64::MAX);
     assert!(epoch.instant(never).is_none_or(|instant| instant > moment));
 }
+
+#[test]
+fn a_timestamp_is_a_number_of_nanoseconds() {
+    assert_eq!(Timestamp::default(), Timestamp::ZERO);
+    assert_eq!(Timestamp::ZERO.as_nanos(), 0);
+    for nanos in [1, 20_000_000, u64::MAX / 2, u64::MAX - 2, u64::MAX] {
+        let timestamp = Timestamp::from_nanos(nanos);
+        assert_eq!(timestamp.as_nanos(), nanos);
+        assert_eq!(format!("{timestamp:?}"), format!("Timestamp({nanos})"));
+        assert_eq!(Timestamp::ZERO + Duration::from_nanos(nanos), timestamp);
+        let since = timestamp.saturating_since(Timestamp::ZERO);
+        assert_eq!(since, Duration::from_nanos(nanos));
+        assert!(timestamp > Timestamp::from_nanos(nanos / 2));
+        assert_eq!(timestamp + Duration::MAX, Timestamp::from_nanos(u64::MAX));
+    }
+    assert_eq!(size_of::<Option<Timestamp>>(), size_of::<u64>());
+}

@@ -203,3 +203,37 @@ impl<A: Acceptor> fmt::Debug for Server<A> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use std::mem::size_of;
+
+    use audiosocket_net::Connection;
+    use audiosocket_proto::server::{Call, CallRequest, Handler, Refusal};
+
+    use super::*;
+
+    /// An echo that counts.
+    struct Echo {
+        _frames: u64,
+    }
+
+    impl Handler for Echo {
+        fn on_audio<'a>(&mut self, _: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+            audio.into()
+        }
+    }
+
+    fn size_of_connection<A: Acceptor>(_: A) -> usize {
+        size_of::<Connection<TokioStream<TcpStream>, TokioTimer, A>>()
+    }
+
+    /// Most of what an idle call takes is its task, which tokio (1.54) aligns to 128 bytes and adds 104 to:
+    /// 8 more than this, and each call takes 128 more.
+    #[test]
+    fn the_task_of_a_call_takes_512_bytes() {
+        let accept = |_: &CallRequest<'_>| -> Result<Echo, Refusal> { Ok(Echo { _frames: 0 }) };
+        let size = size_of_connection(accept);
+        assert!(size <= 512 - 104, "{size} bytes");
+    }
+}

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::{Ptime, SampleRate, SendError, SessionConfig, Timestamp};
 use queue::{Front, Length, Queue};
+use stats::Counts;
 
 pub use stats::{Dropped, PlayoutStats};
 
@@ -110,7 +111,7 @@ pub struct Playout<M> {
     speaking: bool,
     /// When a frame was due behind such a one, and the queue had none.
     dry_since: Option<Timestamp>,
-    stats: PlayoutStats,
+    stats: Counts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +173,7 @@ impl<M> Playout<M> {
             held: false,
             speaking: false,
             dry_since: None,
-            stats: PlayoutStats::default(),
+            stats: Counts::default(),
         }
     }
 
@@ -409,10 +410,7 @@ impl<M> Playout<M> {
     /// Counters of this call, from its start.
     #[must_use]
     pub fn stats(&self) -> PlayoutStats {
-        PlayoutStats {
-            depth: self.queue.audio().duration(),
-            ..self.stats
-        }
+        self.stats.with(self.queue.audio().duration())
     }
 
     fn full(&self) -> SendError {

@@ -21,6 +21,29 @@ pub struct PlayoutStats {
     pub depth: Duration,
 }
 
+/// Of these, what a playout counts; the rest it knows by its queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) frames: u64,
+    pub(super) late: u64,
+    pub(super) underruns: u64,
+    pub(super) silence: u64,
+    pub(super) samples_dropped: u64,
+}
+
+impl Counts {
+    pub(super) fn with(self, depth: Duration) -> PlayoutStats {
+        PlayoutStats {
+            frames: self.frames,
+            late: self.late,
+            underruns: self.underruns,
+            silence: self.silence,
+            samples_dropped: self.samples_dropped,
+            depth,
+        }
+    }
+}
+
 /// What was cleared before it was played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,10 +3,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::desk::in_force;
+use super::desk::Order;
 use super::limits::{Census, Standing};
-use super::{CallCounters, CallHandle, Full, Limits, wait};
-use crate::End;
+use super::{CallCounters, CallHandle, Full, Limits, Peer, wait};
 
 /// How many refused connections may stay for their [`linger`](crate::SessionConfig::linger); those
 /// beyond are closed at once, by which the hangup may be lost.
@@ -35,7 +34,7 @@ struct Registry {
     census: Census,
     next_id: u64,
     /// How calls that still come in are ended at once.
-    closing: Option<End>,
+    closing: Option<Order>,
     /// Wakes those who wait for `open` to become empty.
     waiting: HashMap<u64, Waker>,
 }
@@ -71,8 +70,8 @@ impl Calls {
         };
         let closing = registry.closing;
         drop(registry);
-        if let Some(end) = closing {
-            call.end(end);
+        if let Some(order) = closing {
+            call.order(order);
         }
         let registration = Registration {
             calls: self.clone(),
@@ -114,13 +113,13 @@ impl Calls {
 
     /// Hangs up every call that is open, and every one that still comes.
     pub fn shut_down(&self) {
-        self.end_all(End::ShutDown);
+        self.end_all(Order::ShutDown);
     }
 
     /// Closes every connection that is open, and every one that still comes, at once and without
-    /// a hangup. Handlers are told [`End::Abandoned`].
+    /// a hangup. Handlers are told [`End::Abandoned`](crate::End::Abandoned).
     pub fn abandon(&self) {
-        self.end_all(End::Abandoned);
+        self.end_all(Order::Abandon);
     }
 
     /// Waits until no connection is open.
@@ -136,21 +135,23 @@ impl Calls {
         wait::block_on(self.idle());
     }
 
-    fn end_all(&self, end: End) {
+    fn end_all(&self, order: Order) {
         let mut registry = self.lock();
-        registry.closing = Some(in_force(registry.closing, end));
+        registry.closing = Some(order.after(registry.closing));
         let open: Vec<_> = registry.open.values().cloned().collect();
         drop(registry);
         for call in open {
-            call.end(end);
+            call.order(order);
         }
     }
 
     fn remove(&self, id: u64, standing: Standing) {
         let mut registry = self.lock();
-        let call = registry.open.remove(&id);
+        let Some(call) = registry.open.remove(&id) else {
+            return;
+        };
         registry.lingering -= usize::from(standing == Standing::Refused);
-        registry.census.leave(standing);
+        registry.census.leave(call.peer(), standing);
         let waiting = if registry.open.is_empty() {
             std::mem::take(&mut registry.waiting)
         } else {
@@ -236,11 +237,11 @@ pub(super) struct Entry {
 }
 
 impl Registration {
-    /// The connection sent its UUID, and the acceptor took the call, or refused it: then it counts
-    /// against the limits no more. Tells whether it may linger.
-    pub(super) fn identified(&mut self, taken: bool) -> bool {
+    /// The connection from `peer` sent its UUID, and the acceptor took the call, or refused it: then it
+    /// counts against the limits no more. Tells whether it may linger.
+    pub(super) fn identified(&mut self, peer: &Peer, taken: bool) -> bool {
         let mut registry = self.calls.lock();
-        registry.census.identify(&mut self.standing, taken);
+        registry.census.identify(peer, &mut self.standing, taken);
         taken || registry.linger(MAX_LINGERING)
     }
 }

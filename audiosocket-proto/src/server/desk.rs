@@ -6,7 +6,7 @@ use super::Peer;
 use super::played::Ticket;
 use super::shared::Shared;
 use crate::stats::Traffic;
-use crate::{End, MarkOutcome, Playout, SessionConfig, Stats};
+use crate::{MarkOutcome, Playout, SessionConfig, Stats};
 
 /// What a call shares with those who reach it from other tasks and threads.
 #[derive(Debug)]
@@ -20,12 +20,20 @@ struct Inner {
     /// Once it has come.
     uuid: Option<Uuid>,
     playout: Playout<Mark>,
-    /// How the call shall end.
-    order: Option<End>,
+    order: Option<Order>,
     /// The playout has changed in a way that the call does not know of.
     stirred: bool,
     /// Of the call, when it was last awake.
     traffic: Traffic,
+}
+
+/// How a call shall end that is ended from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    HangUp,
+    ShutDown,
+    /// Without a hangup.
+    Abandon,
 }
 
 /// What stands in the playout's queue to say how far it has come.
@@ -40,7 +48,7 @@ pub(super) enum Mark {
 /// What a call finds on its desk.
 #[derive(Debug)]
 pub(super) struct Post {
-    pub(super) order: Option<End>,
+    pub(super) order: Option<Order>,
     pub(super) stirred: bool,
 }
 
@@ -72,9 +80,9 @@ impl Desk {
     }
 
     /// Leaves an order, and wakes the call.
-    pub(super) fn order(&self, end: End) {
+    pub(super) fn order(&self, order: Order) {
         self.inner
-            .change(|inner| inner.order = Some(in_force(inner.order, end)));
+            .change(|inner| inner.order = Some(order.after(inner.order)));
     }
 
     /// Changes the playout, and wakes the call if it has to look at it earlier than it means to.
@@ -125,6 +133,17 @@ impl Desk {
     }
 }
 
+impl Order {
+    /// Which order counts after another one: the first stands, but for [`Order::Abandon`], which does
+    /// not wait for a hangup to end.
+    pub(super) fn after(self, before: Option<Self>) -> Self {
+        match before {
+            Some(before) if self != Self::Abandon => before,
+            _ => self,
+        }
+    }
+}
+
 impl Mark {
     /// Tells the future, if it is for one; else what to tell the handler.
     pub(super) fn reached(self, outcome: MarkOutcome) -> Option<u64> {
@@ -135,14 +154,5 @@ impl Mark {
                 None
             }
         }
-    }
-}
-
-/// Which order counts after another one: the first stands, but for [`End::Abandoned`], which does
-/// not wait for a hangup to end.
-pub(super) fn in_force(before: Option<End>, end: End) -> End {
-    match before {
-        Some(before) if end != End::Abandoned => before,
-        _ => end,
     }
 }

@@ -8,6 +8,7 @@ use std::task::Waker;
 use uuid::Uuid;
 
 use super::calls::Registration;
+use super::desk::Order;
 use super::voice::{Turn, Voice};
 use super::{
     Acceptor, Call, CallHandle, CallRequest, Calls, Exception, Handler, Lag, Peer, Refusal,
@@ -51,7 +52,6 @@ pub struct CallDriver<A: Acceptor> {
     /// Apart from the rest, since events borrow from it while the rest acts on them.
     decoder: Decoder,
     call: Driven<A>,
-    turned_away: bool,
 }
 
 /// All of a call but its decoder.
@@ -64,6 +64,7 @@ struct Driven<A: Acceptor> {
     phase: Phase<A::Handler>,
     /// Frames were dropped, the handler has been told, and the peer has not caught up.
     behind: bool,
+    turned_away: bool,
     /// Last, so that the connection counts until the handler is gone.
     registration: Registration,
 }
@@ -106,9 +107,10 @@ impl<A: Acceptor> CallDriver<A> {
             now,
             phase: Phase::Waiting { local_addr: None },
             behind: false,
+            turned_away: !entry.may_linger,
             registration,
         };
-        if !entry.may_linger {
+        if call.turned_away {
             call.voice.session.do_not_linger();
         }
         match (admitted, entry.full) {
@@ -120,7 +122,6 @@ impl<A: Acceptor> CallDriver<A> {
         Self {
             decoder: Decoder::new(),
             call,
-            turned_away: !entry.may_linger,
         }
     }
 
@@ -128,7 +129,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// once, with nothing made for it that serving a connection would take.
     #[must_use]
     pub fn turned_away(&self) -> bool {
-        self.turned_away
+        self.call.turned_away
     }
 
     /// Tells the acceptor at which address of this machine the connection came in.
@@ -206,8 +207,9 @@ impl<A: Acceptor> CallDriver<A> {
         let voice = &mut self.call.voice;
         let post = voice.handle().desk().poll(waker, voice.session.traffic());
         match post.order {
-            Some(End::Abandoned) => self.abandon(),
-            Some(end) => self.call.hang_up(end),
+            Some(Order::HangUp) => self.call.hang_up(End::HungUp),
+            Some(Order::ShutDown) => self.call.hang_up(End::ShutDown),
+            Some(Order::Abandon) => self.abandon(),
             None => {}
         }
         if post.stirred {
@@ -331,7 +333,7 @@ impl<A: Acceptor> Driven<A> {
         self.voice.handle().desk().identify(uuid);
         let accepted = contain(|| self.acceptor.accept(&request));
         let taken = matches!(accepted, Ok(Ok(_)));
-        if !self.registration.identified(taken) {
+        if !self.registration.identified(request.peer, taken) {
             self.voice.session.do_not_linger();
         }
         match accepted {

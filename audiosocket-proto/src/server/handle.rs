@@ -3,9 +3,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::desk::{Desk, Mark};
+use super::desk::{Desk, Mark, Order};
 use super::{Peer, Played};
-use crate::{Dropped, End, Playout, SampleRate, SendError, SessionConfig, Stats};
+use crate::{Dropped, Playout, SampleRate, SendError, SessionConfig, Stats};
 
 /// Reaches a call from any task or thread. Cheap to clone; does not keep the call alive.
 ///
@@ -110,7 +110,7 @@ impl CallHandle {
     /// Ends the call as soon as whoever drives it is awake, which this sees to. What waits to be
     /// played is not. On a call that is over it does nothing.
     pub fn hangup(&self) {
-        self.desk.order(End::HungUp);
+        self.desk.order(Order::HangUp);
     }
 
     /// Ends the call once what is queued now has been played. Nothing more can be played then.
@@ -125,8 +125,8 @@ impl CallHandle {
         self.desk.stats()
     }
 
-    pub(super) fn end(&self, end: End) {
-        self.desk.order(end);
+    pub(super) fn order(&self, order: Order) {
+        self.desk.order(order);
     }
 
     pub(super) fn desk(&self) -> &Desk {

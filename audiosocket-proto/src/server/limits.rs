@@ -113,8 +113,8 @@ pub(super) struct Census {
 /// How a connection counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It has no UUID yet, and comes from there.
-    Pending(Option<IpAddr>),
+    /// It has no UUID yet.
+    Pending,
     Call,
     /// It was refused and counts no more.
     Refused,
@@ -135,7 +135,7 @@ impl Census {
             self.counters.refused += 1;
             return Ok(Standing::Refused);
         }
-        let from = peer.socket_addr().map(|addr| source(addr.ip()));
+        let from = source(peer);
         let entered = self.room_for(from);
         match entered {
             Ok(()) => {
@@ -147,7 +147,7 @@ impl Census {
             }
             Err(full) => *self.counters.refused_by(full) += 1,
         }
-        entered.map(|()| Standing::Pending(from))
+        entered.map(|()| Standing::Pending)
     }
 
     /// The connections that count.
@@ -155,16 +155,16 @@ impl Census {
         self.open
     }
 
-    /// It sent its UUID, and was taken by the acceptor, or refused.
-    pub(super) fn identify(&mut self, standing: &mut Standing, taken: bool) {
+    /// The connection from `peer` sent its UUID, and was taken by the acceptor, or refused.
+    pub(super) fn identify(&mut self, peer: &Peer, standing: &mut Standing, taken: bool) {
         if taken {
             self.counters.started += 1;
         } else {
             self.counters.refused += 1;
             self.open -= 1;
         }
-        if let Standing::Pending(from) = *standing {
-            self.no_longer_pending(from);
+        if *standing == Standing::Pending {
+            self.no_longer_pending(peer);
         }
         *standing = if taken {
             Standing::Call
@@ -173,10 +173,10 @@ impl Census {
         };
     }
 
-    /// It is closed.
-    pub(super) fn leave(&mut self, standing: Standing) {
+    /// The connection from `peer` is closed.
+    pub(super) fn leave(&mut self, peer: &Peer, standing: Standing) {
         match standing {
-            Standing::Pending(from) => self.no_longer_pending(from),
+            Standing::Pending => self.no_longer_pending(peer),
             Standing::Call => {}
             Standing::Refused => return,
         }
@@ -199,9 +199,9 @@ impl Census {
         }
     }
 
-    fn no_longer_pending(&mut self, from: Option<IpAddr>) {
+    fn no_longer_pending(&mut self, peer: &Peer) {
         self.pending -= 1;
-        if let Some(from) = from
+        if let Some(from) = source(peer)
             && let Some(count) = self.pending_from.get_mut(&from)
         {
             *count -= 1;
@@ -224,12 +224,12 @@ impl CallCounters {
 }
 
 /// What one party holds: an IPv4 address, or the 64 bits that are handed out to a site.
-fn source(addr: IpAddr) -> IpAddr {
-    match addr.to_canonical() {
+fn source(peer: &Peer) -> Option<IpAddr> {
+    Some(match peer.socket_addr()?.ip().to_canonical() {
         IpAddr::V6(addr) => {
             let network = addr.to_bits() & (u128::MAX << 64);
             IpAddr::V6(Ipv6Addr::from_bits(network))
         }
         addr => addr,
-    }
+    })
 }
