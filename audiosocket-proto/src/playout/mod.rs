@@ -83,7 +83,8 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 #[derive(Debug)]
 pub struct Playout<M> {
     ptime: Ptime,
-    max: Duration,
+    /// The most audio that waits, in nanoseconds: 584 years at the most.
+    max: u64,
     fill_silence: bool,
     state: State,
     queue: Queue<M>,
@@ -94,8 +95,8 @@ pub struct Playout<M> {
     rate: Rate,
     /// No frame is due earlier.
     next: Timestamp,
-    /// But the next one may leave from here on, with a frame of the caller's.
-    early: Timestamp,
+    /// But the next one may leave so many nanoseconds earlier, with a frame of the caller's.
+    lead: u32,
     /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of what
     /// was sent by other means.
     silence_from: Timestamp,
@@ -158,14 +159,14 @@ impl<M> Playout<M> {
     pub fn new(config: &SessionConfig) -> Self {
         Self {
             ptime: config.ptime,
-            max: config.max_playout,
+            max: u64::try_from(config.max_playout.as_nanos()).unwrap_or(u64::MAX),
             fill_silence: config.fill_silence,
             state: State::New,
             queue: Queue::new(),
             reached: VecDeque::new(),
             rate: Rate::Heard(SampleRate::default()),
             next: Timestamp::ZERO,
-            early: Timestamp::ZERO,
+            lead: 0,
             silence_from: Timestamp::ZERO,
             running: false,
             prompted: false,
@@ -211,7 +212,7 @@ impl<M> Playout<M> {
         }
         let queued = self.queue.audio();
         let sum = queued.plus(Length::of(rate, audio.len()));
-        let fits = queued.bytes == 0 || sum.duration() <= self.max;
+        let fits = queued.bytes == 0 || sum.duration() <= Duration::from_nanos(self.max);
         if !fits || self.queue.len() >= MAX_ENTRIES {
             return Err((self.full(), audio));
         }
@@ -302,14 +303,14 @@ impl<M> Playout<M> {
         if !self.running || self.next <= now {
             return;
         }
-        if self.early <= now {
+        if self.early() <= now {
             self.prompted = true;
         } else if self.queue.is_empty() && !self.speaking && !self.fell_in {
             // Nobody hears that a frame of silence leaves later.
             let ptime = self.ptime.duration();
             self.fell_in = true;
             self.next = now + ptime + ptime / 8;
-            self.early = now + ptime * 7 / 8;
+            self.lead = nanos(ptime / 4);
         }
     }
 
@@ -320,7 +321,7 @@ impl<M> Playout<M> {
         if self.state != State::Open || self.held {
             None
         } else if self.running && self.prompted {
-            Some(self.early)
+            Some(self.early())
         } else if self.running || !self.queue.is_empty() {
             // Of an empty queue, to learn that it ran dry.
             Some(self.next)
@@ -442,18 +443,29 @@ impl<M> Playout<M> {
         if !core::mem::replace(&mut self.running, true) {
             self.next = now;
         }
-        // What is left of the one before when the next one leaves with the caller's frame. Half as much for
-        // one that did not: a caller whose frames come about then would have ours leave now so, now so.
-        let lead = if prompted { ptime / 4 } else { ptime / 8 };
         let due = self.next;
         let missed = (now + ptime / 2).saturating_since(due + ptime);
         let whole_ptimes = missed.as_nanos().div_ceil(ptime.as_nanos()) * ptime.as_nanos();
         let skipped = Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
         self.next = due + ptime + skipped;
-        // Never so soon after one that was late that the two are a burst.
-        self.early = (due + (ptime - lead) + skipped).max(now + ptime * 3 / 4);
+        // Half as much behind one that did not leave with the caller's: a caller whose frames come about
+        // then would have ours leave now so, now so. And nothing so soon behind one that was late that
+        // the two are a burst.
+        let lead = if prompted { ptime / 4 } else { ptime / 8 };
+        let room = self.next.saturating_since(now + ptime * 3 / 4);
+        self.lead = nanos(lead.min(room));
         !missed.is_zero()
     }
+
+    /// When the next frame may leave with the caller's.
+    fn early(&self) -> Timestamp {
+        Timestamp::from_nanos(self.next.as_nanos().saturating_sub(self.lead.into()))
+    }
+}
+
+/// Of a part of a ptime.
+fn nanos(time: Duration) -> u32 {
+    time.subsec_nanos()
 }
 
 /// When silence begins that was to begin `before`, now that audio is sent which lasts so long.
