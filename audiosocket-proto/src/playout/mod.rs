@@ -39,8 +39,9 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 ///   delays do not add up. Behind a frame that is late by more than half of that, the schedule skips
 ///   what was missed, in whole ptimes; nothing is ever sent faster to catch up;
 /// - with the caller's own frames, where one comes up to a quarter of a ptime before ours is due: then
-///   a call that talks and is played to is woken once for both. So that this is the rule, what is only
-///   silence lets the schedule fall in with the caller;
+///   a call that talks and is played to is woken once for both. So that this is the rule, the schedule
+///   falls in with the caller when its first frame comes, and whenever there is only silence to be moved:
+///   then one frame leaves up to five eighths of a ptime later, or three eighths earlier;
 /// - without gaps between pieces: what does not fill a frame is joined by the next piece. Only when
 ///   nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -104,8 +105,7 @@ pub struct Playout<M> {
     running: bool,
     /// The caller's frame came when the next one of ours could leave, which is due since then.
     prompted: bool,
-    /// The schedule has fallen in with the caller since the frame before.
-    fell_in: bool,
+    step: Step,
     /// A frame is due and waits for the peer to take what was sent before.
     held: bool,
     /// The frame before was one of the queue, of which nothing was cleared since.
@@ -120,6 +120,17 @@ enum State {
     New,
     Open,
     Closed,
+}
+
+/// Whether the schedule may fall in with the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The caller's first frame has not come.
+    Out,
+    /// As long as there is only silence.
+    In,
+    /// It has, since the frame before.
+    Moved,
 }
 
 /// What the silence follows: what we sent last, else what the caller sends.
@@ -170,7 +181,7 @@ impl<M> Playout<M> {
             silence_from: Timestamp::ZERO,
             running: false,
             prompted: false,
-            fell_in: false,
+            step: Step::Out,
             held: false,
             speaking: false,
             dry_since: None,
@@ -303,15 +314,29 @@ impl<M> Playout<M> {
         if !self.running || self.next <= now {
             return;
         }
-        if self.early() <= now {
-            self.prompted = true;
-        } else if self.queue.is_empty() && !self.speaking && !self.fell_in {
-            // Nobody hears that a frame of silence leaves later.
-            let ptime = self.ptime.duration();
-            self.fell_in = true;
-            self.next = now + ptime + ptime / 8;
-            self.lead = nanos(ptime / 4);
+        let may_move = match self.step {
+            Step::Out => true,
+            Step::In => self.queue.is_empty() && !self.speaking,
+            Step::Moved => false,
+        };
+        self.prompted |= self.early() <= now || (may_move && self.fall_in(now));
+        if self.step == Step::Out {
+            self.step = Step::In;
         }
+    }
+
+    /// Has the next frame leave with the caller's, or with its next one if ours would follow the one before
+    /// too soon. Tells whether it is the former.
+    fn fall_in(&mut self, now: Timestamp) -> bool {
+        let ptime = self.ptime.duration();
+        let follows_one_on_time = self.lead >= nanos(ptime / 8);
+        let is_now = follows_one_on_time && self.next <= now + ptime * 3 / 8;
+        // In the middle of when it may come.
+        let next = now + ptime / 8;
+        self.next = if is_now { next } else { next + ptime };
+        self.lead = nanos(ptime / 4);
+        self.step = Step::Moved;
+        is_now
     }
 
     /// When to call [`poll`](Self::poll) next; `None` for not before something is queued, or
@@ -439,7 +464,9 @@ impl<M> Playout<M> {
     fn advance(&mut self, now: Timestamp) -> bool {
         let ptime = self.ptime.duration();
         let prompted = core::mem::take(&mut self.prompted);
-        self.fell_in = false;
+        if self.step == Step::Moved {
+            self.step = Step::In;
+        }
         if !core::mem::replace(&mut self.running, true) {
             self.next = now;
         }

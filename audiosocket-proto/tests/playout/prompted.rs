@@ -95,14 +95,38 @@ fn a_caller_that_falls_silent_is_not_waited_for() {
     assert_eq!(times(&outputs), on_schedule);
 }
 
-/// Speech keeps its schedule, even where that is not the caller's.
+/// Wherever the caller's first frame comes, from the next one on all leave with them. What is between the
+/// first ones is not so much more or less that it is heard.
 #[test]
-fn no_speech_is_moved() {
+fn speech_falls_in_with_the_callers_first_frame() {
+    for first in 0..80 {
+        let first = micros(first * 250 + 1);
+        let comes = |n| first + PTIME * n;
+        let mut rig = Rig::new();
+        rig.play(&speech(100 * FRAME));
+        let times = times(&listen(&mut rig, (0..100).map(comes)));
+        let gaps = times.windows(2).map(|two| two[1] - two[0]);
+        let (least, most) = (PTIME / 2, PTIME * 13 / 8);
+        assert!(
+            gaps.clone().all(|gap| gap >= least && gap <= most),
+            "{times:?}"
+        );
+        assert!(gaps.skip(2).take(97).all(|gap| gap == PTIME), "{times:?}");
+        assert!(times[2..].contains(&comes(2)), "{first:?}: {times:?}");
+    }
+}
+
+/// But later speech keeps its schedule, even where that is not the caller's.
+#[test]
+fn no_later_speech_is_moved() {
     let mut rig = Rig::new();
     rig.play(&speech(100 * FRAME));
-    let outputs = listen(&mut rig, every_ptime(10, 99));
-    let on_schedule: Vec<_> = (0..100).map(|n| PTIME * n).collect();
-    assert_eq!(times(&outputs)[..100], on_schedule);
+    let out_of_step = (0..97).map(|n| millis(50) + PTIME * n);
+    let first = micros(17_500);
+    let outputs = listen(&mut rig, [first].into_iter().chain(out_of_step));
+    let on_schedule = (2..100).map(|n| PTIME * n);
+    let left: Vec<_> = [millis(0), first].into_iter().chain(on_schedule).collect();
+    assert_eq!(times(&outputs)[..99], left[..99]);
 }
 
 /// The bounds, and that they are not the same both ways: or frames of a caller that come about then
@@ -111,24 +135,25 @@ fn no_speech_is_moved() {
 fn a_quarter_of_a_ptime_early_is_the_most() {
     let mut rig = Rig::new();
     rig.play(&speech(100 * FRAME));
+    let eighth = micros(2_500);
     let comes = [
-        // An eighth before it is due, and less than that.
-        millis(20) - millis(2) - micros(500) - MICRO,
-        millis(40) - millis(2) - micros(500),
-        // A quarter, behind one that left so.
-        millis(60) - millis(5),
-        millis(80) - millis(5) - MICRO,
-        // Behind one that did not.
-        millis(100) - millis(3),
+        // The first, which moves nothing.
+        millis(20) - eighth,
+        // Behind one that left so, a quarter before it is due, and more.
+        millis(40) - 2 * eighth,
+        millis(60) - 2 * eighth - MICRO,
+        // Behind one that did not, more than an eighth, and that.
+        millis(80) - eighth - MICRO,
+        millis(100) - eighth,
     ];
     let outputs = listen(&mut rig, comes);
     let left = [
         millis(0),
-        millis(20),
+        comes[0],
         comes[1],
-        comes[2],
+        millis(60),
         millis(80),
-        millis(100),
+        comes[4],
     ];
     assert_eq!(times(&outputs)[..6], left);
 }

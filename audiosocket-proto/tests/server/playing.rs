@@ -119,7 +119,7 @@ fn answers_leave_beside_what_is_played() {
     line.pass(Duration::from_millis(5));
     line.receive(&frame(0x10, b"echo"));
     assert_eq!(line.flush(), frame(0x10, b"echo"));
-    line.wait(Duration::from_millis(15));
+    line.wait(PTIME * 9 / 8);
     assert_eq!(listen(&mut line, 1), [spoken(), spoken()]);
 }
 

@@ -21,14 +21,14 @@ pub(super) struct Naive {
     grid: u64,
     /// Whether the frame before was given out a ptime before that, and nothing was missed since.
     on_grid: bool,
-    /// When the frame before was given out.
-    given: u64,
-    /// How long before the grid a frame may leave with the caller's.
-    lead: u64,
+    /// From when on a frame may leave with the caller's, ahead of the grid.
+    early: u64,
     /// The caller's came when it could.
     prompted: bool,
     /// The grid was moved for the caller's since the frame before.
     moved: bool,
+    /// How often the caller's came while there was a grid and a frame to come.
+    heard: u64,
     sent_until: u64,
     silent_until: u64,
     held: bool,
@@ -59,10 +59,10 @@ impl Naive {
             heard_rate: SampleRate::Hz8000,
             grid: now,
             on_grid: false,
-            given: 0,
-            lead: 0,
+            early: 0,
             prompted: false,
             moved: false,
+            heard: 0,
             sent_until: 0,
             silent_until: 0,
             held: false,
@@ -142,13 +142,19 @@ impl Naive {
         if !self.on_grid || now >= self.grid {
             return;
         }
-        if now >= self.earliest() {
+        let only_silence = self.queue.is_empty() && !self.spoke && !self.moved;
+        if now >= self.early {
             self.prompted = true;
-        } else if self.queue.is_empty() && !self.spoke && !self.moved {
-            self.grid = now + self.ptime * 9 / 8;
-            self.lead = self.ptime / 4;
+        } else if self.heard == 0 || only_silence {
+            let eighth = self.ptime / 8;
+            // The frame before left an eighth after its time, or sooner.
+            let on_time = self.grid.saturating_sub(self.early) >= eighth;
+            self.prompted = on_time && self.grid - now <= 3 * eighth;
+            self.grid = now + if self.prompted { eighth } else { 9 * eighth };
+            self.early = self.grid - 2 * eighth;
             self.moved = true;
         }
+        self.heard += 1;
     }
 
     pub(super) fn close(&mut self) {
@@ -161,7 +167,7 @@ impl Naive {
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         match () {
             () if self.over || self.held => None,
-            () if self.on_grid && self.prompted => Some(self.earliest()),
+            () if self.on_grid && self.prompted => Some(self.early),
             () if !self.queue.is_empty() || self.on_grid => Some(self.grid),
             () if self.fill_silence => Some(self.grid.max(self.silent_until)),
             () => None,
@@ -271,15 +277,12 @@ impl Naive {
         while self.grid < now + self.ptime / 2 {
             self.grid += self.ptime;
         }
-        self.given = now;
-        self.lead = self.ptime / if self.prompted { 4 } else { 8 };
+        let eighths = if self.prompted { 2 } else { 1 };
+        let lead = self.ptime / 8 * eighths;
+        // And never less than three quarters after the one before.
+        self.early = (self.grid - lead).max(now + self.ptime * 3 / 4);
         self.prompted = false;
         self.moved = false;
-    }
-
-    /// No frame leaves earlier, whatever the caller sends.
-    fn earliest(&self) -> u64 {
-        (self.grid - self.lead).max(self.given + self.ptime * 3 / 4)
     }
 
     fn pass_marks(&mut self) {
