@@ -23,6 +23,9 @@ const SILENCE_AFTER_SENDING: Duration = Duration::from_millis(200);
 /// Audio that comes this soon after the queue ran dry was meant to join what was played.
 const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
+/// How often in a call speech may be moved so that it leaves with the caller's frames.
+const MOVES: u8 = 4;
+
 /// Pieces and marks that may wait: a bound for what takes memory and is no audio.
 const MAX_ENTRIES: usize = 65_536;
 
@@ -40,8 +43,8 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 ///   what was missed, in whole ptimes; nothing is ever sent faster to catch up;
 /// - with the caller's own frames, where one comes up to a quarter of a ptime before ours is due: then
 ///   a call that talks and is played to is woken once for both. So that this is the rule, the schedule
-///   falls in with the caller when its first frame comes, and whenever there is only silence to be moved:
-///   then one frame leaves up to five eighths of a ptime later, or three eighths earlier;
+///   falls in with the caller when there is only silence to be moved, and four times in a call in any
+///   case: then one frame leaves up to five eighths of a ptime later, or three eighths earlier;
 /// - without gaps between pieces: what does not fill a frame is joined by the next piece. Only when
 ///   nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -105,7 +108,11 @@ pub struct Playout<M> {
     running: bool,
     /// The caller's frame came when the next one of ours could leave, which is due since then.
     prompted: bool,
-    step: Step,
+    /// The schedule has fallen in with the caller since the frame before.
+    fell_in: bool,
+    /// How often it may do so when it is not only silence that is moved: more than once, since on a busy
+    /// machine the caller's first frame may be late by chance.
+    moves: u8,
     /// A frame is due and waits for the peer to take what was sent before.
     held: bool,
     /// The frame before was one of the queue, of which nothing was cleared since.
@@ -120,17 +127,6 @@ enum State {
     New,
     Open,
     Closed,
-}
-
-/// Whether the schedule may fall in with the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// The caller's first frame has not come.
-    Out,
-    /// As long as there is only silence.
-    In,
-    /// It has, since the frame before.
-    Moved,
 }
 
 /// What the silence follows: what we sent last, else what the caller sends.
@@ -181,7 +177,8 @@ impl<M> Playout<M> {
             silence_from: Timestamp::ZERO,
             running: false,
             prompted: false,
-            step: Step::Out,
+            fell_in: false,
+            moves: MOVES,
             held: false,
             speaking: false,
             dry_since: None,
@@ -314,20 +311,18 @@ impl<M> Playout<M> {
         if !self.running || self.next <= now {
             return;
         }
-        let may_move = match self.step {
-            Step::Out => true,
-            Step::In => self.queue.is_empty() && !self.speaking,
-            Step::Moved => false,
-        };
-        self.prompted |= self.early() <= now || (may_move && self.fall_in(now));
-        if self.step == Step::Out {
-            self.step = Step::In;
-        }
+        self.prompted |= self.early() <= now || self.fall_in(now);
     }
 
     /// Has the next frame leave with the caller's, or with its next one if ours would follow the one before
     /// too soon. Tells whether it is the former.
     fn fall_in(&mut self, now: Timestamp) -> bool {
+        let is_silent = self.queue.is_empty() && !self.speaking;
+        if self.fell_in || !(is_silent || self.moves > 0) {
+            return false;
+        }
+        self.fell_in = true;
+        self.moves -= u8::from(!is_silent);
         let ptime = self.ptime.duration();
         let follows_one_on_time = self.lead >= nanos(ptime / 8);
         let is_now = follows_one_on_time && self.next <= now + ptime * 3 / 8;
@@ -335,7 +330,6 @@ impl<M> Playout<M> {
         let next = now + ptime / 8;
         self.next = if is_now { next } else { next + ptime };
         self.lead = nanos(ptime / 4);
-        self.step = Step::Moved;
         is_now
     }
 
@@ -464,9 +458,7 @@ impl<M> Playout<M> {
     fn advance(&mut self, now: Timestamp) -> bool {
         let ptime = self.ptime.duration();
         let prompted = core::mem::take(&mut self.prompted);
-        if self.step == Step::Moved {
-            self.step = Step::In;
-        }
+        self.fell_in = false;
         if !core::mem::replace(&mut self.running, true) {
             self.next = now;
         }

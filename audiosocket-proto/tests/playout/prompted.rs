@@ -116,17 +116,31 @@ fn speech_falls_in_with_the_callers_first_frame() {
     }
 }
 
-/// But later speech keeps its schedule, even where that is not the caller's.
+/// But not again and again: speech keeps its schedule where that is not the caller's.
 #[test]
-fn no_later_speech_is_moved() {
+fn speech_is_moved_four_times_at_most() {
     let mut rig = Rig::new();
     rig.play(&speech(100 * FRAME));
-    let out_of_step = (0..97).map(|n| millis(50) + PTIME * n);
-    let first = micros(17_500);
-    let outputs = listen(&mut rig, [first].into_iter().chain(out_of_step));
-    let on_schedule = (2..100).map(|n| PTIME * n);
-    let left: Vec<_> = [millis(0), first].into_iter().chain(on_schedule).collect();
-    assert_eq!(times(&outputs)[..99], left[..99]);
+    move_four_times(&mut rig);
+    let (from, due) = (rig.elapsed(), rig.due().unwrap());
+    let out_of_step = (0..80).map(|n| due + PTIME * n - PTIME / 2);
+    let outputs = listen(&mut rig, out_of_step);
+    assert!(from < due);
+    let on_schedule: Vec<_> = (0..80).map(|n| due + PTIME * n).collect();
+    assert_eq!(times(&outputs)[..80], on_schedule);
+}
+
+/// A caller that is out of step each time, of a call on which something is played that had not begun.
+fn move_four_times(rig: &mut Rig) {
+    for n in 0..4 {
+        assert_ne!(rig.poll(), PlayoutOutput::Idle);
+        let due = rig.due().unwrap();
+        rig.heard(RATE);
+        assert!(rig.due().unwrap() > due, "{n}");
+        rig.run(rig.due().unwrap() - rig.elapsed() - MICRO);
+        rig.pass(MICRO);
+    }
+    assert_ne!(rig.poll(), PlayoutOutput::Idle);
 }
 
 /// The bounds, and that they are not the same both ways: or frames of a caller that come about then
@@ -135,42 +149,38 @@ fn no_later_speech_is_moved() {
 fn a_quarter_of_a_ptime_early_is_the_most() {
     let mut rig = Rig::new();
     rig.play(&speech(100 * FRAME));
+    move_four_times(&mut rig);
+    let due = rig.due().unwrap();
     let eighth = micros(2_500);
     let comes = [
-        // The first, which moves nothing.
-        millis(20) - eighth,
-        // Behind one that left so, a quarter before it is due, and more.
-        millis(40) - 2 * eighth,
-        millis(60) - 2 * eighth - MICRO,
-        // Behind one that did not, more than an eighth, and that.
-        millis(80) - eighth - MICRO,
-        millis(100) - eighth,
+        // Behind one that left by itself an eighth before it is due, and more.
+        due - eighth - MICRO,
+        due + PTIME - eighth,
+        // Behind one that left so a quarter, and more.
+        due + 2 * PTIME - 2 * eighth,
+        due + 3 * PTIME - 2 * eighth - MICRO,
+        // And not at once more than an eighth again.
+        due + 4 * PTIME - eighth - MICRO,
     ];
     let outputs = listen(&mut rig, comes);
-    let left = [
-        millis(0),
-        comes[0],
-        comes[1],
-        millis(60),
-        millis(80),
-        comes[4],
-    ];
-    assert_eq!(times(&outputs)[..6], left);
+    let left = [due, comes[1], comes[2], due + 3 * PTIME, due + 4 * PTIME];
+    assert_eq!(times(&outputs)[..5], left);
 }
 
 /// One that was late is not followed by one that is early.
 #[test]
 fn three_quarters_of_a_ptime_lie_between() {
-    for (late, early) in [(8_000, None), (3_000, Some(millis(38)))] {
+    for (late, leaves) in [(8_000, false), (3_000, true)] {
         let mut rig = Rig::new();
         rig.play(&speech(100 * FRAME));
-        rig.poll();
-        rig.pass(PTIME + micros(late));
+        move_four_times(&mut rig);
+        let due = rig.due().unwrap() - rig.elapsed();
+        rig.pass(due + micros(late));
         assert_ne!(rig.poll(), PlayoutOutput::Idle);
-        rig.pass(millis(38) - rig.elapsed());
+        rig.pass(millis(18) - micros(late));
         rig.heard(RATE);
-        let left = (rig.poll() != PlayoutOutput::Idle).then(|| rig.elapsed());
-        assert_eq!(left, early, "behind one that was {late} us late");
+        let left = rig.poll() != PlayoutOutput::Idle;
+        assert_eq!(left, leaves, "behind one that was {late} us late");
     }
 }
 

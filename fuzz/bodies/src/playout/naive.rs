@@ -27,8 +27,8 @@ pub(super) struct Naive {
     prompted: bool,
     /// The grid was moved for the caller's since the frame before.
     moved: bool,
-    /// How often the caller's came while there was a grid and a frame to come.
-    heard: u64,
+    /// How often that moved speech.
+    moves: u8,
     sent_until: u64,
     silent_until: u64,
     held: bool,
@@ -62,7 +62,7 @@ impl Naive {
             early: 0,
             prompted: false,
             moved: false,
-            heard: 0,
+            moves: 0,
             sent_until: 0,
             silent_until: 0,
             held: false,
@@ -142,10 +142,10 @@ impl Naive {
         if !self.on_grid || now >= self.grid {
             return;
         }
-        let only_silence = self.queue.is_empty() && !self.spoke && !self.moved;
+        let only_silence = self.queue.is_empty() && !self.spoke;
         if now >= self.early {
             self.prompted = true;
-        } else if self.heard == 0 || only_silence {
+        } else if !self.moved && (only_silence || self.moves < 4) {
             let eighth = self.ptime / 8;
             // The frame before left an eighth after its time, or sooner.
             let on_time = self.grid.saturating_sub(self.early) >= eighth;
@@ -153,8 +153,10 @@ impl Naive {
             self.grid = now + if self.prompted { eighth } else { 9 * eighth };
             self.early = self.grid - 2 * eighth;
             self.moved = true;
+            if !only_silence {
+                self.moves += 1;
+            }
         }
-        self.heard += 1;
     }
 
     pub(super) fn close(&mut self) {
