@@ -145,11 +145,11 @@ pub(crate) fn marks_at_their_time(runner: &Runner) {
     line.handle().clear();
     line.told("mark 3: Cleared");
     assert_eq!(bench.elapsed(), 2 * SECOND + SECOND / 2);
-    // Fifty frames to the byte, of which the first leaves with the caller's. They are due an eighth of a
-    // ptime later, as all are since they fell in with the caller's frame two seconds after the start.
+    // Fifty frames to the byte, of which the first leaves with the caller's. The schedule was moved by a
+    // 64th of a ptime then, and by another with the caller's frame at two seconds.
     line.send(&[audio(b"play 16000"), audio(b"mark 4")].concat());
     line.told("mark 4: Played");
-    let first_due = 2 * SECOND + SECOND / 2 + PTIME / 8;
+    let first_due = 2 * SECOND + SECOND / 2 + 2 * (PTIME / 64);
     assert_eq!(bench.elapsed(), first_due + 49 * PTIME);
     line.half_close();
     let told = [

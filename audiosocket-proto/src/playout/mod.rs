@@ -23,8 +23,8 @@ const SILENCE_AFTER_SENDING: Duration = Duration::from_millis(200);
 /// Audio that comes this soon after the queue ran dry was meant to join what was played.
 const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
-/// How often in a call speech may be moved so that it leaves with the caller's frames.
-const MOVES: u8 = 4;
+/// So many times may a schedule be moved by a 64th of a ptime, which nobody hears.
+const STEPS: i8 = 64;
 
 /// Pieces and marks that may wait: a bound for what takes memory and is no audio.
 const MAX_ENTRIES: usize = 65_536;
@@ -43,8 +43,7 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 ///   what was missed, in whole ptimes; nothing is ever sent faster to catch up;
 /// - with the caller's own frames, where one comes up to a quarter of a ptime before ours is due: then
 ///   a call that talks and is played to is woken once for both. So that this is the rule, the schedule
-///   falls in with the caller when there is only silence to be moved, and four times in a call in any
-///   case: then one frame leaves up to five eighths of a ptime later, or three eighths earlier;
+///   falls in with the caller: by a 64th of a ptime with each frame, and by no more than one ptime in all;
 /// - without gaps between pieces: what does not fill a frame is joined by the next piece. Only when
 ///   nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -108,11 +107,10 @@ pub struct Playout<M> {
     running: bool,
     /// The caller's frame came when the next one of ours could leave, which is due since then.
     prompted: bool,
-    /// The schedule has fallen in with the caller since the frame before.
-    fell_in: bool,
-    /// How often it may do so when it is not only silence that is moved: more than once, since on a busy
-    /// machine the caller's first frame may be late by chance.
-    moves: u8,
+    /// The schedule was moved towards the caller's since the frame before.
+    moved: bool,
+    /// By how many 64ths of a ptime it is later than it was, or earlier.
+    shift: i8,
     /// A frame is due and waits for the peer to take what was sent before.
     held: bool,
     /// The frame before was one of the queue, of which nothing was cleared since.
@@ -177,8 +175,8 @@ impl<M> Playout<M> {
             silence_from: Timestamp::ZERO,
             running: false,
             prompted: false,
-            fell_in: false,
-            moves: MOVES,
+            moved: false,
+            shift: 0,
             held: false,
             speaking: false,
             dry_since: None,
@@ -308,29 +306,37 @@ impl<M> Playout<M> {
         if let Rate::Heard(heard) = &mut self.rate {
             *heard = rate;
         }
-        if !self.running || self.next <= now {
+        if !self.running || self.prompted || self.next <= now {
             return;
         }
-        self.prompted |= self.early() <= now || self.fall_in(now);
+        self.prompted = self.early() <= now;
+        if !self.moved {
+            self.fall_in(now);
+        }
     }
 
-    /// Has the next frame leave with the caller's, or with its next one if ours would follow the one before
-    /// too soon. Tells whether it is the former.
-    fn fall_in(&mut self, now: Timestamp) -> bool {
-        let is_silent = self.queue.is_empty() && !self.speaking;
-        if self.fell_in || !(is_silent || self.moves > 0) {
-            return false;
+    /// Moves the schedule towards one by which the caller's frames come about an eighth of a ptime before
+    /// ours are due, which is the middle of when ours may leave with them. From when on the next one may do
+    /// so stays as it is.
+    fn fall_in(&mut self, now: Timestamp) {
+        let part = self.ptime.duration() / 16;
+        let ahead = self.next.saturating_since(now);
+        if self.prompted && ahead >= part && ahead <= part * 3 {
+            return;
         }
-        self.fell_in = true;
-        self.moves -= u8::from(!is_silent);
-        let ptime = self.ptime.duration();
-        let follows_one_on_time = self.lead >= nanos(ptime / 8);
-        let is_now = follows_one_on_time && self.next <= now + ptime * 3 / 8;
-        // In the middle of when it may come.
-        let next = now + ptime / 8;
-        self.next = if is_now { next } else { next + ptime };
-        self.lead = nanos(ptime / 4);
-        is_now
+        let step = nanos(part / 4);
+        let (shift, lead) = if ahead < part || ahead > part * 10 {
+            (self.shift + 1, Some(self.lead + step))
+        } else {
+            (self.shift - 1, self.lead.checked_sub(step))
+        };
+        if let Some(lead) = lead
+            && shift.abs() <= STEPS
+        {
+            self.next = self.early() + Duration::from_nanos(lead.into());
+            (self.shift, self.lead) = (shift, lead);
+            self.moved = true;
+        }
     }
 
     /// When to call [`poll`](Self::poll) next; `None` for not before something is queued, or
@@ -458,7 +464,7 @@ impl<M> Playout<M> {
     fn advance(&mut self, now: Timestamp) -> bool {
         let ptime = self.ptime.duration();
         let prompted = core::mem::take(&mut self.prompted);
-        self.fell_in = false;
+        self.moved = false;
         if !core::mem::replace(&mut self.running, true) {
             self.next = now;
         }

@@ -27,8 +27,8 @@ pub(super) struct Naive {
     prompted: bool,
     /// The grid was moved for the caller's since the frame before.
     moved: bool,
-    /// How often that moved speech.
-    moves: u8,
+    /// How often that was, to later.
+    shift: i32,
     sent_until: u64,
     silent_until: u64,
     held: bool,
@@ -62,7 +62,7 @@ impl Naive {
             early: 0,
             prompted: false,
             moved: false,
-            moves: 0,
+            shift: 0,
             sent_until: 0,
             silent_until: 0,
             held: false,
@@ -139,23 +139,26 @@ impl Naive {
 
     pub(super) fn heard(&mut self, now: u64, rate: SampleRate) {
         self.heard_rate = rate;
-        if !self.on_grid || now >= self.grid {
+        if !self.on_grid || self.prompted || now >= self.grid {
             return;
         }
-        let only_silence = self.queue.is_empty() && !self.spoke;
-        if now >= self.early {
-            self.prompted = true;
-        } else if !self.moved && (only_silence || self.moves < 4) {
-            let eighth = self.ptime / 8;
-            // The frame before left an eighth after its time, or sooner.
-            let on_time = self.grid.saturating_sub(self.early) >= eighth;
-            self.prompted = on_time && self.grid - now <= 3 * eighth;
-            self.grid = now + if self.prompted { eighth } else { 9 * eighth };
-            self.early = self.grid - 2 * eighth;
+        self.prompted = now >= self.early;
+        // Towards an eighth of a ptime after the caller's, or the caller's next.
+        let ahead = 16 * (self.grid - now);
+        let later = ahead < self.ptime || ahead > 10 * self.ptime;
+        let is_there = self.prompted && !later && ahead <= 3 * self.ptime;
+        let shift = self.shift + if later { 1 } else { -1 };
+        let step = self.ptime / 64;
+        // Never ahead of when it may leave with the caller's.
+        let room = later || self.grid >= self.early + step;
+        if !self.moved && !is_there && shift.abs() <= 64 && room {
+            self.grid = if later {
+                self.grid + step
+            } else {
+                self.grid - step
+            };
+            self.shift = shift;
             self.moved = true;
-            if !only_silence {
-                self.moves += 1;
-            }
         }
     }
 
