@@ -23,9 +23,6 @@ const SILENCE_AFTER_SENDING: Duration = Duration::from_millis(200);
 /// Audio that comes this soon after the queue ran dry was meant to join what was played.
 const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
-/// So many times may a schedule be moved by a 64th of a ptime, which nobody hears.
-const STEPS: i8 = 64;
-
 /// Pieces and marks that may wait: a bound for what takes memory and is no audio.
 const MAX_ENTRIES: usize = 65_536;
 
@@ -41,9 +38,6 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 /// - on an absolute schedule: each frame is due one [`Ptime`] after the one before it *was due*, so
 ///   delays do not add up. Behind a frame that is late by more than half of that, the schedule skips
 ///   what was missed, in whole ptimes; nothing is ever sent faster to catch up;
-/// - with the caller's own frames, where one comes up to a quarter of a ptime before ours is due: then
-///   a call that talks and is played to is woken once for both. So that this is the rule, the schedule
-///   falls in with the caller: by a 64th of a ptime with each frame, and by no more than one ptime in all;
 /// - without gaps between pieces: what does not fill a frame is joined by the next piece. Only when
 ///   nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -56,8 +50,7 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 /// - calls [`poll`](Self::poll) at the time of [`poll_timeout`](Self::poll_timeout), sends what it
 ///   returns, and asks again;
 /// - calls [`poll_mark`](Self::poll_mark) after that and whenever all has been written;
-/// - tells it of what is sent beside it by [`sent`](Self::sent), and of what the caller sends by
-///   [`heard`](Self::heard).
+/// - tells it of what is sent beside it by [`sent`](Self::sent).
 ///
 /// [`CallDriver`](crate::server::CallDriver) does all this. It stands apart from the session so that a
 /// [`CallHandle`](crate::server::CallHandle) on another thread can have its answers at once: whether
@@ -86,8 +79,7 @@ static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
 #[derive(Debug)]
 pub struct Playout<M> {
     ptime: Ptime,
-    /// The most audio that waits, in nanoseconds: 584 years at the most.
-    max: u64,
+    max: Duration,
     fill_silence: bool,
     state: State,
     queue: Queue<M>,
@@ -98,19 +90,11 @@ pub struct Playout<M> {
     rate: Rate,
     /// No frame is due earlier.
     next: Timestamp,
-    /// But the next one may leave so many nanoseconds earlier, with a frame of the caller's.
-    lead: u32,
     /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of what
     /// was sent by other means.
     silence_from: Timestamp,
     /// The frame before was given out, so `next` is one ptime after it was due.
     running: bool,
-    /// The caller's frame came when the next one of ours could leave, which is due since then.
-    prompted: bool,
-    /// The schedule was moved towards the caller's since the frame before.
-    moved: bool,
-    /// By how many 64ths of a ptime it is later than it was, or earlier.
-    shift: i8,
     /// A frame is due and waits for the peer to take what was sent before.
     held: bool,
     /// The frame before was one of the queue, of which nothing was cleared since.
@@ -164,19 +148,15 @@ impl<M> Playout<M> {
     pub fn new(config: &SessionConfig) -> Self {
         Self {
             ptime: config.ptime,
-            max: u64::try_from(config.max_playout.as_nanos()).unwrap_or(u64::MAX),
+            max: config.max_playout,
             fill_silence: config.fill_silence,
             state: State::New,
             queue: Queue::new(),
             reached: VecDeque::new(),
             rate: Rate::Heard(SampleRate::default()),
             next: Timestamp::ZERO,
-            lead: 0,
             silence_from: Timestamp::ZERO,
             running: false,
-            prompted: false,
-            moved: false,
-            shift: 0,
             held: false,
             speaking: false,
             dry_since: None,
@@ -218,7 +198,7 @@ impl<M> Playout<M> {
         }
         let queued = self.queue.audio();
         let sum = queued.plus(Length::of(rate, audio.len()));
-        let fits = queued.bytes == 0 || sum.duration() <= Duration::from_nanos(self.max);
+        let fits = queued.bytes == 0 || sum.duration() <= self.max;
         if !fits || self.queue.len() >= MAX_ENTRIES {
             return Err((self.full(), audio));
         }
@@ -300,42 +280,10 @@ impl<M> Playout<M> {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
     }
 
-    /// The caller's audio of `rate` has come: that of silence, as long as nothing was sent or played.
-    /// What is due soon is due now.
-    pub fn heard(&mut self, now: Timestamp, rate: SampleRate) {
+    /// The caller sends audio of `rate`: that of silence, as long as nothing was sent or played.
+    pub fn heard(&mut self, rate: SampleRate) {
         if let Rate::Heard(heard) = &mut self.rate {
             *heard = rate;
-        }
-        if !self.running || self.prompted || self.next <= now {
-            return;
-        }
-        self.prompted = self.early() <= now;
-        if !self.moved {
-            self.fall_in(now);
-        }
-    }
-
-    /// Moves the schedule towards one by which the caller's frames come about an eighth of a ptime before
-    /// ours are due, which is the middle of when ours may leave with them. From when on the next one may do
-    /// so stays as it is.
-    fn fall_in(&mut self, now: Timestamp) {
-        let part = self.ptime.duration() / 16;
-        let ahead = self.next.saturating_since(now);
-        if self.prompted && ahead >= part && ahead <= part * 3 {
-            return;
-        }
-        let step = nanos(part / 4);
-        let (shift, lead) = if ahead < part || ahead > part * 10 {
-            (self.shift + 1, Some(self.lead + step))
-        } else {
-            (self.shift - 1, self.lead.checked_sub(step))
-        };
-        if let Some(lead) = lead
-            && shift.abs() <= STEPS
-        {
-            self.next = self.early() + Duration::from_nanos(lead.into());
-            (self.shift, self.lead) = (shift, lead);
-            self.moved = true;
         }
     }
 
@@ -345,8 +293,6 @@ impl<M> Playout<M> {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.state != State::Open || self.held {
             None
-        } else if self.running && self.prompted {
-            Some(self.early())
         } else if self.running || !self.queue.is_empty() {
             // Of an empty queue, to learn that it ran dry.
             Some(self.next)
@@ -381,7 +327,7 @@ impl<M> Playout<M> {
         let mut passed = |mark| reached.push_back((mark, MarkOutcome::Played));
         match self.queue.pop(self.ptime, &mut passed, spent) {
             Front::Frame(rate, frame) => {
-                self.stats.late += u64::from(self.advance(now));
+                self.stats.late += u64::from(self.advance(now, due));
                 self.stats.frames += 1;
                 let dry_since = self.dry_since.take();
                 let underrun =
@@ -399,7 +345,7 @@ impl<M> Playout<M> {
                 if core::mem::take(&mut self.speaking) {
                     self.dry_since = Some(due);
                 }
-                self.silence(now)
+                self.silence(now, due)
             }
         }
     }
@@ -445,12 +391,12 @@ impl<M> Playout<M> {
         }
     }
 
-    fn silence(&mut self, now: Timestamp) -> PlayoutOutput {
+    fn silence(&mut self, now: Timestamp, due: Timestamp) -> PlayoutOutput {
         if !self.fill_silence || now < self.silence_from {
             self.running = false;
             return PlayoutOutput::Idle;
         }
-        self.advance(now);
+        self.advance(now, due);
         self.stats.silence += 1;
         let (Rate::Heard(rate) | Rate::Sent(rate)) = self.rate;
         let frame = &SILENCE[..self.ptime.frame_len(rate)];
@@ -461,36 +407,20 @@ impl<M> Playout<M> {
     ///
     /// What was missed is skipped by whole ptimes: calls that begun anew when a stall ends would all
     /// be due at the same moment from then on, each time the last of them later.
-    fn advance(&mut self, now: Timestamp) -> bool {
+    fn advance(&mut self, now: Timestamp, due: Timestamp) -> bool {
         let ptime = self.ptime.duration();
-        let prompted = core::mem::take(&mut self.prompted);
-        self.moved = false;
-        if !core::mem::replace(&mut self.running, true) {
-            self.next = now;
+        if !self.running {
+            self.running = true;
+            self.next = now + ptime;
+            return false;
         }
-        let due = self.next;
-        let missed = (now + ptime / 2).saturating_since(due + ptime);
+        self.next = due + ptime;
+        let missed = (now + ptime / 2).saturating_since(self.next);
         let whole_ptimes = missed.as_nanos().div_ceil(ptime.as_nanos()) * ptime.as_nanos();
-        let skipped = Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
-        self.next = due + ptime + skipped;
-        // Half as much behind one that did not leave with the caller's: a caller whose frames come about
-        // then would have ours leave now so, now so. And nothing so soon behind one that was late that
-        // the two are a burst.
-        let lead = if prompted { ptime / 4 } else { ptime / 8 };
-        let room = self.next.saturating_since(now + ptime * 3 / 4);
-        self.lead = nanos(lead.min(room));
+        self.next =
+            self.next + Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
         !missed.is_zero()
     }
-
-    /// When the next frame may leave with the caller's.
-    fn early(&self) -> Timestamp {
-        Timestamp::from_nanos(self.next.as_nanos().saturating_sub(self.lead.into()))
-    }
-}
-
-/// Of a part of a ptime.
-fn nanos(time: Duration) -> u32 {
-    time.subsec_nanos()
 }
 
 /// When silence begins that was to begin `before`, now that audio is sent which lasts so long.

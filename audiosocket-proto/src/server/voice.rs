@@ -67,10 +67,9 @@ impl Voice {
         Ok(())
     }
 
-    /// The caller sent audio of this rate. What is due soon may leave with what answers it.
+    /// The caller sent audio of this rate.
     pub(super) fn hear(&mut self, rate: SampleRate) {
         self.heard = Some(rate);
-        self.stirred |= self.due.is_some() && !self.due_for_silence;
     }
 
     pub(super) fn transmitted(&mut self, now: Timestamp, written: usize) {
@@ -110,7 +109,7 @@ impl Voice {
         let mut spent = Vec::new();
         let (mark, output) = self.handle.desk().with(|playout| {
             if let Some(rate) = heard {
-                playout.heard(now, rate);
+                playout.heard(rate);
             }
             if let Some(rate) = sent {
                 playout.put_silence_off(self.silence_from, rate);

@@ -9,7 +9,6 @@ mod draining;
 mod hangup;
 mod marks;
 mod model;
-mod prompted;
 mod rig;
 mod schedule;
 mod silence;

@@ -21,7 +21,6 @@ enum Step {
     /// It is asked when it wants to be, and a bit later than that.
     Due(u64),
     Sent,
-    Heard,
 }
 
 /// Every byte that waits, with its rate, and the marks between them.
@@ -157,9 +156,6 @@ proptest! {
                     playout.sent(now, SampleRate::Hz8000, ptime.duration());
                     continue;
                 }
-                Step::Heard => {
-                    playout.heard(now, SampleRate::Hz8000);
-                }
                 Step::Poll(nanos) => now = now + Duration::from_nanos(nanos),
                 Step::PollBlocked(nanos) => {
                     drained = false;
@@ -206,7 +202,6 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Mark),
         1 => Just(Step::Clear),
         1 => Just(Step::Sent),
-        2 => Just(Step::Heard),
         4 => nanos().prop_map(Step::Poll),
         1 => nanos().prop_map(Step::PollBlocked),
         12 => nanos().prop_map(|nanos| Step::Due(nanos % 12_000_000)),

@@ -55,11 +55,6 @@ impl Rig {
         self.playout.play(rate, Bytes::copy_from_slice(audio))
     }
 
-    /// The caller's audio comes now.
-    pub(crate) fn heard(&mut self, rate: SampleRate) {
-        self.playout.heard(self.now, rate);
-    }
-
     /// What is due now, if everything has been written.
     pub(crate) fn poll(&mut self) -> PlayoutOutput {
         self.playout.poll(self.now, true)
@@ -142,16 +137,4 @@ pub(crate) fn silence() -> PlayoutOutput {
 
 pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// Numbers below `most` in no order (an LCG of Knuth's), the same in every run.
-pub(crate) fn delays(seed: u64, most: Duration) -> impl FnMut() -> Duration {
-    let mut state = seed;
-    let most = most.as_nanos() as u64;
-    move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        Duration::from_nanos((state >> 33) % most)
-    }
 }

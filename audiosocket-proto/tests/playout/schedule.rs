@@ -4,9 +4,21 @@ use std::time::Duration;
 
 use audiosocket_proto::{PlayoutOutput, Ptime};
 
-use crate::rig::{FRAME, PTIME, Rig, delays, frame, millis, silence, speech};
+use crate::rig::{FRAME, PTIME, Rig, frame, millis, silence, speech};
 
 const NANO: Duration = Duration::from_nanos(1);
+
+/// Numbers below `most` in no order (an LCG of Knuth's), the same in every run.
+fn delays(seed: u64, most: Duration) -> impl FnMut() -> Duration {
+    let mut state = seed;
+    let most = most.as_nanos() as u64;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_nanos((state >> 33) % most)
+    }
+}
 
 /// Ten minutes, every wake-up late by up to half a ptime: each frame is due where it is by the first
 /// one, and the last is no later than any.

@@ -38,7 +38,7 @@ fn it_is_of_every_ptime_and_rate() {
             Ptime::Ms60,
         ] {
             let mut rig = Rig::with(|config| config.ptime = ptime);
-            rig.heard(rate);
+            rig.playout.heard(rate);
             let zeros = vec![0; ptime.frame_len(rate)];
             let frame = PlayoutOutput::Frame(rate, zeros.into());
             assert_eq!(
@@ -69,13 +69,13 @@ fn its_rate_is_that_of_what_was_sent_or_else_heard() {
         output
     };
     assert_eq!(next(&mut rig), silence(), "8 kHz, as of nothing");
-    rig.heard(WIDE);
+    rig.playout.heard(WIDE);
     assert_eq!(next(&mut rig), wide_silence());
-    rig.heard(RATE);
+    rig.playout.heard(RATE);
     assert_eq!(next(&mut rig), silence());
     rig.try_play(WIDE, &speech(2)).unwrap();
     next(&mut rig);
-    rig.heard(RATE);
+    rig.playout.heard(RATE);
     assert_eq!(next(&mut rig), wide_silence(), "we have spoken");
     rig.playout.sent(rig.now, RATE, Duration::ZERO);
     rig.pass(millis(200));

@@ -96,8 +96,8 @@ impl Pair {
                 self.naive.sent(self.now.as_nanos(), rate, time);
             }
             Op::Heard(rate) => {
-                self.playout.heard(self.now, rate);
-                self.naive.heard(self.now.as_nanos(), rate);
+                self.playout.heard(rate);
+                self.naive.heard(rate);
             }
             Op::Close => {
                 self.playout.close();

@@ -21,14 +21,6 @@ pub(super) struct Naive {
     grid: u64,
     /// Whether the frame before was given out a ptime before that, and nothing was missed since.
     on_grid: bool,
-    /// From when on a frame may leave with the caller's, ahead of the grid.
-    early: u64,
-    /// The caller's came when it could.
-    prompted: bool,
-    /// The grid was moved for the caller's since the frame before.
-    moved: bool,
-    /// How often that was, to later.
-    shift: i32,
     sent_until: u64,
     silent_until: u64,
     held: bool,
@@ -59,10 +51,6 @@ impl Naive {
             heard_rate: SampleRate::Hz8000,
             grid: now,
             on_grid: false,
-            early: 0,
-            prompted: false,
-            moved: false,
-            shift: 0,
             sent_until: 0,
             silent_until: 0,
             held: false,
@@ -137,29 +125,8 @@ impl Naive {
         }
     }
 
-    pub(super) fn heard(&mut self, now: u64, rate: SampleRate) {
+    pub(super) fn heard(&mut self, rate: SampleRate) {
         self.heard_rate = rate;
-        if !self.on_grid || self.prompted || now >= self.grid {
-            return;
-        }
-        self.prompted = now >= self.early;
-        // Towards an eighth of a ptime after the caller's, or the caller's next.
-        let ahead = 16 * (self.grid - now);
-        let later = ahead < self.ptime || ahead > 10 * self.ptime;
-        let is_there = self.prompted && !later && ahead <= 3 * self.ptime;
-        let shift = self.shift + if later { 1 } else { -1 };
-        let step = self.ptime / 64;
-        // Never ahead of when it may leave with the caller's.
-        let room = later || self.grid >= self.early + step;
-        if !self.moved && !is_there && shift.abs() <= 64 && room {
-            self.grid = if later {
-                self.grid + step
-            } else {
-                self.grid - step
-            };
-            self.shift = shift;
-            self.moved = true;
-        }
     }
 
     pub(super) fn close(&mut self) {
@@ -172,7 +139,6 @@ impl Naive {
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         match () {
             () if self.over || self.held => None,
-            () if self.on_grid && self.prompted => Some(self.early),
             () if !self.queue.is_empty() || self.on_grid => Some(self.grid),
             () if self.fill_silence => Some(self.grid.max(self.silent_until)),
             () => None,
@@ -242,7 +208,7 @@ impl Naive {
         }
         frame.resize(len, 0);
         self.stats.frames += 1;
-        if self.on_grid && now.saturating_sub(self.grid) > self.ptime / 2 {
+        if self.on_grid && now - self.grid > self.ptime / 2 {
             self.stats.late += 1;
         }
         if let Some(dry) = self.dry.take()
@@ -258,7 +224,12 @@ impl Naive {
 
     fn be_silent(&mut self, now: u64) -> PlayoutOutput {
         if self.spoke {
-            self.dry = self.poll_timeout();
+            let since = if self.on_grid {
+                self.grid
+            } else {
+                self.grid.max(self.silent_until)
+            };
+            self.dry = Some(since);
             self.spoke = false;
         }
         if !self.fill_silence || now < self.silent_until {
@@ -282,12 +253,6 @@ impl Naive {
         while self.grid < now + self.ptime / 2 {
             self.grid += self.ptime;
         }
-        let eighths = if self.prompted { 2 } else { 1 };
-        let lead = self.ptime / 8 * eighths;
-        // And never less than three quarters after the one before.
-        self.early = (self.grid - lead).max(now + self.ptime * 3 / 4);
-        self.prompted = false;
-        self.moved = false;
     }
 
     fn pass_marks(&mut self) {
