@@ -9,7 +9,8 @@ use crate::time::Span;
 pub struct SessionConfig {
     /// How long a connection may take to send its UUID. Asterisk sends it at once, so whoever
     /// takes longer is not an Asterisk. A server gives those that came at once up one after the other, 500 µs
-    /// apart and so up to half as long again later: the calls that there are have their turns in between.
+    /// apart (closer if they are very many) and so up to half as long again later: the calls that there are
+    /// have their turns in between.
     /// Default: 5 s.
     pub uuid_timeout: Duration,
     /// How long to wait, once the call is over, for unsent bytes to leave and for the peer to

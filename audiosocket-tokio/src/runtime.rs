@@ -8,6 +8,7 @@ use audiosocket_net::{Listener, Stream, Timer};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until};
 
@@ -62,9 +63,14 @@ impl Timer for TokioTimer {
     }
 
     fn take_turns(cx: &mut Context<'_>) {
-        // A task that is woken is polled again before the runtime asks the system for what has come, up to
-        // some sixty times; one that yields, only after that.
-        let _ = pin!(yield_now()).poll(cx);
+        // A task that is woken is polled again before a worker asks the system for what has come, up to
+        // some sixty times; one that yields, only after that. But it stays with its worker, which may
+        // block: where there are others, one of them can take it.
+        let is_alone =
+            Handle::try_current().is_ok_and(|handle| handle.metrics().num_workers() == 1);
+        if !is_alone || pin!(yield_now()).poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) fn playable(file: &Path) -> Option<(u32, Vec<i16>)> {
     // Who reads while it is written may get a part of the header from before and another from after; but
     // not again and again.
     let mut looks = (0..20).map(|_| fs::read(file).unwrap());
-    let bytes = looks.find(|bytes| bytes.is_empty() || counts_what_is_there(bytes));
-    let bytes = bytes.expect("the header counts what is there");
+    let bytes = looks.find(|bytes| bytes.is_empty() || is_of_one_time(bytes));
+    let bytes = bytes.expect("a header that is right");
     let mut wav = (!bytes.is_empty()).then(|| hound::WavReader::new(&bytes[..]).unwrap())?;
     let spec = wav.spec();
     assert_eq!((spec.channels, spec.bits_per_sample), (1, 16));
@@ -32,11 +32,13 @@ pub(crate) fn playable(file: &Path) -> Option<(u32, Vec<i16>)> {
     Some((spec.sample_rate, samples))
 }
 
-/// Both lengths in the header of a WAV file: of all, and of the audio.
-fn counts_what_is_there(wav: &[u8]) -> bool {
+/// Whether the header of a WAV file counts no more audio than it says that there is in all, which is written
+/// first. Neither is ever more than there is.
+fn is_of_one_time(wav: &[u8]) -> bool {
     let number = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize;
     let (all, audio) = (number(4), number(40));
-    36 + audio <= all && all + 8 <= wav.len()
+    assert!(all.max(36 + audio) + 8 <= wav.len());
+    36 + audio <= all
 }
 
 /// The same of a file that has been ended: the header counts all that is there.

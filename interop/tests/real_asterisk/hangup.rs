@@ -70,6 +70,8 @@ fn five_hundred_calls_are_hung_up_by_a_stopping_server() {
     let report = staying.report();
     assert_eq!(report["hangups"]["server"], STAY, "{report}");
     assert_eq!(cut_off(&report), 0, "{report}");
+    let completed = report["calls"]["completed"].as_u64();
+    assert!(completed >= Some(STAY as u64 * 9 / 10), "{report}");
     let hung_up = logged(&server, "end=hung up by shutdown");
     assert_eq!(hung_up, TOGETHER - LEAVE);
     let wrong = |line: &&String| {

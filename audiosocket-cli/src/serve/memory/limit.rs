@@ -53,6 +53,11 @@ impl Filled {
     }
 }
 
+/// Whether there is a `ulimit -v`.
+pub(super) fn is_address_space_bounded() -> bool {
+    getrlimit(Resource::As).current.is_some()
+}
+
 /// What bounds the memory of this process, looked up once. Reading takes no memory.
 #[derive(Debug)]
 pub(super) struct Limits {

@@ -23,8 +23,9 @@ const NEAR_PERIOD: Duration = Duration::from_millis(10);
 /// ten system calls.
 const FAR_PERIOD: Duration = Duration::from_secs(5);
 
-/// How long it goes without another look that there was plenty: a flood of connections would spend most of
-/// its time with looking, and does not use all that up in so short a time.
+/// How long it goes without another look that a cgroup had plenty: a flood of connections would spend most
+/// of its time with looking, and does not use all that up in so short a time. Address space it could, where
+/// each connection has a thread, with its stack and what the allocator reserves.
 const TRUST: Duration = Duration::from_millis(1);
 
 /// What is left of the memory, and who refuses calls when that is too little.
@@ -42,6 +43,13 @@ struct Seen {
     gauge: Gauge,
     /// When there was plenty.
     plenty: Option<Instant>,
+}
+
+impl Seen {
+    fn still_holds(&self, now: Instant) -> bool {
+        self.plenty
+            .is_some_and(|at| now.saturating_duration_since(at) < TRUST)
+    }
 }
 
 impl Memory {
@@ -73,8 +81,7 @@ impl Memory {
 
     /// For each connection that comes, since many can come within one period.
     pub(super) fn look_now(&self) {
-        let plenty = self.seen().plenty;
-        if plenty.is_none_or(|at| at.elapsed() >= TRUST) {
+        if !self.seen().still_holds(Instant::now()) {
             self.look();
         }
     }
@@ -83,9 +90,10 @@ impl Memory {
     fn look(&self) -> Option<Filled> {
         let server = self.server.get()?;
         let mut seen = self.seen();
+        let now = Instant::now();
         let fullest = self.limits.fullest();
         let has_plenty = fullest.is_none_or(Filled::has_plenty);
-        seen.plenty = has_plenty.then(Instant::now);
+        seen.plenty = (has_plenty && !limit::is_address_space_bounded()).then_some(now);
         if let Some(refuse) = seen.gauge.look(fullest, server.calls().admitted()) {
             server.refuse_calls(refuse);
             if self.lines.take(Instant::now()).is_some() {
@@ -172,6 +180,18 @@ mod tests {
             max: 1000 << 20,
             limit: "test",
         })
+    }
+
+    #[test]
+    fn what_was_seen_holds_for_a_millisecond_if_there_was_plenty() {
+        let now = Instant::now();
+        assert!(!Seen::default().still_holds(now));
+        let seen = Seen {
+            plenty: Some(now),
+            ..Seen::default()
+        };
+        assert!(seen.still_holds(now + TRUST / 2));
+        assert!(!seen.still_holds(now + TRUST));
     }
 
     #[test]
