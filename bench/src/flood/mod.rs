@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rustix::process::{Pid, setpriority_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -148,13 +147,6 @@ impl Flood<'_> {
             // An echo may be late, but is not lost.
             "--linger=5s".to_owned(),
         ];
-        let callers = self.program.spawn_call(self.server, &args, self.cores)?;
-        // They measure, on the core of those that attack: how long they wait for it themselves is not the
-        // server's doing. Not everybody may have that; then it counts.
-        if let Some(pid) = Pid::from_raw(callers.id().cast_signed()) {
-            let _ = setpriority_process(Some(pid), -20);
-        }
-        let output = callers.wait_with_output()?;
-        Ok(serde_json::from_slice(&output.stdout)?)
+        self.program.report(self.server, &args, self.cores)
     }
 }
