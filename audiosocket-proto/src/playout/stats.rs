@@ -7,8 +7,8 @@ pub struct PlayoutStats {
     /// Frames of played audio that were sent.
     pub frames: u64,
     /// How many of them left late by more than half a [`Ptime`](crate::Ptime): this machine, or a
-    /// handler that blocks, was too slow, or the peer did not take what was sent. Each begins the
-    /// schedule anew.
+    /// handler that blocks, was too slow, or the peer did not take what was sent. Behind each the
+    /// schedule skips what was missed.
     pub late: u64,
     /// How often the queue ran dry and was given more within 500 ms: the caller heard a gap in what
     /// was most likely one utterance.

@@ -53,9 +53,9 @@ impl Filled {
     }
 }
 
-/// Whether there is a `ulimit -v`.
-pub(super) fn is_address_space_bounded() -> bool {
-    getrlimit(Resource::As).current.is_some()
+/// `ulimit -v`, in bytes.
+pub(super) fn max_address_space() -> Option<u64> {
+    getrlimit(Resource::As).current
 }
 
 /// What bounds the memory of this process, looked up once. Reading takes no memory.
@@ -85,7 +85,7 @@ impl Limits {
     }
 
     fn address_space(&self) -> Option<Filled> {
-        let max = getrlimit(Resource::As).current?;
+        let max = max_address_space()?;
         let mut buffer = [0; FILE];
         let text = read(self.address_space.as_ref()?, &mut buffer)?;
         let pages: u64 = text.split(' ').next()?.parse().ok()?;

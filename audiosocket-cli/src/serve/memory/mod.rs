@@ -93,10 +93,10 @@ impl Memory {
         let now = Instant::now();
         let fullest = self.limits.fullest();
         let has_plenty = fullest.is_none_or(Filled::has_plenty);
-        seen.plenty = (has_plenty && !limit::is_address_space_bounded()).then_some(now);
+        seen.plenty = (has_plenty && limit::max_address_space().is_none()).then_some(now);
         if let Some(refuse) = seen.gauge.look(fullest, server.calls().admitted()) {
             server.refuse_calls(refuse);
-            if self.lines.take(Instant::now()).is_some() {
+            if self.lines.take(now).is_some() {
                 log(refuse, fullest);
             }
         }

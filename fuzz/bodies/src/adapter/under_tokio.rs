@@ -23,6 +23,13 @@ pub(super) struct UnderTokio {
 
 struct Bell(AtomicBool);
 
+impl Bell {
+    /// Since this was last asked.
+    fn has_rung(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
@@ -51,12 +58,12 @@ impl UnderTokio {
         let waker = Waker::from(self.bell.clone());
         let mut turns = 0;
         while let Some(call) = &mut self.call {
-            if !self.bell.0.load(Ordering::Relaxed) {
+            if !self.bell.has_rung() {
                 // What lets others go first is woken when the runtime has looked after them.
                 yield_now().await;
-            }
-            if !self.bell.0.swap(false, Ordering::Relaxed) {
-                break;
+                if !self.bell.has_rung() {
+                    break;
+                }
             }
             if call
                 .as_mut()
