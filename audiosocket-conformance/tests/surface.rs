@@ -39,6 +39,7 @@ macro_rules! program {
             .backlog(16)
             .reuse_port(true)
             .keepalive(Some(Keepalive::default()))
+            .send_buffer(Some(128 * 1024))
             .wake_interval(None)
             .limits(Limits::default())
             .session(SessionConfig::default());

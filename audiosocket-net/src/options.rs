@@ -8,6 +8,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{Keepalive, crowd};
 
+const SEND_BUFFER: usize = 128 * 1024;
+
 /// Where a server listens and how it treats its connections; the same for every adapter.
 ///
 /// ```
@@ -27,6 +29,7 @@ pub struct ServerOptions {
     backlog: i32,
     reuse_port: bool,
     keepalive: Option<Keepalive>,
+    send_buffer: Option<usize>,
     wake_interval: Option<Duration>,
     limits: Limits,
     session: SessionConfig,
@@ -41,6 +44,7 @@ impl Default for ServerOptions {
             backlog: 1024,
             reuse_port: false,
             keepalive: Some(Keepalive::default()),
+            send_buffer: Some(SEND_BUFFER),
             wake_interval: None,
             limits: Limits::default(),
             session: SessionConfig::default(),
@@ -96,6 +100,20 @@ impl ServerOptions {
     #[must_use]
     pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
         self.keepalive = keepalive;
+        self
+    }
+
+    /// How many bytes the kernel takes for a peer that does not read them (`SO_SNDBUF`); `None` leaves that to
+    /// the system. Default: 128 KiB, eight seconds of 8 kHz audio. Linux counts its own bookkeeping too, for
+    /// which it doubles the number, and has a limit of its own (`net.core.wmem_max`).
+    ///
+    /// What has left for the kernel is late and cannot be taken back. By itself Linux takes up to 4 MB for each
+    /// connection (`net.ipv4.tcp_wmem`), two minutes of 8 kHz audio and more than the machine has if enough
+    /// peers stop reading. On a path so long that more has to be on its way at once, as 192 kHz audio
+    /// on a third of a second, it is to be more.
+    #[must_use]
+    pub fn send_buffer(mut self, bytes: Option<usize>) -> Self {
+        self.send_buffer = bytes;
         self
     }
 
@@ -157,6 +175,10 @@ impl ServerOptions {
         let mut local_addrs = Vec::with_capacity(listeners.len());
         for listener in &listeners {
             listener.set_nonblocking(true)?;
+            if let Some(bytes) = self.send_buffer {
+                // Connections have it from the socket that they are accepted on.
+                SockRef::from(listener).set_send_buffer_size(bytes)?;
+            }
             if let Some(keepalive) = self.keepalive {
                 // Of no effect here, but better refused now than on every connection.
                 keepalive.apply(&SockRef::from(listener))?;

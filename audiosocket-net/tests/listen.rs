@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use audiosocket_net::{Keepalive, ServerOptions};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 #[test]
 fn every_address_gets_its_socket_in_order() {
@@ -109,6 +109,40 @@ fn accepted_connections_send_at_once_and_are_watched() {
         socket.tcp_user_timeout().unwrap(),
         Some(Duration::from_secs(11))
     );
+}
+
+/// By itself a kernel takes megabytes for a peer that reads nothing.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_kernel_takes_for_a_peer_that_does_not_read_is_bounded() {
+    const DEFAULT: usize = 128 * 1024;
+    let taken = |options: ServerOptions| {
+        let listening = options.bind("127.0.0.1:0").listen().unwrap();
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        client.set_recv_buffer_size(1).unwrap();
+        client.connect(&listening.local_addrs[0].into()).unwrap();
+        let (mut server, _) = accept(&listening.listeners[0]);
+        listening.prepare(&SockRef::from(&server)).unwrap();
+        server.set_nonblocking(true).unwrap();
+        // As 20 ms frames of 8 kHz leave, which is what the kernel's bookkeeping is the largest part of.
+        let mut taken = 0;
+        loop {
+            match server.write(&[0; 323]) {
+                Ok(bytes) => taken += bytes,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    break taken;
+                }
+            }
+        }
+    };
+
+    let default = taken(ServerOptions::new());
+    assert!((DEFAULT / 2..3 * DEFAULT).contains(&default), "{default}");
+    let small = taken(ServerOptions::new().send_buffer(Some(16 * 1024)));
+    assert!(small < DEFAULT / 2, "{small}");
+    let systems = taken(ServerOptions::new().send_buffer(None));
+    assert!(systems > 3 * DEFAULT, "{systems}: would prove nothing");
 }
 
 /// Rather than on every connection that is accepted later.

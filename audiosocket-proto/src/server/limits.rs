@@ -19,10 +19,10 @@ use super::Peer;
 /// - in `audiosocket-blocking`, [`max_unread`](crate::SessionConfig::max_unread), 128 KiB, for a handler
 ///   that blocks,
 ///
-/// hence 192 to 448 KiB, beside what you play on it and what the kernel has for its socket. For the
-/// first of these a peer needs nobody's help: 10,000 such calls are 640 MB, so a machine that has less
-/// to spare is to have a lower `max_calls`, and peers that are not yours are best kept out before
-/// they are calls.
+/// hence 192 to 448 KiB, beside what you play on it and up to 256 KiB that the kernel has for what is sent on
+/// its socket (`send_buffer` in the adapters' `ServerOptions`). For the first of these a peer needs nobody's
+/// help: 10,000 such calls are 640 MB, so a machine that has less to spare is to have a lower `max_calls`,
+/// and peers that are not yours are best kept out before they are calls.
 ///
 /// A connection beyond a limit is refused: it gets a hangup frame, is closed a moment later, and
 /// is [counted](super::Calls::counters). The calls that there are do not notice.
