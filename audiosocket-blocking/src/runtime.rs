@@ -91,7 +91,7 @@ impl Listener for Entrance {
 }
 
 /// Drives a connection on this thread until it is closed.
-pub(crate) fn drive<S, A>(mut connection: Connection<Line<S>, SystemTimer, A>)
+pub(crate) fn drive<S, A>(connection: &mut Connection<Line<S>, SystemTimer, A>)
 where
     S: Duplex,
     A: Acceptor,

@@ -1,5 +1,5 @@
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::{fmt, io, thread};
 
@@ -147,12 +147,15 @@ impl<A: Acceptor> Server<A> {
             let seat = Arc::new(Mutex::new(Some(connection)));
             let taken = Arc::clone(&seat);
             let made = thread.spawn(move || {
-                if let Some(connection) = take(&taken) {
+                // Where it is, since what lies on a thread's stack once takes memory until it ends.
+                let mut seat = hold(&taken);
+                if let Some(connection) = seat.as_mut() {
                     drive(connection);
                 }
+                *seat = None;
             });
             made.map(drop).inspect_err(|_| {
-                if let Some(connection) = take(&seat) {
+                if let Some(connection) = hold(&seat).take() {
                     connection.turn_away();
                 }
             })
@@ -167,8 +170,8 @@ impl<A: Acceptor> Server<A> {
     }
 }
 
-fn take<T>(seat: &Mutex<Option<T>>) -> Option<T> {
-    seat.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn hold<T>(seat: &Mutex<T>) -> MutexGuard<'_, T> {
+    seat.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<A: Acceptor> fmt::Debug for Server<A> {

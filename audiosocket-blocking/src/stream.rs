@@ -89,8 +89,8 @@ pub fn serve_stream<S, A>(
     match ready.and_then(|()| Alarm::new()) {
         Ok(alarm) => {
             let line = Line::new(stream, alarm, &config, false);
-            let connection = Connection::new(line, peer, acceptor, config, calls);
-            drive::<S, A>(connection);
+            let mut connection = Connection::new(line, peer, acceptor, config, calls);
+            drive::<S, A>(&mut connection);
         }
         Err(error) => {
             let now = Timestamp::ZERO;
