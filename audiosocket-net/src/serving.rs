@@ -14,10 +14,6 @@ use crate::runtime::{LazyTimer, Listener, Timer};
 use crate::stagger::Stagger;
 use crate::{AcceptErrors, BareListener, Connection, Listening};
 
-/// How many connections are accepted before the calls that there are get their turn: few, since each
-/// takes several times what a frame does.
-const BATCH: usize = 4;
-
 /// How many connections that wait in the kernel are taken at shutdown. A bound, since they may come
 /// faster than they are taken.
 const LAST_BATCH: usize = 4096;
@@ -158,16 +154,15 @@ impl<L: Listener, T: Timer, A: Acceptor> Serving<L, T, A> {
         Poll::Ready(())
     }
 
+    /// One from each listener before the calls that there are get their turn, since each takes several
+    /// times what a frame does.
     fn accept(&mut self, cx: &mut Context<'_>, serve: &mut impl Serve<L, T, A>) {
+        let mut more = false;
         for index in 0..self.doors.len() {
-            let mut taken = 0;
-            while self.accept_one(index, cx, serve).is_ready() {
-                taken += 1;
-                if taken == BATCH {
-                    T::take_turns(cx);
-                    break;
-                }
-            }
+            more |= self.accept_one(index, cx, serve).is_ready();
+        }
+        if more {
+            T::take_turns(cx);
         }
     }
 
