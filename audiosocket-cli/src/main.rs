@@ -14,6 +14,11 @@ mod signals;
 
 use std::process::ExitCode;
 
+/// Gives back to the system what a crowd of calls took, as the system's own often does not.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

@@ -117,8 +117,8 @@ it left late, and how often it had a gap.
 RUST_LOG=debug also shows key presses; RUST_LOG=warn only what went wrong.
 
 Where the memory is bounded, by `ulimit -v` or a cgroup, new calls are refused when a tenth of that is
-left, or 16 MiB, so that those that go on are not lost; `ulimit -v` counts what the allocator reserves for each thread
-too, of which MALLOC_ARENA_MAX=2 has it reserve less.
+left, or 16 MiB, so that those that go on are not lost; `ulimit -v` counts what the C library reserves for each
+thread too, of which MALLOC_ARENA_MAX=2 has it reserve less.
 
 SIGINT or SIGTERM: takes no more calls, gives those that go on the time of --drain to end, and hangs
 up the rest. A second signal hangs up at once, which takes two seconds at most. Either way the exit
