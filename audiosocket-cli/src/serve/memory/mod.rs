@@ -24,9 +24,9 @@ const NEAR_PERIOD: Duration = Duration::from_millis(10);
 const FAR_PERIOD: Duration = Duration::from_secs(5);
 
 /// How long it goes without another look that a cgroup had plenty: a flood of connections would spend most
-/// of its time with looking, and does not use all that up in so short a time. Address space it could, where
-/// each connection has a thread, with its stack and what the allocator reserves.
-const TRUST: Duration = Duration::from_millis(1);
+/// of its time with looking, and does not use all that up in so short a time: 48 MiB at the least. Address space
+/// it could, where each connection has a thread with its stack.
+const TRUST: Duration = Duration::from_millis(10);
 
 /// What is left of the memory, and who refuses calls when that is too little.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_holds_for_a_millisecond_if_there_was_plenty() {
+    fn what_was_seen_holds_for_a_moment_if_there_was_plenty() {
         let now = Instant::now();
         assert!(!Seen::default().still_holds(now));
         let seen = Seen {
