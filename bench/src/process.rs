@@ -28,9 +28,11 @@ impl Usage {
         })
     }
 
-    /// Whether this is no more than `before`. Memory aside, of which the allocator keeps some.
-    pub(crate) fn is_back_to(&self, before: Self) -> bool {
-        self.descriptors <= before.descriptors && self.threads <= before.threads
+    /// Whether this is no more than `most` in anything.
+    pub(crate) fn is_within(&self, most: Self) -> bool {
+        self.descriptors <= most.descriptors
+            && self.threads <= most.threads
+            && self.resident <= most.resident
     }
 
     /// Of each the more.

@@ -11,10 +11,14 @@ use crate::cores::Cores;
 use crate::process::{self, Usage};
 use crate::runtime::Runtime;
 
+/// Of util-linux.
+const REAL_TIME: [&str; 3] = ["chrt", "--fifo", "1"];
+
 /// The program `audiosocket`, as users run it.
 #[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
+    before_all_else: bool,
 }
 
 /// What a server does for its callers.
@@ -36,7 +40,7 @@ impl Program {
     /// Builds it, optimised; or takes the one that `AUDIOSOCKET_PROGRAM` names.
     pub(crate) fn build() -> io::Result<Self> {
         if let Some(path) = std::env::var_os("AUDIOSOCKET_PROGRAM") {
-            return Ok(Self { path: path.into() });
+            return Ok(Self::new(path.into()));
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
@@ -52,7 +56,41 @@ impl Program {
         let path = executables
             .next()
             .ok_or_else(|| io::Error::other("`audiosocket` cannot be built"))?;
-        Ok(Self { path })
+        Ok(Self::new(path))
+    }
+
+    const fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            before_all_else: false,
+        }
+    }
+
+    /// Runs it at a real-time priority, where that is allowed: for times so short that a machine's
+    /// housekeeping would be most of them, which may have a core for 20 ms.
+    pub(crate) fn before_all_else(mut self) -> Self {
+        let tried = Command::new(REAL_TIME[0])
+            .args(&REAL_TIME[1..])
+            .arg("true")
+            .stderr(Stdio::null())
+            .status();
+        self.before_all_else = tried.is_ok_and(|status| status.success());
+        if !self.before_all_else {
+            eprintln!(
+                "no real-time priority: latency is that of all else that the machine does too"
+            );
+        }
+        self
+    }
+
+    fn command(&self) -> Command {
+        if !self.before_all_else {
+            return Command::new(&self.path);
+        }
+        let mut command = Command::new(REAL_TIME[0]);
+        // Which becomes the program, with the same number.
+        command.args(&REAL_TIME[1..]).arg(&self.path);
+        command
     }
 
     /// Starts `audiosocket serve` on one core, and waits until it listens. What it logs by default
@@ -74,7 +112,7 @@ impl Program {
 
     /// What starts `audiosocket serve`.
     pub(crate) fn server(&self, what: Serve<'_>, runtime: Runtime) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = self.command();
         command.arg("serve");
         match what {
             Serve::Echo => command.arg("echo"),
@@ -127,7 +165,7 @@ impl Program {
         args: &[String],
         cores: &Cores,
     ) -> io::Result<Child> {
-        let mut command = Command::new(&self.path);
+        let mut command = self.command();
         command
             .args(["call", &server.addr, "--json"])
             .args(args)
@@ -169,13 +207,13 @@ impl Server {
         Usage::of(self.child.id())
     }
 
-    /// What the process has as soon as it has no more descriptors and threads than `before`, or
-    /// else when so much time is over.
-    pub(crate) fn at_rest(&self, before: Usage, within: Duration) -> io::Result<Usage> {
+    /// What the process has as soon as it has no more descriptors and threads than `most`, and no more
+    /// memory, or else when so much time is over.
+    pub(crate) fn at_rest(&self, most: Usage, within: Duration) -> io::Result<Usage> {
         let start = Instant::now();
         loop {
             let usage = self.usage()?;
-            if usage.is_back_to(before) || start.elapsed() >= within {
+            if usage.is_within(most) || start.elapsed() >= within {
                 return Ok(usage);
             }
             thread::sleep(Duration::from_millis(100));

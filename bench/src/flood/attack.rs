@@ -14,6 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::deaf::{Deaf, Talker};
 use crate::cores::Cores;
 
 /// How many attackers there are of each kind, for as long as the attack lasts.
@@ -34,7 +35,7 @@ const SIZE: Size = Size {
     silent: 5_000,
     drip: 1_000,
     deaf: 200,
-    cut: 200,
+    cut: 50,
     resets: 500,
 };
 
@@ -55,17 +56,13 @@ const PAUSE: Range<u32> = 100..500;
 /// connects, which is a kind of its own.
 const LONG_PAUSE: Range<u32> = 2_000..10_000;
 
+/// Within which all of them begin: what sends thousands of packets in the same moment takes the
+/// callers' core, not the server's.
+const BEGINNING: Duration = Duration::from_secs(1);
+
 const DRIP: Duration = Duration::from_secs(1);
 
 const UUID: &[u8; 19] = b"\x01\x00\x10of an attacker !";
-const PTIME: Duration = Duration::from_millis(20);
-
-/// 20 ms of silence at 192 kHz, so that a kernel is full of its echo within seconds.
-static LOUD: [u8; 7683] = {
-    let mut frame = [0; 7683];
-    (frame[0], frame[1], frame[2]) = (0x18, 0x1e, 0x00);
-    frame
-};
 
 /// All but the end of a frame that is as long as can be.
 static CUT: [u8; 65_500] = {
@@ -118,6 +115,7 @@ impl Attack {
         let counted = Arc::clone(&counts);
         let attack = move || {
             setpriority_process(None, 19)?;
+            let talker = Talker::start(size.deaf)?;
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
@@ -141,7 +139,7 @@ impl Attack {
                     tokio::spawn(attacker(6, number).drip());
                 }
                 for number in 0..size.deaf {
-                    tokio::spawn(attacker(7, number).be_deaf());
+                    tokio::spawn(attacker(7, number).be_deaf(talker.deaf()));
                 }
                 for number in 0..size.cut {
                     tokio::spawn(attacker(9, number).cut_a_frame());
@@ -149,8 +147,9 @@ impl Attack {
                 tokio::spawn(attacker(8, 0).reset(size.resets));
                 let _ = stopped.await;
             });
-            // With the runtime all connections are dropped.
-            Ok(())
+            // All connections end with the runtime, but for those that are deaf.
+            drop(runtime);
+            talker.end()
         };
         let thread = cores.on_load(|| {
             thread::Builder::new()
@@ -212,6 +211,7 @@ struct Attacker {
 
 impl Attacker {
     async fn be_silent(mut self, pause: Range<u32>) {
+        self.fall_out_of_step(BEGINNING).await;
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
@@ -224,6 +224,7 @@ impl Attacker {
     }
 
     async fn drip(mut self) {
+        self.fall_out_of_step(BEGINNING).await;
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
@@ -241,20 +242,16 @@ impl Attacker {
         }
     }
 
-    async fn be_deaf(mut self) {
+    async fn be_deaf(mut self, deaf: Deaf) {
+        self.fall_out_of_step(BEGINNING).await;
         loop {
             // As little as the kernel allows, so that the server soon finds it full.
-            let mut connected = self.connect(Some(1)).await;
-            if let Ok(stream) = &mut connected {
+            let connected = self.connect(Some(1)).await;
+            if let Ok(mut stream) = connected {
                 let _open = self.stay();
-                self.fall_out_of_step(PTIME).await;
-                let mut due = interval(PTIME);
-                due.set_missed_tick_behavior(MissedTickBehavior::Skip);
-                let mut sent = stream.write_all(UUID).await;
-                // Until the server gives it up.
-                while sent.is_ok() {
-                    due.tick().await;
-                    sent = stream.write_all(&LOUD).await;
+                if stream.write_all(UUID).await.is_ok() {
+                    // Until the server gives it up.
+                    deaf.talk(stream).await;
                 }
                 self.counts.closed.fetch_add(1, Relaxed);
             }
@@ -263,6 +260,7 @@ impl Attacker {
     }
 
     async fn cut_a_frame(mut self) {
+        self.fall_out_of_step(BEGINNING).await;
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {

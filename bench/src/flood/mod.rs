@@ -1,4 +1,5 @@
 mod attack;
+mod deaf;
 mod figures;
 
 use std::fs::{self, File};
@@ -46,7 +47,7 @@ pub(crate) struct FloodArgs {
 
 /// `audiosocket serve echo` on one core, its callers and its attackers on another.
 pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> {
-    let (program, cores) = (Program::build()?, Cores::find()?);
+    let (program, cores) = (Program::build()?.before_all_else(), Cores::find()?);
     process::raise_descriptors()?;
     let runtimes = args.runtime.map_or(Runtime::ALL.to_vec(), |one| vec![one]);
     let logs = TempDir::new()?;
@@ -56,6 +57,7 @@ pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> 
         let server = program.serve(Serve::Echo, runtime, Some(File::create(&log)?), &cores)?;
         let flood = Flood {
             program: &program,
+            runtime,
             server: &server,
             log: &log,
             cores: &cores,
@@ -69,6 +71,7 @@ pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> 
 /// One server's.
 struct Flood<'a> {
     program: &'a Program,
+    runtime: Runtime,
     server: &'a Server,
     log: &'a Path,
     cores: &'a Cores,
@@ -119,7 +122,11 @@ impl Flood<'_> {
             let report = report.unwrap_or_else(|_| Err(io::Error::other("a caller panicked")))?;
             io::Result::Ok((report, connects, most, ended))
         })?;
-        let after = self.server.at_rest(before, REST)?;
+        let rested = Usage {
+            resident: before.resident + figures::kept(self.runtime),
+            ..before
+        };
+        let after = self.server.at_rest(rested, REST)?;
         let log = fs::read_to_string(self.log)?;
         let lines = |part| log.lines().filter(|line| line.contains(part)).count();
         Ok(Outcome {

@@ -1,0 +1,111 @@
+//! Calls that talk and read nothing.
+
+use std::io::{self, Write as _};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+const PTIME: Duration = Duration::from_millis(20);
+
+/// 20 ms of silence at 192 kHz, so that a kernel is full of its echo within seconds.
+static LOUD: [u8; 7683] = {
+    let mut frame = [0; 7683];
+    (frame[0], frame[1], frame[2]) = (0x18, 0x1e, 0x00);
+    frame
+};
+
+/// A thread that sends for all of them, each at a moment of its own within 20 ms. They know nothing of each
+/// other: by timers that count in milliseconds ten of them would always send at once, as one that sends
+/// much.
+pub(super) struct Talker {
+    calls: Sender<Call>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// With which a call joins them.
+#[derive(Clone)]
+pub(super) struct Deaf(Sender<Call>);
+
+struct Call {
+    stream: TcpStream,
+    /// Dropped when the call has ended.
+    _going_on: oneshot::Sender<()>,
+}
+
+impl Talker {
+    /// For so many calls at once, on the core and with the priority of the thread that asks.
+    pub(super) fn start(calls: u64) -> io::Result<Self> {
+        let (sender, joining) = channel();
+        let thread = thread::Builder::new()
+            .name("deaf".to_owned())
+            .spawn(move || talk(calls, &joining))?;
+        Ok(Self {
+            calls: sender,
+            thread,
+        })
+    }
+
+    pub(super) fn deaf(&self) -> Deaf {
+        Deaf(self.calls.clone())
+    }
+
+    /// Drops the calls that there are, as soon as no [`Deaf`] is left.
+    pub(super) fn end(self) -> io::Result<()> {
+        drop(self.calls);
+        let ended = self.thread.join();
+        ended.map_err(|_| io::Error::other("the thread of the deaf calls panicked"))
+    }
+}
+
+impl Deaf {
+    /// Until the server ends the call.
+    pub(super) async fn talk(&self, stream: tokio::net::TcpStream) {
+        let (going_on, ended) = oneshot::channel();
+        let stream = stream.into_std().and_then(|stream| {
+            stream.set_nonblocking(false)?;
+            // A server that does not read it fails in more than this.
+            stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+            Ok(stream)
+        });
+        let call = stream.map(|stream| Call {
+            stream,
+            _going_on: going_on,
+        });
+        if call.is_ok_and(|call| self.0.send(call).is_ok()) {
+            let _ = ended.await;
+        }
+    }
+}
+
+fn talk(calls: u64, joining: &Receiver<Call>) {
+    let mut seats: Vec<Option<Call>> = (0..calls).map(|_| None).collect();
+    let between = PTIME / seats.len() as u32;
+    let mut due = Instant::now();
+    loop {
+        for index in 0..seats.len() {
+            match joining.try_recv() {
+                Ok(call) => {
+                    if let Some(seat) = seats.iter_mut().find(|seat| seat.is_none()) {
+                        *seat = Some(call);
+                    }
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return,
+            }
+            let sent = seats[index]
+                .as_mut()
+                .map(|call| call.stream.write_all(&LOUD));
+            if let Some(Err(_)) = sent {
+                seats[index] = None;
+            }
+            due += between;
+            let now = Instant::now();
+            // What is too late is not sent at all.
+            due = due.max(now.checked_sub(PTIME).unwrap_or(now));
+            thread::sleep(due.saturating_duration_since(now));
+        }
+    }
+}
