@@ -3,14 +3,9 @@
 fn main() {
     println!("cargo::rerun-if-changed=src/jemalloc.c");
     #[cfg(feature = "jemalloc")]
-    {
-        // A static library from which nothing is asked for would be left out.
-        cc::Build::new()
-            .file("src/jemalloc.c")
-            .cargo_metadata(false)
-            .compile("audiosocket_jemalloc");
-        let dir = std::env::var("OUT_DIR").unwrap_or_default();
-        println!("cargo::rustc-link-search=native={dir}");
-        println!("cargo::rustc-link-lib=static:+whole-archive=audiosocket_jemalloc");
-    }
+    cc::Build::new()
+        .file("src/jemalloc.c")
+        // Nothing is asked for from it by name, and it would be left out.
+        .link_lib_modifier("+whole-archive")
+        .compile("audiosocket_jemalloc");
 }

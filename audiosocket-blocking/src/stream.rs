@@ -49,7 +49,7 @@ impl Duplex for UnixStream {}
 /// blocks, another thread reads: `read` must not wait for anything, nor for a peer that does not read.
 ///
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
-/// `TCP_NODELAY` and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
+/// `TCP_NODELAY`, the send buffer and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
 /// one for all calls of a server of your own, and shut down with [`Calls::wait_idle`] and
 /// [`Calls::shut_down`].
 ///

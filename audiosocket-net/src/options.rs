@@ -156,7 +156,7 @@ impl ServerOptions {
     /// Those of resolving, binding and listening; `InvalidInput` if there is nothing to listen on, or if
     /// the [wake interval](Self::wake_interval) is zero, or half a [ptime](SessionConfig::ptime) or
     /// longer, by which all that is played would be late; `Unsupported` for what the system has not;
-    /// what it says of a [`Keepalive`] that it does not take.
+    /// what it says of a [`Keepalive`] or a [send buffer](Self::send_buffer) that it does not take.
     pub fn listen(self) -> io::Result<Listening> {
         self.check_wake_interval()?;
         if let Some(error) = self.unresolved {
@@ -175,13 +175,12 @@ impl ServerOptions {
         let mut local_addrs = Vec::with_capacity(listeners.len());
         for listener in &listeners {
             listener.set_nonblocking(true)?;
-            if let Some(bytes) = self.send_buffer {
-                // Connections have it from the socket that they are accepted on.
-                SockRef::from(listener).set_send_buffer_size(bytes)?;
-            }
             if let Some(keepalive) = self.keepalive {
                 // Of no effect here, but better refused now than on every connection.
                 keepalive.apply(&SockRef::from(listener))?;
+            }
+            if let Some(bytes) = self.send_buffer {
+                SockRef::from(listener).set_send_buffer_size(bytes)?;
             }
             local_addrs.push(listener.local_addr()?);
         }
@@ -189,6 +188,7 @@ impl ServerOptions {
             listeners,
             local_addrs,
             keepalive: self.keepalive,
+            send_buffer: self.send_buffer,
             wake_interval: self.wake_interval,
             limits: self.limits,
             session: self.session,
@@ -225,6 +225,8 @@ pub struct Listening {
     pub local_addrs: Vec<SocketAddr>,
     /// How to find dead peers.
     pub keepalive: Option<Keepalive>,
+    /// How many bytes the kernel takes for a peer that does not read them, if not as many as it likes.
+    pub send_buffer: Option<usize>,
     /// How often to look after connections, if not at once.
     pub wake_interval: Option<Duration>,
     /// How many connections to take.
@@ -235,13 +237,16 @@ pub struct Listening {
 
 impl Listening {
     /// Sets an accepted connection up: `TCP_NODELAY`, since Asterisk gives up when a payload
-    /// follows its header late, and the keepalive.
+    /// follows its header late, the send buffer, and the keepalive.
     ///
     /// # Errors
     ///
     /// Those of the system; the connection has most likely gone again.
     pub fn prepare(&self, socket: &SockRef<'_>) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
+        if let Some(bytes) = self.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
+        }
         self.keepalive
             .map_or(Ok(()), |keepalive| keepalive.apply(socket))
     }

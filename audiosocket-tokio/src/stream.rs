@@ -11,7 +11,7 @@ use crate::runtime::{TokioStream, TokioTimer};
 /// Returns when the connection is closed; what happened on it went to the handler.
 ///
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
-/// `TCP_NODELAY` and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
+/// `TCP_NODELAY`, the send buffer and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
 /// one for all calls of a server of your own, and shut down with [`Calls::idle`] and
 /// [`Calls::shut_down`].
 ///

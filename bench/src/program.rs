@@ -67,7 +67,7 @@ impl Program {
     }
 
     /// Runs it at a real-time priority, where that is allowed: for times so short that a machine's
-    /// housekeeping would be most of them, which may have a core for 20 ms.
+    /// housekeeping would be most of them.
     pub(crate) fn before_all_else(mut self) -> Self {
         let tried = Command::new(REAL_TIME[0])
             .args(&REAL_TIME[1..])

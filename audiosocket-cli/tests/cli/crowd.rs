@@ -17,9 +17,7 @@ const MANY: usize = 2500;
 /// loses none of those that go on, and takes calls again when they have ended.
 pub(crate) fn crowd_out(server: Serving) {
     let addr = server.addr();
-    let mut descriptors = getrlimit(Resource::Nofile);
-    descriptors.current = descriptors.maximum;
-    setrlimit(Resource::Nofile, descriptors).unwrap();
+    raise_descriptors();
     let mut calls: Vec<_> = std::iter::from_fn(|| begin(addr)).take(MANY).collect();
     assert!(!calls.is_empty(), "not one call was taken");
     assert!(calls.len() < MANY, "calls were never refused");
@@ -50,6 +48,13 @@ pub(crate) fn crowd_out(server: Serving) {
         "{log}"
     );
     assert!(log.contains("calls are taken again"), "{log}");
+}
+
+/// As many for this process as there may be.
+pub(crate) fn raise_descriptors() {
+    let mut descriptors = getrlimit(Resource::Nofile);
+    descriptors.current = descriptors.maximum;
+    setrlimit(Resource::Nofile, descriptors).unwrap();
 }
 
 /// A call, unless it is refused.

@@ -26,6 +26,8 @@ mod serve_faults;
 mod serve_gathered;
 mod serve_limits;
 mod serve_memory;
+#[cfg(feature = "jemalloc")]
+mod serve_memory_given_back;
 mod serve_play;
 mod serve_record;
 mod server;

@@ -1,11 +1,7 @@
 //! `audiosocket serve` where the memory is bounded.
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpStream;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::crowd::crowd_out;
 use super::process::{Serving, audiosocket, call};
@@ -13,7 +9,6 @@ use super::process::{Serving, audiosocket, call};
 on_every_runtime! {
     calls_are_refused_before_the_address_space_is_full,
     a_flood_does_not_fill_it_either,
-    what_a_crowd_took_is_given_back,
 }
 
 fn calls_are_refused_before_the_address_space_is_full(runtime: &str) {
@@ -38,51 +33,8 @@ fn a_flood_does_not_fill_it_either(runtime: &str) {
     server.terminate();
 }
 
-/// Also by a server that has nothing to do any more, and so asks the allocator for nothing.
-fn what_a_crowd_took_is_given_back(runtime: &str) {
-    /// All but the end of a frame that is as long as can be, which is kept until the rest has come.
-    static FRAME: [u8; 65_000] = {
-        let mut frame = [0; 65_000];
-        (frame[0], frame[1], frame[2]) = (0x10, 0xff, 0xff);
-        frame
-    };
-    let server = Serving::start_on(runtime, 1, &[]);
-    assert_eq!(call(server.addr(), &["--duration", "100ms"]).code, 0);
-    let before = resident(&server);
-    let crowd: Vec<_> = (0..400_u128)
-        .map(|number| {
-            let mut stream = TcpStream::connect(server.addr()).unwrap();
-            stream.write_all(&[1, 0, 16]).unwrap();
-            stream.write_all(&number.to_be_bytes()).unwrap();
-            stream.write_all(&FRAME).unwrap();
-            stream
-        })
-        .collect();
-    let most = before + 400 * 60_000;
-    wait_until("they have taken it", || resident(&server) >= most);
-    drop(crowd);
-    let rest = before + (most - before) / 4;
-    wait_until("it is given back", || resident(&server) <= rest);
-    server.terminate();
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "waited until {what}"
-        );
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn resident(server: &Serving) -> u64 {
-    status(server, "VmRSS:")
-}
-
 /// What the system says of the process's memory, in bytes.
-fn status(server: &Serving, what: &str) -> u64 {
+pub(crate) fn status(server: &Serving, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kilobytes = line.unwrap().trim().trim_end_matches(" kB");

@@ -20,7 +20,8 @@ use super::Peer;
 ///   that blocks,
 ///
 /// hence 192 to 448 KiB, beside what you play on it and up to 256 KiB that the kernel has for what is sent on
-/// its socket (`send_buffer` in the adapters' `ServerOptions`). For the first of these a peer needs nobody's
+/// its socket (`send_buffer` in the adapters' `ServerOptions`) and what it has of what nobody has read yet
+/// (`net.ipv4.tcp_rmem`). For the first of these a peer needs nobody's
 /// help: 10,000 such calls are 640 MB, so a machine that has less to spare is to have a lower `max_calls`,
 /// and peers that are not yours are best kept out before they are calls.
 ///

@@ -22,7 +22,7 @@ static LOUD: [u8; 7683] = {
 /// much.
 pub(super) struct Talker {
     calls: Sender<Call>,
-    thread: thread::JoinHandle<()>,
+    thread: thread::JoinHandle<io::Result<()>>,
 }
 
 /// With which a call joins them.
@@ -56,7 +56,7 @@ impl Talker {
     pub(super) fn end(self) -> io::Result<()> {
         drop(self.calls);
         let ended = self.thread.join();
-        ended.map_err(|_| io::Error::other("the thread of the deaf calls panicked"))
+        ended.unwrap_or_else(|_| Err(io::Error::other("the thread of the deaf calls panicked")))
     }
 }
 
@@ -66,7 +66,7 @@ impl Deaf {
         let (going_on, ended) = oneshot::channel();
         let stream = stream.into_std().and_then(|stream| {
             stream.set_nonblocking(false)?;
-            // A server that does not read it fails in more than this.
+            // A server has to read what it is sent.
             stream.set_write_timeout(Some(Duration::from_secs(1)))?;
             Ok(stream)
         });
@@ -80,7 +80,10 @@ impl Deaf {
     }
 }
 
-fn talk(calls: u64, joining: &Receiver<Call>) {
+/// # Errors
+///
+/// If the server does not read.
+fn talk(calls: u64, joining: &Receiver<Call>) -> io::Result<()> {
     let mut seats: Vec<Option<Call>> = (0..calls).map(|_| None).collect();
     let between = PTIME / seats.len() as u32;
     let mut due = Instant::now();
@@ -93,13 +96,15 @@ fn talk(calls: u64, joining: &Receiver<Call>) {
                     }
                 }
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Disconnected) => return Ok(()),
             }
             let sent = seats[index]
                 .as_mut()
                 .map(|call| call.stream.write_all(&LOUD));
-            if let Some(Err(_)) = sent {
-                seats[index] = None;
+            match sent {
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Some(Err(_)) => seats[index] = None,
+                _ => {}
             }
             due += between;
             let now = Instant::now();

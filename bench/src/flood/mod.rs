@@ -31,7 +31,7 @@ const RATE: u32 = 97;
 /// what the kernel has, to be given up after the 30 s of the write time-out, and to come again.
 const ATTACK: u64 = 52;
 
-/// How long a server may take until it has no more than before.
+/// How long a server may take until it has no more than before, and what it may keep of memory.
 const REST: Duration = Duration::from_secs(30);
 
 /// What the log says, of a call whose peer takes nothing, when the first frame is dropped and when it ends.
@@ -126,7 +126,12 @@ impl Flood<'_> {
             resident: before.resident + figures::kept(self.runtime),
             ..before
         };
-        let after = self.server.at_rest(rested, REST)?;
+        self.server.at_rest(rested, REST)?;
+        let until_rest = ended.elapsed();
+        if !self.short {
+            thread::sleep(REST.saturating_sub(until_rest));
+        }
+        let after = self.server.usage()?;
         let log = fs::read_to_string(self.log)?;
         let lines = |part| log.lines().filter(|line| line.contains(part)).count();
         Ok(Outcome {
@@ -141,7 +146,7 @@ impl Flood<'_> {
                 ..most
             },
             after,
-            until_rest: ended.elapsed(),
+            until_rest,
             log_lines: log.lines().count(),
         })
     }

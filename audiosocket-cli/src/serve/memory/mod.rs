@@ -121,8 +121,8 @@ fn log(refuse: bool, fullest: Option<Filled>) {
 
 /// When to refuse calls.
 ///
-/// What a call leaves behind goes back to the allocator, and often not from there to the system,
-/// which counts as much as before. So it is not only less memory that opens the door again, but
+/// What a call leaves behind goes back to the allocator, and not at once from there to the system,
+/// if ever, which counts as much as before. So it is not only less memory that opens the door again, but
 /// also fewer calls than those that filled it.
 #[derive(Debug, Default)]
 struct Gauge {
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(gauge.look(filled(901), 54), Some(false));
     }
 
-    /// Of address space nothing is ever given back, so that it must not be for good.
+    /// Of address space the system's allocator gives nothing back, so that it must not be for good.
     #[test]
     fn next_to_nothing_left_takes_half_as_many() {
         let mut gauge = Gauge::default();
