@@ -142,7 +142,11 @@ fn pauses_grow_while_it_goes_on() {
 fn shutdown_does_not_wait_for_a_pause() {
     let mut office = Office::new();
     office.fails(0, 24);
-    assert!(office.poll().is_pending());
+    // Once more, since others might have waited behind the one that failed.
+    for rung in [1, 0] {
+        assert!(office.poll().is_pending());
+        assert_eq!(office.bell.rung(), rung);
+    }
     office.serving.handle().shutdown(Duration::from_secs(1));
     assert_eq!(office.bell.rung(), 1);
     assert!(office.poll().is_ready());
