@@ -104,12 +104,12 @@ impl ServerOptions {
     }
 
     /// How many bytes the kernel takes for a peer that does not read them (`SO_SNDBUF`); `None` leaves that to
-    /// the system. Default: 128 KiB, eight seconds of 8 kHz audio. Linux counts its own bookkeeping too, for
+    /// the system. Default: 128 KiB, seven seconds of 8 kHz audio. Linux counts its own bookkeeping too, for
     /// which it doubles the number, and has a limit of its own (`net.core.wmem_max`).
     ///
     /// What has left for the kernel is late and cannot be taken back. By itself Linux takes up to 4 MB for each
-    /// connection (`net.ipv4.tcp_wmem`), two minutes of 8 kHz audio and more than the machine has if enough
-    /// peers stop reading. On a path so long that more has to be on its way at once, as 192 kHz audio
+    /// connection (`net.ipv4.tcp_wmem`), a minute and a half of 8 kHz audio, and more than the machine has if
+    /// enough peers stop reading. On a path so long that more has to be on its way at once, as 192 kHz audio
     /// on a third of a second, it is to be more.
     #[must_use]
     pub fn send_buffer(mut self, bytes: Option<usize>) -> Self {
