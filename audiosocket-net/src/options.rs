@@ -110,7 +110,7 @@ impl ServerOptions {
     /// What has left for the kernel is late and cannot be taken back. By itself Linux takes up to 4 MB for each
     /// connection (`net.ipv4.tcp_wmem`), a minute and a half of 8 kHz audio, and more than the machine has if
     /// enough peers stop reading. On a path so long that more has to be on its way at once, as 192 kHz audio
-    /// on a third of a second, it is to be more.
+    /// on a quarter of a second, it is to be more.
     #[must_use]
     pub fn send_buffer(mut self, bytes: Option<usize>) -> Self {
         self.send_buffer = bytes;
