@@ -175,16 +175,9 @@ impl ServerOptions {
         let mut local_addrs = Vec::with_capacity(listeners.len());
         for listener in &listeners {
             listener.set_nonblocking(true)?;
-            if let Some(keepalive) = self.keepalive {
-                // Of no effect here, but better refused now than on every connection.
-                keepalive.apply(&SockRef::from(listener))?;
-            }
-            if let Some(bytes) = self.send_buffer {
-                SockRef::from(listener).set_send_buffer_size(bytes)?;
-            }
             local_addrs.push(listener.local_addr()?);
         }
-        Ok(Listening {
+        let listening = Listening {
             listeners,
             local_addrs,
             keepalive: self.keepalive,
@@ -192,7 +185,12 @@ impl ServerOptions {
             wake_interval: self.wake_interval,
             limits: self.limits,
             session: self.session,
-        })
+        };
+        for listener in &listening.listeners {
+            // Better refused now than on every connection.
+            listening.bound(&SockRef::from(listener))?;
+        }
+        Ok(listening)
     }
 
     fn check_wake_interval(&self) -> io::Result<()> {
@@ -244,6 +242,11 @@ impl Listening {
     /// Those of the system; the connection has most likely gone again.
     pub fn prepare(&self, socket: &SockRef<'_>) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
+        self.bound(socket)
+    }
+
+    /// What a peer that does not read, or is dead, may cost.
+    fn bound(&self, socket: &SockRef<'_>) -> io::Result<()> {
         if let Some(bytes) = self.send_buffer {
             socket.set_send_buffer_size(bytes)?;
         }

@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,9 +11,6 @@ use serde_json::Value;
 use crate::cores::Cores;
 use crate::process::{self, Usage};
 use crate::runtime::Runtime;
-
-/// Of util-linux.
-const REAL_TIME: [&str; 3] = ["chrt", "--fifo", "1"];
 
 /// The program `audiosocket`, as users run it.
 #[derive(Debug)]
@@ -69,11 +67,7 @@ impl Program {
     /// Runs it at a real-time priority, where that is allowed: for times so short that a machine's
     /// housekeeping would be most of them.
     pub(crate) fn before_all_else(mut self) -> Self {
-        let tried = Command::new(REAL_TIME[0])
-            .args(&REAL_TIME[1..])
-            .arg("true")
-            .stderr(Stdio::null())
-            .status();
+        let tried = at_real_time("true").stderr(Stdio::null()).status();
         self.before_all_else = tried.is_ok_and(|status| status.success());
         if !self.before_all_else {
             eprintln!(
@@ -84,13 +78,11 @@ impl Program {
     }
 
     fn command(&self) -> Command {
-        if !self.before_all_else {
-            return Command::new(&self.path);
+        if self.before_all_else {
+            at_real_time(&self.path)
+        } else {
+            Command::new(&self.path)
         }
-        let mut command = Command::new(REAL_TIME[0]);
-        // Which becomes the program, with the same number.
-        command.args(&REAL_TIME[1..]).arg(&self.path);
-        command
     }
 
     /// Starts `audiosocket serve` on one core, and waits until it listens. What it logs by default
@@ -231,4 +223,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// By a tool of util-linux, which becomes the program, with the same number.
+fn at_real_time(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("chrt");
+    command.args(["--fifo", "1"]).arg(program);
+    command
 }
