@@ -1,0 +1,1 @@
+//! A load generator: many callers against one server.

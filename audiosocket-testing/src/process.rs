@@ -1,0 +1,1 @@
+//! Starts a program and waits until it is ready.

@@ -1,0 +1,1 @@
+//! A handler that records each callback of its call.
