@@ -9,7 +9,7 @@ use audiosocket_tokio::{
     Response,
 };
 
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 
 use super::memory::Memory;
 
@@ -22,7 +22,7 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 pub(super) struct CallLog<A> {
     acceptor: A,
     /// For connections that do not become calls.
-    failed_connections: LineBudget,
+    failed_connections: LogRateLimit,
     memory: Arc<Memory>,
 }
 
@@ -30,7 +30,7 @@ impl<A> CallLog<A> {
     pub(super) fn new(acceptor: A, memory: Arc<Memory>) -> Self {
         Self {
             acceptor,
-            failed_connections: LineBudget::new(),
+            failed_connections: LogRateLimit::new(),
             memory,
         }
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 use audiosocket_tokio::ServerHandle;
 
 use limit::{Filled, Limits};
@@ -33,7 +33,7 @@ const TRUST: Duration = Duration::from_millis(10);
 pub(super) struct Memory {
     limits: Limits,
     seen: Mutex<Seen>,
-    lines: LineBudget,
+    lines: LogRateLimit,
     /// Once there is one.
     server: OnceLock<ServerHandle>,
 }
@@ -57,7 +57,7 @@ impl Memory {
         Arc::new(Self {
             limits: Limits::of_this_process(),
             seen: Mutex::default(),
-            lines: LineBudget::new(),
+            lines: LogRateLimit::new(),
             server: OnceLock::new(),
         })
     }
