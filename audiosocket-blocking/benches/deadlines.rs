@@ -44,7 +44,7 @@ fn main() {
 fn lateness_of_deadlines() -> Histogram<u64> {
     const ALLOWED: Duration = Duration::from_millis(500);
     let mut session = SessionConfig::default();
-    session.uuid_timeout = ALLOWED;
+    session = session.uuid_timeout(ALLOWED);
     let (addr, _handles) = serve(session);
     let peers = (0..CALLS).map(|number| {
         thread::spawn(move || {

@@ -2,7 +2,7 @@
 //!
 //! Asterisk's socket must not fill up: it would end the call. Nor must it be read late, or a caller
 //! would be answered a minute after. So a call whose thread has not got round to reading for a
-//! while is read by the keeper into its [`InboundBuffer`](audiosocket_server::InboundBuffer), which
+//! while is read by the keeper into its [`InboundBuffer`](crate::inbound_buffer::InboundBuffer), which
 //! drops what is too old. A thread that does get round to it never notices: all that it does for
 //! the keeper is to count.
 

@@ -7,6 +7,7 @@ pub mod beyond_tcp {}
 
 mod alarm;
 mod bell;
+mod inbound_buffer;
 mod keeper;
 mod line;
 mod runtime;

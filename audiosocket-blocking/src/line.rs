@@ -5,17 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::SessionConfig;
+use audiosocket_server::Lag;
 use audiosocket_server::io::Stream;
-use audiosocket_server::{InboundBuffer, Lag};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
 use crate::alarm::Alarm;
+use crate::inbound_buffer::InboundBuffer;
 use crate::keeper::{self, Keep, Turn};
 
 /// How often is read ahead from one stream before other things get their turn.
 const ROUNDS: usize = 16;
+
+/// How many bytes may wait for a handler, headers included, unless [`Server::max_unread`] says
+/// otherwise.
+///
+/// [`Server::max_unread`]: crate::Server::max_unread
+pub(crate) const MAX_UNREAD: usize = 128 * 1024;
 
 /// How long a handler may take before what is known of its stream is out of date.
 const LONG: Duration = Duration::from_millis(10);
@@ -58,12 +64,12 @@ impl<S: Duplex> Line<S> {
     pub(crate) fn new(
         stream: S,
         alarm: Arc<Alarm>,
-        config: &SessionConfig,
+        max_unread: usize,
         short_is_empty: bool,
     ) -> Self {
         let inner = Inner {
             stream,
-            backlog: InboundBuffer::new(config.max_unread),
+            backlog: InboundBuffer::new(max_unread),
             ended: None,
             over: false,
         };
@@ -306,8 +312,7 @@ mod tests {
         let (stream, mut peer) = UnixStream::pair().unwrap();
         stream.set_nonblocking(true).unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        let config = SessionConfig::default();
-        let mut line = Line::new(stream, Alarm::new().unwrap(), &config, true);
+        let mut line = Line::new(stream, Alarm::new().unwrap(), MAX_UNREAD, true);
         let mut cx = Context::from_waker(Waker::noop());
         let read = line.poll_read(&mut cx, &mut [0; 8]);
         assert!(matches!(read, Poll::Ready(Ok(0))));
@@ -327,8 +332,7 @@ mod tests {
     #[test]
     fn a_stream_that_panics_under_the_keeper_fails_its_own_call() {
         let stream = Panics(File::open("/dev/null").unwrap());
-        let config = SessionConfig::default();
-        let mut line = Line::new(stream, Alarm::new().unwrap(), &config, false);
+        let mut line = Line::new(stream, Alarm::new().unwrap(), MAX_UNREAD, false);
         let turn = line.shared.turn.load(Ordering::Relaxed);
         line.shared.read_ahead(turn, &mut [0; 8]);
 

@@ -1,10 +1,11 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use audiosocket_proto::SessionConfig;
 use audiosocket_server::Acceptor;
 use audiosocket_server::io::{Connection, Listener, Timer, release_read_buffer};
 use socket2::SockRef;
@@ -41,17 +42,18 @@ impl Timer for SystemTimer {
 /// A listening socket, which the server's thread waits for.
 pub(crate) struct BlockingListener {
     pub(crate) socket: TcpListener,
-    session: SessionConfig,
+    /// How many bytes may wait for a handler.
+    max_unread: Arc<AtomicUsize>,
     /// For the next connection. Made before that is accepted: without a descriptor for it, the
     /// connection can as well wait in the kernel.
     alarm: Option<Arc<Alarm>>,
 }
 
 impl BlockingListener {
-    pub(crate) fn new(socket: TcpListener, session: SessionConfig) -> Self {
+    pub(crate) fn new(socket: TcpListener, max_unread: Arc<AtomicUsize>) -> Self {
         Self {
             socket,
-            session,
+            max_unread,
             alarm: None,
         }
     }
@@ -79,7 +81,8 @@ impl Listener for BlockingListener {
 
     fn adopt(&mut self, connection: TcpStream) -> io::Result<Self::Stream> {
         let alarm = self.alarm.take().map_or_else(Alarm::new, Ok)?;
-        Ok(Line::new(connection, alarm, &self.session, true))
+        let max_unread = self.max_unread.load(Ordering::Relaxed);
+        Ok(Line::new(connection, alarm, max_unread, true))
     }
 
     fn configure(
@@ -98,7 +101,7 @@ where
 {
     let waker = connection.stream_mut().waker();
     let mut cx = Context::from_waker(&waker);
-    while connection.poll(&mut cx).is_pending() {
+    while Pin::new(&mut *connection).poll(&mut cx).is_pending() {
         let deadline = connection.deadline();
         release_read_buffer();
         connection.stream_mut().wait(deadline);

@@ -1,4 +1,5 @@
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::{fmt, io, thread};
@@ -9,6 +10,7 @@ use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerH
 use rustix::event::{PollFd, PollFlags};
 
 use crate::alarm::Alarm;
+use crate::line::MAX_UNREAD;
 use crate::runtime::{BlockingListener, SystemTimer, drive};
 
 /// What a call's thread has for its stack, unless [`Server::stack_size`] says otherwise.
@@ -75,6 +77,7 @@ where
 pub struct Server<A: Acceptor> {
     serving: AcceptLoop<BlockingListener, SystemTimer, A>,
     stack_size: usize,
+    max_unread: Arc<AtomicUsize>,
 }
 
 impl<A: Acceptor> Server<A> {
@@ -93,13 +96,14 @@ impl<A: Acceptor> Server<A> {
                 "no wake interval where each call has a thread",
             ));
         }
-        let session = listening.session;
+        let max_unread = Arc::new(AtomicUsize::new(MAX_UNREAD));
         let serving = AcceptLoop::new(acceptor, listening, |socket| {
-            Ok(BlockingListener::new(socket, session))
+            Ok(BlockingListener::new(socket, Arc::clone(&max_unread)))
         });
         Ok(Self {
             serving: serving?,
             stack_size: STACK_SIZE,
+            max_unread,
         })
     }
 
@@ -107,6 +111,14 @@ impl<A: Acceptor> Server<A> {
     /// of which only what is used takes memory.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
+        self
+    }
+
+    /// How many bytes may wait, headers included, for a handler that blocks. Of more than that, the
+    /// oldest audio is dropped and reported. Not less than the longest frame, 65,538 bytes. Default:
+    /// 128 KiB, eight seconds at 8 kHz.
+    pub fn max_unread(self, bytes: usize) -> Self {
+        self.max_unread.store(bytes, Ordering::Relaxed);
         self
     }
 

@@ -11,7 +11,7 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{Shutdown, shutdown};
 
 use crate::alarm::Alarm;
-use crate::line::Line;
+use crate::line::{Line, MAX_UNREAD};
 use crate::runtime::drive;
 
 /// A stream that [`serve_stream`] serves a call over: it has a descriptor, and two halves that are
@@ -88,7 +88,7 @@ pub fn serve_stream<S, A>(
     let ready = ioctl_fionbio(&stream, true).map_err(io::Error::from);
     match ready.and_then(|()| Alarm::new()) {
         Ok(alarm) => {
-            let line = Line::new(stream, alarm, &config, false);
+            let line = Line::new(stream, alarm, MAX_UNREAD, false);
             let mut connection = Connection::new(line, peer, acceptor, config, calls);
             drive::<S, A>(&mut connection);
         }

@@ -27,35 +27,37 @@ impl Bench {
     /// that a case which is not about them runs the same on a machine that is busy with something
     /// else.
     pub(crate) fn new(runner: &Runner) -> Self {
-        Self::with(runner, |_| {})
+        Self::with(runner, |config| config)
     }
 
     /// With this done to whoever connects.
     pub(crate) fn with_door(runner: &Runner, door: Door) -> Self {
-        Self::made(runner, door, |_| {}, Limits::default())
+        Self::made(runner, door, |session| session, Limits::default())
     }
 
-    pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    pub(crate) fn with(
+        runner: &Runner,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
         Self::made(runner, Door::Open, configure, Limits::default())
     }
 
     /// With so many connections and no more.
     pub(crate) fn with_limits(runner: &Runner, limits: Limits) -> Self {
-        Self::made(runner, Door::Open, |_| {}, limits)
+        Self::made(runner, Door::Open, |session| session, limits)
     }
 
     fn made(
         runner: &Runner,
         door: Door,
-        configure: impl FnOnce(&mut SessionConfig),
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
         limits: Limits,
     ) -> Self {
         let mut session = SessionConfig::default();
-        session.uuid_timeout = Duration::from_secs(3600);
-        session.linger = Duration::from_secs(3600);
-        session.write_timeout = Duration::from_secs(3600);
-        session.max_unread = 1 << 30;
-        session.fill_silence = false;
+        session = session.uuid_timeout(Duration::from_secs(3600));
+        session = session.linger(Duration::from_secs(3600));
+        session = session.write_timeout(Duration::from_secs(3600));
+        session = session.fill_silence(false);
         configure(&mut session);
         let transcripts = Transcripts::default();
         Self {

@@ -115,7 +115,7 @@ impl Handler for Recording {
                 .send(Audio::new(Default::default(), b"welcome"))
                 .unwrap(),
             "hang up at start" => call.hangup(),
-            "greet by playing" => call.play(Default::default(), speech(700)).unwrap(),
+            "greet by playing" => call.try_play((Default::default(), speech(700))).unwrap(),
             _ => {}
         }
     }
@@ -170,7 +170,7 @@ impl Handler for Recording {
             call.hangup();
         }
         if self.name == "play at end" {
-            let result = call.play(Default::default(), b"too late".to_vec());
+            let result = call.try_play((Default::default(), b"too late".to_vec()));
             playing::note(result, |line| self.write(line));
             playing::note(call.mark(1), |line| self.write(line));
             call.hangup_after_playout();

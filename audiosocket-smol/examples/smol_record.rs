@@ -66,8 +66,10 @@ async fn record(
         && let Some(event) = call.next().await
     {
         match event {
-            CallEvent::Audio(other, _) if other != rate => return Err("the rate changed".into()),
-            CallEvent::Audio(_, slin) => pcm::from_slin(&slin, &mut samples),
+            CallEvent::Audio(audio) if audio.rate() != rate => {
+                return Err("the rate changed".into());
+            }
+            CallEvent::Audio(audio) => pcm::from_slin(audio.bytes(), &mut samples),
             CallEvent::Lagged(lag) => eprintln!("{}: {lag}", call.uuid()),
             _ => {}
         }
@@ -85,7 +87,8 @@ async fn record(
 /// Which says the rate; Asterisk keeps to it for all of the call. `None` if none comes.
 async fn first_audio(call: &mut IncomingCall) -> Option<(SampleRate, Vec<i16>)> {
     loop {
-        if let CallEvent::Audio(rate, slin) = call.next().await? {
+        if let CallEvent::Audio(audio) = call.next().await? {
+            let (rate, slin) = (audio.rate(), audio.into_bytes());
             let mut samples = Vec::new();
             pcm::from_slin(&slin, &mut samples);
             return Some((rate, samples));

@@ -89,7 +89,7 @@ fn run(options: ServerOptions, test: impl AsyncFnOnce(Server<Seen>, Seen)) {
     runtime.block_on(async {
         let seen = Seen::default();
         let mut session = SessionConfig::default();
-        session.fill_silence = false;
+        session = session.fill_silence(false);
         let options = options.bind("127.0.0.1:0").session(session);
         let server = Server::start(seen.clone(), options).await.unwrap();
         let server = server.threads(NonZeroUsize::new(THREADS).unwrap());

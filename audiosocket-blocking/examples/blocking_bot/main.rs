@@ -50,7 +50,7 @@ fn main() -> io::Result<()> {
     // How far the synthesiser may be ahead of what the caller hears. It bridges a synthesiser that
     // stutters; more would only be dropped when the caller interrupts.
     let mut session = SessionConfig::default();
-    session.max_playout = Duration::from_secs(5);
+    session = session.max_playout(Duration::from_secs(5));
 
     let (acceptor, mut calls) = incoming();
     let options = ServerOptions::new().bind(addr).session(session);
@@ -146,7 +146,7 @@ fn listen(call: &mut IncomingCall, ears: &mut Ears) -> Option<Input> {
             return Some(Input::Voice(heard));
         }
         match call.next_timeout(NO_AUDIO) {
-            Ok(Some(CallEvent::Audio(rate, slin))) => ears.hear(rate, &slin),
+            Ok(Some(CallEvent::Audio(audio))) => ears.hear(audio.rate(), audio.bytes()),
             Ok(Some(CallEvent::Dtmf(key))) => return Some(Input::Key(key)),
             // This code is too slow. The call goes on, without the oldest of what it said.
             Ok(Some(CallEvent::Lagged(lag))) => eprintln!("{}: {lag}", call.uuid()),
@@ -199,7 +199,7 @@ impl Mouth<'_> {
         // Held until the piece is queued, so that none is after its turn has been cleared.
         let current = self.turn();
         if *current == turn {
-            self.handle.play(rate, piece)
+            self.handle.try_play((rate, piece))
         } else {
             Err(SendError::NoCall)
         }

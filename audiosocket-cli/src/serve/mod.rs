@@ -222,10 +222,10 @@ impl ServeArgs {
 
     fn options(&self) -> ServerOptions {
         let mut session = SessionConfig::default();
-        session.uuid_timeout = self.uuid_timeout;
-        session.idle_timeout = self.idle_timeout;
-        session.max_duration = self.max_duration;
-        session.fill_silence = !self.no_silence;
+        session = session.uuid_timeout(self.uuid_timeout);
+        session = session.idle_timeout(self.idle_timeout);
+        session = session.max_duration(self.max_duration);
+        session = session.fill_silence(!self.no_silence);
         let mut limits = Limits::default();
         limits.max_calls = self.max_calls;
         limits.max_pending = self.max_pending;

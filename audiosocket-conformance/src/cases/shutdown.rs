@@ -90,7 +90,7 @@ pub(crate) fn with_a_connection_without_uuid(runner: &Runner) {
 
 /// The answers that wait for a call are sent before its hangup.
 pub(crate) fn with_answers_that_wait(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 24);
+    let bench = Bench::with(runner, |session| session.max_unsent(1 << 24));
     let mut line = bench.call("echo");
     for _ in 0..200 {
         line.send(&audio(b"flood"));
@@ -112,8 +112,7 @@ pub(crate) fn with_answers_that_wait(runner: &Runner) {
 /// linger.
 pub(crate) fn with_a_stuck_peer(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.linger = SHORT;
-        session.max_unsent = usize::MAX;
+        session.linger(SHORT).max_unsent(usize::MAX)
     });
     let mut line = bench.call("echo");
     for _ in 0..400 {
@@ -127,7 +126,7 @@ pub(crate) fn with_a_stuck_peer(runner: &Runner) {
 
 /// A peer that reads its hangup and does not close does not keep the server either.
 pub(crate) fn with_a_peer_that_does_not_close(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.linger = SHORT);
+    let bench = Bench::with(runner, |session| session.linger(SHORT));
     let mut line = bench.call("echo");
     line.told("start");
     bench.shut_down(Duration::ZERO);

@@ -11,6 +11,7 @@ use crate::world::World;
 pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
     sockets::serve(move |tell| {
         let server = Server::start(recorder, sockets::options(session, limits)).unwrap();
+        let server = server.max_unread(1 << 30);
         tell(BoundSockets::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })

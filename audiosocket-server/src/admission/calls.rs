@@ -244,6 +244,16 @@ impl Registration {
         registry.census.identify(peer, &mut self.standing, taken);
         taken || registry.linger(MAX_LINGERING)
     }
+
+    /// The call with `peer` is over, and no longer counts against the limits. The connection counts as
+    /// open until this is dropped.
+    pub(crate) fn release(&mut self, peer: &Peer) {
+        let mut registry = self.calls.lock();
+        registry.census.leave(peer, self.standing);
+        if self.standing != ConnectionClass::Refused {
+            self.standing = ConnectionClass::Over;
+        }
+    }
 }
 
 impl Drop for Registration {

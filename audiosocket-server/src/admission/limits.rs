@@ -16,7 +16,7 @@ use crate::Peer;
 /// - 64 KiB for a frame that is never finished,
 /// - [`max_unsent`](audiosocket_proto::SessionConfig::max_unsent), 128 KiB, for what its peer does not read,
 /// - with [`incoming`](crate::incoming), 128 KiB of events that nobody asks for,
-/// - in `audiosocket-blocking`, [`max_unread`](audiosocket_proto::SessionConfig::max_unread), 128 KiB, for a handler
+/// - in `audiosocket-blocking`, `max_unread`, 128 KiB, for a handler
 ///   that blocks,
 ///
 /// hence 192 to 448 KiB, beside what you play on it and up to 256 KiB that the kernel has for what is sent on
@@ -119,6 +119,8 @@ pub(crate) enum ConnectionClass {
     Call,
     /// It was refused and counts no more.
     Refused,
+    /// The call is over and counts no more.
+    Over,
 }
 
 impl ConnectionCounts {
@@ -183,7 +185,7 @@ impl ConnectionCounts {
         match standing {
             ConnectionClass::Pending => self.no_longer_pending(peer),
             ConnectionClass::Call => {}
-            ConnectionClass::Refused => return,
+            ConnectionClass::Refused | ConnectionClass::Over => return,
         }
         self.open -= 1;
     }

@@ -10,8 +10,9 @@ use audiosocket_proto::{Epoch, Timestamp};
 use socket2::{SockAddr, Socket};
 
 use crate::io::accept_errors::is_of_one_connection;
-use crate::io::runtime::{CoalescingTimer, Listener, Timer};
+use crate::io::runtime::{Listener, Timer};
 use crate::io::timeout_spread::TimeoutSpread;
+use crate::io::timer::CoalescingTimer;
 use crate::io::{AcceptBackoff, BoundSockets, Connection, UnregisteredListener};
 
 /// How many connections that wait in the kernel are taken at shutdown. A bound, since they may come
@@ -230,7 +231,7 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
         }
         let mut session = self.listening.session;
         let now = self.now();
-        session.uuid_timeout = self.stagger.patience(now, session.uuid_timeout);
+        session = session.uuid_timeout(self.stagger.patience(now, session.uuid_timeout));
         let connection = Connection::new(
             stream,
             peer.into(),
@@ -242,6 +243,10 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
             connection.turn_away();
             return Ok(());
         }
+        let connection = match self.listening.blocked_handler_warning {
+            true => connection.warn_if_blocked(),
+            false => connection,
+        };
         serve(match local_addr {
             Some(local_addr) => connection.at(local_addr),
             None => connection,

@@ -14,6 +14,7 @@ mod options;
 mod read_buffer;
 mod runtime;
 mod timeout_spread;
+mod timer;
 mod unregistered;
 
 pub use accept_errors::AcceptBackoff;

@@ -38,6 +38,7 @@ pub struct ServerOptions {
     keepalive: Option<Keepalive>,
     send_buffer: Option<usize>,
     wake_interval: Option<Duration>,
+    blocked_handler_warning: bool,
     limits: Limits,
     session: SessionConfig,
 }
@@ -53,6 +54,7 @@ impl Default for ServerOptions {
             keepalive: Some(Keepalive::default()),
             send_buffer: Some(SEND_BUFFER),
             wake_interval: None,
+            blocked_handler_warning: false,
             limits: Limits::default(),
             session: SessionConfig::default(),
         }
@@ -142,6 +144,15 @@ impl ServerOptions {
         self
     }
 
+    /// Whether to log a warning while a handler blocks its thread, and with it other calls, for more
+    /// than 500 ms. Default: off. When on, each poll of a call stores two numbers more, and the process
+    /// has one more thread.
+    #[must_use]
+    pub fn blocked_handler_warning(mut self, warn: bool) -> Self {
+        self.blocked_handler_warning = warn;
+        self
+    }
+
     /// How many connections to take.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -190,6 +201,7 @@ impl ServerOptions {
             keepalive: self.keepalive,
             send_buffer: self.send_buffer,
             wake_interval: self.wake_interval,
+            blocked_handler_warning: self.blocked_handler_warning,
             limits: self.limits,
             session: self.session,
         };
@@ -234,6 +246,8 @@ pub struct BoundSockets {
     pub send_buffer: Option<usize>,
     /// How often to look after connections, if not at once.
     pub wake_interval: Option<Duration>,
+    /// Whether to log a warning while a handler blocks its thread.
+    pub blocked_handler_warning: bool,
     /// How many connections to take.
     pub limits: Limits,
     /// Deadlines and bounds of each call.

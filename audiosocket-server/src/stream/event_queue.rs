@@ -1,11 +1,9 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
 use crate::Lag;
 use crate::wake_cell::WakeCell;
-use audiosocket_proto::{DtmfDigit, End, MarkOutcome, PeerError, SampleRate};
+use audiosocket_proto::{AudioBuf, DtmfDigit, End, MarkOutcome, PeerError};
 
 /// What an event that waits takes beside its audio, in bytes.
 const OVERHEAD: usize = 64;
@@ -16,8 +14,8 @@ const OVERHEAD: usize = 64;
 pub enum CallEvent {
     /// The call has begun; always the first.
     Started,
-    /// Audio from the caller, in bytes of slin at this rate; never empty.
-    Audio(SampleRate, Bytes),
+    /// Audio from the caller; never empty.
+    Audio(AudioBuf),
     /// The caller pressed a key.
     Dtmf(DtmfDigit),
     /// A [mark](crate::CallHandle::mark) was reached.
@@ -133,7 +131,7 @@ impl Inner {
             ..
         } = self;
         waiting.retain(|event| {
-            let CallEvent::Audio(_, audio) = event else {
+            let CallEvent::Audio(audio) = event else {
                 return true;
             };
             if *left <= size {
@@ -141,7 +139,7 @@ impl Inner {
             }
             *left -= self::size(event);
             lag.frames += 1;
-            lag.bytes += audio.len() as u64;
+            lag.bytes += audio.bytes().len() as u64;
             false
         });
     }
@@ -150,7 +148,7 @@ impl Inner {
 /// What an event takes while it waits.
 fn size(event: &CallEvent) -> usize {
     match event {
-        CallEvent::Audio(_, audio) => OVERHEAD + audio.len(),
+        CallEvent::Audio(audio) => OVERHEAD + audio.bytes().len(),
         _ => OVERHEAD,
     }
 }

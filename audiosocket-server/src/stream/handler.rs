@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::stream::accept_queue::AcceptQueue;
 use crate::stream::event_queue::{CallEvent, Events};
 use crate::{Call, Exception, Handler, IncomingCall, Response};
@@ -52,8 +50,7 @@ impl Handler for StreamHandler {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        let owned = Bytes::copy_from_slice(&audio);
-        self.tell(call, CallEvent::Audio(audio.rate(), owned));
+        self.tell(call, CallEvent::Audio(audio.into()));
         Response::Nothing
     }
 

@@ -24,17 +24,17 @@ const EVENT_QUEUE: usize = 128 * 1024;
 ///
 /// ```
 /// use audiosocket_server::{CallEvent, IncomingCall, incoming};
-/// use audiosocket_proto::{Bytes, SampleRate, SendError};
+/// use audiosocket_proto::{AudioBuf, SendError};
 ///
 /// // Serve this with any adapter: Server::start(acceptor, options).
 /// let (acceptor, mut calls) = incoming();
 /// # drop(acceptor);
 ///
-/// async fn serve(mut call: IncomingCall, menu: Bytes) -> Result<(), SendError> {
-///     call.handle().play(SampleRate::Hz8000, menu)?;
+/// async fn serve(mut call: IncomingCall, menu: AudioBuf) -> Result<(), SendError> {
+///     call.handle().play(menu).await?;
 ///     while let Some(event) = call.next().await {
 ///         match event {
-///             CallEvent::Audio(_rate, _audio) => {} // to a recogniser
+///             CallEvent::Audio(_audio) => {} // to a recogniser
 ///             CallEvent::Dtmf(digit) => {
 ///                 let unheard = call.handle().clear();
 ///                 println!("{digit} was pressed {:?} before the end", unheard.duration);
@@ -48,7 +48,7 @@ const EVENT_QUEUE: usize = 128 * 1024;
 ///
 /// # async fn example(
 /// #     calls: &mut crate::IncomingCalls,
-/// #     menu: Bytes,
+/// #     menu: AudioBuf,
 /// # ) -> Result<(), SendError> {
 /// while let Some(call) = calls.accept().await {
 ///     // In earnest: spawn it.

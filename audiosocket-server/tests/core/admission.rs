@@ -60,7 +60,7 @@ fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
     let desk = Desk::refusing_peers("a stranger");
     let linger = Duration::from_millis(700);
-    let mut line = Line::with(desk, |config| config.linger = linger);
+    let mut line = Line::with(desk, |config| config.linger(linger));
     assert_eq!(line.flush(), HANGUP);
     line.driver.half_closed();
     assert_eq!(line.driver.poll_timeout(), Some(line.now + linger));

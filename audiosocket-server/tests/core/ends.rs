@@ -15,7 +15,7 @@ use crate::wire::frame;
 fn assert_told(desk: Desk, end: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
     let transcript = desk.transcript.clone();
     let mut line = Line::with(desk, |config| {
-        config.idle_timeout = Some(Duration::from_secs(60));
+        config.idle_timeout(Some(Duration::from_secs(60)))
     });
     line.receive(&uuid_frame());
     assert_eq!(transcript.take(), [ACCEPT, "start"]);

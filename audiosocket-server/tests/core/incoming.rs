@@ -5,7 +5,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_proto::{Audio, Bytes, End, MarkOutcome, PeerError, SampleRate, Transmit};
+use audiosocket_proto::{
+    Audio, AudioBuf, Bytes, End, MarkOutcome, PeerError, SampleRate, Transmit,
+};
 use audiosocket_server::{
     Acceptor, Call, CallEvent, CallRequest, Elapsed, Handler, Incoming, IncomingCall,
     IncomingCalls, Refusal, Response, incoming,
@@ -44,7 +46,7 @@ fn begun(acceptor: Incoming, calls: &mut IncomingCalls) -> (Line<Incoming>, Inco
 }
 
 fn audio(bytes: &[u8]) -> CallEvent {
-    CallEvent::Audio(RATE, Bytes::copy_from_slice(bytes))
+    CallEvent::Audio(AudioBuf::new(RATE, Bytes::copy_from_slice(bytes)))
 }
 
 #[test]
@@ -74,7 +76,10 @@ fn a_call_from_its_start_to_its_end() {
     };
     assert_eq!(*started, CallEvent::Started);
     let payload = Bytes::from_static(b"wide");
-    assert_eq!(*wide, CallEvent::Audio(SampleRate::Hz16000, payload));
+    assert_eq!(
+        *wide,
+        CallEvent::Audio(AudioBuf::new(SampleRate::Hz16000, payload))
+    );
     assert_eq!(digit.as_char(), '5');
     assert_eq!(*malformed, CallEvent::Exception(PeerError::DtmfMalformed));
     assert!(matches!(
@@ -91,7 +96,7 @@ fn a_call_from_its_start_to_its_end() {
 fn the_handle_plays_and_marks() {
     let (acceptor, mut calls) = incoming();
     let (mut line, mut call) = begun(acceptor, &mut calls);
-    call.handle().play(RATE, vec![7; 320]).unwrap();
+    call.handle().try_play((RATE, vec![7; 320])).unwrap();
     call.handle().mark(42).unwrap();
     line.poll_commands();
     assert!(told(&mut call).is_empty(), "it has not left yet");
@@ -173,7 +178,7 @@ fn calls_that_nobody_accepts() {
     let (acceptor, mut calls) = incoming();
     let acceptor = Arc::new(acceptor.max_waiting(2));
     let open = || {
-        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |_| {});
+        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |config| config);
         line.receive(&uuid_frame());
         line
     };

@@ -155,7 +155,8 @@ fn an_application_that_takes_no_calls() {
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
     let calls = limited(|limits| (limits.max_calls, limits.max_pending) = (1, 1));
-    let strangers = [(), ()].map(|()| Line::among(&calls, Desk::refusing_peers("no"), |_| {}));
+    let strangers =
+        [(), ()].map(|()| Line::among(&calls, Desk::refusing_peers("no"), |config| config));
     assert_eq!(connect(&calls, "one").refusal(), None);
     drop(strangers);
     let counters = calls.counters();
@@ -220,7 +221,7 @@ fn a_call_that_lasts_too_long_is_hung_up() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let longest = Duration::from_secs(3600);
-    let mut line = Line::with(desk, |config| config.max_duration = Some(longest));
+    let mut line = Line::with(desk, |config| config.max_duration(Some(longest)));
     // From the UUID on.
     line.wait(Duration::from_secs(4));
     line.receive(&uuid_frame());

@@ -13,7 +13,6 @@ mod emitted;
 mod ends;
 mod expected;
 mod handles;
-mod inbound_buffer;
 mod incoming;
 mod lag;
 mod limits;

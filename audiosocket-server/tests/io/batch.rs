@@ -130,7 +130,7 @@ fn what_is_played_keeps_to_its_schedule() {
     let _caller = office.call();
     let handle = player.handle.lock().unwrap().clone().unwrap();
     handle
-        .play(SampleRate::Hz8000, Bytes::from(vec![1; 320 * 100]))
+        .try_play((SampleRate::Hz8000, Bytes::from(vec![1; 320 * 100])))
         .unwrap();
     office.poll();
     let frames = || handle.stats().playout.frames;
@@ -187,8 +187,8 @@ struct Office<A: Acceptor> {
 impl<A: Acceptor> Office<A> {
     fn new(acceptor: A) -> Self {
         let mut session = SessionConfig::default();
-        session.fill_silence = false;
-        session.max_unsent = usize::MAX;
+        session = session.fill_silence(false);
+        session = session.max_unsent(usize::MAX);
         let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
         let serving =
             AcceptLoop::<_, FakeTimer, _>::new(acceptor, options.listen().unwrap(), |socket| {

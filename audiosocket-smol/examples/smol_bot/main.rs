@@ -50,7 +50,7 @@ fn main() -> io::Result<()> {
     // How far the synthesiser may be ahead of what the caller hears. It bridges a synthesiser that
     // stutters; more would only be dropped when the caller interrupts.
     let mut session = SessionConfig::default();
-    session.max_playout = Duration::from_secs(5);
+    session = session.max_playout(Duration::from_secs(5));
     // One synthesiser for all calls. Yours goes here.
     let synthesiser: Arc<dyn Synthesiser> = Arc::new(Beeps);
 
@@ -144,7 +144,7 @@ async fn listen(call: &mut IncomingCall, ears: &mut Ears) -> Option<Input> {
             None
         };
         match future::or(happened, nothing).await {
-            Some(Some(CallEvent::Audio(rate, slin))) => ears.hear(rate, &slin),
+            Some(Some(CallEvent::Audio(audio))) => ears.hear(audio.rate(), audio.bytes()),
             Some(Some(CallEvent::Dtmf(key))) => return Some(Input::Key(key)),
             // This code is too slow. The call goes on, without the oldest of what it said.
             Some(Some(CallEvent::Lagged(lag))) => eprintln!("{}: {lag}", call.uuid()),
@@ -193,7 +193,7 @@ impl Bot {
         let mut queued = VecDeque::new();
         while let Ok(piece) = pieces.recv().await {
             let piece = Bytes::from(piece);
-            while let Err(error) = self.handle.play(rate, piece.clone()) {
+            while let Err(error) = self.handle.try_play((rate, piece.clone())) {
                 let SendError::PlayoutFull { .. } = error else {
                     // The call is over, which `listen` tells.
                     return;

@@ -66,7 +66,7 @@ async fn talk(mut call: IncomingCall, caller: Arc<Caller>) -> Result<(), SendErr
     println!("{}: {number:?} speaks {:?}", call.uuid(), caller.language);
 
     call.handle()
-        .play(SampleRate::Hz8000, greeting(&caller.language))?;
+        .try_play((SampleRate::Hz8000, greeting(&caller.language)))?;
     while let Some(event) = call.next().await {
         match event {
             CallEvent::Dtmf(_) => call.handle().hangup(),

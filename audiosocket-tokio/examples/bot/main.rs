@@ -53,7 +53,7 @@ async fn main() -> io::Result<()> {
     // How far the synthesiser may be ahead of what the caller hears. It bridges a synthesiser that
     // stutters; more would only be dropped when the caller interrupts.
     let mut session = SessionConfig::default();
-    session.max_playout = Duration::from_secs(5);
+    session = session.max_playout(Duration::from_secs(5));
 
     let (acceptor, mut calls) = incoming();
     let options = ServerOptions::new().bind(addr).session(session);
@@ -137,7 +137,7 @@ async fn listen(call: &mut IncomingCall, ears: &mut Ears) -> Option<Input> {
             return Some(Input::Voice(heard));
         }
         match timeout(NO_AUDIO, call.next()).await {
-            Ok(Some(CallEvent::Audio(rate, slin))) => ears.hear(rate, &slin),
+            Ok(Some(CallEvent::Audio(audio))) => ears.hear(audio.rate(), audio.bytes()),
             Ok(Some(CallEvent::Dtmf(key))) => return Some(Input::Key(key)),
             // This code is too slow. The call goes on, without the oldest of what it said.
             Ok(Some(CallEvent::Lagged(lag))) => eprintln!("{}: {lag}", call.uuid()),
@@ -185,7 +185,7 @@ impl Bot {
         let mut queued = VecDeque::new();
         while let Some(piece) = pieces.recv().await {
             let piece = Bytes::from(piece);
-            while let Err(error) = self.handle.play(rate, piece.clone()) {
+            while let Err(error) = self.handle.try_play((rate, piece.clone())) {
                 let SendError::PlayoutFull { .. } = error else {
                     // The call is over, which `listen` tells.
                     return;
