@@ -53,12 +53,13 @@ impl Bench {
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
         limits: Limits,
     ) -> Self {
-        let mut session = SessionConfig::default();
-        session = session.uuid_timeout(Duration::from_secs(3600));
-        session = session.linger(Duration::from_secs(3600));
-        session = session.write_timeout(Duration::from_secs(3600));
-        session = session.fill_silence(false);
-        configure(&mut session);
+        let hour = Duration::from_secs(3600);
+        let session = SessionConfig::new()
+            .uuid_timeout(hour)
+            .linger(hour)
+            .write_timeout(hour)
+            .fill_silence(false);
+        let session = configure(session);
         let transcripts = Transcripts::default();
         Self {
             world: runner.serve(Recorder::new(&transcripts, door), session, limits),

@@ -141,8 +141,7 @@ struct Call {
 
 impl Call {
     fn new() -> Self {
-        let mut config = SessionConfig::default();
-        config = config.max_playout(Duration::from_secs(3600));
+        let config = SessionConfig::new().max_playout(Duration::from_secs(3600));
         let mut playout = Playout::new(&config);
         playout.start(Timestamp::ZERO);
         Self {

@@ -85,8 +85,7 @@ fn an_echo_through_a_driver_allocates_nothing() {
     for (stream, sizes) in streams() {
         let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
         let peer = Peer::from("tester");
-        let mut config = SessionConfig::default();
-        config = config.fill_silence(false);
+        let config = SessionConfig::new().fill_silence(false);
         let mut driver = CallDriver::new(Arc::new(echo), peer, config, &Calls::default(), now);
         assert_echoes_without_allocation(&stream, &sizes, |piece| {
             driver.receive(now, piece);

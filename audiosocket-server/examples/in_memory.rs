@@ -109,8 +109,7 @@ struct Line {
 impl Line {
     /// A connection that was just accepted.
     fn new(transcript: &Transcript, uuid: u128) -> Self {
-        let mut config = SessionConfig::default();
-        config = config.idle_timeout(Some(Duration::from_secs(60)));
+        let config = SessionConfig::new().idle_timeout(Some(Duration::from_secs(60)));
         // Fifty lines a second, which would hide the others.
         config = config.fill_silence(false);
         let desk = Arc::new(Desk(transcript.clone()));

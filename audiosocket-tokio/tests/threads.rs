@@ -88,8 +88,7 @@ fn run(options: ServerOptions, test: impl AsyncFnOnce(Server<Seen>, Seen)) {
         .unwrap();
     runtime.block_on(async {
         let seen = Seen::default();
-        let mut session = SessionConfig::default();
-        session = session.fill_silence(false);
+        let session = SessionConfig::new().fill_silence(false);
         let options = options.bind("127.0.0.1:0").session(session);
         let server = Server::start(seen.clone(), options).await.unwrap();
         let server = server.threads(NonZeroUsize::new(THREADS).unwrap());

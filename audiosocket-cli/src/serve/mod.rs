@@ -221,11 +221,11 @@ impl ServeArgs {
     }
 
     fn options(&self) -> ServerOptions {
-        let mut session = SessionConfig::default();
-        session = session.uuid_timeout(self.uuid_timeout);
-        session = session.idle_timeout(self.idle_timeout);
-        session = session.max_duration(self.max_duration);
-        session = session.fill_silence(!self.no_silence);
+        let session = SessionConfig::new()
+            .uuid_timeout(self.uuid_timeout)
+            .idle_timeout(self.idle_timeout)
+            .max_duration(self.max_duration)
+            .fill_silence(!self.no_silence);
         let mut limits = Limits::default();
         limits.max_calls = self.max_calls;
         limits.max_pending = self.max_pending;
@@ -235,6 +235,7 @@ impl ServeArgs {
             .limits(limits)
             .reuse_port(self.reuse_port)
             .wake_interval(self.wake_interval)
+            .blocked_handler_warning(true)
             .session(session);
         self.listen
             .iter()

@@ -22,10 +22,7 @@ const IDLE: &str = "the peer sent nothing for too long";
 /// The defaults: 5 s for the UUID, 1 s of linger, 30 s of a stalled write, no idle time-out, and
 /// 128 KiB that may wait.
 pub(crate) fn the_defaults(runner: &Runner) {
-    let bench = Bench::with(runner, |session| {
-        *session = SessionConfig::default();
-        session = session.fill_silence(false);
-    });
+    let bench = Bench::with(runner, |_| SessionConfig::new().fill_silence(false));
     let mut silent = bench.connect();
     silent.expect_hangup();
     assert_eq!(bench.elapsed(), 5 * SECOND);

@@ -1,6 +1,7 @@
 //! The part of a call that its handles and its connection share.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -250,11 +251,13 @@ impl CallControl {
 
     /// The commands that came since the last time. More commands wake `waker`.
     pub(crate) fn take_commands(&self, waker: &Waker) -> Commands {
-        // The waker first: a command that comes behind the exchange finds it.
-        let replaced = self.lock().waker.replace(waker.clone());
+        // The waker first: a command that comes after the exchange finds it.
+        let waker = Some(waker.clone());
+        let replaced = mem::replace(&mut self.lock().waker, waker);
+        let commands = self.commands.swap(0, Ordering::AcqRel);
         // Dropped without the lock, since that can drop a task, which may come back here.
         drop(replaced);
-        Commands(self.commands.swap(0, Ordering::AcqRel))
+        Commands(commands)
     }
 
     /// Publishes the counters of the session.

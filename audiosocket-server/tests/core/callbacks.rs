@@ -99,6 +99,26 @@ fn an_empty_answer_hangs_up() {
 }
 
 #[test]
+fn every_form_of_an_empty_answer_hangs_up() {
+    let answers: [fn() -> Response<'static>; 4] = [
+        || Vec::new().into(),
+        || b""[..].into(),
+        || Response::from(Some(Vec::new())),
+        || Response::Hangup,
+    ];
+    for answer in answers {
+        let mut line = Line::talking(Callbacks::new(move |_, _, _| answer(), |_, _, _| {}));
+        line.receive(&frame(0x10, &[1, 2]));
+        assert_eq!(line.flush(), HANGUP);
+        let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
+        let keys = echo.on_dtmf(move |_, _, _| answer());
+        let mut line = Line::talking(keys);
+        line.receive(&frame(0x03, b"1"));
+        assert_eq!(line.flush(), HANGUP);
+    }
+}
+
+#[test]
 fn keys_are_told_and_answered() {
     assert_told(
         |line| {

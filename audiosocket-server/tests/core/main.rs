@@ -11,12 +11,14 @@ mod calls;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
 mod emitted;
 mod ends;
+mod events;
 mod expected;
 mod handles;
 mod incoming;
 mod lag;
 mod limits;
 mod panics;
+mod play_waits;
 mod played;
 mod playing;
 mod playing_from_elsewhere;

@@ -186,9 +186,9 @@ struct Office<A: Acceptor> {
 
 impl<A: Acceptor> Office<A> {
     fn new(acceptor: A) -> Self {
-        let mut session = SessionConfig::default();
-        session = session.fill_silence(false);
-        session = session.max_unsent(usize::MAX);
+        let session = SessionConfig::new()
+            .fill_silence(false)
+            .max_unsent(usize::MAX);
         let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
         let serving =
             AcceptLoop::<_, FakeTimer, _>::new(acceptor, options.listen().unwrap(), |socket| {
