@@ -22,8 +22,9 @@ struct Set<T> {
     waker: Option<Waker>,
 }
 
-/// How far a timer that is cheap to move may be behind its deadline: some frames.
-const DISTANCE: Duration = Duration::from_millis(50);
+/// How far a timer that is cheap to move may be behind its deadline: several frames. Less than the
+/// 200 ms after which silence follows a frame, by the longest ptime, or it would fire between frames.
+const DISTANCE: Duration = Duration::from_millis(120);
 
 impl<T> CoalescingTimer<T> {
     pub(crate) fn new() -> Self {
