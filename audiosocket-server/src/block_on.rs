@@ -5,7 +5,7 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 /// Blocks this thread until `future` is ready.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         if let Some(output) = block_on_until(future.as_mut(), None) {
