@@ -69,7 +69,7 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
         }
         Ok(Self {
             acceptor: Arc::new(acceptor),
-            driver: ServerDriver::new(listening.session.linger, listening.limits),
+            driver: ServerDriver::new(listening.session.linger, listening.admission.clone()),
             listening,
             doors,
             epoch: Epoch::new(T::now()),

@@ -2,7 +2,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
-use crate::Limits;
+use crate::{Admission, AllowList, ExpectedCalls, Limits, Peer, Refusal};
 use audiosocket_proto::SessionConfig;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
@@ -38,7 +38,7 @@ pub struct ServerOptions {
     keepalive: Option<Keepalive>,
     send_buffer: Option<usize>,
     wake_interval: Option<Duration>,
-    limits: Limits,
+    admission: Admission,
     session: SessionConfig,
 }
 
@@ -53,7 +53,7 @@ impl Default for ServerOptions {
             keepalive: Some(Keepalive::default()),
             send_buffer: Some(SEND_BUFFER),
             wake_interval: None,
-            limits: Limits::default(),
+            admission: Admission::default(),
             session: SessionConfig::default(),
         }
     }
@@ -142,10 +142,34 @@ impl ServerOptions {
         self
     }
 
-    /// How many connections to take.
+    /// Sets how many connections the server takes.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.admission = self.admission.limits(limits);
+        self
+    }
+
+    /// Refuses peers that are not on this list; see [`Admission::allow_list`].
+    #[must_use]
+    pub fn allow_list(mut self, list: AllowList) -> Self {
+        self.admission = self.admission.allow_list(list);
+        self
+    }
+
+    /// Refuses peers for which `check` returns an error; see [`Admission::admit_peer`].
+    #[must_use]
+    pub fn admit_peer<F>(mut self, check: F) -> Self
+    where
+        F: Fn(&Peer) -> Result<(), Refusal> + Send + Sync + 'static,
+    {
+        self.admission = self.admission.admit_peer(check);
+        self
+    }
+
+    /// Refuses calls that were not announced; see [`Admission::expected_calls`].
+    #[must_use]
+    pub fn expected_calls<M: Send + Sync + 'static>(mut self, calls: &ExpectedCalls<M>) -> Self {
+        self.admission = self.admission.expected_calls(calls);
         self
     }
 
@@ -190,7 +214,7 @@ impl ServerOptions {
             keepalive: self.keepalive,
             send_buffer: self.send_buffer,
             wake_interval: self.wake_interval,
-            limits: self.limits,
+            admission: self.admission,
             session: self.session,
         };
         for listener in &listening.listeners {
@@ -234,8 +258,8 @@ pub struct BoundSockets {
     pub send_buffer: Option<usize>,
     /// How often to look after connections, if not at once.
     pub wake_interval: Option<Duration>,
-    /// How many connections to take.
-    pub limits: Limits,
+    /// Which connections to take.
+    pub admission: Admission,
     /// Deadlines and bounds of each call.
     pub session: SessionConfig,
 }

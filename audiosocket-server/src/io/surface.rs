@@ -2,12 +2,12 @@
 
 pub use crate::io::{Keepalive, ServerOptions};
 pub use crate::{
-    Acceptor, AnnounceError, Call, CallCounters, CallEvent, CallHandle, CallRequest, CallStats,
-    Callbacks, Calls, Duplicate, Elapsed, Exception, ExpectedCallHandler, ExpectedCalls,
-    ExpectedOnly, Handler, Incoming, IncomingCall, IncomingCalls, Lag, Limits, Peer, Played,
-    Refusal, Response, ServerHandle, WithMetadata, incoming,
+    Acceptor, Admission, AnnounceError, Call, CallCounters, CallEvent, CallHandle, CallRequest,
+    CallStats, Callbacks, Calls, Duplicate, Elapsed, Exception, ExpectedCalls, Handler, Incoming,
+    IncomingCall, IncomingCalls, Lag, Limits, Peer, Played, Refusal, Response, ServerHandle,
+    acceptor_fn, incoming,
 };
-pub use crate::{AllowList, Allowed, IpNet, ParseAllowListError};
+pub use crate::{AllowList, IpNet, ParseAllowListError};
 pub use audiosocket_proto::{
     Audio, Bytes, Dropped, DtmfDigit, End, ErrorFlags, Frame, FrameKind, MarkOutcome, PeerError,
     PlayoutStats, Ptime, SampleRate, SendError, SessionConfig, Timestamp, Uuid,
