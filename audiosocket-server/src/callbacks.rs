@@ -70,7 +70,7 @@ impl Callbacks {
 
     /// Accepts or refuses each call after its UUID has arrived. A refused call runs no other callback.
     #[must_use]
-    pub fn accept<F>(mut self, accept: F) -> Self
+    pub fn accept_if<F>(mut self, accept: F) -> Self
     where
         F: Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     {

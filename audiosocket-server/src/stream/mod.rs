@@ -98,7 +98,7 @@ pub struct IncomingCalls {
 impl Incoming {
     /// Accepts or refuses each call after its UUID has arrived.
     #[must_use]
-    pub fn accept<F>(mut self, accept: F) -> Self
+    pub fn accept_if<F>(mut self, accept: F) -> Self
     where
         F: Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     {
