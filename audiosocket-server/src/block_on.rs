@@ -14,7 +14,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The same, but no longer than until the deadline, if there is one.
+/// Blocks this thread until `future` is ready, or until the deadline if there is one.
 pub(crate) fn block_on_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);

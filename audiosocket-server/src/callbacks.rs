@@ -9,7 +9,7 @@ use audiosocket_proto::{Audio, DtmfDigit, End};
 type OnAudio = dyn for<'a> Fn(Uuid, &Peer, Audio<'a>) -> Response<'a> + Send + Sync;
 type OnException = dyn Fn(Option<Uuid>, &Peer, &Exception) + Send + Sync;
 type OnDtmf = dyn Fn(Uuid, &Peer, DtmfDigit) -> Response<'static> + Send + Sync;
-type Admit = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
+type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
 /// A server made of closures, in the shape of the asynchronous Python module: `on_audio` and
 /// `on_exception`, shared by all calls.
@@ -40,7 +40,7 @@ pub struct Callbacks {
     on_audio: Arc<OnAudio>,
     on_exception: Arc<OnException>,
     on_dtmf: Option<Arc<OnDtmf>>,
-    admit: Option<Arc<Admit>>,
+    accept: Option<Arc<Accept>>,
 }
 
 impl Callbacks {
@@ -54,7 +54,7 @@ impl Callbacks {
             on_audio: Arc::new(on_audio),
             on_exception: Arc::new(on_exception),
             on_dtmf: None,
-            admit: None,
+            accept: None,
         }
     }
 
@@ -68,13 +68,13 @@ impl Callbacks {
         self
     }
 
-    /// Decides on each call before it begins. Of a refused call, no callback tells.
+    /// Accepts or refuses each call after its UUID has arrived. A refused call runs no other callback.
     #[must_use]
-    pub fn admit<F>(mut self, admit: F) -> Self
+    pub fn accept_if<F>(mut self, accept: F) -> Self
     where
         F: Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     {
-        self.admit = Some(Arc::new(admit));
+        self.accept = Some(Arc::new(accept));
         self
     }
 }
@@ -89,8 +89,8 @@ impl Acceptor for Callbacks {
     type Handler = Self;
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self, Refusal> {
-        if let Some(admit) = &self.admit {
-            admit(request)?;
+        if let Some(accept) = &self.accept {
+            accept(request)?;
         }
         Ok(self.clone())
     }

@@ -19,12 +19,13 @@ mod shutdown;
 mod stream;
 mod wake_cell;
 
-pub use admission::allow_list::{AllowList, Allowed, ParseAllowListError};
-pub use admission::calls::{Calls, Idle};
-pub use admission::expected::{
-    AnnounceError, Duplicate, ExpectedCallHandler, ExpectedCalls, ExpectedOnly, WithMetadata,
-};
-pub use admission::limits::{CallCounters, LimitReached, Limits};
+pub use admission::Admission;
+pub use admission::allow_list::{AllowList, ParseAllowListError};
+pub use admission::calls::Calls;
+pub use admission::counts::CallCounters;
+pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
+pub use admission::idle::Idle;
+pub use admission::limits::{LimitReached, Limits};
 pub use call::Call;
 pub use call::driver::CallDriver;
 pub use call::handle::CallHandle;
@@ -32,7 +33,7 @@ pub use call::played::Played;
 pub use call::stats::CallStats;
 pub use callbacks::Callbacks;
 pub use exception::Exception;
-pub use handler::{Acceptor, CallRequest, Handler, Refusal};
+pub use handler::{Acceptor, CallRequest, Handler, Refusal, acceptor_fn};
 pub use inbound_buffer::{InboundBuffer, Lag};
 pub use ipnet::IpNet;
 pub use peer::Peer;

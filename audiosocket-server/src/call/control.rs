@@ -1,9 +1,11 @@
+use std::sync::OnceLock;
 use std::task::Waker;
 
 use uuid::Uuid;
 
 use crate::CallStats;
 use crate::Peer;
+use crate::admission::expected::Metadata;
 use crate::call::played::PlayedSender;
 use crate::wake_cell::WakeCell;
 use audiosocket_proto::SessionStats;
@@ -14,6 +16,8 @@ use audiosocket_proto::{MarkOutcome, Playout, SessionConfig};
 pub(crate) struct CallControl {
     inner: WakeCell<Inner>,
     peer: Peer,
+    /// Of an expected call, once its UUID has arrived.
+    metadata: OnceLock<Metadata>,
 }
 
 #[derive(Debug)]
@@ -22,6 +26,8 @@ struct Inner {
     uuid: Option<Uuid>,
     playout: Playout<Mark>,
     order: Option<EndRequest>,
+    /// The server shuts down, and the call has not taken notice.
+    shutting_down: bool,
     /// The playout has changed in a way that the call does not know of.
     stirred: bool,
     /// Of the call, when it was last awake.
@@ -50,6 +56,7 @@ pub(crate) enum Mark {
 #[derive(Debug)]
 pub(crate) struct Commands {
     pub(crate) order: Option<EndRequest>,
+    pub(crate) shutting_down: bool,
     pub(crate) stirred: bool,
 }
 
@@ -60,10 +67,12 @@ impl CallControl {
                 uuid: None,
                 playout: Playout::new(config),
                 order: None,
+                shutting_down: false,
                 stirred: false,
                 session_stats: SessionStats::default(),
             }),
             peer,
+            metadata: OnceLock::new(),
         }
     }
 
@@ -78,6 +87,20 @@ impl CallControl {
 
     pub(crate) fn uuid(&self) -> Option<Uuid> {
         self.inner.with(|inner| inner.uuid)
+    }
+
+    pub(crate) fn set_metadata(&self, metadata: Metadata) {
+        // A call has one UUID, so there is nothing to replace.
+        let _ = self.metadata.set(metadata);
+    }
+
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.get()
+    }
+
+    /// Announces once to the call that the server shuts down, and wakes it.
+    pub(crate) fn notify_shutdown(&self) {
+        self.inner.change(|inner| inner.shutting_down = true);
     }
 
     /// Leaves an order, and wakes the call.
@@ -109,6 +132,7 @@ impl CallControl {
             inner.session_stats = session_stats;
             Commands {
                 order: inner.order.take(),
+                shutting_down: std::mem::take(&mut inner.shutting_down),
                 stirred: std::mem::take(&mut inner.stirred),
             }
         })

@@ -8,6 +8,7 @@ use std::task::Waker;
 use uuid::Uuid;
 
 use crate::admission::calls::Registration;
+use crate::admission::expected::UuidInUse;
 use crate::call::control::EndRequest;
 use crate::call::outbound::{Outbound, Turn};
 use crate::{
@@ -67,31 +68,31 @@ struct Driven<A: Acceptor> {
     /// Frames were dropped, the handler has been told, and the peer has not caught up.
     behind: bool,
     turned_away: bool,
+    /// The server shuts down, and a handler that exists knows it.
+    shutting_down: bool,
     /// Last, so that the connection counts until the handler is gone.
     registration: Registration,
 }
 
 enum Phase<H> {
     /// No UUID yet.
-    Waiting {
-        local_addr: Option<SocketAddr>,
-    },
+    Waiting { local_addr: Option<SocketAddr> },
     Talking {
         uuid: Uuid,
         handler: H,
+        /// After the handler, so that it is dropped later.
+        _uuid_in_use: Option<UuidInUse>,
     },
     /// `on_end` has been called; or there never was a handler, with the reason if call or peer were
     /// refused.
-    Over {
-        refusal: Option<Refusal>,
-    },
+    Over { refusal: Option<Refusal> },
 }
 
 impl<A: Acceptor> CallDriver<A> {
     /// Drives the connection from `peer` that was accepted at `now`. It counts among `calls` until
-    /// this is dropped, so the connection is to be closed before. If they are too many already, or the
-    /// acceptor does not [admit the peer](Acceptor::admit_peer), it is [refused](Self::refusal) from
-    /// the beginning, and the hangup waits to be sent already.
+    /// this is dropped, so the connection is to be closed before. If the [`Admission`](crate::Admission) of
+    /// `calls` refuses the peer or its limits are reached, the connection is [refused](Self::refusal) from the
+    /// beginning, and the hangup waits to be sent already.
     pub fn new(
         acceptor: Arc<A>,
         peer: Peer,
@@ -100,7 +101,7 @@ impl<A: Acceptor> CallDriver<A> {
         now: Timestamp,
     ) -> Self {
         let handle = CallHandle::new(&config, peer);
-        let admitted = contain(|| acceptor.admit_peer(handle.peer()));
+        let admitted = contain(|| calls.admit_peer(handle.peer()));
         let (registration, entry) = calls.register(&handle, matches!(admitted, Ok(Ok(()))));
         let mut call = Driven {
             acceptor,
@@ -110,15 +111,16 @@ impl<A: Acceptor> CallDriver<A> {
             phase: Phase::Waiting { local_addr: None },
             behind: false,
             turned_away: !entry.may_linger,
+            shutting_down: false,
             registration,
         };
         if call.turned_away {
             call.voice.session.do_not_linger();
         }
-        match (admitted, entry.full) {
+        match (admitted, entry.limit_reached) {
             (Ok(Err(refusal)), _) => call.refuse(refusal),
             (Err(panic), _) => call.panicked(&panic),
-            (Ok(Ok(())), Some(full)) => call.refuse(Refusal::from(full)),
+            (Ok(Ok(())), Some(limit)) => call.refuse(Refusal::from(limit)),
             (Ok(Ok(())), None) => {}
         }
         Self {
@@ -208,6 +210,10 @@ impl<A: Acceptor> CallDriver<A> {
         self.call.now = now;
         let voice = &mut self.call.voice;
         let post = voice.handle().desk().poll(waker, voice.session.stats());
+        if post.shutting_down {
+            self.call.shutting_down = true;
+            self.call.tell(|handler, call| handler.on_shutdown(call));
+        }
         match post.order {
             Some(EndRequest::HangUp) => self.call.hang_up(End::HungUp),
             Some(EndRequest::ShutDown) => self.call.hang_up(End::ShutDown),
@@ -333,18 +339,37 @@ impl<A: Acceptor> Driven<A> {
             uuid,
             peer: self.voice.handle().peer(),
             local_addr,
+            handle: self.voice.handle(),
+            calls: self.registration.calls(),
         };
         self.voice.handle().desk().identify(uuid);
-        let accepted = contain(|| self.acceptor.accept(&request));
+        let accepted = contain(|| {
+            let expected = self.registration.expect(request.handle, uuid)?;
+            let uuid_in_use = expected.map(|expected| {
+                request.handle.desk().set_metadata(expected.metadata);
+                expected.uuid_in_use
+            });
+            Ok((self.acceptor.accept(&request)?, uuid_in_use))
+        });
         let taken = matches!(accepted, Ok(Ok(_)));
-        if !self.registration.identified(request.peer, taken) {
+        if !self
+            .registration
+            .identified(self.voice.handle().peer(), taken)
+        {
             self.voice.session.do_not_linger();
         }
         match accepted {
-            Ok(Ok(handler)) => {
-                self.phase = Phase::Talking { uuid, handler };
+            Ok(Ok((handler, uuid_in_use))) => {
+                self.phase = Phase::Talking {
+                    uuid,
+                    handler,
+                    _uuid_in_use: uuid_in_use,
+                };
                 self.voice.start(self.now);
                 self.tell(|handler, call| handler.on_start(call));
+                if self.shutting_down {
+                    self.tell(|handler, call| handler.on_shutdown(call));
+                }
             }
             Ok(Err(refusal)) => self.refuse(refusal),
             Err(panic) => self.panicked(&panic),
@@ -438,6 +463,10 @@ impl<A: Acceptor> Driven<A> {
     /// A panic in here has nobody left to be told to, beyond what the panic hook printed.
     fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.voice.end();
+        // Before the last callbacks: a caller that learns of the end may call again at once.
+        if !self.registration.release(self.voice.handle().peer()) {
+            self.voice.session.do_not_linger();
+        }
         if let Some(error) = error {
             match &self.phase {
                 Phase::Waiting { .. } => {
@@ -464,7 +493,7 @@ impl<A: Acceptor> Driven<A> {
         &mut self,
         callback: impl FnOnce(&mut A::Handler, &mut Call<'_>) -> R,
     ) -> Option<Result<(R, bool), Exception>> {
-        let Phase::Talking { uuid, handler } = &mut self.phase else {
+        let Phase::Talking { uuid, handler, .. } = &mut self.phase else {
             return None;
         };
         let mut call = Call {

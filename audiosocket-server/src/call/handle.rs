@@ -55,6 +55,14 @@ impl CallHandle {
         self.desk.peer()
     }
 
+    /// Returns what was [announced](crate::ExpectedCalls::announce) of the call. Returns `None` before its UUID has
+    /// arrived, if the server has no expected calls, or if their metadata is not an `M`.
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        let metadata = self.desk.metadata()?;
+        Arc::clone(metadata).downcast().ok()
+    }
+
     /// Queues `audio`, in bytes of slin at `rate` and of any length, to be played in frames of
     /// [`ptime`](audiosocket_proto::SessionConfig::ptime) behind what is queued already. It is not copied, so
     /// that one piece of audio played on a thousand calls is in memory once.
@@ -124,6 +132,10 @@ impl CallHandle {
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.desk.stats()
+    }
+
+    pub(crate) fn notify_shutdown(&self) {
+        self.desk.notify_shutdown();
     }
 
     pub(crate) fn order(&self, order: EndRequest) {

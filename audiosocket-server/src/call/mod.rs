@@ -7,6 +7,7 @@ pub(crate) mod outbound;
 pub(crate) mod played;
 pub(crate) mod stats;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,6 +40,12 @@ impl Call<'_> {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.voice.handle().peer()
+    }
+
+    /// Returns what was announced of the call; see [`CallHandle::metadata`].
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.voice.handle().metadata()
     }
 
     /// Sends `audio` as one frame, now, ahead of what the callback returns. Several go out in one

@@ -54,7 +54,7 @@ where
         Self {
             acceptor: Arc::new(acceptor),
             listeners: listeners.into_iter().map(slot).collect(),
-            driver: ServerDriver::new(config.session.linger, config.limits),
+            driver: ServerDriver::new(config.session.linger, config.admission.clone()),
             session: config.session,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),

@@ -7,10 +7,43 @@
 #[macro_export]
 macro_rules! server_builder_setters {
     () => {
-        /// Sets how many connections to take.
+        /// Sets how many connections the server takes.
         #[must_use]
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
-            self.config.limits = limits;
+            self.config.admission = self.config.admission.limits(limits);
+            self
+        }
+
+        /// Refuses peers that are not on this list.
+        #[must_use]
+        pub fn allow_list(mut self, list: $crate::AllowList) -> Self {
+            self.config.admission = self.config.admission.allow_list(list);
+            self
+        }
+
+        /// Refuses calls that were not announced to `calls`. The metadata of a call is then on the call, by a
+        /// method `metadata`.
+        #[must_use]
+        pub fn expected_calls<M>(mut self, calls: &$crate::ExpectedCalls<M>) -> Self
+        where
+            M: ::std::marker::Send + ::std::marker::Sync + 'static,
+        {
+            self.config.admission = self.config.admission.expected_calls(calls);
+            self
+        }
+
+        /// Refuses peers for which `check` returns an error. It runs once for each connection that the allow
+        /// list allows, before anything is read. It runs where connections are accepted: a check that blocks
+        /// delays all later connections.
+        #[must_use]
+        pub fn admit_peer<F>(mut self, check: F) -> Self
+        where
+            F: Fn(&$crate::Peer) -> ::std::result::Result<(), $crate::Refusal>
+                + ::std::marker::Send
+                + ::std::marker::Sync
+                + 'static,
+        {
+            self.config.admission = self.config.admission.admit_peer(check);
             self
         }
 

@@ -2,7 +2,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::task::Poll;
 
-use crate::Limits;
+use crate::Admission;
 use audiosocket_proto::SessionConfig;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
@@ -16,8 +16,8 @@ const SEND_BUFFER: usize = 128 * 1024;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// How many connections to take.
-    pub limits: Limits,
+    /// Which connections to take.
+    pub admission: Admission,
     /// Deadlines and bounds of each call.
     pub session: SessionConfig,
     /// How many bytes may wait for `next`; `None` for the default.
@@ -31,7 +31,7 @@ impl ServerConfig {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            limits: Limits::default(),
+            admission: Admission::new(),
             session: SessionConfig::default(),
             event_queue: None,
             accept_queue: None,

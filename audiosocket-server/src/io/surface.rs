@@ -3,7 +3,7 @@
 /// Names for the root of each adapter.
 pub use crate::{
     Acceptor, Call, CallEvent, CallRequest, Callbacks, Exception, Handler, Peer, Refusal, Response,
-    ServerHandle,
+    ServerHandle, acceptor_fn,
 };
 pub use audiosocket_proto::{
     Audio, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
@@ -12,8 +12,8 @@ pub use audiosocket_proto::{
 /// Which calls a server takes: networks, expected calls, limits.
 pub mod admission {
     pub use crate::{
-        AllowList, Allowed, AnnounceError, Duplicate, ExpectedCallHandler, ExpectedCalls,
-        ExpectedOnly, IpNet, LimitReached, Limits, ParseAllowListError, WithMetadata,
+        Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached,
+        Limits, ParseAllowListError,
     };
 }
 

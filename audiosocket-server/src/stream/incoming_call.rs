@@ -47,6 +47,12 @@ impl IncomingCall {
         &self.peer
     }
 
+    /// Returns what was announced of the call; see [`CallHandle::metadata`].
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.handle.metadata()
+    }
+
     /// Plays on the call and ends it, from here or, cloned, from anywhere.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {

@@ -72,12 +72,12 @@ pub fn incoming() -> (Incoming, IncomingCalls) {
         hall: Arc::clone(&hall),
         event_queue: EVENT_QUEUE,
         max_waiting: MAX_WAITING,
-        admit: None,
+        accept: None,
     };
     (incoming, IncomingCalls { hall })
 }
 
-type Admit = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
+type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
 /// The acceptor that turns calls into a stream; see [`incoming`].
 ///
@@ -86,7 +86,7 @@ pub struct Incoming {
     hall: Arc<AcceptQueue>,
     event_queue: usize,
     max_waiting: usize,
-    admit: Option<Box<Admit>>,
+    accept: Option<Box<Accept>>,
 }
 
 /// Where calls come out; see [`incoming`]. Dropping it refuses all further calls.
@@ -96,13 +96,13 @@ pub struct IncomingCalls {
 }
 
 impl Incoming {
-    /// Decides on each call before it begins.
+    /// Accepts or refuses each call after its UUID has arrived.
     #[must_use]
-    pub fn admit<F>(mut self, admit: F) -> Self
+    pub fn accept_if<F>(mut self, accept: F) -> Self
     where
         F: Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     {
-        self.admit = Some(Box::new(admit));
+        self.accept = Some(Box::new(accept));
         self
     }
 
@@ -130,8 +130,8 @@ impl Acceptor for Incoming {
     type Handler = StreamHandler;
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<StreamHandler, Refusal> {
-        if let Some(admit) = &self.admit {
-            admit(request)?;
+        if let Some(accept) = &self.accept {
+            accept(request)?;
         }
         self.hall.reserve(self.max_waiting)?;
         Ok(StreamHandler::new(Arc::clone(&self.hall), self.event_queue))

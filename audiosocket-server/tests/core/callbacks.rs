@@ -224,7 +224,7 @@ fn without_a_uuid_there_is_an_exception_and_no_end() {
 #[test]
 fn of_a_refused_call_no_callback_tells() {
     let transcript = Transcript::default();
-    let refusing = server(&transcript).admit(|request| match last(request.uuid) {
+    let refusing = server(&transcript).accept_if(|request| match last(request.uuid) {
         0x13 => Err(Refusal::new("not today")),
         _ => Ok(()),
     });

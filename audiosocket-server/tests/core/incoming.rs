@@ -212,9 +212,9 @@ impl Acceptor for Shared {
 }
 
 #[test]
-fn calls_that_are_not_admitted() {
+fn a_call_that_is_not_accepted_does_not_arrive() {
     let (acceptor, mut calls) = incoming();
-    let acceptor = acceptor.admit(|request| Err(Refusal::new(request.peer.to_string())));
+    let acceptor = acceptor.accept_if(|request| Err(Refusal::new(request.peer.to_string())));
     let line = Line::talking(acceptor);
     assert_eq!(line.driver.refusal().unwrap().to_string(), "tester");
     assert!(accepted(&mut calls).is_none());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_proto::{End, SessionConfig, Timestamp, Transmit};
-use audiosocket_server::{CallDriver, Calls, Limits, Peer};
+use audiosocket_server::{Admission, CallDriver, Calls, Limits, Peer, Refusal};
 
 use crate::call::{HANGUP, uuid_frame};
 use crate::recorder::{Desk, Line};
@@ -154,8 +154,12 @@ fn an_application_that_takes_no_calls() {
 /// Else they would keep those out who may come.
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
-    let calls = limited(|limits| (limits.max_calls, limits.max_pending) = (1, 1));
-    let strangers = [(), ()].map(|()| Line::among(&calls, Desk::refusing_peers("no"), |_| {}));
+    let admission = Admission::new().limits(Limits::new().max_calls(1).max_pending(1));
+    let calls = Calls::new(admission.admit_peer(|peer| match peer.to_string() {
+        peer if peer == "one" => Ok(()),
+        _ => Err(Refusal::new("no")),
+    }));
+    let strangers = [(), ()].map(|()| connect(&calls, "stranger"));
     assert_eq!(connect(&calls, "one").refusal(), None);
     drop(strangers);
     let counters = calls.counters();

@@ -5,8 +5,8 @@ use audiosocket_server::io::Connection;
 use audiosocket_server::{Acceptor, Calls, Peer};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::clock::SystemTimer;
-use crate::runtime::AnyStream;
+use crate::runtime::FuturesStream;
+use crate::timer::SmolTimer;
 
 /// Serves one call over any stream: a TCP connection, TLS, a Unix socket, an in-memory pipe.
 /// Returns when the connection is closed; what happened on it went to the handler.
@@ -52,6 +52,6 @@ pub async fn serve_stream<S, A>(
     S: AsyncRead + AsyncWrite + Unpin,
     A: Acceptor,
 {
-    let stream = AnyStream(stream);
-    Connection::<_, SystemTimer, A>::new(stream, peer, acceptor, config, calls).await;
+    let stream = FuturesStream(stream);
+    Connection::<_, SmolTimer, A>::new(stream, peer, acceptor, config, calls).await;
 }
