@@ -19,6 +19,8 @@ mod outbox;
 mod playout;
 mod ptime;
 mod rate;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod session;
 mod spare;
 mod stats;
