@@ -135,6 +135,11 @@ pub enum PlayoutOutput {
 
 /// What became of a mark, and so of the audio that was queued ahead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum MarkOutcome {
     /// Its last sample has been written to the connection.

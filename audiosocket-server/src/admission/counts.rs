@@ -5,7 +5,11 @@ use crate::{LimitReached, Limits, Peer};
 
 /// How many connections a server has taken and refused since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct CallCounters {
     /// All connections, refused ones included.

@@ -1,4 +1,4 @@
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use uuid::Uuid;
@@ -7,6 +7,7 @@ use crate::CallStats;
 use crate::Peer;
 use crate::admission::expected::Metadata;
 use crate::call::played::PlayedSender;
+use crate::call::timer::CallTimer;
 use crate::wake_cell::WakeCell;
 use audiosocket_proto::SessionStats;
 use audiosocket_proto::{MarkOutcome, Playout, SessionConfig};
@@ -28,6 +29,8 @@ struct Inner {
     order: Option<EndRequest>,
     /// The server shuts down, and the call has not taken notice.
     shutting_down: bool,
+    /// To be started. A later one replaces it.
+    timer: Option<Arc<CallTimer>>,
     /// The playout has changed in a way that the call does not know of.
     stirred: bool,
     /// Of the call, when it was last awake.
@@ -57,6 +60,7 @@ pub(crate) enum Mark {
 pub(crate) struct Commands {
     pub(crate) order: Option<EndRequest>,
     pub(crate) shutting_down: bool,
+    pub(crate) timer: Option<Arc<CallTimer>>,
     pub(crate) stirred: bool,
 }
 
@@ -68,6 +72,7 @@ impl CallControl {
                 playout: Playout::new(config),
                 order: None,
                 shutting_down: false,
+                timer: None,
                 stirred: false,
                 session_stats: SessionStats::default(),
             }),
@@ -103,6 +108,12 @@ impl CallControl {
         self.inner.change(|inner| inner.shutting_down = true);
     }
 
+    /// Has the connection start this timer, in place of an earlier one.
+    pub(crate) fn set_timer(&self, timer: Arc<CallTimer>) {
+        let replaced = self.inner.change(|inner| inner.timer.replace(timer));
+        drop(replaced);
+    }
+
     /// Leaves an order, and wakes the call.
     pub(crate) fn order(&self, order: EndRequest) {
         self.inner
@@ -133,6 +144,7 @@ impl CallControl {
             Commands {
                 order: inner.order.take(),
                 shutting_down: std::mem::take(&mut inner.shutting_down),
+                timer: inner.timer.take(),
                 stirred: std::mem::take(&mut inner.stirred),
             }
         })

@@ -11,6 +11,7 @@ use crate::admission::calls::Registration;
 use crate::admission::expected::UuidInUse;
 use crate::call::control::EndRequest;
 use crate::call::outbound::{Outbound, Turn};
+use crate::call::timer::CallTimer;
 use crate::{
     Acceptor, Call, CallHandle, CallRequest, Calls, Exception, Handler, Lag, Peer, Refusal,
     Response,
@@ -70,6 +71,7 @@ struct Driven<A: Acceptor> {
     turned_away: bool,
     /// The server shuts down, and a handler that exists knows it.
     shutting_down: bool,
+    timer: Option<Arc<CallTimer>>,
     /// Last, so that the connection counts until the handler is gone.
     registration: Registration,
 }
@@ -112,6 +114,7 @@ impl<A: Acceptor> CallDriver<A> {
             behind: false,
             turned_away: !entry.may_linger,
             shutting_down: false,
+            timer: None,
             registration,
         };
         if call.turned_away {
@@ -202,6 +205,10 @@ impl<A: Acceptor> CallDriver<A> {
         if let Some(event) = self.call.voice.session.handle_timeout(now) {
             self.call.handle(event);
         }
+        let is_due = |timer: &mut Arc<CallTimer>| timer.deadline().is_some_and(|at| at <= now);
+        if let Some(timer) = self.call.timer.take_if(is_due) {
+            timer.ring();
+        }
         self.call.pace();
     }
 
@@ -210,6 +217,10 @@ impl<A: Acceptor> CallDriver<A> {
         self.call.now = now;
         let voice = &mut self.call.voice;
         let post = voice.handle().desk().poll(waker, voice.session.stats());
+        if let Some(timer) = post.timer {
+            timer.start(now);
+            self.call.timer = Some(timer);
+        }
         if post.shutting_down {
             self.call.shutting_down = true;
             self.call.tell(|handler, call| handler.on_shutdown(call));
@@ -237,7 +248,12 @@ impl<A: Acceptor> CallDriver<A> {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.call.voice.poll_timeout()
+        let timer = self.call.timer.as_ref();
+        let timer = timer.and_then(|timer| timer.deadline());
+        timer
+            .into_iter()
+            .chain(self.call.voice.poll_timeout())
+            .min()
     }
 
     /// What the write side has to do now.
@@ -463,6 +479,9 @@ impl<A: Acceptor> Driven<A> {
     /// A panic in here has nobody left to be told to, beyond what the panic hook printed.
     fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.voice.end();
+        if let Some(timer) = self.timer.take() {
+            timer.ring();
+        }
         // Before the last callbacks: a caller that learns of the end may call again at once.
         if !self.registration.release(self.voice.handle().peer()) {
             self.voice.session.do_not_linger();

@@ -1,10 +1,12 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::CallStats;
 use crate::call::control::{CallControl, EndRequest, Mark};
+use crate::call::timer::{CallTimer, TimerFuture};
 use crate::{Peer, Played};
 use audiosocket_proto::{Dropped, Playout, SampleRate, SendError, SessionConfig};
 
@@ -132,6 +134,13 @@ impl CallHandle {
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.desk.stats()
+    }
+
+    /// A timer on the clock of the connection. A call has one at a time: a later one replaces it.
+    pub(crate) fn timer(&self, after: Duration) -> TimerFuture {
+        let (timer, future) = CallTimer::new(after);
+        self.desk.set_timer(timer);
+        future
     }
 
     pub(crate) fn notify_shutdown(&self) {

@@ -6,6 +6,7 @@ pub(crate) mod handle;
 pub(crate) mod outbound;
 pub(crate) mod played;
 pub(crate) mod stats;
+pub(crate) mod timer;
 
 use std::sync::Arc;
 use std::time::Duration;

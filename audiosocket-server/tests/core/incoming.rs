@@ -5,7 +5,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_proto::{Audio, Bytes, End, MarkOutcome, PeerError, SampleRate, Transmit};
+use audiosocket_proto::{
+    Audio, AudioBuf, Bytes, End, MarkOutcome, PeerError, SampleRate, Transmit,
+};
 use audiosocket_server::{
     Acceptor, Call, CallEvent, CallRequest, Elapsed, Handler, Incoming, IncomingCall,
     IncomingCalls, Refusal, Response, incoming,
@@ -44,7 +46,7 @@ fn begun(acceptor: Incoming, calls: &mut IncomingCalls) -> (Line<Incoming>, Inco
 }
 
 fn audio(bytes: &[u8]) -> CallEvent {
-    CallEvent::Audio(RATE, Bytes::copy_from_slice(bytes))
+    CallEvent::Audio(AudioBuf::new(RATE, Bytes::copy_from_slice(bytes)))
 }
 
 #[test]
@@ -74,7 +76,8 @@ fn a_call_from_its_start_to_its_end() {
     };
     assert_eq!(*started, CallEvent::Started);
     let payload = Bytes::from_static(b"wide");
-    assert_eq!(*wide, CallEvent::Audio(SampleRate::Hz16000, payload));
+    let payload = AudioBuf::new(SampleRate::Hz16000, payload);
+    assert_eq!(*wide, CallEvent::Audio(payload));
     assert_eq!(digit.as_char(), '5');
     assert_eq!(*malformed, CallEvent::Exception(PeerError::DtmfMalformed));
     assert!(matches!(
@@ -171,7 +174,7 @@ fn whoever_lets_a_call_go_hangs_it_up() {
 #[test]
 fn calls_that_nobody_accepts() {
     let (acceptor, mut calls) = incoming();
-    let acceptor = Arc::new(acceptor.max_waiting(2));
+    let acceptor = Arc::new(acceptor.accept_queue(2));
     let open = || {
         let mut line = Line::with(Shared(Arc::clone(&acceptor)), |_| {});
         line.receive(&uuid_frame());
@@ -330,7 +333,7 @@ impl<H: Handler> Handler for WrappedCall<H> {
 #[test]
 fn a_call_that_does_not_begin_gives_its_place_back() {
     let (acceptor, mut calls) = incoming();
-    let inside = Arc::new(acceptor.max_waiting(1));
+    let inside = Arc::new(acceptor.accept_queue(1));
     for refuses in [true, false] {
         for _ in 0..5 {
             drop(Line::talking(Wrapped {

@@ -15,6 +15,7 @@ mod expected;
 mod handles;
 mod inbound_buffer;
 mod incoming;
+mod incoming_events;
 mod lag;
 mod limits;
 mod panics;
@@ -25,5 +26,6 @@ mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod shutdown;
+mod shutdown_work;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;
