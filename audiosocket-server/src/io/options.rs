@@ -46,7 +46,7 @@ impl ServerConfig {
             acceptor = acceptor.event_queue(bytes);
         }
         if let Some(count) = self.accept_queue {
-            acceptor = acceptor.max_waiting(count);
+            acceptor = acceptor.accept_queue(count);
         }
         (acceptor, calls)
     }

@@ -6,14 +6,14 @@ pub use crate::{
     ServerHandle, acceptor_fn,
 };
 pub use audiosocket_proto::{
-    Audio, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
+    Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
 };
 
 /// Which calls a server takes: networks, expected calls, limits.
 pub mod admission {
     pub use crate::{
-        Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached,
-        Limits, ParseAllowListError,
+        Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
+        ParseAllowListError,
     };
 }
 
@@ -34,7 +34,9 @@ pub mod stats {
     pub use audiosocket_proto::{Dropped, PlayoutStats};
 }
 
-/// Calls that are accepted apart from the server that takes them.
+/// Streams of calls and of their events.
 pub mod stream {
-    pub use crate::{Elapsed, Incoming, IncomingCalls, Played, incoming};
+    pub use crate::{
+        Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Played, incoming,
+    };
 }
