@@ -74,7 +74,9 @@ impl Duplex for UnixStream {
 /// If the system is out of descriptors, the call ends at once with an exception.
 ///
 /// ```
-/// use audiosocket_blocking::{Callbacks, Calls, SessionConfig, serve_stream};
+/// use audiosocket_blocking::config::SessionConfig;
+/// use audiosocket_blocking::stats::Calls;
+/// use audiosocket_blocking::{Callbacks, serve_stream};
 /// use std::io::{Read, Write};
 /// use std::os::unix::net::UnixStream;
 /// use std::sync::Arc;

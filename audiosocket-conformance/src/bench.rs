@@ -54,7 +54,6 @@ impl Bench {
         session.uuid_timeout = Duration::from_secs(3600);
         session.linger = Duration::from_secs(3600);
         session.write_timeout = Duration::from_secs(3600);
-        session.max_unread = 1 << 30;
         session.fill_silence = false;
         configure(&mut session);
         let transcripts = Transcripts::default();

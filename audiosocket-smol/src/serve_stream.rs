@@ -22,7 +22,9 @@ use crate::timer::SmolTimer;
 /// [`End::Abandoned`](crate::End::Abandoned).
 ///
 /// ```
-/// use audiosocket_smol::{Callbacks, Calls, SessionConfig, serve_stream};
+/// use audiosocket_smol::config::SessionConfig;
+/// use audiosocket_smol::stats::Calls;
+/// use audiosocket_smol::{Callbacks, serve_stream};
 /// use smol::io::{AsyncReadExt, AsyncWriteExt};
 /// use smol::net::unix::UnixStream;
 /// use std::sync::Arc;

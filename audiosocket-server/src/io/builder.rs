@@ -7,6 +7,15 @@
 #[macro_export]
 macro_rules! server_builder_setters {
     () => {
+        /// Sets which connections the server takes. Replaces what [`limits`](Self::limits),
+        /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls) and
+        /// [`admit_peer`](Self::admit_peer) set.
+        #[must_use]
+        pub fn admission(mut self, admission: impl Into<$crate::Admission>) -> Self {
+            self.config.admission = admission.into();
+            self
+        }
+
         /// Sets how many connections the server takes.
         #[must_use]
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
