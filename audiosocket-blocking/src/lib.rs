@@ -1,21 +1,23 @@
 #![doc = include_str!("../README.md")]
-#![doc = include_str!("../SURFACE.md")]
 #![cfg(unix)]
 
-#[doc = include_str!("../BEYOND-TCP.md")]
-pub mod beyond_tcp {}
+pub mod listener;
 
-mod alarm;
-mod bell;
+mod builder;
+mod call;
 mod inbound_buffer;
-mod keeper;
-mod line;
+mod read_ahead;
+mod read_ahead_stream;
 mod runtime;
+mod serve_stream;
 mod server;
-mod stream;
+mod thread_waker;
+mod wake_fd;
 
 #[doc(inline)]
 pub use audiosocket_server::io::surface::*;
 
+pub use builder::{Custom, ServerBuilder};
+pub use call::{CallHandle, IncomingCall};
+pub use serve_stream::{Duplex, serve_stream};
 pub use server::{Server, start_server};
-pub use stream::{Duplex, serve_stream};

@@ -27,7 +27,7 @@ impl Bench {
     /// that a case which is not about them runs the same on a machine that is busy with something
     /// else.
     pub(crate) fn new(runner: &Runner) -> Self {
-        Self::with(runner, |config| config)
+        Self::with(runner, |session| session)
     }
 
     /// With this done to whoever connects.
@@ -53,11 +53,10 @@ impl Bench {
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
         limits: Limits,
     ) -> Self {
-        let hour = Duration::from_secs(3600);
         let session = SessionConfig::new()
-            .uuid_timeout(hour)
-            .linger(hour)
-            .write_timeout(hour)
+            .uuid_timeout(Duration::from_secs(3600))
+            .linger(Duration::from_secs(3600))
+            .write_timeout(Duration::from_secs(3600))
             .fill_silence(false);
         let session = configure(session);
         let transcripts = Transcripts::default();

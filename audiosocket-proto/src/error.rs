@@ -6,6 +6,11 @@ use crate::{ErrorFlags, FrameKind};
 
 /// What the other end of a connection did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum PeerError {
     /// The first frame was not the UUID that Asterisk always sends first, so there is no call:

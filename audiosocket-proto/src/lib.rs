@@ -18,6 +18,8 @@ mod message;
 mod playout;
 mod ptime;
 mod rate;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod session;
 mod stats;
 mod time;

@@ -113,6 +113,7 @@ impl fmt::Debug for DtmfDigit {
 ///
 /// Names as in Asterisk's documentation of AudioSocket.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_structs, reason = "the wire has one byte of flags")]
 pub struct ErrorFlags(pub u8);
 

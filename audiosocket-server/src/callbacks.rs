@@ -70,7 +70,7 @@ impl Callbacks {
     /// Sets a callback that takes or refuses each call, once its UUID has come. No other callback is
     /// called for a refused call.
     #[must_use]
-    pub fn accept<F>(mut self, accept: F) -> Self
+    pub fn accept_if<F>(mut self, accept: F) -> Self
     where
         F: Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     {

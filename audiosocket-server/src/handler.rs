@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{Call, Exception, LimitReached, Peer, Response};
+use crate::{Call, CallHandle, Calls, Exception, LimitReached, Peer, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
 /// User code for one call. An [`Acceptor`] makes one for each call, so it can keep state.
@@ -188,58 +189,23 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
     }
 }
 
-/// Gives a closure the type that makes it an [`Acceptor`], so that its argument needs no type.
+/// Accepts or refuses each call, and makes its handler. Shared by all connections.
 ///
-/// ```
-/// use audiosocket_server::{Callbacks, acceptor_fn};
-///
-/// let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-/// let acceptor = acceptor_fn(move |request| {
-///     println!("{} from {}", request.uuid, request.peer);
-///     Ok(echo.clone())
-/// });
-/// # let _: &dyn audiosocket_server::Acceptor<Handler = Callbacks> = &acceptor;
-/// ```
-pub fn acceptor_fn<F, H>(accept: F) -> F
-where
-    F: Fn(&CallRequest<'_>) -> Result<H, Refusal> + Send + Sync + 'static,
-    H: Handler,
-{
-    accept
-}
-
-/// Takes or refuses each call, and makes its handler. All connections of a server share it.
-///
-/// A closure is one; [`acceptor_fn`] gives its argument the right type.
-///
-/// One that wraps another has to pass all three methods on to it.
+/// A closure is an acceptor; see [`acceptor_fn`]. The [`Admission`](crate::Admission) refuses peers and UUIDs before
+/// the acceptor runs.
 pub trait Acceptor: Send + Sync + 'static {
-    /// What handles the calls that are taken.
+    /// Handles an accepted call.
     type Handler: Handler;
 
-    /// Whether to talk to this peer at all. Asked once for each connection, before anything is read
-    /// from it: whoever is refused here gets a hangup without having cost the wait for a UUID. It runs
-    /// where connections are accepted, so that one that blocks holds up all that come after.
-    ///
-    /// Takes everyone unless it is written otherwise.
+    /// Accepts a call, or refuses it. A refused caller gets a hangup.
     ///
     /// # Errors
     ///
-    /// The reason for which the peer is refused.
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        let _ = peer;
-        Ok(())
-    }
-
-    /// Takes a call, or refuses it; a refused caller gets a hangup.
-    ///
-    /// # Errors
-    ///
-    /// The reason for which the call is refused.
+    /// The reason for the refusal.
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal>;
 
-    /// Something went wrong on a connection that did not become a call: no UUID, not a UUID, a
-    /// panic in [`admit_peer`](Self::admit_peer) or in [`accept`](Self::accept).
+    /// Something went wrong on a connection that did not become a call: it sent no UUID or something else, or
+    /// [`accept`](Self::accept) or [`Admission::admit_peer`](crate::Admission::admit_peer) panicked.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         let _ = (peer, error);
     }
@@ -257,33 +223,65 @@ where
     }
 }
 
-/// A call that wants to begin.
+/// Makes an acceptor of a closure, whose argument then needs no type annotation.
+///
+/// ```
+/// use audiosocket_server::{Callbacks, Refusal, acceptor_fn};
+///
+/// let acceptor = acceptor_fn(|request| {
+///     if request.uuid.is_nil() {
+///         return Err(Refusal::new("the nil UUID"));
+///     }
+///     Ok(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
+/// });
+/// # drop(acceptor);
+/// ```
+pub fn acceptor_fn<F, H>(accept: F) -> F
+where
+    F: Fn(&CallRequest<'_>) -> Result<H, Refusal> + Send + Sync + 'static,
+    H: Handler,
+{
+    accept
+}
+
+/// A call whose UUID has arrived, and which is not accepted so far.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CallRequest<'a> {
-    /// The UUID that Asterisk's dialplan gave the call. Nothing proves it: whoever reaches the
-    /// port can send any.
+    /// The UUID that Asterisk's dialplan gave the call. Every peer that reaches the port can send any UUID. Only
+    /// [`ExpectedCalls`](crate::ExpectedCalls) make it a secret.
     pub uuid: Uuid,
-    /// Where it comes from.
+    /// The other end of the connection.
     pub peer: &'a Peer,
-    /// The address of this machine at which it came in, if it came by TCP.
+    /// The address of this machine to which the peer connected, for a TCP connection.
     pub local_addr: Option<SocketAddr>,
+    pub(crate) handle: &'a CallHandle,
+    pub(crate) calls: &'a Calls,
 }
 
-/// Why a call, or whoever wanted to make one, was refused.
+impl CallRequest<'_> {
+    /// Returns what was [announced](crate::ExpectedCalls::announce) of the call. Returns `None` if the server has
+    /// no expected calls, or their metadata is not an `M`.
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.handle.metadata()
+    }
+}
+
+/// Why a peer or a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Cow<'static, str>);
 
 impl Refusal {
-    /// A refusal with a reason for the log; the caller does not hear it.
+    /// A refusal with a reason for the log. The caller does not get the reason.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self(reason.into())
     }
 }
 
 impl From<LimitReached> for Refusal {
-    fn from(full: LimitReached) -> Self {
-        Self::new(full.to_string())
+    fn from(limit: LimitReached) -> Self {
+        Self::new(limit.to_string())
     }
 }
 

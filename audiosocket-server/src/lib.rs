@@ -18,12 +18,13 @@ mod shutdown;
 mod stream;
 mod wake_cell;
 
-pub use admission::allow_list::{AllowList, Allowed, ParseAllowListError};
-pub use admission::calls::{Calls, Idle};
-pub use admission::expected::{
-    AnnounceError, Duplicate, ExpectedCallHandler, ExpectedCalls, ExpectedOnly, WithMetadata,
-};
-pub use admission::limits::{CallCounters, LimitReached, Limits};
+pub use admission::Admission;
+pub use admission::allow_list::{AllowList, ParseAllowListError};
+pub use admission::calls::Calls;
+pub use admission::counts::CallCounters;
+pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
+pub use admission::idle::Idle;
+pub use admission::limits::{LimitReached, Limits};
 pub use call::Call;
 pub use call::driver::CallDriver;
 pub use call::handle::CallHandle;
@@ -37,7 +38,8 @@ pub use ipnet::IpNet;
 pub use peer::Peer;
 pub use response::Response;
 pub use shutdown::{ServerAction, ServerDriver, ServerHandle};
-pub use stream::event_queue::CallEvent;
+pub use stream::event::{CallEvent, Injected};
+pub use stream::event_queue::{EventInjector, InjectError};
 pub use stream::handler::StreamHandler;
+pub use stream::incoming::{Incoming, IncomingCalls, incoming};
 pub use stream::incoming_call::{Elapsed, IncomingCall};
-pub use stream::{Incoming, IncomingCalls, incoming};

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_smol::{Callbacks, Server, ServerHandle, ServerOptions};
+use audiosocket_smol::{Callbacks, Server, ServerHandle};
 
 #[test]
 fn smol_block_on() {
@@ -45,12 +45,12 @@ fn a_task_of_async_std() {
     a_call_is_served(|serving| async_std::task::block_on(async_std::task::spawn(serving)));
 }
 
-type AcceptLoop = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+type Serving = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
-fn a_call_is_served(run: impl FnOnce(AcceptLoop) -> io::Result<()>) {
+fn a_call_is_served(run: impl FnOnce(Serving) -> io::Result<()>) {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    let server = futures_lite::future::block_on(Server::start(echo, options)).unwrap();
+    let start = Server::builder().bind("127.0.0.1:0").start(echo);
+    let server = futures_lite::future::block_on(start).unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());
     let caller = thread::spawn(move || call(addr, &handle));
     run(Box::pin(server.serve_forever())).unwrap();

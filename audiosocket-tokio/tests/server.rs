@@ -9,7 +9,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_tokio::{Limits, Server, ServerHandle, ServerOptions, start_server};
+use audiosocket_tokio::admission::Limits;
+use audiosocket_tokio::{Server, ServerBuilder, ServerHandle, start_server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -210,14 +211,8 @@ async fn calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup() {
 
 async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
     let (recorder, _transcript) = Recorder::new();
-    let server = Server::start(
-        recorder,
-        ServerOptions::new()
-            .bind("127.0.0.1:0")
-            .session(no_silence()),
-    )
-    .await
-    .unwrap();
+    let builder = Server::builder().bind("127.0.0.1:0").session(no_silence());
+    let server = builder.start(recorder).await.unwrap();
     let handle = server.handle();
     let call = blocking_call(server.local_addrs()[0]);
     let mut serving = pin!(server.serve_forever());
@@ -235,10 +230,9 @@ async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
 /// However many are refused in one go: more than may linger, and more than tokio would let one task
 /// read and write.
 async fn everybody_in_a_crowd_beyond_the_limits_gets_a_hangup() {
-    let mut limits = Limits::default();
-    limits.max_calls = 0;
-    let options = ServerOptions::new().bind("127.0.0.1:0").limits(limits);
-    let server = Running::start_with(options).await;
+    let limits = Limits::new().max_calls(0);
+    let builder = Server::builder().bind("127.0.0.1:0").limits(limits);
+    let server = Running::start_with(builder).await;
     // Blocking, as above.
     let mut calls: Vec<_> = (0..600).map(|_| blocking_call(server.addr)).collect();
     let refused = tokio::task::spawn_blocking(move || {
@@ -256,8 +250,8 @@ async fn everybody_in_a_crowd_beyond_the_limits_gets_a_hangup() {
 async fn an_endless_linger_does_not_keep_an_idle_server() {
     let mut session = no_silence();
     session = session.linger(Duration::MAX);
-    let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
-    let server = Running::start_with(options).await;
+    let builder = Server::builder().bind("127.0.0.1:0").session(session);
+    let server = Running::start_with(builder).await;
     server.handle.shutdown(Duration::ZERO);
     server.task.await.unwrap().unwrap();
 }
@@ -325,7 +319,7 @@ async fn closures_see_the_call_and_its_end() {
 async fn a_ready_socket_is_served() {
     let ready = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut server =
-        Running::start_with(ServerOptions::new().listener(ready).session(no_silence())).await;
+        Running::start_with(Server::builder().listener(ready).session(no_silence())).await;
     let _call = server.call(7).await;
     server.expect(&["start 7"]).await;
 }
@@ -340,17 +334,12 @@ struct Running {
 
 impl Running {
     async fn start() -> Self {
-        Self::start_with(
-            ServerOptions::new()
-                .bind("127.0.0.1:0")
-                .session(no_silence()),
-        )
-        .await
+        Self::start_with(Server::builder().bind("127.0.0.1:0").session(no_silence())).await
     }
 
-    async fn start_with(options: ServerOptions) -> Self {
+    async fn start_with(builder: ServerBuilder) -> Self {
         let (recorder, transcript) = Recorder::new();
-        let server = Server::start(recorder, options).await.unwrap();
+        let server = builder.start(recorder).await.unwrap();
         let addr = server.local_addrs()[0];
         let handle = server.handle();
         Self {

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use audiosocket_tokio::{Callbacks, Calls, serve_stream};
+use audiosocket_tokio::stats::Calls;
+use audiosocket_tokio::{Callbacks, serve_stream};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audiosocket_tokio::{Acceptor, Callbacks, Response, ServerHandle, ServerOptions};
+use audiosocket_tokio::{Acceptor, Callbacks, Response, ServerHandle};
 use uuid::Uuid;
 
 /// What the server answers to audio.
@@ -139,23 +139,31 @@ pub fn serve<A: Acceptor>(
     acceptor: A,
     ready: impl FnOnce(&[SocketAddr], ServerHandle),
 ) -> io::Result<()> {
-    let options = ServerOptions::new().bind("127.0.0.1:0");
+    let addr = "127.0.0.1:0";
     match &*crate::runtime() {
         "tokio" => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
             .block_on(async {
-                let server = audiosocket_tokio::Server::start(acceptor, options).await?;
+                let server = audiosocket_tokio::Server::builder()
+                    .bind(addr)
+                    .start(acceptor)
+                    .await?;
                 ready(server.local_addrs(), server.handle());
                 server.serve_forever().await
             }),
         "smol" => async_io::block_on(async {
-            let server = audiosocket_smol::Server::start(acceptor, options).await?;
+            let server = audiosocket_smol::Server::builder()
+                .bind(addr)
+                .start(acceptor)
+                .await?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever().await
         }),
         "blocking" => {
-            let server = audiosocket_blocking::Server::start(acceptor, options)?;
+            let server = audiosocket_blocking::Server::builder()
+                .bind(addr)
+                .start(acceptor)?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever()
         }

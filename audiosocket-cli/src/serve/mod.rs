@@ -16,7 +16,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions, SessionConfig};
+use audiosocket_tokio::admission::{AllowList, Limits};
+use audiosocket_tokio::config::SessionConfig;
+use audiosocket_tokio::{Acceptor, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::usage_error;
@@ -147,14 +149,13 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
     let memory = Memory::of_this_process();
-    let acceptor = CallLog::new(args.allow_list().then(acceptor), Arc::clone(&memory));
-    let options = args.options();
+    let acceptor = CallLog::new(acceptor, Arc::clone(&memory));
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let mut server = audiosocket_tokio::Server::start(acceptor, options).await?;
-            if let Some(threads) = args.threads {
-                server = server.threads(threads);
-            }
+            let builder = options!(audiosocket_tokio, args);
+            let builder = builder.threads(args.threads);
+            let server = builder.wake_interval(args.wake_interval).start(acceptor);
+            let server = server.await?;
             memory.watch(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             // A task takes turns with those of the calls; on this thread, which is none of the
@@ -162,19 +163,36 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let server = audiosocket_smol::Server::start(acceptor, options).await?;
+            let builder = options!(audiosocket_smol, args);
+            let server = builder.wake_interval(args.wake_interval).start(acceptor);
+            let server = server.await?;
             memory.watch(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = audiosocket_blocking::Server::start(acceptor, options)?;
+            let server = options!(audiosocket_blocking, args).start(acceptor)?;
             memory.watch(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
         }
     }
 }
+
+/// The builder of an adapter, with what all of them have.
+macro_rules! options {
+    ($adapter:ident, $args:ident) => {{
+        let builder = $adapter::Server::builder()
+            .backlog($args.backlog)
+            .limits($args.limits())
+            .allow_list($args.allow_list())
+            .reuse_port($args.reuse_port)
+            .session($args.session());
+        let listen = $args.listen.iter();
+        listen.fold(builder, |builder, addr| builder.bind(addr))
+    }};
+}
+use options;
 
 /// Says that calls can come, and sees that signals end the server.
 fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::Result<()> {
@@ -220,25 +238,19 @@ impl ServeArgs {
         networks.copied().collect()
     }
 
-    fn options(&self) -> ServerOptions {
+    fn session(&self) -> SessionConfig {
         let session = SessionConfig::new()
             .uuid_timeout(self.uuid_timeout)
             .idle_timeout(self.idle_timeout)
             .max_duration(self.max_duration)
             .fill_silence(!self.no_silence);
-        let mut limits = Limits::default();
-        limits.max_calls = self.max_calls;
-        limits.max_pending = self.max_pending;
-        limits.max_pending_per_addr = self.max_pending_per_addr;
-        let options = ServerOptions::new()
-            .backlog(self.backlog)
-            .limits(limits)
-            .reuse_port(self.reuse_port)
-            .wake_interval(self.wake_interval)
-            .blocked_handler_warning(true)
-            .session(session);
-        self.listen
-            .iter()
-            .fold(options, |options, addr| options.bind(&**addr))
+        session
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new()
+            .max_calls(self.max_calls)
+            .max_pending(self.max_pending)
+            .max_pending_per_addr(self.max_pending_per_addr)
     }
 }

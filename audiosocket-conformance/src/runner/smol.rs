@@ -2,26 +2,26 @@ use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::Limits;
-use audiosocket_smol::{Server, ServerOptions};
+use audiosocket_smol::ServerBuilder;
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, BoundSockets, builder};
 use crate::recorder::Recorder;
 use crate::world::World;
 
 /// Under smol's executor.
 pub(super) fn smol(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    let options = sockets::options(session, limits);
-    sockets::serve(move |tell| smol::block_on(serve(recorder, options, tell)))
+    let builder = builder!(audiosocket_smol, session, limits);
+    sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
 }
 
-/// The same, where calls are looked after together.
+/// The same, where calls are polled together.
 pub(super) fn wake_interval(
     recorder: Recorder,
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn World> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    sockets::serve(move |tell| smol::block_on(serve(recorder, options, tell)))
+    let builder = builder!(audiosocket_smol, session, limits).wake_interval(sockets::WAKE_INTERVAL);
+    sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
 }
 
 /// Under async-std's executor.
@@ -30,12 +30,12 @@ pub(super) fn async_std(
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn World> {
-    let options = sockets::options(session, limits);
-    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, options, tell)))
+    let builder = builder!(audiosocket_smol, session, limits);
+    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, builder, tell)))
 }
 
-async fn serve(recorder: Recorder, options: ServerOptions, tell: &dyn Fn(BoundSockets)) {
-    let server = Server::start(recorder, options).await.unwrap();
+async fn serve(recorder: Recorder, builder: ServerBuilder, tell: &dyn Fn(BoundSockets)) {
+    let server = builder.start(recorder).await.unwrap();
     tell(BoundSockets::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -7,9 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::SessionConfig;
-use audiosocket_server::io::ServerOptions;
-use audiosocket_server::{Limits, ServerHandle};
+use audiosocket_server::ServerHandle;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::world::{Fault, PATIENCE, Wire, World};
@@ -34,11 +32,16 @@ impl BoundSockets {
     }
 }
 
-/// What every server is started with.
-pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    options.session(session).limits(limits)
+/// The builder of an adapter, with what every server is started with.
+macro_rules! builder {
+    ($adapter:ident, $session:expr, $limits:expr) => {
+        $adapter::Server::builder()
+            .bind("127.0.0.1:0")
+            .session($session)
+            .limits($limits)
+    };
 }
+pub(super) use builder;
 
 /// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
 /// does.

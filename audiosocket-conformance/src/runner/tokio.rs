@@ -3,10 +3,10 @@ use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::Limits;
-use audiosocket_tokio::{Server, ServerOptions};
+use audiosocket_tokio::ServerBuilder;
 use tokio::runtime::Builder;
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, BoundSockets, builder};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -15,36 +15,37 @@ pub(super) fn current_thread(
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn World> {
-    serve(
-        recorder,
-        sockets::options(session, limits),
-        Builder::new_current_thread(),
-    )
+    let builder = builder!(audiosocket_tokio, session, limits);
+    serve(recorder, builder, Builder::new_current_thread())
 }
 
 /// On threads of the server's own.
 pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    serve_on_threads(recorder, sockets::options(session, limits))
+    let builder = builder!(audiosocket_tokio, session, limits).threads(NonZeroUsize::new(2));
+    serve(recorder, builder, Builder::new_current_thread())
 }
 
-/// The same, where each thread looks after its calls together.
+/// The same, where each thread polls its calls together.
 pub(super) fn threads_wake_interval(
     recorder: Recorder,
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn World> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    serve_on_threads(recorder, options)
+    let builder = builder!(audiosocket_tokio, session, limits)
+        .threads(NonZeroUsize::new(2))
+        .wake_interval(sockets::WAKE_INTERVAL);
+    serve(recorder, builder, Builder::new_current_thread())
 }
 
-/// Where calls are looked after together.
+/// Where calls are polled together.
 pub(super) fn wake_interval(
     recorder: Recorder,
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn World> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    serve(recorder, options, Builder::new_current_thread())
+    let builder =
+        builder!(audiosocket_tokio, session, limits).wake_interval(sockets::WAKE_INTERVAL);
+    serve(recorder, builder, Builder::new_current_thread())
 }
 
 pub(super) fn multi_thread(
@@ -52,33 +53,20 @@ pub(super) fn multi_thread(
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn World> {
-    let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2);
-    serve(recorder, sockets::options(session, limits), builder)
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2);
+    serve(
+        recorder,
+        builder!(audiosocket_tokio, session, limits),
+        runtime,
+    )
 }
 
-fn serve(recorder: Recorder, options: ServerOptions, builder: Builder) -> Rc<dyn World> {
-    serve_as(recorder, options, builder, |server| server)
-}
-
-fn serve_on_threads(recorder: Recorder, options: ServerOptions) -> Rc<dyn World> {
-    let threads = NonZeroUsize::new(2).unwrap();
-    let builder = Builder::new_current_thread();
-    serve_as(recorder, options, builder, move |server| {
-        server.threads(threads)
-    })
-}
-
-fn serve_as(
-    recorder: Recorder,
-    options: ServerOptions,
-    mut builder: Builder,
-    configure: impl FnOnce(Server<Recorder>) -> Server<Recorder> + Send + 'static,
-) -> Rc<dyn World> {
+fn serve(recorder: Recorder, builder: ServerBuilder, mut runtime: Builder) -> Rc<dyn World> {
     sockets::serve(move |tell| {
-        let runtime = builder.enable_all().build().unwrap();
+        let runtime = runtime.enable_all().build().unwrap();
         runtime.block_on(async {
-            let server = configure(Server::start(recorder, options).await.unwrap());
+            let server = builder.start(recorder).await.unwrap();
             tell(BoundSockets::new(server.local_addrs(), server.handle()));
             server.serve_forever().await.unwrap();
         });

@@ -17,6 +17,11 @@ pub enum PlayoutOutput {
 
 /// Whether the audio that was queued ahead of a mark was played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum MarkOutcome {
     /// Its last sample has been written to the connection.

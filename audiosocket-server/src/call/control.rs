@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::admission::expected::Metadata;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
+use crate::call::timer::CallTimer;
 use crate::{CallStats, Peer};
 use audiosocket_proto::{
     AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,
@@ -35,10 +37,20 @@ pub(crate) struct CallControl {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) playout: Playout<Mark>,
-    /// `play` futures that wait for room.
-    pub(crate) waiting_plays: WaitingPlays,
+    pub(crate) rare: Option<Box<Rare>>,
     /// Of the connection.
     waker: Option<Waker>,
+}
+
+/// The state that most calls do not have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// `play` futures that wait for room.
+    pub(crate) waiting_plays: WaitingPlays,
+    /// Of an expected call, once its UUID has come.
+    metadata: Option<Metadata>,
+    /// A timer to be started. A later one replaces it.
+    timer: Option<Arc<CallTimer>>,
 }
 
 /// Requests of handles and of the server to a connection, as bits.
@@ -51,6 +63,7 @@ impl Commands {
     const ABANDON: u8 = 4;
     const PLAYOUT_CHANGED: u8 = 8;
     const SHUTDOWN_BEGAN: u8 = 16;
+    const START_TIMER: u8 = 32;
 
     /// How to end the call, if at all.
     pub(crate) fn end(self) -> Option<EndRequest> {
@@ -73,6 +86,11 @@ impl Commands {
     /// Whether the server began to shut down.
     pub(crate) fn shutdown_began(self) -> bool {
         self.0 & Self::SHUTDOWN_BEGAN != 0
+    }
+
+    /// Whether to start a timer, which [`CallControl::take_timer`] returns.
+    pub(crate) fn starts_timer(self) -> bool {
+        self.0 & Self::START_TIMER != 0
     }
 }
 
@@ -113,7 +131,7 @@ impl CallControl {
             peer,
             inner: Mutex::new(Inner {
                 playout: Playout::new(config),
-                waiting_plays: WaitingPlays::default(),
+                rare: None,
                 waker: None,
             }),
         }
@@ -150,7 +168,9 @@ impl CallControl {
     pub(crate) fn try_play(&self, audio: AudioBuf, caller: Caller) -> Result<(), SendError> {
         self.change(caller, |inner, dropped, _| {
             // Audio that waits in a `play` future comes first.
-            if !inner.waiting_plays.is_empty() && inner.playout.is_open() && !audio.is_empty() {
+            let waits = |rare: &Box<Rare>| !rare.waiting_plays.is_empty();
+            let must_wait = inner.rare.as_ref().is_some_and(waits);
+            if must_wait && inner.playout.is_open() && !audio.is_empty() {
                 dropped.push(audio.into_bytes());
                 let queued = inner.playout.stats().depth;
                 return Err(SendError::PlayoutFull { queued });
@@ -161,7 +181,7 @@ impl CallControl {
 
     pub(crate) fn clear(&self, caller: Caller) -> Dropped {
         self.change(caller, |inner, dropped, wakers| {
-            inner.waiting_plays.cancel(wakers);
+            inner.cancel_plays(wakers);
             inner.playout.clear(dropped)
         })
     }
@@ -173,7 +193,7 @@ impl CallControl {
     pub(crate) fn hangup_after_playout(&self, caller: Caller) {
         self.change(caller, |inner, _, wakers| {
             inner.playout.hangup();
-            inner.waiting_plays.cancel(wakers);
+            inner.cancel_plays(wakers);
         });
     }
 
@@ -208,6 +228,25 @@ impl CallControl {
             EndRequest::ShutDown => Commands::SHUT_DOWN,
             EndRequest::Abandon => Commands::ABANDON,
         });
+    }
+
+    pub(crate) fn set_metadata(&self, metadata: Metadata) {
+        self.lock().rare().metadata = Some(metadata);
+    }
+
+    pub(crate) fn metadata(&self) -> Option<Metadata> {
+        self.lock().rare.as_ref()?.metadata.clone()
+    }
+
+    /// Asks the connection to start this timer, in place of an earlier one.
+    pub(crate) fn set_timer(&self, timer: Arc<CallTimer>) {
+        let replaced = self.lock().rare().timer.replace(timer);
+        drop(replaced);
+        self.command(Commands::START_TIMER);
+    }
+
+    pub(crate) fn take_timer(&self) -> Option<Arc<CallTimer>> {
+        self.lock().rare.as_mut()?.timer.take()
     }
 
     /// Lets the connection know that the server began to shut down.
@@ -277,7 +316,7 @@ impl CallControl {
         let (mut dropped, mut wakers) = (Vec::new(), Vec::new());
         let mut inner = self.lock();
         let marks: VecDeque<_> = inner.playout.close(&mut dropped);
-        inner.waiting_plays.cancel(&mut wakers);
+        inner.cancel_plays(&mut wakers);
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
         drop(marks);
@@ -294,6 +333,19 @@ impl CallControl {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Takes out the plays that wait for room, and wakes them: they find out why.
+    fn cancel_plays(&mut self, wakers: &mut Vec<Waker>) {
+        if let Some(rare) = &mut self.rare {
+            rare.waiting_plays.cancel(wakers);
+        }
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::admission::calls::Registration;
+use crate::admission::expected::UuidInUse;
 use crate::call::control::EndRequest;
 use crate::call::lifecycle::catch_panic;
 use crate::call::outbound::{Outbound, PlayoutStep};
+use crate::call::timer::CallTimer;
 use crate::{
     Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
 };
@@ -58,23 +60,22 @@ pub struct CallDriver<A: Acceptor> {
     pub(super) turned_away: bool,
     /// The server began to shut down, and the handler does not know.
     pub(super) shutdown_began: bool,
+    pub(super) timer: Option<Arc<CallTimer>>,
     /// Last, so that the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
 }
 
 pub(super) enum Phase<H> {
     /// No UUID yet.
-    Waiting {
-        local_addr: Option<SocketAddr>,
-    },
+    Waiting { local_addr: Option<SocketAddr> },
     Talking {
         handler: H,
+        /// After the handler, so that it is dropped later.
+        _uuid_in_use: Option<UuidInUse>,
     },
     /// `on_end` has been called, or there never was a handler. Then the reason is here if the call or
     /// its peer was refused.
-    Over {
-        refusal: Option<Refusal>,
-    },
+    Over { refusal: Option<Refusal> },
 }
 
 impl<A: Acceptor> CallDriver<A> {
@@ -132,6 +133,10 @@ impl<A: Acceptor> CallDriver<A> {
         self.step(now, |call| {
             let event = call.outbound.session.handle_timeout(now);
             call.dispatch_if_any(event);
+            let is_due = |timer: &mut Arc<CallTimer>| timer.deadline().is_some_and(|at| at <= now);
+            if let Some(timer) = call.timer.take_if(is_due) {
+                timer.fire();
+            }
         });
     }
 
@@ -141,6 +146,12 @@ impl<A: Acceptor> CallDriver<A> {
             let Some(commands) = call.outbound.take_commands(waker) else {
                 return;
             };
+            if commands.starts_timer()
+                && let Some(timer) = call.outbound.handle.control().take_timer()
+            {
+                timer.start(now);
+                call.timer = Some(timer);
+            }
             match commands.end() {
                 Some(EndRequest::HangUp) => call.hang_up(End::HungUp),
                 Some(EndRequest::ShutDown) => call.hang_up(End::ShutDown),
@@ -164,7 +175,9 @@ impl<A: Acceptor> CallDriver<A> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let session = self.outbound.session.poll_timeout();
-        session.into_iter().chain(self.outbound.playout_due).min()
+        let timer = self.timer.as_ref().and_then(|timer| timer.deadline());
+        let deadlines = session.into_iter().chain(self.outbound.playout_due);
+        deadlines.chain(timer).min()
     }
 
     /// What the write side has to do now.
@@ -278,7 +291,7 @@ impl<A: Acceptor> CallDriver<A> {
         &mut self,
         event: HandlerEvent<'e>,
     ) -> Option<Result<(Response<'e>, bool), Exception>> {
-        let Phase::Talking { handler } = &mut self.phase else {
+        let Phase::Talking { handler, .. } = &mut self.phase else {
             return None;
         };
         let mut call = Call {

@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::call::control::{CallControl, Caller, EndRequest, Mark};
 use crate::call::play::Play;
+use crate::call::timer::{CallTimer, TimerFuture};
 use crate::{CallStats, Peer, Played};
 use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError, SessionConfig};
 
@@ -52,6 +54,13 @@ impl CallHandle {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.control.peer()
+    }
+
+    /// The metadata that was [announced](crate::ExpectedCalls::announce) for the call. `None` before its
+    /// UUID has come, if the server has no expected calls, or if their metadata is not an `M`.
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.control.metadata()?.downcast().ok()
     }
 
     /// The sample rate of the caller's audio. `None` before any audio has come.
@@ -155,8 +164,14 @@ impl CallHandle {
         self.control.end(request);
     }
 
+    /// A timer on the clock of the connection. A call has one at a time; a later one replaces it.
+    pub(crate) fn timer(&self, after: Duration) -> TimerFuture {
+        let (timer, future) = CallTimer::new(after);
+        self.control.set_timer(timer);
+        future
+    }
+
     /// Lets the handler know that the server began to shut down.
-    #[allow(dead_code, reason = "for `Calls::begin_shutdown`")]
     pub(crate) fn notify_shutdown(&self) {
         self.control.notify_shutdown();
     }

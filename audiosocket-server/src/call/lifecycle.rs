@@ -14,9 +14,9 @@ use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
 impl<A: Acceptor> CallDriver<A> {
     /// Drives the connection from `peer` that was accepted at `now`. It counts among `calls` until it
-    /// is dropped, so close the socket before that. If there are too many connections already, or the
-    /// acceptor does not [admit the peer](Acceptor::admit_peer), it is [refused](Self::refusal) from
-    /// the beginning, and the hangup is ready to be sent.
+    /// is dropped, so close the socket before that. If the [`Admission`](crate::Admission) of
+    /// `calls` refuses the peer, or its limits are reached, the connection is
+    /// [refused](Self::refusal) from the beginning, and the hangup is ready to be sent.
     pub fn new(
         acceptor: Arc<A>,
         peer: Peer,
@@ -25,7 +25,7 @@ impl<A: Acceptor> CallDriver<A> {
         now: Timestamp,
     ) -> Self {
         let handle = CallHandle::new(&config, peer);
-        let admitted = catch_panic(|| acceptor.admit_peer(handle.peer()));
+        let admitted = catch_panic(|| calls.admit_peer(handle.peer()));
         let (registration, entry) = calls.register(&handle, matches!(admitted, Ok(Ok(()))));
         let mut call = Self {
             decoder: Decoder::new(),
@@ -37,15 +37,16 @@ impl<A: Acceptor> CallDriver<A> {
             behind: false,
             turned_away: !entry.may_linger,
             shutdown_began: false,
+            timer: None,
             registration,
         };
         if call.turned_away {
             call.outbound.session.do_not_linger();
         }
-        match (admitted, entry.full) {
+        match (admitted, entry.limit_reached) {
             (Ok(Err(refusal)), _) => call.refuse(refusal),
             (Err(panic), _) => call.panicked(&panic),
-            (Ok(Ok(())), Some(full)) => call.refuse(Refusal::from(full)),
+            (Ok(Ok(())), Some(limit)) => call.refuse(Refusal::from(limit)),
             (Ok(Ok(())), None) => {}
         }
         call
@@ -85,19 +86,32 @@ impl<A: Acceptor> CallDriver<A> {
             uuid,
             peer: self.outbound.handle.peer(),
             local_addr,
+            handle: &self.outbound.handle,
+            calls: self.registration.calls(),
         };
         self.outbound.handle.control().set_uuid(uuid);
         // The span of the connection, which the connection has entered.
         #[cfg(feature = "io")]
         tracing::Span::current().record("uuid", tracing::field::display(uuid));
-        let accepted = catch_panic(|| self.acceptor.accept(&request));
+        let accepted = catch_panic(|| {
+            let expected = self.registration.expect(request.handle, uuid)?;
+            let uuid_in_use = expected.map(|expected| {
+                request.handle.control().set_metadata(expected.metadata);
+                expected.uuid_in_use
+            });
+            Ok((self.acceptor.accept(&request)?, uuid_in_use))
+        });
         let taken = matches!(accepted, Ok(Ok(_)));
-        if !self.registration.identified(request.peer, taken) {
+        let peer = self.outbound.handle.peer();
+        if !self.registration.identified(peer, taken) {
             self.outbound.session.do_not_linger();
         }
         match accepted {
-            Ok(Ok(handler)) => {
-                self.phase = Phase::Talking { handler };
+            Ok(Ok((handler, uuid_in_use))) => {
+                self.phase = Phase::Talking {
+                    handler,
+                    _uuid_in_use: uuid_in_use,
+                };
                 self.outbound.start(self.now);
                 self.notify(HandlerEvent::Start);
                 self.announce_shutdown();
@@ -145,9 +159,12 @@ impl<A: Acceptor> CallDriver<A> {
     /// The panic hook reports a panic in here; no callback is left for it.
     pub(super) fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.outbound.close_playout();
-        if matches!(self.phase, Phase::Talking { .. }) {
-            // Before the last callback: a peer that learns of the end may connect again at once.
-            self.registration.release(self.outbound.handle.peer());
+        if let Some(timer) = self.timer.take() {
+            timer.fire();
+        }
+        // Before the last callbacks: a caller that learns of the end may call again at once.
+        if !self.registration.release(self.outbound.handle.peer()) {
+            self.outbound.session.do_not_linger();
         }
         if let Some(error) = error {
             match &self.phase {

@@ -8,7 +8,9 @@ pub(crate) mod outbound;
 pub(crate) mod play;
 pub(crate) mod played;
 pub(crate) mod stats;
+pub(crate) mod timer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -39,6 +41,12 @@ impl Call<'_> {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.outbound.handle.peer()
+    }
+
+    /// The metadata that was announced for the call; see [`CallHandle::metadata`].
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.outbound.handle.metadata()
     }
 
     /// The sample rate of the caller's audio. `None` before any audio has come.

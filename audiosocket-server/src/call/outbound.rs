@@ -125,7 +125,9 @@ impl Outbound {
             self.playout_due = playout.poll_timeout();
             self.due_for_silence = playout.awaits_silence();
             self.awaits_drain = playout.awaits_drain();
-            (mark, output, inner.waiting_plays.wake(playout))
+            let rare = inner.rare.as_mut();
+            let waker = rare.and_then(|rare| rare.waiting_plays.wake(playout));
+            (mark, output, waker)
         };
         if let Some(waker) = waker {
             waker.wake();

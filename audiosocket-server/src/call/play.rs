@@ -1,6 +1,7 @@
 //! Playing that waits for room.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -28,10 +29,8 @@ pub struct Play {
 }
 
 /// The [`Play`]s of a call that wait for room, in the order in which they play.
-///
-/// Boxed, since most calls never have one.
 #[derive(Debug, Default)]
-pub(crate) struct WaitingPlays(Option<Box<VecDeque<Waiting>>>);
+pub(crate) struct WaitingPlays(VecDeque<Waiting>);
 
 #[derive(Debug)]
 struct Waiting {
@@ -70,7 +69,7 @@ impl Future for Play {
             if result.is_ready()
                 && let Some(ticket) = ticket.take()
             {
-                waker = inner.waiting_plays.remove(ticket, wakers);
+                waker = inner.rare().waiting_plays.remove(ticket, wakers);
             }
             result
         })
@@ -82,7 +81,7 @@ impl Drop for Play {
         if let Some(ticket) = self.ticket {
             let control = self.call.control();
             let waker = control.change(Caller::Handle, |inner, _, wakers| {
-                inner.waiting_plays.remove(ticket, wakers)
+                inner.rare().waiting_plays.remove(ticket, wakers)
             });
             drop(waker);
         }
@@ -97,15 +96,16 @@ fn queue(
     waker: &mut Option<Waker>,
     dropped: &mut Vec<Bytes>,
 ) -> Poll<Result<(), SendError>> {
-    let (playout, waiting) = (&mut inner.playout, &mut inner.waiting_plays);
+    let playout = &mut inner.playout;
     if !playout.is_open() {
         return Poll::Ready(Err(SendError::NoCall));
     }
     if audio.is_empty() {
         return Poll::Ready(Err(SendError::EmptyAudio));
     }
+    let waiting = &mut inner.rare.get_or_insert_default().waiting_plays;
     let place = match *ticket {
-        None => waiting.len(),
+        None => waiting.0.len(),
         // Cleared plays have lost their place.
         Some(ticket) => match waiting.place(ticket) {
             Some(place) => place,
@@ -131,30 +131,24 @@ fn queue(
 
 impl WaitingPlays {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |waiting| waiting.len())
+        self.0.is_empty()
     }
 
     fn place(&self, ticket: u64) -> Option<usize> {
-        let mut waiting = self.0.as_ref()?.iter();
-        waiting.position(|known| known.ticket == ticket)
+        self.0.iter().position(|known| known.ticket == ticket)
     }
 
     /// Waits at `place`, which is the end if it is new. Returns its ticket.
     ///
     /// Exchanges `waker` for the one that it replaces.
     fn wait(&mut self, place: usize, room: Duration, waker: &mut Option<Waker>) -> u64 {
-        let waiting = self.0.get_or_insert_default();
-        if let Some(known) = waiting.get_mut(place) {
+        if let Some(known) = self.0.get_mut(place) {
             known.room = room;
-            std::mem::swap(&mut known.waker, waker);
+            mem::swap(&mut known.waker, waker);
             return known.ticket;
         }
         let ticket = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
-        waiting.push_back(Waiting {
+        self.0.push_back(Waiting {
             ticket,
             room,
             waker: waker.take(),
@@ -164,7 +158,7 @@ impl WaitingPlays {
 
     /// The waker of the first one, if there is the room that it waits for.
     pub(crate) fn wake<M>(&mut self, playout: &Playout<M>) -> Option<Waker> {
-        let first = self.0.as_mut()?.front_mut()?;
+        let first = self.0.front_mut()?;
         let room = playout.room();
         if room.is_zero() || room < first.room {
             return None;
@@ -176,22 +170,18 @@ impl WaitingPlays {
     /// there may be room for it.
     fn remove(&mut self, ticket: u64, wakers: &mut Vec<Waker>) -> Option<Waker> {
         let place = self.place(ticket)?;
-        let waiting = self.0.as_mut()?;
-        let removed = waiting.remove(place)?;
+        let removed = self.0.remove(place)?;
         if place == 0
-            && let Some(next) = waiting.front_mut()
+            && let Some(next) = self.0.front_mut()
         {
             wakers.extend(next.waker.take());
-        }
-        if waiting.is_empty() {
-            self.0 = None;
         }
         removed.waker
     }
 
     /// Takes all of them out. They find out why when they are polled.
     pub(crate) fn cancel(&mut self, wakers: &mut Vec<Waker>) {
-        let waiting = self.0.take().into_iter().flat_map(|waiting| *waiting);
+        let waiting = mem::take(&mut self.0).into_iter();
         wakers.extend(waiting.filter_map(|waiting| waiting.waker));
     }
 }

@@ -2,6 +2,11 @@ use audiosocket_proto::{PlayoutStats, SessionStats};
 
 /// Counters of a call, from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct CallStats {
     /// Frames received, of any kind, the UUID included.

@@ -6,6 +6,7 @@
 //! watched cost nothing.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -28,7 +29,7 @@ const MAX_IDLE_CHECKS: u32 = 8;
 static WATCHED: Mutex<Watched> = Mutex::new(Watched {
     calls: None,
     threads: Vec::new(),
-    last_id: 0,
+    next_id: NonZeroU64::MIN,
     is_running: false,
 });
 
@@ -45,10 +46,10 @@ thread_local! {
 /// Everything that the checking thread checks.
 struct Watched {
     /// The watched connections by their id; `None` before the first.
-    calls: Option<HashMap<u64, CallHandle>>,
+    calls: Option<HashMap<NonZeroU64, CallHandle>>,
     /// The threads that have polled one.
     threads: Vec<Weak<ThreadState>>,
-    last_id: u64,
+    next_id: NonZeroU64,
     is_running: bool,
 }
 
@@ -78,14 +79,14 @@ struct Check {
 /// Watches a connection until it is dropped.
 #[derive(Debug)]
 pub(crate) struct BlockedHandlerWatch {
-    id: u64,
+    id: NonZeroU64,
 }
 
 impl BlockedHandlerWatch {
     pub(crate) fn new(call: CallHandle) -> Self {
         let mut watched = lock(&WATCHED);
-        watched.last_id += 1;
-        let id = watched.last_id;
+        let id = watched.next_id;
+        watched.next_id = id.saturating_add(1);
         watched.calls.get_or_insert_default().insert(id, call);
         if !watched.is_running {
             let thread = thread::Builder::new().name("audiosocket-watch".to_owned());
@@ -108,7 +109,7 @@ impl BlockedHandlerWatch {
     pub(crate) fn enter(&self) -> PollGuard {
         // A thread that ends has no state any more. A handler that drives another connection polls
         // within a poll; the outer one counts.
-        let entered = THREAD.try_with(|thread| thread.enter(self.id));
+        let entered = THREAD.try_with(|thread| thread.enter(self.id.get()));
         PollGuard {
             entered: entered.unwrap_or(false),
         }
@@ -170,16 +171,16 @@ impl ThreadState {
     }
 
     /// Looks for a poll that takes too long. Returns the connection, and the first check that saw it.
-    fn check(&self, now: Instant) -> Option<(u64, Instant)> {
-        let id = self.current.load(Ordering::Acquire);
+    fn check(&self, now: Instant) -> Option<(NonZeroU64, Instant)> {
+        let id = NonZeroU64::new(self.current.load(Ordering::Acquire));
         // Read after `current`, and written before it: an older number means an older poll.
         let polls = self.polls.load(Ordering::Relaxed);
         let mut check = lock(&self.check);
-        if id == 0 || polls != check.polls {
+        let Some(id) = id.filter(|_| polls == check.polls) else {
             check.polls = polls;
-            check.since = (id != 0).then_some(now);
+            check.since = id.map(|_| now);
             return None;
-        }
+        };
         let since = *check.since.get_or_insert(now);
         (check.report.is_none() && now - since >= TOO_LONG).then_some((id, since))
     }

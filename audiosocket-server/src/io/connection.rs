@@ -110,28 +110,6 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         let _ = self.drive(&mut cx);
     }
 
-    /// Puts a connection that was not polled yet on another stream and another runtime.
-    ///
-    /// # Errors
-    ///
-    /// Those of `to`. The connection is lost then.
-    pub fn moved<S2, T2>(
-        self,
-        to: impl FnOnce(S) -> io::Result<S2>,
-    ) -> io::Result<Connection<S2, T2, A>> {
-        Ok(Connection {
-            stream: to(self.stream)?,
-            driver: self.driver,
-            epoch: self.epoch,
-            timer: CoalescingTimer::new(),
-            read_closed: self.read_closed,
-            write_closed: self.write_closed,
-            unflushed: self.unflushed,
-            span: self.span,
-            watch: self.watch,
-        })
-    }
-
     /// The stream, for a runtime that does not wake by wakers.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream

@@ -1,29 +1,27 @@
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::task::{Context, Poll};
+use std::net::SocketAddr;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::Lag;
-use socket2::SockRef;
+use crate::{Lag, Peer};
 
-/// A stream of bytes both ways, as a runtime drives it: `AsyncRead` and `AsyncWrite` without a
-/// runtime's own types.
+/// A stream of bytes in both directions: `AsyncRead` and `AsyncWrite` without the types of a runtime.
 pub trait Stream {
-    /// Reads into `buffer`; 0 at the end of the stream.
+    /// Reads into `buffer`. Returns how much was read; 0 at the end of the stream.
     ///
     /// # Errors
     ///
     /// Those of the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes the front of `bytes`, and tells how much that was.
+    /// Writes the front of `bytes`. Returns how much was written.
     ///
     /// # Errors
     ///
     /// Those of the connection.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-    /// Sees that what was written leaves.
+    /// Sends what was written and is still held back.
     ///
     /// # Errors
     ///
@@ -37,27 +35,26 @@ pub trait Stream {
     /// Those of the connection.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The audio that the stream dropped ahead of the bytes that it reads next. `None`, unless it reads
-    /// while the handler is busy.
+    /// Returns the audio that the stream dropped ahead of the bytes that it reads next. `None`, unless it
+    /// reads while the handler is busy.
     fn take_lag(&mut self) -> Option<Lag> {
         None
     }
 }
 
-/// A runtime's clock, and its sense of whose turn it is.
+/// The clock and the timers of a runtime.
 pub trait Timer {
-    /// By how much it may be late of its own accord, since it counts in coarser units than
-    /// nanoseconds.
+    /// How late a timer may be because it counts in units coarser than nanoseconds.
     const GRANULARITY: Duration = Duration::ZERO;
 
-    /// Whether to put a deadline off costs next to nothing, so that a timer is better moved in time than
-    /// left to ring in vain.
+    /// Whether moving the deadline costs next to nothing. If so, a timer is moved in time, rather than left
+    /// to wake its task too early.
     const CHEAP_RESET: bool = false;
 
-    /// The time by that clock, which a runtime may make up.
+    /// The time by the runtime's clock, which tests may stop.
     fn now() -> Instant;
 
-    /// A timer that is ready from `deadline` on.
+    /// Makes a timer that is ready from `deadline` on.
     fn at(deadline: Instant) -> Self;
 
     /// Moves the deadline.
@@ -66,42 +63,48 @@ pub trait Timer {
     /// Ready once the deadline has come.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Has a task that has more to do polled again, after those to which something has come meanwhile.
+    /// Lets the runtime poll other tasks before it polls this one again. For a task that has more to
+    /// do.
     fn yield_now(cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
 }
 
-/// A listening socket, as a runtime drives it.
+/// Accepts connections: TCP, TLS, Unix sockets, or whatever else carries a stream of bytes.
+///
+/// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server closes the listener by
+/// dropping it, when it [shuts down](crate::ServerHandle::shutdown).
 pub trait Listener {
-    /// What it accepts.
-    type Stream: Stream;
+    /// A connection.
+    type Stream;
 
-    /// The next connection.
+    /// Accepts the next connection, and says who is at its other end.
+    ///
+    /// Returns as soon as there is a connection. What takes longer, such as a TLS handshake, belongs in the
+    /// stream: it would keep all other callers waiting here.
     ///
     /// # Errors
     ///
-    /// Those of `accept(2)`.
-    fn poll_accept(&mut self, cx: &mut Context<'_>)
-    -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+    /// The server logs an error and tries again, after a pause if the error is not of one connection
+    /// only. An error does not end the server.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>>;
 
-    /// The listening socket itself.
-    fn socket(&self) -> SockRef<'_>;
-
-    /// Takes over a non-blocking connection that was accepted from [`socket`](Self::socket).
+    /// Accepts a connection that already waits in the kernel; pending if there is none. The server calls
+    /// this when it shuts down, until it is pending: the caller of such a connection takes it for a
+    /// call, and closing the listener would reset it.
+    ///
+    /// By default this is one [`poll_accept`](Self::poll_accept).
     ///
     /// # Errors
     ///
-    /// Those of the runtime.
-    fn adopt(&mut self, connection: TcpStream) -> io::Result<Self::Stream>;
+    /// As [`poll_accept`](Self::poll_accept).
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        self.poll_accept(&mut Context::from_waker(Waker::noop()))
+    }
 
-    /// Has `apply` set the options of a connection's socket.
-    ///
-    /// # Errors
-    ///
-    /// Those of `apply`.
-    fn configure(
-        connection: &Self::Stream,
-        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
-    ) -> io::Result<()>;
+    /// The address of this machine at which a connection came in, if it came by TCP. Default: `None`.
+    fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
+        let _ = stream;
+        None
+    }
 }

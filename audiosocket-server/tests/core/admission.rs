@@ -4,10 +4,12 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use audiosocket_proto::{Audio, Transmit};
-use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Refusal, Response};
+use audiosocket_server::{
+    Acceptor, Admission, Call, CallRequest, Calls, Handler, Refusal, Response, acceptor_fn,
+};
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{ACCEPT, Desk, Line, Transcript};
+use crate::recorder::{ACCEPT, Desk, Line, Transcript, refusing_peers};
 use crate::wire::frame;
 
 #[test]
@@ -45,9 +47,10 @@ fn a_call_that_is_taken_has_no_refusal() {
 /// The hangup leaves at once: no byte of the peer is awaited, and none of what it sends is heard.
 #[test]
 fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
-    let desk = Desk::refusing_peers("a stranger");
+    let desk = Desk::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let calls = Calls::new(refusing_peers("a stranger"));
+    let mut line = Line::among(&calls, desk, |_| {});
     let refusal = line.driver.refusal().map(ToString::to_string);
     assert_eq!(refusal.as_deref(), Some("tester: a stranger"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
@@ -58,9 +61,9 @@ fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
 /// Whoever is refused is held for no longer than any other call that was hung up.
 #[test]
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
-    let desk = Desk::refusing_peers("a stranger");
+    let calls = Calls::new(refusing_peers("a stranger"));
     let linger = Duration::from_millis(700);
-    let mut line = Line::with(desk, |config| config.linger(linger));
+    let mut line = Line::among(&calls, Desk::new(), |config| config.linger(linger));
     assert_eq!(line.flush(), HANGUP);
     line.driver.half_closed();
     assert_eq!(line.driver.poll_timeout(), Some(line.now + linger));
@@ -70,9 +73,10 @@ fn a_refused_peer_that_stays_is_closed_after_the_linger() {
 
 #[test]
 fn a_panic_about_a_peer_is_told_to_the_acceptor_once() {
-    let desk = Desk::panicking_in(&["admit_peer"]);
+    let desk = Desk::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let calls = Calls::new(Admission::new().admit_peer(|_| panic!("in admit_peer")));
+    let mut line = Line::among(&calls, desk, |_| {});
     let told = "no call from tester: HandlerPanicked(\"in admit_peer\")";
     assert_eq!(transcript.take(), [told]);
     assert_eq!(line.driver.refusal(), None);
@@ -118,10 +122,10 @@ fn a_closure_can_accept() {
             audio.into()
         }
     }
-    let accept = |request: &CallRequest<'_>| match request.uuid.is_nil() {
+    let accept = acceptor_fn(|request| match request.uuid.is_nil() {
         true => Err(Refusal::new("nobody")),
         false => Ok(Echo),
-    };
+    });
     let mut line = Line::talking(accept);
     line.receive(&frame(0x10, &[1, 2]));
     assert_eq!(line.flush(), frame(0x10, &[1, 2]));

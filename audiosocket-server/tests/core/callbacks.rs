@@ -99,26 +99,6 @@ fn an_empty_answer_hangs_up() {
 }
 
 #[test]
-fn every_form_of_an_empty_answer_hangs_up() {
-    let answers: [fn() -> Response<'static>; 4] = [
-        || Vec::new().into(),
-        || b""[..].into(),
-        || Response::from(Some(Vec::new())),
-        || Response::Hangup,
-    ];
-    for answer in answers {
-        let mut line = Line::talking(Callbacks::new(move |_, _, _| answer(), |_, _, _| {}));
-        line.receive(&frame(0x10, &[1, 2]));
-        assert_eq!(line.flush(), HANGUP);
-        let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-        let keys = echo.on_dtmf(move |_, _, _| answer());
-        let mut line = Line::talking(keys);
-        line.receive(&frame(0x03, b"1"));
-        assert_eq!(line.flush(), HANGUP);
-    }
-}
-
-#[test]
 fn keys_are_told_and_answered() {
     assert_told(
         |line| {
@@ -244,7 +224,7 @@ fn without_a_uuid_there_is_an_exception_and_no_end() {
 #[test]
 fn of_a_refused_call_no_callback_tells() {
     let transcript = Transcript::default();
-    let refusing = server(&transcript).accept(|request| match last(request.uuid) {
+    let refusing = server(&transcript).accept_if(|request| match last(request.uuid) {
         0x13 => Err(Refusal::new("not today")),
         _ => Ok(()),
     });

@@ -76,10 +76,8 @@ fn a_call_from_its_start_to_its_end() {
     };
     assert_eq!(*started, CallEvent::Started);
     let payload = Bytes::from_static(b"wide");
-    assert_eq!(
-        *wide,
-        CallEvent::Audio(AudioBuf::new(SampleRate::Hz16000, payload))
-    );
+    let payload = AudioBuf::new(SampleRate::Hz16000, payload);
+    assert_eq!(*wide, CallEvent::Audio(payload));
     assert_eq!(digit.as_char(), '5');
     assert_eq!(*malformed, CallEvent::Exception(PeerError::DtmfMalformed));
     assert!(matches!(
@@ -96,7 +94,7 @@ fn a_call_from_its_start_to_its_end() {
 fn the_handle_plays_and_marks() {
     let (acceptor, mut calls) = incoming();
     let (mut line, mut call) = begun(acceptor, &mut calls);
-    call.handle().try_play((RATE, vec![7; 320])).unwrap();
+    call.handle().play(RATE, vec![7; 320]).unwrap();
     call.handle().mark(42).unwrap();
     line.poll_commands();
     assert!(told(&mut call).is_empty(), "it has not left yet");
@@ -176,9 +174,9 @@ fn whoever_lets_a_call_go_hangs_it_up() {
 #[test]
 fn calls_that_nobody_accepts() {
     let (acceptor, mut calls) = incoming();
-    let acceptor = Arc::new(acceptor.max_waiting(2));
+    let acceptor = Arc::new(acceptor.accept_queue(2));
     let open = || {
-        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |config| config);
+        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |_| {});
         line.receive(&uuid_frame());
         line
     };
@@ -217,9 +215,9 @@ impl Acceptor for Shared {
 }
 
 #[test]
-fn calls_that_are_not_admitted() {
+fn a_call_that_is_not_accepted_does_not_arrive() {
     let (acceptor, mut calls) = incoming();
-    let acceptor = acceptor.admit(|request| Err(Refusal::new(request.peer.to_string())));
+    let acceptor = acceptor.accept_if(|request| Err(Refusal::new(request.peer.to_string())));
     let line = Line::talking(acceptor);
     assert_eq!(line.driver.refusal().unwrap().to_string(), "tester");
     assert!(accepted(&mut calls).is_none());
@@ -335,7 +333,7 @@ impl<H: Handler> Handler for WrappedCall<H> {
 #[test]
 fn a_call_that_does_not_begin_gives_its_place_back() {
     let (acceptor, mut calls) = incoming();
-    let inside = Arc::new(acceptor.max_waiting(1));
+    let inside = Arc::new(acceptor.accept_queue(1));
     for refuses in [true, false] {
         for _ in 0..5 {
             drop(Line::talking(Wrapped {

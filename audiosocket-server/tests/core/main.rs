@@ -15,6 +15,7 @@ mod events;
 mod expected;
 mod handles;
 mod incoming;
+mod incoming_events;
 mod lag;
 mod limits;
 mod panics;
@@ -26,5 +27,6 @@ mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod shutdown;
+mod shutdown_work;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;

@@ -8,7 +8,8 @@ use audiosocket_proto::{
     Audio, DtmfDigit, End, Frame, MarkOutcome, SessionConfig, Timestamp, Transmit,
 };
 use audiosocket_server::{
-    Acceptor, Call, CallDriver, CallRequest, Calls, Exception, Handler, Peer, Refusal, Response,
+    Acceptor, Admission, Call, CallDriver, CallRequest, Calls, Exception, Handler, Peer, Refusal,
+    Response,
 };
 
 use crate::call::uuid_frame;
@@ -38,7 +39,6 @@ type OnAny = dyn Fn(&'static str, &mut Call<'_>) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) transcript: Transcript,
-    peer_refusal: Option<&'static str>,
     refusal: Option<&'static str>,
     panic_in: &'static [&'static str],
     on_audio: Arc<OnAudio>,
@@ -50,7 +50,6 @@ impl Desk {
     pub(crate) fn new() -> Self {
         Self {
             transcript: Transcript::default(),
-            peer_refusal: None,
             refusal: None,
             panic_in: &[],
             on_audio: Arc::new(|_, _| Response::Nothing),
@@ -65,14 +64,6 @@ impl Desk {
     pub(crate) fn refusing(reason: &'static str) -> Self {
         Self {
             refusal: Some(reason),
-            ..Self::new()
-        }
-    }
-
-    /// Refuses whoever connects.
-    pub(crate) fn refusing_peers(reason: &'static str) -> Self {
-        Self {
-            peer_refusal: Some(reason),
             ..Self::new()
         }
     }
@@ -113,16 +104,6 @@ impl Desk {
 impl Acceptor for Desk {
     type Handler = Clerk;
 
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        if self.panic_in.contains(&"admit_peer") {
-            panic!("in admit_peer");
-        }
-        match self.peer_refusal {
-            Some(reason) => Err(Refusal::new(format!("{peer}: {reason}"))),
-            None => Ok(()),
-        }
-    }
-
     fn accept(&self, request: &CallRequest<'_>) -> Result<Clerk, Refusal> {
         let line = format!("accept {} from {}", request.uuid, request.peer);
         self.note("accept", line);
@@ -136,6 +117,11 @@ impl Acceptor for Desk {
         let line = format!("no call from {peer}: {error:?}");
         self.note("acceptor's on_exception", line);
     }
+}
+
+/// Refuses every peer that connects.
+pub(crate) fn refusing_peers(reason: &'static str) -> Admission {
+    Admission::new().admit_peer(move |peer| Err(Refusal::new(format!("{peer}: {reason}"))))
 }
 
 /// The handler of one call.

@@ -1,9 +1,9 @@
 //! What the tests of this crate share: an Asterisk made of bytes, and a handler that writes down
 //! what it is told.
 
+use audiosocket_tokio::config::SessionConfig;
 use audiosocket_tokio::{
-    Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Peer, Refusal,
-    Response, SessionConfig,
+    Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Peer, Refusal, Response,
 };
 use tokio::sync::mpsc;
 

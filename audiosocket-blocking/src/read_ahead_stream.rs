@@ -10,125 +10,112 @@ use audiosocket_server::io::Stream;
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
-use crate::alarm::Alarm;
 use crate::inbound_buffer::InboundBuffer;
-use crate::keeper::{self, Keep, Turn};
+use crate::read_ahead::{self, ProgressCounter, ReadAhead};
+use crate::thread_waker::ThreadWaker;
 
-/// How often is read ahead from one stream before other things get their turn.
-const ROUNDS: usize = 16;
+/// How many reads in a row one stream gets, so that other streams are not kept waiting.
+const MAX_READS: usize = 16;
 
-/// How many bytes may wait for a handler, headers included, unless [`Server::max_unread`] says
-/// otherwise.
-///
-/// [`Server::max_unread`]: crate::Server::max_unread
-pub(crate) const MAX_UNREAD: usize = 128 * 1024;
+/// How old the readiness of a stream may be before it counts as out of date: a handler may have taken
+/// long.
+const MAX_AGE: Duration = Duration::from_millis(10);
 
-/// How long a handler may take before what is known of its stream is out of date.
-const LONG: Duration = Duration::from_millis(10);
-
-/// A non-blocking stream on a thread of its own, which waits for it. While that thread is held up
-/// in a handler, the [keeper](crate::keeper) reads.
+/// A non-blocking stream on a thread of its own, which waits for it. While a handler blocks that thread,
+/// the [read-ahead thread](crate::read_ahead) reads.
 #[derive(Debug)]
-pub(crate) struct Line<S> {
+pub(crate) struct ReadAheadStream<S> {
     shared: Arc<Shared<S>>,
-    alarm: Arc<Alarm>,
-    /// Whether a read that fills less than its buffer has emptied the stream, so that reading once
-    /// more is in vain. True of sockets, and not of TLS.
-    short_is_empty: bool,
-    /// What is known not to be ready, and what is waited for since it was asked for.
+    waker: Arc<ThreadWaker>,
+    /// What is not ready, and is waited for.
     unready: PollFlags,
-    /// When that was last up to date.
-    looked_at: Instant,
+    /// When `unready` was last up to date.
+    checked_at: Instant,
     lag: Option<Lag>,
 }
 
 #[derive(Debug)]
 struct Shared<S> {
     inner: Mutex<Inner<S>>,
-    /// Odd while the thread is busy; another number each time that it gets round to reading.
-    turn: Turn,
+    /// Odd while the thread is busy. Changes each time that the thread reads.
+    progress: ProgressCounter,
 }
 
 #[derive(Debug)]
 struct Inner<S> {
     stream: S,
-    backlog: InboundBuffer,
-    /// How the stream ended, if the keeper met its end.
+    buffer: InboundBuffer,
+    /// How the stream ended, if the read-ahead thread found its end.
     ended: Option<io::Result<usize>>,
-    /// Its end was told, so that nobody asks for more.
+    /// The end was returned to the call.
     over: bool,
 }
 
-impl<S: Duplex> Line<S> {
-    /// Takes over a stream that is non-blocking, and an alarm for the thread.
-    pub(crate) fn new(
-        stream: S,
-        alarm: Arc<Alarm>,
-        max_unread: usize,
-        short_is_empty: bool,
-    ) -> Self {
+impl<S: Duplex> ReadAheadStream<S> {
+    /// Takes over a non-blocking stream, and the waker of the thread that will poll it. Reads at most
+    /// `max_unread` bytes ahead.
+    pub(crate) fn new(stream: S, waker: Arc<ThreadWaker>, max_unread: usize) -> Self {
         let inner = Inner {
             stream,
-            backlog: InboundBuffer::new(max_unread),
+            buffer: InboundBuffer::new(max_unread),
             ended: None,
             over: false,
         };
-        let turn = Turn::new(AtomicU64::new(1));
+        let progress = ProgressCounter::new(AtomicU64::new(1));
         let shared = Arc::new(Shared {
             inner: Mutex::new(inner),
-            turn: Arc::clone(&turn),
+            progress: Arc::clone(&progress),
         });
-        let keep: Arc<dyn Keep> = shared.clone();
-        keeper::watch(Arc::downgrade(&keep), turn);
+        let call: Arc<dyn ReadAhead> = shared.clone();
+        read_ahead::track(Arc::downgrade(&call), progress);
         Self {
             shared,
-            alarm,
-            short_is_empty,
+            waker,
             unready: PollFlags::empty(),
-            looked_at: Instant::now(),
+            checked_at: Instant::now(),
             lag: None,
         }
     }
 
     /// Gives access to the stream while nothing is read or written.
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&S) -> R) -> R {
-        look(&self.shared.lock().stream)
+    pub(crate) fn with<R>(&self, use_stream: impl FnOnce(&S) -> R) -> R {
+        use_stream(&self.shared.lock().stream)
     }
 
     /// Ends a [`wait`](Self::wait).
     pub(crate) fn waker(&self) -> Waker {
-        Arc::clone(&self.alarm).into()
+        Arc::clone(&self.waker).into()
     }
 
     /// Waits until there is something to do.
     pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
-        self.shared.turn.fetch_add(1, Ordering::Release);
-        // The keeper does not wait for this lock, and has nothing to do here now.
+        self.shared.progress.fetch_add(1, Ordering::Release);
+        // The read-ahead thread does not wait for this lock, and does not read now.
         let inner = self.shared.lock();
-        // It may have had, if this thread was kept from running since it looked.
+        // It may have read, if this thread did not run for long.
         if inner.has_read_ahead() {
             drop(inner);
-            self.shared.turn.fetch_add(1, Ordering::Release);
+            self.shared.progress.fetch_add(1, Ordering::Release);
             return;
         }
         let mut fds = [
-            self.alarm.poll_fd(),
+            self.waker.poll_fd(),
             PollFd::from_borrowed_fd(inner.stream.as_fd(), self.unready),
         ];
-        // A stream from which nothing is wanted any more would still tell that it has ended.
+        // A stream from which nothing is wanted any more would still report its end.
         let wanted = if self.unready.is_empty() { 1 } else { 2 };
-        self.alarm.wait(&mut fds[..wanted], deadline);
+        self.waker.wait(&mut fds[..wanted], deadline);
         let mut ready = fds[1].revents();
         if ready.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
             ready = PollFlags::all();
         }
         self.unready &= !ready;
         if self.unready.contains(PollFlags::IN) {
-            // Otherwise the read that follows looks.
-            self.looked_at = Instant::now();
+            // Otherwise the next read sets it.
+            self.checked_at = Instant::now();
         }
         drop(inner);
-        self.shared.turn.fetch_add(1, Ordering::Release);
+        self.shared.progress.fetch_add(1, Ordering::Release);
     }
 
     fn write<T>(&mut self, write: impl FnOnce(&mut S) -> io::Result<T>) -> Poll<io::Result<T>> {
@@ -136,29 +123,29 @@ impl<S: Duplex> Line<S> {
             return Poll::Pending;
         }
         let result = write(&mut self.shared.lock().stream);
-        unless_would_block(result, PollFlags::OUT, &mut self.unready)
+        pending_if_would_block(result, PollFlags::OUT, &mut self.unready)
     }
 }
 
-impl<S: Duplex> Stream for Line<S> {
+impl<S: Duplex> Stream for ReadAheadStream<S> {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.shared.turn.fetch_add(2, Ordering::Release);
-        if !self.unready.is_empty() && self.looked_at.elapsed() > LONG {
-            // Deadlines must not be judged by what was known before the handler took so long.
+        self.shared.progress.fetch_add(2, Ordering::Release);
+        if !self.unready.is_empty() && self.checked_at.elapsed() > MAX_AGE {
+            // Deadlines must not be judged by readiness from before a handler that took so long.
             self.unready = PollFlags::empty();
         }
         if !self.unready.contains(PollFlags::IN) {
-            self.looked_at = Instant::now();
+            self.checked_at = Instant::now();
         }
         let mut inner = self.shared.lock();
-        if !inner.backlog.is_empty() {
-            // A handler that is too slow, but not so slow that the keeper takes it to block.
+        if !inner.buffer.is_empty() {
+            // A handler that is too slow, but does not block.
             inner.read_ahead(buffer);
         }
-        self.lag = self.lag.take().or_else(|| inner.backlog.take_lag());
-        let waited = inner.backlog.pop(buffer);
-        if waited > 0 {
-            return Poll::Ready(Ok(waited));
+        self.lag = self.lag.take().or_else(|| inner.buffer.take_lag());
+        let buffered = inner.buffer.pop(buffer);
+        if buffered > 0 {
+            return Poll::Ready(Ok(buffered));
         }
         if let Some(ended) = inner.ended.take() {
             inner.over = true;
@@ -170,12 +157,12 @@ impl<S: Duplex> Stream for Line<S> {
         let result = inner.stream.read(buffer);
         inner.over = is_end(&result);
         if let Ok(len) = result {
-            inner.backlog.pass(&buffer[..len]);
-            if self.short_is_empty && len < buffer.len() {
+            inner.buffer.pass(&buffer[..len]);
+            if inner.stream.short_read_is_empty() && len < buffer.len() {
                 self.unready |= PollFlags::IN;
             }
         }
-        unless_would_block(result, PollFlags::IN, &mut self.unready)
+        pending_if_would_block(result, PollFlags::IN, &mut self.unready)
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -197,22 +184,22 @@ impl<S: Duplex> Stream for Line<S> {
 
 impl<S> Shared<S> {
     fn lock(&self) -> MutexGuard<'_, Inner<S>> {
-        // A stream that panicked is the only one that could poison it, and can be asked again.
+        // Only a stream that panicked can poison it, and that can be read again.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Read + Send + 'static> Keep for Shared<S> {
-    fn read_ahead(&self, turn: u64, buffer: &mut [u8]) {
+impl<S: Read + Send + 'static> ReadAhead for Shared<S> {
+    fn read_ahead(&self, progress: u64, buffer: &mut [u8]) {
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // The thread is back.
+            // The call's thread is back.
             Err(TryLockError::WouldBlock) => return,
         };
-        // Else it is, too, and may have found nothing to read: it would not hear of what is read
-        // here.
-        if self.turn.load(Ordering::Acquire) == turn {
+        // Otherwise it is back, too, and may have found nothing to read: it would not learn of what is
+        // read here.
+        if self.progress.load(Ordering::Acquire) == progress {
             inner.read_ahead(buffer);
         }
     }
@@ -220,23 +207,23 @@ impl<S: Read + Send + 'static> Keep for Shared<S> {
 
 impl<S> Inner<S> {
     fn has_read_ahead(&self) -> bool {
-        !self.backlog.is_empty() || self.ended.is_some()
+        !self.buffer.is_empty() || self.ended.is_some()
     }
 }
 
 impl<S: Read> Inner<S> {
-    /// Reads what is there into the backlog.
+    /// Reads what has come into the buffer.
     fn read_ahead(&mut self, buffer: &mut [u8]) {
-        for _ in 0..ROUNDS {
-            if self.over || self.ended.is_some() || self.backlog.is_full() {
+        for _ in 0..MAX_READS {
+            if self.over || self.ended.is_some() || self.buffer.is_full() {
                 return;
             }
-            // It is the user's, and may panic on a thread that serves others as well.
+            // The stream is the user's, and may panic on a thread that reads for other calls, too.
             let read = catch_unwind(AssertUnwindSafe(|| self.stream.read(buffer)));
             let read = read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked")));
             match read {
                 ended if is_end(&ended) => self.ended = Some(ended),
-                Ok(len) => self.backlog.push(&buffer[..len]),
+                Ok(len) => self.buffer.push(&buffer[..len]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {}
             }
@@ -254,19 +241,17 @@ fn is_end(read: &io::Result<usize>) -> bool {
     }
 }
 
-/// What an attempt came to; pending, and noted, if it would have had to wait.
-fn unless_would_block<T>(
+/// Turns `WouldBlock` into pending, and notes what is not ready.
+fn pending_if_would_block<T>(
     result: io::Result<T>,
     interest: PollFlags,
     unready: &mut PollFlags,
 ) -> Poll<io::Result<T>> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            *unready |= interest;
-            Poll::Pending
-        }
-        result => Poll::Ready(result),
+    let result = audiosocket_server::io::pending_if_would_block(result);
+    if result.is_pending() {
+        *unready |= interest;
     }
+    result
 }
 
 #[cfg(test)]
@@ -278,6 +263,8 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+
+    const MAX_UNREAD: usize = 128 * 1024;
 
     struct Panics(File);
 
@@ -305,42 +292,42 @@ mod tests {
 
     impl Duplex for Panics {}
 
-    /// The last words of a call are written although its end was met, and its handler blocked at that
-    /// long enough for the keeper to come by.
+    /// A call can still write after the end of its stream was returned, though its handler then blocked for
+    /// so long that the read-ahead thread came by.
     #[test]
-    fn the_keeper_leaves_a_stream_alone_whose_end_was_told() {
+    fn a_stream_is_not_read_ahead_after_its_end_was_returned() {
         let (stream, mut peer) = UnixStream::pair().unwrap();
         stream.set_nonblocking(true).unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        let mut line = Line::new(stream, Alarm::new().unwrap(), MAX_UNREAD, true);
+        let mut stream = ReadAheadStream::new(stream, ThreadWaker::new().unwrap(), MAX_UNREAD);
         let mut cx = Context::from_waker(Waker::noop());
-        let read = line.poll_read(&mut cx, &mut [0; 8]);
+        let read = stream.poll_read(&mut cx, &mut [0; 8]);
         assert!(matches!(read, Poll::Ready(Ok(0))));
         let mut written = 0;
-        while let Poll::Ready(len) = line.poll_write(&mut cx, &[1; 4096]) {
+        while let Poll::Ready(len) = stream.poll_write(&mut cx, &[1; 4096]) {
             written += len.unwrap();
         }
-        let turn = line.shared.turn.load(Ordering::Relaxed);
-        line.shared.read_ahead(turn, &mut [0; 8]);
+        let progress = stream.shared.progress.load(Ordering::Relaxed);
+        stream.shared.read_ahead(progress, &mut [0; 8]);
 
         peer.read_exact(&mut vec![0; written]).unwrap();
-        line.wait(None);
-        let written = line.poll_write(&mut cx, b"last words");
+        stream.wait(None);
+        let written = stream.poll_write(&mut cx, b"last words");
         assert!(matches!(written, Poll::Ready(Ok(_))));
     }
 
     #[test]
-    fn a_stream_that_panics_under_the_keeper_fails_its_own_call() {
+    fn a_stream_that_panics_while_it_is_read_ahead_fails_its_own_call() {
         let stream = Panics(File::open("/dev/null").unwrap());
-        let mut line = Line::new(stream, Alarm::new().unwrap(), MAX_UNREAD, false);
-        let turn = line.shared.turn.load(Ordering::Relaxed);
-        line.shared.read_ahead(turn, &mut [0; 8]);
+        let mut stream = ReadAheadStream::new(stream, ThreadWaker::new().unwrap(), MAX_UNREAD);
+        let progress = stream.shared.progress.load(Ordering::Relaxed);
+        stream.shared.read_ahead(progress, &mut [0; 8]);
 
-        // The thread does not wait for what it will not be told of.
-        line.wait(None);
+        // The thread does not wait for an event that will not come.
+        stream.wait(None);
         let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(Err(error)) = line.poll_read(&mut cx, &mut [0; 8]) else {
-            panic!("the panic was not told");
+        let Poll::Ready(Err(error)) = stream.poll_read(&mut cx, &mut [0; 8]) else {
+            panic!("the panic was not returned");
         };
         assert_eq!(error.to_string(), "the stream panicked");
     }

@@ -25,7 +25,9 @@ use crate::runtime::{TokioStream, TokioTimer};
 /// [`End::Abandoned`](crate::End::Abandoned).
 ///
 /// ```
-/// use audiosocket_tokio::{Callbacks, Calls, SessionConfig, serve_stream};
+/// use audiosocket_tokio::config::SessionConfig;
+/// use audiosocket_tokio::stats::Calls;
+/// use audiosocket_tokio::{Callbacks, serve_stream};
 /// use std::sync::Arc;
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
 ///

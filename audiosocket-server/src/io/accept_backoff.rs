@@ -4,12 +4,12 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What to do when accepting fails: never give up, and never spin.
+/// Decides what to do when accepting fails: never give up, and never spin.
 ///
-/// A connection that was gone before it was accepted costs nothing but a look at the next one. When
-/// descriptors or memory run out, the connection stays in the kernel's queue and accepting would
-/// fail again at once; so there is a pause before the next attempt, of 10 ms at first and 1 s at
-/// most, which also bounds how often that is logged.
+/// A connection that was closed before it was accepted is no reason to wait. When descriptors or memory
+/// run out, the connection stays in the kernel's queue, and accepting would fail again at once. So there
+/// is a pause before the next attempt, 10 ms at first and 1 s at most. The pause also limits how often
+/// the error is logged.
 #[derive(Debug, Default)]
 pub struct AcceptBackoff {
     pause: Option<Duration>,
@@ -21,11 +21,11 @@ impl AcceptBackoff {
         self.pause = None;
     }
 
-    /// Accepting failed, other than because it would block. Logs it, and tells how long to wait
-    /// before the next attempt; `None` if not at all.
+    /// Accepting failed, other than because it would block. Logs the error. Returns how long to wait
+    /// before the next attempt; `None` for no pause.
     pub fn failed(&mut self, error: &io::Error) -> Option<Duration> {
         if is_of_one_connection(error) {
-            tracing::debug!(%error, "a connection was gone before it was accepted");
+            tracing::debug!(%error, "a connection was closed before it was accepted");
             return None;
         }
         let pause = self
@@ -37,7 +37,7 @@ impl AcceptBackoff {
     }
 }
 
-/// Errors that `accept(2)` passes on from a connection that has failed already.
+/// Whether `accept(2)` passed the error on from a connection that has failed already.
 pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -61,11 +61,10 @@ mod tests {
         io::Error::from_raw_os_error(24)
     }
 
-    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM`, of which a test can have the system say only the
-    /// first.
+    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM`. A test can make the system return only the first.
     #[test]
     #[cfg(target_os = "linux")]
-    fn what_the_machine_has_too_little_of_is_a_reason_to_wait() {
+    fn a_lack_of_descriptors_or_memory_causes_a_pause() {
         for number in [24, 23, 105, 12] {
             let error = io::Error::from_raw_os_error(number);
             let pause = AcceptBackoff::default().failed(&error);
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_a_second_and_start_over_after_success() {
+    fn pauses_grow_to_a_second_and_start_again_after_a_success() {
         let mut errors = AcceptBackoff::default();
         let pauses: Vec<_> = (0..9)
             .map(|_| errors.failed(&out_of_descriptors()).unwrap().as_millis())
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_gone_is_no_reason_to_wait() {
+    fn a_closed_connection_causes_no_pause() {
         let mut errors = AcceptBackoff::default();
         for gone in [io::ErrorKind::ConnectionAborted, io::ErrorKind::Interrupted] {
             assert_eq!(errors.failed(&gone.into()), None);

@@ -1,9 +1,9 @@
-//! A descriptor that is readable from when it is rung until it is silenced.
+//! A descriptor that is readable from when it is set until it is cleared.
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-pub(crate) use eventfd::Bell;
+pub(crate) use eventfd::WakeFd;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-pub(crate) use pipe::Bell;
+pub(crate) use pipe::WakeFd;
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 mod eventfd {
@@ -12,11 +12,11 @@ mod eventfd {
 
     use rustix::event::{EventfdFlags, eventfd};
 
-    /// One descriptor, where the system has such a thing.
+    /// One descriptor, on systems with an eventfd.
     #[derive(Debug)]
-    pub(crate) struct Bell(OwnedFd);
+    pub(crate) struct WakeFd(OwnedFd);
 
-    impl Bell {
+    impl WakeFd {
         pub(crate) fn new() -> io::Result<Self> {
             Ok(Self(eventfd(
                 0,
@@ -24,17 +24,17 @@ mod eventfd {
             )?))
         }
 
-        pub(crate) fn ring(&self) {
-            // Fails only if it has been rung some 2^64 times, and then it is readable.
+        pub(crate) fn set(&self) {
+            // Fails only if it has been set some 2^64 times, and then it is readable.
             let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         }
 
-        pub(crate) fn silence(&self) {
+        pub(crate) fn clear(&self) {
             let _ = rustix::io::read(&self.0, &mut [0; 8]);
         }
     }
 
-    impl AsFd for Bell {
+    impl AsFd for WakeFd {
         fn as_fd(&self) -> BorrowedFd<'_> {
             self.0.as_fd()
         }
@@ -53,12 +53,12 @@ mod pipe {
 
     /// Two descriptors, on every Unix.
     #[derive(Debug)]
-    pub(crate) struct Bell {
+    pub(crate) struct WakeFd {
         reader: PipeReader,
         writer: PipeWriter,
     }
 
-    impl Bell {
+    impl WakeFd {
         pub(crate) fn new() -> io::Result<Self> {
             let (reader, writer) = io::pipe()?;
             ioctl_fionbio(&reader, true)?;
@@ -66,17 +66,17 @@ mod pipe {
             Ok(Self { reader, writer })
         }
 
-        pub(crate) fn ring(&self) {
+        pub(crate) fn set(&self) {
             // Fails only if it is full, and then it is readable.
             let _ = (&self.writer).write(&[1]);
         }
 
-        pub(crate) fn silence(&self) {
+        pub(crate) fn clear(&self) {
             let _ = (&self.reader).read(&mut [0; 64]);
         }
     }
 
-    impl AsFd for Bell {
+    impl AsFd for WakeFd {
         fn as_fd(&self) -> BorrowedFd<'_> {
             self.reader.as_fd()
         }
@@ -87,23 +87,23 @@ mod pipe {
 mod tests {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    macro_rules! rings_until_it_is_silenced {
+    macro_rules! is_readable_until_it_is_cleared {
         ($($kind:ident),*) => { $(#[test] fn $kind() {
-            let bell = super::$kind::Bell::new().unwrap();
-            let is_heard = || {
-                let mut fds = [PollFd::new(&bell, PollFlags::IN)];
+            let fd = super::$kind::WakeFd::new().unwrap();
+            let is_readable = || {
+                let mut fds = [PollFd::new(&fd, PollFlags::IN)];
                 poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
             };
-            assert!(!is_heard());
+            assert!(!is_readable());
             for _ in 0..3 {
-                bell.ring();
-                bell.ring();
-                assert!(is_heard());
-                bell.silence();
-                assert!(!is_heard());
+                fd.set();
+                fd.set();
+                assert!(is_readable());
+                fd.clear();
+                assert!(!is_readable());
             }
         })* }
     }
 
-    rings_until_it_is_silenced!(eventfd, pipe);
+    is_readable_until_it_is_cleared!(eventfd, pipe);
 }

@@ -5,8 +5,8 @@ use audiosocket_server::io::Connection;
 use audiosocket_server::{Acceptor, Calls, Peer};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::clock::SystemTimer;
-use crate::runtime::AnyStream;
+use crate::runtime::FuturesStream;
+use crate::timer::SmolTimer;
 
 /// Serves one call over any stream: a TCP connection, TLS, a Unix socket, an in-memory pipe.
 /// Returns when the connection is closed; what happened on it went to the handler.
@@ -22,7 +22,9 @@ use crate::runtime::AnyStream;
 /// [`End::Abandoned`](crate::End::Abandoned).
 ///
 /// ```
-/// use audiosocket_smol::{Callbacks, Calls, SessionConfig, serve_stream};
+/// use audiosocket_smol::config::SessionConfig;
+/// use audiosocket_smol::stats::Calls;
+/// use audiosocket_smol::{Callbacks, serve_stream};
 /// use smol::io::{AsyncReadExt, AsyncWriteExt};
 /// use smol::net::unix::UnixStream;
 /// use std::sync::Arc;
@@ -52,6 +54,6 @@ pub async fn serve_stream<S, A>(
     S: AsyncRead + AsyncWrite + Unpin,
     A: Acceptor,
 {
-    let stream = AnyStream(stream);
-    Connection::<_, SystemTimer, A>::new(stream, peer, acceptor, config, calls).await;
+    let stream = FuturesStream(stream);
+    Connection::<_, SmolTimer, A>::new(stream, peer, acceptor, config, calls).await;
 }

@@ -10,9 +10,13 @@ use audiosocket_server::{Acceptor, CallDriver, Calls, Peer};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{Shutdown, shutdown};
 
-use crate::alarm::Alarm;
-use crate::line::{Line, MAX_UNREAD};
+use crate::read_ahead_stream::ReadAheadStream;
 use crate::runtime::drive;
+use crate::thread_waker::ThreadWaker;
+
+/// How many bytes are read ahead of a handler that blocks, unless
+/// [`ServerBuilder::max_unread`](crate::ServerBuilder::max_unread) says otherwise.
+pub(crate) const MAX_UNREAD: usize = 128 * 1024;
 
 /// A stream that [`serve_stream`] serves a call over: it has a descriptor, and two halves that are
 /// closed apart.
@@ -35,11 +39,25 @@ pub trait Duplex: Read + Write + AsFd + Send + 'static {
             result => result.map_err(io::Error::from),
         }
     }
+
+    /// Whether a read that fills less than its buffer has emptied the stream, so that another read would
+    /// find nothing. True of sockets, and not of TLS. Default: false.
+    fn short_read_is_empty(&self) -> bool {
+        false
+    }
 }
 
-impl Duplex for TcpStream {}
+impl Duplex for TcpStream {
+    fn short_read_is_empty(&self) -> bool {
+        true
+    }
+}
 
-impl Duplex for UnixStream {}
+impl Duplex for UnixStream {
+    fn short_read_is_empty(&self) -> bool {
+        true
+    }
+}
 
 /// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
 /// one of them. Returns when the connection is closed; what happened on it went to the handler.
@@ -56,7 +74,9 @@ impl Duplex for UnixStream {}
 /// If the system is out of descriptors, the call ends at once with an exception.
 ///
 /// ```
-/// use audiosocket_blocking::{Callbacks, Calls, SessionConfig, serve_stream};
+/// use audiosocket_blocking::config::SessionConfig;
+/// use audiosocket_blocking::stats::Calls;
+/// use audiosocket_blocking::{Callbacks, serve_stream};
 /// use std::io::{Read, Write};
 /// use std::os::unix::net::UnixStream;
 /// use std::sync::Arc;
@@ -86,10 +106,10 @@ pub fn serve_stream<S, A>(
     A: Acceptor,
 {
     let ready = ioctl_fionbio(&stream, true).map_err(io::Error::from);
-    match ready.and_then(|()| Alarm::new()) {
-        Ok(alarm) => {
-            let line = Line::new(stream, alarm, MAX_UNREAD, false);
-            let mut connection = Connection::new(line, peer, acceptor, config, calls);
+    match ready.and_then(|()| ThreadWaker::new()) {
+        Ok(waker) => {
+            let stream = ReadAheadStream::new(stream, waker, MAX_UNREAD);
+            let mut connection = Connection::new(stream, peer, acceptor, config, calls);
             drive::<S, A>(&mut connection);
         }
         Err(error) => {

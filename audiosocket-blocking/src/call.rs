@@ -1,0 +1,85 @@
+use std::ops::{Deref, DerefMut};
+
+use audiosocket_proto::MarkOutcome;
+use audiosocket_server::CallEvent;
+use audiosocket_server::io::block_on;
+
+/// Reaches a call from any thread. Cheap to clone; does not keep the call alive.
+///
+/// The methods that wait block the thread. All others are those of
+/// [`audiosocket_server::CallHandle`].
+#[derive(Clone, Debug)]
+pub struct CallHandle(audiosocket_server::CallHandle);
+
+impl CallHandle {
+    /// Waits until what is queued now has been played, or will not be.
+    pub fn played(&self) -> MarkOutcome {
+        block_on(self.0.played())
+    }
+}
+
+impl From<audiosocket_server::CallHandle> for CallHandle {
+    fn from(handle: audiosocket_server::CallHandle) -> Self {
+        Self(handle)
+    }
+}
+
+impl Deref for CallHandle {
+    type Target = audiosocket_server::CallHandle;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// A call of a server that [accepts](crate::Server::accept). An iterator over what happens on it.
+///
+/// The methods that wait block the thread. All others are those of
+/// [`audiosocket_server::IncomingCall`].
+///
+/// Dropping it hangs up.
+#[derive(Debug)]
+pub struct IncomingCall {
+    call: audiosocket_server::IncomingCall,
+    handle: CallHandle,
+}
+
+impl IncomingCall {
+    /// Plays on the call and ends it, from here or, cloned, from other threads.
+    #[must_use]
+    pub fn handle(&self) -> &CallHandle {
+        &self.handle
+    }
+}
+
+impl From<audiosocket_server::IncomingCall> for IncomingCall {
+    fn from(call: audiosocket_server::IncomingCall) -> Self {
+        Self {
+            handle: call.handle().clone().into(),
+            call,
+        }
+    }
+}
+
+impl Deref for IncomingCall {
+    type Target = audiosocket_server::IncomingCall;
+
+    fn deref(&self) -> &Self::Target {
+        &self.call
+    }
+}
+
+impl DerefMut for IncomingCall {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.call
+    }
+}
+
+/// Waits for each event: [`CallEvent::Started`] first, [`CallEvent::Ended`] last.
+impl Iterator for IncomingCall {
+    type Item = CallEvent;
+
+    fn next(&mut self) -> Option<CallEvent> {
+        block_on(self.call.next())
+    }
+}
