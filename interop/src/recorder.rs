@@ -55,7 +55,7 @@ impl Recorder {
         let callbacks = callbacks(answer, &story);
         let (started, starting) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            serve(callbacks, |addrs, handle| {
+            serve(callbacks, ServerOptions::new(), |addrs, handle| {
                 let _ = started.send((addrs[0].port(), handle));
             })
             .expect("the server serves");
@@ -128,7 +128,7 @@ impl Told {
     }
 }
 
-/// Serves on the runtime under test, and tells when it listens.
+/// Serves on the runtime under test, with these options, on a port of its own. Runs `ready` when it listens.
 ///
 /// # Errors
 /// Those of listening.
@@ -137,9 +137,10 @@ impl Told {
 /// When `AUDIOSOCKET_RUNTIME` names no runtime.
 pub fn serve<A: Acceptor>(
     acceptor: A,
+    options: ServerOptions,
     ready: impl FnOnce(&[SocketAddr], ServerHandle),
 ) -> io::Result<()> {
-    let options = ServerOptions::new().bind("127.0.0.1:0");
+    let options = options.bind("127.0.0.1:0");
     match &*crate::runtime() {
         "tokio" => tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -147,8 +147,14 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
     let memory = Memory::of_this_process();
-    let acceptor = CallLog::new(args.allow_list().then(acceptor), Arc::clone(&memory));
-    let options = args.options();
+    let acceptor = CallLog::new(acceptor);
+    let options = args.options().admit_peer({
+        let memory = Arc::clone(&memory);
+        move |_| {
+            memory.look_now();
+            Ok(())
+        }
+    });
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let mut server = audiosocket_tokio::Server::start(acceptor, options).await?;
@@ -226,13 +232,14 @@ impl ServeArgs {
         session.idle_timeout = self.idle_timeout;
         session.max_duration = self.max_duration;
         session.fill_silence = !self.no_silence;
-        let mut limits = Limits::default();
-        limits.max_calls = self.max_calls;
-        limits.max_pending = self.max_pending;
-        limits.max_pending_per_addr = self.max_pending_per_addr;
+        let limits = Limits::new()
+            .max_calls(self.max_calls)
+            .max_pending(self.max_pending)
+            .max_pending_per_addr(self.max_pending_per_addr);
         let options = ServerOptions::new()
             .backlog(self.backlog)
             .limits(limits)
+            .allow_list(self.allow_list())
             .reuse_port(self.reuse_port)
             .wake_interval(self.wake_interval)
             .session(session);

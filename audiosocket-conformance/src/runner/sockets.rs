@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::io::ServerOptions;
-use audiosocket_server::{Limits, ServerHandle};
+use audiosocket_server::{Admission, ServerHandle};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::world::{Fault, PATIENCE, Wire, World};
@@ -35,9 +35,9 @@ impl BoundSockets {
 }
 
 /// What every server is started with.
-pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
+pub(super) fn options(session: SessionConfig, admission: Admission) -> ServerOptions {
     let options = ServerOptions::new().bind("127.0.0.1:0");
-    options.session(session).limits(limits)
+    options.session(session).admission(admission)
 }
 
 /// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server

@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
+use audiosocket_server::Admission;
 use audiosocket_tokio::{Server, ServerOptions};
 use tokio::runtime::Builder;
 
@@ -13,27 +13,31 @@ use crate::world::World;
 pub(super) fn current_thread(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
     serve(
         recorder,
-        sockets::options(session, limits),
+        sockets::options(session, admission),
         Builder::new_current_thread(),
     )
 }
 
 /// On threads of the server's own.
-pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    serve_on_threads(recorder, sockets::options(session, limits))
+pub(super) fn threads(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
+    serve_on_threads(recorder, sockets::options(session, admission))
 }
 
 /// The same, where each thread looks after its calls together.
 pub(super) fn threads_wake_interval(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
+    let options = sockets::options(session, admission).wake_interval(Some(sockets::WAKE_INTERVAL));
     serve_on_threads(recorder, options)
 }
 
@@ -41,20 +45,20 @@ pub(super) fn threads_wake_interval(
 pub(super) fn wake_interval(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
+    let options = sockets::options(session, admission).wake_interval(Some(sockets::WAKE_INTERVAL));
     serve(recorder, options, Builder::new_current_thread())
 }
 
 pub(super) fn multi_thread(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2);
-    serve(recorder, sockets::options(session, limits), builder)
+    serve(recorder, sockets::options(session, admission), builder)
 }
 
 fn serve(recorder: Recorder, options: ServerOptions, builder: Builder) -> Rc<dyn World> {

@@ -142,6 +142,13 @@ impl ServerOptions {
         self
     }
 
+    /// Sets which connections the server takes, in place of all that the next four methods set.
+    #[must_use]
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
+    }
+
     /// Sets how many connections the server takes.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
