@@ -56,7 +56,7 @@ fn record(mut call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error
     let mut samples = Vec::new();
     for event in call.blocking() {
         let (rate, slin) = match event {
-            CallEvent::Audio(rate, slin) => (rate, slin),
+            CallEvent::Audio(audio) => (audio.rate(), audio.into_bytes()),
             CallEvent::Lagged(lag) => {
                 eprintln!("{uuid}: {lag}");
                 continue;

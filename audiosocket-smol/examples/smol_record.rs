@@ -15,7 +15,6 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use audiosocket_media::pcm;
 use audiosocket_media::wav::{WavWriter, WriteError};
 use audiosocket_smol::{CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming};
 use smol::unblock;
@@ -66,8 +65,10 @@ async fn record(
         && let Some(event) = call.next().await
     {
         match event {
-            CallEvent::Audio(other, _) if other != rate => return Err("the rate changed".into()),
-            CallEvent::Audio(_, slin) => pcm::from_slin(&slin, &mut samples),
+            CallEvent::Audio(audio) if audio.rate() != rate => {
+                return Err("the rate changed".into());
+            }
+            CallEvent::Audio(audio) => samples.extend(audio.samples()),
             CallEvent::Lagged(lag) => eprintln!("{}: {lag}", call.uuid()),
             _ => {}
         }
@@ -85,10 +86,8 @@ async fn record(
 /// Which says the rate; Asterisk keeps to it for all of the call. `None` if none comes.
 async fn first_audio(call: &mut IncomingCall) -> Option<(SampleRate, Vec<i16>)> {
     loop {
-        if let CallEvent::Audio(rate, slin) = call.next().await? {
-            let mut samples = Vec::new();
-            pcm::from_slin(&slin, &mut samples);
-            return Some((rate, samples));
+        if let CallEvent::Audio(audio) = call.next().await? {
+            return Some((audio.rate(), audio.samples().collect()));
         }
     }
 }

@@ -146,7 +146,7 @@ fn listen(call: &mut IncomingCall, ears: &mut Ears) -> Option<Input> {
             return Some(Input::Voice(heard));
         }
         match call.next_timeout(NO_AUDIO) {
-            Ok(Some(CallEvent::Audio(rate, slin))) => ears.hear(rate, &slin),
+            Ok(Some(CallEvent::Audio(audio))) => ears.hear(audio.rate(), audio.bytes()),
             Ok(Some(CallEvent::Dtmf(key))) => return Some(Input::Key(key)),
             // This code is too slow. The call goes on, without the oldest of what it said.
             Ok(Some(CallEvent::Lagged(lag))) => eprintln!("{}: {lag}", call.uuid()),

@@ -144,7 +144,7 @@ async fn listen(call: &mut IncomingCall, ears: &mut Ears) -> Option<Input> {
             None
         };
         match future::or(happened, nothing).await {
-            Some(Some(CallEvent::Audio(rate, slin))) => ears.hear(rate, &slin),
+            Some(Some(CallEvent::Audio(audio))) => ears.hear(audio.rate(), audio.bytes()),
             Some(Some(CallEvent::Dtmf(key))) => return Some(Input::Key(key)),
             // This code is too slow. The call goes on, without the oldest of what it said.
             Some(Some(CallEvent::Lagged(lag))) => eprintln!("{}: {lag}", call.uuid()),

@@ -137,7 +137,7 @@ async fn listen(call: &mut IncomingCall, ears: &mut Ears) -> Option<Input> {
             return Some(Input::Voice(heard));
         }
         match timeout(NO_AUDIO, call.next()).await {
-            Ok(Some(CallEvent::Audio(rate, slin))) => ears.hear(rate, &slin),
+            Ok(Some(CallEvent::Audio(audio))) => ears.hear(audio.rate(), audio.bytes()),
             Ok(Some(CallEvent::Dtmf(key))) => return Some(Input::Key(key)),
             // This code is too slow. The call goes on, without the oldest of what it said.
             Ok(Some(CallEvent::Lagged(lag))) => eprintln!("{}: {lag}", call.uuid()),
