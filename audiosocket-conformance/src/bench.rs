@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::{MarkOutcome, SessionConfig};
-use audiosocket_server::{Limits, Played};
+use audiosocket_server::{Admission, Played};
 
 use crate::frames::uuid;
 use crate::line::Line;
-use crate::recorder::{Door, Recorder};
+use crate::recorder::Recorder;
 use crate::runner::Runner;
 use crate::transcript::Transcripts;
 use crate::world::World;
@@ -30,28 +30,22 @@ impl Bench {
         Self::with(runner, |session| session)
     }
 
-    /// With this done to whoever connects.
-    pub(crate) fn with_door(runner: &Runner, door: Door) -> Self {
-        Self::made(runner, door, |session| session, Limits::default())
-    }
-
     pub(crate) fn with(
         runner: &Runner,
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
     ) -> Self {
-        Self::made(runner, Door::Open, configure, Limits::default())
+        Self::made(runner, configure, Admission::new())
     }
 
-    /// With so many connections and no more.
-    pub(crate) fn with_limits(runner: &Runner, limits: Limits) -> Self {
-        Self::made(runner, Door::Open, |session| session, limits)
+    /// With these limits or this admission.
+    pub(crate) fn with_admission(runner: &Runner, admission: impl Into<Admission>) -> Self {
+        Self::made(runner, |session| session, admission.into())
     }
 
     fn made(
         runner: &Runner,
-        door: Door,
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
-        limits: Limits,
+        admission: Admission,
     ) -> Self {
         let session = SessionConfig::new()
             .uuid_timeout(Duration::from_secs(3600))
@@ -61,7 +55,7 @@ impl Bench {
         let session = configure(session);
         let transcripts = Transcripts::default();
         Self {
-            world: runner.serve(Recorder::new(&transcripts, door), session, limits),
+            world: runner.serve(Recorder::new(&transcripts), session, admission),
             transcripts,
         }
     }

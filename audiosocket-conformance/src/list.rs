@@ -160,6 +160,7 @@ macro_rules! with_cases {
                 more_without_a_uuid_than_there_may_be
                 more_from_one_address_than_there_may_be
                 a_crowd_beyond_what_may_be
+                a_call_right_after_the_end_of_another
             }
             shutdown {
                 while_idle
@@ -170,6 +171,8 @@ macro_rules! with_cases {
                 with_answers_that_wait
                 with_a_stuck_peer
                 with_a_peer_that_does_not_close
+                announced_to_handlers
+                ended_by_a_handler
                 hurried
                 not_delayed
                 with_a_handler_that_panics

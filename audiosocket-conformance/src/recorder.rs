@@ -15,38 +15,17 @@ use crate::{orders, playing};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recorder {
     transcripts: Transcripts,
-    door: Door,
-}
-
-/// What becomes of whoever connects.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Door {
-    /// They may go on to call.
-    #[default]
-    Open,
-    /// They are refused.
-    Shut,
-    /// The question panics.
-    Panics,
 }
 
 impl Recorder {
-    pub(crate) fn new(transcripts: &Transcripts, door: Door) -> Self {
+    pub(crate) fn new(transcripts: &Transcripts) -> Self {
         let transcripts = transcripts.clone();
-        Self { transcripts, door }
+        Self { transcripts }
     }
 }
 
 impl Acceptor for Recorder {
     type Handler = Recording;
-
-    fn admit_peer(&self, _peer: &Peer) -> Result<(), Refusal> {
-        match self.door {
-            Door::Open => Ok(()),
-            Door::Shut => Err(Refusal::new("nobody is let in")),
-            Door::Panics => panic("admit_peer"),
-        }
-    }
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Recording, Refusal> {
         let recording = Recording {
@@ -161,6 +140,15 @@ impl Handler for Recording {
         }
     }
 
+    fn on_shutdown(&mut self, call: &mut Call<'_>) {
+        if self.name == "note the shutdown" {
+            self.told(call, "shutdown".to_owned());
+        }
+        if self.name == "hang up at shutdown" {
+            call.hangup();
+        }
+    }
+
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         self.told(call, format!("end: {end}"));
         self.panic_in("end");
@@ -188,7 +176,7 @@ impl Drop for Recording {
 }
 
 /// As `panic!` does, but without the panic hook, which would fill the output of good cases.
-fn panic(callback: &'static str) -> ! {
+pub(crate) fn panic(callback: &'static str) -> ! {
     resume_unwind(Box::new(callback))
 }
 

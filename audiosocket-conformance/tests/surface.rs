@@ -9,13 +9,13 @@ macro_rules! program {
     ($adapter:ident, $stream:expr, $($wait:tt)*) => {{
         use std::sync::Arc;
         use $adapter::{
-            Acceptor, AllowList, Allowed, AnnounceError, ExpectedCalls, ExpectedCallHandler, ExpectedOnly,
+            Acceptor, Admission, AllowList, AnnounceError, ExpectedCalls,
             Audio, Bytes, Call, CallCounters, CallEvent, CallHandle, CallRequest, Callbacks, Calls, Dropped,
             DtmfDigit, Duplicate, Elapsed, End, ErrorFlags, Exception, Frame, FrameKind, Handler,
             Incoming, IncomingCall, IncomingCalls, IpNet, Keepalive, Lag, Limits, MarkOutcome, ParseAllowListError, Peer, PeerError,
             Played, PlayoutStats, Ptime, Refusal, Response, SampleRate, SendError, Server,
-            ServerHandle, ServerOptions, SessionConfig, CallStats, Timestamp, Uuid, WithMetadata,
-            incoming, serve_stream, start_server,
+            ServerHandle, ServerOptions, SessionConfig, CallStats, Timestamp, Uuid,
+            acceptor_fn, incoming, serve_stream, start_server,
         };
 
         struct Echo;
@@ -41,7 +41,7 @@ macro_rules! program {
             .keepalive(Some(Keepalive::default()))
             .send_buffer(Some(128 * 1024))
             .wake_interval(None)
-            .limits(Limits::default())
+            .admission(Admission::new().limits(Limits::new()))
             .session(SessionConfig::default());
         let server = Server::start(|_: &CallRequest<'_>| Ok(Echo), options) $($wait)* ?;
         assert_eq!(server.local_addrs().len(), 2);
@@ -70,11 +70,16 @@ macro_rules! program {
             .clock(|| Timestamp::ZERO);
         announced.announce(1).map_err(io::Error::other)?;
         assert_eq!(announced.announce(2), Err(AnnounceError::Full));
-        let accept = |_: &CallRequest<'_>, _| Ok(Echo);
-        let acceptor: Allowed<ExpectedOnly<i32, WithMetadata<i32, _>>> =
-            networks.then(announced.then(accept));
-        let _: fn(ExpectedCallHandler<i32, Echo>) = drop;
-        let server = Server::start(acceptor, ServerOptions::new().bind("127.0.0.1:0")) $($wait)* ?;
+        let options = ServerOptions::new()
+            .bind("127.0.0.1:0")
+            .allow_list(networks)
+            .admit_peer(|_: &Peer| Ok(()))
+            .expected_calls(&announced);
+        let acceptor = acceptor_fn(|request| {
+            let _: Option<Arc<i32>> = request.metadata();
+            Ok(Echo)
+        });
+        let server = Server::start(acceptor, options) $($wait)* ?;
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
 

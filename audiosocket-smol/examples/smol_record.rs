@@ -15,7 +15,6 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use audiosocket_media::pcm;
 use audiosocket_media::wav::{WavWriter, WriteError};
 use audiosocket_smol::{CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming};
 use smol::unblock;
@@ -69,7 +68,7 @@ async fn record(
             CallEvent::Audio(audio) if audio.rate() != rate => {
                 return Err("the rate changed".into());
             }
-            CallEvent::Audio(audio) => pcm::from_slin(audio.bytes(), &mut samples),
+            CallEvent::Audio(audio) => samples.extend(audio.samples()),
             CallEvent::Lagged(lag) => eprintln!("{}: {lag}", call.uuid()),
             _ => {}
         }
@@ -88,10 +87,7 @@ async fn record(
 async fn first_audio(call: &mut IncomingCall) -> Option<(SampleRate, Vec<i16>)> {
     loop {
         if let CallEvent::Audio(audio) = call.next().await? {
-            let (rate, slin) = (audio.rate(), audio.into_bytes());
-            let mut samples = Vec::new();
-            pcm::from_slin(&slin, &mut samples);
-            return Some((rate, samples));
+            return Some((audio.rate(), audio.samples().collect()));
         }
     }
 }

@@ -3,8 +3,8 @@
 #[doc = include_str!("../docs/coming-from-python.md")]
 pub mod coming_from_python {}
 
-#[doc = include_str!("../docs/announced-calls.md")]
-pub mod announced_calls {}
+#[doc = include_str!("../docs/expected-calls.md")]
+pub mod expected_calls {}
 
 pub mod listener;
 

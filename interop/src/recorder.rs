@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use audiosocket_tokio::admission::Admission;
 use audiosocket_tokio::{Acceptor, Callbacks, Response, ServerHandle};
 use uuid::Uuid;
 
@@ -55,7 +56,7 @@ impl Recorder {
         let callbacks = callbacks(answer, &story);
         let (started, starting) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            serve(callbacks, |addrs, handle| {
+            serve(callbacks, Admission::new(), |addrs, handle| {
                 let _ = started.send((addrs[0].port(), handle));
             })
             .expect("the server serves");
@@ -128,7 +129,7 @@ impl Told {
     }
 }
 
-/// Serves on the runtime under test, and tells when it listens.
+/// Serves on the runtime under test, with these options, on a port of its own. Runs `ready` when it listens.
 ///
 /// # Errors
 /// Those of listening.
@@ -137,6 +138,7 @@ impl Told {
 /// When `AUDIOSOCKET_RUNTIME` names no runtime.
 pub fn serve<A: Acceptor>(
     acceptor: A,
+    admission: Admission,
     ready: impl FnOnce(&[SocketAddr], ServerHandle),
 ) -> io::Result<()> {
     let addr = "127.0.0.1:0";

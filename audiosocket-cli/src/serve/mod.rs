@@ -149,10 +149,10 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
     let memory = Memory::of_this_process();
-    let acceptor = CallLog::new(acceptor, Arc::clone(&memory));
+    let acceptor = CallLog::new(acceptor);
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let builder = options!(audiosocket_tokio, args);
+            let builder = options!(audiosocket_tokio, args, memory);
             let builder = builder.threads(args.threads);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
@@ -163,7 +163,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let builder = options!(audiosocket_smol, args);
+            let builder = options!(audiosocket_smol, args, memory);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             memory.watch(server.handle())?;
@@ -171,7 +171,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = options!(audiosocket_blocking, args).start(acceptor)?;
+            let server = options!(audiosocket_blocking, args, memory).start(acceptor)?;
             memory.watch(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
@@ -181,11 +181,16 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
 
 /// The builder of an adapter, with what all of them have.
 macro_rules! options {
-    ($adapter:ident, $args:ident) => {{
+    ($adapter:ident, $args:ident, $memory:ident) => {{
+        let memory = Arc::clone(&$memory);
         let builder = $adapter::Server::builder()
             .backlog($args.backlog)
             .limits($args.limits())
             .allow_list($args.allow_list())
+            .admit_peer(move |_| {
+                memory.look_now();
+                Ok(())
+            })
             .reuse_port($args.reuse_port)
             .session($args.session());
         let listen = $args.listen.iter();

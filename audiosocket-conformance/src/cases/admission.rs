@@ -1,10 +1,12 @@
-//! Who is taken.
+//! Refused peers and refused calls.
+
+use audiosocket_server::{Admission, Refusal};
 
 use super::{NOTHING, call};
 use crate::Runner;
 use crate::bench::Bench;
 use crate::frames::{audio, dtmf, uuid};
-use crate::recorder::Door;
+use crate::recorder::panic;
 
 /// A refused caller gets a hangup; what it goes on to send is told to nobody.
 pub(crate) fn a_refused_call(runner: &Runner) {
@@ -15,7 +17,8 @@ pub(crate) fn a_refused_call(runner: &Runner) {
 /// Whoever may not connect gets a hangup without having sent a byte; a UUID that comes all the same
 /// begins no call.
 pub(crate) fn a_refused_peer(runner: &Runner) {
-    let bench = Bench::with_door(runner, Door::Shut);
+    let refusing = Admission::new().admit_peer(|_| Err(Refusal::new("no peer may connect")));
+    let bench = Bench::with_admission(runner, refusing);
     for _ in 0..20 {
         let mut line = bench.connect();
         line.expect_hangup();
@@ -27,7 +30,8 @@ pub(crate) fn a_refused_peer(runner: &Runner) {
 
 /// A panic in `admit_peer` is told to the acceptor, and its peer gets a hangup.
 pub(crate) fn a_panic_about_a_peer(runner: &Runner) {
-    let bench = Bench::with_door(runner, Door::Panics);
+    let panicking = Admission::new().admit_peer(|_| panic("admit_peer"));
+    let bench = Bench::with_admission(runner, panicking);
     for _ in 0..2 {
         let mut line = bench.connect();
         line.expect_hangup();

@@ -13,9 +13,7 @@ use crate::line::Line;
 
 /// A call beyond the most is refused whatever it has sent, until another has ended.
 pub(crate) fn more_calls_than_there_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_calls = 2;
-    let bench = Bench::with_limits(runner, limits);
+    let bench = Bench::with_admission(runner, Limits::new().max_calls(2));
     let mut calls = [bench.call("echo"), bench.call("echo")];
     calls.iter().for_each(|line| line.told("start"));
     let refused = [bench.connect(), bench.call("echo")];
@@ -37,9 +35,7 @@ pub(crate) fn more_calls_than_there_may_be(runner: &Runner) {
 /// Those without a UUID are counted apart, wherever they are from: calls keep nobody out, and neither
 /// does who has become one.
 pub(crate) fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_pending = 2;
-    let bench = Bench::with_limits(runner, limits);
+    let bench = Bench::with_admission(runner, Limits::new().max_pending(2));
     let talking = bench.call("echo");
     talking.told("start");
     let (mut first, mut second) = (bench.connect(), bench.connect_from(Some(ELSEWHERE)));
@@ -60,9 +56,7 @@ pub(crate) fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
 
 /// The same for each address, so that one keeps out nobody but itself.
 pub(crate) fn more_from_one_address_than_there_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_pending_per_addr = 2;
-    let bench = Bench::with_limits(runner, limits);
+    let bench = Bench::with_admission(runner, Limits::new().max_pending_per_addr(2));
     let mut silent = [bench.connect(), bench.connect()];
     bench.open(2);
     is_refused(bench.connect());
@@ -82,9 +76,7 @@ pub(crate) fn more_from_one_address_than_there_may_be(runner: &Runner) {
 
 /// Everybody in a crowd is told, also those who are closed at once, since too many linger already.
 pub(crate) fn a_crowd_beyond_what_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_calls = 1;
-    let bench = Bench::with_limits(runner, limits);
+    let bench = Bench::with_admission(runner, Limits::new().max_calls(1));
     let mut talking = bench.call("echo");
     talking.told("start");
     let crowd: Vec<_> = (0..400).map(|_| bench.connect()).collect();
@@ -94,6 +86,26 @@ pub(crate) fn a_crowd_beyond_what_may_be(runner: &Runner) {
     talking.close();
     let told = ["audio slin \"hello\""];
     talking.transcript(&call("echo", &told, "closed by the peer"));
+}
+
+/// The place of a call is free before its last callback, so a caller that learns of the end and calls again at
+/// once is not refused. The connection of the first call still waits for its peer to close.
+pub(crate) fn a_call_right_after_the_end_of_another(runner: &Runner) {
+    let bench = Bench::with_admission(runner, Limits::new().max_calls(1));
+    for _ in 0..20 {
+        let mut ended = bench.call("echo");
+        ended.send(&audio(b"hangup"));
+        let told = ["audio slin \"hangup\""];
+        ended.transcript(&call("echo", &told, "hung up by this side"));
+        let mut next = bench.call("echo");
+        next.send(&audio(b"hello"));
+        next.expect(&audio(b"hello"));
+        ended.expect_hangup();
+        ended.close();
+        next.close();
+        let told = ["audio slin \"hello\""];
+        next.transcript(&call("echo", &told, "closed by the peer"));
+    }
 }
 
 /// Another address than that of all others.

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::{Limits, ServerDriver};
+use audiosocket_server::{Admission, ServerDriver};
 
 use super::sockets::{self, BoundSockets};
 use crate::recorder::Recorder;
@@ -16,11 +16,11 @@ mod example;
 pub(super) fn event_loop(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
     sockets::serve(move |tell| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = ServerDriver::new(session.linger, limits);
+        let server = ServerDriver::new(session.linger, admission);
         let addrs = [listener.local_addr().unwrap()];
         tell(BoundSockets::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(recorder), session, server).unwrap();

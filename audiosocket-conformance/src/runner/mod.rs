@@ -11,7 +11,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
+use audiosocket_server::Admission;
 
 use crate::recorder::Recorder;
 use crate::world::World;
@@ -20,7 +20,7 @@ use crate::world::World;
 #[derive(Clone, Copy)]
 pub struct Runner {
     name: &'static str,
-    serve: fn(Recorder, SessionConfig, Limits) -> Rc<dyn World>,
+    serve: fn(Recorder, SessionConfig, Admission) -> Rc<dyn World>,
 }
 
 impl Runner {
@@ -94,9 +94,9 @@ impl Runner {
         &self,
         recorder: Recorder,
         session: SessionConfig,
-        limits: Limits,
+        admission: Admission,
     ) -> Rc<dyn World> {
-        (self.serve)(recorder, session, limits)
+        (self.serve)(recorder, session, admission)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
+use audiosocket_server::Admission;
 use audiosocket_smol::ServerBuilder;
 
 use super::sockets::{self, BoundSockets, builder};
@@ -9,8 +9,12 @@ use crate::recorder::Recorder;
 use crate::world::World;
 
 /// Under smol's executor.
-pub(super) fn smol(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_smol, session, limits);
+pub(super) fn smol(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
+    let builder = builder!(audiosocket_smol, session, admission);
     sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
 }
 
@@ -18,9 +22,10 @@ pub(super) fn smol(recorder: Recorder, session: SessionConfig, limits: Limits) -
 pub(super) fn wake_interval(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_smol, session, limits).wake_interval(sockets::WAKE_INTERVAL);
+    let builder =
+        builder!(audiosocket_smol, session, admission).wake_interval(sockets::WAKE_INTERVAL);
     sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
 }
 
@@ -28,9 +33,9 @@ pub(super) fn wake_interval(
 pub(super) fn async_std(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_smol, session, limits);
+    let builder = builder!(audiosocket_smol, session, admission);
     sockets::serve(move |tell| async_std::task::block_on(serve(recorder, builder, tell)))
 }
 

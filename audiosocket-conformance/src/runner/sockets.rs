@@ -34,11 +34,11 @@ impl BoundSockets {
 
 /// The builder of an adapter, with what every server is started with.
 macro_rules! builder {
-    ($adapter:ident, $session:expr, $limits:expr) => {
+    ($adapter:ident, $session:expr, $admission:expr) => {
         $adapter::Server::builder()
             .bind("127.0.0.1:0")
             .session($session)
-            .limits($limits)
+            .admission($admission)
     };
 }
 pub(super) use builder;

@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
+use audiosocket_server::Admission;
 use audiosocket_tokio::ServerBuilder;
 use tokio::runtime::Builder;
 
@@ -13,15 +13,19 @@ use crate::world::World;
 pub(super) fn current_thread(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_tokio, session, limits);
+    let builder = builder!(audiosocket_tokio, session, admission);
     serve(recorder, builder, Builder::new_current_thread())
 }
 
 /// On threads of the server's own.
-pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_tokio, session, limits).threads(NonZeroUsize::new(2));
+pub(super) fn threads(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
+    let builder = builder!(audiosocket_tokio, session, admission).threads(NonZeroUsize::new(2));
     serve(recorder, builder, Builder::new_current_thread())
 }
 
@@ -29,9 +33,9 @@ pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits
 pub(super) fn threads_wake_interval(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_tokio, session, limits)
+    let builder = builder!(audiosocket_tokio, session, admission)
         .threads(NonZeroUsize::new(2))
         .wake_interval(sockets::WAKE_INTERVAL);
     serve(recorder, builder, Builder::new_current_thread())
@@ -41,23 +45,23 @@ pub(super) fn threads_wake_interval(
 pub(super) fn wake_interval(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
     let builder =
-        builder!(audiosocket_tokio, session, limits).wake_interval(sockets::WAKE_INTERVAL);
+        builder!(audiosocket_tokio, session, admission).wake_interval(sockets::WAKE_INTERVAL);
     serve(recorder, builder, Builder::new_current_thread())
 }
 
 pub(super) fn multi_thread(
     recorder: Recorder,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn World> {
     let mut runtime = Builder::new_multi_thread();
     runtime.worker_threads(2);
     serve(
         recorder,
-        builder!(audiosocket_tokio, session, limits),
+        builder!(audiosocket_tokio, session, admission),
         runtime,
     )
 }

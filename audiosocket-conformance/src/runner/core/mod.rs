@@ -13,7 +13,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::{SessionConfig, Timestamp};
-use audiosocket_server::{Limits, ServerAction, ServerDriver};
+use audiosocket_server::{Admission, ServerAction, ServerDriver};
 
 use self::connection::Connection;
 use self::woken::Woken;
@@ -23,14 +23,18 @@ use crate::world::{Fault, Wire, World};
 /// When the server is started: not at the epoch, which nothing may rely on.
 const STARTED: Timestamp = Timestamp::from_nanos(77_000_000_000);
 
-pub(super) fn serve(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
+pub(super) fn serve(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
     Rc::new(Core {
         shared: Rc::new(RefCell::new(Server {
             recorder,
             session,
             now: STARTED,
             connections: Vec::new(),
-            driver: ServerDriver::new(session.linger, limits),
+            driver: ServerDriver::new(session.linger, admission),
             // So that it is polled once, which leaves a waker with it.
             woken: Arc::new(Woken::new(true)),
             listening: true,

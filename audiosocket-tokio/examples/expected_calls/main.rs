@@ -1,8 +1,8 @@
-//! A bot that knows who calls, and in which language, before the call comes; calls that it does not
-//! expect it refuses. How and why: the page `announced_calls` of this crate.
+//! A bot that knows the caller and the language before the call, and refuses every call that it does not expect. The
+//! page `expected_calls` of this crate explains it.
 //!
-//! Asterisk asks it by AGI (see `agi.rs`), which announces the call, and then calls with the UUID
-//! that it was told:
+//! Asterisk sends an AGI request (see `agi.rs`), which announces the call. Then it calls with the UUID from the
+//! answer:
 //!
 //! ```ini
 //! exten = 100,1,Answer()
@@ -15,13 +15,12 @@
 //! ```
 //!
 //! ```sh
-//! cargo run -p audiosocket-tokio --example announced -- 127.0.0.1:9092 127.0.0.1:4573
+//! cargo run -p audiosocket-tokio --example expected_calls -- 127.0.0.1:9092 127.0.0.1:4573
 //! ```
 
 mod agi;
 
 use std::io;
-use std::sync::Arc;
 
 use audiosocket_tokio::{
     AllowList, CallEvent, ExpectedCalls, IncomingCall, SampleRate, SendError, Server,
@@ -37,39 +36,44 @@ async fn main() -> io::Result<()> {
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let agi_addr = args.next().unwrap_or_else(|| "127.0.0.1:4573".to_owned());
 
-    // Whoever reaches the AGI port can announce, so the list is for both.
+    // A peer that reaches the AGI port can announce, so the list is for both ports.
     let asterisk: AllowList = "127.0.0.0/8,::1".parse().map_err(io::Error::other)?;
-    let announced = ExpectedCalls::new();
+    let expected = ExpectedCalls::new();
 
     let agi = TcpListener::bind(agi_addr).await?;
     let (acceptor, mut calls) = incoming();
-    let acceptor = asterisk.clone().then(announced.clone().guard(acceptor));
-    let server = Server::start(acceptor, ServerOptions::new().bind(addr)).await?;
+    let options = ServerOptions::new()
+        .bind(addr)
+        .allow_list(asterisk.clone())
+        .expected_calls(&expected);
+    let server = Server::start(acceptor, options).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
     println!("AGI on {}", agi.local_addr()?);
-    tokio::spawn(agi::listen(agi, asterisk, announced.clone()));
+    tokio::spawn(agi::listen(agi, asterisk, expected));
     tokio::spawn(server.serve_forever());
     while let Some(call) = calls.accept().await {
-        // Nothing if the caller has hung up already.
-        if let Some(caller) = announced.metadata(call.uuid()) {
-            tokio::spawn(talk(call, caller));
-        }
+        tokio::spawn(talk(call));
     }
     Ok(())
 }
 
-async fn talk(mut call: IncomingCall, caller: Arc<Caller>) -> Result<(), SendError> {
-    // Escaped, since it is the caller who chose what is in it.
-    let number = caller.number.as_deref().unwrap_or("somebody");
+async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
+    let Some(caller) = call.metadata::<Caller>() else {
+        return Ok(());
+    };
+    // Escaped, since the caller may choose the number.
+    let number = caller
+        .number
+        .as_deref()
+        .unwrap_or("a caller without a number");
     println!("{}: {number:?} speaks {:?}", call.uuid(), caller.language);
 
-    call.handle()
-        .try_play((SampleRate::Hz8000, greeting(&caller.language)))?;
+    call.try_play((SampleRate::Hz8000, greeting(&caller.language)))?;
     while let Some(event) = call.next().await {
         match event {
-            CallEvent::Dtmf(_) => call.handle().hangup(),
+            CallEvent::Dtmf(_) => call.hangup(),
             CallEvent::Ended(end) => println!("{}: {end}", call.uuid()),
             _ => {}
         }
@@ -77,7 +81,7 @@ async fn talk(mut call: IncomingCall, caller: Arc<Caller>) -> Result<(), SendErr
     Ok(())
 }
 
-/// Stands in for your recordings, one for each language: half a second of a tone, lower in German.
+/// Replace it with your recordings, one for each language: half a second of a tone, lower in German.
 fn greeting(language: &str) -> Vec<u8> {
     let half_a_period = if language.starts_with("de") { 10 } else { 5 };
     let sample = |at: i16| {

@@ -1,15 +1,14 @@
-//! The example `announced`: its AGI end, called by a stand-in for Asterisk.
+//! The example `expected_calls`: its AGI end, with a test in the part of Asterisk.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use audiosocket_tokio::{
-    AllowList, CallRequest, Callbacks, ExpectedCalls, Server, ServerOptions, Uuid,
-};
+use audiosocket_tokio::admission::{AllowList, ExpectedCalls};
+use audiosocket_tokio::{Callbacks, Server, Uuid, acceptor_fn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-#[path = "../examples/announced/agi.rs"]
+#[path = "../examples/expected_calls/agi.rs"]
 mod agi;
 
 use agi::{Caller, LONGEST, PATIENCE};
@@ -40,18 +39,18 @@ agi_threadid: 140405053122240
 
 ";
 
-/// A conversation that has begun with `said`, and Asterisk's end of it.
+/// A conversation, and Asterisk's end of it.
 fn conversation(
-    announced: &ExpectedCalls<Caller>,
+    expected: &ExpectedCalls<Caller>,
     size: usize,
 ) -> (DuplexStream, tokio::task::JoinHandle<std::io::Result<Uuid>>) {
     let (asterisk, ours) = duplex(size);
-    let announced = announced.clone();
-    let ended = tokio::spawn(async move { agi::converse(ours, &announced).await });
+    let expected = expected.clone();
+    let ended = tokio::spawn(async move { agi::converse(ours, &expected).await });
     (asterisk, ended)
 }
 
-async fn told_uuid(asterisk: &mut (impl tokio::io::AsyncRead + Unpin)) -> Uuid {
+async fn read_uuid(asterisk: &mut (impl tokio::io::AsyncRead + Unpin)) -> Uuid {
     let mut command = [0; "SET VARIABLE AUDIOSOCKET_UUID ".len() + 37];
     asterisk.read_exact(&mut command).await.unwrap();
     let command = str::from_utf8(&command).unwrap();
@@ -63,28 +62,32 @@ async fn told_uuid(asterisk: &mut (impl tokio::io::AsyncRead + Unpin)) -> Uuid {
 
 /// From the AGI request to the call, on real sockets.
 #[tokio::test]
-async fn a_call_that_agi_announced_is_taken_once() {
-    let announced = ExpectedCalls::new();
+async fn a_call_that_agi_announced_is_accepted_once() {
+    let expected = ExpectedCalls::new();
     let here: AllowList = "127.0.0.1".parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let agi_addr = listener.local_addr().unwrap();
-    tokio::spawn(agi::listen(listener, here.clone(), announced.clone()));
-    let acceptor = announced.clone().then(|_: &CallRequest<'_>, caller| {
+    tokio::spawn(agi::listen(listener, here.clone(), expected.clone()));
+    let acceptor = acceptor_fn(|request| {
+        let caller = request.metadata::<Caller>().unwrap();
         assert_eq!(caller.language, "de");
-        let said = caller.number.clone().unwrap();
+        let number = caller.number.clone().unwrap();
         Ok(Callbacks::new(
-            move |_, _, _| said.clone().into_bytes().into(),
+            move |_, _, _| number.clone().into_bytes().into(),
             |_, _, _| {},
         ))
     });
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    let server = Server::start(here.then(acceptor), options).await.unwrap();
+    let builder = Server::builder()
+        .bind("127.0.0.1:0")
+        .allow_list(here)
+        .expected_calls(&expected);
+    let server = builder.start(acceptor).await.unwrap();
     let addr = server.local_addrs()[0];
     tokio::spawn(server.serve_forever());
 
     let mut agi = TcpStream::connect(agi_addr).await.unwrap();
     agi.write_all(REQUEST.as_bytes()).await.unwrap();
-    let uuid = told_uuid(&mut agi).await;
+    let uuid = read_uuid(&mut agi).await;
     agi.write_all(b"200 result=1\n").await.unwrap();
     assert_eq!(agi.read(&mut [0; 10]).await.unwrap(), 0, "AGI is over");
 
@@ -107,32 +110,31 @@ async fn a_call_that_agi_announced_is_taken_once() {
 }
 
 #[tokio::test]
-async fn strangers_announce_nothing() {
-    let announced = ExpectedCalls::new();
+async fn a_stranger_announces_nothing() {
+    let expected = ExpectedCalls::new();
     let elsewhere: AllowList = "10.0.0.0/8".parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    tokio::spawn(agi::listen(listener, elsewhere, announced.clone()));
+    tokio::spawn(agi::listen(listener, elsewhere, expected.clone()));
     let mut stranger = TcpStream::connect(addr).await.unwrap();
     // Closed, or reset since something was left unread.
     let _ = stranger.write_all(REQUEST.as_bytes()).await;
     let mut heard = Vec::new();
     let _ = stranger.read_to_end(&mut heard).await;
     assert_eq!(heard, b"");
-    assert_eq!(announced.waiting(), 0);
+    assert_eq!(expected.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_without_a_number() {
-    let announced = ExpectedCalls::new();
-    let acceptor = announced.clone();
-    let (mut asterisk, ended) = conversation(&acceptor, 4096);
+async fn a_caller_without_a_number_is_announced() {
+    let expected = ExpectedCalls::new();
+    let (mut asterisk, ended) = conversation(&expected, 4096);
     let request = "agi_callerid: unknown\r\nagi_calleridname: \u{1b}[2J\r\n\r\n";
     asterisk.write_all(request.as_bytes()).await.unwrap();
-    let uuid = told_uuid(&mut asterisk).await;
+    let uuid = read_uuid(&mut asterisk).await;
     asterisk.write_all(b"200 result=1\n").await.unwrap();
     assert_eq!(ended.await.unwrap().unwrap(), uuid);
-    let caller = announced.withdraw(uuid).unwrap();
+    let caller = expected.withdraw(uuid).unwrap();
     let expected = Caller {
         number: None,
         language: "en".to_owned(),
@@ -141,25 +143,25 @@ async fn a_caller_without_a_number() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_is_gone_is_announced_no_more() {
-    let announced = ExpectedCalls::new();
+async fn a_call_whose_channel_is_gone_is_withdrawn() {
+    let expected = ExpectedCalls::new();
     for answer in [&b"HANGUP\n"[..], b"511 Command Not Permitted\n", b""] {
-        let (mut asterisk, ended) = conversation(&announced, 4096);
+        let (mut asterisk, ended) = conversation(&expected, 4096);
         asterisk.write_all(REQUEST.as_bytes()).await.unwrap();
-        let uuid = told_uuid(&mut asterisk).await;
-        assert_eq!(announced.waiting(), 1);
+        let uuid = read_uuid(&mut asterisk).await;
+        assert_eq!(expected.waiting(), 1);
         asterisk.write_all(answer).await.unwrap();
         drop(asterisk);
         ended.await.unwrap().unwrap_err();
-        assert_eq!(announced.waiting(), 0);
-        assert!(announced.withdraw(uuid).is_none());
+        assert_eq!(expected.waiting(), 0);
+        assert!(expected.withdraw(uuid).is_none());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registry_that_is_full_leaves_the_variable_unset() {
-    let announced = ExpectedCalls::new().max_waiting(0);
-    let (mut asterisk, ended) = conversation(&announced, 4096);
+async fn a_full_registry_leaves_the_variable_unset() {
+    let expected = ExpectedCalls::new().max_waiting(0);
+    let (mut asterisk, ended) = conversation(&expected, 4096);
     asterisk.write_all(REQUEST.as_bytes()).await.unwrap();
     let mut told = Vec::new();
     asterisk.read_to_end(&mut told).await.unwrap();
@@ -168,10 +170,10 @@ async fn a_registry_that_is_full_leaves_the_variable_unset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_end_is_not_read_to_its_end() {
-    let announced = ExpectedCalls::new();
+async fn an_endless_request_is_not_read_to_its_end() {
+    let expected = ExpectedCalls::new();
     for piece in [&b"x"[..], b"agi_arg_1: x\n"] {
-        let (mut asterisk, ended) = conversation(&announced, 1024);
+        let (mut asterisk, ended) = conversation(&expected, 1024);
         let mut written = 0;
         while asterisk.write_all(piece).await.is_ok() {
             written += piece.len() as u64;
@@ -179,15 +181,15 @@ async fn a_request_without_end_is_not_read_to_its_end() {
         assert!(written <= LONGEST + 1024 + 8 * 1024, "{written}");
         ended.await.unwrap().unwrap_err();
     }
-    assert_eq!(announced.waiting(), 0);
+    assert_eq!(expected.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_says_nothing_is_not_waited_for() {
-    let announced = ExpectedCalls::new();
+async fn a_silent_peer_is_closed_after_a_while() {
+    let expected = ExpectedCalls::new();
     for said in ["", "agi_network: yes\n", REQUEST] {
         let begun = Instant::now();
-        let (mut asterisk, ended) = conversation(&announced, 4096);
+        let (mut asterisk, ended) = conversation(&expected, 4096);
         asterisk.write_all(said.as_bytes()).await.unwrap();
         ended.await.unwrap().unwrap_err();
         let took = begun.elapsed();

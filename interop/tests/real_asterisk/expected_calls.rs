@@ -1,4 +1,4 @@
-//! Calls that are announced by AGI before they come.
+//! Calls that AGI announces before they arrive.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use audiosocket_interop::asterisk::Asterisk;
 use audiosocket_interop::recorder::serve;
-use audiosocket_tokio::{AllowList, CallRequest, Callbacks, ExpectedCalls, Response};
+use audiosocket_tokio::admission::{Admission, AllowList, ExpectedCalls};
+use audiosocket_tokio::{Callbacks, Response, acceptor_fn};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::app;
 
-// What the example does is what the tutorial tells others to do.
-#[path = "../../../audiosocket-tokio/examples/announced/agi.rs"]
+// The tutorial is about this example.
+#[path = "../../../audiosocket-tokio/examples/expected_calls/agi.rs"]
 mod agi;
 
 use agi::Caller;
@@ -21,13 +22,14 @@ use agi::Caller;
 #[test]
 fn a_call_that_agi_announces_is_taken_once() {
     let asterisk = Asterisk::take();
-    let announced = ExpectedCalls::new();
-    let agi_port = listen(announced.clone());
+    let expected = ExpectedCalls::new();
+    let agi_port = listen(expected.clone());
 
     let taken = Arc::new(Mutex::new(Vec::new()));
     let wrong = Arc::new(Mutex::new(Vec::new()));
     let (story, faults) = (Arc::clone(&taken), Arc::clone(&wrong));
-    let accept = move |request: &CallRequest<'_>, caller: Arc<Caller>| {
+    let acceptor = acceptor_fn(move |request| {
+        let caller = request.metadata::<Caller>().expect("it was announced");
         let mut story = story.lock().expect("nobody panics");
         story.push((request.uuid, (*caller).clone()));
         let faults = Arc::clone(&faults);
@@ -38,11 +40,11 @@ fn a_call_that_agi_announces_is_taken_once() {
                 faults.push(error.to_string());
             },
         ))
-    };
-    let acceptor = announced.then(accept);
+    });
+    let admission = Admission::new().expected_calls(&expected);
     let (started, starting) = mpsc::channel();
     let server = thread::spawn(move || {
-        serve(acceptor, |addrs, handle| {
+        serve(acceptor, admission, |addrs, handle| {
             let _ = started.send((addrs[0].port(), handle));
         })
     });
@@ -56,11 +58,11 @@ fn a_call_that_agi_announces_is_taken_once() {
     let [(uuid, caller)] = &calls[..] else {
         panic!("one call, and not {calls:?}");
     };
-    let expected = Caller {
+    let announced = Caller {
         number: Some("4930123456".to_owned()),
         language: "de".to_owned(),
     };
-    assert_eq!(*caller, expected);
+    assert_eq!(*caller, announced);
     let log = asterisk.log();
     assert!(
         log.contains(&format!("{uuid} connects again")),
@@ -83,8 +85,8 @@ fn a_call_that_agi_announces_is_taken_once() {
     served.expect("the server serves");
 }
 
-/// Takes AGI requests on a port of its own, for as long as the tests run.
-fn listen(announced: ExpectedCalls<Caller>) -> u16 {
+/// Answers AGI requests on a port of its own, while the tests run.
+fn listen(expected: ExpectedCalls<Caller>) -> u16 {
     let (sender, port) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,7 +98,7 @@ fn listen(announced: ExpectedCalls<Caller>) -> u16 {
             let addr = listener.local_addr().expect("a local address");
             let _ = sender.send(addr.port());
             let here: AllowList = "127.0.0.1".parse().expect("an address");
-            agi::listen(listener, here, announced).await;
+            agi::listen(listener, here, expected).await;
         });
     });
     port.recv().expect("it listens")

@@ -8,11 +8,10 @@ use crate::caller::Caller;
 use crate::program::Program;
 use crate::sound::sounds;
 
-/// Each caller is greeted in the language that AGI told of, and calls that it did not tell of are
-/// hung up.
+/// Calls that AGI did not announce are hung up.
 #[test]
-fn callers_that_agi_told_of_are_greeted_in_their_language() {
-    let program = Program::start("announced", &["127.0.0.1:0"]);
+fn announced_callers_are_greeted_in_their_language() {
+    let program = Program::start("expected_calls", &["127.0.0.1:0"]);
     let said = program.says("AGI on ");
     let (_, agi) = said.rsplit_once(' ').unwrap();
     for (language, hz) in [("de", 400), ("en", 800)] {

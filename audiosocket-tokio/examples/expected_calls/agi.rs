@@ -1,8 +1,8 @@
-//! As much of FastAGI as it takes to announce a call.
+//! The part of FastAGI that announces a call.
 //!
-//! Asterisk connects and says what it knows, in lines as `agi_callerid: 4930123456`, up to an empty
-//! one. It is then told to set a channel variable, answers `200 result=1`, and goes on in the dialplan
-//! when the connection closes.
+//! Asterisk connects and sends what it knows about the channel, in lines such as `agi_callerid: 4930123456`, up
+//! to an empty one. The program sends a command that sets a channel variable. Asterisk answers `200 result=1`, and
+//! goes on in the dialplan when the connection closes.
 
 use std::io;
 use std::sync::Arc;
@@ -17,35 +17,34 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// How long a conversation may take. A caller hears nothing meanwhile.
+/// How long a conversation may take. The caller waits in silence meanwhile.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many bytes are read in a conversation. Asterisk 22 says about 500, and what arguments the
-/// dialplan gives.
+/// How many bytes a conversation reads. Asterisk 22 sends about 500, and the arguments of the dialplan.
 pub(crate) const LONGEST: u64 = 16 * 1024;
 
-/// How many conversations there are at once. More wait in the kernel.
+/// How many conversations go on at once. More wait in the kernel.
 const CONVERSATIONS: usize = 100;
 
-/// What is known of a caller.
+/// The metadata of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) number: Option<String>,
     pub(crate) language: String,
 }
 
-/// Announces a call to `announced` for each AGI request from the networks of `asterisk`.
+/// Announces an expected call for each AGI request from the networks of `asterisk`.
 pub(crate) async fn listen(
     listener: TcpListener,
     asterisk: AllowList,
-    announced: ExpectedCalls<Caller>,
+    expected: ExpectedCalls<Caller>,
 ) {
     let places = Arc::new(Semaphore::new(CONVERSATIONS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         let (stream, peer) = match listener.accept().await {
             Ok((stream, peer)) => (stream, Peer::from(peer)),
             Err(error) => {
-                // Out of descriptors, as a rule: some will be closed.
+                // Usually no descriptor is left. Others will be closed.
                 eprintln!("AGI: {error}");
                 sleep(Duration::from_millis(100)).await;
                 continue;
@@ -54,9 +53,9 @@ pub(crate) async fn listen(
         if !asterisk.allows(&peer) {
             continue;
         }
-        let announced = announced.clone();
+        let expected = expected.clone();
         tokio::spawn(async move {
-            match converse(stream, &announced).await {
+            match converse(stream, &expected).await {
                 Ok(uuid) => println!("{uuid}: announced"),
                 Err(error) => eprintln!("AGI from {peer}: {error}"),
             }
@@ -65,29 +64,29 @@ pub(crate) async fn listen(
     }
 }
 
-/// Announces the call that the AGI request on `stream` is about, and has Asterisk set
-/// `AUDIOSOCKET_UUID`. If this fails, Asterisk does not have the UUID, and the variable is not set.
+/// Announces the call of the AGI request on `stream`, and lets Asterisk set `AUDIOSOCKET_UUID`. If this fails,
+/// Asterisk does not have the UUID, and the variable is not set.
 pub(crate) async fn converse(
     stream: impl AsyncRead + AsyncWrite,
-    announced: &ExpectedCalls<Caller>,
+    expected: &ExpectedCalls<Caller>,
 ) -> io::Result<Uuid> {
     let (reading, mut writing) = split(stream);
     let mut lines = BufReader::new(reading.take(LONGEST)).split(b'\n');
     let conversation = async {
         let caller = caller(&mut lines).await?;
-        let uuid = announced.announce(caller).map_err(io::Error::other)?;
+        let uuid = expected.announce(caller).map_err(io::Error::other)?;
         let command = format!("SET VARIABLE AUDIOSOCKET_UUID {uuid}\n");
         writing.write_all(command.as_bytes()).await?;
         match lines.next_segment().await? {
             Some(answer) if answer.starts_with(b"200 result=1") => Ok(uuid),
             // Such as HANGUP.
             _ => {
-                announced.withdraw(uuid);
+                expected.withdraw(uuid);
                 Err(io::Error::other("the channel is gone"))
             }
         }
     };
-    // What is announced and then not answered expires.
+    // An announcement without an answer expires.
     timeout(PATIENCE, conversation).await?
 }
 
