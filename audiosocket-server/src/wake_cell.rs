@@ -1,7 +1,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Something that many change, from any thread, and that one waits for.
+/// A value that any thread changes, and that one task waits for.
 #[derive(Debug, Default)]
 pub(crate) struct WakeCell<T> {
     inner: Mutex<Inner<T>>,
@@ -21,17 +21,17 @@ impl<T> WakeCell<T> {
         }
     }
 
-    /// Looks at it, or changes it, without a word to the one who waits.
+    /// Reads or changes the value. Wakes nothing.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         act(&mut self.lock().value)
     }
 
-    /// Changes it, and wakes the one who waits.
+    /// Changes the value, and wakes the task that waits.
     pub(crate) fn change<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         self.change_if(|value| (act(value), true))
     }
 
-    /// Changes it, and wakes the one who waits if `act` says so.
+    /// Changes the value, and wakes the task that waits if `act` returns `true`.
     pub(crate) fn change_if<R>(&self, act: impl FnOnce(&mut T) -> (R, bool)) -> R {
         let mut inner = self.lock();
         let (result, wakes) = act(&mut inner.value);
@@ -43,7 +43,7 @@ impl<T> WakeCell<T> {
         result
     }
 
-    /// Looks at it, and has `waker` woken by the next change.
+    /// Reads the value. The next change wakes `waker`.
     pub(crate) fn poll<R>(&self, waker: &Waker, act: impl FnOnce(&mut T) -> R) -> R {
         let mut inner = self.lock();
         let known = inner.waker.as_ref();
@@ -53,21 +53,21 @@ impl<T> WakeCell<T> {
             inner.waker.replace(waker.clone())
         };
         let result = act(&mut inner.value);
-        // Dropping a waker can drop a task, which may come back here.
+        // Dropping a waker can drop a task, which may use this cell.
         drop(inner);
         drop(replaced);
         result
     }
 
-    /// Nobody will poll again. Those who can still change it may live for long, and a waker that is
-    /// kept for them would keep a whole task in memory.
+    /// Drops the waker, since the task will not poll again. Otherwise other owners of the cell, which may live
+    /// long, would keep the whole task in memory.
     pub(crate) fn close(&self) {
         let waker = self.lock().waker.take();
         drop(waker);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+        // Nothing under the lock can panic, so a poisoned lock is valid too.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
