@@ -141,10 +141,10 @@ impl Handler for Recording {
     }
 
     fn on_shutdown(&mut self, call: &mut Call<'_>) {
-        if self.name == "note the shutdown" {
+        if self.name == "note shutdown" {
             self.told(call, "shutdown".to_owned());
         }
-        if self.name == "hang up at shutdown" {
+        if self.name == "end at shutdown" {
             call.hangup();
         }
     }

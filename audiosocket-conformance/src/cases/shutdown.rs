@@ -138,7 +138,7 @@ pub(crate) fn with_a_peer_that_does_not_close(runner: &Runner) {
 /// Every handler gets `on_shutdown` once. The call goes on.
 pub(crate) fn announced_to_handlers(runner: &Runner) {
     let bench = Bench::new(runner);
-    let mut lines = [(), ()].map(|()| bench.call("note the shutdown"));
+    let mut lines = [(), ()].map(|()| bench.call("note shutdown"));
     for line in &lines {
         line.told("start");
     }
@@ -155,21 +155,21 @@ pub(crate) fn announced_to_handlers(runner: &Runner) {
     bench.returned();
     let told = ["shutdown", "audio slin \"still here\""];
     for line in &lines {
-        line.transcript(&call("note the shutdown", &told, "closed by the peer"));
+        line.transcript(&call("note shutdown", &told, "closed by the peer"));
     }
 }
 
 /// A handler can hang up when the shutdown begins, so that the server does not wait for the grace.
 pub(crate) fn ended_by_a_handler(runner: &Runner) {
     let bench = Bench::new(runner);
-    let mut line = bench.call("hang up at shutdown");
+    let mut line = bench.call("end at shutdown");
     line.told("start");
     bench.shut_down(LONG);
     line.expect_hangup();
     line.close();
     bench.returned();
     line.transcript(&call(
-        "hang up at shutdown",
+        "end at shutdown",
         &NOTHING,
         "hung up by this side",
     ));
