@@ -152,6 +152,8 @@ impl<A: Acceptor> CallDriver<A> {
                 timer.start(now);
                 call.timer = Some(timer);
             }
+            call.shutdown_began |= commands.shutdown_began();
+            call.announce_shutdown();
             match commands.end() {
                 Some(EndRequest::HangUp) => call.hang_up(End::HungUp),
                 Some(EndRequest::ShutDown) => call.hang_up(End::ShutDown),
@@ -159,8 +161,6 @@ impl<A: Acceptor> CallDriver<A> {
                 None => {}
             }
             call.outbound.playout_changed |= commands.playout_changed();
-            call.shutdown_began |= commands.shutdown_began();
-            call.announce_shutdown();
         });
     }
 
