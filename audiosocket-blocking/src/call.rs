@@ -1,6 +1,7 @@
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use audiosocket_proto::MarkOutcome;
+use audiosocket_proto::{AudioBuf, MarkOutcome, SampleRate, SendError};
 use audiosocket_server::CallEvent;
 use audiosocket_server::io::block_on;
 
@@ -45,6 +46,26 @@ pub struct IncomingCall {
 }
 
 impl IncomingCall {
+    /// Queues audio to be played. Waits for room, and returns when it is queued.
+    ///
+    /// # Errors
+    ///
+    /// As [`audiosocket_server::IncomingCall::play`].
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        block_on(self.call.play(audio))
+    }
+
+    /// Waits until what is queued now has been played, or will not be.
+    pub fn played(&self) -> MarkOutcome {
+        self.handle.played()
+    }
+
+    /// Waits for the caller's first audio and returns its sample rate, without taking an event; 8 kHz if
+    /// none comes within `timeout`.
+    pub fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
+        block_on(self.call.wait_sample_rate(timeout))
+    }
+
     /// Plays on the call and ends it, from here or, cloned, from other threads.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {

@@ -84,6 +84,22 @@ impl IncomingCall {
         EventInjector::new(Arc::clone(&self.events))
     }
 
+    /// Queues audio to be played. Waits for room, and returns when it is queued; see [`CallHandle::play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`], without [`SendError::PlayoutFull`].
+    pub async fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        let audio = audio.into();
+        while let Err(error) = self.try_play(audio.clone()) {
+            let SendError::PlayoutFull { .. } = error else {
+                return Err(error);
+            };
+            self.played().await;
+        }
+        Ok(())
+    }
+
     /// Queues audio to be played, or refuses it at once; see [`CallHandle::play`].
     ///
     /// # Errors
