@@ -3,9 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use audiosocket_tokio::admission::{AllowList, ExpectedCalls};
-use audiosocket_tokio::{
-    Callbacks, Server, Uuid, acceptor_fn,
-};
+use audiosocket_tokio::{Callbacks, Server, Uuid, acceptor_fn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;

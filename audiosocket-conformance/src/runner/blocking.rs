@@ -10,7 +10,11 @@ use crate::world::World;
 /// No case is about what a handler that blocks makes wait, so that none is dropped.
 const MAX_UNREAD: usize = 1 << 30;
 
-pub(super) fn threads(recorder: Recorder, session: SessionConfig, admission: Admission) -> Rc<dyn World> {
+pub(super) fn threads(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
     let builder = builder!(audiosocket_blocking, session, admission).max_unread(MAX_UNREAD);
     sockets::serve(move |tell| {
         let server = builder.start(recorder).unwrap();

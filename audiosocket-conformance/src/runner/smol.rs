@@ -9,7 +9,11 @@ use crate::recorder::Recorder;
 use crate::world::World;
 
 /// Under smol's executor.
-pub(super) fn smol(recorder: Recorder, session: SessionConfig, admission: Admission) -> Rc<dyn World> {
+pub(super) fn smol(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
     let builder = builder!(audiosocket_smol, session, admission);
     sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
 }
@@ -20,7 +24,8 @@ pub(super) fn wake_interval(
     session: SessionConfig,
     admission: Admission,
 ) -> Rc<dyn World> {
-    let builder = builder!(audiosocket_smol, session, admission).wake_interval(sockets::WAKE_INTERVAL);
+    let builder =
+        builder!(audiosocket_smol, session, admission).wake_interval(sockets::WAKE_INTERVAL);
     sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
 }
 

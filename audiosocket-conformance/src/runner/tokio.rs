@@ -20,7 +20,11 @@ pub(super) fn current_thread(
 }
 
 /// On threads of the server's own.
-pub(super) fn threads(recorder: Recorder, session: SessionConfig, admission: Admission) -> Rc<dyn World> {
+pub(super) fn threads(
+    recorder: Recorder,
+    session: SessionConfig,
+    admission: Admission,
+) -> Rc<dyn World> {
     let builder = builder!(audiosocket_tokio, session, admission).threads(NonZeroUsize::new(2));
     serve(recorder, builder, Builder::new_current_thread())
 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 use audiosocket_interop::asterisk::Asterisk;
 use audiosocket_interop::recorder::serve;
 use audiosocket_tokio::admission::{Admission, AllowList, ExpectedCalls};
-use audiosocket_tokio::{
-    Callbacks, Response, acceptor_fn,
-};
+use audiosocket_tokio::{Callbacks, Response, acceptor_fn};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
