@@ -152,6 +152,9 @@ impl<A: Acceptor> CallDriver<A> {
                 timer.start(now);
                 call.timer = Some(timer);
             }
+            // Before an end, so that the handler learns why the call ends.
+            call.shutdown_began |= commands.shutdown_began();
+            call.announce_shutdown();
             match commands.end() {
                 Some(EndRequest::HangUp) => call.hang_up(End::HungUp),
                 Some(EndRequest::ShutDown) => call.hang_up(End::ShutDown),
@@ -159,8 +162,6 @@ impl<A: Acceptor> CallDriver<A> {
                 None => {}
             }
             call.outbound.playout_changed |= commands.playout_changed();
-            call.shutdown_began |= commands.shutdown_began();
-            call.announce_shutdown();
         });
     }
 
