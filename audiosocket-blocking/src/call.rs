@@ -1,6 +1,6 @@
 use std::ops::{Deref, DerefMut};
 
-use audiosocket_proto::MarkOutcome;
+use audiosocket_proto::{AudioBuf, MarkOutcome, SendError};
 use audiosocket_server::CallEvent;
 use audiosocket_server::io::block_on;
 
@@ -12,6 +12,17 @@ use audiosocket_server::io::block_on;
 pub struct CallHandle(audiosocket_server::CallHandle);
 
 impl CallHandle {
+    /// Queues audio to be played, and blocks until there was room for all of it; see
+    /// [`CallHandle::play`](audiosocket_server::CallHandle::play). Do not call it in a callback: nothing is
+    /// played while it blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`](audiosocket_server::CallHandle::play).
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        block_on(self.0.play(audio))
+    }
+
     /// Waits until what is queued now has been played, or will not be.
     pub fn played(&self) -> MarkOutcome {
         block_on(self.0.played())
@@ -49,6 +60,21 @@ impl IncomingCall {
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
         &self.handle
+    }
+
+    /// Queues audio to be played, and blocks until there was room for all of it; see
+    /// [`CallHandle::play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`].
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        self.handle.play(audio)
+    }
+
+    /// Waits until what is queued now has been played, or will not be.
+    pub fn played(&self) -> MarkOutcome {
+        self.handle.played()
     }
 }
 

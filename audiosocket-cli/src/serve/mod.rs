@@ -192,6 +192,7 @@ macro_rules! options {
                 Ok(())
             })
             .reuse_port($args.reuse_port)
+            .blocked_handler_warning(true)
             .session($args.session());
         let listen = $args.listen.iter();
         listen.fold(builder, |builder, addr| builder.bind(addr))

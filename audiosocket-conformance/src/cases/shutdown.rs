@@ -168,11 +168,7 @@ pub(crate) fn ended_by_a_handler(runner: &Runner) {
     line.expect_hangup();
     line.close();
     bench.returned();
-    line.transcript(&call(
-        "end at shutdown",
-        &NOTHING,
-        "hung up by this side",
-    ));
+    line.transcript(&call("end at shutdown", &NOTHING, "hung up by this side"));
 }
 
 /// A second shutdown can shorten the grace of the first.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::{Bytes, Ptime, SampleRate, SessionConfig};
+use audiosocket_proto::{Ptime, SampleRate, SessionConfig};
 use audiosocket_server::io::{AcceptLoop, BatchPoller, ListenOptions, ServerConfig};
 use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
 
@@ -130,7 +130,7 @@ fn what_is_played_keeps_to_its_schedule() {
     let _caller = server.call();
     let handle = player.handle.lock().unwrap().clone().unwrap();
     handle
-        .play(SampleRate::Hz8000, Bytes::from(vec![1; 320 * 100]))
+        .try_play((SampleRate::Hz8000, vec![1; 320 * 100]))
         .unwrap();
     server.poll();
     let frames = || handle.stats().playout.frames;
