@@ -42,8 +42,7 @@ fn main() {
 /// Connections that send no UUID, in nanoseconds past the time that they were given.
 fn lateness_of_deadlines() -> Histogram<u64> {
     const ALLOWED: Duration = Duration::from_millis(500);
-    let mut session = SessionConfig::default();
-    session.uuid_timeout = ALLOWED;
+    let session = SessionConfig::new().uuid_timeout(ALLOWED);
     let (addr, _handles) = serve(session);
     let peers = (0..CALLS).map(|number| {
         thread::spawn(move || {

@@ -94,7 +94,7 @@ impl Caller {
     /// earlier. Empty if there is none in time.
     fn ask(&mut self, question: Bytes, max: usize) -> Result<String, SendError> {
         self.asked += 1;
-        self.call.handle().play(RATE, question)?;
+        self.call.handle().try_play((RATE, question))?;
         self.call.handle().mark(self.asked)?;
         let mut keys = String::new();
         // None while the question is heard: that takes as long as it takes.
@@ -140,7 +140,7 @@ impl Caller {
 
     /// Plays the last of it, and hangs up.
     fn part(&mut self, last: Bytes) -> Result<(), SendError> {
-        self.call.handle().play(RATE, last)?;
+        self.call.handle().try_play((RATE, last))?;
         self.call.handle().hangup_after_playout();
         // To the end, since dropping the call would hang up at once.
         self.call.blocking().for_each(drop);

@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn play(mut call: IncomingCall, prompt: Bytes) {
     let (uuid, handle) = (call.uuid(), call.handle().clone());
-    if let Err(error) = handle.play(RATE, prompt) {
+    if let Err(error) = handle.try_play((RATE, prompt)) {
         eprintln!("{uuid}: {error}");
     }
     handle.hangup_after_playout();

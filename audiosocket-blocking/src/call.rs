@@ -13,6 +13,17 @@ use audiosocket_server::io::block_on;
 pub struct CallHandle(audiosocket_server::CallHandle);
 
 impl CallHandle {
+    /// Queues audio to be played, and blocks until there was room for all of it; see
+    /// [`CallHandle::play`](audiosocket_server::CallHandle::play). Do not call it in a callback: nothing is
+    /// played while it blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`](audiosocket_server::CallHandle::play).
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        block_on(self.0.play(audio))
+    }
+
     /// Waits until what is queued now has been played, or will not be.
     pub fn played(&self) -> MarkOutcome {
         block_on(self.0.played())
@@ -46,20 +57,6 @@ pub struct IncomingCall {
 }
 
 impl IncomingCall {
-    /// Queues audio to be played. Waits for room, and returns when it is queued.
-    ///
-    /// # Errors
-    ///
-    /// As [`audiosocket_server::IncomingCall::play`].
-    pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        block_on(self.call.play(audio))
-    }
-
-    /// Waits until what is queued now has been played, or will not be.
-    pub fn played(&self) -> MarkOutcome {
-        self.handle.played()
-    }
-
     /// Waits for the caller's first audio and returns its sample rate, without taking an event; 8 kHz if
     /// none comes within `timeout`.
     pub fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
@@ -70,6 +67,21 @@ impl IncomingCall {
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
         &self.handle
+    }
+
+    /// Queues audio to be played, and blocks until there was room for all of it; see
+    /// [`CallHandle::play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`].
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        self.handle.play(audio)
+    }
+
+    /// Waits until what is queued now has been played, or will not be.
+    pub fn played(&self) -> MarkOutcome {
+        self.handle.played()
     }
 }
 

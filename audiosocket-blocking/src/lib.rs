@@ -5,6 +5,7 @@ pub mod listener;
 
 mod builder;
 mod call;
+mod inbound_buffer;
 mod read_ahead;
 mod read_ahead_stream;
 mod runtime;

@@ -2,7 +2,7 @@
 //!
 //! Asterisk's socket must not fill up: it would end the call. Nor must it be read late, or a caller would be
 //! answered a minute later. So this thread reads for a call whose own thread has not read for a while, into
-//! its [`InboundBuffer`](audiosocket_server::InboundBuffer), which drops what is too old. All that the call's
+//! its [`InboundBuffer`](crate::inbound_buffer::InboundBuffer), which drops what is too old. All that the call's
 //! thread does for that is to count.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use audiosocket_server::Lag;
 use audiosocket_server::io::Stream;
-use audiosocket_server::{InboundBuffer, Lag};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
+use crate::inbound_buffer::InboundBuffer;
 use crate::read_ahead::{self, ProgressCounter, ReadAhead};
 use crate::thread_waker::ThreadWaker;
 

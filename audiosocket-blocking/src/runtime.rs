@@ -1,6 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -93,7 +94,7 @@ where
 {
     let waker = connection.stream_mut().waker();
     let mut cx = Context::from_waker(&waker);
-    while connection.poll(&mut cx).is_pending() {
+    while Pin::new(&mut *connection).poll(&mut cx).is_pending() {
         let deadline = connection.deadline();
         release_read_buffer();
         connection.stream_mut().wait(deadline);

@@ -113,8 +113,7 @@ fn a_quiet_call_is_hung_up_from_another_thread() {
 
 #[test]
 fn a_call_whose_handler_blocks_does_not_keep_a_server_from_ending() {
-    let mut session = SessionConfig::default();
-    session.linger = Duration::from_millis(10);
+    let session = SessionConfig::new().linger(Duration::from_millis(10));
     let server = Running::with(session);
     let mut call = server.call(1);
     call.write_all(&audio_frame(b"block")).unwrap();
@@ -139,8 +138,7 @@ fn a_stream_that_has_more_than_its_descriptor_tells_is_read_to_its_end() {
         hoard: Vec::new(),
     };
     let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
-    let mut config = SessionConfig::default();
-    config.fill_silence = false;
+    let config = SessionConfig::new().fill_silence(false);
     let serving =
         thread::spawn(move || serve_stream(server, "pipe".into(), echo, config, &Calls::default()));
     let mut bytes = uuid_frame(7);
@@ -283,7 +281,7 @@ impl Running {
     }
 
     fn with(mut session: SessionConfig) -> Self {
-        session.fill_silence = false;
+        session = session.fill_silence(false);
         let (told, transcript) = channel();
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));

@@ -27,29 +27,32 @@ impl Bench {
     /// that a case which is not about them runs the same on a machine that is busy with something
     /// else.
     pub(crate) fn new(runner: &Runner) -> Self {
-        Self::with(runner, |_| {})
+        Self::with(runner, |session| session)
     }
 
-    pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    pub(crate) fn with(
+        runner: &Runner,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
         Self::made(runner, configure, Admission::new())
     }
 
     /// With these limits or this admission.
     pub(crate) fn with_admission(runner: &Runner, admission: impl Into<Admission>) -> Self {
-        Self::made(runner, |_| {}, admission.into())
+        Self::made(runner, |session| session, admission.into())
     }
 
     fn made(
         runner: &Runner,
-        configure: impl FnOnce(&mut SessionConfig),
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
         admission: Admission,
     ) -> Self {
-        let mut session = SessionConfig::default();
-        session.uuid_timeout = Duration::from_secs(3600);
-        session.linger = Duration::from_secs(3600);
-        session.write_timeout = Duration::from_secs(3600);
-        session.fill_silence = false;
-        configure(&mut session);
+        let session = SessionConfig::new()
+            .uuid_timeout(Duration::from_secs(3600))
+            .linger(Duration::from_secs(3600))
+            .write_timeout(Duration::from_secs(3600))
+            .fill_silence(false);
+        let session = configure(session);
         let transcripts = Transcripts::default();
         Self {
             world: runner.serve(Recorder::new(&transcripts), session, admission),

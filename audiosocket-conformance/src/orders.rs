@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::thread::sleep;
 use std::time::Duration;
 
-use audiosocket_proto::{Audio, Bytes, SampleRate, SendError};
+use audiosocket_proto::{Audio, AudioBuf, Bytes, SampleRate, SendError};
 use audiosocket_server::{Call, Response};
 
 use crate::playing;
@@ -60,7 +60,7 @@ pub(crate) fn obey<'a>(
                     call.send(Audio::new(audio.rate(), &[piece; 40_000])),
                 ));
             }
-            Response::Owned(audio.rate(), vec![5; 40_000].into())
+            Response::Owned(AudioBuf::new(audio.rate(), vec![5; 40_000]))
         }
         b"many" => {
             for number in 0..100 {

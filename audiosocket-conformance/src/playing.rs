@@ -31,7 +31,7 @@ pub(crate) fn obey(call: &mut Call<'_>, audio: Audio<'_>, write: impl Fn(String)
             let mut rest = &all[..];
             for len in lens {
                 let (piece, after) = rest.split_at(len);
-                note(call.play(audio.rate(), piece.to_vec()), &write);
+                note(call.try_play((audio.rate(), piece.to_vec())), &write);
                 rest = after;
             }
         }
@@ -42,17 +42,17 @@ pub(crate) fn obey(call: &mut Call<'_>, audio: Audio<'_>, write: impl Fn(String)
         }
         Some("clear") => clear(call),
         Some("replace") => {
-            note(call.play(audio.rate(), vec![0x55; 10_001]), &write);
+            note(call.try_play((audio.rate(), vec![0x55; 10_001])), &write);
             note(call.mark(99), &write);
             clear(call);
             let len = numbers.next().unwrap();
-            note(call.play(audio.rate(), speech(len)), &write);
+            note(call.try_play((audio.rate(), speech(len))), &write);
         }
         Some("play-and-end") => {
             let len = numbers.next().unwrap();
-            note(call.play(audio.rate(), speech(len)), &write);
+            note(call.try_play((audio.rate(), speech(len))), &write);
             call.hangup_after_playout();
-            note(call.play(audio.rate(), speech(len)), &write);
+            note(call.try_play((audio.rate(), speech(len))), &write);
         }
         _ => return false,
     }

@@ -94,7 +94,7 @@ impl Handler for Recording {
                 .send(Audio::new(Default::default(), b"welcome"))
                 .unwrap(),
             "hang up at start" => call.hangup(),
-            "greet by playing" => call.play(Default::default(), speech(700)).unwrap(),
+            "greet by playing" => call.try_play((Default::default(), speech(700))).unwrap(),
             _ => {}
         }
     }
@@ -141,10 +141,10 @@ impl Handler for Recording {
     }
 
     fn on_shutdown(&mut self, call: &mut Call<'_>) {
-        if self.name == "note the shutdown" {
+        if self.name == "note shutdown" {
             self.told(call, "shutdown".to_owned());
         }
-        if self.name == "hang up at shutdown" {
+        if self.name == "end at shutdown" {
             call.hangup();
         }
     }
@@ -158,7 +158,7 @@ impl Handler for Recording {
             call.hangup();
         }
         if self.name == "play at end" {
-            let result = call.play(Default::default(), b"too late".to_vec());
+            let result = call.try_play((Default::default(), b"too late".to_vec()));
             playing::note(result, |line| self.write(line));
             playing::note(call.mark(1), |line| self.write(line));
             call.hangup_after_playout();

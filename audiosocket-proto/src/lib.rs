@@ -15,14 +15,12 @@ mod error;
 mod event;
 mod frame;
 mod message;
-mod outbox;
 mod playout;
 mod ptime;
 mod rate;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod session;
-mod spare;
 mod stats;
 mod time;
 

@@ -106,6 +106,10 @@ impl SampleRate {
     /// How long `samples` samples last, rounded down to a nanosecond.
     #[must_use]
     pub const fn duration_of(self, samples: u64) -> Duration {
+        // A frame has few samples, and 128 bits cost more than all else that is done with a frame.
+        if let Some(nanos) = samples.checked_mul(1_000_000_000) {
+            return Duration::from_nanos(nanos / self.hz() as u64);
+        }
         let nanos = samples as u128 * 1_000_000_000 / self.hz() as u128;
         Duration::new(
             (nanos / 1_000_000_000) as u64,

@@ -1,7 +1,7 @@
 //! One call as the server sees it: states, deadlines and the output buffer.
 
+use crate::buffer::SendBuffer;
 use crate::config::SessionLimits;
-use crate::outbox::SendBuffer;
 use crate::time::CompactDuration;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
@@ -62,15 +62,15 @@ use crate::{
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    terms: SessionLimits,
-    outbox: SendBuffer,
+    limits: SessionLimits,
+    send_buffer: SendBuffer,
     stats: SessionStats,
-    /// When the last whole frame came; kept only if `terms.idle_timeout` needs it.
+    /// When the last whole frame came; kept only if `limits.idle_timeout` needs it.
     last_received: Timestamp,
-    /// When the peer last took anything, or had nothing to take; means nothing while the outbox
-    /// is empty.
+    /// When the peer last took anything, or had nothing to take; means nothing while the send
+    /// buffer is empty.
     last_progress: Timestamp,
-    /// The peer takes nothing more; the outbox stays empty.
+    /// The peer takes nothing more; the send buffer stays empty.
     write_closed: bool,
 }
 
@@ -104,8 +104,8 @@ impl Session {
                 until: now + config.uuid_timeout,
                 max_duration: config.max_duration.map(CompactDuration::from),
             },
-            terms: SessionLimits::of(&config),
-            outbox: SendBuffer::default(),
+            limits: SessionLimits::of(&config),
+            send_buffer: SendBuffer::default(),
             stats: SessionStats::default(),
             last_received: now,
             last_progress: now,
@@ -167,7 +167,7 @@ impl Session {
     /// Until then everything that would be sent is discarded.
     pub fn handle_write_closed(&mut self) {
         self.write_closed = true;
-        self.outbox.clear();
+        self.send_buffer.clear();
         self.half_closed();
         self.close_if_done();
     }
@@ -217,13 +217,13 @@ impl Session {
             State::AwaitingUuid { until, .. } => Some(until),
             State::Active { ends_at } => {
                 let idle = self
-                    .terms
+                    .limits
                     .idle_timeout
                     .map(|timeout| self.last_received + timeout);
                 let deadlines = idle.into_iter().chain(ends_at);
                 deadlines.chain(self.write_deadline()).min()
             }
-            State::Closing { since, .. } => Some(since + self.terms.linger),
+            State::Closing { since, .. } => Some(since + self.limits.linger),
             State::Closed => None,
         }
     }
@@ -232,8 +232,8 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {
-        if !self.outbox.is_empty() {
-            return Transmit::Bytes(self.outbox.unsent());
+        if !self.send_buffer.is_empty() {
+            return Transmit::Bytes(self.send_buffer.unsent());
         }
         match self.state {
             State::Closing {
@@ -251,7 +251,7 @@ impl Session {
     /// If `written` is more than was offered: an error of the caller that would lose audio.
     #[inline]
     pub fn transmitted(&mut self, now: Timestamp, written: usize) {
-        self.outbox.advance(written);
+        self.send_buffer.advance(written);
         if written > 0 {
             self.last_progress = now;
         }
@@ -280,11 +280,15 @@ impl Session {
         }
         encoder::check(audio)?;
         let unsent = self.unsent();
-        if unsent + HEADER_LEN + audio.len() > self.terms.max_unsent {
+        if unsent + HEADER_LEN + audio.len() > self.limits.max_unsent {
             self.stats.frames_dropped += 1;
             return Err(SendError::QueueFull);
         }
-        frame::put(audio.rate().kind(), audio.payload(), self.outbox.tail());
+        frame::put(
+            audio.rate().kind(),
+            audio.payload(),
+            self.send_buffer.tail(),
+        );
         if unsent == 0 {
             self.last_progress = now;
         }
@@ -304,7 +308,7 @@ impl Session {
 
     /// Closes at once when the call is over, and by that may destroy the hangup on its way.
     pub fn do_not_linger(&mut self) {
-        self.terms.linger = CompactDuration::ZERO;
+        self.limits.linger = CompactDuration::ZERO;
     }
 
     /// Whether the call is over: [`Event::Ended`] has been told, and only the connection is left
@@ -318,25 +322,26 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn unsent(&self) -> usize {
-        self.outbox.unsent().len()
+        self.send_buffer.unsent().len()
     }
 
     /// Whether more than half of [`SessionConfig::max_unsent`] waits for the peer to take it.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.unsent() > self.terms.max_unsent / 2
+        self.unsent() > self.limits.max_unsent / 2
     }
 
     /// Counters of this session, from its start.
     #[must_use]
-    pub fn stats(&self) -> SessionStats {
-        self.stats
+    #[inline]
+    pub fn stats(&self) -> &SessionStats {
+        &self.stats
     }
 
     #[inline]
     fn handle_frame<'f>(&mut self, now: Timestamp, frame: Frame<'f>) -> Event<'f> {
         self.stats.frames_received += 1;
-        if self.terms.idle_timeout.is_some() {
+        if self.limits.idle_timeout.is_some() {
             self.last_received = now;
         }
         let message = match Message::parse(frame) {
@@ -390,7 +395,7 @@ impl Session {
     }
 
     /// The one way out of `AwaitingUuid` and `Active`, except by `Started`; so `Ended` is told
-    /// once, and nothing but the hangup follows what is in the outbox.
+    /// once, and nothing but the hangup follows what is in the send buffer.
     fn end(&mut self, now: Timestamp, end: End) -> Event<'static> {
         debug_assert!(!self.is_over());
         let peer_has_left = matches!(
@@ -402,7 +407,7 @@ impl Session {
                 | End::Failed(PeerError::Truncated { .. })
         );
         if !peer_has_left && !self.write_closed {
-            encoder::encode_hangup(self.outbox.tail());
+            encoder::encode_hangup(self.send_buffer.tail());
         }
         let half_closed = self.write_closed;
         self.state = State::Closing {
@@ -414,7 +419,7 @@ impl Session {
     }
 
     fn close_if_done(&mut self) {
-        if self.outbox.is_empty()
+        if self.send_buffer.is_empty()
             && let State::Closing {
                 peer_closed: true, ..
             } = self.state
@@ -424,12 +429,12 @@ impl Session {
     }
 
     fn close(&mut self) {
-        self.outbox.clear();
+        self.send_buffer.clear();
         self.state = State::Closed;
     }
 
     fn write_deadline(&self) -> Option<Timestamp> {
-        (!self.outbox.is_empty()).then(|| self.last_progress + self.terms.write_timeout)
+        (!self.send_buffer.is_empty()).then(|| self.last_progress + self.limits.write_timeout)
     }
 }
 

@@ -8,16 +8,16 @@ use uuid::Uuid;
 use crate::{Call, CallHandle, Calls, Exception, LimitReached, Peer, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
-/// What happens on one call; made for it by an [`Acceptor`], and so free to keep state.
+/// User code for one call. An [`Acceptor`] makes one for each call, so it can keep state.
 ///
-/// See the [module](super) for what is promised. Callbacks should return quickly: in an
-/// asynchronous adapter one thread serves many calls.
+/// Every method has a default that does nothing. Return quickly: in an asynchronous adapter one
+/// thread serves many calls.
 ///
 /// ```
 /// use audiosocket_server::{Call, Handler, Response};
 /// use audiosocket_proto::{Audio, DtmfDigit, End};
 ///
-/// /// Plays back what it hears until `#` is pressed.
+/// /// Sends the caller's audio back until `#` is pressed.
 /// #[derive(Default)]
 /// struct Echo {
 ///     frames: u64,
@@ -38,41 +38,86 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 ///     }
 /// }
 /// ```
+///
+/// # Wrapping a handler
+///
+/// A handler that wraps another one overrides [`on_event`](Self::on_event) alone. The server calls
+/// nothing else, so the wrapper cannot miss an event:
+///
+/// ```
+/// use audiosocket_server::{Call, Handler, HandlerEvent, Response};
+///
+/// struct CountKeys<H> {
+///     inner: H,
+///     keys: u64,
+/// }
+///
+/// impl<H: Handler> Handler for CountKeys<H> {
+///     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+///         if let HandlerEvent::Dtmf(_) = event {
+///             self.keys += 1;
+///         }
+///         self.inner.on_event(call, event)
+///     }
+/// }
+/// ```
 pub trait Handler: Send {
+    /// Something happened on the call. The server sends the answer, as that to
+    /// [`on_audio`](Self::on_audio).
+    ///
+    /// The default calls the method that belongs to the event.
+    #[inline]
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        match event {
+            HandlerEvent::Audio(audio) => return self.on_audio(call, audio),
+            HandlerEvent::Dtmf(digit) => return self.on_dtmf(call, digit),
+            HandlerEvent::Start => self.on_start(call),
+            HandlerEvent::Mark(mark, outcome) => self.on_mark(call, mark, outcome),
+            HandlerEvent::Ignored(frame) => self.on_ignored(call, frame),
+            HandlerEvent::Exception(error) => self.on_exception(call, error),
+            HandlerEvent::Shutdown => self.on_shutdown(call),
+            HandlerEvent::End(end) => self.on_end(call, end),
+        }
+        Response::Nothing
+    }
+
     /// The call has begun.
     fn on_start(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
 
-    /// Audio from the caller, never empty, of whatever length and rate it was sent; the answer
-    /// goes out at once as one frame.
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a>;
+    /// Audio from the caller, as it was sent: never empty, of any length and sample rate. The answer
+    /// is sent at once, as one frame.
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        let _ = (call, audio);
+        Response::Nothing
+    }
 
-    /// The caller pressed a key; the answer is sent as that to audio.
+    /// The caller pressed a key. The answer is sent as that to audio.
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         let _ = (call, digit);
         Response::Nothing
     }
 
-    /// A [mark](Call::mark) was reached: what was queued ahead of it has been played, or cleared.
-    /// Marks come in the order in which they were set.
+    /// A [mark](Call::mark) was reached: everything that was queued ahead of it has been played, or
+    /// cleared. Marks come in the order in which they were set.
     fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
         let _ = (call, mark, outcome);
     }
 
-    /// A frame that asks for nothing: an unknown kind, legacy silence, audio of no bytes.
+    /// A frame without meaning: an unknown kind, legacy silence, audio of no bytes.
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let _ = (call, frame);
     }
 
     /// Something went wrong. If it ends the call, [`on_end`](Self::on_end) follows at once. An
-    /// ordinary end is no exception, be it a close or a [reset](End::Reset) between two frames.
+    /// ordinary end is no exception: a close, or a [reset](End::Reset) between two frames.
     fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
         let _ = (call, error);
     }
 
-    /// The server begins to shut down. The call goes on until it ends, or until the time allowed is over and the
-    /// server hangs it up. Runs once at most.
+    /// The server began to shut down. The call goes on until it ends, or the grace is over. Comes
+    /// once; right after [`on_start`](Self::on_start) if the call begins later.
     fn on_shutdown(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
@@ -83,7 +128,34 @@ pub trait Handler: Send {
     }
 }
 
+/// Something that happens on a call: the argument of [`Handler::on_event`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum HandlerEvent<'a> {
+    /// See [`Handler::on_start`].
+    Start,
+    /// See [`Handler::on_audio`].
+    Audio(Audio<'a>),
+    /// See [`Handler::on_dtmf`].
+    Dtmf(DtmfDigit),
+    /// See [`Handler::on_mark`].
+    Mark(u64, MarkOutcome),
+    /// See [`Handler::on_ignored`].
+    Ignored(Frame<'a>),
+    /// See [`Handler::on_exception`].
+    Exception(&'a Exception),
+    /// See [`Handler::on_shutdown`].
+    Shutdown,
+    /// See [`Handler::on_end`].
+    End(End),
+}
+
+/// Forwards every method, so that it does not matter which of them is called.
 impl<H: Handler + ?Sized> Handler for Box<H> {
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        (**self).on_event(call, event)
+    }
+
     fn on_start(&mut self, call: &mut Call<'_>) {
         (**self).on_start(call);
     }

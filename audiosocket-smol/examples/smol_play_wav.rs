@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn play(mut call: IncomingCall, prompt: Bytes) {
-    if let Err(error) = call.handle().play(RATE, prompt) {
+    if let Err(error) = call.handle().try_play((RATE, prompt)) {
         eprintln!("{}: {error}", call.uuid());
     }
     call.handle().hangup_after_playout();

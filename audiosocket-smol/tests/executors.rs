@@ -51,8 +51,7 @@ type Serving = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 fn a_call_is_served(run: impl FnOnce(Serving) -> io::Result<()>) {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
     // Otherwise silence may come ahead of an echo that is late.
-    let mut session = SessionConfig::default();
-    session.fill_silence = false;
+    let session = SessionConfig::new().fill_silence(false);
     let builder = Server::builder().bind("127.0.0.1:0").session(session);
     let server = futures_lite::future::block_on(builder.start(echo)).unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());

@@ -59,7 +59,7 @@ pub(crate) struct Player {
 
 impl Handler for Player {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        if let Err(error) = call.play(RATE, self.prompt.clone()) {
+        if let Err(error) = call.try_play((RATE, self.prompt.clone())) {
             eprintln!("{}: {error}", call.uuid());
         }
         call.hangup_after_playout();

@@ -249,7 +249,7 @@ async fn everybody_in_a_crowd_beyond_the_limits_gets_a_hangup() {
 
 async fn an_endless_linger_does_not_keep_an_idle_server() {
     let mut session = no_silence();
-    session.linger = Duration::MAX;
+    session = session.linger(Duration::MAX);
     let builder = Server::builder().bind("127.0.0.1:0").session(session);
     let server = Running::start_with(builder).await;
     server.handle.shutdown(Duration::ZERO);

@@ -91,7 +91,7 @@ async fn an_idle_timeout_counts_from_the_last_frame() {
     let (recorder, mut transcript) = recorder();
     let (mut peer, stream) = duplex(1024);
     let mut config = no_silence();
-    config.idle_timeout = Some(Duration::from_secs(10));
+    config = config.idle_timeout(Some(Duration::from_secs(10)));
     tokio::spawn(async move {
         serve_stream(stream, "pipe".into(), recorder, config, &Calls::default()).await;
     });

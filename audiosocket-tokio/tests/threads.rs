@@ -87,8 +87,7 @@ fn run(builder: ServerBuilder, test: impl AsyncFnOnce(Server<Seen>, Seen)) {
         .unwrap();
     runtime.block_on(async {
         let seen = Seen::default();
-        let mut session = SessionConfig::default();
-        session.fill_silence = false;
+        let session = SessionConfig::new().fill_silence(false);
         let builder = builder.bind("127.0.0.1:0").session(session);
         let builder = builder.threads(NonZeroUsize::new(THREADS));
         let server = builder.start(seen.clone()).await.unwrap();

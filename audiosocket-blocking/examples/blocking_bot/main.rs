@@ -49,8 +49,7 @@ fn main() -> io::Result<()> {
     let addr = addr.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     // How far the synthesiser may be ahead of what the caller hears. It bridges a synthesiser that
     // stutters; more would only be dropped when the caller interrupts.
-    let mut session = SessionConfig::default();
-    session.max_playout = Duration::from_secs(5);
+    let session = SessionConfig::new().max_playout(Duration::from_secs(5));
 
     let (acceptor, mut calls) = incoming();
     let options = ServerOptions::new().bind(addr).session(session);
@@ -199,7 +198,7 @@ impl Mouth<'_> {
         // Held until the piece is queued, so that none is after its turn has been cleared.
         let current = self.turn();
         if *current == turn {
-            self.handle.play(rate, piece)
+            self.handle.try_play((rate, piece))
         } else {
             Err(SendError::NoCall)
         }

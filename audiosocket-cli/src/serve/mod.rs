@@ -192,6 +192,7 @@ macro_rules! options {
                 Ok(())
             })
             .reuse_port($args.reuse_port)
+            .blocked_handler_warning(true)
             .session($args.session());
         let listen = $args.listen.iter();
         listen.fold(builder, |builder, addr| builder.bind(addr))
@@ -244,11 +245,11 @@ impl ServeArgs {
     }
 
     fn session(&self) -> SessionConfig {
-        let mut session = SessionConfig::default();
-        session.uuid_timeout = self.uuid_timeout;
-        session.idle_timeout = self.idle_timeout;
-        session.max_duration = self.max_duration;
-        session.fill_silence = !self.no_silence;
+        let session = SessionConfig::new()
+            .uuid_timeout(self.uuid_timeout)
+            .idle_timeout(self.idle_timeout)
+            .max_duration(self.max_duration)
+            .fill_silence(!self.no_silence);
         session
     }
 

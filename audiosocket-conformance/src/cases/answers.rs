@@ -69,7 +69,7 @@ pub(crate) fn an_answer_too_long(runner: &Runner) {
 
 /// An answer larger than a frame, sent as several, at the rate of what was heard.
 pub(crate) fn an_answer_of_many_frames(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 20);
+    let bench = Bench::with(runner, |session| session.max_unsent(1 << 20));
     let back: Vec<_> = (1..=5)
         .flat_map(|piece| frame(0x12, &[piece; 40_000]))
         .collect();

@@ -37,7 +37,7 @@ pub(crate) fn replayed_in_pieces(runner: &Runner) {
 }
 
 fn replayed(runner: &Runner, piece: usize) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 20);
+    let bench = Bench::with(runner, |session| session.max_unsent(1 << 20));
     let folder = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../audiosocket-proto/captures"

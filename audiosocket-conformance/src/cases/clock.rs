@@ -22,10 +22,7 @@ const IDLE: &str = "the peer sent nothing for too long";
 /// The defaults: 5 s for the UUID, 1 s of linger, 30 s of a stalled write, no idle time-out, and
 /// 128 KiB that may wait.
 pub(crate) fn the_defaults(runner: &Runner) {
-    let bench = Bench::with(runner, |session| {
-        *session = SessionConfig::default();
-        session.fill_silence = false;
-    });
+    let bench = Bench::with(runner, |_| SessionConfig::new().fill_silence(false));
     let mut silent = bench.connect();
     silent.expect_hangup();
     assert_eq!(bench.elapsed(), 5 * SECOND);
@@ -57,7 +54,7 @@ pub(crate) fn the_defaults(runner: &Runner) {
 
 /// The UUID has to be whole in time; a part of it buys no more of it.
 pub(crate) fn a_uuid_just_in_time(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.uuid_timeout = 5 * SECOND);
+    let bench = Bench::with(runner, |session| session.uuid_timeout(5 * SECOND));
     let mut early = bench.connect();
     let mut late = bench.connect();
     bench.wait(5 * SECOND - NANO);
@@ -82,7 +79,7 @@ pub(crate) fn a_uuid_just_in_time(runner: &Runner) {
 /// The linger counts from the end of the call, whatever comes meanwhile, and it is over as soon
 /// as the peer closes.
 pub(crate) fn the_linger(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.linger = 3 * SECOND);
+    let bench = Bench::with(runner, |session| session.linger(3 * SECOND));
     let mut line = bench.call("echo");
     bench.wait(DAY);
     line.send(&audio(b"hangup"));
@@ -117,8 +114,7 @@ pub(crate) fn the_linger(runner: &Runner) {
 /// the connection is closed.
 pub(crate) fn the_linger_after_a_half_close(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.linger = 3 * SECOND;
-        session.max_unsent = usize::MAX;
+        session.linger(3 * SECOND).max_unsent(usize::MAX)
     });
     let mut reading = stuck(&bench);
     let mut stuck = stuck(&bench);
@@ -140,8 +136,7 @@ pub(crate) fn the_linger_after_a_half_close(runner: &Runner) {
 /// the call did.
 pub(crate) fn the_write_timeout(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.write_timeout = 30 * SECOND;
-        session.max_unsent = usize::MAX;
+        session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
     });
     let mut line = bench.call("echo");
     bench.wait(100 * SECOND);
@@ -168,8 +163,7 @@ pub(crate) fn the_write_timeout(runner: &Runner) {
 /// A peer that has taken everything has no deadline, and gets a new one with the next answer.
 pub(crate) fn the_write_timeout_starts_over(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.write_timeout = 30 * SECOND;
-        session.max_unsent = usize::MAX;
+        session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
     });
     let mut line = stuck(&bench);
     bench.wait(29 * SECOND);
@@ -188,7 +182,7 @@ pub(crate) fn the_write_timeout_starts_over(runner: &Runner) {
 /// it; the next answer, of which nothing can leave, has all of its time, be it returned or sent.
 pub(crate) fn a_write_that_never_begins(runner: &Runner) {
     for order in ["more", "many"] {
-        let bench = Bench::with(runner, |session| session.write_timeout = 30 * SECOND);
+        let bench = Bench::with(runner, |session| session.write_timeout(30 * SECOND));
         let mut line = bench.call("echo");
         // With its header it fills the way to the last byte.
         let full = noise(65_533);
@@ -208,7 +202,7 @@ pub(crate) fn a_write_that_never_begins(runner: &Runner) {
 
 /// The idle time-out counts from the last whole frame, of whatever kind; a part of one is none.
 pub(crate) fn the_idle_timeout(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.idle_timeout = Some(10 * SECOND));
+    let bench = Bench::with(runner, |session| session.idle_timeout(Some(10 * SECOND)));
     let mut line = bench.connect();
     bench.wait(9 * SECOND);
     line.send(&uuid("echo"));
@@ -246,10 +240,11 @@ pub(crate) fn the_idle_timeout(runner: &Runner) {
 pub(crate) fn the_earlier_of_two_deadlines(runner: &Runner) {
     for (idle, write, why, ended, gone) in [(20, 30, IDLE, 20, 22), (30, 20, STALLED, 20, 20)] {
         let bench = Bench::with(runner, |session| {
-            session.idle_timeout = Some(idle * SECOND);
-            session.write_timeout = write * SECOND;
-            session.linger = 2 * SECOND;
-            session.max_unsent = usize::MAX;
+            session
+                .idle_timeout(Some(idle * SECOND))
+                .write_timeout(write * SECOND)
+                .linger(2 * SECOND)
+                .max_unsent(usize::MAX)
         });
         let mut line = stuck(&bench);
         line.told("start");
@@ -265,10 +260,11 @@ pub(crate) fn the_earlier_of_two_deadlines(runner: &Runner) {
 /// "Never" can be written as the longest of all durations.
 pub(crate) fn deadlines_that_never_come(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.uuid_timeout = Duration::MAX;
-        session.linger = Duration::MAX;
-        session.write_timeout = Duration::MAX;
-        session.idle_timeout = Some(Duration::MAX);
+        session
+            .uuid_timeout(Duration::MAX)
+            .linger(Duration::MAX)
+            .write_timeout(Duration::MAX)
+            .idle_timeout(Some(Duration::MAX))
     });
     let mut line = bench.connect();
     bench.wait(DAY);
@@ -288,7 +284,7 @@ pub(crate) fn deadlines_that_never_come(runner: &Runner) {
 
 /// How long a call has been going on counts from when it was accepted.
 pub(crate) fn the_duration_of_a_call(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.uuid_timeout = DAY);
+    let bench = Bench::with(runner, |session| session.uuid_timeout(DAY));
     bench.wait(SECOND);
     let mut line = bench.connect();
     bench.wait(3 * SECOND);
@@ -302,7 +298,7 @@ pub(crate) fn the_duration_of_a_call(runner: &Runner) {
 
 /// Calls have their grace at shutdown, and not more, and then their linger.
 pub(crate) fn the_grace_of_a_shutdown(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.linger = 2 * SECOND);
+    let bench = Bench::with(runner, |session| session.linger(2 * SECOND));
     let mut line = bench.call("echo");
     line.told("start");
     bench.shut_down(10 * SECOND);

@@ -81,7 +81,7 @@ pub(crate) fn a_close_before_any_byte(runner: &Runner) {
 
 /// A peer that closes its sending side only still gets all answers, and no hangup after them.
 pub(crate) fn a_half_close_before_large_answers(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 24);
+    let bench = Bench::with(runner, |session| session.max_unsent(1 << 24));
     let mut line = bench.call("echo");
     let mut told = Vec::new();
     let mut back = Vec::new();
@@ -209,7 +209,7 @@ pub(crate) fn a_hangup_arrives_though_much_is_unread(runner: &Runner) {
 
 /// A peer that never closes its side is closed to after the linger.
 pub(crate) fn a_peer_that_does_not_close(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.linger = super::SHORT);
+    let bench = Bench::with(runner, |session| session.linger(super::SHORT));
     for (order, end) in [
         ("hangup", "hung up by this side"),
         ("panic", "handler panicked"),

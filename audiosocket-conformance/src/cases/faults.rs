@@ -120,7 +120,7 @@ pub(crate) fn a_write_side_that_closes(runner: &Runner) {
 /// Both sides of the connection end, in either order, while answers wait: nobody can be given
 /// them, and it is closed at once.
 pub(crate) fn a_write_side_that_closes_after_the_other(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = usize::MAX);
+    let bench = Bench::with(runner, |session| session.max_unsent(usize::MAX));
     for order in [[0, 1], [1, 0]] {
         let mut line = bench.call("echo");
         line.send(&audio(b"flood").repeat(3));
@@ -139,7 +139,7 @@ pub(crate) fn a_write_side_that_closes_after_the_other(runner: &Runner) {
 /// A call that is hung up when nothing can be written lingers for the peer's end all the same.
 pub(crate) fn a_hangup_that_cannot_be_sent(runner: &Runner) {
     let linger = Duration::from_secs(2);
-    let bench = Bench::with(runner, |session| session.linger = linger);
+    let bench = Bench::with(runner, |session| session.linger(linger));
     let mut line = bench.call("echo");
     line.fail(Fault::Write(ErrorKind::BrokenPipe));
     line.send(&audio(b"first"));
@@ -213,7 +213,7 @@ pub(crate) fn connections_that_are_abandoned(runner: &Runner) {
 
 /// That frames are dropped is told again only after the peer has taken half of what waited.
 pub(crate) fn a_peer_that_falls_behind_twice(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 200_000);
+    let bench = Bench::with(runner, |session| session.max_unsent(200_000));
     let mut line = bench.call("echo");
     let flood = |line: &mut Line, count| {
         for _ in 0..count {
@@ -275,7 +275,7 @@ pub(crate) fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
         (Duration::from_secs(13), "abandoned"),
         (Duration::from_secs(14), "abandoned"),
     ] {
-        let bench = Bench::with(runner, |session| session.linger = Duration::from_secs(2));
+        let bench = Bench::with(runner, |session| session.linger(Duration::from_secs(2)));
         let mut line = bench.call("echo");
         line.told("start");
         line.fail(Fault::Blocked);

@@ -93,7 +93,7 @@ pub(crate) fn a_second_uuid(runner: &Runner) {
 
 /// A peer that sends no UUID in time is hung up on; the UUID that comes then is too late.
 pub(crate) fn a_uuid_too_late(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.uuid_timeout = super::SHORT);
+    let bench = Bench::with(runner, |session| session.uuid_timeout(super::SHORT));
     for first in [&b""[..], &uuid("echo")[..18]] {
         let mut line = bench.connect();
         line.send(first);

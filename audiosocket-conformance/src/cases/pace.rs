@@ -38,12 +38,12 @@ fn started(bench: &Bench) -> Line {
 /// Each frame is due one ptime after the one before, for ten minutes and whatever is asked of the
 /// call meanwhile; the hangup behind them one ptime after the last.
 pub(crate) fn frames_at_their_times(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_playout = Duration::MAX);
+    let bench = Bench::with(runner, |session| session.max_playout(Duration::MAX));
     bench.wait(SECOND);
     let mut line = started(&bench);
     bench.wait(NANO);
     for _ in 0..600 {
-        line.handle().play(RATE, vec![7; 16_000]).unwrap();
+        line.handle().try_play((RATE, vec![7; 16_000])).unwrap();
     }
     line.handle().hangup_after_playout();
     for n in 0..30_000 {
@@ -59,7 +59,7 @@ pub(crate) fn frames_at_their_times(runner: &Runner) {
 
 /// What is played when the call begins leaves at once.
 pub(crate) fn a_greeting_at_once(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     bench.wait(SECOND);
     let mut line = bench.call("greet by playing");
     line.expect(&played(0x10, &speech(320)));
@@ -81,7 +81,7 @@ pub(crate) fn a_stall_without_a_burst(runner: &Runner) {
         let bench = Bench::new(runner);
         let mut line = started(&bench);
         let handle = line.handle();
-        handle.play(RATE, speech(32_000)).unwrap();
+        handle.try_play((RATE, speech(32_000))).unwrap();
         let all = played(0x10, &speech(32_000));
         line.expect(&all[..323]);
         line.fail(Fault::Blocked);
@@ -107,13 +107,13 @@ pub(crate) fn cleared_within_a_frame(runner: &Runner) {
             let bench = Bench::new(runner);
             let mut line = started(&bench);
             let handle = line.handle();
-            handle.play(RATE, vec![0x55; queued]).unwrap();
+            handle.try_play((RATE, vec![0x55; queued])).unwrap();
             line.expect(&audio(&[0x55; 320]));
             bench.wait(after);
             let dropped = handle.clear();
             assert_eq!(dropped.samples, samples);
             assert_eq!(dropped.duration, RATE.duration_of(samples));
-            handle.play(RATE, vec![0x66; 640]).unwrap();
+            handle.try_play((RATE, vec![0x66; 640])).unwrap();
             for n in 1..3 {
                 line.expect(&audio(&[0x66; 320]));
                 assert_eq!(bench.elapsed(), PTIME * n);
@@ -168,13 +168,13 @@ pub(crate) fn marks_at_their_time(runner: &Runner) {
 
 /// Silence begins with the UUID, and what is played takes its place on the same grid.
 pub(crate) fn silence_at_its_times(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = bench.connect();
     bench.wait(SECOND);
     line.send(&crate::frames::uuid("echo"));
     expect_paced(&bench, &mut line, &silence(), 500);
     bench.wait(PTIME / 4);
-    line.handle().play(RATE, vec![7; 641]).unwrap();
+    line.handle().try_play((RATE, vec![7; 641])).unwrap();
     bench.wait(PTIME / 4);
     assert_eq!(line.handle().stats().playout.frames, 0);
     bench.wait(PTIME / 2);
@@ -190,7 +190,7 @@ pub(crate) fn silence_at_its_times(runner: &Runner) {
 
 /// Silence gives way to an echo, and goes on 200 ms after the end of it, at its rate.
 pub(crate) fn silence_gives_way(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = bench.call("echo");
     line.expect(&silence());
     let echo = frame(0x12, &[9; 960]);
@@ -214,18 +214,18 @@ pub(crate) fn silence_gives_way(runner: &Runner) {
 /// A peer that stops reading holds up what is played: that waits where it can be cleared, and when
 /// the peer goes on, what is played then comes at its pace.
 pub(crate) fn a_peer_that_stops_reading(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = started(&bench);
     let handle = line.handle();
     line.expect(&silence());
-    handle.play(RATE, vec![0x55; 320 * 1500]).unwrap();
+    handle.try_play((RATE, vec![0x55; 320 * 1500])).unwrap();
     bench.wait(20 * SECOND);
     // 65,536 bytes are on their way, and the frame of which they hold a part waits to follow.
     let stats = handle.stats().playout;
     assert_eq!((stats.frames, stats.silence), (203, 1));
     assert_eq!(stats.depth, PTIME * (1500 - 203));
     assert_eq!(handle.clear().samples, 160 * (1500 - 203));
-    handle.play(RATE, vec![0x66; 640]).unwrap();
+    handle.try_play((RATE, vec![0x66; 640])).unwrap();
     bench.wait(SECOND);
     line.expect(&audio(&[0x55; 320]).repeat(203));
     assert_eq!(bench.elapsed(), 21 * SECOND, "all of it was on its way");
@@ -269,10 +269,10 @@ pub(crate) fn a_mark_behind_a_peer_that_stops_reading(runner: &Runner) {
 /// cleared, at the same time as the next frame would have.
 pub(crate) fn hung_up_when_it_is_heard(runner: &Runner) {
     for clear in [false, true] {
-        let bench = Bench::with(runner, |session| session.fill_silence = true);
+        let bench = Bench::with(runner, |session| session.fill_silence(true));
         let mut line = started(&bench);
         line.expect(&silence());
-        line.handle().play(RATE, vec![7; 16_000]).unwrap();
+        line.handle().try_play((RATE, vec![7; 16_000])).unwrap();
         line.handle().hangup_after_playout();
         bench.wait(PTIME + PTIME / 2);
         line.expect(&audio(&[7; 320]));

@@ -106,11 +106,11 @@ pub(crate) fn cleared_by_the_handle(runner: &Runner) {
     line.told("start");
     let handle = line.handle();
     let old = audio(&[0x55; 320]);
-    handle.play(RATE, vec![0x55; 320 * 1400]).unwrap();
+    handle.try_play((RATE, vec![0x55; 320 * 1400])).unwrap();
     line.expect(&old.repeat(3));
     let dropped = thread::spawn(move || {
         let dropped = handle.clear();
-        handle.play(RATE, speech(500)).unwrap();
+        handle.try_play((RATE, speech(500))).unwrap();
         dropped
     });
     let dropped = dropped.join().unwrap();
@@ -195,7 +195,7 @@ pub(crate) fn waits_until_it_is_played(runner: &Runner) {
     line.told("start");
     let handle = line.handle();
     for _ in 0..3 {
-        handle.play(RATE, speech(400)).unwrap();
+        handle.try_play((RATE, speech(400))).unwrap();
         let waiting = handle.played();
         line.expect(&played(0x10, &speech(400)));
         assert_eq!(bench.outcome(waiting), MarkOutcome::Played);
@@ -211,13 +211,13 @@ pub(crate) fn waits_in_vain(runner: &Runner) {
     line.told("start");
     let handle = line.handle();
     // The first frame of it may be written before it can be cleared.
-    handle.play(RATE, speech(3200)).unwrap();
+    handle.try_play((RATE, speech(3200))).unwrap();
     let cleared = handle.played();
     handle.clear();
     line.send(&audio(b"alive"));
     while line.frame() != audio(b"alive") {}
     assert_eq!(bench.outcome(cleared), MarkOutcome::Cleared);
-    handle.play(RATE, speech(320_000)).unwrap();
+    handle.try_play((RATE, speech(320_000))).unwrap();
     let over = handle.played();
     line.half_close();
     line.told("end: closed by the peer");
@@ -233,9 +233,9 @@ pub(crate) fn a_hangup_after_playout(runner: &Runner) {
     let mut line = bench.call("echo");
     line.told("start");
     let handle = line.handle();
-    handle.play(RATE, speech(1000)).unwrap();
+    handle.try_play((RATE, speech(1000))).unwrap();
     handle.hangup_after_playout();
-    assert_eq!(handle.play(RATE, speech(2)), Err(SendError::NoCall));
+    assert_eq!(handle.try_play((RATE, speech(2))), Err(SendError::NoCall));
     line.expect(&played(0x10, &speech(1000)));
     line.expect_hangup();
     line.close();
@@ -272,7 +272,7 @@ pub(crate) fn a_hangup_before_it_is_played(runner: &Runner) {
 
 /// A peer that closes while it is played to: nothing is told but the end.
 pub(crate) fn a_close_while_it_plays(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = bench.call("echo");
     line.send(&[audio(b"play 32000"), audio(b"mark 1")].concat());
     line.told("audio slin \"mark 1\"");
@@ -289,7 +289,7 @@ pub(crate) fn played_from_many_threads(runner: &Runner) {
     let threads: Vec<_> = (1..=8)
         .map(|thread| {
             let handle = line.handle();
-            thread::spawn(move || handle.play(RATE, vec![thread; 640]).unwrap())
+            thread::spawn(move || handle.try_play((RATE, vec![thread; 640])).unwrap())
         })
         .collect();
     for thread in threads {
@@ -311,9 +311,9 @@ pub(crate) fn refused_when_full(runner: &Runner) {
     let refused = "not played: refused, since 40.0 s of audio wait to be played";
     line.told(refused);
     let handle = line.handle();
-    assert!(handle.play(RATE, speech(2)).is_err());
+    assert!(handle.try_play((RATE, speech(2))).is_err());
     handle.clear();
-    handle.play(RATE, speech(2)).unwrap();
+    handle.try_play((RATE, speech(2))).unwrap();
     line.half_close();
     let told = ["audio slin \"play 640000 2\"", refused];
     line.transcript(&call("echo", &told, THEIRS));
@@ -330,7 +330,7 @@ pub(crate) fn refused_at_the_end(runner: &Runner) {
     let mut told = call("play at end", &NOTHING, THEIRS);
     told.extend(["not played: there is no call to send to"; 2].map(str::to_owned));
     line.transcript(&told);
-    assert_eq!(handle.play(RATE, speech(2)), Err(SendError::NoCall));
+    assert_eq!(handle.try_play((RATE, speech(2))), Err(SendError::NoCall));
     assert_eq!(handle.mark(1), Err(SendError::NoCall));
     assert_eq!(handle.clear().samples, 0);
     handle.hangup_after_playout();
@@ -338,7 +338,7 @@ pub(crate) fn refused_at_the_end(runner: &Runner) {
 
 /// The caller hears silence as soon as the call has begun, and it does not stop.
 pub(crate) fn silence_from_the_uuid_on(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = bench.call("greet by playing");
     // Played at the start, the greeting is ahead of it.
     line.expect(&played(0x10, &speech(700)));
@@ -354,7 +354,7 @@ pub(crate) fn silence_from_the_uuid_on(runner: &Runner) {
 
 /// Silence has the rate of what the caller sends, as long as nothing else was sent to it.
 pub(crate) fn silence_of_the_callers_rate(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = bench.call("echo");
     line.expect(&silence());
     line.send(&frame(0x12, b"quiet"));
@@ -367,7 +367,7 @@ pub(crate) fn silence_of_the_callers_rate(runner: &Runner) {
 
 /// An echo comes back whole and in order, whatever silence is about it.
 pub(crate) fn an_echo_between_silence(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.fill_silence = true);
+    let bench = Bench::with(runner, |session| session.fill_silence(true));
     let mut line = bench.call("echo");
     line.expect(&silence());
     let mut told = Vec::new();

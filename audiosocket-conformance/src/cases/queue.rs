@@ -14,7 +14,7 @@ const DROPPED: &str = "not sent: dropped, since the peer takes nothing";
 /// Frames fit to the last byte of the bound; the next one is dropped, and the rest is sent.
 pub(crate) fn the_bound_is_exact(runner: &Runner) {
     for (room, echoed) in [(ROOM, true), (ROOM - 1, false)] {
-        let bench = Bench::with(runner, |session| session.max_unsent = room);
+        let bench = Bench::with(runner, |session| session.max_unsent(room));
         let mut back: Vec<_> = (0..3).flat_map(|number| audio(&[number; 320])).collect();
         let mut told = vec![
             "audio slin \"many\"".to_owned(),
@@ -37,7 +37,7 @@ pub(crate) fn the_bound_is_exact(runner: &Runner) {
 /// A call that dropped frames goes on as if nothing had been, once the queue is empty; but they are
 /// counted.
 pub(crate) fn a_call_that_caught_up(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = ROOM);
+    let bench = Bench::with(runner, |session| session.max_unsent(ROOM));
     let mut line = bench.call("echo");
     for _ in 0..3 {
         line.send(&audio(b"many"));
@@ -60,7 +60,7 @@ pub(crate) fn a_call_that_caught_up(runner: &Runner) {
 
 /// A hangup goes out however full the queue is.
 pub(crate) fn a_hangup_needs_no_room(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 0);
+    let bench = Bench::with(runner, |session| session.max_unsent(0));
     let told = [
         "audio slin \"x\"",
         &format!("exception: the answer was {DROPPED}"),

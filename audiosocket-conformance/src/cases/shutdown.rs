@@ -90,7 +90,7 @@ pub(crate) fn with_a_connection_without_uuid(runner: &Runner) {
 
 /// The answers that wait for a call are sent before its hangup.
 pub(crate) fn with_answers_that_wait(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 24);
+    let bench = Bench::with(runner, |session| session.max_unsent(1 << 24));
     let mut line = bench.call("echo");
     for _ in 0..200 {
         line.send(&audio(b"flood"));
@@ -112,8 +112,7 @@ pub(crate) fn with_answers_that_wait(runner: &Runner) {
 /// linger.
 pub(crate) fn with_a_stuck_peer(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.linger = SHORT;
-        session.max_unsent = usize::MAX;
+        session.linger(SHORT).max_unsent(usize::MAX)
     });
     let mut line = bench.call("echo");
     for _ in 0..400 {
@@ -127,7 +126,7 @@ pub(crate) fn with_a_stuck_peer(runner: &Runner) {
 
 /// A peer that reads its hangup and does not close does not keep the server either.
 pub(crate) fn with_a_peer_that_does_not_close(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.linger = SHORT);
+    let bench = Bench::with(runner, |session| session.linger(SHORT));
     let mut line = bench.call("echo");
     line.told("start");
     bench.shut_down(Duration::ZERO);
@@ -139,7 +138,7 @@ pub(crate) fn with_a_peer_that_does_not_close(runner: &Runner) {
 /// Every handler gets `on_shutdown` once. The call goes on.
 pub(crate) fn announced_to_handlers(runner: &Runner) {
     let bench = Bench::new(runner);
-    let mut lines = [(), ()].map(|()| bench.call("note the shutdown"));
+    let mut lines = [(), ()].map(|()| bench.call("note shutdown"));
     for line in &lines {
         line.told("start");
     }
@@ -156,24 +155,20 @@ pub(crate) fn announced_to_handlers(runner: &Runner) {
     bench.returned();
     let told = ["shutdown", "audio slin \"still here\""];
     for line in &lines {
-        line.transcript(&call("note the shutdown", &told, "closed by the peer"));
+        line.transcript(&call("note shutdown", &told, "closed by the peer"));
     }
 }
 
 /// A handler can hang up when the shutdown begins, so that the server does not wait for the grace.
 pub(crate) fn ended_by_a_handler(runner: &Runner) {
     let bench = Bench::new(runner);
-    let mut line = bench.call("hang up at shutdown");
+    let mut line = bench.call("end at shutdown");
     line.told("start");
     bench.shut_down(LONG);
     line.expect_hangup();
     line.close();
     bench.returned();
-    line.transcript(&call(
-        "hang up at shutdown",
-        &NOTHING,
-        "hung up by this side",
-    ));
+    line.transcript(&call("end at shutdown", &NOTHING, "hung up by this side"));
 }
 
 /// A second shutdown can shorten the grace of the first.

@@ -33,8 +33,7 @@ pub(crate) fn a_peer_that_never_reads(runner: &Runner) {
 /// behind all the rest. Everything that it sent until then was read.
 pub(crate) fn a_write_that_stalls(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.write_timeout = SHORT;
-        session.max_unsent = usize::MAX;
+        session.write_timeout(SHORT).max_unsent(usize::MAX)
     });
     let mut line = flooded(&bench);
     let why = "the peer stopped taking what was sent to it";
@@ -47,8 +46,7 @@ pub(crate) fn a_write_that_stalls(runner: &Runner) {
 /// what waits is given up after the linger.
 pub(crate) fn a_hangup_behind_a_stalled_write(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.linger = SHORT;
-        session.max_unsent = usize::MAX;
+        session.linger(SHORT).max_unsent(usize::MAX)
     });
     let mut line = flooded(&bench);
     line.send(&audio(b"hangup"));
@@ -64,7 +62,7 @@ pub(crate) fn a_hangup_behind_a_stalled_write(runner: &Runner) {
 
 /// A slow reader gets everything in order if it fits the queue, the hangup last.
 pub(crate) fn a_peer_that_reads_late(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.max_unsent = usize::MAX);
+    let bench = Bench::with(runner, |session| session.max_unsent(usize::MAX));
     let mut line = flooded(&bench);
     line.send(&audio(b"bye"));
     line.told("audio slin \"bye\"");
@@ -80,7 +78,7 @@ pub(crate) fn a_peer_that_reads_late(runner: &Runner) {
 
 /// A peer that never writes is a call on hold, unless an idle time-out says otherwise.
 pub(crate) fn a_peer_that_never_writes(runner: &Runner) {
-    let bench = Bench::with(runner, |session| session.idle_timeout = Some(SHORT));
+    let bench = Bench::with(runner, |session| session.idle_timeout(Some(SHORT)));
     for sent in [&b""[..], &audio(b"never whole")[..7]] {
         let mut line = bench.call("echo");
         line.send(sent);
@@ -96,9 +94,10 @@ pub(crate) fn a_peer_that_never_writes(runner: &Runner) {
 /// the end of the linger, after a hangup and after a refusal, and that of a stalled write.
 pub(crate) fn a_peer_that_never_pauses(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
-        session.linger = SHORT;
-        session.write_timeout = SHORT;
-        session.max_unsent = usize::MAX;
+        session
+            .linger(SHORT)
+            .write_timeout(SHORT)
+            .max_unsent(usize::MAX)
     });
     let flood = audio(b"hush").repeat(5_000);
     let mut line = bench.call("echo");

@@ -27,7 +27,7 @@ pub struct CallStats {
 }
 
 impl CallStats {
-    pub(crate) fn new(session: SessionStats, playout: PlayoutStats) -> Self {
+    pub(crate) fn new(session: &SessionStats, playout: PlayoutStats) -> Self {
         Self {
             frames_received: session.frames_received,
             audio_frames_received: session.audio_frames_received,

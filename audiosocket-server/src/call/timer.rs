@@ -8,12 +8,12 @@ use audiosocket_proto::Timestamp;
 
 /// A timer on the clock of a connection, for code that runs elsewhere and has no clock.
 ///
-/// The connection starts it when it takes its commands, and rings it at the deadline or when the call is over.
+/// The connection starts it when it takes its commands. It fires at the deadline, or when the call is over.
 #[derive(Debug)]
 pub(crate) struct CallTimer {
     after: Duration,
     deadline: OnceLock<Timestamp>,
-    rung: WakeCell<bool>,
+    fired: WakeCell<bool>,
 }
 
 /// Waits for a [`CallTimer`].
@@ -26,7 +26,7 @@ impl CallTimer {
         let timer = Arc::new(Self {
             after,
             deadline: OnceLock::new(),
-            rung: WakeCell::default(),
+            fired: WakeCell::default(),
         });
         (Arc::clone(&timer), TimerFuture(timer))
     }
@@ -39,8 +39,8 @@ impl CallTimer {
         self.deadline.get().copied()
     }
 
-    pub(crate) fn ring(&self) {
-        self.rung.change(|rung| *rung = true);
+    pub(crate) fn fire(&self) {
+        self.fired.change(|fired| *fired = true);
     }
 }
 
@@ -48,14 +48,18 @@ impl Future for TimerFuture {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let rung = self.0.rung.poll(cx.waker(), |rung| *rung);
-        if rung { Poll::Ready(()) } else { Poll::Pending }
+        let fired = self.0.fired.poll(cx.waker(), |fired| *fired);
+        if fired {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
 /// The connection may keep the timer for long, and with it the waker of a task.
 impl Drop for TimerFuture {
     fn drop(&mut self) {
-        self.0.rung.close();
+        self.0.fired.close();
     }
 }

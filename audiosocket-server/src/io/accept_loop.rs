@@ -8,8 +8,9 @@ use crate::{Acceptor, Peer, ServerAction, ServerDriver, ServerHandle};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
 use crate::io::accept_backoff::is_of_one_connection;
-use crate::io::runtime::{CoalescingTimer, Listener, Stream, Timer};
+use crate::io::runtime::{Listener, Stream, Timer};
 use crate::io::timeout_spread::TimeoutSpread;
+use crate::io::timer::CoalescingTimer;
 use crate::io::{AcceptBackoff, Connection, ServerConfig};
 
 /// How many connections that wait in the kernel are accepted at shutdown. A bound, since they may come
@@ -26,6 +27,7 @@ pub struct AcceptLoop<L, T, A> {
     listeners: Vec<ListenerSlot<L>>,
     driver: ServerDriver,
     session: SessionConfig,
+    blocked_handler_warning: bool,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
     timeout_spread: TimeoutSpread,
@@ -56,6 +58,7 @@ where
             listeners: listeners.into_iter().map(slot).collect(),
             driver: ServerDriver::new(config.session.linger, config.admission.clone()),
             session: config.session,
+            blocked_handler_warning: config.blocked_handler_warning,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
             timeout_spread: TimeoutSpread::default(),
@@ -187,10 +190,9 @@ where
         serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
     ) -> io::Result<()> {
         let local_addr = L::local_addr(&stream);
-        let mut session = self.session;
-        session.uuid_timeout = self
-            .timeout_spread
-            .patience(self.now(), session.uuid_timeout);
+        let now = self.now();
+        let uuid_timeout = self.timeout_spread.timeout(now, self.session.uuid_timeout);
+        let session = self.session.uuid_timeout(uuid_timeout);
         let connection = Connection::new(
             stream,
             peer,
@@ -202,6 +204,10 @@ where
             connection.turn_away();
             return Ok(());
         }
+        let connection = match self.blocked_handler_warning {
+            true => connection.warn_if_blocked(),
+            false => connection,
+        };
         serve(match local_addr {
             Some(local_addr) => connection.at(local_addr),
             None => connection,

@@ -63,6 +63,14 @@ macro_rules! server_builder_setters {
             self
         }
 
+        /// Sets whether to log a warning while a handler blocks its thread for more than 500 ms. Default:
+        /// off. When on, each poll of a call stores two numbers more, and the process has one more thread.
+        #[must_use]
+        pub fn blocked_handler_warning(mut self, warn: bool) -> Self {
+            self.config.blocked_handler_warning = warn;
+            self
+        }
+
         /// Sets how many bytes of events may wait for [`IncomingCall::next`](crate::IncomingCall::next) on
         /// one call; each event takes 64 beside its audio. Default: 128 KiB, about seven seconds at
         /// 8 kHz.

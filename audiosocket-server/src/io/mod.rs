@@ -20,6 +20,7 @@ mod runtime;
 #[cfg(unix)]
 mod socket_file;
 mod timeout_spread;
+mod timer;
 
 #[doc(no_inline)]
 pub use audiosocket_proto::SessionConfig;

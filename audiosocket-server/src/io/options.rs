@@ -20,6 +20,8 @@ pub struct ServerConfig {
     pub admission: Admission,
     /// Deadlines and bounds of each call.
     pub session: SessionConfig,
+    /// Whether to log a warning while a handler blocks its thread.
+    pub blocked_handler_warning: bool,
     /// How many bytes may wait for `next`; `None` for the default.
     pub event_queue: Option<usize>,
     /// How many calls may wait for `accept`; `None` for the default.
@@ -33,6 +35,7 @@ impl ServerConfig {
         Self {
             admission: Admission::new(),
             session: SessionConfig::default(),
+            blocked_handler_warning: false,
             event_queue: None,
             accept_queue: None,
         }

@@ -2,8 +2,8 @@
 
 /// Names for the root of each adapter.
 pub use crate::{
-    Acceptor, Call, CallEvent, CallRequest, Callbacks, Exception, Handler, Peer, Refusal, Response,
-    ServerHandle, acceptor_fn,
+    Acceptor, Call, CallEvent, CallRequest, Callbacks, Exception, Handler, HandlerEvent, Peer,
+    Refusal, Response, ServerHandle, acceptor_fn,
 };
 pub use audiosocket_proto::{
     Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
@@ -37,6 +37,7 @@ pub mod stats {
 /// Streams of calls and of their events.
 pub mod stream {
     pub use crate::{
-        Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Played, incoming,
+        Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Play, Played,
+        incoming,
     };
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::admission::calls::OpenWork;
 use crate::stream::event_queue::EventQueue;
-use crate::{Call, CallEvent, CallHandle, CallStats, EventInjector, Peer, Played, block_on};
+use crate::{Call, CallEvent, CallHandle, CallStats, EventInjector, Peer, Play, Played, block_on};
 use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError};
 
 /// A call, as a stream of its events; see [`incoming`](crate::incoming()).
@@ -84,30 +84,22 @@ impl IncomingCall {
         EventInjector::new(Arc::clone(&self.events))
     }
 
-    /// Queues audio to be played. Waits for room, and returns when it is queued; see [`CallHandle::play`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::play`], without [`SendError::PlayoutFull`].
-    pub async fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        let audio = audio.into();
-        while let Err(error) = self.try_play(audio.clone()) {
-            let SendError::PlayoutFull { .. } = error else {
-                return Err(error);
-            };
-            self.played().await;
-        }
-        Ok(())
-    }
-
-    /// Queues audio to be played, or refuses it at once; see [`CallHandle::play`].
+    /// Queues audio to be played, and waits for room; see [`CallHandle::play`].
     ///
     /// # Errors
     ///
     /// As [`CallHandle::play`].
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Play {
+        self.handle.play(audio)
+    }
+
+    /// Queues audio to be played, or refuses it at once; see [`CallHandle::try_play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::try_play`].
     pub fn try_play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        let audio = audio.into();
-        self.handle.play(audio.rate(), audio.into_bytes())
+        self.handle.try_play(audio)
     }
 
     /// Drops the audio that waits to be played; see [`CallHandle::clear`].

@@ -50,7 +50,7 @@ fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(refusing_peers("a stranger"));
-    let mut line = Line::among(&calls, desk, |_| {});
+    let mut line = Line::among(&calls, desk, |config| config);
     let refusal = line.driver.refusal().map(ToString::to_string);
     assert_eq!(refusal.as_deref(), Some("tester: a stranger"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
@@ -63,7 +63,7 @@ fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
     let calls = Calls::new(refusing_peers("a stranger"));
     let linger = Duration::from_millis(700);
-    let mut line = Line::among(&calls, Desk::new(), |config| config.linger = linger);
+    let mut line = Line::among(&calls, Desk::new(), |config| config.linger(linger));
     assert_eq!(line.flush(), HANGUP);
     line.driver.half_closed();
     assert_eq!(line.driver.poll_timeout(), Some(line.now + linger));
@@ -76,7 +76,7 @@ fn a_panic_about_a_peer_is_told_to_the_acceptor_once() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(Admission::new().admit_peer(|_| panic!("in admit_peer")));
-    let mut line = Line::among(&calls, desk, |_| {});
+    let mut line = Line::among(&calls, desk, |config| config);
     let told = "no call from tester: HandlerPanicked(\"in admit_peer\")";
     assert_eq!(transcript.take(), [told]);
     assert_eq!(line.driver.refusal(), None);

@@ -95,7 +95,7 @@ fn a_peer_that_falls_behind_is_told_of_once() {
     const FULL: &str = "exception Answer(QueueFull)";
     let desk = Desk::echo();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking_with(desk, |config| config.max_unsent = 200);
+    let mut line = Line::talking_with(desk, |config| config.max_unsent(200));
     transcript.take();
     let audio = frame(0x10, &[1; 97]);
 
@@ -119,7 +119,7 @@ fn a_peer_that_is_behind_stays_so_until_it_takes_something() {
         _ => audio.into(),
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking_with(desk, |config| config.max_unsent = 5);
+    let mut line = Line::talking_with(desk, |config| config.max_unsent(5));
     line.receive(&frame(0x10, &[1, 2]));
     transcript.take();
     for payload in [&[1, 2][..], &[1], &[1, 2]] {
@@ -186,7 +186,7 @@ fn every_end_is_told_at_its_time() {
             sink.add(format!("{name} {:?}", call.duration()));
         });
         let mut line = Line::talking_with(desk, |config| {
-            config.idle_timeout = Some(Duration::from_secs(7));
+            config.idle_timeout(Some(Duration::from_secs(7)))
         });
         line.pass(Duration::from_secs(7));
         provoke(&mut line);

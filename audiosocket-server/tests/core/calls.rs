@@ -17,7 +17,7 @@ fn connections_are_counted_while_they_are_registered() {
     let calls = Calls::default();
     assert!(calls.is_empty());
     // Without a UUID too.
-    let first = Line::among(&calls, Desk::new(), |_| {});
+    let first = Line::among(&calls, Desk::new(), |config| config);
     let second = Line::talking_among(&calls.clone(), Desk::new());
     assert_eq!(calls.len(), 2);
     drop(first);
@@ -33,7 +33,7 @@ fn those_that_were_refused_are_not_counted_among_the_admitted() {
     let calls = Calls::default();
     let first = Line::talking_among(&calls, Desk::new());
     calls.refuse_calls(true);
-    let _second = Line::among(&calls, Desk::new(), |_| {});
+    let _second = Line::among(&calls, Desk::new(), |config| config);
     assert_eq!((calls.len(), calls.admitted()), (2, 1));
     drop(first);
     assert_eq!((calls.len(), calls.admitted()), (1, 0));
@@ -200,7 +200,7 @@ fn a_connection_without_a_call_is_abandoned_in_silence() {
     let (waiting, refused) = (Desk::new(), Desk::refusing("full"));
     let (transcript, refusals) = (waiting.transcript.clone(), refused.transcript.clone());
     let calls = Calls::default();
-    let waiting = Line::among(&calls, waiting, |_| {});
+    let waiting = Line::among(&calls, waiting, |config| config);
     let mut lines = [waiting, Line::talking_among(&calls, refused)];
     calls.abandon();
     for line in &mut lines {

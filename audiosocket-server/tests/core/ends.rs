@@ -15,7 +15,7 @@ use crate::wire::frame;
 fn assert_told(desk: Desk, end: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
     let transcript = desk.transcript.clone();
     let mut line = Line::with(desk, |config| {
-        config.idle_timeout = Some(Duration::from_secs(60));
+        config.idle_timeout(Some(Duration::from_secs(60)))
     });
     line.receive(&uuid_frame());
     assert_eq!(transcript.take(), [ACCEPT, "start"]);
@@ -110,8 +110,19 @@ fn writing_meets_the_end_of_the_connection() {
 
 #[test]
 fn on_audio_answers_with_a_hangup() {
-    let answers: [fn() -> Response<'static>; 4] = [
-        || Response::Hangup,
+    assert_told(
+        Desk::new().on_audio(|_, _| Response::Hangup),
+        |line| {
+            line.receive(&frame(0x10, &[1, 2]));
+            assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+        },
+        &["audio slin 2", "end HungUp"],
+    );
+}
+
+#[test]
+fn an_answer_of_no_bytes_sends_nothing_and_the_call_goes_on() {
+    let answers: [fn() -> Response<'static>; 3] = [
         || Vec::new().into(),
         || b""[..].into(),
         || Response::from(Some(Vec::new())),
@@ -121,9 +132,10 @@ fn on_audio_answers_with_a_hangup() {
             Desk::new().on_audio(move |_, _| answer()),
             |line| {
                 line.receive(&frame(0x10, &[1, 2]));
-                assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+                assert_eq!(line.transmit(), Transmit::Idle);
+                line.receive(&HANGUP);
             },
-            &["audio slin 2", "end HungUp"],
+            &["audio slin 2", "end HangupReceived"],
         );
     }
 }

@@ -94,7 +94,7 @@ fn a_call_from_its_start_to_its_end() {
 fn the_handle_plays_and_marks() {
     let (acceptor, mut calls) = incoming();
     let (mut line, mut call) = begun(acceptor, &mut calls);
-    call.handle().play(RATE, vec![7; 320]).unwrap();
+    call.handle().try_play((RATE, vec![7; 320])).unwrap();
     call.handle().mark(42).unwrap();
     line.poll_commands();
     assert!(told(&mut call).is_empty(), "it has not left yet");
@@ -176,7 +176,7 @@ fn calls_that_nobody_accepts() {
     let (acceptor, mut calls) = incoming();
     let acceptor = Arc::new(acceptor.accept_queue(2));
     let open = || {
-        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |_| {});
+        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |config| config);
         line.receive(&uuid_frame());
         line
     };

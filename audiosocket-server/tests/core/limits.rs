@@ -256,7 +256,7 @@ fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
         let next = connect(&same, "next");
         record.lock().unwrap().push(next.refusal().cloned());
     });
-    let mut first = Line::among(&calls, acceptor, |_| {});
+    let mut first = Line::among(&calls, acceptor, |config| config);
     first.wait(Duration::from_secs(5));
     assert_eq!(*admitted.lock().unwrap(), [None]);
     assert_eq!(first.flush(), HANGUP);
@@ -323,7 +323,7 @@ fn a_call_that_lasts_too_long_is_hung_up() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let longest = Duration::from_secs(3600);
-    let mut line = Line::with(desk, |config| config.max_duration = Some(longest));
+    let mut line = Line::with(desk, |config| config.max_duration(Some(longest)));
     // From the UUID on.
     line.wait(Duration::from_secs(4));
     line.receive(&uuid_frame());

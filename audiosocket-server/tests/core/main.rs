@@ -11,14 +11,15 @@ mod calls;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
 mod emitted;
 mod ends;
+mod events;
 mod expected;
 mod handles;
-mod inbound_buffer;
 mod incoming;
 mod incoming_events;
 mod lag;
 mod limits;
 mod panics;
+mod play_waits;
 mod played;
 mod playing;
 mod playing_from_elsewhere;

@@ -20,7 +20,7 @@ fn poll(waiting: &mut Waiting) -> Poll<MarkOutcome> {
 /// A call with a frame on its way and one behind it.
 fn speaking() -> Line<Desk> {
     let mut line = Line::talking(Desk::new());
-    line.driver.handle().play(RATE, speech(2)).unwrap();
+    line.driver.handle().try_play((RATE, speech(2))).unwrap();
     line.poll_commands();
     line.flush();
     line
@@ -48,7 +48,7 @@ fn it_is_played_when_its_last_sample_is_written() {
 fn it_is_about_what_is_queued_when_it_is_asked_for() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
-    line.driver.handle().play(RATE, speech(100)).unwrap();
+    line.driver.handle().try_play((RATE, speech(100))).unwrap();
     line.wait(PTIME);
     line.flush();
     assert_eq!(poll(&mut waiting), Poll::Ready(Played));
@@ -67,7 +67,7 @@ fn several_may_wait() {
     let mut line = speaking();
     let handle = line.driver.handle().clone();
     let mut waiting = [handle.played(), handle.played()];
-    handle.play(RATE, speech(1)).unwrap();
+    handle.try_play((RATE, speech(1))).unwrap();
     let mut later = handle.played();
     line.poll_commands();
     line.wait(PTIME);

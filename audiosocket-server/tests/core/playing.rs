@@ -49,7 +49,7 @@ fn listen(line: &mut Line<Desk>, ptimes: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn audio_leaves_in_frames_at_its_times() {
-    let (desk, _) = at_start(|call| call.play(RATE, speech(2)).unwrap());
+    let (desk, _) = at_start(|call| call.try_play((RATE, speech(2))).unwrap());
     let mut line = Line::talking(desk);
     let start = line.now;
     assert_eq!(line.driver.poll_timeout(), Some(start + PTIME));
@@ -60,9 +60,9 @@ fn audio_leaves_in_frames_at_its_times() {
 #[test]
 fn silence_surrounds_it_and_begins_with_the_call() {
     let (desk, _) = at_start(|_| {});
-    let mut line = Line::talking_with(desk, |config| config.fill_silence = true);
+    let mut line = Line::talking_with(desk, |config| config.fill_silence(true));
     assert_eq!(listen(&mut line, 1), [silence(), silence()]);
-    line.driver.handle().play(RATE, speech(1)).unwrap();
+    line.driver.handle().try_play((RATE, speech(1))).unwrap();
     line.poll_commands();
     assert_eq!(line.flush(), [0; 0], "it is not due yet");
     line.wait(PTIME);
@@ -72,7 +72,7 @@ fn silence_surrounds_it_and_begins_with_the_call() {
 /// Silence has the rate of what the caller sends, and gives way to an echo of it.
 #[test]
 fn silence_follows_the_caller_and_gives_way_to_answers() {
-    let mut line = Line::talking_with(Desk::echo(), |config| config.fill_silence = true);
+    let mut line = Line::talking_with(Desk::echo(), |config| config.fill_silence(true));
     assert_eq!(line.flush(), silence());
     for _ in 0..50 {
         line.receive(&frame(0x12, &[1; 640]));
@@ -86,7 +86,7 @@ fn silence_follows_the_caller_and_gives_way_to_answers() {
     line.wait(Duration::from_nanos(1));
     assert_eq!(line.flush(), frame(0x12, &[0; 640]));
 
-    let mut line = Line::talking_with(Desk::new(), |config| config.fill_silence = true);
+    let mut line = Line::talking_with(Desk::new(), |config| config.fill_silence(true));
     assert_eq!(line.flush(), silence());
     line.receive(&frame(0x12, &[1; 640]));
     line.wait(PTIME);
@@ -95,7 +95,7 @@ fn silence_follows_the_caller_and_gives_way_to_answers() {
 
 #[test]
 fn silence_waits_for_the_end_of_all_answers() {
-    let mut line = Line::talking_with(Desk::echo(), |config| config.fill_silence = true);
+    let mut line = Line::talking_with(Desk::echo(), |config| config.fill_silence(true));
     assert_eq!(line.flush(), silence());
     line.receive(&[frame(0x10, &[1; 16_000]), frame(0x10, &[1; 320])].concat());
     line.flush();
@@ -109,7 +109,7 @@ fn silence_waits_for_the_end_of_all_answers() {
 fn answers_leave_beside_what_is_played() {
     let desk = Desk::echo().on_any(|name, call| {
         if name == "on_start" {
-            call.play(RATE, speech(3)).unwrap();
+            call.try_play((RATE, speech(3))).unwrap();
         }
     });
     let mut line = Line::talking(desk);
@@ -125,7 +125,7 @@ fn answers_leave_beside_what_is_played() {
 #[test]
 fn it_waits_for_the_peer() {
     let (desk, transcript) = at_start(|call| {
-        call.play(RATE, speech(2)).unwrap();
+        call.try_play((RATE, speech(2))).unwrap();
         call.mark(1).unwrap();
     });
     let mut line = Line::talking(desk);
@@ -150,7 +150,7 @@ fn it_waits_for_the_peer() {
 fn a_callback_can_clear_what_it_plays() {
     let desk = Desk::new().on_any(|name, call| match name {
         "on_start" => {
-            call.play(RATE, speech(1500)).unwrap();
+            call.try_play((RATE, speech(1500))).unwrap();
             call.mark(1).unwrap();
         }
         "on_audio" => {
@@ -174,10 +174,10 @@ fn a_callback_can_clear_what_it_plays() {
 #[test]
 fn a_call_is_hung_up_behind_what_it_plays() {
     let (desk, transcript) = at_start(|call| {
-        call.play(RATE, speech(2)).unwrap();
+        call.try_play((RATE, speech(2))).unwrap();
         call.hangup_after_playout();
         call.mark(1).unwrap();
-        assert_eq!(call.play(RATE, speech(1)), Err(SendError::NoCall));
+        assert_eq!(call.try_play((RATE, speech(1))), Err(SendError::NoCall));
     });
     let mut line = Line::talking(desk);
     assert_eq!(listen(&mut line, 2), [spoken(), spoken(), HANGUP.to_vec()]);
@@ -191,7 +191,7 @@ fn a_call_is_hung_up_behind_what_it_plays() {
 #[test]
 fn a_hangup_does_not_wait_for_what_it_plays() {
     let (desk, transcript) = at_start(|call| {
-        call.play(RATE, speech(100)).unwrap();
+        call.try_play((RATE, speech(100))).unwrap();
         call.mark(1).unwrap();
         call.hangup();
     });
@@ -206,9 +206,9 @@ fn a_hangup_does_not_wait_for_what_it_plays() {
 #[test]
 fn nothing_is_played_at_the_end() {
     let desk = Desk::new().on_any(|name, call| match name {
-        "on_start" => call.play(RATE, speech(100)).unwrap(),
+        "on_start" => call.try_play((RATE, speech(100))).unwrap(),
         "on_end" => {
-            assert_eq!(call.play(RATE, speech(1)), Err(SendError::NoCall));
+            assert_eq!(call.try_play((RATE, speech(1))), Err(SendError::NoCall));
             assert_eq!(call.mark(1), Err(SendError::NoCall));
             call.hangup_after_playout();
             assert_eq!(call.clear(), Dropped::default(), "it has been already");
@@ -230,16 +230,16 @@ fn nothing_is_played_at_the_end() {
 #[test]
 fn nothing_is_played_to_a_side_that_is_closed() {
     let (desk, transcript) = at_start(|call| {
-        call.play(RATE, speech(100)).unwrap();
+        call.try_play((RATE, speech(100))).unwrap();
         call.mark(1).unwrap();
     });
-    let mut line = Line::talking_with(desk, |config| config.fill_silence = true);
+    let mut line = Line::talking_with(desk, |config| config.fill_silence(true));
     line.write_error(std::io::ErrorKind::BrokenPipe);
     line.wait(Duration::from_secs(10));
     assert_eq!(line.transmit(), Transmit::Idle);
     assert_eq!(line.driver.poll_timeout(), None);
     let handle = line.driver.handle().clone();
-    assert_eq!(handle.play(RATE, speech(1)), Err(SendError::NoCall));
+    assert_eq!(handle.try_play((RATE, speech(1))), Err(SendError::NoCall));
     line.receive(&frame(0x03, b"1"));
     assert_eq!(transcript.take()[2..], ["dtmf 1"]);
 }
@@ -271,7 +271,7 @@ fn a_mark_that_is_answered_with_a_mark_for_ever_hangs_nothing() {
 fn what_is_played_when_a_lag_is_told_leaves_at_once() {
     let desk = Desk::new().on_any(|name, call| {
         if name == "on_exception" {
-            call.play(RATE, speech(1)).unwrap();
+            call.try_play((RATE, speech(1))).unwrap();
             call.mark(1).unwrap();
         }
     });
@@ -285,7 +285,7 @@ fn what_is_played_when_a_lag_is_told_leaves_at_once() {
 #[test]
 fn stats_tell_of_the_playout() {
     let (desk, _) = at_start(|call| {
-        call.play(RATE, speech(10)).unwrap();
+        call.try_play((RATE, speech(10))).unwrap();
         assert_eq!(call.stats().playout.depth, PTIME * 10);
     });
     let mut line = Line::talking(desk);

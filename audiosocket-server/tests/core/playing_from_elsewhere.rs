@@ -24,7 +24,7 @@ struct Sleeping {
 impl Sleeping {
     fn new(fill_silence: bool) -> Self {
         let desk = Desk::new();
-        let line = Line::talking_with(desk, |config| config.fill_silence = fill_silence);
+        let line = Line::talking_with(desk, |config| config.fill_silence(fill_silence));
         let mut sleeping = Self {
             line,
             bell: Arc::default(),
@@ -55,13 +55,13 @@ impl Sleeping {
 #[test]
 fn to_play_wakes_a_quiet_call() {
     let mut call = Sleeping::new(false);
-    let (rang, played) = call.rings(|handle| handle.play(RATE, speech(2)));
+    let (rang, played) = call.rings(|handle| handle.try_play((RATE, speech(2))));
     assert!(rang);
     assert_eq!(played, Ok(()));
     call.wake();
     assert_eq!(call.line.flush(), spoken());
     // It will be awake for the next frame, and sees what comes until then.
-    let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
+    let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
     for _ in 0..2 {
         call.line.wait(PTIME);
@@ -72,7 +72,7 @@ fn to_play_wakes_a_quiet_call() {
 #[test]
 fn to_play_does_not_wake_a_call_that_sends_silence() {
     let mut call = Sleeping::new(true);
-    let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
+    let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
     call.line.wait(PTIME);
     assert_eq!(call.line.flush(), spoken());
@@ -88,7 +88,7 @@ fn to_play_wakes_a_call_whose_silence_is_put_off() {
     call.line.flush();
     call.line.wait(PTIME);
     call.wake();
-    let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
+    let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(rang);
     call.wake();
     assert_eq!(call.line.flush(), spoken());
@@ -99,7 +99,11 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
     for fill_silence in [true, false] {
         let mut call = Sleeping::new(fill_silence);
         assert_eq!(call.rings(CallHandle::clear), (false, Dropped::default()));
-        call.line.driver.handle().play(RATE, speech(1500)).unwrap();
+        call.line
+            .driver
+            .handle()
+            .try_play((RATE, speech(1500)))
+            .unwrap();
         call.wake();
         call.line.flush();
         call.rung = call.bell.rung();
@@ -112,7 +116,11 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
     }
 
     let mut call = Sleeping::new(false);
-    call.line.driver.handle().play(RATE, speech(3)).unwrap();
+    call.line
+        .driver
+        .handle()
+        .try_play((RATE, speech(3)))
+        .unwrap();
     call.line.driver.handle().mark(5).unwrap();
     call.wake();
     call.line.flush();
@@ -139,7 +147,11 @@ fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
     call.wake();
     assert_eq!(transcript.take(), ["mark 1 Played"]);
 
-    call.line.driver.handle().play(RATE, speech(2)).unwrap();
+    call.line
+        .driver
+        .handle()
+        .try_play((RATE, speech(2)))
+        .unwrap();
     call.wake();
     call.line.flush();
     call.rung = call.bell.rung();
@@ -160,7 +172,11 @@ fn hanging_up_behind_what_is_played() {
     assert_eq!(call.line.flush(), HANGUP);
 
     let mut call = Sleeping::new(false);
-    call.line.driver.handle().play(RATE, speech(2)).unwrap();
+    call.line
+        .driver
+        .handle()
+        .try_play((RATE, speech(2)))
+        .unwrap();
     call.wake();
     call.line.flush();
     call.rung = call.bell.rung();
@@ -175,7 +191,7 @@ fn hanging_up_behind_what_is_played() {
 #[test]
 fn what_is_refused_wakes_nobody() {
     let mut call = Sleeping::new(false);
-    let (rang, refused) = call.rings(|handle| handle.play(RATE, Bytes::new()));
+    let (rang, refused) = call.rings(|handle| handle.try_play((RATE, Bytes::new())));
     assert_eq!((rang, refused), (false, Err(SendError::EmptyAudio)));
     let (rang, _) = call.rings(CallHandle::stats);
     assert!(!rang);
@@ -183,10 +199,10 @@ fn what_is_refused_wakes_nobody() {
 
 #[test]
 fn before_and_after_the_call_nothing_is_played() {
-    let mut line = Line::with(Desk::new(), |config| config.fill_silence = true);
+    let mut line = Line::with(Desk::new(), |config| config.fill_silence(true));
     let handle = line.driver.handle().clone();
     let refused = |handle: &CallHandle| {
-        assert_eq!(handle.play(RATE, speech(1)), Err(SendError::NoCall));
+        assert_eq!(handle.try_play((RATE, speech(1))), Err(SendError::NoCall));
         assert_eq!(handle.mark(1), Err(SendError::NoCall));
         assert_eq!(handle.clear(), Dropped::default());
         handle.hangup_after_playout();
@@ -197,7 +213,7 @@ fn before_and_after_the_call_nothing_is_played() {
     assert_eq!(line.flush(), silence());
 
     // Not even if the peer took nothing of what was due.
-    handle.play(RATE, speech(9)).unwrap();
+    handle.try_play((RATE, speech(9))).unwrap();
     line.wait(PTIME);
     line.wait(PTIME);
     line.eof();
@@ -213,13 +229,13 @@ fn before_and_after_the_call_nothing_is_played() {
 /// Sixteen threads at once: nothing is lost, and each one's order is kept.
 #[test]
 fn pieces_of_many_threads_are_all_played() {
-    let mut line = Line::talking_with(Desk::new(), |config| config.max_playout = Duration::MAX);
+    let mut line = Line::talking_with(Desk::new(), |config| config.max_playout(Duration::MAX));
     thread::scope(|scope| {
         for thread in 1..=16_u8 {
             let handle = line.driver.handle().clone();
             scope.spawn(move || {
                 for _ in 0..100 {
-                    handle.play(RATE, vec![thread; 320]).unwrap();
+                    handle.try_play((RATE, vec![thread; 320])).unwrap();
                 }
             });
         }
@@ -249,7 +265,7 @@ impl AsRef<[u8]> for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let _ = self.handle.play(RATE, Bytes::from_static(&[9, 9]));
+        let _ = self.handle.try_play((RATE, Bytes::from_static(&[9, 9])));
         let _ = self.handle.stats();
         *self.dropped.lock().unwrap() += 1;
     }
@@ -274,15 +290,21 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     let line = new_line();
     let handle = line.driver.handle().clone();
     handle.hangup_after_playout();
-    assert_eq!(handle.play(RATE, owned(&line, 320)), Err(SendError::NoCall));
-    assert_eq!(handle.play(RATE, owned(&line, 0)), Err(SendError::NoCall));
+    assert_eq!(
+        handle.try_play((RATE, owned(&line, 320))),
+        Err(SendError::NoCall)
+    );
+    assert_eq!(
+        handle.try_play((RATE, owned(&line, 0))),
+        Err(SendError::NoCall)
+    );
     assert_eq!(count(), 2);
 
     // Played: pieces that join, and a piece that is a frame.
     let mut line = new_line();
     let handle = line.driver.handle().clone();
     for len in [10, 20, 320, 290] {
-        handle.play(RATE, owned(&line, len)).unwrap();
+        handle.try_play((RATE, owned(&line, len))).unwrap();
     }
     line.poll_commands();
     for _ in 0..3 {
@@ -294,17 +316,17 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     // Cleared, and dropped with the call.
     let mut line = new_line();
     let handle = line.driver.handle().clone();
-    handle.play(RATE, owned(&line, 1000)).unwrap();
+    handle.try_play((RATE, owned(&line, 1000))).unwrap();
     assert_eq!(handle.clear().samples, 500);
     assert_eq!(count(), 1);
-    handle.play(RATE, owned(&line, 1000)).unwrap();
+    handle.try_play((RATE, owned(&line, 1000))).unwrap();
     line.eof();
     assert_eq!(count(), 1);
     drop(handle);
 
     let line = new_line();
     let handle = line.driver.handle().clone();
-    handle.play(RATE, owned(&line, 1000)).unwrap();
+    handle.try_play((RATE, owned(&line, 1000))).unwrap();
     drop(line);
     assert_eq!(count(), 1);
 }
@@ -326,11 +348,11 @@ fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
                 dropped: seen.clone(),
             })
         };
-        call.play(RATE, owned(1000)).unwrap();
+        call.try_play((RATE, owned(1000))).unwrap();
         assert_eq!(call.clear().samples, 500);
-        assert_eq!(call.play(RATE, owned(0)), Err(SendError::EmptyAudio));
+        assert_eq!(call.try_play((RATE, owned(0))), Err(SendError::EmptyAudio));
         call.hangup_after_playout();
-        assert_eq!(call.play(RATE, owned(10)), Err(SendError::NoCall));
+        assert_eq!(call.try_play((RATE, owned(10))), Err(SendError::NoCall));
     });
     let line = Line::talking(desk);
     drop(line);

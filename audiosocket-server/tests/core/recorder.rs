@@ -190,21 +190,22 @@ pub(crate) struct Line<A: Acceptor> {
 impl<A: Acceptor> Line<A> {
     /// A connection that was just accepted.
     pub(crate) fn new(acceptor: A) -> Self {
-        Self::with(acceptor, |_| {})
+        Self::with(acceptor, |config| config)
     }
 
-    pub(crate) fn with(acceptor: A, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    pub(crate) fn with(
+        acceptor: A,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
         Self::among(&Calls::default(), acceptor, configure)
     }
 
     pub(crate) fn among(
         calls: &Calls,
         acceptor: A,
-        configure: impl FnOnce(&mut SessionConfig),
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
     ) -> Self {
-        let mut config = SessionConfig::default();
-        config.fill_silence = false;
-        configure(&mut config);
+        let config = configure(SessionConfig::new().fill_silence(false));
         let now = Timestamp::from_nanos(77_000_000_000);
         Self {
             driver: CallDriver::new(Arc::new(acceptor), Peer::from("tester"), config, calls, now),
@@ -216,16 +217,19 @@ impl<A: Acceptor> Line<A> {
 
     /// A connection on which the UUID came.
     pub(crate) fn talking(acceptor: A) -> Self {
-        Self::talking_with(acceptor, |_| {})
+        Self::talking_with(acceptor, |config| config)
     }
 
     pub(crate) fn talking_among(calls: &Calls, acceptor: A) -> Self {
-        let mut line = Self::among(calls, acceptor, |_| {});
+        let mut line = Self::among(calls, acceptor, |config| config);
         line.receive(&uuid_frame());
         line
     }
 
-    pub(crate) fn talking_with(acceptor: A, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    pub(crate) fn talking_with(
+        acceptor: A,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
         let mut line = Self::with(acceptor, configure);
         line.receive(&uuid_frame());
         line

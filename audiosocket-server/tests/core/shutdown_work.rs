@@ -251,7 +251,7 @@ fn a_handler_learns_of_the_shutdown_once() {
 
     // The notice arrives before the UUID does.
     let callbacks = Arc::default();
-    let mut line = Line::among(&calls, recording(&callbacks), |_| {});
+    let mut line = Line::among(&calls, recording(&callbacks), |config| config);
     line.poll_commands();
     assert_eq!(*callbacks.lock().unwrap(), [""; 0]);
     line.receive(&uuid_frame());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::{Bytes, Ptime, SampleRate, SessionConfig};
+use audiosocket_proto::{Ptime, SampleRate, SessionConfig};
 use audiosocket_server::io::{AcceptLoop, BatchPoller, ListenOptions, ServerConfig};
 use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
 
@@ -130,7 +130,7 @@ fn what_is_played_keeps_to_its_schedule() {
     let _caller = server.call();
     let handle = player.handle.lock().unwrap().clone().unwrap();
     handle
-        .play(SampleRate::Hz8000, Bytes::from(vec![1; 320 * 100]))
+        .try_play((SampleRate::Hz8000, vec![1; 320 * 100]))
         .unwrap();
     server.poll();
     let frames = || handle.stats().playout.frames;
@@ -200,8 +200,8 @@ struct Rig<A: Acceptor> {
 impl<A: Acceptor> Rig<A> {
     fn new(acceptor: A) -> Self {
         let mut config = ServerConfig::new();
-        config.session.fill_silence = false;
-        config.session.max_unsent = usize::MAX;
+        config.session = config.session.fill_silence(false);
+        config.session = config.session.max_unsent(usize::MAX);
         let mut options = ListenOptions::new();
         options.addrs.push("127.0.0.1:0".into());
         let sockets = options.listen_blocking().unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_server::{Callbacks, Calls, InboundBuffer, Response};
+use audiosocket_server::{Callbacks, Calls, Lag, Response};
 
 use crate::rig::{AUDIO, HANGUP, Rig, UUID};
 use crate::runtime::{Script, pass};
@@ -259,10 +259,11 @@ fn how_writing_fails_decides_whether_the_call_goes_on() {
 
 #[test]
 fn what_the_stream_dropped_is_told_ahead_of_what_it_reads() {
-    let mut backlog = InboundBuffer::new(0);
-    backlog.push(AUDIO);
+    let mut lag = Lag::default();
+    lag.frames = 1;
+    lag.bytes = 4;
     let mut rig = Rig::talking();
-    rig.script().lag = backlog.take_lag();
+    rig.script().lag = Some(lag);
     rig.reads([AUDIO]);
     assert!(rig.poll().is_pending());
     let lag = "the handler is too slow: 1 frames of audio (4 bytes) were dropped unheard";
@@ -296,7 +297,7 @@ fn a_command_from_within_a_callback_is_not_lost() {
             },
             |_, _, _| {},
         ),
-        |_| {},
+        |config| config,
     );
     calls.set(rig.calls.clone()).unwrap();
     rig.reads([UUID, AUDIO]);
@@ -323,7 +324,7 @@ fn a_handler_may_drive_another_call() {
         },
         |_, _, _| {},
     );
-    let mut rig = Rig::new(outer, |_| {});
+    let mut rig = Rig::new(outer, |config| config);
     rig.reads([UUID, &AUDIO.repeat(2)]);
     assert!(rig.poll().is_pending());
     assert_eq!(rig.sent(), AUDIO.repeat(2));
@@ -370,7 +371,7 @@ fn a_panic_that_is_not_the_handlers_ends_one_connection() {
 fn who_is_turned_away_hears_a_hangup() {
     let rig = Rig::new(
         Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}),
-        |_| {},
+        |config| config,
     );
     rig.reads([UUID]);
     let calls = rig.calls.clone();

@@ -58,9 +58,7 @@ fn a_flood_puts_no_command_off() {
 /// instead.
 #[test]
 fn frames_do_not_touch_the_timer() {
-    let mut rig = Rig::talking_with(|config| {
-        config.idle_timeout = Some(Duration::from_secs(10));
-    });
+    let mut rig = Rig::talking_with(|config| config.idle_timeout(Some(Duration::from_secs(10))));
     let before = timers_touched();
     for _ in 0..500 {
         pass(Duration::from_millis(20));
@@ -82,9 +80,7 @@ fn frames_do_not_touch_the_timer() {
 
 #[test]
 fn a_deadline_that_comes_nearer_moves_the_timer() {
-    let mut rig = Rig::talking_with(|config| {
-        config.idle_timeout = Some(Duration::from_secs(60));
-    });
+    let mut rig = Rig::talking_with(|config| config.idle_timeout(Some(Duration::from_secs(60))));
     let before = timers_touched();
     rig.script().writes.extend((0..9).map(|_| Poll::Pending));
     rig.reads([AUDIO]);

@@ -2,6 +2,7 @@
 
 use std::cell::{RefCell, RefMut};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -66,10 +67,10 @@ pub(crate) struct Rig {
 impl Rig {
     /// A call that has begun.
     pub(crate) fn talking() -> Self {
-        Self::talking_with(|_| {})
+        Self::talking_with(|config| config)
     }
 
-    pub(crate) fn talking_with(configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    pub(crate) fn talking_with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         let told = Told::default();
         let mut rig = Self::new(echo(&told), configure);
         rig.told = told;
@@ -79,10 +80,11 @@ impl Rig {
         rig
     }
 
-    pub(crate) fn new(callbacks: Callbacks, configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        let mut config = SessionConfig::default();
-        config.fill_silence = false;
-        configure(&mut config);
+    pub(crate) fn new(
+        callbacks: Callbacks,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
+        let config = configure(SessionConfig::new().fill_silence(false));
         let (script, calls) = (Rc::default(), Calls::default());
         let stream = FakeStream::new(&script);
         Self {
@@ -109,7 +111,7 @@ impl Rig {
 
     pub(crate) fn poll(&mut self) -> Poll<()> {
         let waker = Waker::from(self.bell.clone());
-        self.connection.poll(&mut Context::from_waker(&waker))
+        Pin::new(&mut self.connection).poll(&mut Context::from_waker(&waker))
     }
 
     /// What the stream did since this was last asked.

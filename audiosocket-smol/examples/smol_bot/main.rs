@@ -49,8 +49,7 @@ fn main() -> io::Result<()> {
     let addr = addr.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     // How far the synthesiser may be ahead of what the caller hears. It bridges a synthesiser that
     // stutters; more would only be dropped when the caller interrupts.
-    let mut session = SessionConfig::default();
-    session.max_playout = Duration::from_secs(5);
+    let session = SessionConfig::new().max_playout(Duration::from_secs(5));
     // One synthesiser for all calls. Yours goes here.
     let synthesiser: Arc<dyn Synthesiser> = Arc::new(Beeps);
 
@@ -193,7 +192,7 @@ impl Bot {
         let mut queued = VecDeque::new();
         while let Ok(piece) = pieces.recv().await {
             let piece = Bytes::from(piece);
-            while let Err(error) = self.handle.play(rate, piece.clone()) {
+            while let Err(error) = self.handle.try_play((rate, piece.clone())) {
                 let SendError::PlayoutFull { .. } = error else {
                     // The call is over, which `listen` tells.
                     return;

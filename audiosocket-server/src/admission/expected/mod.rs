@@ -22,7 +22,7 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 /// it takes is on the call. AudioSocket has no password; an announced UUID serves as one.
 ///
 /// ```
-/// use audiosocket_server::{Admission, CallRequest, Callbacks, ExpectedCalls, Refusal};
+/// use audiosocket_server::{Admission, Callbacks, ExpectedCalls, Refusal, acceptor_fn};
 ///
 /// struct Caller {
 ///     number: String,
@@ -37,12 +37,12 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 ///
 /// // For the server:
 /// let admission = Admission::new().expected_calls(&expected);
-/// let accept = |request: &CallRequest<'_>| {
+/// let acceptor = acceptor_fn(|request| {
 ///     let caller = request.metadata::<Caller>().ok_or(Refusal::new("no caller"))?;
 ///     println!("{} speaks {}", caller.number, caller.language);
 ///     Ok(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
-/// };
-/// # drop((admission, accept, uuid));
+/// });
+/// # drop((admission, acceptor, uuid));
 /// # Ok::<(), audiosocket_server::AnnounceError>(())
 /// ```
 ///

@@ -30,7 +30,7 @@ fn an_expected_call_runs_the_same_callbacks_as_any_other() {
             }
         });
         let transcript = desk.transcript.clone();
-        let mut line = Line::among(calls, desk, |_| {});
+        let mut line = Line::among(calls, desk, |config| config);
         line.receive(&everything);
         line.eof();
         drop(line);
@@ -50,7 +50,7 @@ fn what_is_no_call_is_reported_to_the_acceptor() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let calls = Server::new(&ExpectedCalls::<()>::new(), Desk::new()).calls;
-    let mut line = Line::among(&calls, desk, |_| {});
+    let mut line = Line::among(&calls, desk, |config| config);
     line.receive(b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(transcript.take().len(), 1, "not a call");
 }

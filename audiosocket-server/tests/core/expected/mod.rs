@@ -57,7 +57,7 @@ impl<A: Acceptor> Server<A> {
     /// A connection that has sent this UUID.
     fn call(&self, uuid: Uuid) -> Line<Shared<A>> {
         let acceptor = Shared(Arc::clone(&self.acceptor));
-        let mut line = Line::among(&self.calls, acceptor, |_| {});
+        let mut line = Line::among(&self.calls, acceptor, |config| config);
         line.receive(&frame(0x01, uuid.as_bytes()));
         line
     }

@@ -45,7 +45,7 @@ pub fn adapter(data: &[u8]) {
 async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let mut config = script::config(u)?;
     let flags = u8::arbitrary(u)?;
-    config.fill_silence = flags & 4 != 0;
+    config = config.fill_silence(flags & 4 != 0);
     let clerk = Clerk::arbitrary(u)?;
     let ends = [(); 2].map(|()| End::new(clerk.fresh()));
     let mut pair = Pair {
@@ -109,7 +109,7 @@ impl Pair {
             Op::Hangup => self.command(CallHandle::hangup),
             Op::HangupAfterPlayout => self.command(CallHandle::hangup_after_playout),
             Op::Play(rate, len) => self.command(|call| {
-                call.play(rate, vec![len as u8; len.into()]).ok();
+                call.try_play((rate, vec![len as u8; len.into()])).ok();
             }),
             Op::Clear => self.command(|call| {
                 call.clear();

@@ -1,41 +1,40 @@
-//! What waits for a handler that is busy: only whole frames of audio are lost, the oldest first.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::VecDeque;
 
-use audiosocket_server::InboundBuffer;
 use proptest::prelude::*;
 
-use crate::wire::frame;
+use super::InboundBuffer;
 
 #[test]
 fn what_fits_comes_out_as_it_went_in() {
-    let mut backlog = InboundBuffer::new(100);
-    assert!(backlog.is_empty());
-    assert_eq!(pop(&mut backlog), b"");
+    let mut inbound = InboundBuffer::new(100);
+    assert!(inbound.is_empty());
+    assert_eq!(pop(&mut inbound), b"");
     let stream = [frame(0x10, b"audio"), frame(0x03, b"1"), frame(0x10, b"")].concat();
-    backlog.push(&stream[..10]);
-    backlog.push(&stream[10..]);
-    assert!(!backlog.is_empty());
-    assert_eq!(pop(&mut backlog), frame(0x10, b"audio"));
-    assert_eq!(pop(&mut backlog), frame(0x03, b"1"));
-    assert_eq!(pop(&mut backlog), frame(0x10, b""));
-    assert!(backlog.is_empty());
-    assert_eq!(backlog.take_lag(), None);
+    inbound.push(&stream[..10]);
+    inbound.push(&stream[10..]);
+    assert!(!inbound.is_empty());
+    assert_eq!(pop(&mut inbound), frame(0x10, b"audio"));
+    assert_eq!(pop(&mut inbound), frame(0x03, b"1"));
+    assert_eq!(pop(&mut inbound), frame(0x10, b""));
+    assert!(inbound.is_empty());
+    assert_eq!(inbound.take_lag(), None);
 }
 
 #[test]
 fn one_byte_too_much_makes_room_for_a_quarter() {
-    let mut backlog = InboundBuffer::new(80);
+    let mut inbound = InboundBuffer::new(80);
     let frames: Vec<_> = (0..8).map(|n| frame(0x10, &[n; 7])).collect();
-    backlog.push(&frames.concat());
-    assert_eq!(backlog.take_lag(), None, "80 bytes are not too many");
-    backlog.push(&[0x10]);
-    assert_eq!(lag(&mut backlog), Some((3, 21)));
-    assert_eq!(lag(&mut backlog), None, "told once");
+    inbound.push(&frames.concat());
+    assert_eq!(inbound.take_lag(), None, "80 bytes are not too many");
+    inbound.push(&[0x10]);
+    assert_eq!(lag(&mut inbound), Some((3, 21)));
+    assert_eq!(lag(&mut inbound), None, "told once");
     for kept in &frames[3..] {
-        assert_eq!(pop(&mut backlog), *kept);
+        assert_eq!(pop(&mut inbound), *kept);
     }
-    assert_eq!(pop(&mut backlog), [0x10]);
+    assert_eq!(pop(&mut inbound), [0x10]);
 }
 
 #[test]
@@ -46,50 +45,50 @@ fn a_frame_that_the_handler_has_begun_stays_whole() {
         frame(0x10, b"new"),
     );
     for passed in 1..begun.len() {
-        let mut backlog = InboundBuffer::new(0);
-        backlog.pass(&begun[..passed]);
-        backlog.push(&begun[passed..]);
-        backlog.push(&old);
-        assert_eq!(lag(&mut backlog), Some((1, 3)));
-        assert_eq!(pop(&mut backlog), begun[passed..]);
-        backlog.push(&new);
-        assert_eq!(lag(&mut backlog), Some((1, 3)));
-        assert!(backlog.is_empty());
+        let mut inbound = InboundBuffer::new(0);
+        inbound.pass(&begun[..passed]);
+        inbound.push(&begun[passed..]);
+        inbound.push(&old);
+        assert_eq!(lag(&mut inbound), Some((1, 3)));
+        assert_eq!(pop(&mut inbound), begun[passed..]);
+        inbound.push(&new);
+        assert_eq!(lag(&mut inbound), Some((1, 3)));
+        assert!(inbound.is_empty());
     }
 }
 
 #[test]
 fn a_buffer_that_is_too_small_gets_a_frame_in_parts() {
-    let mut backlog = InboundBuffer::new(10);
-    backlog.push(&frame(0x10, b"123456"));
+    let mut inbound = InboundBuffer::new(10);
+    inbound.push(&frame(0x10, b"123456"));
     let mut buffer = [0; 4];
-    assert_eq!(backlog.pop(&mut buffer), 4);
-    backlog.push(&frame(0x10, b"dropped"));
-    assert_eq!(lag(&mut backlog), Some((1, 7)));
-    assert_eq!(pop(&mut backlog), b"23456");
-    assert!(backlog.is_empty());
+    assert_eq!(inbound.pop(&mut buffer), 4);
+    inbound.push(&frame(0x10, b"dropped"));
+    assert_eq!(lag(&mut inbound), Some((1, 7)));
+    assert_eq!(pop(&mut inbound), b"23456");
+    assert!(inbound.is_empty());
 }
 
 #[test]
 fn what_is_no_audio_is_never_dropped_but_fills_it() {
-    let mut backlog = InboundBuffer::new(10);
+    let mut inbound = InboundBuffer::new(10);
     let keys: Vec<_> = b"0123".map(|key| frame(0x03, &[key])).concat();
-    backlog.push(&keys);
-    assert!(backlog.is_full());
-    backlog.push(&frame(0x10, b"audio"));
-    assert_eq!(lag(&mut backlog), Some((1, 5)));
+    inbound.push(&keys);
+    assert!(inbound.is_full());
+    inbound.push(&frame(0x10, b"audio"));
+    assert_eq!(lag(&mut inbound), Some((1, 5)));
     for key in b"012" {
-        assert_eq!(pop(&mut backlog), frame(0x03, &[*key]));
-        assert!(!backlog.is_full() || *key == b'0');
+        assert_eq!(pop(&mut inbound), frame(0x03, &[*key]));
+        assert!(!inbound.is_full() || *key == b'0');
     }
 }
 
 #[test]
 #[should_panic(expected = "what waits comes first")]
 fn nothing_passes_what_waits() {
-    let mut backlog = InboundBuffer::new(10);
-    backlog.push(&[0x10]);
-    backlog.pass(&[0x00]);
+    let mut inbound = InboundBuffer::new(10);
+    inbound.push(&[0x10]);
+    inbound.pass(&[0x00]);
 }
 
 proptest! {
@@ -109,7 +108,7 @@ proptest! {
             .collect();
         let all = frames.concat().len();
         let mut rest = &frames.concat()[..all.saturating_sub(cut)];
-        let mut backlog = InboundBuffer::new(limit);
+        let mut inbound = InboundBuffer::new(limit);
         let mut naive = Naive::new(limit, &frames);
         let mut most = 0;
         for step in steps.iter().chain(&[Step::Read(all)]) {
@@ -119,25 +118,25 @@ proptest! {
                     rest = after;
                     most = most.max(read.len());
                     if naive.waiting.is_empty() && len % 2 == 0 {
-                        backlog.pass(read);
+                        inbound.pass(read);
                         naive.pass(read);
                     } else {
-                        backlog.push(read);
+                        inbound.push(read);
                         naive.push(read);
                     }
                 }
                 Step::Pop(len) => {
                     let mut buffer = vec![0; len];
-                    let popped = backlog.pop(&mut buffer);
+                    let popped = inbound.pop(&mut buffer);
                     prop_assert_eq!(&buffer[..popped], &naive.pop(len)[..]);
                 }
             }
-            prop_assert_eq!(backlog.is_empty(), naive.waiting.is_empty());
-            prop_assert_eq!(backlog.is_full(), naive.waiting.len() > limit);
-            prop_assert_eq!(lag(&mut backlog), naive.take_lag());
+            prop_assert_eq!(inbound.is_empty(), naive.waiting.is_empty());
+            prop_assert_eq!(inbound.is_full(), naive.waiting.len() > limit);
+            prop_assert_eq!(lag(&mut inbound), naive.take_lag());
         }
-        while !backlog.is_empty() {
-            prop_assert_eq!(pop(&mut backlog), naive.pop(usize::MAX));
+        while !inbound.is_empty() {
+            prop_assert_eq!(pop(&mut inbound), naive.pop(usize::MAX));
         }
         naive.assert_sound(cut);
     }
@@ -155,21 +154,21 @@ proptest! {
             false => stream,
         };
         let mut rest = &stream[..];
-        let mut backlog = InboundBuffer::new(limit);
+        let mut inbound = InboundBuffer::new(limit);
         let mut held = 0_usize;
         for len in reads {
-            if backlog.is_full() {
+            if inbound.is_full() {
                 continue;
             }
             let (read, after) = rest.split_at(len.min(rest.len()));
             rest = after;
-            backlog.push(read);
+            inbound.push(read);
             held += read.len();
-            if let Some((frames, bytes)) = lag(&mut backlog) {
+            if let Some((frames, bytes)) = lag(&mut inbound) {
                 held -= (frames * 3 + bytes) as usize;
             }
             prop_assert!(held <= limit + len, "{held} of {limit}");
-            prop_assert_eq!(backlog.is_full(), held > limit);
+            prop_assert_eq!(inbound.is_full(), held > limit);
         }
     }
 }
@@ -283,14 +282,21 @@ fn kind() -> impl Strategy<Value = u8> {
     prop_oneof![4 => 0x10..0x19_u8, 1 => any::<u8>(), 1 => Just(0x03)]
 }
 
-fn lag(backlog: &mut InboundBuffer) -> Option<(u64, u64)> {
-    backlog.take_lag().map(|lag| (lag.frames, lag.bytes))
+fn lag(inbound: &mut InboundBuffer) -> Option<(u64, u64)> {
+    inbound.take_lag().map(|lag| (lag.frames, lag.bytes))
 }
 
 /// What waits, up to the end of a frame.
-fn pop(backlog: &mut InboundBuffer) -> Vec<u8> {
+fn pop(inbound: &mut InboundBuffer) -> Vec<u8> {
     let mut buffer = vec![0; 100_000];
-    let popped = backlog.pop(&mut buffer);
+    let popped = inbound.pop(&mut buffer);
     buffer.truncate(popped);
     buffer
+}
+
+/// One frame, written by hand from the description of the protocol.
+fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(payload.len()).unwrap();
+    let [high, low] = len.to_be_bytes();
+    [&[kind, high, low][..], payload].concat()
 }
