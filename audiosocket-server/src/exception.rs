@@ -29,6 +29,11 @@ pub enum Exception {
 
 /// How much of the caller's audio was dropped because the handler was too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct Lag {
     /// Audio frames that were dropped.

@@ -38,7 +38,7 @@ struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct OpenConnections {
     /// Those that were refused or are over, and are not closed yet, included.
-    connections: HashMap<u64, CallHandle>,
+    connections: HashMap<u64, OpenConnection>,
     /// How many connections were refused and are not closed yet.
     refused: usize,
     /// How many connections belong to a call that is over, and are not closed yet.
@@ -52,6 +52,12 @@ pub(super) struct OpenConnections {
     closing: Option<EndRequest>,
     /// The wakers of [`Idle`].
     pub(super) waiting: HashMap<u64, Waker>,
+}
+
+#[derive(Debug)]
+struct OpenConnection {
+    call: CallHandle,
+    class: ConnectionClass,
 }
 
 impl Calls {
@@ -82,7 +88,6 @@ impl Calls {
     pub(crate) fn register(&self, call: &CallHandle, peer_admitted: bool) -> (Registration, Entry) {
         let mut open = self.lock();
         let id = open.new_id();
-        open.connections.insert(id, call.clone());
         let entered = open.counts.enter(call.peer(), peer_admitted);
         let class = entered.unwrap_or(ConnectionClass::Refused);
         let max_lingering = match entered {
@@ -93,6 +98,11 @@ impl Calls {
             open.refused += 1;
             open.refused <= max_lingering
         };
+        let connection = OpenConnection {
+            call: call.clone(),
+            class,
+        };
+        open.connections.insert(id, connection);
         let (shutting_down, closing) = (open.shutting_down, open.closing);
         drop(open);
         if shutting_down {
@@ -104,7 +114,6 @@ impl Calls {
         let registration = Registration {
             calls: self.clone(),
             id,
-            class,
         };
         let entry = Entry {
             limit_reached: entered.err(),
@@ -203,9 +212,9 @@ impl Calls {
         wake_all(waiting);
     }
 
-    fn remove(&self, id: u64, class: ConnectionClass) {
+    fn remove(&self, id: u64) {
         let mut open = self.lock();
-        let Some(call) = open.connections.remove(&id) else {
+        let Some(OpenConnection { call, class }) = open.connections.remove(&id) else {
             return;
         };
         match class {
@@ -248,7 +257,8 @@ impl OpenConnections {
     }
 
     fn handles(&self) -> Vec<CallHandle> {
-        self.connections.values().cloned().collect()
+        let connections = self.connections.values();
+        connections.map(|open| open.call.clone()).collect()
     }
 }
 
@@ -262,7 +272,6 @@ fn wake_all(waiting: HashMap<u64, Waker>) {
 pub(crate) struct Registration {
     calls: Calls,
     id: u64,
-    class: ConnectionClass,
 }
 
 /// What the limits say about a new connection.
@@ -287,29 +296,33 @@ impl Registration {
         self.calls.shared.admission.expect(call, uuid)
     }
 
-    /// Counts the connection from `peer` as a call, or as refused. A refused call counts against no limit.
-    /// Returns whether the connection may linger.
-    pub(crate) fn identified(&mut self, peer: &Peer, accepted: bool) -> bool {
-        let mut open = self.calls.lock();
-        open.counts.identify(peer, &mut self.class, accepted);
+    /// Counts the connection as a call, or as refused. A refused call counts against no limit. Returns whether the
+    /// connection may linger.
+    pub(crate) fn identified(&self, accepted: bool) -> bool {
+        let mut guard = self.calls.lock();
+        let open = &mut *guard;
+        if let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) {
+            open.counts.identify(call.peer(), class, accepted);
+        }
         accepted || {
             open.refused += 1;
             open.refused <= MAX_LINGERING
         }
     }
 
-    /// Counts the connection from `peer` against no limit any more, since its call is over. It stays open until
-    /// this is dropped. Returns whether the connection may linger.
-    pub(crate) fn release(&mut self, peer: &Peer) -> bool {
-        if matches!(
-            self.class,
-            ConnectionClass::Ended | ConnectionClass::Refused
-        ) {
+    /// Counts the connection against no limit any more, since its call is over. It stays open until this is
+    /// dropped. Returns whether the connection may linger.
+    pub(crate) fn release(&self) -> bool {
+        let mut guard = self.calls.lock();
+        let open = &mut *guard;
+        let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) else {
+            return true;
+        };
+        if matches!(class, ConnectionClass::Ended | ConnectionClass::Refused) {
             return true;
         }
-        let mut open = self.calls.lock();
-        open.counts.release(peer, self.class);
-        self.class = ConnectionClass::Ended;
+        open.counts.release(call.peer(), *class);
+        *class = ConnectionClass::Ended;
         open.ended += 1;
         open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING)
     }
@@ -317,7 +330,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.calls.remove(self.id, self.class);
+        self.calls.remove(self.id);
     }
 }
 

@@ -161,6 +161,7 @@ impl<A: Acceptor> CallDriver<A> {
             {
                 call.start_timer(timer);
             }
+            // Before an end, so that the handler learns why the call ends.
             call.outbound.shutdown_began |= commands.shutdown_began();
             call.announce_shutdown();
             match commands.end() {

@@ -111,8 +111,7 @@ impl<A: Acceptor> CallDriver<A> {
             Ok((self.acceptor.accept(&request)?, uuid_in_use))
         });
         let taken = matches!(accepted, Ok(Ok(_)));
-        let peer = self.outbound.handle.peer();
-        if !self.registration.identified(peer, taken) {
+        if !self.registration.identified(taken) {
             self.outbound.session.do_not_linger();
         }
         match accepted {
@@ -187,7 +186,7 @@ impl<A: Acceptor> CallDriver<A> {
             timer.fire();
         }
         // Before the last callbacks: a caller that learns of the end may call again at once.
-        if !self.registration.release(self.outbound.handle.peer()) {
+        if !matches!(self.phase, Phase::Over { .. }) && !self.registration.release() {
             self.outbound.session.do_not_linger();
         }
         if let Some(error) = error {
