@@ -83,6 +83,16 @@ pub(crate) fn usage_error(problem: &str) -> ! {
         .exit()
 }
 
+/// Allows this process as many file descriptors as the system permits. Each call needs one, and the
+/// usual limit of 1,024 would end a run of a thousand calls early.
+///
+/// If that fails, connections that cannot be opened will show it.
+pub(crate) fn raise_open_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(%error, "cannot raise the limit of open files");
+    }
+}
+
 /// Whoever reads our output may stop doing so when it has seen enough (`| head`); that is no
 /// failure.
 fn report(error: &io::Error) -> ExitCode {

@@ -7,7 +7,6 @@ mod decode;
 mod demo;
 mod duration;
 mod logging;
-mod open_files;
 mod output;
 mod serve;
 mod signals;

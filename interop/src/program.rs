@@ -219,7 +219,7 @@ impl Callers {
     pub fn call(server: &Server, count: usize) -> Self {
         let child = Command::new(program())
             .args(["call", &format!("127.0.0.1:{}", server.port), "--json"])
-            .args(["--calls", &count.to_string(), "--rate", "100"])
+            .args(["--calls", &count.to_string(), "--calls-per-second", "100"])
             .args(["--duration", "10m", "--expect", "any"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 use audiosocket_media::wav::{WavWriter, WriteError};
 use audiosocket_media::{Resampler, SampleRate, pcm};
 use audiosocket_proto::Audio;
+use audiosocket_testing::load::CallTap;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::echo_check::is_silence;
-use super::hearing::LONGEST_UNHEARD;
+/// Audio that comes at most this late is placed right after the audio before it: about what the
+/// jitter buffer of a telephone hides.
+const LONGEST_UNHEARD: Duration = Duration::from_millis(60);
 
 /// In the name of a file, this stands for the call's UUID.
 pub(super) const PLACEHOLDER: &str = "{uuid}";
@@ -153,8 +155,8 @@ impl Recorder {
     }
 }
 
-impl Track {
-    pub(super) fn hear(&mut self, audio: Audio<'_>, now: Instant) {
+impl CallTap for Track {
+    fn received(&mut self, audio: Audio<'_>, now: Instant) {
         if self.sender.is_some() {
             self.send(What::Audio {
                 arrival: now - self.start,
@@ -163,7 +165,9 @@ impl Track {
             });
         }
     }
+}
 
+impl Track {
     fn send(&mut self, what: What) {
         let uuid = self.uuid;
         let message = Message { uuid, what };
@@ -277,7 +281,7 @@ impl Recording {
                 file.write_silence(pause)?;
                 file
             }
-            None if is_silence(slin) => return Ok(()),
+            None if slin.iter().all(|byte| *byte == 0) => return Ok(()),
             None => {
                 let mut file = RecordingFile::create(&self.path, rate)?;
                 file.write_silence(ahead + pause)?;

@@ -20,7 +20,7 @@ use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::usage_error;
-use crate::{address, duration, open_files, output, signals};
+use crate::{address, cli, duration, output, signals};
 use call_log::CallLog;
 use memory::Memory;
 
@@ -133,7 +133,7 @@ AudioSocket has no passwords and no encryption: whoever reaches the port is serv
 only Asterisk can connect, or name Asterisk's address with --allow.";
 
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
-    open_files::raise_limit();
+    cli::raise_open_files();
     match serve {
         Serve::Echo(args) => until_signal(Echo::accept, args)?,
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,

@@ -20,7 +20,14 @@ fn calls_are_refused_before_the_address_space_is_full(runtime: &str) {
 /// Far more callers than fit, who come far faster than anybody looks at the memory.
 fn a_flood_does_not_fill_it_either(runtime: &str) {
     let server = serve_with_room(runtime, if runtime == "blocking" { 30 } else { 1 });
-    let flood = ["--calls", "2000", "--rate", "2000", "--duration", "2s"];
+    let flood = [
+        "--calls",
+        "2000",
+        "--calls-per-second",
+        "2000",
+        "--duration",
+        "2s",
+    ];
     let report = call(server.addr(), &flood);
     let figures = &report.figures;
     assert!(report.count("/calls/completed") > 0, "{figures}");
