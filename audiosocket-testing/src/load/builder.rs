@@ -176,7 +176,7 @@ impl LoadTest {
         self
     }
 
-    /// Calls `hook` ten times per second while the test runs.
+    /// Calls `hook` ten times per second while the test runs, and at its end.
     pub fn on_progress(mut self, hook: impl FnMut(Progress) + Send + 'static) -> Self {
         self.on_progress = Some(ProgressHook::new(hook));
         self

@@ -34,7 +34,8 @@ pub(super) async fn place_all(
     stop: impl Future<Output = ()>,
 ) -> io::Result<Report> {
     let mut stop = pin!(stop);
-    let planned = on_progress.as_ref().and_then(|_| config.frames());
+    let has_hook = on_progress.is_some();
+    let planned = if has_hook { config.frames() } else { None };
     let mut progress_due = interval(PROGRESS_INTERVAL);
     progress_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (stop_calls, stopped) = watch::channel(false);
@@ -45,6 +46,11 @@ pub(super) async fn place_all(
         timer: SharedTimer::new()?,
         tap,
     });
+    let mut report_progress = |calls| {
+        if let Some(on_progress) = &mut on_progress {
+            on_progress.call(Progress::new(run.stats.frames(), planned, calls));
+        }
+    };
     let mut helpers = JoinSet::new();
     #[cfg(unix)]
     helpers.spawn({
@@ -82,14 +88,11 @@ pub(super) async fn place_all(
             }
             Some(outcome) = calls.join_next() => summary.add(&outcome?),
             Some(failed) = helpers.join_next() => failed??,
-            _ = progress_due.tick(), if on_progress.is_some() => {
-                if let Some(on_progress) = &mut on_progress {
-                    on_progress.call(Progress::new(run.stats.frames(), planned, calls.len()));
-                }
-            }
+            _ = progress_due.tick(), if has_hook => report_progress(calls.len()),
         }
     }
     let elapsed = start.elapsed();
+    report_progress(0);
     helpers.shutdown().await;
     // The measurement waits for the end of a call, and there may have been no call.
     run.stats.stopped();
