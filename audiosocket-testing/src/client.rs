@@ -32,7 +32,7 @@
 //! # }
 //! ```
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -44,9 +44,11 @@ use audiosocket_proto::{Decoder, DtmfDigit, ErrorFlags, SampleRate, SendError, T
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
+const READ_BUFFER_LEN: usize = 64 * 1024;
+
 thread_local! {
-    /// The read buffer of all clients of a thread. It is only borrowed between two awaits.
-    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 * 1024].into());
+    /// The read buffer of all clients of a thread. A client takes it for one read.
+    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Asterisk's side of one call.
@@ -214,22 +216,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) fn poll_events(
         &mut self,
         cx: &mut Context<'_>,
+        on_event: impl FnMut(ClientEvent<'_>),
+    ) -> Poll<io::Result<()>> {
+        let mut buffer = READ_BUFFER.take();
+        buffer.resize(READ_BUFFER_LEN, 0);
+        let polled = self.poll_read(cx, &mut buffer, on_event);
+        READ_BUFFER.set(buffer);
+        polled
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
         mut on_event: impl FnMut(ClientEvent<'_>),
     ) -> Poll<io::Result<()>> {
-        READ_BUFFER.with_borrow_mut(|buffer| {
-            let mut buffer = ReadBuf::new(buffer);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            let mut bytes = buffer.filled();
-            if bytes.is_empty()
-                && let Some(event) = self.session.handle_eof(&self.decoder)
-            {
-                on_event(event);
-            }
-            while let Some(event) = self.session.receive(&mut self.decoder, &mut bytes) {
-                on_event(event);
-            }
-            Poll::Ready(Ok(()))
-        })
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        let mut bytes = buffer.filled();
+        if bytes.is_empty()
+            && let Some(event) = self.session.handle_eof(&self.decoder)
+        {
+            on_event(event);
+        }
+        while let Some(event) = self.session.receive(&mut self.decoder, &mut bytes) {
+            on_event(event);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn is_over(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The load generator as a library: its report, its hooks, its errors.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
