@@ -87,8 +87,11 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
         cli::usage_error(&option_names(&error.to_string()));
     }
     let mut report = report?;
-    let recordings = match recorder.and_then(Arc::into_inner) {
-        Some(recorder) => Some(recorder.finish(signals.next()).await),
+    let recordings = match recorder {
+        Some(recorder) => {
+            let recorder = Arc::into_inner(recorder).expect("the test has dropped its tap");
+            Some(recorder.finish(signals.next()).await)
+        }
         None => None,
     };
     report.ok &= recordings.as_ref().is_none_or(|all| all.failed == 0);

@@ -128,7 +128,7 @@ fn jitter(report: &JitterReport) -> Vec<Row> {
         rows.extend(times("jitter, ms", jitter, ", frame to frame"));
     }
     if let Some(lateness) = &report.lateness_us {
-        rows.extend(times("", lateness, ", lateness of late frames"));
+        rows.extend(times("", lateness, ", lateness (0 if early)"));
     }
     if let Some(drift) = &report.drift_us {
         rows.extend(times("", drift, ", drift since the first frame"));
