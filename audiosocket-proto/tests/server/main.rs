@@ -11,13 +11,14 @@ mod reference;
 #[path = "../common/wire.rs"]
 mod wire;
 
+mod acceptors;
 mod admission;
 mod announced;
 mod answers;
 mod backlog;
 mod callbacks;
 mod calls;
-mod desk;
+mod connection;
 mod ends;
 mod handles;
 mod incoming;

@@ -91,6 +91,25 @@ impl Entry {
     }
 }
 
+impl Record {
+    /// Returns the name of the callback, as `on_start`. `accept`, `drop` and `note` are called so.
+    #[must_use]
+    pub fn callback(&self) -> &'static str {
+        match self {
+            Self::Accept(_) => "accept",
+            Self::Start => "on_start",
+            Self::Audio(..) => "on_audio",
+            Self::Dtmf(_) => "on_dtmf",
+            Self::Mark(..) => "on_mark",
+            Self::Ignored(..) => "on_ignored",
+            Self::NoCall(_) | Self::Exception(_) => "on_exception",
+            Self::End(_) => "on_end",
+            Self::Drop => "drop",
+            Self::Note(_) => "note",
+        }
+    }
+}
+
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.record.fmt(f)
