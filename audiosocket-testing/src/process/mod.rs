@@ -11,7 +11,7 @@
 //!
 //! let mut server = Command::new("sh");
 //! server.args(["-c", "echo listening on 127.0.0.1:9092; exec sleep 60"]);
-//! let server = Process::start(server)?;
+//! let mut server = Process::start(server)?;
 //! assert_eq!(server.addr().port(), 9092);
 //!
 //! server.signal(Signal::TERM)?;
@@ -262,7 +262,7 @@ impl Process {
     ///
     /// # Errors
     /// If the program does not end in time.
-    pub fn wait(mut self) -> Result<Output, ProcessError> {
+    pub fn wait(&mut self) -> Result<Output, ProcessError> {
         let deadline = Instant::now() + self.timeout;
         let status = self.wait_for_exit(deadline)?;
         // A child of the program can keep its streams open.

@@ -66,7 +66,7 @@ fn the_next_line_is_behind_the_one_before() {
 
 #[test]
 fn a_signal_ends_a_program() {
-    let process = Process::start(shell("echo listening on x; exec sleep 60")).unwrap();
+    let mut process = Process::start(shell("echo listening on x; exec sleep 60")).unwrap();
     process.signal(Signal::TERM).unwrap();
     let output = process.wait().unwrap();
     assert_eq!(output.status.code(), None);
@@ -75,7 +75,7 @@ fn a_signal_ends_a_program() {
 #[test]
 fn wait_returns_the_status_and_both_streams() {
     let script = "echo listening on x; echo wrong >&2; echo last; exit 7";
-    let process = Process::start(shell(script)).unwrap();
+    let mut process = Process::start(shell(script)).unwrap();
     let output = process.wait().unwrap();
     assert_eq!(output.status.code(), Some(7));
     assert_eq!(output.stdout, "listening on x\nlast\n");
@@ -84,7 +84,7 @@ fn wait_returns_the_status_and_both_streams() {
 
 #[test]
 fn wait_has_a_deadline() {
-    let process = Process::builder(shell("exec sleep 60"))
+    let mut process = Process::builder(shell("exec sleep 60"))
         .ready_lines(0)
         .timeout(Duration::from_millis(20))
         .start()
