@@ -1,6 +1,5 @@
 //! `audiosocket call` with servers that do nothing wrong.
 
-use std::process::Stdio;
 use std::sync::mpsc;
 
 use rustix::process::Signal;

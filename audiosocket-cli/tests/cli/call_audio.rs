@@ -1,7 +1,7 @@
 //! `audiosocket call` with WAV files: what the caller says, and what it has heard.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 

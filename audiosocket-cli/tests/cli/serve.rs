@@ -1,6 +1,6 @@
 //! `audiosocket serve echo`.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 

@@ -8,8 +8,8 @@ use audiosocket_proto::server::{CallDriver, Calls, Lag};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use super::woken::Woken;
-use crate::recorder::Recorder;
-use crate::world::Fault;
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Fault;
 
 /// How many bytes wait in each direction before whoever writes is held up; also what one read
 /// takes.
@@ -35,7 +35,7 @@ pub(super) struct Connection {
 }
 
 struct Served {
-    driver: CallDriver<Recorder>,
+    driver: CallDriver<ScriptedAcceptor>,
     commanded: Arc<Woken>,
     read_closed: bool,
     write_closed: bool,
@@ -50,13 +50,13 @@ enum StreamEnd {
 /// The server's end.
 impl Connection {
     pub(super) fn new(
-        recorder: Recorder,
+        acceptor: ScriptedAcceptor,
         peer: SocketAddr,
         session: SessionConfig,
         now: Timestamp,
         calls: &Calls,
     ) -> Self {
-        let driver = CallDriver::new(Arc::new(recorder), peer.into(), session, calls, now);
+        let driver = CallDriver::new(Arc::new(acceptor), peer.into(), session, calls, now);
         Self {
             served: Some(Served {
                 driver,

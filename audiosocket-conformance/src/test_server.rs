@@ -8,45 +8,44 @@ use std::time::Duration;
 use audiosocket_proto::server::{Limits, Played};
 use audiosocket_proto::{MarkOutcome, SessionConfig};
 
+use crate::acceptor::{Admission, scripted};
+use crate::env::Env;
 use crate::frames::uuid;
-use crate::line::Line;
-use crate::recorder::{Door, Recorder};
 use crate::runner::Runner;
+use crate::scripted_connection::ScriptedConnection;
 use crate::transcript::Transcripts;
-use crate::world::World;
 
-/// A server with a [`Recorder`], for the time of one case. When it is dropped, the server is shut
-/// down, must return, and must have told nothing that the case did not expect.
-pub(crate) struct Bench {
-    world: Rc<dyn World>,
+/// A server that does what scripts say, for one case. When this is dropped, the server is shut down,
+/// must return, and must have recorded nothing that the case did not expect.
+pub(crate) struct TestServer {
+    env: Rc<dyn Env>,
     transcripts: Transcripts,
 }
 
-impl Bench {
-    /// With deadlines that are out of reach, a backlog that is, and nothing said of its own accord, so
-    /// that a case which is not about them runs the same on a machine that is busy with something
-    /// else.
+impl TestServer {
+    /// Starts a server with deadlines and a backlog that are out of reach, and without silence, so that
+    /// a case which is not about them runs the same on a busy machine.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |_| {})
     }
 
-    /// With this done to whoever connects.
-    pub(crate) fn with_door(runner: &Runner, door: Door) -> Self {
-        Self::made(runner, door, |_| {}, Limits::default())
+    /// Starts a server that does this to each peer.
+    pub(crate) fn with_admission(runner: &Runner, admission: Admission) -> Self {
+        Self::made(runner, admission, |_| {}, Limits::default())
     }
 
     pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        Self::made(runner, Door::Open, configure, Limits::default())
+        Self::made(runner, Admission::Admit, configure, Limits::default())
     }
 
-    /// With so many connections and no more.
+    /// Starts a server with limits.
     pub(crate) fn with_limits(runner: &Runner, limits: Limits) -> Self {
-        Self::made(runner, Door::Open, |_| {}, limits)
+        Self::made(runner, Admission::Admit, |_| {}, limits)
     }
 
     fn made(
         runner: &Runner,
-        door: Door,
+        admission: Admission,
         configure: impl FnOnce(&mut SessionConfig),
         limits: Limits,
     ) -> Self {
@@ -59,24 +58,24 @@ impl Bench {
         configure(&mut session);
         let transcripts = Transcripts::default();
         Self {
-            world: runner.serve(Recorder::new(&transcripts, door), session, limits),
+            env: runner.serve(scripted(&transcripts, admission), session, limits),
             transcripts,
         }
     }
 
     /// A connection on which nothing was sent.
-    pub(crate) fn connect(&self) -> Line {
+    pub(crate) fn connect(&self) -> ScriptedConnection {
         self.connect_from(None)
     }
 
     /// The same, from an address that may be another than that of this machine.
-    pub(crate) fn connect_from(&self, from: Option<Ipv4Addr>) -> Line {
-        let (wire, addr) = self.world.connect(from).unwrap();
-        Line::new(wire, addr, &self.world, &self.transcripts)
+    pub(crate) fn connect_from(&self, from: Option<Ipv4Addr>) -> ScriptedConnection {
+        let (wire, addr) = self.env.connect(from).unwrap();
+        ScriptedConnection::new(wire, addr, &self.env, &self.transcripts)
     }
 
     /// A connection on which the UUID was sent; `name` says how the call goes.
-    pub(crate) fn call(&self, name: &str) -> Line {
+    pub(crate) fn call(&self, name: &str) -> ScriptedConnection {
         let mut line = self.connect();
         line.send(&uuid(name));
         line
@@ -84,39 +83,39 @@ impl Bench {
 
     /// Waits until this many connections are open.
     pub(crate) fn open(&self, count: usize) {
-        let reached = self.world.until(&|| self.world.open() == count);
-        assert!(reached, "{} and not {count} open", self.world.open());
+        let reached = self.env.until(&|| self.env.open() == count);
+        assert!(reached, "{} and not {count} open", self.env.open());
     }
 
     /// Waits until the server accepts no more.
     pub(crate) fn refuses_connections(&self) {
-        let refused = self.world.until(&|| self.world.connect(None).is_err());
-        assert!(refused, "the server goes on accepting");
+        let refused = self.env.until(&|| self.env.connect(None).is_err());
+        assert!(refused, "the server still accepts");
     }
 
     pub(crate) fn shut_down(&self, grace: Duration) {
-        self.world.shut_down(grace);
+        self.env.shut_down(grace);
     }
 
     /// Waits until the server has returned.
     pub(crate) fn returned(&self) {
-        let returned = self.world.until(&|| self.world.has_stopped());
+        let returned = self.env.until(&|| self.env.has_stopped());
         assert!(returned, "the server does not return");
     }
 
     pub(crate) fn has_stopped(&self) -> bool {
-        self.world.has_stopped()
+        self.env.has_stopped()
     }
 
-    /// Waits until something was played, cleared, or will be no more. Not by blocking, since in virtual
-    /// time that would be for ever.
+    /// Waits until something was played or cleared, or its call is over. In virtual time a thread that
+    /// blocks would never wake, so this polls.
     pub(crate) fn outcome(&self, waiting: Played) -> MarkOutcome {
         let waiting = RefCell::new(waiting);
         let outcome = Cell::new(None);
-        let reached = self.world.until(&|| {
+        let reached = self.env.until(&|| {
             let mut cx = Context::from_waker(Waker::noop());
-            if let Poll::Ready(told) = Pin::new(&mut *waiting.borrow_mut()).poll(&mut cx) {
-                outcome.set(Some(told));
+            if let Poll::Ready(ready) = Pin::new(&mut *waiting.borrow_mut()).poll(&mut cx) {
+                outcome.set(Some(ready));
             }
             outcome.get().is_some()
         });
@@ -125,22 +124,23 @@ impl Bench {
     }
 
     pub(crate) fn wait(&self, time: Duration) {
-        self.world.wait(time);
+        self.env.wait(time);
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        self.world.elapsed()
+        self.env.elapsed()
     }
 }
 
-impl Drop for Bench {
+impl Drop for TestServer {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
         }
-        self.world.finish();
-        let unclaimed = self.transcripts.unclaimed();
-        assert!(unclaimed.is_empty(), "told besides: {unclaimed:#?}");
-        assert_eq!(self.transcripts.writers(), 1, "a call was not let go");
+        self.env.finish();
+        let unexpected = self.transcripts.unexpected();
+        assert!(unexpected.is_empty(), "unexpected records: {unexpected:#?}");
+        let holders = self.transcripts.entries().holders();
+        assert_eq!(holders, 1, "a handler was not dropped");
     }
 }

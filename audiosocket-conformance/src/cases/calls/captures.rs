@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
-use super::call;
 use crate::Runner;
-use crate::bench::Bench;
-use crate::transcript::heard;
+use crate::cases::call;
+use crate::test_server::TestServer;
+use crate::transcript::audio_record;
+
+cases! {
+    on every runner:
+    replayed_whole
+    replayed_in_pieces
+}
 
 /// Each capture: its file, the keys that were pressed, the rate of its audio, and of how many frames
 /// of how many bytes that is.
@@ -27,17 +33,17 @@ const CAPTURES: [(&str, &str, &str, usize, usize); 14] = [
 ];
 
 /// Each capture in one go, echoed.
-pub(crate) fn replayed_whole(runner: &Runner) {
+fn replayed_whole(runner: &Runner) {
     replayed(runner, usize::MAX);
 }
 
 /// Each capture in small pieces, echoed.
-pub(crate) fn replayed_in_pieces(runner: &Runner) {
+fn replayed_in_pieces(runner: &Runner) {
     replayed(runner, 331);
 }
 
 fn replayed(runner: &Runner, piece: usize) {
-    let bench = Bench::with(runner, |session| session.max_unsent = 1 << 20);
+    let server = TestServer::with(runner, |session| session.max_unsent = 1 << 20);
     let folder = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../audiosocket-proto/captures"
@@ -50,17 +56,19 @@ fn replayed(runner: &Runner, piece: usize) {
         let (_keys, audio) = rest.split_at(4 * keys.len());
         assert_eq!(audio.len(), frames * (3 + len), "{name}");
 
-        let mut line = bench.connect();
+        let mut connection = server.connect();
         for piece in bytes.chunks(piece) {
-            line.send(piece);
+            connection.send(piece);
         }
-        line.half_close();
-        line.expect(audio);
-        line.expect_end();
+        connection.half_close();
+        connection.expect(audio);
+        connection.expect_end();
         let keys = keys.chars().map(|key| format!("dtmf {key}"));
-        let audio = audio.chunks(3 + len).map(|frame| heard(rate, &frame[3..]));
-        let told: Vec<_> = keys.chain(audio).collect();
-        line.transcript(&call(&hyphenated(uuid), &told, "closed by the peer"));
+        let audio = audio
+            .chunks(3 + len)
+            .map(|frame| audio_record(rate, &frame[3..]));
+        let records: Vec<_> = keys.chain(audio).collect();
+        connection.transcript(&call(&hyphenated(uuid), &records, "closed by the peer"));
     }
 }
 

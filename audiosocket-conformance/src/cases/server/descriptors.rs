@@ -8,10 +8,15 @@ use std::{env, thread};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{NOTHING, call};
 use crate::Runner;
-use crate::bench::Bench;
+use crate::cases::{NOTHING, call};
 use crate::frames::audio;
+use crate::test_server::TestServer;
+
+cases! {
+    on real sockets:
+    calls_go_on_and_new_ones_wait
+}
 
 const ECHOES: usize = 100;
 
@@ -20,13 +25,13 @@ const ALONE: &str = "AUDIOSOCKET_CONFORMANCE_ALONE";
 
 /// Accepting fails; calls that are going on do not notice, and new ones wait, until there are
 /// descriptors again. Then they are served.
-pub(crate) fn calls_go_on_and_new_ones_wait(runner: &Runner) {
+fn calls_go_on_and_new_ones_wait(runner: &Runner) {
     if env::var_os(ALONE).is_none() {
         return in_a_process_of_its_own();
     }
-    let bench = Bench::new(runner);
-    let mut first = bench.call("echo");
-    bench.open(1);
+    let server = TestServer::new(runner);
+    let mut first = server.call("echo");
+    server.open(1);
     // Whoever accepted may still take one for the next connection, and keep it.
     for _ in 0..ECHOES {
         first.send(&audio(b"hello"));
@@ -41,23 +46,23 @@ pub(crate) fn calls_go_on_and_new_ones_wait(runner: &Runner) {
         free = free.min(lowest_free());
     }
     let drought = Drought::begin(free);
-    let mut second = bench.call("echo");
+    let mut second = server.call("echo");
     for _ in 0..ECHOES {
         first.send(&audio(b"hello"));
         first.expect(&audio(b"hello"));
     }
     // Its UUID has waited in the kernel.
-    second.told_nothing();
+    second.assert_no_records();
     drop(drought);
     second.send(&audio(b"at last"));
     second.expect(&audio(b"at last"));
     second.close();
-    let told = ["audio slin \"at last\""];
-    second.transcript(&call("echo", &told, "closed by the peer"));
+    let records = ["audio slin \"at last\""];
+    second.transcript(&call("echo", &records, "closed by the peer"));
     first.close();
-    let told = ["audio slin \"hello\""; 3 * ECHOES];
-    first.transcript(&call("echo", &told, "closed by the peer"));
-    super::survives(&bench, "echo", b"", b"", &NOTHING);
+    let records = ["audio slin \"hello\""; 3 * ECHOES];
+    first.transcript(&call("echo", &records, "closed by the peer"));
+    crate::cases::survives(&server, "echo", b"", b"", &NOTHING);
 }
 
 /// Runs this test again, and no other beside it: whatever they close would be a descriptor too many.

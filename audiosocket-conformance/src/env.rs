@@ -6,12 +6,12 @@ use std::time::Duration;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that a case talks to, and the time that passes there.
-pub(crate) trait World {
-    /// A new connection, and the address that the server sees it come from: of this machine, unless it
-    /// is to be that one.
-    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)>;
+pub(crate) trait Env {
+    /// Returns a new connection and its peer's address as the server sees it: `from` if that is given,
+    /// and else an address of this machine.
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)>;
 
-    /// Lets the server work until this holds; false if that was in vain.
+    /// Lets the server work until this holds. Returns false if it never does.
     fn until(&self, holds: &dyn Fn() -> bool) -> bool;
 
     /// How many connections the server has open.
@@ -34,7 +34,7 @@ pub(crate) trait World {
 }
 
 /// The peer's end of a connection. Dropping it closes it.
-pub(crate) trait Wire {
+pub(crate) trait PeerSocket {
     /// Sends all of `bytes`, in one write if they fit.
     fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
 
