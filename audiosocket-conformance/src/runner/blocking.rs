@@ -13,9 +13,9 @@ pub(super) fn threads(
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn Env> {
-    sockets::serve(move |tell| {
+    sockets::serve(move |ready| {
         let server = Server::start(acceptor, sockets::options(session, limits)).unwrap();
-        tell(Listening::new(server.local_addrs(), server.handle()));
+        ready(Listening::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

@@ -18,11 +18,11 @@ pub(super) fn event_loop(
     session: SessionConfig,
     limits: Limits,
 ) -> Rc<dyn Env> {
-    sockets::serve(move |tell| {
+    sockets::serve(move |ready| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = ServerDriver::new(session.linger, limits);
         let addrs = [listener.local_addr().unwrap()];
-        tell(Listening::new(&addrs, server.handle().clone()));
+        ready(Listening::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(acceptor), session, server).unwrap();
     })
 }

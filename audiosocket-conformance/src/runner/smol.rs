@@ -15,7 +15,7 @@ pub(super) fn smol(
     limits: Limits,
 ) -> Rc<dyn Env> {
     let options = sockets::options(session, limits);
-    sockets::serve(move |tell| smol::block_on(serve(acceptor, options, tell)))
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, options, ready)))
 }
 
 /// The same, where calls are looked after together.
@@ -25,7 +25,7 @@ pub(super) fn wake_interval(
     limits: Limits,
 ) -> Rc<dyn Env> {
     let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    sockets::serve(move |tell| smol::block_on(serve(acceptor, options, tell)))
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, options, ready)))
 }
 
 /// Under async-std's executor.
@@ -35,11 +35,11 @@ pub(super) fn async_std(
     limits: Limits,
 ) -> Rc<dyn Env> {
     let options = sockets::options(session, limits);
-    sockets::serve(move |tell| async_std::task::block_on(serve(acceptor, options, tell)))
+    sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, options, ready)))
 }
 
-async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, tell: &dyn Fn(Listening)) {
+async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(Listening)) {
     let server = Server::start(acceptor, options).await.unwrap();
-    tell(Listening::new(server.local_addrs(), server.handle()));
+    ready(Listening::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -40,8 +40,8 @@ pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
     options.session(session).limits(limits)
 }
 
-/// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
-/// does.
+/// Runs a server in a thread: `run` starts it, calls `ready` with where it listens, and returns when
+/// the server does.
 pub(super) fn serve(run: impl FnOnce(&dyn Fn(Listening)) + Send + 'static) -> Rc<dyn Env> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();

@@ -79,11 +79,11 @@ fn serve_as(
     mut builder: Builder,
     configure: impl FnOnce(Server<ScriptedAcceptor>) -> Server<ScriptedAcceptor> + Send + 'static,
 ) -> Rc<dyn Env> {
-    sockets::serve(move |tell| {
+    sockets::serve(move |ready| {
         let runtime = builder.enable_all().build().unwrap();
         runtime.block_on(async {
             let server = configure(Server::start(acceptor, options).await.unwrap());
-            tell(Listening::new(server.local_addrs(), server.handle()));
+            ready(Listening::new(server.local_addrs(), server.handle()));
             server.serve_forever().await.unwrap();
         });
     })

@@ -29,9 +29,9 @@ fn calls_go_through_and_end_in_order(prefix: &str) {
     for _ in 0..5 {
         // Either is an ordinary end: a caller that closes with audio unread resets, and stunnel
         // passes that on.
-        let told = server.wait_for_line(" from 127.0.0.1:").unwrap();
+        let line = server.wait_for_line(" from 127.0.0.1:").unwrap();
         let ends = [": closed by the peer", ": reset by the peer"];
-        assert!(ends.iter().any(|end| told.ends_with(end)), "{told}");
+        assert!(ends.iter().any(|end| line.ends_with(end)), "{line}");
     }
 
     // Wider audio, in frames that no TLS record holds whole.

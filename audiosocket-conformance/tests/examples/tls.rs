@@ -105,10 +105,10 @@ fn a_connection_that_is_cut_is_told_from_one_that_is_closed(prefix: &str) {
     let _ = io::copy(&mut cut.stream.sock, &mut io::sink());
 
     for (number, end) in [(1, "closed"), (2, "closed"), (3, "reset")] {
-        let told = program.wait_for_line(" from 127.0.0.1:").unwrap();
+        let line = program.wait_for_line(" from 127.0.0.1:").unwrap();
         let uuid = Uuid::from_u128(number).to_string();
-        assert!(told.starts_with(&uuid), "{told}");
-        assert!(told.ends_with(&format!(": {end} by the peer")), "{told}");
+        assert!(line.starts_with(&uuid), "{line}");
+        assert!(line.ends_with(&format!(": {end} by the peer")), "{line}");
     }
 }
 
@@ -165,8 +165,8 @@ fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
     drips.join().unwrap();
     for _ in 0..2 {
         // It is one without a UUID, and counts as such.
-        let told = program.wait_for_line("127.0.0.1:").unwrap();
-        assert!(told.contains("no UUID came in time"), "{told}");
+        let line = program.wait_for_line("127.0.0.1:").unwrap();
+        assert!(line.contains("no UUID came in time"), "{line}");
     }
     caller.hear_back(&noise(160, 2));
     hang_up(caller);
@@ -184,9 +184,9 @@ fn only_who_shows_a_certificate_may_call(prefix: &str) {
             .write_all(&hello)
             .and_then(|()| stream.read(&mut [0]));
         assert!(refused.is_err(), "{refused:?}");
-        let told = program.wait_for_line("127.0.0.1:").unwrap();
+        let line = program.wait_for_line("127.0.0.1:").unwrap();
         let reasons = ["peer sent no certificates", "invalid peer certificate"];
-        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
+        assert!(reasons.iter().any(|reason| line.contains(reason)), "{line}");
     }
     let identity = authority.identity("asterisk");
     let stream = authority.client_of(connect(program.addr()), &TLS13, identity);

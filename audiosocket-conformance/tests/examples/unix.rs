@@ -39,22 +39,22 @@ fn callers_hear_themselves_and_are_told_apart(prefix: &str) {
         caller.stream.write_all(&again).unwrap();
         caller.listen_to_the_hangup();
         assert_eq!(caller.stream.read(&mut [0; 64]).unwrap(), 0);
-        let told = program.wait_for_line("a second UUID").unwrap();
+        let line = program.wait_for_line("a second UUID").unwrap();
         let peer = format!("{} #{number}:", place.path.display());
-        assert!(told.contains(&peer), "{told}");
+        assert!(line.contains(&peer), "{line}");
     }
 }
 
 fn one_server_has_the_path(prefix: &str) {
     let place = Place::new(prefix);
-    fs::write(&place.path, "a file of somebody's").unwrap();
+    fs::write(&place.path, "not a socket").unwrap();
     place.fails();
-    assert_eq!(fs::read(&place.path).unwrap(), b"a file of somebody's");
+    assert_eq!(fs::read(&place.path).unwrap(), b"not a socket");
     fs::remove_file(&place.path).unwrap();
 
     let program = place.start();
-    let told = place.fails();
-    assert!(told.contains("a server listens at"), "{told}");
+    let line = place.fails();
+    assert!(line.contains("a server listens at"), "{line}");
     let mut caller = place.call(1);
     caller.hear_back(&noise(160, 1));
     // Killed, which leaves the socket behind.

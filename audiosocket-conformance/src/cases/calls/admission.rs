@@ -16,14 +16,14 @@ cases! {
     a_handler_is_let_go_at_the_end
 }
 
-/// A refused caller gets a hangup; what it goes on to send is told to nobody.
+/// A refused caller gets a hangup. What it sends after that reaches no callback.
 fn a_refused_call(runner: &Runner) {
     let server = TestServer::new(runner);
     not_taken(&server, "refuse", &["accept refuse"]);
 }
 
-/// Whoever may not connect gets a hangup without having sent a byte; a UUID that comes all the same
-/// begins no call.
+/// A peer that is not admitted gets a hangup before it sends a byte. A UUID that it sends begins no
+/// call.
 fn a_refused_peer(runner: &Runner) {
     let server = TestServer::with_admission(runner, Admission::Refuse);
     for _ in 0..20 {
@@ -35,7 +35,7 @@ fn a_refused_peer(runner: &Runner) {
     }
 }
 
-/// A panic in `admit_peer` is told to the acceptor, and its peer gets a hangup.
+/// A panic in `admit_peer` reaches the acceptor's `on_exception`, and the peer gets a hangup.
 fn a_panic_about_a_peer(runner: &Runner) {
     let server = TestServer::with_admission(runner, Admission::Panic);
     for _ in 0..2 {
@@ -55,7 +55,7 @@ fn a_call_after_refused_ones(runner: &Runner) {
     crate::cases::survives(&server, "echo", b"", b"", &NOTHING);
 }
 
-/// A panic in `accept` is told to the acceptor, and its caller gets a hangup.
+/// A panic in `accept` reaches the acceptor's `on_exception`, and the caller gets a hangup.
 fn a_panic_in_accept(runner: &Runner) {
     let server = TestServer::new(runner);
     let records = [

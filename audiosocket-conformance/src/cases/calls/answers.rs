@@ -75,7 +75,7 @@ fn no_bytes_of_every_type(runner: &Runner) {
     }
 }
 
-/// The longest answer is sent; a longer one is told as an exception, and the call goes on.
+/// The longest answer is sent. A longer one is an exception, and the call goes on.
 fn an_answer_too_long(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = [audio(b"too-much"), audio(b"most"), audio(b"too-much-wide")].concat();
@@ -101,7 +101,7 @@ fn an_answer_of_many_frames(runner: &Runner) {
     survives(&server, "echo", &frame(0x12, b"pieces"), &back, &records);
 }
 
-/// What a callback sends itself and cannot be sent is told to it, and is no exception.
+/// A `send` that fails returns an error to the callback. It is no exception.
 fn sends_that_fail(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = [audio(b"send-nothing"), audio(b"send-too-much")].concat();
@@ -144,7 +144,7 @@ fn a_hangup_at_the_start(runner: &Runner) {
     ends(&server, name, b"", &HANGUP, &crate::cases::NOTHING, end);
 }
 
-/// A call that is hung up when an exception is told.
+/// `on_exception` hangs up the call.
 fn a_hangup_on_an_exception(runner: &Runner) {
     let server = TestServer::new(runner);
     let records = ["exception: the peer reported error 0x04 (memory)"];
@@ -168,7 +168,7 @@ fn answers_to_keys(runner: &Runner) {
     );
 }
 
-/// At the end nobody is left to be spoken to, or to be hung up on.
+/// In `on_end` nothing can be sent, and a hangup has no effect.
 fn words_after_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     let name = "speak at end";

@@ -85,8 +85,8 @@ fn a_close_inside_the_uuid(runner: &Runner) {
     }
 }
 
-/// The peer closes before any byte, as load balancers do to see whether somebody listens; nobody
-/// is told.
+/// The peer closes before any byte, as load balancers do to see whether a server listens. No callback
+/// runs.
 fn a_close_before_any_byte(runner: &Runner) {
     let server = TestServer::new(runner);
     for _ in 0..20 {
@@ -126,7 +126,7 @@ fn a_reset_between_frames(runner: &Runner) {
 }
 
 /// The peer resets the connection inside a frame, at every place of it. The frame before it came
-/// in the same write, so that once it is told the server has read all that there is.
+/// in the same write, so its record shows that the server has read all that there is.
 fn a_reset_inside_a_frame(runner: &Runner) {
     let server = TestServer::new(runner);
     let whole = audio(b"never whole");
@@ -150,8 +150,8 @@ fn a_hangup_and_a_close_at_once(runner: &Runner) {
     }
 }
 
-/// The peer closes at once after what makes the server hang up: whoever was first has ended the
-/// call, and what crosses on the way is no exception.
+/// The peer closes at once after the bytes that make the server hang up. The first of the two has
+/// ended the call, and bytes that cross on the way are no exception.
 fn a_close_that_crosses_a_hangup(runner: &Runner) {
     let server = TestServer::new(runner);
     for _ in 0..20 {
@@ -180,7 +180,7 @@ fn two_hangups_at_once(runner: &Runner) {
     ends(&server, "echo", &sent, b"", &NOTHING, "hung up by the peer");
 }
 
-/// The peer answers a hangup with all that can come then; nobody is told, and nothing is answered.
+/// The peer answers a hangup with every kind of frame. No callback runs, and nothing is answered.
 fn everything_after_a_hangup(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");

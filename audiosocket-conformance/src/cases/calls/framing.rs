@@ -61,8 +61,8 @@ fn many_frames_in_one_write(runner: &Runner) {
     connection.transcript(&records);
 }
 
-/// A frame cut in two at every place, the header among them. That its first part comes alone is
-/// made sure by waiting until the frame before it, which left in the same write, has been told.
+/// A frame is cut in two at every place, the header among them. The first part comes alone: the frame
+/// before it left in the same write, and the case waits for its record.
 fn a_frame_cut_at_every_place(runner: &Runner) {
     let server = TestServer::new(runner);
     let whole = audio(b"0123456789");

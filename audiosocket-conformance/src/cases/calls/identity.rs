@@ -66,7 +66,7 @@ fn a_uuid_of_a_wrong_length(runner: &Runner) {
     }
 }
 
-/// Somebody's browser.
+/// A web browser.
 fn an_http_request(runner: &Runner) {
     let server = TestServer::new(runner);
     let request = b"GET / HTTP/1.1\r\nHost: pbx.example\r\n\r\n";
@@ -74,7 +74,7 @@ fn an_http_request(runner: &Runner) {
     turned_down(&server, request, records);
 }
 
-/// The acceptor panics when it is told of that.
+/// The acceptor's `on_exception` panics.
 fn a_panic_about_no_call(runner: &Runner) {
     let server = TestServer::new(runner);
     let request = b"POST / HTTP/1.1\r\n\r\n";
@@ -84,7 +84,7 @@ fn a_panic_about_no_call(runner: &Runner) {
     turned_down(&server, request, records);
 }
 
-/// A second UUID ends the call, be it the same or another, or be it none.
+/// A second UUID ends the call, whether it is the same, another, or not a whole one.
 fn a_second_uuid(runner: &Runner) {
     let server = TestServer::new(runner);
     for second in ["echo", "another"] {

@@ -74,8 +74,8 @@ fn every_key(runner: &Runner) {
     survives(&server, "echo", &sent, b"", &records);
 }
 
-/// A key press that is none is told as an exception, and the call goes on: each wrong byte, and
-/// each wrong length.
+/// A malformed key press is an exception, and the call goes on: each wrong byte, and each wrong
+/// length.
 fn keys_that_are_none(runner: &Runner) {
     let server = TestServer::new(runner);
     let keys = b"0123456789*#ABCD";
@@ -89,7 +89,7 @@ fn keys_that_are_none(runner: &Runner) {
     survives(&server, "echo", &sent, b"", &records);
 }
 
-/// Kinds that nobody has defined are told and ignored, whatever their length.
+/// Frames of unknown kinds reach `on_ignored` and have no other effect, whatever their length.
 fn every_unknown_kind(runner: &Runner) {
     let server = TestServer::new(runner);
     let kinds = (0x04..=0x0f).chain(0x19..=0xfe);
@@ -115,7 +115,7 @@ fn legacy_silence(runner: &Runner) {
     survives(&server, "echo", &sent, b"", &records);
 }
 
-/// Error frames without the hangup flag are told, and the call goes on: all 128 values.
+/// Error frames without the hangup flag are exceptions, and the call goes on: all 128 values.
 fn errors_that_a_call_survives(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut sent = Vec::new();

@@ -1,4 +1,4 @@
-//! A panic ends its own call, is told, and reaches nobody else.
+//! A panic ends its own call, is an exception, and affects no other call.
 
 use crate::Runner;
 use crate::cases::{NOTHING, call, ends};
@@ -96,8 +96,8 @@ fn at_other_frames(runner: &Runner) {
     );
 }
 
-/// A panic in `on_exception` is told to `on_exception`, which panics again, and the end is told
-/// all the same.
+/// A panic in `on_exception` is passed to `on_exception`, which panics again, and `on_end` still
+/// runs.
 fn at_an_exception(runner: &Runner) {
     let server = TestServer::new(runner);
     let records = [
@@ -115,7 +115,7 @@ fn at_an_exception(runner: &Runner) {
     );
 }
 
-/// A panic when the exception is told that ends the call: the end is what it was.
+/// A panic in the `on_exception` for what ends the call does not change the end.
 fn at_a_fatal_exception(runner: &Runner) {
     let server = TestServer::new(runner);
     let records = ["exception: the peer reported error 0x03 (hangup, frame forwarding)"];

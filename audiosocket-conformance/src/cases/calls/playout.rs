@@ -148,7 +148,7 @@ fn cleared_by_the_handle(runner: &Runner) {
     connection.transcript(&call("echo", &NOTHING, THEIRS));
 }
 
-/// Marks are told in their order: at once if nothing is ahead of them, else when that was played,
+/// Marks are reported in their order: at once if nothing is ahead of them, else when that was played
 /// or cleared.
 fn marks_are_reported_in_order(runner: &Runner) {
     let server = TestServer::new(runner);
@@ -225,7 +225,7 @@ fn waits_until_it_is_played(runner: &Runner) {
     connection.transcript(&call("echo", &NOTHING, THEIRS));
 }
 
-/// A thread that waits for what is cleared, or for a call that ends, is told so.
+/// A thread that waits for audio learns that it was cleared, or that the call is over.
 fn waits_end_at_a_clear_and_at_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");
@@ -291,7 +291,7 @@ fn a_hangup_before_it_is_played(runner: &Runner) {
     connection.transcript(&call("echo", &records, OURS));
 }
 
-/// A peer that closes while it is played to: nothing is told but the end.
+/// A peer closes while audio is played to it: `on_end` is the only callback.
 fn a_close_while_it_plays(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence = true);
     let mut connection = server.call("echo");
@@ -342,7 +342,7 @@ fn refused_when_full(runner: &Runner) {
     connection.transcript(&call("echo", &records, THEIRS));
 }
 
-/// At the end there is nobody to play to, and after it neither.
+/// In `on_end` and after it, audio and marks are refused.
 fn refused_at_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("play at end");

@@ -22,8 +22,8 @@ const MANY: usize = 400;
 
 const DROPPED: &str = "exception: the answer was not sent: dropped, since the peer takes nothing";
 
-/// What waits for a peer is bounded. That frames are dropped is told once, not for each of them,
-/// and reading goes on, as far as many more frames than fit anywhere.
+/// What waits for a peer is bounded. Dropped frames are one exception and not one each, and the server
+/// goes on reading, far more frames than fit anywhere.
 fn a_peer_that_never_reads(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");
@@ -53,8 +53,8 @@ fn a_write_that_stalls(runner: &Runner) {
     connection.gone();
 }
 
-/// A call that is hung up although its peer takes nothing, be it by the handler or from elsewhere:
-/// what waits is given up after the linger.
+/// A call is hung up although its peer takes nothing, by the handler and by a handle. The bytes that
+/// wait are discarded after the linger.
 fn a_hangup_behind_a_stalled_write(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session.linger = SHORT;

@@ -55,7 +55,7 @@ fn drop_inside_uuid(mut connection: ScriptedConnection) {
     connection.transcript(&["no call: the connection ended inside a frame, 7 bytes into it"]);
 }
 
-/// A reset before any byte is no end that anybody is told of; one inside the UUID is.
+/// A reset before any byte reaches no callback. A reset inside the UUID does.
 fn resets_without_a_uuid(runner: &Runner) {
     let server = TestServer::new(runner);
     for sent in 0..19 {

@@ -32,13 +32,13 @@ fn calls_go_on_and_new_ones_wait(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut first = server.call("echo");
     server.open(1);
-    // Whoever accepted may still take one for the next connection, and keep it.
+    // The thread that accepts may still take one for the next connection, and keep it.
     for _ in 0..ECHOES {
         first.send(&audio(b"hello"));
         first.expect(&audio(b"hello"));
     }
     // The lowest that is free, so that all below it are taken. Not at the first look: `accept` takes
-    // one for a moment even if nobody waits.
+    // one for a moment even if no connection waits.
     let mut free = lowest_free();
     for _ in 0..ECHOES {
         first.send(&audio(b"hello"));

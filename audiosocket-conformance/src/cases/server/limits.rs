@@ -44,8 +44,8 @@ fn more_calls_than_there_may_be(runner: &Runner) {
     second.transcript(&call("echo", &records, "closed by the peer"));
 }
 
-/// Those without a UUID are counted apart, wherever they are from: calls keep nobody out, and neither
-/// does who has become one.
+/// Connections without a UUID are counted apart, wherever they are from. Calls do not count, and
+/// neither does a connection that has become one.
 fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
     let mut limits = Limits::default();
     limits.max_pending = 2;
@@ -68,7 +68,7 @@ fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
     }
 }
 
-/// The same for each address, so that one keeps out nobody but itself.
+/// The same limit for each address. An address at its limit keeps no other out.
 fn more_from_one_address_than_there_may_be(runner: &Runner) {
     let mut limits = Limits::default();
     limits.max_pending_per_addr = 2;
@@ -90,7 +90,8 @@ fn more_from_one_address_than_there_may_be(runner: &Runner) {
     crate::cases::survives(&server, "echo", b"", b"", &NOTHING);
 }
 
-/// Everybody in a crowd is told, also those who are closed at once, since too many linger already.
+/// Each of many connections gets a hangup, also those that are closed at once because too many linger
+/// already.
 fn many_connections_at_once_beyond_the_limit(runner: &Runner) {
     let mut limits = Limits::default();
     limits.max_calls = 1;

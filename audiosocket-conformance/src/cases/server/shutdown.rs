@@ -24,7 +24,7 @@ cases! {
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// With nobody there, it returns at once, however long the grace.
+/// Without connections it returns at once, however long the grace.
 fn while_idle(runner: &Runner) {
     let server = TestServer::new(runner);
     server.shut_down(LONG);
@@ -32,7 +32,7 @@ fn while_idle(runner: &Runner) {
     server.refuses_connections();
 }
 
-/// After calls that have ended, likewise.
+/// After calls that have ended it returns at once, too.
 fn after_calls(runner: &Runner) {
     let server = TestServer::new(runner);
     for _ in 0..3 {
@@ -78,8 +78,8 @@ fn with_calls_that_do_not_end(runner: &Runner) {
     }
 }
 
-/// Without grace they are hung up at once, a connection that sent no UUID yet among them: of that
-/// one nobody is told.
+/// Without grace they are hung up at once, and so is a connection that sent no UUID yet. No callback
+/// runs for that one.
 fn with_a_connection_without_uuid(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut silent = server.connect();
@@ -179,7 +179,7 @@ fn not_delayed(runner: &Runner) {
     connection.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
 }
 
-/// A panic when the end by shutdown is told holds nothing up.
+/// A panic in `on_end` does not delay the shutdown.
 fn with_a_handler_that_panics(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("panic in end");

@@ -201,7 +201,7 @@ fn the_write_timeout_starts_over(runner: &Runner) {
 }
 
 /// Nor is there a deadline while nothing waits, though the peer has not read what is on its way to
-/// it; the next answer, of which nothing can leave, has all of its time, be it returned or sent.
+/// it; the next answer, of which nothing can leave, has all of its time, whether it is returned or sent.
 fn a_write_that_never_begins(runner: &Runner) {
     for order in ["more", "many"] {
         let server = TestServer::with(runner, |session| session.write_timeout = 30 * SECOND);

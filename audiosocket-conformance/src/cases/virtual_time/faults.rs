@@ -102,8 +102,8 @@ fn a_connection_that_is_lost(runner: &Runner) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Writing meets the end of the connection, while there is still something to read: that is read,
-/// and answers to it are dropped without a word. The read side tells how it ended.
+/// A write meets the end of the connection while there are bytes to read. They are read, answers to
+/// them are dropped without an exception, and the read side decides which end it was.
 fn a_write_side_that_closes(runner: &Runner) {
     let server = TestServer::new(runner);
     for closed in RESETS {
@@ -132,8 +132,8 @@ fn a_write_side_that_closes(runner: &Runner) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Both sides of the connection end, in either order, while answers wait: nobody can be given
-/// them, and it is closed at once.
+/// Both sides of the connection end, in either order, while answers wait. They cannot be
+/// delivered, and the connection is closed at once.
 fn a_write_side_that_closes_after_the_other(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent = usize::MAX);
     for order in [[0, 1], [1, 0]] {
@@ -198,7 +198,8 @@ fn an_error_after_the_end(runner: &Runner) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A runtime that is shut down drops its connections: calls are told, and others are not.
+/// A runtime that is shut down drops its connections. `on_end` runs for calls, and no callback for
+/// others.
 fn connections_that_are_abandoned(runner: &Runner) {
     let server = TestServer::new(runner);
     for (sent, records) in [
@@ -226,7 +227,7 @@ fn connections_that_are_abandoned(runner: &Runner) {
     }
 }
 
-/// That frames are dropped is told again only after the peer has taken half of what waited.
+/// Dropped frames are an exception again only after the peer has taken half of what waited.
 fn a_peer_that_falls_behind_twice(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent = 200_000);
     let mut connection = server.call("echo");
@@ -238,7 +239,7 @@ fn a_peer_that_falls_behind_twice(runner: &Runner) {
     let answer = audio(&[0x55; FLOOD]);
     // 65,536 bytes are on their way, then three wait, and the fifth and sixth are dropped.
     flood(&mut connection, 6);
-    // 114,473 bytes wait: more than half, so the seventh fits, and the next one is not told.
+    // 114,473 bytes wait: more than half, so the seventh fits, and the next one is no exception.
     connection.expect(&answer);
     flood(&mut connection, 2);
     // 54,470 wait, and a little more: less than half.
@@ -255,8 +256,8 @@ fn a_peer_that_falls_behind_twice(runner: &Runner) {
     connection.transcript(&call("echo", &records, "closed by the peer"));
 }
 
-/// Audio that a handler was too slow for is told as an exception, ahead of what comes next; on a
-/// connection that is no call, or no longer, nobody is told.
+/// Audio that a handler was too slow for is an exception, ahead of what comes next. On a connection
+/// before its UUID or after its end, no callback runs.
 fn a_handler_that_lags(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.connect();
@@ -309,8 +310,7 @@ fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
     }
 }
 
-/// A call that is hung up and shut down before anybody gets round to it was ended by whoever was
-/// first.
+/// A call is hung up and shut down before the server acts on either. The first of the two is its end.
 fn a_hangup_and_a_shutdown_at_once(runner: &Runner) {
     for (hung_up_first, end) in [
         (true, "hung up by this side"),

@@ -91,8 +91,9 @@ fn a_greeting_at_once(runner: &Runner) {
     connection.transcript(&call("greet by playing", &NOTHING, THEIRS));
 }
 
-/// Nobody gets round to the call for a while: a frame that is late by half a ptime is made up for,
-/// behind one that is later the schedule skips what was missed, and none is sent faster to catch up.
+/// The server does not run for a while. A frame that is late by half a ptime does not move the
+/// schedule. After one that is later the schedule skips the missed frames, and none is sent faster to
+/// catch up.
 fn a_stall_without_a_burst(runner: &Runner) {
     for (stall, next, late) in [
         (PTIME + PTIME / 2, 2 * PTIME, 0),
@@ -145,8 +146,8 @@ fn cleared_within_a_frame(runner: &Runner) {
     }
 }
 
-/// A mark is told when the last frame ahead of it leaves, one behind nothing at once, and cleared
-/// ones when they are cleared.
+/// A mark is reported when the last frame ahead of it leaves, at once if there is none, and when it is
+/// cleared.
 fn marks_at_their_time(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");

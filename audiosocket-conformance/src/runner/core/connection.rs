@@ -11,7 +11,7 @@ use super::woken::Woken;
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Fault;
 
-/// How many bytes wait in each direction before whoever writes is held up; also what one read
+/// How many bytes wait in each direction before a write has to wait; also the most that one read
 /// takes.
 const CAPACITY: usize = 64 * 1024;
 
@@ -28,7 +28,7 @@ pub(super) struct Connection {
     /// What the peer meets after them.
     outbound_end: Option<StreamEnd>,
     lag: Option<Lag>,
-    /// Nobody gets round to it.
+    /// The server does not run it.
     blocked: bool,
     /// What every write of the server meets.
     write_error: Option<ErrorKind>,
@@ -91,7 +91,7 @@ impl Connection {
         );
     }
 
-    /// Commands, one read and one write; tells whether there was anything to do.
+    /// Runs commands, one read and one write. Returns whether there was anything to do.
     pub(super) fn step(&mut self, now: Timestamp) -> bool {
         let Some(served) = self.served.as_mut().filter(|_| !self.blocked) else {
             return false;

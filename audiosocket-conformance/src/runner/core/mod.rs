@@ -143,7 +143,7 @@ impl Server {
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.driver.poll(self.now, &mut Context::from_waker(&waker)) {
             Duty::StopAccepting => {
-                // Told once, and to be polled again at once.
+                // It comes once, and the driver wants another poll at once.
                 self.listening = false;
                 waker.wake();
             }
@@ -207,7 +207,7 @@ impl Peer {
 
     fn run_until(&self, what: &str, holds: impl Fn(&Connection) -> bool) {
         let held = run_until(&self.shared, || self.with(|connection| holds(connection)));
-        assert!(held, "waited in vain for {what}");
+        assert!(held, "no {what}");
     }
 
     fn settle(&self) {
