@@ -60,7 +60,7 @@ pub(crate) fn scripted(transcripts: &Transcripts, admission: Admission) -> Scrip
             _ => Response::Nothing,
         });
     TranscriptAcceptor::new(answers)
-        .into_transcript(transcripts.entries())
+        .record_into(transcripts.entries())
         .keep_if(move |entry| is_recorded(entry, &counts))
         .on_entry(panic_as_named)
         .in_call(move |call, record| act_as_named(call, record, &notes))

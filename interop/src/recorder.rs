@@ -151,7 +151,7 @@ fn acceptor(answer: Answer, transcript: &Transcript) -> TranscriptAcceptor<Answe
         }
     });
     TranscriptAcceptor::new(answers)
-        .into_transcript(transcript)
+        .record_into(transcript)
         .keep_if(|entry| {
             matches!(
                 entry.record,

@@ -58,7 +58,7 @@ impl<A> TranscriptAcceptor<A> {
 
     /// Records into `transcript`.
     #[must_use]
-    pub fn into_transcript(mut self, transcript: &Transcript) -> Self {
+    pub fn record_into(mut self, transcript: &Transcript) -> Self {
         self.recorder.transcript = transcript.clone();
         self
     }

@@ -102,7 +102,7 @@ fn hooks_run_after_the_entry_and_ahead_of_the_answer() {
         ().into()
     });
     let acceptor = TranscriptAcceptor::new(answering)
-        .into_transcript(&transcript)
+        .record_into(&transcript)
         .keep_if(|entry| matches!(entry.record, Record::Audio(..)))
         .in_call(move |call, record| {
             if matches!(record, Record::Audio(..)) {

@@ -42,7 +42,7 @@ impl ScriptedAnswers {
             answered: Arc::default(),
             transcript: transcript.clone(),
         };
-        TranscriptAcceptor::new(answers).into_transcript(&transcript)
+        TranscriptAcceptor::new(answers).record_into(&transcript)
     }
 
     fn act<'a>(&self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
