@@ -17,10 +17,6 @@
 //! length and a checksum. A case compares the lines of its connections, whole.
 //!
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    test,
-    expect(clippy::unwrap_used, reason = "a case fails by panicking")
-)]
 
 #[cfg(test)]
 mod acceptor;

@@ -105,7 +105,7 @@ fn a_command_comes_at_the_time_of_its_poll() {
     let seen = Transcript::default();
     let sink = seen.clone();
     let acceptor = silent().in_call(move |call, record| {
-        sink.note(format!("{} {:?}", record.callback(), call.duration()))
+        sink.note(format!("{} {:?}", record.callback(), call.duration()));
     });
     let mut connection = Connection::talking(acceptor);
     connection.pass(Duration::from_secs(3));
