@@ -1,7 +1,7 @@
 use std::panic::resume_unwind;
 
 use audiosocket_proto::Audio;
-use audiosocket_proto::server::{Call, Refusal, Response};
+use audiosocket_server::{Call, Refusal, Response};
 use audiosocket_testing::transcript::{Answers, Entry, Record, TranscriptAcceptor};
 
 use crate::frames::speech;

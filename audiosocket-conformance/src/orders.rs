@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::thread::sleep;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Call, Response};
+use audiosocket_server::{Call, Response};
 use audiosocket_proto::{Audio, Bytes, SampleRate, SendError};
 
 use crate::playing;

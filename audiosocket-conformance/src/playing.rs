@@ -1,6 +1,6 @@
 //! The orders about the playout: a word, and numbers behind it.
 
-use audiosocket_proto::server::Call;
+use audiosocket_server::Call;
 use audiosocket_proto::{Audio, SendError};
 
 use crate::frames::speech;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Limits, Played};
+use audiosocket_server::{Limits, Played};
 use audiosocket_proto::{MarkOutcome, SessionConfig};
 
 use crate::acceptor::{Admission, scripted};

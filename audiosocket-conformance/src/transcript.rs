@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audiosocket_proto::Uuid;
-use audiosocket_proto::server::{Call, CallHandle};
+use audiosocket_server::{Call, CallHandle};
 use audiosocket_testing::transcript::{Entry, Record, Transcript};
 
 /// The records of all connections, with a transcript for each peer, so that the records of calls

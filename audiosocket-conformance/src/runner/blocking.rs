@@ -2,9 +2,9 @@ use std::rc::Rc;
 
 use audiosocket_blocking::Server;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, BoundSockets};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -15,7 +15,7 @@ pub(super) fn threads(
 ) -> Rc<dyn Env> {
     sockets::serve(move |ready| {
         let server = Server::start(acceptor, sockets::options(session, limits)).unwrap();
-        ready(Listening::new(server.local_addrs(), server.handle()));
+        ready(BoundSockets::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

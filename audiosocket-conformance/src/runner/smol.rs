@@ -1,10 +1,10 @@
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 use audiosocket_smol::{Server, ServerOptions};
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, BoundSockets};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -38,8 +38,8 @@ pub(super) fn async_std(
     sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, options, ready)))
 }
 
-async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(Listening)) {
+async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(BoundSockets)) {
     let server = Server::start(acceptor, options).await.unwrap();
-    ready(Listening::new(server.local_addrs(), server.handle()));
+    ready(BoundSockets::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Backlog, Callbacks, Calls, Response};
+use audiosocket_server::{InboundBuffer, Callbacks, Calls, Response};
 
 use crate::rig::{AUDIO, AUDIO_RECORD, HANGUP, Rig, UUID};
 use crate::runtime::{Script, pass};
@@ -274,7 +274,7 @@ fn how_writing_fails_decides_whether_the_call_goes_on() {
 
 #[test]
 fn what_the_stream_dropped_is_told_ahead_of_what_it_reads() {
-    let mut backlog = Backlog::new(0);
+    let mut backlog = InboundBuffer::new(0);
     backlog.push(AUDIO);
     let mut rig = Rig::talking();
     rig.script().lag = backlog.take_lag();

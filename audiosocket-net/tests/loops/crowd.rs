@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_net::{BareListener, Crowd, ServerOptions, Serving};
-use audiosocket_proto::server::{
+use audiosocket_server::io::{UnregisteredListener, BatchPoller, ServerOptions, AcceptLoop};
+use audiosocket_server::{
     Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response,
 };
 use audiosocket_proto::{Bytes, SampleRate, SessionConfig};
@@ -185,8 +185,8 @@ fn take_what_is_there(caller: &mut TcpStream, took: &mut Vec<u8>) {
 
 /// A server of which a test moves the clock.
 struct Office<A: Acceptor> {
-    serving: Serving<BareListener<KernelListener>, FakeTimer, A>,
-    crowd: Crowd<FakeTimer, A>,
+    serving: AcceptLoop<UnregisteredListener<KernelListener>, FakeTimer, A>,
+    crowd: BatchPoller<FakeTimer, A>,
     bell: Arc<Bell>,
 }
 
@@ -197,12 +197,12 @@ impl<A: Acceptor> Office<A> {
         session.max_unsent = usize::MAX;
         let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
         let serving =
-            Serving::<_, FakeTimer, _>::new(acceptor, options.listen().unwrap(), |socket| {
+            AcceptLoop::<_, FakeTimer, _>::new(acceptor, options.listen().unwrap(), |socket| {
                 Ok(KernelListener(socket))
             });
         Self {
             serving: serving.unwrap().bare(FakeStream::release),
-            crowd: Crowd::new(INTERVAL).unwrap(),
+            crowd: BatchPoller::new(INTERVAL).unwrap(),
             bell: Arc::default(),
         }
     }
@@ -271,7 +271,7 @@ struct Player {
 impl Acceptor for Player {
     type Handler = Self;
 
-    fn accept(&self, _: &CallRequest<'_>) -> Result<Self, audiosocket_proto::server::Refusal> {
+    fn accept(&self, _: &CallRequest<'_>) -> Result<Self, audiosocket_server::Refusal> {
         Ok(self.clone())
     }
 }

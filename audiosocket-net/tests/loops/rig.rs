@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use audiosocket_net::Connection;
+use audiosocket_server::io::Connection;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Callbacks, Calls};
+use audiosocket_server::{Callbacks, Calls};
 use audiosocket_testing::transcript::{Record, Transcript, TranscriptAcceptor};
 
 use crate::runtime::{FakeStream, FakeTimer, Script};

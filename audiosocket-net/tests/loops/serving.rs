@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use audiosocket_net::{Connection, ServerOptions, Serving, Timer};
+use audiosocket_server::io::{Connection, ServerOptions, AcceptLoop, Timer};
 use audiosocket_proto::SessionConfig;
 
 use crate::rig::{Bell, Recorded, echo};
@@ -179,7 +179,7 @@ fn what_waits_in_the_kernel_is_taken_at_shutdown_but_for_who_fails() {
 
 /// A server with two listeners, and those whom it served.
 struct Office {
-    serving: Serving<FakeListener, FakeTimer, Recorded>,
+    serving: AcceptLoop<FakeListener, FakeTimer, Recorded>,
     incoming: Vec<Incoming>,
     served: Vec<Connection<FakeStream, FakeTimer, Recorded>>,
     /// How many of the next ones cannot be served.
@@ -191,7 +191,7 @@ impl Office {
     fn new() -> Self {
         let options = ServerOptions::new().bind("127.0.0.1:0").bind("127.0.0.1:0");
         let incoming = RefCell::new(Vec::new());
-        let serving = Serving::new(echo(), options.listen().unwrap(), |socket| {
+        let serving = AcceptLoop::new(echo(), options.listen().unwrap(), |socket| {
             let listener = FakeListener {
                 incoming: Incoming::default(),
                 socket,

@@ -1,6 +1,6 @@
 //! Acceptors whose handlers record every callback, and misbehave on demand.
 
-use audiosocket_proto::server::{Call, Refusal, Response};
+use audiosocket_server::{Call, Refusal, Response};
 use audiosocket_proto::{Audio, DtmfDigit};
 use audiosocket_testing::transcript::{Answers, TranscriptAcceptor};
 

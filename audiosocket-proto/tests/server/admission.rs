@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Acceptor, Call, CallRequest, Handler, Refusal, Response};
+use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Refusal, Response};
 use audiosocket_proto::{Audio, Transmit};
 
 use crate::acceptors::{

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use audiosocket_proto::server::Response;
+use audiosocket_server::Response;
 use audiosocket_proto::{Audio, Bytes, SampleRate, Transmit};
 
 use crate::acceptors::{Recorded, Transcript, answering, echo, silent};

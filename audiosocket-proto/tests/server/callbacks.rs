@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Callbacks, Refusal, Response};
+use audiosocket_server::{Callbacks, Refusal, Response};
 
 use crate::acceptors::Transcript;
 use crate::call::{HANGUP, uuid_frame};

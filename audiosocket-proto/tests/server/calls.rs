@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use audiosocket_proto::Transmit;
-use audiosocket_proto::server::{Calls, Refusal};
+use audiosocket_server::{Calls, Refusal};
 
 use crate::acceptors::{ACCEPT, Recorded, echo, refusing, silent};
 use crate::call::HANGUP;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Peer};
+use audiosocket_server::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use crate::acceptors::PEER;

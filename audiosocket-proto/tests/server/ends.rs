@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use audiosocket_proto::Transmit;
-use audiosocket_proto::server::{CallHandle, Response};
+use audiosocket_server::{CallHandle, Response};
 
 use crate::acceptors::{ACCEPT, Recorded, Transcript, answering, echo, silent};
 use crate::call::{HANGUP, uuid_frame};

@@ -6,7 +6,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::Transmit;
-use audiosocket_proto::server::CallHandle;
+use audiosocket_server::CallHandle;
 
 use crate::acceptors::{Transcript, silent};
 use crate::call::HANGUP;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_proto::server::{
+use audiosocket_server::{
     Acceptor, Call, CallEvent, CallRequest, Elapsed, Handler, Incoming, IncomingCall,
     IncomingCalls, Refusal, Response, incoming,
 };

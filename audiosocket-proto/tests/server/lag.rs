@@ -1,7 +1,7 @@
 //! Audio that was dropped before a handler could hear it.
 
 use audiosocket_proto::Transmit;
-use audiosocket_proto::server::{Backlog, Lag};
+use audiosocket_server::{InboundBuffer, Lag};
 
 use crate::acceptors::{ACCEPT, panicking_in, silent};
 use crate::call::{HANGUP, uuid_frame};
@@ -88,7 +88,7 @@ fn a_handler_can_hang_up_at_it() {
 
 /// Two frames of four bytes each.
 fn lag() -> Lag {
-    let mut backlog = Backlog::new(0);
+    let mut backlog = InboundBuffer::new(0);
     backlog.push(&frame(0x10, &[1; 4]).repeat(2));
     backlog.take_lag().expect("no room for any")
 }

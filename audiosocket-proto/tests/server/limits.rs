@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_proto::server::{CallDriver, Calls, Limits, Peer};
+use audiosocket_server::{CallDriver, Calls, Limits, Peer};
 use audiosocket_proto::{End, SessionConfig, Timestamp, Transmit};
 
 use crate::acceptors::{Recorded, refusing, refusing_peers, silent};

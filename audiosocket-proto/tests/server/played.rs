@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use audiosocket_proto::MarkOutcome::{self, CallOver, Cleared, Played};
-use audiosocket_proto::server::Played as Waiting;
+use audiosocket_server::Played as Waiting;
 
 use crate::acceptors::{Recorded, silent};
 use crate::connection::Connection;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use audiosocket_proto::server::{Call, Lag};
+use audiosocket_server::{Call, Lag};
 use audiosocket_proto::{Bytes, Dropped, SampleRate, SendError, Transmit};
 
 use crate::acceptors::{Recorded, Transcript, echo, silent};

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_proto::server::CallHandle;
+use audiosocket_server::CallHandle;
 use audiosocket_proto::{Bytes, Dropped, SendError};
 
 use crate::acceptors::{Recorded, silent};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Calls, Duty, Limits, ServerDriver};
+use audiosocket_server::{Calls, ServerAction, Limits, ServerDriver};
 use audiosocket_proto::{Timestamp, Transmit};
 
 use crate::acceptors::{Recorded, Transcript, silent};
@@ -19,7 +19,7 @@ fn accepts_until_it_is_told_otherwise() {
     let mut office = Office::new();
     let _caller = office.caller();
     for _ in 0..3 {
-        assert_eq!(office.poll(), Duty::Accept);
+        assert_eq!(office.poll(), ServerAction::Accept);
         assert_eq!(office.patience(), None);
         office.pass(seconds(1_000_000));
     }
@@ -29,9 +29,9 @@ fn accepts_until_it_is_told_otherwise() {
 fn without_calls_it_is_over_at_once() {
     let mut office = Office::new();
     office.shutdown(seconds(5));
-    assert_eq!(office.poll(), Duty::StopAccepting);
+    assert_eq!(office.poll(), ServerAction::StopAccepting);
     for _ in 0..2 {
-        assert_eq!(office.poll(), Duty::Over);
+        assert_eq!(office.poll(), ServerAction::Over);
         assert_eq!(office.patience(), None);
         office.shutdown(seconds(5));
     }
@@ -41,13 +41,13 @@ fn without_calls_it_is_over_at_once() {
 fn it_is_over_when_the_last_call_is() {
     let (mut office, caller) = Office::draining(seconds(5));
     let other = office.caller();
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     office.pass(seconds(2));
     drop(caller);
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(office.patience(), Some(seconds(3)));
     drop(other);
-    assert_eq!(office.poll(), Duty::Over);
+    assert_eq!(office.poll(), ServerAction::Over);
     assert_eq!(office.patience(), None);
 }
 
@@ -60,14 +60,14 @@ fn patience_ends_in_steps() {
         (LINGER + seconds(1), &[]),
         (seconds(1), &[]),
     ] {
-        assert_eq!(office.poll(), Duty::Wait);
+        assert_eq!(office.poll(), ServerAction::Wait);
         assert_eq!(office.patience(), Some(patience));
         office.pass(patience - Duration::from_nanos(1));
-        assert_eq!(office.poll(), Duty::Wait);
+        assert_eq!(office.poll(), ServerAction::Wait);
         assert_eq!(caller.told(), [""; 0]);
         office.pass(Duration::from_nanos(1));
         let last = patience == seconds(1);
-        assert_eq!(office.poll(), if last { Duty::Over } else { Duty::Wait });
+        assert_eq!(office.poll(), if last { ServerAction::Over } else { ServerAction::Wait });
         assert_eq!(caller.told(), told);
     }
     assert_eq!(office.patience(), None);
@@ -83,11 +83,11 @@ fn patience_ends_in_steps() {
 fn a_call_that_is_hung_up_in_time_is_not_abandoned() {
     let (mut office, mut caller) = Office::draining(seconds(5));
     office.pass(seconds(5));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
     assert_eq!(caller.connection.flush(), HANGUP);
     drop(caller);
-    assert_eq!(office.poll(), Duty::Over);
+    assert_eq!(office.poll(), ServerAction::Over);
 }
 
 /// What was slow to poll does not take it out on the calls: each step begins when it is taken.
@@ -95,12 +95,12 @@ fn a_call_that_is_hung_up_in_time_is_not_abandoned() {
 fn a_late_poll_takes_one_step() {
     let (mut office, mut caller) = Office::draining(seconds(5));
     office.pass(seconds(1000));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
     assert_eq!(caller.connection.transmit(), Transmit::Bytes(&HANGUP));
     assert_eq!(office.patience(), Some(LINGER + seconds(1)));
     office.pass(seconds(1000));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), [""; 0]);
     assert_eq!(caller.connection.transmit(), Transmit::Close);
     assert_eq!(office.patience(), Some(seconds(1)));
@@ -109,7 +109,7 @@ fn a_late_poll_takes_one_step() {
 #[test]
 fn without_grace_calls_are_hung_up_at_once() {
     let (mut office, mut caller) = Office::draining(Duration::ZERO);
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
     assert_eq!(office.patience(), Some(LINGER + seconds(1)));
 }
@@ -119,21 +119,21 @@ fn asked_again_it_is_shorter_and_never_longer() {
     let (mut office, mut caller) = Office::draining(seconds(10));
     for (asked, patience) in [(20, 10), (9, 9), (30, 9), (1, 1), (2, 1)] {
         office.shutdown(seconds(asked));
-        assert_eq!(office.poll(), Duty::Wait, "and not to stop once more");
+        assert_eq!(office.poll(), ServerAction::Wait, "and not to stop once more");
         assert_eq!(office.patience(), Some(seconds(patience)));
     }
     office.shutdown(Duration::ZERO);
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
 
     // Nothing is left to be shortened.
     for patience in [LINGER + seconds(1), seconds(1)] {
         office.shutdown(Duration::ZERO);
-        assert_eq!(office.poll(), Duty::Wait);
+        assert_eq!(office.poll(), ServerAction::Wait);
         assert_eq!(office.patience(), Some(patience));
         office.pass(patience);
     }
-    assert_eq!(office.poll(), Duty::Over);
+    assert_eq!(office.poll(), ServerAction::Over);
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn the_shorter_of_two_that_wait_counts() {
         for grace in graces {
             office.shutdown(seconds(grace));
         }
-        assert_eq!(office.poll(), Duty::StopAccepting);
-        assert_eq!(office.poll(), Duty::Wait);
+        assert_eq!(office.poll(), ServerAction::StopAccepting);
+        assert_eq!(office.poll(), ServerAction::Wait);
         assert_eq!(office.patience(), Some(seconds(4)));
     }
 }
@@ -157,7 +157,7 @@ fn what_is_left_is_what_is_shortened() {
     let (mut office, _caller) = Office::draining(seconds(10));
     office.pass(seconds(8));
     office.shutdown(seconds(5));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(office.patience(), Some(seconds(2)));
 }
 
@@ -166,15 +166,15 @@ fn endless_grace_and_linger_do_not_overflow() {
     let mut office = Office::with_linger(Duration::MAX);
     let mut caller = office.caller();
     office.shutdown(Duration::MAX);
-    assert_eq!(office.poll(), Duty::StopAccepting);
+    assert_eq!(office.poll(), ServerAction::StopAccepting);
     office.pass(seconds(100 * 365 * 24 * 3600));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), [""; 0]);
     office.shutdown(Duration::ZERO);
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
     office.pass(seconds(100 * 365 * 24 * 3600));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.connection.transmit(), Transmit::Bytes(&HANGUP));
 }
 
@@ -183,25 +183,25 @@ fn endless_grace_and_linger_do_not_overflow() {
 fn calls_that_come_while_it_stops_are_waited_for() {
     let mut office = Office::new();
     office.shutdown(seconds(5));
-    assert_eq!(office.poll(), Duty::StopAccepting);
+    assert_eq!(office.poll(), ServerAction::StopAccepting);
     let mut late = office.caller();
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(late.told(), [""; 0]);
     office.pass(seconds(5));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(late.told(), ["end: hung up by shutdown", "drop"]);
 }
 
 #[test]
 fn calls_that_come_later_end_as_the_others_did() {
     let (mut office, _caller) = Office::draining(Duration::ZERO);
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     let mut late = office.caller();
     assert_eq!(late.told(), ["end: hung up by shutdown", "drop"]);
     assert_eq!(late.connection.flush(), HANGUP);
 
     office.pass(LINGER + seconds(1));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     let mut later = office.caller();
     assert_eq!(later.told(), ["end: abandoned", "drop"]);
     assert_eq!(later.connection.transmit(), Transmit::Close);
@@ -211,15 +211,15 @@ fn calls_that_come_later_end_as_the_others_did() {
 fn shutdown_wakes_and_so_does_the_end_of_the_last_call() {
     let mut office = Office::new();
     let callers = [office.caller(), office.caller()];
-    assert_eq!(office.poll(), Duty::Accept);
+    assert_eq!(office.poll(), ServerAction::Accept);
     assert_eq!(office.bell.rung(), 0);
     office.shutdown(seconds(5));
     assert_eq!(office.bell.rung(), 1);
-    assert_eq!(office.poll(), Duty::StopAccepting);
+    assert_eq!(office.poll(), ServerAction::StopAccepting);
 
     // In every phase alike: what waited for the calls waits on.
     for (phase, rung) in [(0, 1), (1, 1), (2, 1)] {
-        assert_eq!(office.poll(), Duty::Wait, "phase {phase}");
+        assert_eq!(office.poll(), ServerAction::Wait, "phase {phase}");
         assert_eq!(office.bell.rung(), rung);
         if phase < 2 {
             office.pass(office.patience().expect("a deadline"));
@@ -230,13 +230,13 @@ fn shutdown_wakes_and_so_does_the_end_of_the_last_call() {
     assert_eq!(office.bell.rung(), 1);
     drop(second);
     assert_eq!(office.bell.rung(), 2);
-    assert_eq!(office.poll(), Duty::Over);
+    assert_eq!(office.poll(), ServerAction::Over);
 }
 
 #[test]
 fn dropped_it_abandons_its_calls_and_keeps_no_waker() {
     let (mut office, mut caller) = Office::draining(seconds(5));
-    assert_eq!(office.poll(), Duty::Wait);
+    assert_eq!(office.poll(), ServerAction::Wait);
     let (bell, handle) = (office.bell.clone(), office.driver.handle().clone());
     drop(office);
     assert_eq!(caller.told(), ["end: abandoned", "drop"]);
@@ -277,9 +277,9 @@ impl Office {
     fn draining(grace: Duration) -> (Self, Caller) {
         let mut office = Self::new();
         let caller = office.caller();
-        assert_eq!(office.poll(), Duty::Accept);
+        assert_eq!(office.poll(), ServerAction::Accept);
         office.shutdown(grace);
-        assert_eq!(office.poll(), Duty::StopAccepting);
+        assert_eq!(office.poll(), ServerAction::StopAccepting);
         (office, caller)
     }
 
@@ -291,7 +291,7 @@ impl Office {
         self.driver.handle().shutdown(grace);
     }
 
-    fn poll(&mut self) -> Duty {
+    fn poll(&mut self) -> ServerAction {
         let waker = Waker::from(self.bell.clone());
         self.driver.poll(self.now, &mut Context::from_waker(&waker))
     }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use audiosocket_proto::server::{
+use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use audiosocket_proto::server::{Acceptor, Call, CallRequest, Handler, Peer, Refusal, Response};
+use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Peer, Refusal, Response};
 use audiosocket_proto::{Audio, DtmfDigit};
 
 type OnAudio = dyn for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send + Sync;

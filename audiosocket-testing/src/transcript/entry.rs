@@ -1,6 +1,6 @@
 use std::fmt;
 
-use audiosocket_proto::server::{Call, CallHandle, Peer};
+use audiosocket_server::{Call, CallHandle, Peer};
 use audiosocket_proto::{DtmfDigit, End, FrameKind, MarkOutcome, SampleRate, Uuid};
 
 /// One callback: what it was, and which call it was about.

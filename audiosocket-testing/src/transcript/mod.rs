@@ -5,7 +5,7 @@
 //! before the wrapped handler gets it.
 //!
 //! ```
-//! use audiosocket_proto::server::{CallDriver, Calls};
+//! use audiosocket_server::{CallDriver, Calls};
 //! use audiosocket_proto::{SessionConfig, Timestamp};
 //! use audiosocket_testing::transcript::{Answers, TranscriptAcceptor};
 //!
@@ -43,7 +43,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::server::Call;
+use audiosocket_server::Call;
 
 pub use self::acceptor::{TranscriptAcceptor, TranscriptHandler};
 pub use self::answers::{Answering, Answers};

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Refusal};
+use audiosocket_server::{Acceptor, CallDriver, Calls, Refusal};
 use audiosocket_proto::{End, SampleRate, SessionConfig, Timestamp};
 
 use super::{Answers, Record, Transcript, TranscriptAcceptor};

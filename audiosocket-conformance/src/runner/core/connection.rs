@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
-use audiosocket_proto::server::{CallDriver, Calls, Lag};
+use audiosocket_server::{CallDriver, Calls, Lag};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use super::woken::Woken;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Duty, Limits, ServerDriver};
+use audiosocket_server::{ServerAction, Limits, ServerDriver};
 use audiosocket_proto::{SessionConfig, Timestamp};
 
 use self::connection::Connection;
@@ -142,12 +142,12 @@ impl Server {
         }
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.driver.poll(self.now, &mut Context::from_waker(&waker)) {
-            Duty::StopAccepting => {
+            ServerAction::StopAccepting => {
                 // It comes once, and the driver wants another poll at once.
                 self.listening = false;
                 waker.wake();
             }
-            Duty::Over => self.stopped = true,
+            ServerAction::Over => self.stopped = true,
             _ => {}
         }
         true

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use audiosocket_proto::server::{Announced, CallEvent, Callbacks, incoming};
+use audiosocket_server::{ExpectedCalls, CallEvent, Callbacks, incoming};
 use audiosocket_proto::{End, Uuid};
 
 use super::{Clock, call, refusal, text};
@@ -32,7 +32,7 @@ fn a_guarded_acceptor_is_told_everything() {
     let story = |acceptor: Recorded, guarded: bool| {
         let transcript = acceptor.transcript();
         if guarded {
-            let announced = Announced::new();
+            let announced = ExpectedCalls::new();
             announced.announce_as(uuid, ()).unwrap();
             let mut connection = Connection::new(announced.guard(acceptor));
             connection.receive(&everything);
@@ -50,11 +50,11 @@ fn a_guarded_acceptor_is_told_everything() {
 
     let acceptor = silent();
     let transcript = acceptor.transcript();
-    let mut connection = Connection::new(Announced::<()>::new().guard(acceptor));
+    let mut connection = Connection::new(ExpectedCalls::<()>::new().guard(acceptor));
     connection.receive(b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(transcript.take_lines().len(), 1, "not a call");
     let refusing = refusing_peers("a stranger");
-    let connection = Connection::new(Announced::<()>::new().guard(refusing));
+    let connection = Connection::new(ExpectedCalls::<()>::new().guard(refusing));
     assert_eq!(refusal(&connection).unwrap(), "tester: a stranger");
 }
 

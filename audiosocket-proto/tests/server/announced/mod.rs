@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use audiosocket_proto::server::{
-    Acceptor, AnnounceError, Announced, Call, CallRequest, Duplicate, Handler, Refusal, Response,
+use audiosocket_server::{
+    Acceptor, AnnounceError, ExpectedCalls, Call, CallRequest, Duplicate, Handler, Refusal, Response,
 };
 use audiosocket_proto::{Audio, Timestamp, Uuid};
 
@@ -36,9 +36,9 @@ impl Clock {
         self.0.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    pub(super) fn registry<M>(&self) -> Announced<M> {
+    pub(super) fn registry<M>(&self) -> ExpectedCalls<M> {
         let Self(nanos) = self.clone();
-        Announced::new().clock(move || Timestamp::from_nanos(nanos.load(Ordering::Relaxed)))
+        ExpectedCalls::new().clock(move || Timestamp::from_nanos(nanos.load(Ordering::Relaxed)))
     }
 }
 
@@ -78,7 +78,7 @@ impl Handler for Speaker {
     }
 }
 
-fn speaker(announced: &Announced<String>) -> Arc<impl Acceptor> {
+fn speaker(announced: &ExpectedCalls<String>) -> Arc<impl Acceptor> {
     let announced = announced.clone();
     Arc::new(announced.then(|_: &CallRequest<'_>, said| Ok(Speaker(said))))
 }

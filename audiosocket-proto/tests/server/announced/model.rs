@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_proto::Uuid;
-use audiosocket_proto::server::{Acceptor, AnnounceError, Duplicate};
+use audiosocket_server::{Acceptor, AnnounceError, Duplicate};
 use proptest::prelude::*;
 
 use super::{Clock, Shared, call, refusal};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier, Weak};
 
 use audiosocket_proto::Uuid;
-use audiosocket_proto::server::Announced;
+use audiosocket_server::ExpectedCalls;
 
 use super::{Clock, IN_CALL, SECOND, USED, call, refusal};
 use crate::acceptors::silent;
@@ -11,7 +11,7 @@ use crate::acceptors::silent;
 /// Metadata is the application's, and so is its drop, which may come back to the registry.
 #[test]
 fn what_has_expired_is_let_go_outside_of_the_lock() {
-    struct Nosy(Option<Announced<Self>>);
+    struct Nosy(Option<ExpectedCalls<Self>>);
     impl Drop for Nosy {
         fn drop(&mut self) {
             if let Some(announced) = &self.0 {
@@ -20,7 +20,7 @@ fn what_has_expired_is_let_go_outside_of_the_lock() {
         }
     }
     let clock = Clock::default();
-    let announced: Announced<Nosy> = clock.registry().max_waiting(2);
+    let announced: ExpectedCalls<Nosy> = clock.registry().max_waiting(2);
     let nosy = || Nosy(Some(announced.clone()));
     let uuid = Uuid::from_u128(1);
     announced.announce_as(uuid, nosy()).unwrap();
@@ -63,7 +63,7 @@ fn metadata_is_let_go() {
 #[test]
 fn one_of_many_that_come_at_once_is_let_in() {
     const CALLERS: usize = 4;
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     let acceptor = Arc::new(announced.clone().guard(silent()));
     for _ in 0..200 {
         let uuid = announced.announce(()).unwrap();
@@ -90,7 +90,7 @@ fn one_of_many_that_come_at_once_is_let_in() {
 /// Whoever comes while it is withdrawn is let in or is not, and the withdrawal says which.
 #[test]
 fn a_call_and_a_withdrawal_at_once() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     let acceptor = Arc::new(announced.clone().guard(silent()));
     for _ in 0..200 {
         let uuid = announced.announce(()).unwrap();

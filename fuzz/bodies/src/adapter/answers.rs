@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use audiosocket_proto::server::{
+use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, SampleRate};

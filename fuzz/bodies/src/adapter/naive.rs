@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use audiosocket_proto::server::CallDriver;
+use audiosocket_server::CallDriver;
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 
 use super::Acceptor;
