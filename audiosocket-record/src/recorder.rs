@@ -41,7 +41,6 @@ impl Recorder {
     /// the name is taken, `-2` follows the UUID. A call has one file, and another one each time
     /// that its sample rate changes or the file reaches 4 GiB. After 9 files the recording fails. A
     /// call without audio has no file. On Unix, files are readable by the owner and the group.
-    #[must_use]
     pub fn in_directory(directory: impl Into<PathBuf>) -> RecorderBuilder {
         RecorderBuilder::new(Destination::Directory(directory.into()))
     }
@@ -55,7 +54,6 @@ impl Recorder {
     ///
     /// A peer chooses the UUID of its call. With paths that depend on nothing else, a peer can
     /// overwrite the recording of an earlier call.
-    #[must_use]
     pub fn to_files<F>(path_of: F) -> RecorderBuilder
     where
         F: Fn(Uuid) -> PathBuf + Send + Sync + 'static,

@@ -71,8 +71,8 @@ impl Storage for Directory {
         let path = self.0.join(path);
         // A FIFO that is opened for writing alone blocks until it has a reader. Opened for reading
         // too, it would be its own reader, and the recording would fail at the first seek.
-        let created = File::create(&path)
-            .and_then(|_| File::options().read(true).write(true).open(&path));
+        let created =
+            File::create(&path).and_then(|_| File::options().read(true).write(true).open(&path));
         let with_path = |error: io::Error| {
             let path = path.display().to_string();
             io::Error::new(error.kind(), format!("{}: {error}", path.escape_debug()))

@@ -7,8 +7,8 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Audio;
 use uuid::Uuid;
 
-use crate::quota::{QuotaPermit, Usage};
 use crate::queue::{CallId, Queue, WriterMessage};
+use crate::quota::{QuotaPermit, Usage};
 
 /// Each call may have this many bytes waiting, however much waits of other calls: three quarters of
 /// a second at 8 kHz. So calls that are behind take nothing from calls that are not.
@@ -114,7 +114,8 @@ impl Track {
             payload: payload.to_vec(),
             lost: self.take_lost(at),
         };
-        self.queue.send(WriterMessage::Frame(self.id, frame, permit));
+        self.queue
+            .send(WriterMessage::Frame(self.id, frame, permit));
     }
 
     /// Records that audio is missing: this many frames and bytes, at the rate of the audio before.

@@ -68,8 +68,6 @@ pub(super) async fn finish(recorder: Recorder, name: &str, stop: impl Future) ->
     Recordings {
         written: stats.complete,
         failed,
-        error: stats
-            .first_error
-            .or_else(|| (failed > 0).then(unfinished)),
+        error: stats.first_error.or_else(|| (failed > 0).then(unfinished)),
     }
 }

@@ -58,7 +58,7 @@ fn a_disk_that_hangs_blocks_no_call_and_lost_audio_is_silence_of_its_length() {
     let mut at = Instant::now();
     let mut track = writer.track(at);
     disk.hang(true);
-    // Three minutes, of which the queue takes 45 seconds. The test also shows that this returns.
+    // Three minutes. The queue takes 45 seconds of them. The test also shows that this returns.
     write(&mut track, &mut at, 1..=9_000);
     disk.hang(false);
     // Now the queue has room again.
