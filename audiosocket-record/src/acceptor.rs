@@ -5,19 +5,19 @@ use audiosocket_proto::server::{
 };
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
-use crate::recorder::Tracks;
+use crate::queue::Queue;
 use crate::track::Track;
 
 /// An acceptor whose calls are recorded, from [`Recorder::record`](crate::Recorder::record).
 #[derive(Debug)]
 pub struct RecordingAcceptor<A> {
     acceptor: A,
-    tracks: Tracks,
+    queue: Queue,
 }
 
 impl<A> RecordingAcceptor<A> {
-    pub(crate) fn new(acceptor: A, tracks: Tracks) -> Self {
-        Self { acceptor, tracks }
+    pub(crate) fn new(acceptor: A, queue: Queue) -> Self {
+        Self { acceptor, queue }
     }
 }
 
@@ -30,7 +30,7 @@ impl<A: Acceptor> Acceptor for RecordingAcceptor<A> {
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         let handler = self.acceptor.accept(request)?;
-        let track = self.tracks.start(request.uuid);
+        let track = self.queue.start_now(request.uuid);
         let track = track.map_err(|error| Refusal::new(error.to_string()))?;
         Ok(RecordingHandler { handler, track })
     }

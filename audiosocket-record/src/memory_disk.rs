@@ -70,17 +70,14 @@ impl MemoryDisk {
 impl Storage for MemoryDisk {
     type File = MemoryFile;
 
-    fn create_new(&self, name: &str) -> io::Result<MemoryFile> {
-        if self.working().files.contains_key(name) {
+    fn create(&self, path: &Path, new: bool) -> io::Result<MemoryFile> {
+        let mut state = self.working();
+        let name = path.to_str().unwrap();
+        if new && state.files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.create(Path::new(name))
-    }
-
-    fn create(&self, path: &Path) -> io::Result<MemoryFile> {
         let content = Arc::<Mutex<Cursor<Vec<u8>>>>::default();
-        let name = path.to_str().unwrap().to_owned();
-        self.working().files.insert(name, content.clone());
+        state.files.insert(name.to_owned(), content.clone());
         Ok(MemoryFile {
             disk: self.clone(),
             content,

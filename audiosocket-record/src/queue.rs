@@ -1,11 +1,15 @@
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
+
+use uuid::Uuid;
 
 use crate::RecorderStats;
 use crate::quota::{QuotaPermit, Usage};
-use crate::track::{CallEnd, CallStart, Frame, Track, TrackError};
+use crate::track::{CallStart, Frame, Track, TrackError};
 
 /// New calls are refused while more starts and ends than this wait. On a disk that hangs, calls
 /// that come and go would take more and more memory.
@@ -19,7 +23,8 @@ pub(crate) type CallId = u64;
 pub(crate) enum WriterMessage {
     Start(CallId, CallStart, QuotaPermit<1>),
     Frame(CallId, Frame, QuotaPermit<2>),
-    End(CallId, CallEnd, QuotaPermit<1>),
+    /// The number is that of the frames that are lost at the end.
+    End(CallId, Instant, u64, QuotaPermit<1>),
     Tick(Instant),
     /// Ends all calls that have not ended, and the writer.
     Shutdown(Instant),
@@ -44,19 +49,31 @@ impl Default for QueueLimits {
     }
 }
 
+/// Returns the path of the recording of a call.
+#[derive(Clone)]
+pub(crate) struct PathOf(pub(crate) Arc<dyn Fn(Uuid) -> PathBuf + Send + Sync>);
+
+impl fmt::Debug for PathOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PathOf")
+    }
+}
+
 /// The queue to the writer. It never blocks. Clones are the same queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     messages: Sender<WriterMessage>,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    limits: QueueLimits,
+pub(crate) struct Shared {
+    pub(crate) limits: QueueLimits,
+    /// `None` if the writer names the files.
+    path_of: Option<PathOf>,
     next: AtomicU64,
     /// Bytes that wait.
-    waiting: Usage,
+    pub(crate) waiting: Usage,
     /// Starts and ends that wait.
     events: Usage,
     /// The lock is held only for a moment.
@@ -64,11 +81,16 @@ struct Shared {
 }
 
 impl Queue {
-    pub(crate) fn new(messages: Sender<WriterMessage>, limits: QueueLimits) -> Self {
+    pub(crate) fn new(
+        messages: Sender<WriterMessage>,
+        limits: QueueLimits,
+        path_of: Option<PathOf>,
+    ) -> Self {
         Self {
             messages,
             shared: Arc::new(Shared {
                 limits,
+                path_of,
                 next: AtomicU64::new(0),
                 waiting: Usage::default(),
                 events: Usage::default(),
@@ -77,25 +99,43 @@ impl Queue {
         }
     }
 
-    /// Starts the recording of a call.
-    pub(crate) fn start(&self, start: CallStart) -> Result<Track, TrackError> {
-        self.stats().started += 1;
-        let path = start.path.as_ref();
-        let name = path.map_or_else(|| start.uuid.to_string(), |path| path.display().to_string());
-        let started = self.try_start(start, &name);
-        started.inspect_err(|error| self.note_error(&name, &error.to_string()))
+    /// Starts the recording of a call that begins now.
+    pub(crate) fn start_now(&self, uuid: Uuid) -> Result<Track, TrackError> {
+        #[expect(clippy::disallowed_methods, reason = "only names of files have it")]
+        self.start(uuid, Instant::now(), SystemTime::now())
     }
 
-    fn try_start(&self, start: CallStart, name: &str) -> Result<Track, TrackError> {
+    /// Starts the recording of a call. `at` and `utc` are the same time.
+    pub(crate) fn start(
+        &self,
+        uuid: Uuid,
+        at: Instant,
+        utc: SystemTime,
+    ) -> Result<Track, TrackError> {
+        self.stats().started += 1;
+        let path = self.shared.path_of.as_ref().map(|path_of| path_of.0(uuid));
+        let name = path.as_ref().map(|path| path.display().to_string());
+        let name = name.unwrap_or_else(|| uuid.to_string());
         let (permit, waiting) = self.event();
-        if waiting > MAX_EVENTS {
-            return Err(TrackError::DiskTooSlow);
-        }
-        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let message = WriterMessage::Start(id, start, permit);
-        match self.messages.send(message) {
-            Ok(()) => Ok(Track::new(id, self.clone(), name.to_owned())),
-            Err(_) => Err(TrackError::RecorderEnded),
+        let started = if waiting > MAX_EVENTS {
+            Err(TrackError::DiskTooSlow)
+        } else {
+            let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+            let start = CallStart {
+                uuid,
+                at,
+                utc,
+                path,
+            };
+            let sent = self.messages.send(WriterMessage::Start(id, start, permit));
+            sent.map(|()| id).map_err(|_| TrackError::RecorderEnded)
+        };
+        match started {
+            Ok(id) => Ok(Track::new(id, self.clone(), name)),
+            Err(error) => {
+                self.note_error(&name, &error.to_string());
+                Err(error)
+            }
         }
     }
 
@@ -108,14 +148,6 @@ impl Queue {
     /// Sends a message, unless the writer has ended.
     pub(crate) fn send(&self, message: WriterMessage) {
         let _ = self.messages.send(message);
-    }
-
-    pub(crate) fn limits(&self) -> QueueLimits {
-        self.shared.limits
-    }
-
-    pub(crate) fn waiting(&self) -> &Usage {
-        &self.shared.waiting
     }
 
     pub(crate) fn stats(&self) -> MutexGuard<'_, RecorderStats> {

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much waits for the disk. Clones share the count.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Usage(Arc<AtomicUsize>);
+/// How much waits for the disk.
+pub(crate) type Usage = Arc<AtomicUsize>;
 
 /// A share of one or more counts that is in use until this is dropped.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ impl<const N: usize> QuotaPermit<N> {
     pub(crate) fn take(amount: usize, usages: [Usage; N]) -> (Self, [usize; N]) {
         let sums = usages
             .each_ref()
-            .map(|usage| usage.0.fetch_add(amount, Ordering::Relaxed) + amount);
+            .map(|usage| usage.fetch_add(amount, Ordering::Relaxed) + amount);
         (Self { amount, usages }, sums)
     }
 }
@@ -25,7 +24,7 @@ impl<const N: usize> QuotaPermit<N> {
 impl<const N: usize> Drop for QuotaPermit<N> {
     fn drop(&mut self) {
         for usage in &self.usages {
-            usage.0.fetch_sub(self.amount, Ordering::Relaxed);
+            usage.fetch_sub(self.amount, Ordering::Relaxed);
         }
     }
 }

@@ -1,23 +1,20 @@
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use audiosocket_media::Encoding;
 use audiosocket_proto::server::Acceptor;
 use uuid::Uuid;
 
 use crate::acceptor::RecordingAcceptor;
-use crate::queue::{Queue, QueueLimits, WriterMessage};
+use crate::queue::{PathOf, Queue, QueueLimits, WriterMessage};
 use crate::recording::Settings;
 use crate::storage::Directory;
 use crate::timeline::Gaps;
-use crate::track::{CallStart, Track, TrackError};
+use crate::track::{Track, TrackError};
 use crate::writer;
-
-type PathOf = Arc<dyn Fn(Uuid) -> PathBuf + Send + Sync>;
 
 /// Records calls into WAV files. One thread writes all files.
 ///
@@ -28,7 +25,7 @@ type PathOf = Arc<dyn Fn(Uuid) -> PathBuf + Send + Sync>;
 /// waits.
 #[derive(Debug)]
 pub struct Recorder {
-    tracks: Tracks,
+    queue: Queue,
     /// `None` once the recorder is finished.
     thread: Option<JoinHandle<()>>,
 }
@@ -42,7 +39,7 @@ impl Recorder {
     /// that its sample rate changes or the file reaches 4 GiB. After 9 files the recording fails. A
     /// call without audio has no file. On Unix, files are readable by the owner and the group.
     pub fn in_directory(directory: impl Into<PathBuf>) -> RecorderBuilder {
-        RecorderBuilder::new(Destination::Directory(directory.into()))
+        RecorderBuilder::new(directory.into(), None)
     }
 
     /// Configures a recorder that writes one file for each call, at the path that `path_of` returns
@@ -58,7 +55,7 @@ impl Recorder {
     where
         F: Fn(Uuid) -> PathBuf + Send + Sync + 'static,
     {
-        RecorderBuilder::new(Destination::Files(Arc::new(path_of)))
+        RecorderBuilder::new(PathBuf::new(), Some(PathOf(Arc::new(path_of))))
     }
 
     /// Records the callers of all calls that `acceptor` takes. Its handlers answer the calls as
@@ -67,7 +64,7 @@ impl Recorder {
     /// Each frame is copied before the handler gets it. A call is refused if its recording cannot
     /// start; see [`TrackError`].
     pub fn record<A: Acceptor>(&self, acceptor: A) -> RecordingAcceptor<A> {
-        RecordingAcceptor::new(acceptor, self.tracks.clone())
+        RecordingAcceptor::new(acceptor, self.queue.clone())
     }
 
     /// Starts the recording of a call, which begins now.
@@ -77,13 +74,13 @@ impl Recorder {
     /// [`TrackError::DiskTooSlow`] if too many recordings wait for the disk. A file that cannot be
     /// created is no error here: [`stats`](Self::stats) count the recording as failed.
     pub fn track(&self, uuid: Uuid) -> Result<Track, TrackError> {
-        self.tracks.start(uuid)
+        self.queue.start_now(uuid)
     }
 
     /// Counts of all recordings so far.
     #[must_use]
     pub fn stats(&self) -> RecorderStats {
-        self.tracks.queue.stats().clone()
+        self.queue.stats().clone()
     }
 
     /// Ends all recordings, and waits until they are on the disk.
@@ -108,7 +105,7 @@ impl Recorder {
     /// thread that writes has ended.
     pub fn shut_down(&self) {
         let message = WriterMessage::Shutdown(Instant::now());
-        self.tracks.queue.send(message);
+        self.queue.send(message);
     }
 
     /// Whether all recordings are on the disk after [`shut_down`](Self::shut_down).
@@ -124,49 +121,21 @@ impl Drop for Recorder {
     }
 }
 
-/// Starts the tracks of a recorder.
-#[derive(Clone)]
-pub(crate) struct Tracks {
-    queue: Queue,
-    path_of: Option<PathOf>,
-}
-
-impl Tracks {
-    pub(crate) fn start(&self, uuid: Uuid) -> Result<Track, TrackError> {
-        #[expect(clippy::disallowed_methods, reason = "only names of files have it")]
-        let utc = SystemTime::now();
-        self.queue.start(CallStart {
-            uuid,
-            at: Instant::now(),
-            utc,
-            path: self.path_of.as_ref().map(|path_of| path_of(uuid)),
-        })
-    }
-}
-
-impl fmt::Debug for Tracks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracks").finish_non_exhaustive()
-    }
-}
-
 /// Options of a [`Recorder`].
+#[derive(Debug)]
 #[must_use = "a recorder has to be started"]
 pub struct RecorderBuilder {
-    destination: Destination,
+    directory: PathBuf,
+    path_of: Option<PathOf>,
     settings: Settings,
     limits: QueueLimits,
 }
 
-enum Destination {
-    Directory(PathBuf),
-    Files(PathOf),
-}
-
 impl RecorderBuilder {
-    fn new(destination: Destination) -> Self {
+    fn new(directory: PathBuf, path_of: Option<PathOf>) -> Self {
         Self {
-            destination,
+            directory,
+            path_of,
             settings: Settings::default(),
             limits: QueueLimits::default(),
         }
@@ -219,29 +188,20 @@ impl RecorderBuilder {
     /// An error if the directory does not exist, if this process may not create files in it, or if
     /// the thread cannot be started.
     pub fn start(self) -> io::Result<Recorder> {
-        let (directory, path_of) = match self.destination {
-            Destination::Directory(path) => (Directory::open(path)?, None),
-            Destination::Files(path_of) => (Directory(PathBuf::new()), Some(path_of)),
+        let directory = match self.path_of {
+            Some(_) => Directory(self.directory),
+            None => Directory::open(self.directory)?,
         };
-        let (queue, thread) = writer::start(directory, self.settings, self.limits)?;
+        let (queue, thread) = writer::start(directory, self.settings, self.limits, self.path_of)?;
         Ok(Recorder {
-            tracks: Tracks { queue, path_of },
+            queue,
             thread: Some(thread),
         })
     }
 }
 
-impl fmt::Debug for RecorderBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecorderBuilder")
-            .field("settings", &self.settings)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Counts of the recordings of a [`Recorder`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecorderStats {
     /// Recordings that were started, or refused with a [`TrackError`].

@@ -14,11 +14,9 @@ pub(crate) trait Storage: Send + 'static {
     /// An open file; clones are the same file.
     type File: Clone + Read + Write + Seek + Send;
 
-    /// Creates a new file, or fails with [`io::ErrorKind::AlreadyExists`].
-    fn create_new(&self, name: &str) -> io::Result<Self::File>;
-
-    /// Creates a file, or empties the file that is there.
-    fn create(&self, path: &Path) -> io::Result<Self::File>;
+    /// Creates a file. If it exists, fails with [`io::ErrorKind::AlreadyExists`] if it has to be
+    /// `new`, or else empties it.
+    fn create(&self, path: &Path, new: bool) -> io::Result<Self::File>;
 
     /// Returns once all data of `file` is on the disk. Its name may be there later.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
@@ -57,32 +55,31 @@ fn check(directory: &Path) -> io::Result<()> {
 impl Storage for Directory {
     type File = Arc<File>;
 
-    fn create_new(&self, name: &str) -> io::Result<Self::File> {
+    fn create(&self, path: &Path, new: bool) -> io::Result<Self::File> {
+        let path = self.0.join(path);
+        if !new {
+            // A FIFO that is opened for writing alone blocks until it has a reader. Opened for
+            // reading too, it would be its own reader, and the recording would fail at once.
+            File::create(&path).map_err(|error| with_path(&path, &error))?;
+        }
         let mut options = File::options();
         // Reading is for the repair of a header.
-        options.read(true).write(true).create_new(true);
-        // Calls are private: only the owner and the group may read them.
+        options.read(true).write(true).create_new(new);
+        // Calls are private: only the owner and the group may read new files.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        options.open(self.0.join(name)).map(Arc::new)
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Self::File> {
-        let path = self.0.join(path);
-        // A FIFO that is opened for writing alone blocks until it has a reader. Opened for reading
-        // too, it would be its own reader, and the recording would fail at the first seek.
-        let created =
-            File::create(&path).and_then(|_| File::options().read(true).write(true).open(&path));
-        let with_path = |error: io::Error| {
-            let path = path.display().to_string();
-            io::Error::new(error.kind(), format!("{}: {error}", path.escape_debug()))
-        };
-        created.map(Arc::new).map_err(with_path)
+        let file = options.open(&path);
+        file.map(Arc::new).map_err(|error| with_path(&path, &error))
     }
 
     fn sync(&self, file: &Self::File) -> io::Result<()> {
         file.sync_all()
     }
+}
+
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
+    let path = path.display().to_string();
+    io::Error::new(error.kind(), format!("{}: {error}", path.escape_debug()))
 }
 
 /// Creates a new file whose name has the time of its first sample and the UUID of the call.
@@ -95,7 +92,7 @@ pub(crate) fn create_named<S: Storage>(
     let time = time.replace(['-', ':'], "");
     let mut name = format!("{time}-{uuid}.wav");
     for number in 2..=MAX_SAME_NAMES {
-        match storage.create_new(&name) {
+        match storage.create(name.as_ref(), true) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (name, file)),
         }

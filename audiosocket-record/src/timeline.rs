@@ -43,20 +43,13 @@ pub enum Gaps {
     ///
     /// A gap is longer than `jitter_buffer`, which is the time that the telephone's jitter buffer
     /// makes up for. The recording starts with the call and ends with the last audio.
-    #[non_exhaustive]
     Playback {
-        /// The longest delay that the listener does not notice.
+        /// The longest delay that the listener does not notice, such as 60 ms.
         jitter_buffer: Duration,
     },
 }
 
 impl Gaps {
-    /// [`Gaps::Playback`] with this jitter buffer. Telephones have about 60 ms.
-    #[must_use]
-    pub const fn playback(jitter_buffer: Duration) -> Self {
-        Self::Playback { jitter_buffer }
-    }
-
     const fn tolerance(self) -> Duration {
         match self {
             Self::Playback { jitter_buffer } => jitter_buffer,

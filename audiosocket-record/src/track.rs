@@ -7,7 +7,7 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Audio;
 use uuid::Uuid;
 
-use crate::queue::{CallId, Queue, WriterMessage};
+use crate::queue::{CallId, Queue, Shared, WriterMessage};
 use crate::quota::{QuotaPermit, Usage};
 
 /// Each call may have this many bytes waiting, however much waits of other calls: three quarters of
@@ -40,14 +40,6 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
     /// What is missing just before it, at its rate.
     pub(crate) lost: LostAudio,
-}
-
-/// The end of a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallEnd {
-    pub(crate) at: Instant,
-    /// How many frames are missing at the end.
-    pub(crate) lost: u64,
 }
 
 /// Audio that is missing in a recording.
@@ -131,10 +123,9 @@ impl Track {
     /// Ends the recording at `at`, without waiting for the disk. Audio after this is ignored.
     pub fn finish(&mut self, at: Instant) {
         if !std::mem::replace(&mut self.finished, true) {
-            let lost = self.lost.frames;
             let (permit, _) = self.queue.event();
-            let end = CallEnd { at, lost };
-            self.queue.send(WriterMessage::End(self.id, end, permit));
+            let end = WriterMessage::End(self.id, at, self.lost.frames, permit);
+            self.queue.send(end);
         }
     }
 
@@ -148,8 +139,10 @@ impl Track {
     }
 
     fn permit(&self, bytes: usize) -> Option<QuotaPermit<2>> {
-        let limits = self.queue.limits();
-        let usages = [self.waiting.clone(), self.queue.waiting().clone()];
+        let Shared {
+            limits, waiting, ..
+        } = &*self.queue.shared;
+        let usages = [self.waiting.clone(), waiting.clone()];
         let (permit, [of_call, of_all]) = QuotaPermit::take(bytes, usages);
         let most = if of_all > limits.all_calls {
             GUARANTEED_PER_CALL

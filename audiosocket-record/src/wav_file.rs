@@ -8,9 +8,16 @@ use crate::storage::Storage;
 /// The most samples of a file.
 pub(crate) const MAX_SAMPLES: u32 = WavWriter::<io::Empty>::MAX_SAMPLES;
 
+/// The playable part of a file that has ended.
+#[derive(Debug)]
+pub(crate) struct WrittenFile {
+    pub(crate) name: String,
+    pub(crate) seconds: f64,
+}
+
 /// A file of a recording while it is written.
 pub(crate) struct WavFile<S: Storage> {
-    pub(crate) name: String,
+    name: String,
     pub(crate) rate: SampleRate,
     file: S::File,
     wav: WavWriter<BufWriter<S::File>>,
@@ -80,37 +87,45 @@ impl<S: Storage> WavFile<S> {
         Ok(())
     }
 
-    /// Ends the file, and syncs it to the disk if `sync` is set. Returns its length in seconds. An
-    /// error comes with the length of the audio that is playable.
-    pub(crate) fn finish(self, storage: &S, sync: bool) -> Result<f64, (f64, io::Error)> {
-        let seconds = seconds(self.wav.written(), self.rate);
+    /// Ends the file, and syncs it to the disk if `sync` is set.
+    pub(crate) fn finish(
+        self,
+        storage: &S,
+        sync: bool,
+    ) -> Result<WrittenFile, (WrittenFile, io::Error)> {
+        let samples = self.wav.written();
         let mut result = self.wav.finish().map_err(io_error);
         if sync {
             result = result.and_then(|()| storage.sync(&self.file));
         }
         match result {
-            Ok(()) => Ok(seconds),
-            Err(error) => Err((repair_header(storage, &self.file, self.rate), error)),
+            Ok(()) => Ok(written(self.name, samples, self.rate)),
+            Err(error) => {
+                let samples = repair_header(storage, &self.file);
+                Err((written(self.name, samples, self.rate), error))
+            }
         }
     }
 
-    /// Ends the file after an error. Returns the length of the audio that is playable, in seconds.
-    pub(crate) fn abort(self, storage: &S) -> f64 {
+    /// Ends the file after an error.
+    pub(crate) fn abort(self, storage: &S) -> WrittenFile {
         drop(self.wav);
-        repair_header(storage, &self.file, self.rate)
+        written(self.name, repair_header(storage, &self.file), self.rate)
     }
 }
 
-/// Makes the header count all audio of the file. If that fails too, the header stays as it was.
-fn repair_header<S: Storage>(storage: &S, file: &S::File, rate: SampleRate) -> f64 {
+fn written(name: String, samples: u32, rate: SampleRate) -> WrittenFile {
+    let seconds = f64::from(samples) / f64::from(rate.hz());
+    WrittenFile { name, seconds }
+}
+
+/// Makes the header count all audio of the file, and returns its samples. If that fails too, the
+/// header stays as it was.
+fn repair_header<S: Storage>(storage: &S, file: &S::File) -> u32 {
     let samples = wav::recount(file.clone()).unwrap_or(0);
     // One error was reported already; this would be the same.
     let _ = storage.sync(file);
-    seconds(samples, rate)
-}
-
-fn seconds(samples: u32, rate: SampleRate) -> f64 {
-    f64::from(samples) / f64::from(rate.hz())
+    samples
 }
 
 fn io_error(error: WriteError) -> io::Error {

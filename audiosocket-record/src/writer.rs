@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use audiosocket_net::LineBudget;
 
-use crate::queue::{CallId, Queue, QueueLimits, WriterMessage};
-use crate::recording::{Recording, Settings};
+use crate::queue::{CallId, PathOf, Queue, QueueLimits, WriterMessage};
+use crate::recording::{Context, Recording, Settings};
 use crate::storage::Storage;
-use crate::track::CallEnd;
 
 /// How often files are brought up to date. A crash loses this or a second of audio.
 const TICK: Duration = Duration::from_secs(1);
@@ -20,15 +19,18 @@ pub(crate) fn start(
     storage: impl Storage,
     settings: Settings,
     limits: QueueLimits,
+    path_of: Option<PathOf>,
 ) -> io::Result<(Queue, JoinHandle<()>)> {
     let (sender, messages) = mpsc::channel();
-    let queue = Queue::new(sender.clone(), limits);
+    let queue = Queue::new(sender.clone(), limits, path_of);
     let state = WriterState {
-        storage,
-        settings,
+        context: Context {
+            storage,
+            settings,
+            error_lines: LineBudget::new(),
+        },
         queue: queue.clone(),
         recordings: HashMap::new(),
-        errors: LineBudget::new(),
     };
     let thread = thread::Builder::new().name("recorder".to_owned());
     Ok((queue, thread.spawn(move || state.run(&messages, &sender))?))
@@ -36,11 +38,9 @@ pub(crate) fn start(
 
 /// The state of the writer thread.
 struct WriterState<S: Storage> {
-    storage: S,
-    settings: Settings,
+    context: Context<S>,
     queue: Queue,
     recordings: HashMap<CallId, Recording<S>>,
-    errors: LineBudget,
 }
 
 impl<S: Storage> WriterState<S> {
@@ -56,27 +56,28 @@ impl<S: Storage> WriterState<S> {
             let wait = due.map_or(TICK, |due| due - now);
             match messages.recv_timeout(wait) {
                 Ok(WriterMessage::Start(id, start, _permit)) => {
-                    let recording = Recording::new(start, self.settings);
+                    let recording = Recording::new(start, &self.context.settings);
                     self.recordings.insert(id, recording);
                 }
                 Ok(WriterMessage::Frame(id, frame, _permit)) => {
                     if let Some(recording) = self.recordings.get_mut(&id) {
-                        recording.push(&self.storage, frame);
-                        recording.log_failure(&self.errors);
+                        recording.push(&self.context, frame);
                     }
                 }
-                Ok(WriterMessage::End(id, end, _permit)) => {
+                Ok(WriterMessage::End(id, at, lost, _permit)) => {
                     if let Some(recording) = self.recordings.remove(&id) {
-                        self.finish(recording, end);
+                        self.finish(recording, at, lost);
                     }
                 }
                 Ok(WriterMessage::Tick(at)) => {
-                    self.tick(at);
+                    for recording in self.recordings.values_mut() {
+                        recording.tick(&self.context, at);
+                    }
                     due = Some(Instant::now() + TICK);
                 }
                 Ok(WriterMessage::Shutdown(at)) => {
                     for (_, recording) in std::mem::take(&mut self.recordings) {
-                        self.finish(recording, CallEnd { at, lost: 0 });
+                        self.finish(recording, at, 0);
                     }
                     return;
                 }
@@ -86,25 +87,9 @@ impl<S: Storage> WriterState<S> {
         }
     }
 
-    fn tick(&mut self, now: Instant) {
-        for recording in self.recordings.values_mut() {
-            recording.tick(&self.storage, now);
-            recording.log_failure(&self.errors);
-        }
-    }
-
-    fn finish(&mut self, mut recording: Recording<S>, end: CallEnd) {
-        let result = recording.finish(&self.storage, end);
-        recording.log_failure(&self.errors);
-        let mut stats = self.queue.stats();
-        stats.ended += 1;
-        stats.complete += u64::from(result.error.is_none() && result.lost == 0);
-        stats.failed += u64::from(result.error.is_some());
-        stats.files += u64::from(result.files);
-        stats.lost_frames += result.lost;
-        if let Some(error) = result.error {
-            stats.first_error.get_or_insert(error);
-        }
+    fn finish(&self, mut recording: Recording<S>, at: Instant, lost: u64) {
+        recording.finish(&self.context, at, lost);
+        recording.count(&mut self.queue.stats());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Recordings of real calls and on a real disk.
 
+#![allow(clippy::unwrap_used, reason = "clippy does not count helpers as tests")]
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};

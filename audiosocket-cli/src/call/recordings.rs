@@ -37,7 +37,9 @@ pub(super) fn start(name: &str) -> io::Result<Recorder> {
     let name = name.to_owned();
     Recorder::to_files(move |uuid| name.replace(PLACEHOLDER, &uuid.to_string()).into())
         .encoding(Encoding::Slin)
-        .gaps(Gaps::playback(LONGEST_UNHEARD))
+        .gaps(Gaps::Playback {
+            jitter_buffer: LONGEST_UNHEARD,
+        })
         .sync(false)
         .max_waiting_per_call(MAX_WAITING_PER_CALL)
         .max_waiting(MAX_WAITING)

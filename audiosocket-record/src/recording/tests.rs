@@ -16,7 +16,7 @@ const WIDE: SampleRate = SampleRate::Hz16000;
 /// A call whose frames arrive 20 ms apart.
 struct Caller {
     recording: Recording<MemoryDisk>,
-    disk: MemoryDisk,
+    context: Context<MemoryDisk>,
     at: Instant,
 }
 
@@ -34,7 +34,9 @@ impl Caller {
     fn to_file(disk: &MemoryDisk, name: &str) -> Self {
         let settings = Settings {
             encoding: Some(Encoding::Slin),
-            gaps: Gaps::playback(Duration::from_millis(60)),
+            gaps: Gaps::Playback {
+                jitter_buffer: Duration::from_millis(60),
+            },
             sync: false,
             ..Settings::default()
         };
@@ -51,8 +53,12 @@ impl Caller {
         };
         Self {
             at: start.at,
-            recording: Recording::new(start, settings),
-            disk: disk.clone(),
+            recording: Recording::new(start, &settings),
+            context: Context {
+                storage: disk.clone(),
+                settings,
+                error_lines: LineBudget::new(),
+            },
         }
     }
 
@@ -67,25 +73,29 @@ impl Caller {
                 payload,
                 lost: LostAudio::default(),
             };
-            self.recording.push(&self.disk, frame);
+            self.recording.push(&self.context, frame);
         }
     }
 
-    fn finish(&mut self) -> RecordingResult {
-        let end = CallEnd {
-            at: self.at,
-            lost: 0,
-        };
-        self.recording.finish(&self.disk, end)
+    fn finish(&mut self) -> RecorderStats {
+        self.recording.finish(&self.context, self.at, 0);
+        let mut stats = RecorderStats::default();
+        self.recording.count(&mut stats);
+        stats
+    }
+
+    fn tick(&mut self) {
+        self.recording.tick(&self.context, self.at);
     }
 }
 
-/// A recording without an error that has all audio.
-fn complete(files: u32) -> RecordingResult {
-    RecordingResult {
+/// The result of a recording without an error that has all audio.
+fn complete(files: u64) -> RecorderStats {
+    RecorderStats {
+        ended: 1,
+        complete: 1,
         files,
-        lost: 0,
-        error: None,
+        ..RecorderStats::default()
     }
 }
 
@@ -154,11 +164,14 @@ fn the_number_of_files_of_a_call_is_limited() {
     }
     let failure = caller.recording.failure.as_ref().unwrap();
     assert_eq!(failure.error.to_string(), "a call has 9 files at most");
-    let result = RecordingResult {
-        files: MAX_FILES,
+    let result = RecorderStats {
+        ended: 1,
+        failed: 1,
+        files: MAX_FILES.into(),
         // Each of the 200 frames has another rate than the frame before.
-        lost: 191,
-        error: Some("a call has 9 files at most".to_owned()),
+        lost_frames: 191,
+        first_error: Some("a call has 9 files at most".to_owned()),
+        ..RecorderStats::default()
     };
     assert_eq!(caller.finish(), result);
     assert_eq!(disk.recordings().len(), MAX_FILES as usize);
@@ -172,17 +185,17 @@ fn a_full_disk_ends_one_recording_and_not_the_next() {
     let mut caller = Caller::new(&disk, MAX_SAMPLES);
     caller.write(NARROW, &samples);
     let failure = caller.recording.failure.as_ref().unwrap();
-    let fragment = failure.fragment.as_ref().unwrap();
-    assert_eq!(fragment.file, format!("{NAME}.wav"));
-    assert_eq!(fragment.seconds, 12_345.0 / 8_000.0);
+    let file = failure.file.as_ref().unwrap();
+    assert_eq!(file.name, format!("{NAME}.wav"));
+    assert_eq!(file.seconds, 12_345.0 / 8_000.0);
     assert_eq!(failure.error.kind(), io::ErrorKind::StorageFull);
     // Now the disk has room. This recording does not go on, so that it has no hole.
     disk.limit(None);
     caller.write(NARROW, &samples);
     let result = caller.finish();
-    let error = result.error.as_deref().unwrap();
+    let error = result.first_error.as_deref().unwrap();
     assert!(error.starts_with(&format!("{NAME}.wav: ")), "{error}");
-    assert!(result.lost > 250, "{result:?}");
+    assert!(result.lost_frames > 250, "{result:?}");
     assert_eq!(disk.recordings()[0].2, samples[..12_345]);
 
     let mut caller = Caller::new(&disk, MAX_SAMPLES);
@@ -197,7 +210,7 @@ fn a_tick_makes_everything_playable() {
     let mut caller = Caller::new(&disk, MAX_SAMPLES);
     caller.write(NARROW, &counting(7_000));
     assert!(disk.recordings()[0].2.is_empty());
-    caller.recording.tick(&disk, caller.at);
+    caller.tick();
     assert_eq!(disk.recordings()[0].2, counting(7_000));
 }
 
@@ -206,7 +219,7 @@ fn a_call_without_audio_has_no_file_in_a_directory() {
     let disk = MemoryDisk::default();
     let mut caller = Caller::new(&disk, MAX_SAMPLES);
     caller.at += Duration::from_secs(60);
-    caller.recording.tick(&disk, caller.at);
+    caller.tick();
     assert_eq!(caller.finish().files, 0);
     assert_eq!(disk.recordings(), []);
 }
@@ -217,7 +230,7 @@ fn a_recording_to_a_path_has_one_file_of_the_rate_of_the_first_speech() {
     let mut caller = Caller::to_file(&disk, "heard.wav");
     // Silence does not set the rate.
     caller.write(NARROW, &[0; 1_600]);
-    caller.recording.tick(&disk, caller.at);
+    caller.tick();
     assert_eq!(disk.recordings(), []);
     caller.write(WIDE, &[7; 320]);
     caller.at += Duration::from_secs(1);
@@ -279,7 +292,7 @@ fn a_full_disk_ends_a_recording_to_a_path() {
     caller.write(NARROW, &samples[1..]);
     let result = caller.finish();
     assert_eq!(result.files, 1);
-    let error = result.error.as_deref().unwrap();
+    let error = result.first_error.as_deref().unwrap();
     assert!(error.starts_with("heard.wav: "), "{error}");
     assert_eq!(disk.recordings()[0].2, samples[1..=12_345]);
 }

@@ -183,7 +183,9 @@ fn held_audio_is_bounded() {
 
 /// The lengths of the gaps before frames that arrive at these times, all in milliseconds.
 fn playback_gaps(arrivals: &[u32]) -> Vec<u64> {
-    let gaps = Gaps::playback(MS * 60);
+    let gaps = Gaps::Playback {
+        jitter_buffer: MS * 60,
+    };
     let call = Caller::new(gaps).frames(arrivals.iter().copied());
     let mut quiet = 0;
     let mut found = Vec::new();

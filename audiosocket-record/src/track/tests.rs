@@ -9,19 +9,14 @@ fn limits() -> QueueLimits {
 }
 
 fn start(queue: &Queue, at: Instant) -> Result<Track, TrackError> {
-    queue.start(CallStart {
-        uuid: Uuid::nil(),
-        at,
-        utc: SystemTime::UNIX_EPOCH,
-        path: None,
-    })
+    queue.start(Uuid::nil(), at, SystemTime::UNIX_EPOCH)
 }
 
 #[test]
 fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
     let (sender, messages) = mpsc::channel();
     let began = Instant::now();
-    let mut track = start(&Queue::new(sender, limits()), began).unwrap();
+    let mut track = start(&Queue::new(sender, limits(), None), began).unwrap();
     let audio = Audio::new(SampleRate::Hz8000, &[1; 65_534]);
     // 655 MB in a tenth of a second. The writer takes nothing meanwhile.
     for frame in 0..10_000 {
@@ -44,13 +39,13 @@ fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
 #[test]
 fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
     let (sender, messages) = mpsc::channel();
-    let queue = Queue::new(sender, limits());
+    let queue = Queue::new(sender, limits(), None);
     let at = Instant::now();
     let mut track = start(&queue, at).unwrap();
     let mut behind = start(&queue, at).unwrap();
     behind.write(at, Audio::new(SampleRate::Hz8000, &[1; 65_534]));
     // As much as hundreds of calls can have.
-    let others = QuotaPermit::take(limits().all_calls, [queue.waiting().clone()]);
+    let others = QuotaPermit::take(limits().all_calls, [queue.shared.waiting.clone()]);
     for _ in 0..100 {
         for _ in 0..GUARANTEED_PER_CALL / (320 + FRAME_COST) {
             track.write(at, Audio::new(SampleRate::Hz8000, &[1; 320]));
@@ -71,7 +66,7 @@ fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
 #[test]
 fn new_calls_are_refused_when_the_disk_hangs() {
     let (sender, messages) = mpsc::channel();
-    let queue = Queue::new(sender, limits());
+    let queue = Queue::new(sender, limits(), None);
     let going_on = start(&queue, Instant::now()).unwrap();
     let calls = std::iter::from_fn(|| start(&queue, Instant::now()).ok());
     assert_eq!(calls.take(1_000_000).count(), MAX_EVENTS / 2);
@@ -88,7 +83,7 @@ fn new_calls_are_refused_when_the_disk_hangs() {
 #[test]
 fn a_call_is_refused_after_the_recorder_has_ended() {
     let (sender, _) = mpsc::channel();
-    let queue = Queue::new(sender, limits());
+    let queue = Queue::new(sender, limits(), None);
     let refused = start(&queue, Instant::now()).err();
     assert_eq!(refused, Some(TrackError::RecorderEnded));
 }

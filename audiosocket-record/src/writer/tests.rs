@@ -5,7 +5,7 @@ use audiosocket_proto::Audio;
 use uuid::Uuid;
 
 use crate::memory_disk::MemoryDisk;
-use crate::track::{CallStart, Track};
+use crate::track::Track;
 
 use super::*;
 
@@ -22,18 +22,13 @@ impl Writer {
             encoding: Some(Encoding::Slin),
             ..Settings::default()
         };
-        let (queue, thread) = start(disk.clone(), settings, QueueLimits::default()).unwrap();
+        let (queue, thread) = start(disk.clone(), settings, QueueLimits::default(), None).unwrap();
         Self { queue, thread }
     }
 
     fn track(&self, at: Instant) -> Track {
-        let start = CallStart {
-            uuid: Uuid::nil(),
-            at,
-            utc: SystemTime::UNIX_EPOCH,
-            path: None,
-        };
-        self.queue.start(start).unwrap()
+        let start = self.queue.start(Uuid::nil(), at, SystemTime::UNIX_EPOCH);
+        start.unwrap()
     }
 
     fn finish(self) {
