@@ -114,26 +114,25 @@ impl Queue {
     ) -> Result<Track, TrackError> {
         self.stats().started += 1;
         let path = self.shared.path_of.as_ref().map(|path_of| path_of.0(uuid));
-        let name = path.as_ref().map(|path| path.display().to_string());
-        let name = name.unwrap_or_else(|| uuid.to_string());
+        let start = CallStart {
+            uuid,
+            at,
+            utc,
+            path,
+        };
+        let name = start.name();
         let (permit, waiting) = self.event();
         let started = if waiting > MAX_EVENTS {
             Err(TrackError::DiskTooSlow)
         } else {
             let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
-            let start = CallStart {
-                uuid,
-                at,
-                utc,
-                path,
-            };
             let sent = self.messages.send(WriterMessage::Start(id, start, permit));
             sent.map(|()| id).map_err(|_| TrackError::RecorderEnded)
         };
         match started {
             Ok(id) => Ok(Track::new(id, self.clone(), name)),
             Err(error) => {
-                self.note_error(&name, &error.to_string());
+                self.stats().note_error(&name, &error);
                 Err(error)
             }
         }
@@ -154,11 +153,5 @@ impl Queue {
         // No code that can panic runs under the lock.
         let stats = self.shared.stats.lock();
         stats.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps the error for the statistics, if it is the first.
-    pub(crate) fn note_error(&self, recording: &str, error: &str) {
-        let describe = || format!("{}: {error}", recording.escape_debug());
-        self.stats().first_error.get_or_insert_with(describe);
     }
 }

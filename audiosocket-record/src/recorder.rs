@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -220,4 +221,12 @@ pub struct RecorderStats {
     /// The reason of the first recording that failed or lost audio to a slow disk, with the path or
     /// the UUID.
     pub first_error: Option<String>,
+}
+
+impl RecorderStats {
+    /// Keeps the error of a recording, if it is the first.
+    pub(crate) fn note_error(&mut self, recording: &str, error: &dyn Display) {
+        let describe = || format!("{}: {error}", recording.escape_debug());
+        self.first_error.get_or_insert_with(describe);
+    }
 }

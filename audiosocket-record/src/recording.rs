@@ -145,11 +145,8 @@ impl<S: Storage> Recording<S> {
         stats.files += u64::from(self.files);
         stats.lost_frames += self.lost;
         if let Some(Failure { file, error }) = &self.failure {
-            let describe = || match file {
-                Some(file) => format!("{}: {error}", file.name.escape_debug()),
-                None => error.to_string(),
-            };
-            stats.first_error.get_or_insert_with(describe);
+            let name = file.as_ref().map(|file| file.name.clone());
+            stats.note_error(&name.unwrap_or_else(|| self.start.name()), error);
         }
     }
 
@@ -293,10 +290,7 @@ impl<S: Storage> Recording<S> {
         from: Instant,
     ) -> io::Result<WavFile<S>> {
         let (name, file) = match &self.start.path {
-            Some(path) => (
-                path.display().to_string(),
-                context.storage.create(path, false)?,
-            ),
+            Some(path) => (self.start.name(), context.storage.create(path, false)?),
             None if self.files == MAX_FILES => {
                 let problem = format!("a call has {MAX_FILES} files at most");
                 return Err(io::Error::other(problem));

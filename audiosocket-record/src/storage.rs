@@ -60,7 +60,7 @@ impl Storage for Directory {
         if !new {
             // A FIFO that is opened for writing alone blocks until it has a reader. Opened for
             // reading too, it would be its own reader, and the recording would fail at once.
-            File::create(&path).map_err(|error| with_path(&path, &error))?;
+            File::create(&path)?;
         }
         let mut options = File::options();
         // Reading is for the repair of a header.
@@ -68,18 +68,12 @@ impl Storage for Directory {
         // Calls are private: only the owner and the group may read new files.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        let file = options.open(&path);
-        file.map(Arc::new).map_err(|error| with_path(&path, &error))
+        options.open(path).map(Arc::new)
     }
 
     fn sync(&self, file: &Self::File) -> io::Result<()> {
         file.sync_all()
     }
-}
-
-fn with_path(path: &Path, error: &io::Error) -> io::Error {
-    let path = path.display().to_string();
-    io::Error::new(error.kind(), format!("{}: {error}", path.escape_debug()))
 }
 
 /// Creates a new file whose name has the time of its first sample and the UUID of the call.

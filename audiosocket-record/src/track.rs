@@ -32,6 +32,14 @@ pub(crate) struct CallStart {
     pub(crate) path: Option<PathBuf>,
 }
 
+impl CallStart {
+    /// For error messages: the path, or the UUID.
+    pub(crate) fn name(&self) -> String {
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| self.uuid.to_string())
+    }
+}
+
 /// Audio as it arrived.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -96,7 +104,8 @@ impl Track {
         self.rate = rate;
         let Some(permit) = self.permit(payload.len() + FRAME_COST) else {
             if self.lost.frames == 0 {
-                self.queue.note_error(&self.name, "the disk is too slow");
+                let problem = "the disk is too slow";
+                self.queue.stats().note_error(&self.name, &problem);
             }
             return self.write_lost(at, 1, payload.len() as u64);
         };

@@ -170,7 +170,7 @@ fn the_number_of_files_of_a_call_is_limited() {
         files: MAX_FILES.into(),
         // Each of the 200 frames has another rate than the frame before.
         lost_frames: 191,
-        first_error: Some("a call has 9 files at most".to_owned()),
+        first_error: Some(format!("{}: a call has 9 files at most", &NAME[21..])),
         ..RecorderStats::default()
     };
     assert_eq!(caller.finish(), result);
