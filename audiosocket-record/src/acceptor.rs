@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use audiosocket_proto::server::{
+use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};

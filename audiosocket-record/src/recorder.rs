@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use audiosocket_media::Encoding;
-use audiosocket_proto::server::Acceptor;
+use audiosocket_server::Acceptor;
 use uuid::Uuid;
 
 use crate::acceptor::RecordingAcceptor;

@@ -2,7 +2,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use audiosocket_media::{Encoding, SampleRate};
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 use tracing::field::display;
 
 use crate::RecorderStats;
@@ -46,7 +46,7 @@ pub(crate) struct Context<S> {
     pub(crate) storage: S,
     pub(crate) settings: Settings,
     /// A full disk fails many recordings at once.
-    pub(crate) error_lines: LineBudget,
+    pub(crate) error_lines: LogRateLimit,
 }
 
 /// The recording of one call while it is written.

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 
 use crate::queue::{CallId, PathOf, Queue, QueueLimits, WriterMessage};
 use crate::recording::{Context, Recording, Settings};
@@ -27,7 +27,7 @@ pub(crate) fn start(
         context: Context {
             storage,
             settings,
-            error_lines: LineBudget::new(),
+            error_lines: LogRateLimit::new(),
         },
         queue: queue.clone(),
         recordings: HashMap::new(),

@@ -57,7 +57,7 @@ impl Caller {
             context: Context {
                 storage: disk.clone(),
                 settings,
-                error_lines: LineBudget::new(),
+                error_lines: LogRateLimit::new(),
             },
         }
     }
