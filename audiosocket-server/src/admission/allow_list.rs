@@ -16,7 +16,7 @@ use ipnet::{IpNet, Ipv4Net};
 /// let callbacks = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
 /// let acceptor = asterisk.then(callbacks); // or a closure, or `incoming()`
 /// # drop(acceptor);
-/// # Ok::<(), crate::ParseAllowListError>(())
+/// # Ok::<(), audiosocket_server::ParseAllowListError>(())
 /// ```
 ///
 /// Whoever comes from elsewhere is refused [when they connect](Acceptor::admit_peer): they get a

@@ -42,7 +42,7 @@ pub use call::{ExpectedCallHandler, ExpectedOnly, WithMetadata};
 ///     Ok(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
 /// });
 /// # drop(acceptor);
-/// # Ok::<(), crate::AnnounceError>(())
+/// # Ok::<(), audiosocket_server::AnnounceError>(())
 /// ```
 ///
 /// # What is refused
