@@ -13,6 +13,11 @@ mod callbacks;
 mod exception;
 mod handler;
 mod inbound_buffer;
+#[cfg(all(
+    feature = "memory-guard",
+    any(target_os = "linux", target_os = "android")
+))]
+mod memory_guard;
 mod peer;
 mod response;
 mod shutdown;
@@ -35,6 +40,11 @@ pub use exception::Exception;
 pub use handler::{Acceptor, CallRequest, Handler, Refusal};
 pub use inbound_buffer::{InboundBuffer, Lag};
 pub use ipnet::IpNet;
+#[cfg(all(
+    feature = "memory-guard",
+    any(target_os = "linux", target_os = "android")
+))]
+pub use memory_guard::MemoryGuard;
 pub use peer::Peer;
 pub use response::Response;
 pub use shutdown::{ServerAction, ServerDriver, ServerHandle};

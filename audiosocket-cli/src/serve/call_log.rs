@@ -1,6 +1,5 @@
 //! Log lines about calls, whatever serves them.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use audiosocket_proto::MarkOutcome;
@@ -10,8 +9,6 @@ use audiosocket_tokio::{
 };
 
 use audiosocket_server::io::LogRateLimit;
-
-use super::memory::Memory;
 
 /// How many things that go wrong on one call have a line each; the last line of the call tells how
 /// many there were.
@@ -23,15 +20,13 @@ pub(super) struct CallLog<A> {
     acceptor: A,
     /// For connections that do not become calls.
     failed_connections: LogRateLimit,
-    memory: Arc<Memory>,
 }
 
 impl<A> CallLog<A> {
-    pub(super) fn new(acceptor: A, memory: Arc<Memory>) -> Self {
+    pub(super) fn new(acceptor: A) -> Self {
         Self {
             acceptor,
             failed_connections: LogRateLimit::new(),
-            memory,
         }
     }
 }
@@ -40,7 +35,6 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     type Handler = LoggedCall<A::Handler>;
 
     fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        self.memory.look_now();
         self.acceptor.admit_peer(peer)
     }
 

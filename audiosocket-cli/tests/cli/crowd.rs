@@ -44,10 +44,10 @@ pub(crate) fn crowd_out(server: AcceptLoop) {
     let ended = log.lines().filter(|line| line.contains("call ended"));
     ended.for_each(assert_ended_by_the_caller);
     assert!(
-        log.contains("memory runs short: calls are refused"),
+        log.contains("memory is short: new calls are refused"),
         "{log}"
     );
-    assert!(log.contains("calls are taken again"), "{log}");
+    assert!(log.contains("new calls are accepted again"), "{log}");
 }
 
 /// As many for this process as there may be.

@@ -1,3 +1,5 @@
+//! The memory limits of this process: its cgroups and `ulimit -v`.
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -6,46 +8,45 @@ use std::path::{Path, PathBuf};
 use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
 
-/// Room for what the kernel writes into any of the files.
-const FILE: usize = 8192;
+/// The size of the buffer for one file. The kernel writes less into each of them.
+const FILE_LEN: usize = 8192;
 
-/// How much is used of a limit, in bytes.
+/// The smallest reserve, in bytes.
+const MIN_RESERVE: u64 = 16 << 20;
+
+/// How much of one limit is in use, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Filled {
+pub(super) struct Usage {
     pub(super) used: u64,
     pub(super) max: u64,
-    /// Its name, for the log.
+    /// The name of the limit, for the log.
     pub(super) limit: &'static str,
 }
 
-/// What is left for the calls that there are, at the least: they take more when they are talked on
-/// than when they begin.
-const RESERVE: u64 = 16 << 20;
-
-impl Filled {
-    /// Whether there is too little left for another call.
+impl Usage {
+    /// Returns whether less than the reserve is left. A new call would take memory that the open calls need.
     pub(super) fn is_full(self) -> bool {
         self.left_beside(self.reserve()) == 0
     }
 
-    /// Whether half of what is kept for the calls that there are is gone.
-    pub(super) fn is_brimful(self) -> bool {
+    /// Returns whether less than half of the reserve is left.
+    pub(super) fn is_nearly_exhausted(self) -> bool {
         self.left_beside(self.reserve() / 2) == 0
     }
 
-    /// Whether there is enough left, even if there was too little before.
+    /// Returns whether more than one and a half times the reserve is left.
     pub(super) fn has_room(self) -> bool {
         self.left_beside(self.reserve() / 2 * 3) > 0
     }
 
-    /// Whether there is so much left that it need not be watched closely.
+    /// Returns whether more than four times the reserve is left.
     pub(super) fn has_plenty(self) -> bool {
         self.left_beside(self.reserve() * 4) > 0
     }
 
-    /// What is kept for the calls that there are.
+    /// The memory that is kept for the open calls: a call takes more while it talks than at its start.
     fn reserve(self) -> u64 {
-        (self.max / 10).max(RESERVE)
+        (self.max / 10).max(MIN_RESERVE)
     }
 
     fn left_beside(self, reserve: u64) -> u64 {
@@ -53,43 +54,38 @@ impl Filled {
     }
 }
 
-/// `ulimit -v`, in bytes.
-pub(super) fn max_address_space() -> Option<u64> {
-    getrlimit(Resource::As).current
-}
-
-/// What bounds the memory of this process, looked up once. Reading takes no memory.
+/// The limits that bound the memory of this process. The files are opened once. Reading them allocates nothing.
 #[derive(Debug)]
-pub(super) struct Limits {
-    /// `/proc/self/statm`; where there is none, `ulimit -v` is not watched.
-    address_space: Option<File>,
-    /// The process's own cgroup and those around it.
+pub(super) struct MemoryLimits {
+    /// `/proc/self/statm`. Without it, `ulimit -v` is not watched.
+    statm: Option<File>,
+    /// The cgroup of the process and its parents.
     cgroups: Vec<Cgroup>,
 }
 
-impl Limits {
+impl MemoryLimits {
     pub(super) fn of_this_process() -> Self {
         let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         Self {
-            address_space: File::open("/proc/self/statm").ok(),
+            statm: File::open("/proc/self/statm").ok(),
             cgroups: cgroups_of(&cgroups, Path::new("/sys/fs/cgroup")),
         }
     }
 
-    /// The limit that is nearest, if there is any.
-    pub(super) fn fullest(&self) -> Option<Filled> {
-        let cgroups = self.cgroups.iter().filter_map(Cgroup::filled);
+    /// Returns the usage of the limit that is nearest, or `None` if there is no limit.
+    pub(super) fn nearest(&self) -> Option<Usage> {
+        let cgroups = self.cgroups.iter().filter_map(Cgroup::usage);
         cgroups
             .chain(self.address_space())
-            .min_by_key(|filled| filled.left_beside(filled.reserve()))
+            .min_by_key(|usage| usage.left_beside(usage.reserve()))
     }
 
-    fn address_space(&self) -> Option<Filled> {
+    fn address_space(&self) -> Option<Usage> {
         let max = max_address_space()?;
-        let mut buffer = [0; FILE];
-        let text = read(self.address_space.as_ref()?, &mut buffer)?;
+        let mut buffer = [0; FILE_LEN];
+        let text = read(self.statm.as_ref()?, &mut buffer)?;
         let pages: u64 = text.split(' ').next()?.parse().ok()?;
-        Some(Filled {
+        Some(Usage {
             used: pages.saturating_mul(page_size() as u64),
             max,
             limit: "RLIMIT_AS",
@@ -97,7 +93,12 @@ impl Limits {
     }
 }
 
-/// A cgroup that has a limit of memory, or may be given one.
+/// Returns the limit of `ulimit -v` in bytes, if one is set.
+pub(super) fn max_address_space() -> Option<u64> {
+    getrlimit(Resource::As).current
+}
+
+/// A cgroup that has a memory limit, or can get one while the process runs.
 #[derive(Debug)]
 struct Cgroup {
     max: File,
@@ -106,16 +107,17 @@ struct Cgroup {
     version: &'static Version,
 }
 
-/// What differs between the two versions of cgroups.
+/// The differences between the two versions of cgroups.
 #[derive(Debug)]
 struct Version {
-    /// Which of the fields of `/proc/self/cgroup` name the hierarchy of memory, and where that is.
+    /// The controller in `/proc/self/cgroup` that names the hierarchy of memory.
     controllers: &'static str,
+    /// Where that hierarchy is mounted, below `/sys/fs/cgroup`.
     mounted: &'static str,
     max: &'static str,
     current: &'static str,
-    /// The page cache, in `memory.stat`: the kernel takes it back when it needs it. Whoever records
-    /// fills a cgroup with it.
+    /// The fields of `memory.stat` that are page cache. The kernel frees the page cache when it needs memory, and a
+    /// process that writes files fills its cgroup with it. So it does not count as used.
     cache: [&'static str; 2],
 }
 
@@ -136,8 +138,8 @@ const VERSIONS: [Version; 2] = [
     },
 ];
 
-/// The cgroups that `/proc/self/cgroup` tells of and that have files below `mounted`. Inside a
-/// container the path may be one that only the host has; its own cgroup is then the root.
+/// Opens the cgroups that `text`, the content of `/proc/self/cgroup`, names and that have files below `mounted`. In a
+/// container the path can be one that exists on the host only. Then the root is the cgroup of the container.
 fn cgroups_of(text: &str, mounted: &Path) -> Vec<Cgroup> {
     let mut found = Vec::new();
     for line in text.lines() {
@@ -174,10 +176,10 @@ impl Cgroup {
         })
     }
 
-    /// `None` if it has no limit, or is gone.
-    fn filled(&self) -> Option<Filled> {
-        let mut buffer = [0; FILE];
-        // "max" is no number; version 1 says so by one that no machine has.
+    /// Returns `None` if the cgroup has no limit, or was removed.
+    fn usage(&self) -> Option<Usage> {
+        let mut buffer = [0; FILE_LEN];
+        // Without a limit, version 2 has the word "max" here, and version 1 a number larger than any memory.
         let max = read(&self.max, &mut buffer)?.trim().parse().ok()?;
         let current: u64 = read(&self.current, &mut buffer)?.trim().parse().ok()?;
         let stat = read(&self.stat, &mut buffer)?;
@@ -188,7 +190,7 @@ impl Cgroup {
             .filter_map(|name| stat.lines().find_map(|line| line.strip_prefix(name)))
             .filter_map(|value| value.trim().parse::<u64>().ok())
             .sum();
-        Some(Filled {
+        Some(Usage {
             used: current.saturating_sub(cache),
             max,
             limit: self.version.max,
@@ -196,7 +198,7 @@ impl Cgroup {
     }
 }
 
-fn read<'b>(file: &File, buffer: &'b mut [u8; FILE]) -> Option<&'b str> {
+fn read<'b>(file: &File, buffer: &'b mut [u8; FILE_LEN]) -> Option<&'b str> {
     let len = file.read_at(buffer, 0).ok()?;
     std::str::from_utf8(&buffer[..len]).ok()
 }
@@ -205,7 +207,7 @@ fn read<'b>(file: &File, buffer: &'b mut [u8; FILE]) -> Option<&'b str> {
 mod tests {
     use super::*;
 
-    /// A directory with the files of a cgroup.
+    /// Makes a directory with the files of a cgroup.
     fn write(directory: &Path, files: [(&str, &str); 3]) {
         fs::create_dir_all(directory).unwrap();
         for (name, text) in files {
@@ -213,14 +215,14 @@ mod tests {
         }
     }
 
-    fn filled(cgroups: &[Cgroup]) -> Vec<(u64, u64)> {
-        let filled = cgroups.iter().filter_map(Cgroup::filled);
-        filled.map(|filled| (filled.used, filled.max)).collect()
+    fn usages(cgroups: &[Cgroup]) -> Vec<(u64, u64)> {
+        let usages = cgroups.iter().filter_map(Cgroup::usage);
+        usages.map(|usage| (usage.used, usage.max)).collect()
     }
 
-    /// As a 6.18 kernel writes them.
+    /// The files of a 6.18 kernel.
     #[test]
-    fn a_cgroup_of_version_2_is_as_full_as_it_is_without_page_cache() {
+    fn page_cache_does_not_count_as_used_in_a_cgroup_of_version_2() {
         let root = tempfile::tempdir().unwrap();
         let stat = "anon 4096\nfile 700\nkernel 90112\ninactive_anon 0\nactive_anon 4096\n\
                     inactive_file 500\nactive_file 200\nunevictable 0\n";
@@ -236,15 +238,15 @@ mod tests {
         let text = "0::/system.slice/audiosocket.service\n";
         let cgroups = cgroups_of(text, root.path());
         assert_eq!(cgroups.len(), 2);
-        assert_eq!(filled(&cgroups), [(8300, 20_000)]);
-        // The limit of its own, given while it runs.
+        assert_eq!(usages(&cgroups), [(8300, 20_000)]);
+        // The cgroup gets a limit while the process runs.
         let own = "system.slice/audiosocket.service/memory.max";
         fs::write(root.path().join(own), "10000\n").unwrap();
-        assert_eq!(filled(&cgroups), [(8300, 10_000), (8300, 20_000)]);
+        assert_eq!(usages(&cgroups), [(8300, 10_000), (8300, 20_000)]);
     }
 
     #[test]
-    fn a_container_has_its_cgroup_at_the_root() {
+    fn the_cgroup_of_a_container_is_at_the_root() {
         let root = tempfile::tempdir().unwrap();
         let files = [
             ("memory.max", "1000\n"),
@@ -254,7 +256,7 @@ mod tests {
         write(root.path(), files);
         for text in ["0::/\n", "0::/docker/5e0c\n", "0::/../../elsewhere\n"] {
             assert_eq!(
-                filled(&cgroups_of(text, root.path())).last(),
+                usages(&cgroups_of(text, root.path())).last(),
                 Some(&(900, 1000)),
                 "{text}"
             );
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cgroup_of_version_1_is_that_of_memory() {
+    fn version_1_uses_the_memory_controller() {
         let root = tempfile::tempdir().unwrap();
         let stat = "cache 700\nrss 4096\ninactive_file 1\nactive_file 1\nhierarchical_memory_limit 5000\n\
                     total_cache 700\ntotal_inactive_file 500\ntotal_active_file 200\n";
@@ -274,11 +276,11 @@ mod tests {
         write(&root.path().join("memory/calls"), files);
         let text = "9:name=systemd:/\n5:devices:/calls\n4:memory:/calls\n0::/\n";
         let cgroups = cgroups_of(text, root.path());
-        assert_eq!(filled(&cgroups), [(3800, 5000)]);
+        assert_eq!(usages(&cgroups), [(3800, 5000)]);
     }
 
     #[test]
-    fn without_cgroups_there_are_none() {
+    fn no_cgroup_is_found_where_there_is_none() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(
             cgroups_of("0::/a/b\n4:memory:/\nnonsense\n", root.path()).len(),
@@ -288,17 +290,17 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_is_kept_and_16_mib_at_least() {
-        let filled = |used: u64, max: u64| Filled {
+    fn the_reserve_is_a_tenth_and_at_least_16_mib() {
+        let usage = |used: u64, max: u64| Usage {
             used: used << 20,
             max: max << 20,
             limit: "",
         };
-        assert!(!filled(899, 1000).is_full() && filled(900, 1000).is_full());
-        assert!(filled(849, 1000).has_room() && !filled(850, 1000).has_room());
-        assert!(filled(599, 1000).has_plenty() && !filled(600, 1000).has_plenty());
-        assert!(!filled(83, 100).is_full() && filled(84, 100).is_full());
-        assert!(filled(0, 16).is_full() && filled(100, 0).is_full());
-        assert!(!filled(0, 1 << 43).is_full());
+        assert!(!usage(899, 1000).is_full() && usage(900, 1000).is_full());
+        assert!(usage(849, 1000).has_room() && !usage(850, 1000).has_room());
+        assert!(usage(599, 1000).has_plenty() && !usage(600, 1000).has_plenty());
+        assert!(!usage(83, 100).is_full() && usage(84, 100).is_full());
+        assert!(usage(0, 16).is_full() && usage(100, 0).is_full());
+        assert!(!usage(0, 1 << 43).is_full());
     }
 }
