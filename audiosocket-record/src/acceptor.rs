@@ -1,9 +1,9 @@
 use std::time::Instant;
 
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
 use crate::queue::Queue;
 use crate::track::Track;
