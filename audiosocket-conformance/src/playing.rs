@@ -1,7 +1,7 @@
 //! The orders about the playout: a word, and numbers behind it.
 
-use audiosocket_server::Call;
 use audiosocket_proto::{Audio, SendError};
+use audiosocket_server::Call;
 
 use crate::frames::speech;
 

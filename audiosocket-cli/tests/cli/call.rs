@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use super::process::{PATIENCE, Report, AcceptLoop, audiosocket, call, run, started, text};
+use super::process::{AcceptLoop, PATIENCE, Report, audiosocket, call, run, started, text};
 use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]

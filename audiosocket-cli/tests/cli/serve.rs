@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use super::caller::{HANGUP, UUID, UUID_TEXT, connect, end_call, read_frame};
-use super::process::{PATIENCE, AcceptLoop, count, line, run, text};
+use super::process::{AcceptLoop, PATIENCE, count, line, run, text};
 use super::server::write_frame;
 
 /// Begins a call, and waits until the server has taken it.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use socket2::{Domain, Socket, Type};
 
 use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
-use super::process::{PATIENCE, AcceptLoop, audiosocket, line};
+use super::process::{AcceptLoop, PATIENCE, audiosocket, line};
 use super::server::write_frame;
 
 on_every_runtime! {

@@ -9,7 +9,7 @@ use super::sockets::{self, BoundSockets};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
-#[path = "../../../audiosocket-proto/examples/mio.rs"]
+#[path = "../../../audiosocket-server/examples/mio.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod example;
 

@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use audiosocket_server::io::ServerOptions;
 use audiosocket_proto::SessionConfig;
+use audiosocket_server::io::ServerOptions;
 use audiosocket_server::{Limits, ServerHandle};
 use socket2::{Domain, SockRef, Socket, Type};
 

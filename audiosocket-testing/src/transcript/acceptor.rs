@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
 use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
 
 use super::{Entry, Record, Transcript};
 

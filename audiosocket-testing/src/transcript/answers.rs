@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Peer, Refusal, Response};
 use audiosocket_proto::{Audio, DtmfDigit};
+use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Peer, Refusal, Response};
 
 type OnAudio = dyn for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send + Sync;
 type OnDtmf = dyn Fn(&mut Call<'_>, DtmfDigit) -> Response<'static> + Send + Sync;

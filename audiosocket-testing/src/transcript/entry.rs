@@ -1,7 +1,7 @@
 use std::fmt;
 
-use audiosocket_server::{Call, CallHandle, Peer};
 use audiosocket_proto::{DtmfDigit, End, FrameKind, MarkOutcome, SampleRate, Uuid};
+use audiosocket_server::{Call, CallHandle, Peer};
 
 /// One callback: what it was, and which call it was about.
 ///

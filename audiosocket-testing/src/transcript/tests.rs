@@ -5,8 +5,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_server::{Acceptor, CallDriver, Calls, Refusal};
 use audiosocket_proto::{End, SampleRate, SessionConfig, Timestamp};
+use audiosocket_server::{Acceptor, CallDriver, Calls, Refusal};
 
 use super::{Answers, Record, Transcript, TranscriptAcceptor};
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_server::{ServerAction, Limits, ServerDriver};
 use audiosocket_proto::{SessionConfig, Timestamp};
+use audiosocket_server::{Limits, ServerAction, ServerDriver};
 
 use self::connection::Connection;
 use self::woken::Woken;

@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, SampleRate};
 use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, SampleRate};
 use audiosocket_testing::transcript::{Transcript, TranscriptAcceptor};
 
 /// One byte more than a frame takes.
