@@ -8,7 +8,7 @@ use audiosocket_testing::load::{self, LoadMode, LoadTest};
 use clap::{Parser, ValueEnum};
 use uuid::Uuid;
 
-use super::recorder::PLACEHOLDER;
+use super::recordings::PLACEHOLDER;
 use crate::{address, duration};
 
 /// The arguments of `audiosocket call`.

@@ -2,7 +2,7 @@
 
 mod args;
 mod progress;
-mod recorder;
+mod recordings;
 mod report;
 
 use std::io;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::signals::Signals;
 use crate::{cli, output};
 use progress::Progress;
-use recorder::{Recorder, Recordings};
+use recordings::{RecordedCall, Recordings};
 
 pub(crate) use args::CallArgs;
 
@@ -70,11 +70,11 @@ pub(crate) fn run(args: &CallArgs) -> io::Result<ExitCode> {
 /// Places all calls, until they have ended or a signal comes.
 async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
     let mut signals = Signals::listen()?;
-    let recorder = args.record.as_deref().map(Recorder::start).transpose()?;
+    let recorder = args.record.as_deref().map(recordings::start).transpose()?;
     let recorder = recorder.map(Arc::new);
     if let Some(recorder) = &recorder {
         let recorder = Arc::clone(recorder);
-        test = test.tap(move |uuid| recorder.track(uuid));
+        test = test.tap(move |uuid| RecordedCall::start(&recorder, uuid));
     }
     let progress = Progress::new(args.is_paced());
     let test = test.on_progress(progress.hook());
@@ -87,12 +87,12 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
         cli::usage_error(&option_names(&error.to_string()));
     }
     let mut report = report?;
-    let recordings = match recorder {
-        Some(recorder) => {
+    let recordings = match (recorder, &args.record) {
+        (Some(recorder), Some(name)) => {
             let recorder = Arc::into_inner(recorder).expect("the test has dropped its tap");
-            Some(recorder.finish(signals.next()).await)
+            Some(recordings::finish(recorder, name, signals.next()).await)
         }
-        None => None,
+        _ => None,
     };
     report.ok &= recordings.as_ref().is_none_or(|all| all.failed == 0);
     Ok(Summary { report, recordings })

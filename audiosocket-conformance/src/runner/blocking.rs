@@ -2,16 +2,20 @@ use std::rc::Rc;
 
 use audiosocket_blocking::Server;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 
-use super::sockets::{self, Listening};
-use crate::recorder::Recorder;
-use crate::world::World;
+use super::sockets::{self, BoundSockets};
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Env;
 
-pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    sockets::serve(move |tell| {
-        let server = Server::start(recorder, sockets::options(session, limits)).unwrap();
-        tell(Listening::new(server.local_addrs(), server.handle()));
+pub(super) fn threads(
+    acceptor: ScriptedAcceptor,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn Env> {
+    sockets::serve(move |ready| {
+        let server = Server::start(acceptor, sockets::options(session, limits)).unwrap();
+        ready(BoundSockets::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

@@ -3,26 +3,26 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Limits, ServerDriver};
+use audiosocket_server::{Limits, ServerDriver};
 
-use super::sockets::{self, Listening};
-use crate::recorder::Recorder;
-use crate::world::World;
+use super::sockets::{self, BoundSockets};
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Env;
 
-#[path = "../../../audiosocket-proto/examples/mio.rs"]
+#[path = "../../../audiosocket-server/examples/mio.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod example;
 
 pub(super) fn event_loop(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     limits: Limits,
-) -> Rc<dyn World> {
-    sockets::serve(move |tell| {
+) -> Rc<dyn Env> {
+    sockets::serve(move |ready| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = ServerDriver::new(session.linger, limits);
         let addrs = [listener.local_addr().unwrap()];
-        tell(Listening::new(&addrs, server.handle().clone()));
-        example::serve(listener, &Arc::new(recorder), session, server).unwrap();
+        ready(BoundSockets::new(&addrs, server.handle().clone()));
+        example::serve(listener, &Arc::new(acceptor), session, server).unwrap();
     })
 }
