@@ -4,7 +4,7 @@ use audiosocket_blocking::Server;
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::Limits;
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -15,7 +15,7 @@ pub(super) fn threads(
 ) -> Rc<dyn Env> {
     sockets::serve(move |ready| {
         let server = Server::start(acceptor, sockets::options(session, limits)).unwrap();
-        ready(BoundSockets::new(server.local_addrs(), server.handle()));
+        ready(RunningServer::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

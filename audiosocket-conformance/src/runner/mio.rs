@@ -5,7 +5,7 @@ use std::sync::Arc;
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::{Limits, ServerDriver};
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -22,7 +22,7 @@ pub(super) fn event_loop(
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = ServerDriver::new(session.linger, limits);
         let addrs = [listener.local_addr().unwrap()];
-        ready(BoundSockets::new(&addrs, server.handle().clone()));
+        ready(RunningServer::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(acceptor), session, server).unwrap();
     })
 }

@@ -4,7 +4,7 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_server::Limits;
 use audiosocket_smol::{Server, ServerOptions};
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -38,8 +38,8 @@ pub(super) fn async_std(
     sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, options, ready)))
 }
 
-async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(BoundSockets)) {
+async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(RunningServer)) {
     let server = Server::start(acceptor, options).await.unwrap();
-    ready(BoundSockets::new(server.local_addrs(), server.handle()));
+    ready(RunningServer::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -21,12 +21,12 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(super) const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A server that listens.
-pub(super) struct BoundSockets {
+pub(super) struct RunningServer {
     addr: SocketAddr,
     handle: ServerHandle,
 }
 
-impl BoundSockets {
+impl RunningServer {
     /// On the first of these addresses.
     pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
         let addr = addrs[0];
@@ -42,7 +42,7 @@ pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
 
 /// Runs a server in a thread: `run` starts it, calls `ready` with where it listens, and returns when
 /// the server does.
-pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) -> Rc<dyn Env> {
+pub(super) fn serve(run: impl FnOnce(&dyn Fn(RunningServer)) + Send + 'static) -> Rc<dyn Env> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();
     let thread = thread::spawn(move || run(&|listening| sender.send(listening).unwrap()));
@@ -55,7 +55,7 @@ pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) ->
 }
 
 struct Sockets {
-    listening: BoundSockets,
+    listening: RunningServer,
     thread: JoinHandle<()>,
     started: Instant,
 }

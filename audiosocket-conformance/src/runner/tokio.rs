@@ -6,7 +6,7 @@ use audiosocket_server::Limits;
 use audiosocket_tokio::{Server, ServerOptions};
 use tokio::runtime::Builder;
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -83,7 +83,7 @@ fn serve_as(
         let runtime = builder.enable_all().build().unwrap();
         runtime.block_on(async {
             let server = configure(Server::start(acceptor, options).await.unwrap());
-            ready(BoundSockets::new(server.local_addrs(), server.handle()));
+            ready(RunningServer::new(server.local_addrs(), server.handle()));
             server.serve_forever().await.unwrap();
         });
     })
