@@ -7,9 +7,11 @@ mod decode;
 mod demo;
 mod duration;
 mod logging;
+mod open_files;
 mod output;
 mod serve;
 mod signals;
+mod usage_error;
 
 use std::process::ExitCode;
 

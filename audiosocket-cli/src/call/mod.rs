@@ -16,7 +16,8 @@ use audiosocket_testing::load::{LoadError, LoadTest, Report};
 use serde::Serialize;
 
 use crate::signals::Signals;
-use crate::{cli, output};
+use crate::usage_error::usage_error;
+use crate::{open_files, output};
 use progress::Progress;
 use recordings::{RecordedCall, Recordings};
 
@@ -38,17 +39,17 @@ struct Summary {
 
 pub(crate) fn run(args: &CallArgs) -> io::Result<ExitCode> {
     if let Err(problem) = args.check() {
-        cli::usage_error(&problem);
+        usage_error(&problem);
     }
     let mut test = args.load_test();
     if let Some(path) = &args.audio {
         let samples = read(path, args.rate)?;
         if samples.is_empty() {
-            cli::usage_error("there is no audio in the file that --audio names");
+            usage_error("there is no audio in the file that --audio names");
         }
         test = test.audio(samples);
     }
-    cli::raise_open_files();
+    open_files::raise_limit();
     // One thread: the calls then never wait for what they share, and one core is enough for a
     // thousand calls.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -84,7 +85,7 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
     let report = test.run_until(stop).await;
     progress.finish();
     if let Err(LoadError::Config(error)) = &report {
-        cli::usage_error(&option_names(&error.to_string()));
+        usage_error(&option_names(&error.to_string()));
     }
     let mut report = report?;
     let recordings = match (recorder, &args.record) {

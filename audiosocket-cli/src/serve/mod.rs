@@ -17,8 +17,8 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions, SessionConfig};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::usage_error;
-use crate::{address, cli, duration, output, signals};
+use crate::usage_error::usage_error;
+use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
 
 pub(crate) use echo::Echo;
@@ -130,7 +130,7 @@ AudioSocket has no passwords and no encryption: whoever reaches the port is serv
 only Asterisk can connect, or name Asterisk's address with --allow.";
 
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
-    cli::raise_open_files();
+    open_files::raise_limit();
     match serve {
         Serve::Echo(args) => until_signal(Echo::accept, args)?,
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
