@@ -1,13 +1,14 @@
 use std::io::{IsTerminal as _, stderr};
 
-use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-/// Sends log lines to standard error: those that `RUST_LOG` names, or else those from `level` up.
-pub(crate) fn init(level: Level) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
+/// Sends log lines to standard error, filtered by `RUST_LOG`, or by `directives` without it.
+pub(crate) fn init(directives: &str) {
+    let variable = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter = EnvFilter::builder().parse_lossy(match &*variable {
+        "" => directives,
+        variable => variable,
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -14,6 +14,11 @@ mod call;
 mod callbacks;
 mod exception;
 mod handler;
+#[cfg(all(
+    feature = "memory-guard",
+    any(target_os = "linux", target_os = "android")
+))]
+mod memory_guard;
 mod peer;
 mod response;
 mod shutdown;
@@ -37,6 +42,11 @@ pub use callbacks::Callbacks;
 pub use exception::{Exception, Lag};
 pub use handler::{Acceptor, CallRequest, Handler, HandlerEvent, Refusal, acceptor_fn};
 pub use ipnet::IpNet;
+#[cfg(all(
+    feature = "memory-guard",
+    any(target_os = "linux", target_os = "android")
+))]
+pub use memory_guard::MemoryGuard;
 pub use peer::Peer;
 pub use response::Response;
 pub use shutdown::{ServerAction, ServerDriver, ServerHandle};

@@ -46,9 +46,9 @@ fn a_task_of_async_std() {
     a_call_is_served(|serving| async_std::task::block_on(async_std::task::spawn(serving)));
 }
 
-type Serving = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+type ServeForever = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
-fn a_call_is_served(run: impl FnOnce(Serving) -> io::Result<()>) {
+fn a_call_is_served(run: impl FnOnce(ServeForever) -> io::Result<()>) {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
     // Otherwise silence may come ahead of an echo that is late.
     let session = SessionConfig::new().fill_silence(false);

@@ -4,7 +4,6 @@ mod barge_in;
 mod bot;
 mod call_log;
 mod echo;
-mod memory;
 mod play;
 mod prompt;
 mod record;
@@ -13,7 +12,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_tokio::admission::{AllowList, Limits};
@@ -21,10 +19,9 @@ use audiosocket_tokio::config::SessionConfig;
 use audiosocket_tokio::{Acceptor, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::usage_error;
+use crate::usage_error::usage_error;
 use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
-use memory::Memory;
 
 pub(crate) use echo::Echo;
 
@@ -148,31 +145,30 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime that was asked for, until a signal has done its work.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    let memory = Memory::of_this_process();
     let acceptor = CallLog::new(acceptor);
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let builder = options!(audiosocket_tokio, args, memory);
+            let builder = options!(audiosocket_tokio, args);
             let builder = builder.threads(args.threads);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
-            memory.watch(server.handle())?;
+            let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             // A task takes turns with those of the calls; on this thread, which is none of the
             // workers', accepting would take their time, and wake them for each connection.
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let builder = options!(audiosocket_smol, args, memory);
+            let builder = options!(audiosocket_smol, args);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
-            memory.watch(server.handle())?;
+            let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = options!(audiosocket_blocking, args, memory).start(acceptor)?;
-            memory.watch(server.handle())?;
+            let server = options!(audiosocket_blocking, args).start(acceptor)?;
+            let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
         }
@@ -181,16 +177,11 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
 
 /// The builder of an adapter, with what all of them have.
 macro_rules! options {
-    ($adapter:ident, $args:ident, $memory:ident) => {{
-        let memory = Arc::clone(&$memory);
+    ($adapter:ident, $args:ident) => {{
         let builder = $adapter::Server::builder()
             .backlog($args.backlog)
             .limits($args.limits())
             .allow_list($args.allow_list())
-            .admit_peer(move |_| {
-                memory.look_now();
-                Ok(())
-            })
             .reuse_port($args.reuse_port)
             .blocked_handler_warning(true)
             .session($args.session());
@@ -199,6 +190,17 @@ macro_rules! options {
     }};
 }
 use options;
+
+/// Refuses calls while memory is short, until the guard is dropped.
+#[cfg(target_os = "linux")]
+fn guard_memory(server: ServerHandle) -> io::Result<audiosocket_server::MemoryGuard> {
+    audiosocket_server::MemoryGuard::spawn(server)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn guard_memory(_: ServerHandle) -> io::Result<()> {
+    Ok(())
+}
 
 /// Says that calls can come, and sees that signals end the server.
 fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::Result<()> {

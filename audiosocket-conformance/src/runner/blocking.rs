@@ -3,22 +3,22 @@ use std::rc::Rc;
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::Admission;
 
-use super::sockets::{self, BoundSockets, builder};
-use crate::recorder::Recorder;
-use crate::world::World;
+use super::sockets::{self, RunningServer, builder};
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Env;
 
-/// No case is about what a handler that blocks makes wait, so that none is dropped.
+/// No case tests the bound, so no audio is dropped.
 const MAX_UNREAD: usize = 1 << 30;
 
 pub(super) fn threads(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     admission: Admission,
-) -> Rc<dyn World> {
+) -> Rc<dyn Env> {
     let builder = builder!(audiosocket_blocking, session, admission).max_unread(MAX_UNREAD);
-    sockets::serve(move |tell| {
-        let server = builder.start(recorder).unwrap();
-        tell(BoundSockets::new(server.local_addrs(), server.handle()));
+    sockets::serve(move |ready| {
+        let server = builder.start(acceptor).unwrap();
+        ready(RunningServer::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

@@ -4,43 +4,43 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_server::Admission;
 use audiosocket_smol::ServerBuilder;
 
-use super::sockets::{self, BoundSockets, builder};
-use crate::recorder::Recorder;
-use crate::world::World;
+use super::sockets::{self, RunningServer, builder};
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Env;
 
 /// Under smol's executor.
 pub(super) fn smol(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     admission: Admission,
-) -> Rc<dyn World> {
+) -> Rc<dyn Env> {
     let builder = builder!(audiosocket_smol, session, admission);
-    sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, builder, ready)))
 }
 
 /// The same, where calls are polled together.
 pub(super) fn wake_interval(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     admission: Admission,
-) -> Rc<dyn World> {
+) -> Rc<dyn Env> {
     let builder =
         builder!(audiosocket_smol, session, admission).wake_interval(sockets::WAKE_INTERVAL);
-    sockets::serve(move |tell| smol::block_on(serve(recorder, builder, tell)))
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, builder, ready)))
 }
 
 /// Under async-std's executor.
 pub(super) fn async_std(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     admission: Admission,
-) -> Rc<dyn World> {
+) -> Rc<dyn Env> {
     let builder = builder!(audiosocket_smol, session, admission);
-    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, builder, tell)))
+    sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, builder, ready)))
 }
 
-async fn serve(recorder: Recorder, builder: ServerBuilder, tell: &dyn Fn(BoundSockets)) {
-    let server = builder.start(recorder).await.unwrap();
-    tell(BoundSockets::new(server.local_addrs(), server.handle()));
+async fn serve(acceptor: ScriptedAcceptor, builder: ServerBuilder, ready: &dyn Fn(RunningServer)) {
+    let server = builder.start(acceptor).await.unwrap();
+    ready(RunningServer::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use audiosocket_server::ServerHandle;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::world::{Fault, PATIENCE, Wire, World};
+use crate::env::{Env, Fault, PATIENCE, PeerSocket};
 
 /// How often to look at what cannot be waited for.
 const LOOK: Duration = Duration::from_millis(1);
@@ -19,12 +19,12 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(super) const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A server that listens.
-pub(super) struct BoundSockets {
+pub(super) struct RunningServer {
     addr: SocketAddr,
     handle: ServerHandle,
 }
 
-impl BoundSockets {
+impl RunningServer {
     /// On the first of these addresses.
     pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
         let addr = addrs[0];
@@ -43,9 +43,9 @@ macro_rules! builder {
 }
 pub(super) use builder;
 
-/// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
-/// does.
-pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) -> Rc<dyn World> {
+/// Runs a server in a thread: `run` starts it, calls `ready` with where it listens, and returns when
+/// the server does.
+pub(super) fn serve(run: impl FnOnce(&dyn Fn(RunningServer)) + Send + 'static) -> Rc<dyn Env> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();
     let thread = thread::spawn(move || run(&|listening| sender.send(listening).unwrap()));
@@ -58,13 +58,13 @@ pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) ->
 }
 
 struct Sockets {
-    listening: BoundSockets,
+    listening: RunningServer,
     thread: JoinHandle<()>,
     started: Instant,
 }
 
-impl World for Sockets {
-    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+impl Env for Sockets {
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)> {
         let server = self.listening.addr;
         let stream = match from {
             None => TcpStream::connect(server)?,
@@ -120,7 +120,7 @@ impl World for Sockets {
     }
 }
 
-impl Wire for TcpStream {
+impl PeerSocket for TcpStream {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }
