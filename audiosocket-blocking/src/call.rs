@@ -1,6 +1,7 @@
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use audiosocket_proto::{AudioBuf, MarkOutcome, SendError};
+use audiosocket_proto::{AudioBuf, MarkOutcome, SampleRate, SendError};
 use audiosocket_server::CallEvent;
 use audiosocket_server::io::block_on;
 
@@ -56,6 +57,12 @@ pub struct IncomingCall {
 }
 
 impl IncomingCall {
+    /// Waits for the caller's first audio and returns its sample rate, without taking an event; 8 kHz if
+    /// none comes within `timeout`.
+    pub fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
+        block_on(self.call.wait_sample_rate(timeout))
+    }
+
     /// Plays on the call and ends it, from here or, cloned, from other threads.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {

@@ -3,6 +3,8 @@
 
 #[doc = include_str!("../docs/embedding.md")]
 pub mod embedding {}
+#[doc = include_str!("../docs/beyond-tcp.md")]
+pub mod beyond_tcp {}
 #[cfg(feature = "io")]
 pub mod io;
 

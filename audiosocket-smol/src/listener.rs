@@ -17,9 +17,17 @@
 //!     type Stream = Async<UnixStream>;
 //!
 //!     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
-//!         ready!(self.0.poll_readable(cx))?;
-//!         let (stream, _) = self.0.get_ref().accept()?;
-//!         Poll::Ready(Ok((Async::new(stream)?, "local".into())))
+//!         loop {
+//!             match self.0.get_ref().accept() {
+//!                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+//!                     ready!(self.0.poll_readable(cx))?;
+//!                 }
+//!                 Err(error) => return Poll::Ready(Err(error)),
+//!                 Ok((stream, _)) => {
+//!                     return Poll::Ready(Ok((Async::new(stream)?, "local".into())));
+//!                 }
+//!             }
+//!         }
 //!     }
 //! }
 //!

@@ -60,7 +60,7 @@ struct Stunnel {
 impl Stunnel {
     /// Starts it with the configuration of the page, but for addresses and paths.
     fn start(authority: &Authority, server: SocketAddr) -> Self {
-        let page = include_str!("../../../docs/beyond-tcp.md");
+        let page = include_str!("../../../audiosocket-server/docs/beyond-tcp.md");
         let (_, config) = page.split_once("```ini\n").unwrap();
         let (config, _) = config.split_once("```").unwrap();
         let mut config = config.to_owned();

@@ -166,19 +166,17 @@ impl<M> Playout<M> {
     }
 
     fn check(&self, audio: &AudioBuf) -> Result<(), SendError> {
-        if !self.is_open() {
-            return Err(SendError::NoCall);
-        }
-        if audio.is_empty() {
-            return Err(SendError::EmptyAudio);
-        }
         let queued = self.queue.audio();
-        let sum = queued.plus(Length::of(audio));
-        let fits = queued.bytes == 0 || sum.duration() <= self.capacity();
-        if !fits || self.queue.len() >= MAX_ENTRIES {
-            return Err(self.full());
+        let fits = || queued.plus(Length::of(audio)).duration() <= self.capacity();
+        if !self.is_open() {
+            Err(SendError::NoCall)
+        } else if audio.is_empty() {
+            Err(SendError::EmptyAudio)
+        } else if self.queue.len() >= MAX_ENTRIES || (queued.bytes > 0 && !fits()) {
+            Err(self.full())
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     /// Whether [`play`](Self::play) takes audio at all: after [`start`](Self::start), and before
@@ -232,10 +230,8 @@ impl<M> Playout<M> {
     /// given out after this.
     pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
         let audio = self.queue.audio();
-        let cleared = Dropped {
-            samples: audio.samples(),
-            duration: audio.duration(),
-        };
+        let (samples, duration) = (audio.samples(), audio.duration());
+        let cleared = Dropped { samples, duration };
         self.stats.samples_dropped += cleared.samples;
         self.speaking = false;
         self.dry_since = None;
