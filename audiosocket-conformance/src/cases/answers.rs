@@ -52,8 +52,18 @@ pub(crate) fn no_bytes_of_every_type(runner: &Runner) {
         "empty-wide",
     ] {
         let sent = [audio(answer.as_bytes()), audio(b"hangup")].concat();
-        let told = [&*format!("audio slin \"{answer}\""), "audio slin \"hangup\""];
-        ends(&bench, "echo", &sent, &HANGUP, &told, "hung up by this side");
+        let told = [
+            &*format!("audio slin \"{answer}\""),
+            "audio slin \"hangup\"",
+        ];
+        ends(
+            &bench,
+            "echo",
+            &sent,
+            &HANGUP,
+            &told,
+            "hung up by this side",
+        );
     }
 }
 
