@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use audiosocket_proto::{Audio, SampleRate};
 use audiosocket_record::{Encoding, Gaps, Recorder, RecorderBuilder, TrackError};
-use audiosocket_tokio::admission::Refusal;
+use audiosocket_tokio::Refusal;
 use audiosocket_tokio::{CallRequest, Callbacks, Server};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -101,9 +101,7 @@ async fn a_call_that_the_handler_refuses_is_not_recorded() {
         Err(Refusal::new("no calls today"))
     };
     let builder = Server::builder().bind("127.0.0.1:0");
-    let server = builder.start(recorder.record(refuse))
-        .await
-        .unwrap();
+    let server = builder.start(recorder.record(refuse)).await.unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());
     let serving = tokio::spawn(server.serve_forever());
     let received = spawn_blocking(move || call(addr, &[])).await.unwrap();

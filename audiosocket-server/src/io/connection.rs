@@ -105,10 +105,14 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     /// Hangs up at once and closes, without waiting for the peer: for a connection that cannot be
     /// served.
     pub fn turn_away(mut self) {
+        let now = self.now();
         self.driver.handle().hangup();
+        self.driver.poll_commands(now, Waker::noop());
         let mut cx = Context::from_waker(Waker::noop());
-        // One attempt. The hangup is lost if it cannot be written now.
-        let _ = self.drive(&mut cx);
+        // One attempt, without a read, which may register the stream with a runtime. The hangup is lost
+        // if it cannot be written now.
+        while self.poll_write(&mut cx, now).is_ready() {}
+        let _ = self.closed(&mut cx);
     }
 
     /// The stream, for a runtime that does not wake by wakers.

@@ -22,10 +22,8 @@ mod agi;
 
 use std::io;
 
-use audiosocket_tokio::{
-    AllowList, CallEvent, ExpectedCalls, IncomingCall, SampleRate, SendError, Server,
-    ServerOptions, incoming,
-};
+use audiosocket_tokio::admission::{AllowList, ExpectedCalls};
+use audiosocket_tokio::{CallEvent, IncomingCall, SampleRate, SendError, Server};
 use tokio::net::TcpListener;
 
 use agi::Caller;
@@ -41,19 +39,18 @@ async fn main() -> io::Result<()> {
     let expected = ExpectedCalls::new();
 
     let agi = TcpListener::bind(agi_addr).await?;
-    let (acceptor, mut calls) = incoming();
-    let options = ServerOptions::new()
+    let mut server = Server::builder()
         .bind(addr)
         .allow_list(asterisk.clone())
-        .expected_calls(&expected);
-    let server = Server::start(acceptor, options).await?;
+        .expected_calls(&expected)
+        .listen()
+        .await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
     println!("AGI on {}", agi.local_addr()?);
     tokio::spawn(agi::listen(agi, asterisk, expected));
-    tokio::spawn(server.serve_forever());
-    while let Some(call) = calls.accept().await {
+    while let Some(call) = server.accept().await {
         tokio::spawn(talk(call));
     }
     Ok(())
@@ -70,7 +67,8 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
         .unwrap_or("a caller without a number");
     println!("{}: {number:?} speaks {:?}", call.uuid(), caller.language);
 
-    call.try_play((SampleRate::Hz8000, greeting(&caller.language)))?;
+    call.play((SampleRate::Hz8000, greeting(&caller.language)))
+        .await?;
     while let Some(event) = call.next().await {
         match event {
             CallEvent::Dtmf(_) => call.hangup(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use audiosocket_testing::transcript::{Answers, Record, Transcript, TranscriptAcceptor};
-use audiosocket_tokio::admission::Refusal;
+use audiosocket_tokio::Refusal;
 use audiosocket_tokio::Response;
 use audiosocket_tokio::config::SessionConfig;
 
