@@ -8,7 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_tokio::{AllowList, ExpectedCalls, Peer, Uuid};
+use audiosocket_tokio::admission::{AllowList, ExpectedCalls};
+use audiosocket_tokio::{Peer, Uuid};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
     Split, split,

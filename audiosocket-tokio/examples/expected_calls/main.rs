@@ -22,10 +22,8 @@ mod agi;
 
 use std::io;
 
-use audiosocket_tokio::{
-    AllowList, CallEvent, ExpectedCalls, IncomingCall, SampleRate, SendError, Server,
-    ServerOptions, incoming,
-};
+use audiosocket_tokio::admission::{AllowList, ExpectedCalls};
+use audiosocket_tokio::{CallEvent, IncomingCall, SampleRate, SendError, Server};
 use tokio::net::TcpListener;
 
 use agi::Caller;
@@ -41,22 +39,17 @@ async fn main() -> io::Result<()> {
     let expected = ExpectedCalls::new();
 
     let agi = TcpListener::bind(agi_addr).await?;
-    let (acceptor, mut calls) = incoming();
-    let options = ServerOptions::new()
+    let builder = Server::builder()
         .bind(addr)
         .allow_list(asterisk.clone())
         .expected_calls(&expected);
-    let server = Server::start(acceptor, options).await?;
+    let server = builder.listen().await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
     println!("AGI on {}", agi.local_addr()?);
     tokio::spawn(agi::listen(agi, asterisk, expected));
-    tokio::spawn(server.serve_forever());
-    while let Some(call) = calls.accept().await {
-        tokio::spawn(talk(call));
-    }
-    Ok(())
+    server.serve_calls(talk).await
 }
 
 async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
