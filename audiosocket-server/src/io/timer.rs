@@ -84,6 +84,7 @@ fn is_far_behind<T: Timer>(to: Timestamp, due: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::task::Waker;
     use std::time::Instant;
 
     use super::*;
