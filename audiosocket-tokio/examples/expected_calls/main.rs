@@ -39,21 +39,17 @@ async fn main() -> io::Result<()> {
     let expected = ExpectedCalls::new();
 
     let agi = TcpListener::bind(agi_addr).await?;
-    let mut server = Server::builder()
+    let builder = Server::builder()
         .bind(addr)
         .allow_list(asterisk.clone())
-        .expected_calls(&expected)
-        .listen()
-        .await?;
+        .expected_calls(&expected);
+    let server = builder.listen().await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
     println!("AGI on {}", agi.local_addr()?);
     tokio::spawn(agi::listen(agi, asterisk, expected));
-    while let Some(call) = server.accept().await {
-        tokio::spawn(talk(call));
-    }
-    Ok(())
+    server.serve_calls(talk).await
 }
 
 async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
