@@ -169,8 +169,8 @@ impl CallControl {
     pub(crate) fn try_play(&self, audio: AudioBuf, caller: Caller) -> Result<(), SendError> {
         self.change(caller, |inner, dropped, _| {
             // Audio that waits in a `play` future comes first.
-            let waits = |rare: &Box<Rare>| !rare.waiting_plays.is_empty();
-            let must_wait = inner.rare.as_ref().is_some_and(waits);
+            let rare = inner.rare.as_deref();
+            let must_wait = rare.is_some_and(|rare| !rare.waiting_plays.is_empty());
             if must_wait && inner.playout.is_open() && !audio.is_empty() {
                 dropped.push(audio.into_bytes());
                 let queued = inner.playout.stats().depth;
