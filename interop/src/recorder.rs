@@ -149,6 +149,7 @@ pub fn serve<A: Acceptor>(
             .block_on(async {
                 let server = audiosocket_tokio::Server::builder()
                     .bind(addr)
+                    .admission(admission)
                     .start(acceptor)
                     .await?;
                 ready(server.local_addrs(), server.handle());
@@ -157,6 +158,7 @@ pub fn serve<A: Acceptor>(
         "smol" => async_io::block_on(async {
             let server = audiosocket_smol::Server::builder()
                 .bind(addr)
+                .admission(admission)
                 .start(acceptor)
                 .await?;
             ready(server.local_addrs(), server.handle());
@@ -165,6 +167,7 @@ pub fn serve<A: Acceptor>(
         "blocking" => {
             let server = audiosocket_blocking::Server::builder()
                 .bind(addr)
+                .admission(admission)
                 .start(acceptor)?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever()
