@@ -42,7 +42,6 @@ impl ServerConfig {
     }
 
     /// An acceptor that queues calls, and the queue's other end.
-    #[must_use]
     pub fn incoming(&self) -> (crate::Incoming, crate::IncomingCalls) {
         let (mut acceptor, calls) = crate::incoming();
         if let Some(bytes) = self.event_queue {

@@ -63,7 +63,6 @@ const EVENT_QUEUE: usize = 128 * 1024;
 ///
 /// On this path each audio frame is copied into an allocation of its own, since the task that takes it may keep
 /// it. A [`Handler`](crate::Handler) borrows the frame and allocates nothing.
-#[must_use]
 pub fn incoming() -> (Incoming, IncomingCalls) {
     let queue = Arc::new(AcceptQueue::default());
     let incoming = Incoming {
