@@ -46,6 +46,7 @@ macro_rules! with_cases {
             answers {
                 nothing
                 bytes_of_every_type
+                a_hangup
                 no_bytes_of_every_type
                 an_answer_too_long
                 an_answer_of_many_frames

@@ -1,7 +1,8 @@
 //! Calls on threads of their own, each with a current-thread runtime.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -11,6 +12,7 @@ use std::{io, thread};
 use audiosocket_server::Acceptor;
 use audiosocket_server::io::{
     AcceptLoop, BatchConnection, BatchPoller, Connection, Listener, LogRateLimit, Stream, Timer,
+    pending_if_would_block,
 };
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -173,7 +175,8 @@ pub(crate) async fn serve_batch<A: Acceptor>(
     .await;
 }
 
-/// A TCP connection that registers with the runtime that first polls it.
+/// A TCP connection that registers with the runtime that first reads from it. Before that it can be
+/// written and closed without a runtime, for a connection that is refused at once.
 pub(crate) enum WorkerStream {
     /// `None` if registering failed.
     Unregistered(Option<std::net::TcpStream>),
@@ -214,14 +217,25 @@ impl Stream for WorkerStream {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Self::Unregistered(Some(stream)) = self
+            && let Poll::Ready(written) = pending_if_would_block(stream.write(bytes))
+        {
+            return Poll::Ready(written);
+        }
         self.registered()?.poll_write(cx, bytes)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.registered()?.poll_flush(cx)
+        match self {
+            Self::Unregistered(_) => Poll::Ready(Ok(())),
+            Self::Registered(stream) => TokioStream(stream).poll_flush(cx),
+        }
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Self::Unregistered(Some(stream)) = self {
+            return Poll::Ready(stream.shutdown(Shutdown::Write));
+        }
         self.registered()?.poll_close(cx)
     }
 }

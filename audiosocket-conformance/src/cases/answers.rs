@@ -32,11 +32,18 @@ pub(crate) fn bytes_of_every_type(runner: &Runner) {
     }
 }
 
-/// An answer of no bytes hangs up, in each type that it can have.
+pub(crate) fn a_hangup(runner: &Runner) {
+    let bench = Bench::new(runner);
+    let sent = [audio(b"before"), audio(b"hangup")].concat();
+    let back = [audio(b"before"), HANGUP.to_vec()].concat();
+    let told = ["audio slin \"before\"", "audio slin \"hangup\""];
+    ends(&bench, "echo", &sent, &back, &told, "hung up by this side");
+}
+
+/// An answer of no bytes sends nothing, in each type that it can have, and the call goes on.
 pub(crate) fn no_bytes_of_every_type(runner: &Runner) {
     let bench = Bench::new(runner);
     for answer in [
-        "hangup",
         "empty-audio",
         "empty-slice",
         "empty-vec",
@@ -44,10 +51,19 @@ pub(crate) fn no_bytes_of_every_type(runner: &Runner) {
         "empty-some",
         "empty-wide",
     ] {
-        let sent = [audio(b"before"), audio(answer.as_bytes())].concat();
-        let back = [audio(b"before"), HANGUP.to_vec()].concat();
-        let told = ["audio slin \"before\"", &format!("audio slin \"{answer}\"")];
-        ends(&bench, "echo", &sent, &back, &told, "hung up by this side");
+        let sent = [audio(answer.as_bytes()), audio(b"hangup")].concat();
+        let told = [
+            &*format!("audio slin \"{answer}\""),
+            "audio slin \"hangup\"",
+        ];
+        ends(
+            &bench,
+            "echo",
+            &sent,
+            &HANGUP,
+            &told,
+            "hung up by this side",
+        );
     }
 }
 

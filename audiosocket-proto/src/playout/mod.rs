@@ -34,7 +34,7 @@ const MAX_ENTRIES: usize = 65_536;
 ///
 /// - on an absolute schedule: each frame is due one [`Ptime`] after the frame before it *was due*, so
 ///   delays do not add up. Behind a frame that is late by more than half a ptime, the schedule skips
-///   the missed time, in whole ptimes; nothing is ever sent faster to catch up;
+///   the missed time; nothing is ever sent faster to catch up;
 /// - without gaps between pieces: the next piece completes a frame that a piece did not fill. Only
 ///   when nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -48,9 +48,7 @@ const MAX_ENTRIES: usize = 65_536;
 /// - calls [`poll_mark`](Self::poll_mark) after that and whenever all bytes have been written;
 /// - reports audio that it sends beside the playout by [`sent`](Self::sent).
 ///
-/// The server's `CallDriver` does all this. The playout is apart from the session so that a handle on
-/// another thread has its answers at once: whether there was room, and how much was cleared. `M` is
-/// the type of a mark.
+/// The server's `CallDriver` does all this. `M` is the type of a mark.
 ///
 /// Dropping [`Bytes`] can run code of their owner. So nothing is dropped in here: methods that take
 /// audio out of the queue push it to `dropped`, for a driver that holds a lock while it calls them.
@@ -94,7 +92,7 @@ pub struct Playout<M> {
     /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of the
     /// audio that was sent by other means.
     silence_from: Timestamp,
-    /// The frame before was given out, so `next` is one ptime after it was due.
+    /// The last frame was given out; `next` is one ptime after it was due.
     running: bool,
     /// A frame is due and waits for the peer to take the bytes that were sent before.
     held: bool,
@@ -166,23 +164,20 @@ impl<M> Playout<M> {
     }
 
     fn check(&self, audio: &AudioBuf) -> Result<(), SendError> {
-        if !self.is_open() {
-            return Err(SendError::NoCall);
-        }
-        if audio.is_empty() {
-            return Err(SendError::EmptyAudio);
-        }
         let queued = self.queue.audio();
-        let sum = queued.plus(Length::of(audio));
-        let fits = queued.bytes == 0 || sum.duration() <= self.capacity();
-        if !fits || self.queue.len() >= MAX_ENTRIES {
-            return Err(self.full());
+        let fits = || queued.plus(Length::of(audio)).duration() <= self.capacity();
+        if !self.is_open() {
+            Err(SendError::NoCall)
+        } else if audio.is_empty() {
+            Err(SendError::EmptyAudio)
+        } else if self.queue.len() >= MAX_ENTRIES || (queued.bytes > 0 && !fits()) {
+            Err(self.full())
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
-    /// Whether [`play`](Self::play) takes audio at all: after [`start`](Self::start), and before
-    /// [`hangup`](Self::hangup) and the end.
+    /// Whether the call has begun, and neither [`hangup`](Self::hangup) nor its end has come.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == State::Open && !self.queue.ends_in_hangup()
@@ -202,7 +197,7 @@ impl<M> Playout<M> {
         }
     }
 
-    /// How much audio may wait; see [`SessionConfig::max_playout`].
+    /// See [`SessionConfig::max_playout`].
     #[must_use]
     pub fn capacity(&self) -> Duration {
         self.max.duration()
@@ -222,9 +217,9 @@ impl<M> Playout<M> {
         if self.queue.len() + self.reached.len() >= MAX_ENTRIES {
             return Err(self.full());
         }
-        let reached = self.queue.push_mark(mark);
-        self.reached
-            .extend(reached.map(|mark| (mark, MarkOutcome::Played)));
+        let reached = self.queue.push_mark(mark).into_iter();
+        let played = reached.map(|mark| (mark, MarkOutcome::Played));
+        self.reached.extend(played);
         Ok(())
     }
 
@@ -232,15 +227,12 @@ impl<M> Playout<M> {
     /// given out after this.
     pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
         let audio = self.queue.audio();
-        let cleared = Dropped {
-            samples: audio.samples(),
-            duration: audio.duration(),
-        };
+        let (samples, duration) = (audio.samples(), audio.duration());
+        let cleared = Dropped { samples, duration };
         self.stats.samples_dropped += cleared.samples;
         self.speaking = false;
         self.dry_since = None;
-        let reached = &mut self.reached;
-        let mut passed = |mark| reached.push_back((mark, MarkOutcome::Cleared));
+        let mut passed = |mark| self.reached.push_back((mark, MarkOutcome::Cleared));
         self.queue.clear(&mut passed, dropped);
         cleared
     }
@@ -286,8 +278,7 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence after audio that was
-    /// [sent](Self::sent). More such audio moves it.
+    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, which audio that is [sent](Self::sent) moves.
     #[must_use]
     pub fn awaits_silence(&self) -> bool {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
@@ -310,15 +301,13 @@ impl<M> Playout<M> {
             self.held = true;
             return PlayoutOutput::Idle;
         }
-        let reached = &mut self.reached;
-        let mut passed = |mark| reached.push_back((mark, MarkOutcome::Played));
+        let mut passed = |mark| self.reached.push_back((mark, MarkOutcome::Played));
         match self.queue.pop(self.ptime, &mut passed, dropped) {
             QueueHead::Frame(frame) => {
                 self.stats.late += u64::from(self.advance(now, due));
                 self.stats.frames += 1;
-                let dry_since = self.dry_since.take();
-                let underrun =
-                    dry_since.is_some_and(|since| now.saturating_since(since) < UNDERRUN_WITHIN);
+                let is_underrun = |since| now.saturating_since(since) < UNDERRUN_WITHIN;
+                let underrun = self.dry_since.take().is_some_and(is_underrun);
                 self.stats.underruns += u64::from(underrun);
                 self.speaking = true;
                 self.rate = Rate::Sent(frame.rate);

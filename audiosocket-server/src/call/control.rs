@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::admission::expected::Metadata;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
+use crate::call::stats::AtomicStats;
 use crate::call::timer::CallTimer;
 use crate::{CallStats, Peer};
 use audiosocket_proto::{
@@ -168,8 +169,8 @@ impl CallControl {
     pub(crate) fn try_play(&self, audio: AudioBuf, caller: Caller) -> Result<(), SendError> {
         self.change(caller, |inner, dropped, _| {
             // Audio that waits in a `play` future comes first.
-            let waits = |rare: &Box<Rare>| !rare.waiting_plays.is_empty();
-            let must_wait = inner.rare.as_ref().is_some_and(waits);
+            let rare = inner.rare.as_deref();
+            let must_wait = rare.is_some_and(|rare| !rare.waiting_plays.is_empty());
             if must_wait && inner.playout.is_open() && !audio.is_empty() {
                 dropped.push(audio.into_bytes());
                 let queued = inner.playout.stats().depth;
@@ -370,48 +371,5 @@ impl Mark {
                 None
             }
         }
-    }
-}
-
-/// [`SessionStats`] that one thread writes and others read, each counter by itself.
-#[derive(Debug, Default)]
-struct AtomicStats([AtomicU64; 6]);
-
-impl AtomicStats {
-    #[inline]
-    fn store(&self, stats: &SessionStats) {
-        let values = [
-            stats.frames_received,
-            stats.audio_frames_received,
-            stats.audio_bytes_received,
-            stats.audio_frames_sent,
-            stats.audio_bytes_sent,
-            stats.frames_dropped,
-        ];
-        for (counter, value) in self.0.iter().zip(values) {
-            counter.store(value, Ordering::Relaxed);
-        }
-    }
-
-    fn load(&self) -> SessionStats {
-        let [
-            frames_received,
-            audio_frames_received,
-            audio_bytes_received,
-            audio_frames_sent,
-            audio_bytes_sent,
-            frames_dropped,
-        ] = self
-            .0
-            .each_ref()
-            .map(|counter| counter.load(Ordering::Relaxed));
-        let mut stats = SessionStats::default();
-        stats.frames_received = frames_received;
-        stats.audio_frames_received = audio_frames_received;
-        stats.audio_bytes_received = audio_bytes_received;
-        stats.audio_frames_sent = audio_frames_sent;
-        stats.audio_bytes_sent = audio_bytes_sent;
-        stats.frames_dropped = frames_dropped;
-        stats
     }
 }

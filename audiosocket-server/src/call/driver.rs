@@ -55,12 +55,8 @@ pub struct CallDriver<A: Acceptor> {
     /// The latest time that the driver knows, for the last callback of a call that is dropped.
     pub(super) now: Timestamp,
     pub(super) phase: Phase<A::Handler>,
-    /// Frames were dropped, the handler knows, and the peer has not caught up.
-    pub(super) behind: bool,
-    pub(super) turned_away: bool,
-    /// The server began to shut down, and the handler does not know.
-    pub(super) shutdown_began: bool,
-    pub(super) timer: Option<Arc<CallTimer>>,
+    #[cfg(feature = "io")]
+    pub(crate) instruments: Option<Box<crate::io::instruments::Instruments>>,
     /// Last, so that the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
 }
@@ -70,12 +66,24 @@ pub(super) enum Phase<H> {
     Waiting { local_addr: Option<SocketAddr> },
     Talking {
         handler: H,
+        timer: Option<Arc<CallTimer>>,
         /// After the handler, so that it is dropped later.
         _uuid_in_use: Option<UuidInUse>,
     },
     /// `on_end` has been called, or there never was a handler. Then the reason is here if the call or
     /// its peer was refused.
-    Over { refusal: Option<Refusal> },
+    Over {
+        refusal: Option<Refusal>,
+        /// Close at once: too many refused connections linger.
+        turned_away: bool,
+    },
+}
+
+impl<H> Phase<H> {
+    pub(super) const OVER: Self = Self::Over {
+        refusal: None,
+        turned_away: false,
+    };
 }
 
 impl<A: Acceptor> CallDriver<A> {
@@ -134,7 +142,9 @@ impl<A: Acceptor> CallDriver<A> {
             let event = call.outbound.session.handle_timeout(now);
             call.dispatch_if_any(event);
             let is_due = |timer: &mut Arc<CallTimer>| timer.deadline().is_some_and(|at| at <= now);
-            if let Some(timer) = call.timer.take_if(is_due) {
+            if let Phase::Talking { timer, .. } = &mut call.phase
+                && let Some(timer) = timer.take_if(is_due)
+            {
                 timer.fire();
             }
         });
@@ -149,11 +159,10 @@ impl<A: Acceptor> CallDriver<A> {
             if commands.starts_timer()
                 && let Some(timer) = call.outbound.handle.control().take_timer()
             {
-                timer.start(now);
-                call.timer = Some(timer);
+                call.start_timer(timer);
             }
             // Before an end, so that the handler learns why the call ends.
-            call.shutdown_began |= commands.shutdown_began();
+            call.outbound.shutdown_began |= commands.shutdown_began();
             call.announce_shutdown();
             match commands.end() {
                 Some(EndRequest::HangUp) => call.hang_up(End::HungUp),
@@ -176,7 +185,10 @@ impl<A: Acceptor> CallDriver<A> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let session = self.outbound.session.poll_timeout();
-        let timer = self.timer.as_ref().and_then(|timer| timer.deadline());
+        let timer = match &self.phase {
+            Phase::Talking { timer, .. } => timer.as_ref().and_then(|timer| timer.deadline()),
+            _ => None,
+        };
         let deadlines = session.into_iter().chain(self.outbound.playout_due);
         deadlines.chain(timer).min()
     }
@@ -214,6 +226,12 @@ impl<A: Acceptor> CallDriver<A> {
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
         &self.outbound.handle
+    }
+
+    /// Whether the last [`poll_commands`](Self::poll_commands) had this waker.
+    #[cfg(feature = "io")]
+    pub(crate) fn knows_waker(&self, waker: &Waker) -> bool {
+        self.outbound.knows_waker(waker)
     }
 
     /// Does something at `now`, and then everything that the playout has to do by then.
@@ -319,10 +337,10 @@ impl<A: Acceptor> CallDriver<A> {
         match self.outbound.send(self.now, audio) {
             // Not at the first frame that fits again, or a peer that takes every second frame would
             // cause an exception for every second frame.
-            Ok(()) => self.behind &= self.outbound.session.is_behind(),
+            Ok(()) => self.outbound.is_behind &= self.outbound.session.is_behind(),
             // `on_end` says so.
             Err(SendError::NoCall) => {}
-            Err(SendError::QueueFull) if mem::replace(&mut self.behind, true) => {}
+            Err(SendError::QueueFull) if mem::replace(&mut self.outbound.is_behind, true) => {}
             Err(error) => self.notify(HandlerEvent::Exception(&Exception::Answer(error))),
         }
     }

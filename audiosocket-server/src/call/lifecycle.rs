@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::call::driver::{CallDriver, Phase};
 use crate::call::outbound::Outbound;
+use crate::call::timer::CallTimer;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
@@ -34,13 +35,11 @@ impl<A: Acceptor> CallDriver<A> {
             accepted_at: now,
             now,
             phase: Phase::Waiting { local_addr: None },
-            behind: false,
-            turned_away: !entry.may_linger,
-            shutdown_began: false,
-            timer: None,
+            #[cfg(feature = "io")]
+            instruments: None,
             registration,
         };
-        if call.turned_away {
+        if !entry.may_linger {
             call.outbound.session.do_not_linger();
         }
         match (admitted, entry.limit_reached) {
@@ -49,6 +48,9 @@ impl<A: Acceptor> CallDriver<A> {
             (Ok(Ok(())), Some(limit)) => call.refuse(Refusal::from(limit)),
             (Ok(Ok(())), None) => {}
         }
+        if let Phase::Over { turned_away, .. } = &mut call.phase {
+            *turned_away = !entry.may_linger;
+        }
         call
     }
 
@@ -56,7 +58,13 @@ impl<A: Acceptor> CallDriver<A> {
     /// it at once, without any of the resources that serving a connection takes.
     #[must_use]
     pub fn turned_away(&self) -> bool {
-        self.turned_away
+        matches!(
+            self.phase,
+            Phase::Over {
+                turned_away: true,
+                ..
+            }
+        )
     }
 
     /// Sets the address of this machine at which the connection came in, for the acceptor.
@@ -72,7 +80,7 @@ impl<A: Acceptor> CallDriver<A> {
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.phase {
-            Phase::Over { refusal } => refusal.as_ref(),
+            Phase::Over { refusal, .. } => refusal.as_ref(),
             _ => None,
         }
     }
@@ -90,9 +98,10 @@ impl<A: Acceptor> CallDriver<A> {
             calls: self.registration.calls(),
         };
         self.outbound.handle.control().set_uuid(uuid);
-        // The span of the connection, which the connection has entered.
         #[cfg(feature = "io")]
-        tracing::Span::current().record("uuid", tracing::field::display(uuid));
+        if let Some(span) = self.instruments.as_ref().and_then(|it| it.span.as_ref()) {
+            span.record("uuid", tracing::field::display(uuid));
+        }
         let accepted = catch_panic(|| {
             let expected = self.registration.expect(request.handle, uuid)?;
             let uuid_in_use = expected.map(|expected| {
@@ -109,6 +118,7 @@ impl<A: Acceptor> CallDriver<A> {
             Ok(Ok((handler, uuid_in_use))) => {
                 self.phase = Phase::Talking {
                     handler,
+                    timer: None,
                     _uuid_in_use: uuid_in_use,
                 };
                 self.outbound.start(self.now);
@@ -120,16 +130,28 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
+    /// Starts a timer in place of an earlier one. Once the call is over it fires at once.
+    pub(super) fn start_timer(&mut self, new: Arc<CallTimer>) {
+        match &mut self.phase {
+            Phase::Talking { timer, .. } => {
+                new.start(self.now);
+                *timer = Some(new);
+            }
+            _ => new.fire(),
+        }
+    }
+
     fn refuse(&mut self, refusal: Refusal) {
         self.hang_up(End::HungUp);
         self.phase = Phase::Over {
             refusal: Some(refusal),
+            turned_away: false,
         };
     }
 
     pub(super) fn announce_shutdown(&mut self) {
-        if self.shutdown_began && matches!(self.phase, Phase::Talking { .. }) {
-            self.shutdown_began = false;
+        if self.outbound.shutdown_began && matches!(self.phase, Phase::Talking { .. }) {
+            self.outbound.shutdown_began = false;
             self.notify(HandlerEvent::Shutdown);
         }
     }
@@ -158,7 +180,9 @@ impl<A: Acceptor> CallDriver<A> {
     /// The panic hook reports a panic in here; no callback is left for it.
     pub(super) fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.outbound.close_playout();
-        if let Some(timer) = self.timer.take() {
+        if let Phase::Talking { timer, .. } = &mut self.phase
+            && let Some(timer) = timer.take()
+        {
             timer.fire();
         }
         // Before the last callbacks: a caller that learns of the end may call again at once.
@@ -178,7 +202,7 @@ impl<A: Acceptor> CallDriver<A> {
         }
         self.call_handler(HandlerEvent::End(end));
         if !matches!(self.phase, Phase::Over { .. }) {
-            let phase = mem::replace(&mut self.phase, Phase::Over { refusal: None });
+            let phase = mem::replace(&mut self.phase, Phase::OVER);
             let _ = catch_panic(|| drop(phase));
         }
     }
@@ -186,6 +210,10 @@ impl<A: Acceptor> CallDriver<A> {
 
 impl<A: Acceptor> Drop for CallDriver<A> {
     fn drop(&mut self) {
+        #[cfg(feature = "io")]
+        let span = self.instruments.as_ref().and_then(|it| it.span.clone());
+        #[cfg(feature = "io")]
+        let _entered = span.as_ref().map(tracing::Span::enter);
         self.finish(End::Abandoned, None);
         self.outbound.handle.control().forget_waker();
     }

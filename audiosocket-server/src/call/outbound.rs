@@ -24,6 +24,10 @@ pub(crate) struct Outbound {
     pub(crate) playout_changed: bool,
     /// Poll it once everything has been written.
     awaits_drain: bool,
+    /// Answers were dropped, the handler knows, and the peer has not caught up.
+    pub(crate) is_behind: bool,
+    /// The server began to shut down, and the handler does not know.
+    pub(crate) shutdown_began: bool,
     /// When silence may begin, after all audio that was sent.
     silence_from: Timestamp,
     /// The rate of the audio that was sent last, if the playout does not know of it.
@@ -51,6 +55,8 @@ impl Outbound {
             due_for_silence: false,
             playout_changed: false,
             awaits_drain: false,
+            is_behind: false,
+            shutdown_began: false,
             silence_from: Timestamp::ZERO,
             sent: None,
             received: None,
@@ -90,12 +96,18 @@ impl Outbound {
     pub(crate) fn take_commands(&mut self, waker: &Waker) -> Option<Commands> {
         let control = self.handle.control();
         control.publish(self.session.stats());
-        let is_known = |known: &Waker| known.will_wake(waker);
-        if !control.has_commands() && self.waker.as_ref().is_some_and(is_known) {
+        if !control.has_commands() && self.knows_waker(waker) {
             return None;
         }
         self.waker = Some(waker.clone());
         Some(control.take_commands(waker))
+    }
+
+    /// Whether the handles wake this waker.
+    #[inline]
+    pub(crate) fn knows_waker(&self, waker: &Waker) -> bool {
+        let known = self.waker.as_ref();
+        known.is_some_and(|known| known.will_wake(waker))
     }
 
     /// Whether to poll the playout.

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use audiosocket_proto::{PlayoutStats, SessionStats};
 
 /// Counters of a call, from its start.
@@ -37,5 +39,48 @@ impl CallStats {
             frames_dropped: session.frames_dropped,
             playout,
         }
+    }
+}
+
+/// [`SessionStats`] that one thread writes and others read, each counter by itself.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicStats([AtomicU64; 6]);
+
+impl AtomicStats {
+    #[inline]
+    pub(crate) fn store(&self, stats: &SessionStats) {
+        let values = [
+            stats.frames_received,
+            stats.audio_frames_received,
+            stats.audio_bytes_received,
+            stats.audio_frames_sent,
+            stats.audio_bytes_sent,
+            stats.frames_dropped,
+        ];
+        for (counter, value) in self.0.iter().zip(values) {
+            counter.store(value, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn load(&self) -> SessionStats {
+        let [
+            frames_received,
+            audio_frames_received,
+            audio_bytes_received,
+            audio_frames_sent,
+            audio_bytes_sent,
+            frames_dropped,
+        ] = self
+            .0
+            .each_ref()
+            .map(|counter| counter.load(Ordering::Relaxed));
+        let mut stats = SessionStats::default();
+        stats.frames_received = frames_received;
+        stats.audio_frames_received = audio_frames_received;
+        stats.audio_bytes_received = audio_bytes_received;
+        stats.audio_frames_sent = audio_frames_sent;
+        stats.audio_bytes_sent = audio_bytes_sent;
+        stats.frames_dropped = frames_dropped;
+        stats
     }
 }

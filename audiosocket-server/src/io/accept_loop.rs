@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use crate::{Acceptor, Peer, ServerAction, ServerDriver, ServerHandle};
@@ -30,6 +30,8 @@ pub struct AcceptLoop<L, T, A> {
     blocked_handler_warning: bool,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
+    /// The waker that the timer wakes.
+    waker: Option<Waker>,
     timeout_spread: TimeoutSpread,
 }
 
@@ -61,6 +63,7 @@ where
             blocked_handler_warning: config.blocked_handler_warning,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
+            waker: None,
             timeout_spread: TimeoutSpread::default(),
         }
     }
@@ -106,6 +109,14 @@ where
                 _ => {}
             }
             let (now, due) = (self.now(), self.due());
+            if !self
+                .waker
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
+                self.waker = Some(cx.waker().clone());
+                self.timer.waker_changed();
+            }
             ready!(self.timer.poll(cx, &self.epoch, now, due));
         }
         let calls = self.driver.handle().calls().len();

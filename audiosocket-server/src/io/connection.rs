@@ -14,6 +14,7 @@ use crate::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
 
 use crate::io::blocked_handler::BlockedHandlerWatch;
+use crate::io::instruments::Instruments;
 use crate::io::runtime::{Stream, Timer};
 use crate::io::timer::CoalescingTimer;
 use crate::io::{LogRateLimit, read_buffer};
@@ -54,9 +55,6 @@ pub struct Connection<S, T, A: Acceptor> {
     write_closed: bool,
     /// Bytes were written to a stream that may hold them back, such as TLS.
     unflushed: bool,
-    /// Boxed, since it is large and most often not there.
-    span: Option<Box<Span>>,
-    watch: Option<BlockedHandlerWatch>,
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
@@ -69,16 +67,18 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         calls: &Calls,
     ) -> Self {
         let span = tracing::debug_span!("call", %peer, uuid = tracing::field::Empty);
+        let mut driver = CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO);
+        if !span.is_disabled() {
+            driver.instruments.get_or_insert_default().span = Some(span);
+        }
         Self {
             stream,
-            driver: CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO),
+            driver,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
             read_closed: false,
             write_closed: false,
             unflushed: false,
-            span: (!span.is_disabled()).then(|| Box::new(span)),
-            watch: None,
         }
     }
 
@@ -92,7 +92,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     /// Logs a warning while a handler blocks the thread for more than 500 ms.
     #[must_use]
     pub fn warn_if_blocked(mut self) -> Self {
-        self.watch = Some(BlockedHandlerWatch::new(self.driver.handle().clone()));
+        let watch = BlockedHandlerWatch::new(self.driver.handle().clone());
+        self.driver.instruments.get_or_insert_default().watch = Some(watch);
         self
     }
 
@@ -104,10 +105,14 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     /// Hangs up at once and closes, without waiting for the peer: for a connection that cannot be
     /// served.
     pub fn turn_away(mut self) {
+        let now = self.now();
         self.driver.handle().hangup();
+        self.driver.poll_commands(now, Waker::noop());
         let mut cx = Context::from_waker(Waker::noop());
-        // One attempt. The hangup is lost if it cannot be written now.
-        let _ = self.drive(&mut cx);
+        // One attempt, without a read, which may register the stream with a runtime. The hangup is lost
+        // if it cannot be written now.
+        while self.poll_write(&mut cx, now).is_ready() {}
+        let _ = self.closed(&mut cx);
     }
 
     /// The stream, for a runtime that does not wake by wakers.
@@ -128,6 +133,9 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     /// again only where a handler may have run since and the time decides something.
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut now = self.now();
+        if !self.driver.knows_waker(cx.waker()) {
+            self.timer.waker_changed();
+        }
         self.driver.poll_commands(now, cx.waker());
         let mut bytes_read = 0;
         for _ in 0..MAX_ROUNDS {
@@ -292,13 +300,14 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let connection = self.get_mut();
-        let watch = connection.watch.as_ref();
-        let _guard = watch.map(BlockedHandlerWatch::enter);
-        let span = connection.span.take();
-        let entered = span.as_deref().map(Span::enter);
+        let (span, _guard) = match connection.driver.instruments.as_deref() {
+            Some(Instruments { span, watch }) => {
+                (span.clone(), watch.as_ref().map(BlockedHandlerWatch::enter))
+            }
+            None => (None, None),
+        };
+        let _entered = span.as_ref().map(Span::enter);
         let polled = catch_unwind(AssertUnwindSafe(|| connection.drive(cx)));
-        drop(entered);
-        connection.span = span;
         polled.unwrap_or_else(|_| {
             let peer = connection.driver.peer();
             // The panic hook has printed the rest.

@@ -11,6 +11,7 @@ mod batch;
 mod blocked_handler;
 mod builder;
 mod connection;
+pub(crate) mod instruments;
 mod keepalive;
 mod listen_addr;
 mod log_limit;

@@ -1,4 +1,4 @@
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use audiosocket_proto::{Epoch, Timestamp};
@@ -16,10 +16,8 @@ pub(crate) struct CoalescingTimer<T> {
 
 struct Set<T> {
     timer: T,
-    /// The time that it is set to. `None` once it has fired.
+    /// The time that it is set to. `None` once it has fired, or wakes another task than it should.
     to: Option<Timestamp>,
-    /// The waker that it wakes.
-    waker: Option<Waker>,
 }
 
 /// How far a timer that is cheap to move may be behind its deadline: several frames. Less than the
@@ -33,6 +31,13 @@ impl<T> CoalescingTimer<T> {
 }
 
 impl<T: Timer> CoalescingTimer<T> {
+    /// The task is polled with another waker than before, which the timer does not know.
+    pub(crate) fn waker_changed(&mut self) {
+        if let Some(set) = &mut self.set {
+            set.to = None;
+        }
+    }
+
     /// Ready if `deadline` may have come. `deadline` and `now` count from `epoch`; `now` may be a little
     /// in the past.
     pub(crate) fn poll(
@@ -47,14 +52,14 @@ impl<T: Timer> CoalescingTimer<T> {
             self.set = None;
             return Poll::Pending;
         };
+        let is_new = self.set.is_none();
         let set = self.set.get_or_insert_with(|| Set {
             timer: T::at(instant),
             to: Some(due),
-            waker: None,
         });
         match set.to {
             Some(to) if to <= due && !is_far_behind::<T>(to, due) => {
-                if now < to && set.wakes(cx.waker()) {
+                if now < to && !is_new {
                     return Poll::Pending;
                 }
             }
@@ -67,10 +72,6 @@ impl<T: Timer> CoalescingTimer<T> {
             set.to = None;
             return Poll::Ready(());
         }
-        match &mut set.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            waker => *waker = Some(cx.waker().clone()),
-        }
         Poll::Pending
     }
 }
@@ -80,17 +81,10 @@ fn is_far_behind<T: Timer>(to: Timestamp, due: Timestamp) -> bool {
     T::CHEAP_RESET && due.saturating_since(to) >= DISTANCE
 }
 
-impl<T> Set<T> {
-    fn wakes(&self, waker: &Waker) -> bool {
-        self.waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(waker))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::task::Waker;
     use std::time::Instant;
 
     use super::*;
