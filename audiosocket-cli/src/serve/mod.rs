@@ -153,7 +153,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args, memory);
-            let builder = builder.threads(args.threads);
+            let builder = builder.threads(args.threads).blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             memory.watch(server.handle())?;
@@ -164,6 +164,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
         }),
         Runtime::Smol => async_io::block_on(async {
             let builder = options!(audiosocket_smol, args, memory);
+            let builder = builder.blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             memory.watch(server.handle())?;
@@ -192,7 +193,6 @@ macro_rules! options {
                 Ok(())
             })
             .reuse_port($args.reuse_port)
-            .blocked_handler_warning(true)
             .session($args.session());
         let listen = $args.listen.iter();
         listen.fold(builder, |builder, addr| builder.bind(addr))

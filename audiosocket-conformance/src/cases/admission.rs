@@ -8,14 +8,13 @@ use crate::bench::Bench;
 use crate::frames::{audio, dtmf, uuid};
 use crate::recorder::panic;
 
-/// A refused caller gets a hangup; what it goes on to send is told to nobody.
+/// A refused caller gets a hangup. Later frames of it run no callback.
 pub(crate) fn a_refused_call(runner: &Runner) {
     let bench = Bench::new(runner);
     not_taken(&bench, "refuse", &["accept refuse"]);
 }
 
-/// Whoever may not connect gets a hangup without having sent a byte; a UUID that comes all the same
-/// begins no call.
+/// A refused peer gets a hangup before it sends a byte. A UUID that it sends all the same starts no call.
 pub(crate) fn a_refused_peer(runner: &Runner) {
     let refusing = Admission::new().admit_peer(|_| Err(Refusal::new("no peer may connect")));
     let bench = Bench::with_admission(runner, refusing);
@@ -28,7 +27,7 @@ pub(crate) fn a_refused_peer(runner: &Runner) {
     }
 }
 
-/// A panic in `admit_peer` is told to the acceptor, and its peer gets a hangup.
+/// A panic in `admit_peer` is reported to the acceptor, and its peer gets a hangup.
 pub(crate) fn a_panic_about_a_peer(runner: &Runner) {
     let panicking = Admission::new().admit_peer(|_| panic("admit_peer"));
     let bench = Bench::with_admission(runner, panicking);
@@ -40,7 +39,7 @@ pub(crate) fn a_panic_about_a_peer(runner: &Runner) {
     }
 }
 
-/// Refusing one call after another, and then taking one.
+/// A call is accepted after other calls were refused.
 pub(crate) fn a_call_after_refused_ones(runner: &Runner) {
     let bench = Bench::new(runner);
     for _ in 0..20 {
@@ -49,7 +48,7 @@ pub(crate) fn a_call_after_refused_ones(runner: &Runner) {
     super::survives(&bench, "echo", b"", b"", &NOTHING);
 }
 
-/// A panic in `accept` is told to the acceptor, and its caller gets a hangup.
+/// A panic in `accept` is reported to the acceptor, and its caller gets a hangup.
 pub(crate) fn a_panic_in_accept(runner: &Runner) {
     let bench = Bench::new(runner);
     let told = [
@@ -60,7 +59,7 @@ pub(crate) fn a_panic_in_accept(runner: &Runner) {
     not_taken(&bench, "panic in accept", &told);
 }
 
-/// The handler is let go when its call is over, and not when the connection closes.
+/// The handler is dropped when its call is over, and not when the connection closes.
 pub(crate) fn a_handler_is_let_go_at_the_end(runner: &Runner) {
     let bench = Bench::new(runner);
     let name = "tell of drop";

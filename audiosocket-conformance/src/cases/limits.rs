@@ -1,5 +1,4 @@
-//! More connections than there may be: the newest is refused, with a hangup, and those that there are do
-//! not notice.
+//! Connections beyond a limit: the newest is refused with a hangup, and open ones do not notice.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +10,7 @@ use crate::bench::Bench;
 use crate::frames::{audio, uuid};
 use crate::line::Line;
 
-/// A call beyond the most is refused whatever it has sent, until another has ended.
+/// A call beyond the limit is refused, whatever it has sent, until another call ends.
 pub(crate) fn more_calls_than_there_may_be(runner: &Runner) {
     let bench = Bench::with_admission(runner, Limits::new().max_calls(2));
     let mut calls = [bench.call("echo"), bench.call("echo")];
@@ -32,8 +31,7 @@ pub(crate) fn more_calls_than_there_may_be(runner: &Runner) {
     second.transcript(&call("echo", &told, "closed by the peer"));
 }
 
-/// Those without a UUID are counted apart, wherever they are from: calls keep nobody out, and neither
-/// does who has become one.
+/// Connections without a UUID have a limit of their own, for all addresses. Calls do not count.
 pub(crate) fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
     let bench = Bench::with_admission(runner, Limits::new().max_pending(2));
     let talking = bench.call("echo");
@@ -54,7 +52,7 @@ pub(crate) fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
     }
 }
 
-/// The same for each address, so that one keeps out nobody but itself.
+/// Each address has a limit of its own, so one address does not use up the room of others.
 pub(crate) fn more_from_one_address_than_there_may_be(runner: &Runner) {
     let bench = Bench::with_admission(runner, Limits::new().max_pending_per_addr(2));
     let mut silent = [bench.connect(), bench.connect()];
@@ -74,7 +72,7 @@ pub(crate) fn more_from_one_address_than_there_may_be(runner: &Runner) {
     super::survives(&bench, "echo", b"", b"", &NOTHING);
 }
 
-/// Everybody in a crowd is told, also those who are closed at once, since too many linger already.
+/// Every refused connection of a crowd gets its hangup, also those that are closed at once.
 pub(crate) fn a_crowd_beyond_what_may_be(runner: &Runner) {
     let bench = Bench::with_admission(runner, Limits::new().max_calls(1));
     let mut talking = bench.call("echo");
@@ -108,10 +106,10 @@ pub(crate) fn a_call_right_after_the_end_of_another(runner: &Runner) {
     }
 }
 
-/// Another address than that of all others.
+/// An address that no other connection has.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// It hears a hangup and nothing else, and the handler nothing at all.
+/// The peer gets a hangup and nothing else, and no handler runs.
 fn is_refused(mut line: Line) {
     line.expect_hangup();
     line.close();

@@ -1,4 +1,4 @@
-//! A server that stops in order: it accepts no more, gives calls their time, and hangs up the rest.
+//! Shutdown: the server accepts no more, gives calls their time, and hangs up the rest.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::frames::{HANGUP, audio, uuid};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// With nobody there, it returns at once, however long the grace.
+/// Without calls the server returns at once, however long the grace is.
 pub(crate) fn while_idle(runner: &Runner) {
     let bench = Bench::new(runner);
     bench.shut_down(LONG);
@@ -17,7 +17,7 @@ pub(crate) fn while_idle(runner: &Runner) {
     bench.refuses_connections();
 }
 
-/// After calls that have ended, likewise.
+/// After calls that have ended it returns at once, too.
 pub(crate) fn after_calls(runner: &Runner) {
     let bench = Bench::new(runner);
     for _ in 0..3 {
@@ -28,8 +28,7 @@ pub(crate) fn after_calls(runner: &Runner) {
     bench.returned();
 }
 
-/// A call that is going on goes on, new ones are not accepted, and the server returns when the
-/// call has ended by itself.
+/// An open call goes on, new calls are not accepted, and the server returns when the call has ended.
 pub(crate) fn while_a_call_goes_on(runner: &Runner) {
     let bench = Bench::new(runner);
     let mut line = bench.call("echo");
@@ -45,7 +44,7 @@ pub(crate) fn while_a_call_goes_on(runner: &Runner) {
     line.transcript(&call("echo", &told, "closed by the peer"));
 }
 
-/// Calls that do not end in time are hung up, each of them.
+/// Each call that does not end in time is hung up.
 pub(crate) fn with_calls_that_do_not_end(runner: &Runner) {
     let bench = Bench::new(runner);
     let mut lines: Vec<_> = (0..10).map(|_| bench.call("echo")).collect();
@@ -63,8 +62,7 @@ pub(crate) fn with_calls_that_do_not_end(runner: &Runner) {
     }
 }
 
-/// Without grace they are hung up at once, a connection that sent no UUID yet among them: of that
-/// one nobody is told.
+/// Without grace calls are hung up at once, and so are connections without a UUID, which run no callback.
 pub(crate) fn with_a_connection_without_uuid(runner: &Runner) {
     let bench = Bench::new(runner);
     let mut silent = bench.connect();
@@ -77,7 +75,7 @@ pub(crate) fn with_a_connection_without_uuid(runner: &Runner) {
     for line in [&mut silent, &mut begun, &mut line] {
         line.expect_hangup();
     }
-    // Too late.
+    // The server has hung up already.
     silent.send(&uuid("echo"));
     for line in [&mut silent, &mut begun, &mut line] {
         line.close();
@@ -108,8 +106,7 @@ pub(crate) fn with_answers_that_wait(runner: &Runner) {
     bench.returned();
 }
 
-/// A peer that reads nothing and never closes does not keep the server: it is closed to after the
-/// linger.
+/// A peer that reads nothing and never closes does not keep the server: the server closes after the linger.
 pub(crate) fn with_a_stuck_peer(runner: &Runner) {
     let bench = Bench::with(runner, |session| {
         session.linger(SHORT).max_unsent(usize::MAX)
@@ -199,7 +196,7 @@ pub(crate) fn not_delayed(runner: &Runner) {
     line.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
 }
 
-/// A panic when the end by shutdown is told holds nothing up.
+/// A panic in `on_end` does not delay the shutdown.
 pub(crate) fn with_a_handler_that_panics(runner: &Runner) {
     let bench = Bench::new(runner);
     let mut line = bench.call("panic in end");

@@ -13,7 +13,7 @@ use crate::recorder::{ACCEPT, Desk, Line, Transcript, refusing_peers};
 use crate::wire::frame;
 
 #[test]
-fn a_refused_call_gets_a_hangup_and_tells_why() {
+fn a_refused_call_gets_a_hangup_and_has_a_reason() {
     let desk = Desk::refusing("the office is closed");
     let transcript = desk.transcript.clone();
     let mut line = Line::new(desk);
@@ -23,30 +23,30 @@ fn a_refused_call_gets_a_hangup_and_tells_why() {
     let refusal = line.driver.refusal().map(ToString::to_string);
     assert_eq!(refusal.as_deref(), Some("the office is closed"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
-    assert_hung_up_in_silence(line, &transcript);
+    assert_hung_up_without_a_callback(line, &transcript);
 }
 
 #[track_caller]
-fn assert_hung_up_in_silence(mut line: Line<Desk>, transcript: &Transcript) {
+fn assert_hung_up_without_a_callback(mut line: Line<Desk>, transcript: &Transcript) {
     assert_eq!(line.flush(), HANGUP);
     assert_eq!(line.transmit(), Transmit::HalfClose);
     line.see_to_close();
     assert!(line.driver.refusal().is_some(), "for a log at the end");
     drop(line);
-    assert_eq!(transcript.take(), [""; 0], "no callback tells of it");
+    assert_eq!(transcript.take(), [""; 0], "no callback");
 }
 
 #[test]
-fn a_call_that_is_taken_has_no_refusal() {
+fn an_accepted_call_has_no_refusal() {
     let mut line = Line::talking(Desk::new());
     assert_eq!(line.driver.refusal(), None);
     line.eof();
     assert_eq!(line.driver.refusal(), None);
 }
 
-/// The hangup leaves at once: no byte of the peer is awaited, and none of what it sends is heard.
+/// The hangup leaves at once. The server reads nothing from the peer.
 #[test]
-fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
+fn a_refused_peer_gets_a_hangup_before_it_sends_anything() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(refusing_peers("a stranger"));
@@ -55,10 +55,10 @@ fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
     assert_eq!(refusal.as_deref(), Some("tester: a stranger"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
     line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
-    assert_hung_up_in_silence(line, &transcript);
+    assert_hung_up_without_a_callback(line, &transcript);
 }
 
-/// Whoever is refused is held for no longer than any other call that was hung up.
+/// As every other call that is hung up.
 #[test]
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
     let calls = Calls::new(refusing_peers("a stranger"));
@@ -72,13 +72,13 @@ fn a_refused_peer_that_stays_is_closed_after_the_linger() {
 }
 
 #[test]
-fn a_panic_about_a_peer_is_told_to_the_acceptor_once() {
+fn a_panic_about_a_peer_is_reported_to_the_acceptor_once() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(Admission::new().admit_peer(|_| panic!("in admit_peer")));
     let mut line = Line::among(&calls, desk, |config| config);
-    let told = "no call from tester: HandlerPanicked(\"in admit_peer\")";
-    assert_eq!(transcript.take(), [told]);
+    let report = "no call from tester: HandlerPanicked(\"in admit_peer\")";
+    assert_eq!(transcript.take(), [report]);
     assert_eq!(line.driver.refusal(), None);
     assert_eq!(line.flush(), HANGUP);
     line.receive(&uuid_frame());
@@ -87,13 +87,13 @@ fn a_panic_about_a_peer_is_told_to_the_acceptor_once() {
     assert_eq!(transcript.take(), [""; 0]);
 }
 
-/// So that a server can choose what handles a call.
+/// So a server can choose the handler of each call.
 #[test]
-fn a_boxed_handler_is_told_everything() {
+fn a_boxed_handler_runs_the_same_callbacks() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let boxed = |desk: &Desk, request: &CallRequest<'_>| -> Box<dyn Handler> {
-        Box::new(desk.accept(request).expect("it takes every call"))
+        Box::new(desk.accept(request).expect("it accepts every call"))
     };
     let everything = [
         uuid_frame(),
@@ -123,7 +123,7 @@ fn a_closure_can_accept() {
         }
     }
     let accept = acceptor_fn(|request| match request.uuid.is_nil() {
-        true => Err(Refusal::new("nobody")),
+        true => Err(Refusal::new("the nil UUID")),
         false => Ok(Echo),
     });
     let mut line = Line::talking(accept);
@@ -136,7 +136,7 @@ fn a_closure_can_accept() {
 }
 
 #[test]
-fn a_connection_without_a_uuid_is_told_to_the_acceptor_once() {
+fn a_connection_without_a_uuid_is_reported_to_the_acceptor_once() {
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let mut line = Line::new(desk);
@@ -152,7 +152,7 @@ fn a_connection_without_a_uuid_is_told_to_the_acceptor_once() {
 }
 
 #[test]
-fn what_is_not_a_call_is_told_to_the_acceptor_once() {
+fn a_connection_that_is_no_call_is_reported_to_the_acceptor_once() {
     type Provocation = fn(&mut Line<Desk>);
     let cases: [(Provocation, &str); 5] = [
         (
@@ -179,21 +179,21 @@ fn what_is_not_a_call_is_told_to_the_acceptor_once() {
             "no call from tester: ConnectionLost(Kind(TimedOut))",
         ),
     ];
-    for (provoke, told) in cases {
+    for (provoke, report) in cases {
         let desk = Desk::new();
         let transcript = desk.transcript.clone();
         let mut line = Line::new(desk);
         provoke(&mut line);
-        assert_eq!(transcript.take(), [told]);
+        assert_eq!(transcript.take(), [report]);
         line.see_to_close();
         drop(line);
         assert_eq!(transcript.take(), [""; 0]);
     }
 }
 
-/// A port scan or a health check is nothing to write home about.
+/// Such as a port scan or a health check.
 #[test]
-fn a_connection_that_just_closes_is_told_to_nobody() {
+fn a_connection_that_only_closes_is_not_reported() {
     type Provocation = fn(&mut Line<Desk>);
     let cases: [Provocation; 4] = [
         |line| line.eof(),

@@ -16,7 +16,7 @@ use crate::wire::frame;
 fn connections_are_counted_while_they_are_registered() {
     let calls = Calls::default();
     assert!(calls.is_empty());
-    // Without a UUID too.
+    // A connection without a UUID counts, too.
     let first = Line::among(&calls, Desk::new(), |config| config);
     let second = Line::talking_among(&calls.clone(), Desk::new());
     assert_eq!(calls.len(), 2);
@@ -27,9 +27,9 @@ fn connections_are_counted_while_they_are_registered() {
     assert!(calls.is_empty());
 }
 
-/// One that was refused is open until it is closed, and takes no place.
+/// A refused connection is open until it is closed, and takes no place.
 #[test]
-fn those_that_were_refused_are_not_counted_among_the_admitted() {
+fn refused_connections_are_not_counted_as_admitted() {
     let calls = Calls::default();
     let first = Line::talking_among(&calls, Desk::new());
     calls.refuse_calls(true);
@@ -40,12 +40,12 @@ fn those_that_were_refused_are_not_counted_among_the_admitted() {
 }
 
 #[test]
-fn idle_waits_until_the_last_is_gone() {
+fn idle_waits_for_the_last_connection() {
     let calls = Calls::default();
     let [first, second] = [(), ()].map(|()| Line::talking_among(&calls, Desk::new()));
 
-    let (bell, other_bell) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
-    let (waker, other_waker) = (Waker::from(bell.clone()), Waker::from(other_bell.clone()));
+    let (wakes, other_wakes) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let (waker, other_waker) = (Waker::from(wakes.clone()), Waker::from(other_wakes.clone()));
     let mut idle = pin!(calls.idle());
     let mut other_idle = pin!(calls.idle());
     let mut cx = Context::from_waker(&waker);
@@ -55,10 +55,10 @@ fn idle_waits_until_the_last_is_gone() {
     assert_eq!(other_idle.as_mut().poll(&mut other_cx), Poll::Pending);
 
     drop(first);
-    assert_eq!((bell.rung(), other_bell.rung()), (0, 0));
+    assert_eq!((wakes.rung(), other_wakes.rung()), (0, 0));
     assert_eq!(idle.as_mut().poll(&mut cx), Poll::Pending);
     drop(second);
-    assert_eq!((bell.rung(), other_bell.rung()), (1, 1));
+    assert_eq!((wakes.rung(), other_wakes.rung()), (1, 1));
     assert_eq!(idle.as_mut().poll(&mut cx), Poll::Ready(()));
     assert_eq!(other_idle.as_mut().poll(&mut other_cx), Poll::Ready(()));
 }
@@ -71,26 +71,26 @@ fn idle_is_ready_at_once_without_connections() {
 }
 
 #[test]
-fn all_are_hung_up_and_those_that_come_later_too() {
+fn open_and_later_calls_are_hung_up() {
     let calls = Calls::default();
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
     let mut lines = [(), ()].map(|()| Line::talking_among(&calls, desk.clone()));
     transcript.take();
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(bell.clone());
+    let wakes = Arc::new(Bell::default());
+    let waker = Waker::from(wakes.clone());
     for line in &mut lines {
         line.driver.poll_commands(line.now, &waker);
     }
 
     calls.shut_down();
-    assert_eq!(bell.rung(), 2);
+    assert_eq!(wakes.rung(), 2);
     for line in &mut lines {
         line.poll_commands();
         assert_eq!(line.flush(), HANGUP);
         assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
     }
-    assert_eq!(calls.len(), 2, "hung up is not yet closed");
+    assert_eq!(calls.len(), 2, "a call that is hung up is not closed yet");
     drop(lines);
 
     let mut late = Line::talking_among(&calls, desk);
@@ -100,9 +100,9 @@ fn all_are_hung_up_and_those_that_come_later_too() {
     assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
 }
 
-/// The first reason stays: a call that was being hung up is not said to have been shut down.
+/// The first reason stays.
 #[test]
-fn a_hangup_that_was_asked_for_before_is_not_renamed() {
+fn an_earlier_hangup_keeps_its_reason() {
     let calls = Calls::default();
     let desk = Desk::new();
     let transcript = desk.transcript.clone();
@@ -115,22 +115,21 @@ fn a_hangup_that_was_asked_for_before_is_not_renamed() {
 }
 
 #[test]
-fn one_who_waits_no_longer_leaves_no_waker_behind() {
+fn a_dropped_wait_leaves_no_waker() {
     let calls = Calls::default();
     let _line = Line::talking_among(&calls, Desk::new());
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(bell.clone());
+    let wakes = Arc::new(Bell::default());
+    let waker = Waker::from(wakes.clone());
     {
         let mut idle = pin!(calls.idle());
         let mut cx = Context::from_waker(&waker);
         assert_eq!(idle.as_mut().poll(&mut cx), Poll::Pending);
-        assert_eq!(Arc::strong_count(&bell), 3);
+        assert_eq!(Arc::strong_count(&wakes), 3);
     }
-    assert_eq!(Arc::strong_count(&bell), 2);
+    assert_eq!(Arc::strong_count(&wakes), 2);
 }
 
-/// Ends a call by [`Calls::abandon`] after `before`, and asserts what its handler was told since
-/// the call began.
+/// Ends a call by [`Calls::abandon`] after `before`, and asserts the callbacks since its start.
 #[track_caller]
 fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
     let calls = Calls::default();
@@ -151,7 +150,7 @@ fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
 }
 
 #[test]
-fn an_abandoned_call_is_closed_as_it_is() {
+fn an_abandoned_call_is_closed_at_once() {
     assert_abandoned(|_| {}, &["end Abandoned", "drop"]);
     assert_abandoned(
         |line| line.receive(&frame(0x10, &[1, 2])),
@@ -161,11 +160,11 @@ fn an_abandoned_call_is_closed_as_it_is() {
     assert_abandoned(cut, &["end Abandoned", "drop"]);
 }
 
-/// Nobody can wait for a hangup any more, be it asked for or on its way.
+/// A requested hangup is not sent, and a sent one is not waited for.
 #[test]
 fn abandoning_overtakes_a_hangup() {
-    let asked = |line: &mut Line<Desk>| line.driver.handle().hangup();
-    assert_abandoned(asked, &["end Abandoned", "drop"]);
+    let requested = |line: &mut Line<Desk>| line.driver.handle().hangup();
+    assert_abandoned(requested, &["end Abandoned", "drop"]);
     assert_abandoned(
         |line| {
             line.driver.handle().hangup();
@@ -187,7 +186,7 @@ fn abandoning_overtakes_a_hangup() {
 }
 
 #[test]
-fn a_call_that_the_peer_ended_is_not_abandoned_as_well() {
+fn a_call_that_the_peer_ended_is_not_abandoned() {
     assert_abandoned(
         |line| line.receive(&HANGUP),
         &["end HangupReceived", "drop"],
@@ -196,7 +195,7 @@ fn a_call_that_the_peer_ended_is_not_abandoned_as_well() {
 }
 
 #[test]
-fn a_connection_without_a_call_is_abandoned_in_silence() {
+fn a_connection_without_a_call_is_abandoned_without_a_callback() {
     let (waiting, refused) = (Desk::new(), Desk::refusing("full"));
     let (transcript, refusals) = (waiting.transcript.clone(), refused.transcript.clone());
     let calls = Calls::default();
@@ -214,7 +213,7 @@ fn a_connection_without_a_call_is_abandoned_in_silence() {
 }
 
 #[test]
-fn once_abandoned_those_that_come_later_are_too() {
+fn later_calls_are_abandoned_too() {
     let calls = Calls::default();
     calls.abandon();
     for _ in 0..2 {
@@ -224,7 +223,7 @@ fn once_abandoned_those_that_come_later_are_too() {
         late.poll_commands();
         assert_eq!(late.transmit(), Transmit::Close);
         assert_eq!(transcript.take()[2..], ["end Abandoned", "drop"]);
-        // Which is less, and takes nothing back.
+        // A weaker request, which takes nothing back.
         calls.shut_down();
     }
 }

@@ -63,7 +63,8 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
         .unwrap_or("a caller without a number");
     println!("{}: {number:?} speaks {:?}", call.uuid(), caller.language);
 
-    call.try_play((SampleRate::Hz8000, greeting(&caller.language)))?;
+    call.play((SampleRate::Hz8000, greeting(&caller.language)))
+        .await?;
     while let Some(event) = call.next().await {
         match event {
             CallEvent::Dtmf(_) => call.hangup(),

@@ -19,8 +19,7 @@ pub(crate) fn uuid_frame(uuid: u128) -> Vec<u8> {
 
 /// The default, but that nothing is sent without being asked for.
 pub(crate) fn no_silence() -> SessionConfig {
-    let config = SessionConfig::new().fill_silence(false);
-    config
+    SessionConfig::new().fill_silence(false)
 }
 
 /// A frame of 8 kHz audio.
