@@ -1,4 +1,4 @@
-//! Through a real stunnel, as `docs/beyond-tcp.md` sets it up: the program `audiosocket call` in place
+//! Through a real stunnel, as `audiosocket-server/docs/beyond-tcp.md` sets it up: the program `audiosocket call` in place
 //! of Asterisk, plain TCP to stunnel, and TLS from there to the examples. Needs `stunnel`, and the
 //! environment variable `AUDIOSOCKET_TEST_STUNNEL`, which `.ci/run` sets.
 
