@@ -245,12 +245,11 @@ impl ServeArgs {
     }
 
     fn session(&self) -> SessionConfig {
-        let session = SessionConfig::new()
+        SessionConfig::new()
             .uuid_timeout(self.uuid_timeout)
             .idle_timeout(self.idle_timeout)
             .max_duration(self.max_duration)
-            .fill_silence(!self.no_silence);
-        session
+            .fill_silence(!self.no_silence)
     }
 
     fn limits(&self) -> Limits {
