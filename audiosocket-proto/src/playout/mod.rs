@@ -80,7 +80,7 @@ pub struct Playout<M> {
     ptime: Ptime,
     max: CompactDuration,
     fill_silence: bool,
-    state: State,
+    state: PlayoutState,
     queue: Queue<M>,
     /// Marks that have left the queue, in order. Audio ahead of a mark that was played may still wait
     /// to be written.
@@ -104,7 +104,7 @@ pub struct Playout<M> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum PlayoutState {
     New,
     Open,
     Closed,
@@ -125,7 +125,7 @@ impl<M> Playout<M> {
             ptime: config.ptime,
             max: config.max_playout.into(),
             fill_silence: config.fill_silence,
-            state: State::New,
+            state: PlayoutState::New,
             queue: Queue::new(),
             reached: VecDeque::new(),
             rate: Rate::Received(SampleRate::default()),
@@ -141,7 +141,7 @@ impl<M> Playout<M> {
 
     /// The call has begun; the first frame is due now.
     pub fn start(&mut self, now: Timestamp) {
-        self.state = State::Open;
+        self.state = PlayoutState::Open;
         self.next = now;
     }
 
@@ -180,7 +180,7 @@ impl<M> Playout<M> {
     /// Whether the call has begun, and neither [`hangup`](Self::hangup) nor its end has come.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == State::Open && !self.queue.ends_in_hangup()
+        self.state == PlayoutState::Open && !self.queue.ends_in_hangup()
     }
 
     /// How much more audio may be queued now; at least one ptime if no audio waits. Zero if 65,536
@@ -211,7 +211,7 @@ impl<M> Playout<M> {
     /// [`SendError::PlayoutFull`] if 65,536 pieces and marks wait; [`SendError::NoCall`] before
     /// and after the call.
     pub fn mark(&mut self, mark: M) -> Result<(), SendError> {
-        if self.state != State::Open {
+        if self.state != PlayoutState::Open {
             return Err(SendError::NoCall);
         }
         if self.queue.len() + self.reached.len() >= MAX_ENTRIES {
@@ -240,7 +240,7 @@ impl<M> Playout<M> {
     /// Asks for a hangup once the audio that waits has been played. Nothing can be played after it.
     /// [`clear`](Self::clear) still works; the hangup then comes in place of the next frame.
     pub fn hangup(&mut self) {
-        if self.state == State::Open {
+        if self.state == PlayoutState::Open {
             self.queue.push_hangup();
         }
     }
@@ -267,7 +267,7 @@ impl<M> Playout<M> {
     /// everything has been written.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.state != State::Open || self.held {
+        if self.state != PlayoutState::Open || self.held {
             None
         } else if self.running || !self.queue.is_empty() {
             // With an empty queue, in order to notice that it ran dry.
@@ -314,7 +314,7 @@ impl<M> Playout<M> {
                 PlayoutOutput::Frame(frame)
             }
             QueueHead::Hangup => {
-                self.state = State::Closed;
+                self.state = PlayoutState::Closed;
                 PlayoutOutput::Hangup
             }
             QueueHead::Nothing => {
@@ -345,7 +345,7 @@ impl<M> Playout<M> {
     /// The call is over. Moves the audio that waits to `dropped`, and returns the marks, which
     /// [`poll_mark`](Self::poll_mark) does not return any more.
     pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
-        self.state = State::Closed;
+        self.state = PlayoutState::Closed;
         self.held = false;
         self.clear(dropped);
         core::mem::take(&mut self.reached)

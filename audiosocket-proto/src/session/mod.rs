@@ -62,7 +62,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    state: State,
+    state: SessionState,
     limits: SessionLimits,
     send_buffer: SendBuffer,
     stats: SessionStats,
@@ -77,7 +77,7 @@ pub struct Session {
 
 /// Data of one state is kept in it, so that it takes memory only once.
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum SessionState {
     /// No `Ended` event so far, here and in `Active`.
     AwaitingUuid {
         until: Timestamp,
@@ -101,7 +101,7 @@ impl Session {
     #[must_use]
     pub fn new(config: SessionConfig, now: Timestamp) -> Self {
         Self {
-            state: State::AwaitingUuid {
+            state: SessionState::AwaitingUuid {
                 until: now + config.uuid_timeout,
                 max_duration: config.max_duration.map(CompactDuration::from),
             },
@@ -126,8 +126,8 @@ impl Session {
         input: &mut &'i [u8],
     ) -> Option<Event<'d>> {
         match self.state {
-            State::Active { .. } => {}
-            State::AwaitingUuid { .. } => {
+            SessionState::Active { .. } => {}
+            SessionState::AwaitingUuid { .. } => {
                 // A peer that does not begin with a UUID is refused by its first three bytes, before
                 // it can send a payload that has to be kept.
                 if let Some(error) = decoder.peek(input).and_then(not_a_uuid) {
@@ -135,7 +135,7 @@ impl Session {
                     return Some(self.end(now, End::Failed(error)));
                 }
             }
-            State::Closing { .. } | State::Closed => {
+            SessionState::Closing { .. } | SessionState::Closed => {
                 *input = &[];
                 return None;
             }
@@ -149,7 +149,7 @@ impl Session {
     /// Unsent bytes are still offered to the peer, which may have closed only that side.
     pub fn handle_eof(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
         let event = self.end_of_stream(now, decoder, End::Closed);
-        if let State::Closing { peer_closed, .. } = &mut self.state {
+        if let SessionState::Closing { peer_closed, .. } = &mut self.state {
             *peer_closed = true;
         }
         self.close_if_done();
@@ -191,10 +191,10 @@ impl Session {
             return Transmit::Bytes(self.send_buffer.unsent());
         }
         match self.state {
-            State::Closing {
+            SessionState::Closing {
                 half_closed: false, ..
             } => Transmit::HalfClose,
-            State::Closed => Transmit::Close,
+            SessionState::Closed => Transmit::Close,
             _ => Transmit::Idle,
         }
     }
@@ -215,7 +215,7 @@ impl Session {
 
     /// The write side has been closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
-        if let State::Closing { half_closed, .. } = &mut self.state {
+        if let SessionState::Closing { half_closed, .. } = &mut self.state {
             *half_closed = true;
         }
     }
@@ -230,7 +230,7 @@ impl Session {
     /// reading side.
     #[inline]
     pub fn send(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
-        if !matches!(self.state, State::Active { .. }) || self.write_closed {
+        if !matches!(self.state, SessionState::Active { .. }) || self.write_closed {
             return Err(SendError::NoCall);
         }
         encoder::check(audio)?;
@@ -269,7 +269,10 @@ impl Session {
     /// Whether the call is over: after [`Event::Ended`], only the connection is left to be closed.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Closing { .. } | State::Closed)
+        matches!(
+            self.state,
+            SessionState::Closing { .. } | SessionState::Closed
+        )
     }
 
     /// Bytes that wait for the peer to take them, headers included.
@@ -312,11 +315,11 @@ impl Session {
             }
             Message::Dtmf(digit) => Event::Dtmf(digit),
             Message::Uuid(uuid) => {
-                let State::AwaitingUuid { max_duration, .. } = self.state else {
+                let SessionState::AwaitingUuid { max_duration, .. } = self.state else {
                     return self.end(now, End::Failed(PeerError::UuidRepeated));
                 };
                 let ends_at = max_duration.map(|longest| now + longest);
-                self.state = State::Active { ends_at };
+                self.state = SessionState::Active { ends_at };
                 Event::Started(uuid)
             }
             Message::Hangup | Message::Error(ErrorFlags::HANGUP) => {
@@ -364,7 +367,7 @@ impl Session {
             encoder::encode_hangup(self.send_buffer.tail());
         }
         let half_closed = self.write_closed;
-        self.state = State::Closing {
+        self.state = SessionState::Closing {
             since: now,
             half_closed,
             peer_closed: false,
@@ -374,7 +377,7 @@ impl Session {
 
     fn close_if_done(&mut self) {
         if self.send_buffer.is_empty()
-            && let State::Closing {
+            && let SessionState::Closing {
                 peer_closed: true, ..
             } = self.state
         {
@@ -384,7 +387,7 @@ impl Session {
 
     fn close(&mut self) {
         self.send_buffer.clear();
-        self.state = State::Closed;
+        self.state = SessionState::Closed;
     }
 }
 
