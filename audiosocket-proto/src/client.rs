@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use crate::buffer::SendBuffer;
+use crate::wire::frame;
 use crate::{
     Audio, Decoder, DtmfDigit, ErrorFlags, Frame, FrameKind, MAX_PAYLOAD_LEN, Message, SampleRate,
-    SendError, Transmit, frame,
+    SendError, Transmit,
 };
 
 /// Appends any `message` to `out` as a frame. For clients and tests; a server uses

@@ -5,9 +5,10 @@ mod deadlines;
 use crate::buffer::SendBuffer;
 use crate::config::SessionLimits;
 use crate::time::CompactDuration;
+use crate::wire::frame;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
-    PeerError, SendError, SessionConfig, SessionStats, Timestamp, Transmit, encoder, frame,
+    PeerError, SendError, SessionConfig, SessionStats, Timestamp, Transmit, encoder,
 };
 
 /// One call, without a socket and without a clock.

@@ -8,8 +8,8 @@ use audiosocket_proto::Transmit;
 use audiosocket_server::{Calls, Refusal};
 
 use crate::call::HANGUP;
-use crate::handles::Bell;
-use crate::recorder::{ACCEPT, Desk, Line};
+use crate::handles::CountingWaker;
+use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 #[test]
@@ -17,8 +17,8 @@ fn connections_are_counted_while_they_are_registered() {
     let calls = Calls::default();
     assert!(calls.is_empty());
     // A connection without a UUID counts, too.
-    let first = Line::among(&calls, Desk::new(), |config| config);
-    let second = Line::talking_among(&calls.clone(), Desk::new());
+    let first = TestConnection::among(&calls, RecordingAcceptor::new(), |config| config);
+    let second = TestConnection::talking_among(&calls.clone(), RecordingAcceptor::new());
     assert_eq!(calls.len(), 2);
     drop(first);
     assert_eq!(calls.len(), 1);
@@ -31,9 +31,9 @@ fn connections_are_counted_while_they_are_registered() {
 #[test]
 fn refused_connections_are_not_counted_as_admitted() {
     let calls = Calls::default();
-    let first = Line::talking_among(&calls, Desk::new());
+    let first = TestConnection::talking_among(&calls, RecordingAcceptor::new());
     calls.refuse_calls(true);
-    let _second = Line::among(&calls, Desk::new(), |config| config);
+    let _second = TestConnection::among(&calls, RecordingAcceptor::new(), |config| config);
     assert_eq!((calls.len(), calls.admitted()), (2, 1));
     drop(first);
     assert_eq!((calls.len(), calls.admitted()), (1, 0));
@@ -42,9 +42,13 @@ fn refused_connections_are_not_counted_as_admitted() {
 #[test]
 fn idle_waits_for_the_last_connection() {
     let calls = Calls::default();
-    let [first, second] = [(), ()].map(|()| Line::talking_among(&calls, Desk::new()));
+    let [first, second] =
+        [(), ()].map(|()| TestConnection::talking_among(&calls, RecordingAcceptor::new()));
 
-    let (wakes, other_wakes) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let (wakes, other_wakes) = (
+        Arc::new(CountingWaker::default()),
+        Arc::new(CountingWaker::default()),
+    );
     let (waker, other_waker) = (Waker::from(wakes.clone()), Waker::from(other_wakes.clone()));
     let mut idle = pin!(calls.idle());
     let mut other_idle = pin!(calls.idle());
@@ -55,10 +59,10 @@ fn idle_waits_for_the_last_connection() {
     assert_eq!(other_idle.as_mut().poll(&mut other_cx), Poll::Pending);
 
     drop(first);
-    assert_eq!((wakes.rung(), other_wakes.rung()), (0, 0));
+    assert_eq!((wakes.wake_count(), other_wakes.wake_count()), (0, 0));
     assert_eq!(idle.as_mut().poll(&mut cx), Poll::Pending);
     drop(second);
-    assert_eq!((wakes.rung(), other_wakes.rung()), (1, 1));
+    assert_eq!((wakes.wake_count(), other_wakes.wake_count()), (1, 1));
     assert_eq!(idle.as_mut().poll(&mut cx), Poll::Ready(()));
     assert_eq!(other_idle.as_mut().poll(&mut other_cx), Poll::Ready(()));
 }
@@ -73,18 +77,18 @@ fn idle_is_ready_at_once_without_connections() {
 #[test]
 fn open_and_later_calls_are_hung_up() {
     let calls = Calls::default();
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let mut lines = [(), ()].map(|()| Line::talking_among(&calls, desk.clone()));
+    let mut lines = [(), ()].map(|()| TestConnection::talking_among(&calls, desk.clone()));
     transcript.take();
-    let wakes = Arc::new(Bell::default());
+    let wakes = Arc::new(CountingWaker::default());
     let waker = Waker::from(wakes.clone());
     for line in &mut lines {
         line.driver.poll_commands(line.now, &waker);
     }
 
     calls.shut_down();
-    assert_eq!(wakes.rung(), 2);
+    assert_eq!(wakes.wake_count(), 2);
     for line in &mut lines {
         line.poll_commands();
         assert_eq!(line.flush(), HANGUP);
@@ -93,7 +97,7 @@ fn open_and_later_calls_are_hung_up() {
     assert_eq!(calls.len(), 2, "a call that is hung up is not closed yet");
     drop(lines);
 
-    let mut late = Line::talking_among(&calls, desk);
+    let mut late = TestConnection::talking_among(&calls, desk);
     transcript.take();
     late.poll_commands();
     assert_eq!(late.flush(), HANGUP);
@@ -104,9 +108,9 @@ fn open_and_later_calls_are_hung_up() {
 #[test]
 fn an_earlier_hangup_keeps_its_reason() {
     let calls = Calls::default();
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking_among(&calls, desk);
+    let mut line = TestConnection::talking_among(&calls, desk);
     transcript.take();
     line.driver.handle().hangup();
     calls.shut_down();
@@ -117,8 +121,8 @@ fn an_earlier_hangup_keeps_its_reason() {
 #[test]
 fn a_dropped_wait_leaves_no_waker() {
     let calls = Calls::default();
-    let _line = Line::talking_among(&calls, Desk::new());
-    let wakes = Arc::new(Bell::default());
+    let _line = TestConnection::talking_among(&calls, RecordingAcceptor::new());
+    let wakes = Arc::new(CountingWaker::default());
     let waker = Waker::from(wakes.clone());
     {
         let mut idle = pin!(calls.idle());
@@ -131,11 +135,14 @@ fn a_dropped_wait_leaves_no_waker() {
 
 /// Ends a call by [`Calls::abandon`] after `before`, and asserts the callbacks since its start.
 #[track_caller]
-fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
+fn assert_abandoned(
+    before: impl FnOnce(&mut TestConnection<RecordingAcceptor>),
+    expected: &[&str],
+) {
     let calls = Calls::default();
-    let desk = Desk::echo();
+    let desk = RecordingAcceptor::echo();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking_among(&calls, desk);
+    let mut line = TestConnection::talking_among(&calls, desk);
     transcript.take();
     before(&mut line);
     calls.abandon();
@@ -144,7 +151,7 @@ fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
     assert_eq!(line.transmit(), Transmit::Close, "and no hangup before it");
     assert_eq!(line.driver.poll_timeout(), None);
     assert_eq!(transcript.take(), expected);
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }
@@ -156,14 +163,15 @@ fn an_abandoned_call_is_closed_at_once() {
         |line| line.receive(&frame(0x10, &[1, 2])),
         &["audio slin 2", "end Abandoned", "drop"],
     );
-    let cut = |line: &mut Line<Desk>| line.receive(&frame(0x10, &[1, 2])[..4]);
+    let cut =
+        |line: &mut TestConnection<RecordingAcceptor>| line.receive(&frame(0x10, &[1, 2])[..4]);
     assert_abandoned(cut, &["end Abandoned", "drop"]);
 }
 
 /// A requested hangup is not sent, and a sent one is not waited for.
 #[test]
 fn abandoning_overtakes_a_hangup() {
-    let requested = |line: &mut Line<Desk>| line.driver.handle().hangup();
+    let requested = |line: &mut TestConnection<RecordingAcceptor>| line.driver.handle().hangup();
     assert_abandoned(requested, &["end Abandoned", "drop"]);
     assert_abandoned(
         |line| {
@@ -196,16 +204,19 @@ fn a_call_that_the_peer_ended_is_not_abandoned() {
 
 #[test]
 fn a_connection_without_a_call_is_abandoned_without_a_callback() {
-    let (waiting, refused) = (Desk::new(), Desk::refusing("full"));
+    let (waiting, refused) = (
+        RecordingAcceptor::new(),
+        RecordingAcceptor::refusing("full"),
+    );
     let (transcript, refusals) = (waiting.transcript.clone(), refused.transcript.clone());
     let calls = Calls::default();
-    let waiting = Line::among(&calls, waiting, |config| config);
-    let mut lines = [waiting, Line::talking_among(&calls, refused)];
+    let waiting = TestConnection::among(&calls, waiting, |config| config);
+    let mut lines = [waiting, TestConnection::talking_among(&calls, refused)];
     calls.abandon();
     for line in &mut lines {
         line.poll_commands();
         assert_eq!(line.transmit(), Transmit::Close);
-        line.see_to_close();
+        line.expect_close();
     }
     assert_eq!(transcript.take(), [""; 0]);
     assert_eq!(refusals.take(), [ACCEPT]);
@@ -217,9 +228,9 @@ fn later_calls_are_abandoned_too() {
     let calls = Calls::default();
     calls.abandon();
     for _ in 0..2 {
-        let desk = Desk::new();
+        let desk = RecordingAcceptor::new();
         let transcript = desk.transcript.clone();
-        let mut late = Line::talking_among(&calls, desk);
+        let mut late = TestConnection::talking_among(&calls, desk);
         late.poll_commands();
         assert_eq!(late.transmit(), Transmit::Close);
         assert_eq!(transcript.take()[2..], ["end Abandoned", "drop"]);

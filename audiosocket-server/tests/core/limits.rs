@@ -10,9 +10,9 @@ use audiosocket_server::{
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 
-type Driver = CallDriver<Desk>;
+type Driver = CallDriver<RecordingAcceptor>;
 
 fn limited(limit: impl FnOnce(&mut Limits)) -> Calls {
     let mut limits = Limits::default();
@@ -26,7 +26,13 @@ fn connect(calls: &Calls, from: &str) -> Driver {
         Err(_) => Peer::from(from),
     };
     let config = SessionConfig::default();
-    CallDriver::new(Arc::new(Desk::new()), peer, config, calls, Timestamp::ZERO)
+    CallDriver::new(
+        Arc::new(RecordingAcceptor::new()),
+        peer,
+        config,
+        calls,
+        Timestamp::ZERO,
+    )
 }
 
 fn call(calls: &Calls, from: &str) -> Driver {
@@ -202,7 +208,7 @@ fn fewer_linger_while_the_application_refuses_calls() {
 #[test]
 fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let calls = limited(|limits| limits.max_calls = 1);
-    let refused = |_| Line::talking_among(&calls, Desk::refusing("unknown"));
+    let refused = |_| TestConnection::talking_among(&calls, RecordingAcceptor::refusing("unknown"));
     let mut lines: Vec<_> = (0..300).map(refused).collect();
     let lingering = lines.iter_mut().filter_map(|line| {
         assert_eq!(line.flush(), HANGUP);
@@ -226,12 +232,12 @@ fn the_place_of_a_call_is_free_before_its_last_callback() {
     let calls = limited(|limits| limits.max_calls = 1);
     let (same, second) = (calls.clone(), Arc::new(Mutex::new(None)));
     let slot = Arc::clone(&second);
-    let desk = Desk::new().on_any(move |callback, _| {
+    let desk = RecordingAcceptor::new().on_any(move |callback, _| {
         if callback == "on_end" {
             *slot.lock().unwrap() = Some(call(&same, "second"));
         }
     });
-    let mut first = Line::talking_among(&calls, desk);
+    let mut first = TestConnection::talking_among(&calls, desk);
     assert_refused(connect(&calls, "early"), "too many calls");
     first.receive(&HANGUP);
     let second = second.lock().unwrap().take().expect("the call has ended");
@@ -255,7 +261,7 @@ fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
         let next = connect(&same, "next");
         record.lock().unwrap().push(next.refusal().cloned());
     });
-    let mut first = Line::among(&calls, acceptor, |config| config);
+    let mut first = TestConnection::among(&calls, acceptor, |config| config);
     first.wait(Duration::from_secs(5));
     assert_eq!(*admitted.lock().unwrap(), [None]);
     assert_eq!(first.flush(), HANGUP);
@@ -319,10 +325,10 @@ fn refused_connections_do_not_shorten_the_linger_of_calls() {
 
 #[test]
 fn a_call_that_lasts_too_long_is_hung_up() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let longest = Duration::from_secs(3600);
-    let mut line = Line::with(desk, |config| config.max_duration(Some(longest)));
+    let mut line = TestConnection::with(desk, |config| config.max_duration(Some(longest)));
     // The duration begins with the UUID.
     line.wait(Duration::from_secs(4));
     line.receive(&uuid_frame());
@@ -336,5 +342,5 @@ fn a_call_that_lasts_too_long_is_hung_up() {
         End::MaxDuration.to_string(),
         "hung up after the longest duration"
     );
-    line.see_to_close();
+    line.expect_close();
 }

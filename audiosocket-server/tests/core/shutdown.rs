@@ -8,8 +8,8 @@ use audiosocket_proto::{Timestamp, Transmit};
 use audiosocket_server::{Calls, Limits, ServerAction, ServerDriver};
 
 use crate::call::HANGUP;
-use crate::handles::Bell;
-use crate::recorder::{Desk, Line, Transcript};
+use crate::handles::CountingWaker;
+use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -217,24 +217,24 @@ fn a_shutdown_and_the_end_of_the_last_call_wake_the_server() {
     let mut server = Server::new();
     let calls_open = [server.call(), server.call()];
     assert_eq!(server.poll(), ServerAction::Accept);
-    assert_eq!(server.wakes.rung(), 0);
+    assert_eq!(server.wakes.wake_count(), 0);
     server.shutdown(seconds(5));
-    assert_eq!(server.wakes.rung(), 1);
+    assert_eq!(server.wakes.wake_count(), 1);
     assert_eq!(server.poll(), ServerAction::StopAccepting);
 
     // The same in every phase.
-    for (phase, rung) in [(0, 1), (1, 1), (2, 1)] {
+    for (phase, wake_count) in [(0, 1), (1, 1), (2, 1)] {
         assert_eq!(server.poll(), ServerAction::Wait, "phase {phase}");
-        assert_eq!(server.wakes.rung(), rung);
+        assert_eq!(server.wakes.wake_count(), wake_count);
         if phase < 2 {
             server.pass(server.until_deadline().expect("a deadline"));
         }
     }
     let [first, second] = calls_open;
     drop(first);
-    assert_eq!(server.wakes.rung(), 1);
+    assert_eq!(server.wakes.wake_count(), 1);
     drop(second);
-    assert_eq!(server.wakes.rung(), 2);
+    assert_eq!(server.wakes.wake_count(), 2);
     assert_eq!(server.poll(), ServerAction::Over);
 }
 
@@ -249,7 +249,7 @@ fn a_dropped_server_abandons_its_calls_and_keeps_no_waker() {
     assert_eq!(Arc::strong_count(&wakes), 1);
 
     handle.shutdown(Duration::ZERO);
-    assert_eq!(wakes.rung(), 1, "by the shutdown before");
+    assert_eq!(wakes.wake_count(), 1, "by the shutdown before");
     let mut late = OpenCall::new(handle.calls());
     assert_eq!(late.callbacks(), ["end Abandoned", "drop"]);
 }
@@ -262,7 +262,7 @@ const fn seconds(seconds: u64) -> Duration {
 struct Server {
     driver: ServerDriver,
     now: Timestamp,
-    wakes: Arc<Bell>,
+    wakes: Arc<CountingWaker>,
 }
 
 impl Server {
@@ -314,15 +314,15 @@ impl Server {
 
 /// An open call.
 struct OpenCall {
-    line: Line<Desk>,
+    line: TestConnection<RecordingAcceptor>,
     transcript: Transcript,
 }
 
 impl OpenCall {
     fn new(calls: &Calls) -> Self {
-        let desk = Desk::new();
+        let desk = RecordingAcceptor::new();
         let transcript = desk.transcript.clone();
-        let line = Line::talking_among(calls, desk);
+        let line = TestConnection::talking_among(calls, desk);
         transcript.take();
         Self { line, transcript }
     }

@@ -6,7 +6,8 @@
 
 use alloc::vec::Vec;
 
-use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError, frame};
+use crate::wire::frame;
+use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError};
 
 /// Appends one frame of audio to `out`: header and payload together, since Asterisk gives up when
 /// the payload follows its header late.

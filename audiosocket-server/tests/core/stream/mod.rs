@@ -1,5 +1,8 @@
 //! Incoming calls: their events, and the queues.
 
+mod events;
+mod shutdown_work;
+
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -14,8 +17,8 @@ use audiosocket_server::{
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::handles::Bell;
-use crate::recorder::Line;
+use crate::handles::CountingWaker;
+use crate::recorder::TestConnection;
 use crate::wire::{UUID, frame};
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -38,8 +41,11 @@ fn take_events(call: &mut IncomingCall) -> Vec<CallEvent> {
 }
 
 /// A call that has started, and whose first event is taken.
-fn started(acceptor: Incoming, calls: &mut IncomingCalls) -> (Line<Incoming>, IncomingCall) {
-    let line = Line::talking(acceptor);
+fn started(
+    acceptor: Incoming,
+    calls: &mut IncomingCalls,
+) -> (TestConnection<Incoming>, IncomingCall) {
+    let line = TestConnection::talking(acceptor);
     let mut call = accepted(calls).expect("the call is there");
     assert_eq!(take_events(&mut call), [CallEvent::Started]);
     (line, call)
@@ -53,7 +59,7 @@ fn audio(bytes: &[u8]) -> CallEvent {
 fn a_call_from_its_start_to_its_end() {
     let (acceptor, mut calls) = incoming();
     assert!(accepted(&mut calls).is_none());
-    let mut line = Line::talking(acceptor);
+    let mut line = TestConnection::talking(acceptor);
     line.receive(&frame(0x12, b"wide"));
     line.receive(&frame(0x03, b"5"));
     line.receive(&frame(0x03, b"x"));
@@ -178,12 +184,12 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     let (acceptor, mut calls) = incoming();
     let acceptor = Arc::new(acceptor.accept_queue(2));
     let open = || {
-        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |config| config);
+        let mut line = TestConnection::with(Shared(Arc::clone(&acceptor)), |config| config);
         line.receive(&uuid_frame());
         line
     };
     let (mut first, second, mut third) = (open(), open(), open());
-    let refusal = |line: &Line<Shared>| line.driver.refusal().map(Refusal::to_string);
+    let refusal = |line: &TestConnection<Shared>| line.driver.refusal().map(Refusal::to_string);
     assert_eq!(refusal(&first), None);
     assert_eq!(refusal(&second), None);
     let reason = "too many calls wait to be accepted";
@@ -220,7 +226,7 @@ impl Acceptor for Shared {
 fn a_call_that_is_not_accepted_does_not_arrive() {
     let (acceptor, mut calls) = incoming();
     let acceptor = acceptor.accept_if(|request| Err(Refusal::new(request.peer.to_string())));
-    let line = Line::talking(acceptor);
+    let line = TestConnection::talking(acceptor);
     assert_eq!(line.driver.refusal().unwrap().to_string(), "tester");
     assert!(accepted(&mut calls).is_none());
 }
@@ -228,16 +234,16 @@ fn a_call_that_is_not_accepted_does_not_arrive() {
 #[test]
 fn the_stream_ends_with_the_server() {
     let (acceptor, mut calls) = incoming();
-    let wakes = Arc::new(Bell::default());
+    let wakes = Arc::new(CountingWaker::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let mut cx = Context::from_waker(&waker);
     assert!(calls.poll_accept(&mut cx).is_pending());
-    let line = Line::talking(acceptor);
-    assert_eq!(wakes.rung(), 1);
+    let line = TestConnection::talking(acceptor);
+    assert_eq!(wakes.wake_count(), 1);
     assert!(calls.poll_accept(&mut cx).is_ready());
     assert!(calls.poll_accept(&mut cx).is_pending());
     drop(line);
-    assert_eq!(wakes.rung(), 2);
+    assert_eq!(wakes.wake_count(), 2);
     assert!(matches!(calls.poll_accept(&mut cx), Poll::Ready(None)));
 }
 
@@ -245,14 +251,14 @@ fn the_stream_ends_with_the_server() {
 fn an_event_wakes_the_task_that_waits() {
     let (acceptor, mut calls) = incoming();
     let (mut line, mut call) = started(acceptor, &mut calls);
-    let wakes = Arc::new(Bell::default());
+    let wakes = Arc::new(CountingWaker::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let mut cx = Context::from_waker(&waker);
     assert!(call.poll_next(&mut cx).is_pending());
     line.receive(&frame(0x10, b"hello"));
-    assert_eq!(wakes.rung(), 1);
+    assert_eq!(wakes.wake_count(), 1);
     line.receive(&frame(0x10, b"again"));
-    assert_eq!(wakes.rung(), 1, "it is awake");
+    assert_eq!(wakes.wake_count(), 1, "it is awake");
     assert_eq!(take_events(&mut call), [audio(b"hello"), audio(b"again")]);
 }
 
@@ -267,7 +273,7 @@ fn a_thread_iterates() {
             }
         }
     });
-    let mut line = Line::talking(acceptor);
+    let mut line = TestConnection::talking(acceptor);
     assert_eq!(received.recv().unwrap(), CallEvent::Started);
     line.receive(&frame(0x10, b"hello"));
     assert_eq!(received.recv().unwrap(), audio(b"hello"));
@@ -338,14 +344,14 @@ fn a_call_that_does_not_start_frees_its_place() {
     let inside = Arc::new(acceptor.accept_queue(1));
     for refuses in [true, false] {
         for _ in 0..5 {
-            drop(Line::talking(Wrapped {
+            drop(TestConnection::talking(Wrapped {
                 inside: Arc::clone(&inside),
                 refuses,
                 forwards_start: false,
             }));
         }
     }
-    let line = Line::talking(Shared(inside));
+    let line = TestConnection::talking(Shared(inside));
     assert!(line.driver.refusal().is_none());
     assert!(accepted(&mut calls).is_some());
 }
@@ -353,7 +359,7 @@ fn a_call_that_does_not_start_frees_its_place() {
 #[test]
 fn a_call_whose_end_is_not_forwarded_ends_with_its_handler() {
     let (acceptor, mut calls) = incoming();
-    let mut line = Line::talking(Wrapped {
+    let mut line = TestConnection::talking(Wrapped {
         inside: Arc::new(acceptor),
         refuses: false,
         forwards_start: true,
