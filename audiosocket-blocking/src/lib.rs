@@ -1,9 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![doc = include_str!("../SURFACE.md")]
 #![cfg(unix)]
-
-#[doc = include_str!("../BEYOND-TCP.md")]
-pub mod beyond_tcp {}
 
 mod alarm;
 mod bell;

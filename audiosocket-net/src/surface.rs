@@ -1,5 +1,11 @@
 //! What every adapter hands on to its users beside its own server, so that it is the same in all.
 
+#[doc = include_str!("../docs/adapters-compared.md")]
+pub mod adapters_compared {}
+
+#[doc = include_str!("../docs/beyond-tcp.md")]
+pub mod beyond_tcp {}
+
 pub use crate::{AllowList, Allowed, IpNet, Keepalive, ParseAllowListError, ServerOptions};
 pub use audiosocket_proto::server::{
     Acceptor, AnnounceError, Announced, AnnouncedCall, AnnouncedOnly, Call, CallCounters,

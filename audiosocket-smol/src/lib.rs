@@ -1,8 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![doc = include_str!("../SURFACE.md")]
-
-#[doc = include_str!("../BEYOND-TCP.md")]
-pub mod beyond_tcp {}
 
 mod clock;
 mod runtime;

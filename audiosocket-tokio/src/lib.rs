@@ -1,14 +1,10 @@
 #![doc = include_str!("../README.md")]
-#![doc = include_str!("../SURFACE.md")]
 
 #[doc = include_str!("../docs/coming-from-python.md")]
 pub mod coming_from_python {}
 
 #[doc = include_str!("../docs/announced-calls.md")]
 pub mod announced_calls {}
-
-#[doc = include_str!("../BEYOND-TCP.md")]
-pub mod beyond_tcp {}
 
 mod runtime;
 mod server;
