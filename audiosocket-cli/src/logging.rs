@@ -2,19 +2,16 @@ use std::env;
 use std::io::{IsTerminal as _, stderr};
 
 use tracing::{Level, warn};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sends log lines to standard error: the ones that `RUST_LOG` names, or those from `level` up.
-///
-/// `RUST_LOG` is a level (`debug`), or a list of targets with levels (`audiosocket_net=debug,warn`).
 pub(crate) fn init(level: Level) {
-    let named = env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
-    let (filter, wrong) = match named.as_deref().map(str::parse::<Targets>) {
-        Some(Ok(targets)) => (targets, None),
-        Some(Err(error)) => (Targets::new().with_default(level), Some(error)),
-        None => (Targets::new().with_default(level), None),
+    let variable = env::var("RUST_LOG").unwrap_or_default();
+    let (filter, wrong) = match filter(&variable, level) {
+        Ok(filter) => (filter, None),
+        Err(error) => (Targets::new().with_default(level), Some(error)),
     };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
@@ -28,5 +25,44 @@ pub(crate) fn init(level: Level) {
         .init();
     if let Some(error) = wrong {
         warn!("RUST_LOG is ignored: {error}");
+    }
+}
+
+/// `variable` is a level (`debug`), or a list of targets with levels (`audiosocket_net=debug,warn`).
+fn filter(variable: &str, level: Level) -> Result<Targets, ParseError> {
+    if variable.is_empty() {
+        return Ok(Targets::new().with_default(level));
+    }
+    variable.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_leaves_the_default_level() {
+        let filter = filter("", Level::INFO).unwrap();
+        assert!(filter.would_enable("audiosocket", &Level::INFO));
+        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    }
+
+    #[test]
+    fn a_level_replaces_the_default_level() {
+        let filter = filter("warn", Level::INFO).unwrap();
+        assert!(filter.would_enable("audiosocket", &Level::WARN));
+        assert!(!filter.would_enable("audiosocket", &Level::INFO));
+    }
+
+    #[test]
+    fn a_target_has_a_level_of_its_own() {
+        let filter = filter("audiosocket_net=debug,warn", Level::INFO).unwrap();
+        assert!(filter.would_enable("audiosocket_net::accept", &Level::DEBUG));
+        assert!(!filter.would_enable("audiosocket_tokio", &Level::INFO));
+    }
+
+    #[test]
+    fn an_unknown_level_is_an_error() {
+        assert!(filter("audiosocket=loud", Level::INFO).is_err());
     }
 }
