@@ -2,7 +2,7 @@
 //!
 //! Asterisk's socket must not fill up: it would end the call. Nor must it be read late, or a caller
 //! would be answered a minute after. So a call whose thread has not got round to reading for a
-//! while is read by the keeper into its [`Backlog`](audiosocket_proto::server::Backlog), which
+//! while is read by the keeper into its [`InboundBuffer`](audiosocket_server::InboundBuffer), which
 //! drops what is too old. A thread that does get round to it never notices: all that it does for
 //! the keeper is to count.
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 
 /// How often the keeper looks. A handler is taken to block when it is seen twice in the same turn;
 /// what comes until then fits the kernel's buffers.
@@ -38,7 +38,7 @@ static KEEPER: Mutex<Keeper> = Mutex::new(Keeper {
 });
 
 /// For calls that come while there is no thread for it.
-static UNKEPT: LineBudget = LineBudget::new();
+static UNKEPT: LogRateLimit = LogRateLimit::new();
 
 struct Keeper {
     calls: Vec<Watched>,

@@ -10,7 +10,7 @@ mod server;
 mod stream;
 
 #[doc(inline)]
-pub use audiosocket_net::surface::*;
+pub use audiosocket_server::io::surface::*;
 
 pub use server::{Server, start_server};
 pub use stream::{Duplex, serve_stream};

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use audiosocket_net::Stream;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Backlog, Lag};
+use audiosocket_server::io::Stream;
+use audiosocket_server::{InboundBuffer, Lag};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
@@ -46,7 +46,7 @@ struct Shared<S> {
 #[derive(Debug)]
 struct Inner<S> {
     stream: S,
-    backlog: Backlog,
+    backlog: InboundBuffer,
     /// How the stream ended, if the keeper met its end.
     ended: Option<io::Result<usize>>,
     /// Its end was told, so that nobody asks for more.
@@ -63,7 +63,7 @@ impl<S: Duplex> Line<S> {
     ) -> Self {
         let inner = Inner {
             stream,
-            backlog: Backlog::new(config.max_unread),
+            backlog: InboundBuffer::new(config.max_unread),
             ended: None,
             over: false,
         };

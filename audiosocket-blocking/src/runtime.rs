@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use audiosocket_net::{Connection, Listener, Timer, leave_read_buffer};
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Acceptor;
+use audiosocket_server::Acceptor;
+use audiosocket_server::io::{Connection, Listener, Timer, release_read_buffer};
 use socket2::SockRef;
 
 use crate::Duplex;
@@ -39,7 +39,7 @@ impl Timer for SystemTimer {
 }
 
 /// A listening socket, which the server's thread waits for.
-pub(crate) struct Entrance {
+pub(crate) struct BlockingListener {
     pub(crate) socket: TcpListener,
     session: SessionConfig,
     /// For the next connection. Made before that is accepted: without a descriptor for it, the
@@ -47,7 +47,7 @@ pub(crate) struct Entrance {
     alarm: Option<Arc<Alarm>>,
 }
 
-impl Entrance {
+impl BlockingListener {
     pub(crate) fn new(socket: TcpListener, session: SessionConfig) -> Self {
         Self {
             socket,
@@ -57,7 +57,7 @@ impl Entrance {
     }
 }
 
-impl Listener for Entrance {
+impl Listener for BlockingListener {
     type Stream = Line<TcpStream>;
 
     fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
@@ -100,7 +100,7 @@ where
     let mut cx = Context::from_waker(&waker);
     while connection.poll(&mut cx).is_pending() {
         let deadline = connection.deadline();
-        leave_read_buffer();
+        release_read_buffer();
         connection.stream_mut().wait(deadline);
     }
 }

@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::{fmt, io, thread};
 
-use audiosocket_net::{ServerOptions, Serving};
-use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
+use audiosocket_server::io::{AcceptLoop, ServerOptions};
+use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::alarm::Alarm;
-use crate::runtime::{Entrance, SystemTimer, drive};
+use crate::runtime::{BlockingListener, SystemTimer, drive};
 
 /// What a call's thread has for its stack, unless [`Server::stack_size`] says otherwise.
 const STACK_SIZE: usize = 256 * 1024;
@@ -73,7 +73,7 @@ where
 /// ```
 #[must_use = "it serves only in `serve_forever`"]
 pub struct Server<A: Acceptor> {
-    serving: Serving<Entrance, SystemTimer, A>,
+    serving: AcceptLoop<BlockingListener, SystemTimer, A>,
     stack_size: usize,
 }
 
@@ -94,8 +94,8 @@ impl<A: Acceptor> Server<A> {
             ));
         }
         let session = listening.session;
-        let serving = Serving::new(acceptor, listening, |socket| {
-            Ok(Entrance::new(socket, session))
+        let serving = AcceptLoop::new(acceptor, listening, |socket| {
+            Ok(BlockingListener::new(socket, session))
         });
         Ok(Self {
             serving: serving?,

@@ -4,9 +4,9 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use audiosocket_net::Connection;
-use audiosocket_proto::server::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{SessionConfig, Timestamp};
+use audiosocket_server::io::Connection;
+use audiosocket_server::{Acceptor, CallDriver, Calls, Peer};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{Shutdown, shutdown};
 

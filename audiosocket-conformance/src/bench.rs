@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Limits, Played};
 use audiosocket_proto::{MarkOutcome, SessionConfig};
+use audiosocket_server::{Limits, Played};
 
 use crate::frames::uuid;
 use crate::line::Line;

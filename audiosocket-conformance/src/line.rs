@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use audiosocket_proto::server::CallHandle;
+use audiosocket_server::CallHandle;
 
 use crate::frames::{HANGUP, MINUTE};
 use crate::transcript::{Page, Transcripts};

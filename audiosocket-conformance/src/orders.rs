@@ -6,8 +6,8 @@ use std::panic::resume_unwind;
 use std::thread::sleep;
 use std::time::Duration;
 
-use audiosocket_proto::server::{Call, Response};
 use audiosocket_proto::{Audio, Bytes, SampleRate, SendError};
+use audiosocket_server::{Call, Response};
 
 use crate::playing;
 

@@ -1,7 +1,7 @@
 //! What audio tells the handler to play: a word, and numbers behind it.
 
-use audiosocket_proto::server::Call;
 use audiosocket_proto::{Audio, SendError};
+use audiosocket_server::Call;
 
 use crate::frames::speech;
 

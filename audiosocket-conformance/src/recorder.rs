@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
 use std::panic::resume_unwind;
 
-use audiosocket_proto::server::{
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
+use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
 
 use crate::frames::speech;
 use crate::transcript::{Transcripts, digest};

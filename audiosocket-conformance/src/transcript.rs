@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use audiosocket_proto::server::CallHandle;
+use audiosocket_server::CallHandle;
 
 /// What the handlers were told, a page for each peer, so that calls which go on at once cannot mix
 /// up what is compared.

@@ -9,12 +9,12 @@ macro_rules! program {
     ($adapter:ident, $stream:expr, $($wait:tt)*) => {{
         use std::sync::Arc;
         use $adapter::{
-            Acceptor, AllowList, Allowed, AnnounceError, Announced, AnnouncedCall, AnnouncedOnly,
+            Acceptor, AllowList, Allowed, AnnounceError, ExpectedCalls, ExpectedCallHandler, ExpectedOnly,
             Audio, Bytes, Call, CallCounters, CallEvent, CallHandle, CallRequest, Callbacks, Calls, Dropped,
             DtmfDigit, Duplicate, Elapsed, End, ErrorFlags, Exception, Frame, FrameKind, Handler,
             Incoming, IncomingCall, IncomingCalls, IpNet, Keepalive, Lag, Limits, MarkOutcome, ParseAllowListError, Peer, PeerError,
             Played, PlayoutStats, Ptime, Refusal, Response, SampleRate, SendError, Server,
-            ServerHandle, ServerOptions, SessionConfig, Stats, Timestamp, Uuid, WithMetadata,
+            ServerHandle, ServerOptions, SessionConfig, CallStats, Timestamp, Uuid, WithMetadata,
             incoming, serve_stream, start_server,
         };
 
@@ -64,16 +64,16 @@ macro_rules! program {
         let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();
         let networks = networks.map_err(io::Error::other)?;
         assert_eq!(networks.networks(), ["127.0.0.1/32".parse::<IpNet>().map_err(io::Error::other)?]);
-        let announced = Announced::new()
+        let announced = ExpectedCalls::new()
             .on_duplicate(Duplicate::Replace)
             .max_waiting(1)
             .clock(|| Timestamp::ZERO);
         announced.announce(1).map_err(io::Error::other)?;
         assert_eq!(announced.announce(2), Err(AnnounceError::Full));
         let accept = |_: &CallRequest<'_>, _| Ok(Echo);
-        let acceptor: Allowed<AnnouncedOnly<i32, WithMetadata<i32, _>>> =
+        let acceptor: Allowed<ExpectedOnly<i32, WithMetadata<i32, _>>> =
             networks.then(announced.then(accept));
-        let _: fn(AnnouncedCall<i32, Echo>) = drop;
+        let _: fn(ExpectedCallHandler<i32, Echo>) = drop;
         let server = Server::start(acceptor, ServerOptions::new().bind("127.0.0.1:0")) $($wait)* ?;
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
@@ -81,7 +81,7 @@ macro_rules! program {
         /// The names of the rest; and they are the core's own types, in every adapter.
         fn core(
             names: Option<(Bytes, CallHandle, Callbacks, DtmfDigit, End, ErrorFlags, Exception)>,
-            more: Option<(FrameKind, Lag, PeerError, SampleRate, SendError, Stats, Uuid)>,
+            more: Option<(FrameKind, Lag, PeerError, SampleRate, SendError, CallStats, Uuid)>,
             play: Option<(Dropped, MarkOutcome, Played, PlayoutStats, Ptime)>,
             stream: Option<(CallEvent, Elapsed, Incoming, IncomingCall)>,
             _: fn(Frame<'_>) -> Option<&dyn Acceptor<Handler = Echo>>,
@@ -98,37 +98,37 @@ macro_rules! program {
 
 type Names = (
     audiosocket_proto::Bytes,
-    audiosocket_proto::server::CallHandle,
-    audiosocket_proto::server::Callbacks,
+    audiosocket_server::CallHandle,
+    audiosocket_server::Callbacks,
     audiosocket_proto::DtmfDigit,
     audiosocket_proto::End,
     audiosocket_proto::ErrorFlags,
-    audiosocket_proto::server::Exception,
+    audiosocket_server::Exception,
 );
 
 type More = (
     audiosocket_proto::FrameKind,
-    audiosocket_proto::server::Lag,
+    audiosocket_server::Lag,
     audiosocket_proto::PeerError,
     audiosocket_proto::SampleRate,
     audiosocket_proto::SendError,
-    audiosocket_proto::Stats,
+    audiosocket_server::CallStats,
     audiosocket_proto::Uuid,
 );
 
 type Play = (
     audiosocket_proto::Dropped,
     audiosocket_proto::MarkOutcome,
-    audiosocket_proto::server::Played,
+    audiosocket_server::Played,
     audiosocket_proto::PlayoutStats,
     audiosocket_proto::Ptime,
 );
 
 type Streams = (
-    audiosocket_proto::server::CallEvent,
-    audiosocket_proto::server::Elapsed,
-    audiosocket_proto::server::Incoming,
-    audiosocket_proto::server::IncomingCall,
+    audiosocket_server::CallEvent,
+    audiosocket_server::Elapsed,
+    audiosocket_server::Incoming,
+    audiosocket_server::IncomingCall,
 );
 
 /// A peer that has left, and the stream on which to find out.
@@ -166,7 +166,7 @@ fn blocking() -> io::Result<()> {
 #[test]
 fn one_table() {
     let readme = include_str!("../../README.md");
-    for row in include_str!("../../audiosocket-net/docs/adapters-compared.md").lines() {
+    for row in include_str!("../../audiosocket-server/docs/adapters-compared.md").lines() {
         assert!(readme.contains(row), "README.md lacks: {row}");
     }
 }

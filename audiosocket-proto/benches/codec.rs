@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket::{Message as OtherMessage, RawMessage};
-use audiosocket_proto::server::{CallDriver, Callbacks, Calls, Peer};
 use audiosocket_proto::{
     Audio, Decoder, Event, Message, SampleRate, Session, SessionConfig, Timestamp, Transmit,
     encoder,
 };
+use audiosocket_server::{CallDriver, Callbacks, Calls, Peer};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
-use crate::outbox::Outbox;
+use crate::outbox::SendBuffer;
 use crate::{
     Audio, Decoder, DtmfDigit, ErrorFlags, Frame, FrameKind, MAX_PAYLOAD_LEN, Message, SampleRate,
     SendError, Transmit, frame,
@@ -89,7 +89,7 @@ pub enum ClientEnd {
 #[derive(Debug)]
 pub struct ClientSession {
     rate: SampleRate,
-    outbox: Outbox,
+    outbox: SendBuffer,
     over: bool,
 }
 
@@ -97,7 +97,7 @@ impl ClientSession {
     /// A call that begins with `uuid` and sends audio of `rate`.
     #[must_use]
     pub fn new(uuid: Uuid, rate: SampleRate) -> Self {
-        let mut outbox = Outbox::default();
+        let mut outbox = SendBuffer::default();
         frame::put(FrameKind::UUID, uuid.as_bytes(), outbox.tail());
         Self {
             rate,

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use crate::Ptime;
-use crate::time::Span;
+use crate::time::CompactDuration;
 
 /// Deadlines and bounds of a [`Session`](crate::Session). Start from the default and change what you need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct SessionConfig {
     /// cost of a call that both sides forgot.
     pub max_duration: Option<Duration>,
     /// Bytes that may wait to be sent, headers included. A frame that would go past it is dropped
-    /// and counted in [`Stats::frames_dropped`](crate::Stats::frames_dropped). A frame takes up to 65,538 bytes. Default:
+    /// and counted in [`SessionStats::frames_dropped`](crate::SessionStats::frames_dropped). A frame takes up to 65,538 bytes. Default:
     /// 128 KiB, which is eight seconds at 8 kHz and a third of one at 192 kHz: what is older
     /// would answer nobody, and the longest frame still fits behind a few seconds. The kernel holds more
     /// ahead of it.
@@ -68,19 +68,19 @@ impl Default for SessionConfig {
 
 /// What of that a session keeps to its end, in little memory: there can be thousands of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    pub(crate) linger: Span,
-    pub(crate) write_timeout: Span,
-    pub(crate) idle_timeout: Option<Span>,
+pub(crate) struct SessionLimits {
+    pub(crate) linger: CompactDuration,
+    pub(crate) write_timeout: CompactDuration,
+    pub(crate) idle_timeout: Option<CompactDuration>,
     pub(crate) max_unsent: usize,
 }
 
-impl Terms {
+impl SessionLimits {
     pub(crate) fn of(config: &SessionConfig) -> Self {
         Self {
             linger: config.linger.into(),
             write_timeout: config.write_timeout.into(),
-            idle_timeout: config.idle_timeout.map(Span::from),
+            idle_timeout: config.idle_timeout.map(CompactDuration::from),
             max_unsent: config.max_unsent,
         }
     }

@@ -5,12 +5,7 @@
 extern crate alloc;
 
 pub mod client;
-#[cfg(feature = "std")]
-#[doc = include_str!("../docs/embedding.md")]
-pub mod embedding {}
 pub mod encoder;
-#[cfg(feature = "std")]
-pub mod server;
 
 mod buffer;
 mod config;
@@ -37,11 +32,11 @@ pub use error::{PeerError, SendError};
 pub use event::{End, Event, Transmit};
 pub use frame::{Frame, FrameKind, HEADER_LEN, Header, MAX_PAYLOAD_LEN};
 pub use message::{Audio, DtmfDigit, ErrorFlags, Message};
-pub use playout::{Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats};
+pub use playout::{Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats, silence_after};
 pub use ptime::Ptime;
 pub use rate::{ParseSampleRateError, SampleRate};
 pub use session::Session;
-pub use stats::Stats;
+pub use stats::SessionStats;
 #[cfg(feature = "std")]
 pub use time::Epoch;
 pub use time::Timestamp;

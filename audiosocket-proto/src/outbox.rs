@@ -4,13 +4,13 @@ use crate::{buffer, spare};
 
 /// Encoded bytes that have not been written yet. Short writes are handled here, once.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct SendBuffer {
     bytes: Vec<u8>,
     /// How many of `bytes` have been written already.
     written: usize,
 }
 
-impl Outbox {
+impl SendBuffer {
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.written..]

@@ -1,12 +1,11 @@
 //! One call as the server sees it: states, deadlines and the output buffer.
 
-use crate::config::Terms;
-use crate::outbox::Outbox;
-use crate::stats::Traffic;
-use crate::time::Span;
+use crate::config::SessionLimits;
+use crate::outbox::SendBuffer;
+use crate::time::CompactDuration;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
-    PeerError, PlayoutStats, SendError, SessionConfig, Stats, Timestamp, Transmit, encoder, frame,
+    PeerError, SendError, SessionConfig, SessionStats, Timestamp, Transmit, encoder, frame,
 };
 
 /// One call, without a socket and without a clock.
@@ -63,9 +62,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    terms: Terms,
-    outbox: Outbox,
-    traffic: Traffic,
+    terms: SessionLimits,
+    outbox: SendBuffer,
+    stats: SessionStats,
     /// When the last whole frame came; kept only if `terms.idle_timeout` needs it.
     last_received: Timestamp,
     /// When the peer last took anything, or had nothing to take; means nothing while the outbox
@@ -81,7 +80,7 @@ enum State {
     /// `Ended` has not been told in these two.
     AwaitingUuid {
         until: Timestamp,
-        max_duration: Option<Span>,
+        max_duration: Option<CompactDuration>,
     },
     Active {
         /// By [`SessionConfig::max_duration`].
@@ -103,11 +102,11 @@ impl Session {
         Self {
             state: State::AwaitingUuid {
                 until: now + config.uuid_timeout,
-                max_duration: config.max_duration.map(Span::from),
+                max_duration: config.max_duration.map(CompactDuration::from),
             },
-            terms: Terms::of(&config),
-            outbox: Outbox::default(),
-            traffic: Traffic::default(),
+            terms: SessionLimits::of(&config),
+            outbox: SendBuffer::default(),
+            stats: SessionStats::default(),
             last_received: now,
             last_progress: now,
             write_closed: false,
@@ -282,15 +281,15 @@ impl Session {
         encoder::check(audio)?;
         let unsent = self.unsent();
         if unsent + HEADER_LEN + audio.len() > self.terms.max_unsent {
-            self.traffic.frames_dropped += 1;
+            self.stats.frames_dropped += 1;
             return Err(SendError::QueueFull);
         }
         frame::put(audio.rate().kind(), audio.payload(), self.outbox.tail());
         if unsent == 0 {
             self.last_progress = now;
         }
-        self.traffic.audio_frames_sent += 1;
-        self.traffic.audio_bytes_sent += audio.len() as u64;
+        self.stats.audio_frames_sent += 1;
+        self.stats.audio_bytes_sent += audio.len() as u64;
         Ok(())
     }
 
@@ -304,9 +303,8 @@ impl Session {
     }
 
     /// Closes at once when the call is over, and by that may destroy the hangup on its way.
-    #[cfg(feature = "std")]
-    pub(crate) fn do_not_linger(&mut self) {
-        self.terms.linger = Span::ZERO;
+    pub fn do_not_linger(&mut self) {
+        self.terms.linger = CompactDuration::ZERO;
     }
 
     /// Whether the call is over: [`Event::Ended`] has been told, and only the connection is left
@@ -329,20 +327,15 @@ impl Session {
         self.unsent() > self.terms.max_unsent / 2
     }
 
-    /// What went through the session so far.
+    /// Counters of this session, from its start.
     #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.traffic.with(PlayoutStats::default())
-    }
-
-    #[cfg(feature = "std")]
-    pub(crate) fn traffic(&self) -> Traffic {
-        self.traffic
+    pub fn stats(&self) -> SessionStats {
+        self.stats
     }
 
     #[inline]
     fn handle_frame<'f>(&mut self, now: Timestamp, frame: Frame<'f>) -> Event<'f> {
-        self.traffic.frames_received += 1;
+        self.stats.frames_received += 1;
         if self.terms.idle_timeout.is_some() {
             self.last_received = now;
         }
@@ -354,8 +347,8 @@ impl Session {
         match message {
             Message::Audio(audio) if audio.is_empty() => Event::Ignored(frame),
             Message::Audio(audio) => {
-                self.traffic.audio_frames_received += 1;
-                self.traffic.audio_bytes_received += audio.len() as u64;
+                self.stats.audio_frames_received += 1;
+                self.stats.audio_bytes_received += audio.len() as u64;
                 Event::Audio(audio)
             }
             Message::Dtmf(digit) => Event::Dtmf(digit),

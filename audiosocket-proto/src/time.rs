@@ -71,23 +71,22 @@ impl Add<Duration> for Timestamp {
 
 /// A [`Duration`] in a quarter of the memory that an optional one takes; the longest are cut to 584 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(Nanos);
+pub(crate) struct CompactDuration(Nanos);
 
-impl Span {
-    #[cfg(feature = "std")]
+impl CompactDuration {
     pub(crate) const ZERO: Self = Self(Nanos::new(0));
 }
 
-impl From<Duration> for Span {
+impl From<Duration> for CompactDuration {
     fn from(duration: Duration) -> Self {
         Self(Nanos::new(nanos_of(duration)))
     }
 }
 
-impl Add<Span> for Timestamp {
+impl Add<CompactDuration> for Timestamp {
     type Output = Self;
 
-    fn add(self, rhs: Span) -> Self {
+    fn add(self, rhs: CompactDuration) -> Self {
         Self(self.0.later_by(rhs.0.nanos()))
     }
 }

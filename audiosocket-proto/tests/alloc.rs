@@ -12,10 +12,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
-use audiosocket_proto::server::{CallDriver, Callbacks, Calls, Peer};
 use audiosocket_proto::{
     Bytes, Decoder, Event, SampleRate, Session, SessionConfig, Timestamp, Transmit,
 };
+use audiosocket_server::{CallDriver, Callbacks, Calls, Peer};
 use wire::{UUID, frame};
 
 /// Frames in each stream, in the warm-up and in the measured part alike.

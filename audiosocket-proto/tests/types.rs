@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::server::{Peer, Refusal};
 use audiosocket_proto::{DtmfDigit, Epoch, ErrorFlags, FrameKind, Header, SampleRate, Timestamp};
+use audiosocket_server::{Peer, Refusal};
 
 /// Kind, rate in Hz, samples in 20 ms, and Asterisk's name of the format.
 const RATES: [(u8, u32, u64, &str); 9] = [

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use audiosocket_net::{Listener, Stream};
+use audiosocket_server::io::{Listener, Stream};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 
@@ -90,13 +90,13 @@ impl Stream for Connection {
 
 /// A listening socket that is asked only once the kernel has said that a connection waits: it
 /// shares its task with the calls, and so is polled with each of their frames.
-pub(crate) struct Entrance {
+pub(crate) struct SmolListener {
     socket: Async<TcpListener>,
     /// Nothing waits until the kernel says so.
     emptied: bool,
 }
 
-impl Entrance {
+impl SmolListener {
     pub(crate) fn new(socket: TcpListener) -> io::Result<Self> {
         Ok(Self {
             socket: Async::new_nonblocking(socket)?,
@@ -105,7 +105,7 @@ impl Entrance {
     }
 }
 
-impl Listener for Entrance {
+impl Listener for SmolListener {
     type Stream = Connection;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Connection, SocketAddr)>> {

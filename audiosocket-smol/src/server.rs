@@ -3,12 +3,12 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::{fmt, io};
 
 use async_executor::Executor;
-use audiosocket_net::{Crowd, ServerOptions, Serving};
-use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
+use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions};
+use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 
 use crate::clock::SystemTimer;
-use crate::runtime::{Connection, Entrance};
+use crate::runtime::{Connection, SmolListener};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
@@ -73,7 +73,7 @@ where
 /// ```
 #[must_use = "it serves only while `serve_forever` is awaited"]
 pub struct Server<A: Acceptor> {
-    serving: Serving<Entrance, SystemTimer, A>,
+    serving: AcceptLoop<SmolListener, SystemTimer, A>,
 }
 
 impl<A: Acceptor> Server<A> {
@@ -88,7 +88,7 @@ impl<A: Acceptor> Server<A> {
         reason = "the same in every adapter; names may be resolved here"
     )]
     pub async fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
-        let serving = Serving::new(acceptor, options.listen()?, Entrance::new)?;
+        let serving = AcceptLoop::new(acceptor, options.listen()?, SmolListener::new)?;
         Ok(Self { serving })
     }
 
@@ -121,7 +121,7 @@ impl<A: Acceptor> Server<A> {
     /// it has begun.
     pub async fn serve_forever(mut self) -> io::Result<()> {
         if let Some(interval) = self.serving.wake_interval() {
-            let crowd = Crowd::new(interval)?;
+            let crowd = BatchPoller::new(interval)?;
             crowd.serve(self.serving.bare(Connection::release)).await;
             return Ok(());
         }

@@ -45,9 +45,9 @@ fn a_task_of_async_std() {
     a_call_is_served(|serving| async_std::task::block_on(async_std::task::spawn(serving)));
 }
 
-type Serving = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+type AcceptLoop = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
-fn a_call_is_served(run: impl FnOnce(Serving) -> io::Result<()>) {
+fn a_call_is_served(run: impl FnOnce(AcceptLoop) -> io::Result<()>) {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
     let options = ServerOptions::new().bind("127.0.0.1:0");
     let server = futures_lite::future::block_on(Server::start(echo, options)).unwrap();

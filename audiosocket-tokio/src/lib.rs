@@ -12,7 +12,7 @@ mod stream;
 mod threads;
 
 #[doc(inline)]
-pub use audiosocket_net::surface::*;
+pub use audiosocket_server::io::surface::*;
 
 pub use server::{Server, start_server};
 pub use stream::serve_stream;

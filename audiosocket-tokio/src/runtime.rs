@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use audiosocket_net::{Listener, Stream, Timer};
+use audiosocket_server::io::{Listener, Stream, Timer};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,7 +43,7 @@ impl Timer for TokioTimer {
     const GRANULARITY: Duration = Duration::from_millis(1);
 
     // By one exchange of a number, without a lock.
-    const IS_MOVED_EASILY: bool = true;
+    const CHEAP_RESET: bool = true;
 
     fn now() -> Instant {
         tokio::time::Instant::now().into_std()
@@ -62,7 +62,7 @@ impl Timer for TokioTimer {
         Pin::new(&mut unconstrained(self.0.as_mut())).poll(cx)
     }
 
-    fn take_turns(cx: &mut Context<'_>) {
+    fn yield_now(cx: &mut Context<'_>) {
         // A task that is woken is polled again before a worker asks the system for what has come, up to
         // some sixty times; one that yields, only after that. But it stays with its worker, which may
         // block: where there are others, one of them can take it.
@@ -128,7 +128,7 @@ mod tests {
                 6.. if Pin::new(&mut reader).poll(cx).is_ready() => return Poll::Ready(turns),
                 _ => {}
             }
-            TokioTimer::take_turns(cx);
+            TokioTimer::yield_now(cx);
             Poll::Pending
         });
         let turns = tokio::spawn(busy).await.unwrap();

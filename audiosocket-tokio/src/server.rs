@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 use std::{fmt, io};
 
-use audiosocket_net::{Crowd, ServerOptions, Serving};
-use audiosocket_proto::server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use audiosocket_proto::{Audio, Uuid};
+use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions};
+use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
@@ -80,7 +80,7 @@ where
 /// ```
 #[must_use = "it serves only while `serve_forever` is awaited"]
 pub struct Server<A: Acceptor> {
-    serving: Serving<TokioListener, TokioTimer, A>,
+    serving: AcceptLoop<TokioListener, TokioTimer, A>,
     threads: Option<NonZeroUsize>,
 }
 
@@ -102,7 +102,7 @@ impl<A: Acceptor> Server<A> {
     pub async fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
         // Panics without a timer, rather than later in every call.
         drop(sleep(Duration::ZERO));
-        let serving = Serving::new(acceptor, options.listen()?, |listener| {
+        let serving = AcceptLoop::new(acceptor, options.listen()?, |listener| {
             TcpListener::from_std(listener).map(TokioListener)
         });
         Ok(Self {
@@ -179,7 +179,7 @@ impl<A: Acceptor> Server<A> {
             return threads::serve(self.serving.bare(release), threads).await;
         }
         if let Some(interval) = self.serving.wake_interval() {
-            let crowd = Crowd::new(interval)?;
+            let crowd = BatchPoller::new(interval)?;
             crowd.serve(self.serving.bare(release)).await;
             return Ok(());
         }
@@ -208,8 +208,8 @@ impl<A: Acceptor> fmt::Debug for Server<A> {
 mod tests {
     use std::mem::size_of;
 
-    use audiosocket_net::Connection;
-    use audiosocket_proto::server::{Call, CallRequest, Handler, Refusal};
+    use audiosocket_server::io::Connection;
+    use audiosocket_server::{Call, CallRequest, Handler, Refusal};
 
     use super::*;
 

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use audiosocket_net::Connection;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Acceptor, Calls, Peer};
+use audiosocket_server::io::Connection;
+use audiosocket_server::{Acceptor, Calls, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::runtime::{TokioStream, TokioTimer};

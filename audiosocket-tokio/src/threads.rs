@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{io, thread};
 
-use audiosocket_net::{BareListener, BareStream, Connection, Crowd, LineBudget, Serving};
-use audiosocket_proto::server::Acceptor;
+use audiosocket_server::Acceptor;
+use audiosocket_server::io::{
+    AcceptLoop, BatchPoller, Connection, LogRateLimit, UnregisteredListener, UnregisteredStream,
+};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -18,13 +20,13 @@ use tokio::sync::oneshot;
 use crate::runtime::{TokioListener, TokioStream, TokioTimer};
 
 /// A connection on its way to the thread that will serve it.
-type Dealt<A> = Connection<BareStream, TokioTimer, A>;
+type Dealt<A> = Connection<UnregisteredStream, TokioTimer, A>;
 
-static BUDGET: LineBudget = LineBudget::new();
+static BUDGET: LogRateLimit = LogRateLimit::new();
 
 /// Accepts here, and serves each connection on the next of so many threads.
 pub(crate) async fn serve<A: Acceptor>(
-    mut serving: Serving<BareListener<TokioListener>, TokioTimer, A>,
+    mut serving: AcceptLoop<UnregisteredListener<TokioListener>, TokioTimer, A>,
     threads: NonZeroUsize,
 ) -> io::Result<()> {
     let mut workers = Vec::with_capacity(threads.get());
@@ -106,7 +108,8 @@ fn run<A: Acceptor>(
     started: oneshot::Sender<io::Result<()>>,
 ) {
     let made = Builder::new_current_thread().enable_all().build();
-    let made = made.and_then(|runtime| Ok((runtime, wake_interval.map(Crowd::new).transpose()?)));
+    let made =
+        made.and_then(|runtime| Ok((runtime, wake_interval.map(BatchPoller::new).transpose()?)));
     let (runtime, crowd) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -134,7 +137,7 @@ fn run<A: Acceptor>(
 
 async fn gather<A: Acceptor>(
     mut dealt: UnboundedReceiver<Dealt<A>>,
-    mut crowd: Crowd<TokioTimer, A>,
+    mut crowd: BatchPoller<TokioTimer, A>,
 ) {
     poll_fn(|cx| {
         while let Poll::Ready(connection) = dealt.poll_recv(cx) {
@@ -163,7 +166,7 @@ mod tests {
     use std::future::pending;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use audiosocket_proto::server::Callbacks;
+    use audiosocket_server::Callbacks;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use audiosocket_tokio::{
-    AllowList, Announced, CallRequest, Callbacks, Server, ServerOptions, Uuid,
+    AllowList, CallRequest, Callbacks, ExpectedCalls, Server, ServerOptions, Uuid,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,7 +42,7 @@ agi_threadid: 140405053122240
 
 /// A conversation that has begun with `said`, and Asterisk's end of it.
 fn conversation(
-    announced: &Announced<Caller>,
+    announced: &ExpectedCalls<Caller>,
     size: usize,
 ) -> (DuplexStream, tokio::task::JoinHandle<std::io::Result<Uuid>>) {
     let (asterisk, ours) = duplex(size);
@@ -64,7 +64,7 @@ async fn told_uuid(asterisk: &mut (impl tokio::io::AsyncRead + Unpin)) -> Uuid {
 /// From the AGI request to the call, on real sockets.
 #[tokio::test]
 async fn a_call_that_agi_announced_is_taken_once() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     let here: AllowList = "127.0.0.1".parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let agi_addr = listener.local_addr().unwrap();
@@ -108,7 +108,7 @@ async fn a_call_that_agi_announced_is_taken_once() {
 
 #[tokio::test]
 async fn strangers_announce_nothing() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     let elsewhere: AllowList = "10.0.0.0/8".parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -124,7 +124,7 @@ async fn strangers_announce_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_without_a_number() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     let acceptor = announced.clone();
     let (mut asterisk, ended) = conversation(&acceptor, 4096);
     let request = "agi_callerid: unknown\r\nagi_calleridname: \u{1b}[2J\r\n\r\n";
@@ -142,7 +142,7 @@ async fn a_caller_without_a_number() {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_gone_is_announced_no_more() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     for answer in [&b"HANGUP\n"[..], b"511 Command Not Permitted\n", b""] {
         let (mut asterisk, ended) = conversation(&announced, 4096);
         asterisk.write_all(REQUEST.as_bytes()).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_channel_that_is_gone_is_announced_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_registry_that_is_full_leaves_the_variable_unset() {
-    let announced = Announced::new().max_waiting(0);
+    let announced = ExpectedCalls::new().max_waiting(0);
     let (mut asterisk, ended) = conversation(&announced, 4096);
     asterisk.write_all(REQUEST.as_bytes()).await.unwrap();
     let mut told = Vec::new();
@@ -169,7 +169,7 @@ async fn a_registry_that_is_full_leaves_the_variable_unset() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_end_is_not_read_to_its_end() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     for piece in [&b"x"[..], b"agi_arg_1: x\n"] {
         let (mut asterisk, ended) = conversation(&announced, 1024);
         let mut written = 0;
@@ -184,7 +184,7 @@ async fn a_request_without_end_is_not_read_to_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_says_nothing_is_not_waited_for() {
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     for said in ["", "agi_network: yes\n", REQUEST] {
         let begun = Instant::now();
         let (mut asterisk, ended) = conversation(&announced, 4096);

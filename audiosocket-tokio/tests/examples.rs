@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
-use audiosocket_proto::server::{Acceptor, CallDriver, CallRequest, Calls};
 use audiosocket_proto::{Decoder, Timestamp, Transmit};
+use audiosocket_server::{Acceptor, CallDriver, CallRequest, Calls};
 use audiosocket_tokio::{Bytes, SampleRate, SessionConfig, Uuid};
 
 #[path = "../examples/play_wav.rs"]

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::server::CallHandle;
 use audiosocket_proto::{Bytes, Decoder, Message, SampleRate};
+use audiosocket_server::CallHandle;
 use hdrhistogram::Histogram;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng as _;

@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::thread;
 
-use audiosocket_proto::server::{IncomingCalls, ServerHandle, incoming};
+use audiosocket_server::{IncomingCalls, ServerHandle, incoming};
 use audiosocket_tokio::ServerOptions;
 use clap::ValueEnum;
 

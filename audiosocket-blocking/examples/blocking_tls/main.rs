@@ -26,7 +26,7 @@ use audiosocket_blocking::{
     Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Limits, Peer, Refusal,
     Response, ServerOptions, SessionConfig, serve_stream,
 };
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
@@ -39,7 +39,7 @@ use stream::TlsStream;
 const CONNECTIONS: usize = 1024;
 
 /// For connections that do not become calls.
-static FAILURES: LineBudget = LineBudget::new();
+static FAILURES: LogRateLimit = LogRateLimit::new();
 
 /// How long calls may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(10);

@@ -1,6 +1,5 @@
 //! Log lines about calls, whatever serves them.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use audiosocket_proto::MarkOutcome;
@@ -9,9 +8,7 @@ use audiosocket_tokio::{
     Response,
 };
 
-use audiosocket_net::LineBudget;
-
-use super::memory::Memory;
+use audiosocket_server::io::LogRateLimit;
 
 /// How many things that go wrong on one call have a line each; the last line of the call tells how
 /// many there were.
@@ -22,16 +19,14 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 pub(super) struct CallLog<A> {
     acceptor: A,
     /// For connections that do not become calls.
-    failed_connections: LineBudget,
-    memory: Arc<Memory>,
+    failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    pub(super) fn new(acceptor: A, memory: Arc<Memory>) -> Self {
+    pub(super) fn new(acceptor: A) -> Self {
         Self {
             acceptor,
-            failed_connections: LineBudget::new(),
-            memory,
+            failed_connections: LogRateLimit::new(),
         }
     }
 }
@@ -40,7 +35,6 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     type Handler = LoggedCall<A::Handler>;
 
     fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        self.memory.look_now();
         self.acceptor.admit_peer(peer)
     }
 

@@ -4,7 +4,6 @@ mod barge_in;
 mod bot;
 mod call_log;
 mod echo;
-mod memory;
 mod play;
 mod prompt;
 mod record;
@@ -13,7 +12,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions, SessionConfig};
@@ -22,7 +20,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::cli::usage_error;
 use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
-use memory::Memory;
 
 pub(crate) use echo::Echo;
 
@@ -146,8 +143,7 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime that was asked for, until a signal has done its work.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    let memory = Memory::of_this_process();
-    let acceptor = CallLog::new(args.allow_list().then(acceptor), Arc::clone(&memory));
+    let acceptor = CallLog::new(args.allow_list().then(acceptor));
     let options = args.options();
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
@@ -155,7 +151,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             if let Some(threads) = args.threads {
                 server = server.threads(threads);
             }
-            memory.watch(server.handle())?;
+            let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             // A task takes turns with those of the calls; on this thread, which is none of the
             // workers', accepting would take their time, and wake them for each connection.
@@ -163,17 +159,28 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
         }),
         Runtime::Smol => async_io::block_on(async {
             let server = audiosocket_smol::Server::start(acceptor, options).await?;
-            memory.watch(server.handle())?;
+            let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
             let server = audiosocket_blocking::Server::start(acceptor, options)?;
-            memory.watch(server.handle())?;
+            let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
         }
     }
+}
+
+/// Refuses calls while memory is short, until the guard is dropped.
+#[cfg(target_os = "linux")]
+fn guard_memory(server: ServerHandle) -> io::Result<audiosocket_server::MemoryGuard> {
+    audiosocket_server::MemoryGuard::spawn(server)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn guard_memory(_: ServerHandle) -> io::Result<()> {
+    Ok(())
 }
 
 /// Says that calls can come, and sees that signals end the server.

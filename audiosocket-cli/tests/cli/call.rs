@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use super::process::{PATIENCE, Report, Serving, audiosocket, call, run, send, text, wait};
+use super::process::{AcceptLoop, PATIENCE, Report, audiosocket, call, run, send, text, wait};
 use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
@@ -72,7 +72,7 @@ fn silence_in_between_is_tolerated_and_counted() {
 
 #[test]
 fn every_format_goes_to_our_own_server_and_back() {
-    let server = Serving::start(1, &[]);
+    let server = AcceptLoop::start(1, &[]);
     let formats = [
         ("slin8", "slin"),
         ("slin12", "slin12"),
@@ -309,7 +309,7 @@ fn an_interrupted_run_ends_at_once_and_prints_what_it_has() {
 
 #[test]
 fn a_hundred_calls_at_once_lose_nothing() {
-    let server = Serving::start(1, &[]);
+    let server = AcceptLoop::start(1, &[]);
     let report = call(server.addr(), &["--calls", "100", "--duration", "1s"]);
     assert_eq!((report.code, report.count("/frames/echoed")), (0, 5000));
     let log = server.terminate();

@@ -71,7 +71,7 @@ pub(crate) fn call(server: SocketAddr, args: &[&str]) -> Report {
 }
 
 /// `audiosocket serve`, as it runs; killed if dropped.
-pub(crate) struct Serving {
+pub(crate) struct AcceptLoop {
     child: Child,
     pub(crate) addrs: Vec<SocketAddr>,
     stdout: BufReader<ChildStdout>,
@@ -79,7 +79,7 @@ pub(crate) struct Serving {
     logging: Option<JoinHandle<()>>,
 }
 
-impl Serving {
+impl AcceptLoop {
     /// Starts an echo with these arguments, on `sockets` ports that the system chooses.
     pub(crate) fn start(sockets: usize, args: &[&str]) -> Self {
         Self::start_on("tokio", sockets, args)
@@ -182,7 +182,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for AcceptLoop {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
-use super::heard::{Listening, slin};
-use super::process::{PATIENCE, Serving, audiosocket, line, text};
+use super::heard::{BoundSockets, slin};
+use super::process::{AcceptLoop, PATIENCE, audiosocket, line, text};
 
 const MENU: &str = "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
 const MORE: &str = "Please enter more digits, or press star to hang up.";
@@ -83,8 +83,8 @@ on_every_runtime! {
 }
 
 fn the_menu_is_spoken_digits_are_repeated_and_a_star_ends_the_call(runtime: &str) {
-    let server = Serving::run(bot(runtime, "60s", &["--timeout", "1m"]), 1);
-    let mut call = Listening::begin(server.addr(), KIND);
+    let server = AcceptLoop::run(bot(runtime, "60s", &["--timeout", "1m"]), 1);
+    let mut call = BoundSockets::begin(server.addr(), KIND);
     call.hear_all_of(&spoken(MENU));
     // Only a # ends an entry that is shorter than eight digits.
     call.press("12D3#");
@@ -106,8 +106,8 @@ fn the_menu_is_spoken_digits_are_repeated_and_a_star_ends_the_call(runtime: &str
 }
 
 fn keys_interrupt_and_so_does_the_caller(runtime: &str) {
-    let server = Serving::run(bot(runtime, "60s", &["--timeout", "1m"]), 1);
-    let mut call = Listening::begin(server.addr(), KIND);
+    let server = AcceptLoop::run(bot(runtime, "60s", &["--timeout", "1m"]), 1);
+    let mut call = BoundSockets::begin(server.addr(), KIND);
     call.hear_sound(10);
     call.press("1");
     call.hear_silence(75);
@@ -129,8 +129,8 @@ fn keys_interrupt_and_so_does_the_caller(runtime: &str) {
 }
 
 fn who_presses_nothing_is_asked_again(runtime: &str) {
-    let server = Serving::run(bot(runtime, "60s", &["--timeout", "100ms"]), 1);
-    let mut call = Listening::begin(server.addr(), KIND);
+    let server = AcceptLoop::run(bot(runtime, "60s", &["--timeout", "100ms"]), 1);
+    let mut call = BoundSockets::begin(server.addr(), KIND);
     // An entry that is not ended is taken for ended.
     call.press("7");
     call.hear_all_of(&spoken("You entered 7."));
@@ -165,9 +165,9 @@ esac
 fn when_speech_fails_the_bot_is_sorry_and_hangs_up() {
     let directory = TempDir::new().unwrap();
     let mut left = fifo(&directory, "left");
-    let server = Serving::run(bot_with(&directory, BROKEN, "10s", &[]), 1);
+    let server = AcceptLoop::run(bot_with(&directory, BROKEN, "10s", &[]), 1);
     for key in ["1#", "2#", "3#", "4#"] {
-        let mut call = Listening::begin(server.addr(), KIND);
+        let mut call = BoundSockets::begin(server.addr(), KIND);
         call.hear_sound(1);
         call.press(key);
         call.hear_to_the_end();
@@ -238,8 +238,8 @@ printf %s "$text" | PATH=${PATH#*:} espeak-ng "$@"
 #[test]
 fn who_enters_much_at_once_takes_the_voice_from_nobody() {
     let directory = TempDir::new().unwrap();
-    let server = Serving::run(bot_with(&directory, HELD, "60s", &["--timeout", "1m"]), 1);
-    let mut much = Listening::begin(server.addr(), KIND);
+    let server = AcceptLoop::run(bot_with(&directory, HELD, "60s", &["--timeout", "1m"]), 1);
+    let mut much = BoundSockets::begin(server.addr(), KIND);
     much.hear_sound(1);
     let entries: String = (1_000..1_200).map(|entry| format!("{entry}#")).collect();
     much.press(&entries);
@@ -249,7 +249,7 @@ fn who_enters_much_at_once_takes_the_voice_from_nobody() {
     assert!(much.has_heard(&spoken(GOODBYE)));
     much.hang_up();
 
-    let mut call = Listening::begin(server.addr(), KIND);
+    let mut call = BoundSockets::begin(server.addr(), KIND);
     call.hear_sound(1);
     call.press("7#");
     fs::write(directory.path().join("go"), "").unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::crowd::crowd_out;
-use super::process::{Serving, audiosocket, call};
+use super::process::{AcceptLoop, audiosocket, call};
 
 on_every_runtime! {
     calls_are_refused_before_the_address_space_is_full,
@@ -34,7 +34,7 @@ fn a_flood_does_not_fill_it_either(runtime: &str) {
 }
 
 /// What the system says of the process's memory, in bytes.
-pub(crate) fn status(server: &Serving, what: &str) -> u64 {
+pub(crate) fn status(server: &AcceptLoop, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
@@ -42,7 +42,7 @@ pub(crate) fn status(server: &Serving, what: &str) -> u64 {
 }
 
 /// An echo that has so many MiB of address space for calls, before it refuses any.
-fn serve_with_room(runtime: &str, room: u64) -> Serving {
+fn serve_with_room(runtime: &str, room: u64) -> AcceptLoop {
     let idle = serve(runtime, "unlimited");
     // By the end of a call it has all that it has whatever the number of calls.
     assert_eq!(call(idle.addr(), &["--duration", "100ms"]).code, 0);
@@ -56,11 +56,11 @@ fn serve_with_room(runtime: &str, room: u64) -> Serving {
 
 /// An echo that may have `max` bytes of address space. One arena, so that what the C library reserves for
 /// threads does not count.
-fn serve(runtime: &str, max: &str) -> Serving {
+fn serve(runtime: &str, max: &str) -> AcceptLoop {
     let server = audiosocket(["serve", "echo", "--runtime", runtime]);
     let mut limited = Command::new("prlimit");
     limited.arg(format!("--as={max}"));
     limited.arg(server.get_program()).args(server.get_args());
     limited.env_remove("RUST_LOG").env("MALLOC_ARENA_MAX", "1");
-    Serving::run(limited, 1)
+    AcceptLoop::run(limited, 1)
 }

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 
 use super::{NOTHING, call};
 use crate::Runner;

@@ -3,13 +3,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Limits, ServerDriver};
+use audiosocket_server::{Limits, ServerDriver};
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, BoundSockets};
 use crate::recorder::Recorder;
 use crate::world::World;
 
-#[path = "../../../audiosocket-proto/examples/mio.rs"]
+#[path = "../../../audiosocket-server/examples/mio.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod example;
 
@@ -22,7 +22,7 @@ pub(super) fn event_loop(
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = ServerDriver::new(session.linger, limits);
         let addrs = [listener.local_addr().unwrap()];
-        tell(Listening::new(&addrs, server.handle().clone()));
+        tell(BoundSockets::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(recorder), session, server).unwrap();
     })
 }

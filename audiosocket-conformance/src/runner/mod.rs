@@ -11,7 +11,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 
 use crate::recorder::Recorder;
 use crate::world::World;

@@ -1,10 +1,10 @@
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 use audiosocket_smol::{Server, ServerOptions};
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, BoundSockets};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -34,8 +34,8 @@ pub(super) fn async_std(
     sockets::serve(move |tell| async_std::task::block_on(serve(recorder, options, tell)))
 }
 
-async fn serve(recorder: Recorder, options: ServerOptions, tell: &dyn Fn(Listening)) {
+async fn serve(recorder: Recorder, options: ServerOptions, tell: &dyn Fn(BoundSockets)) {
     let server = Server::start(recorder, options).await.unwrap();
-    tell(Listening::new(server.local_addrs(), server.handle()));
+    tell(BoundSockets::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use audiosocket_net::ServerOptions;
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{Limits, ServerHandle};
+use audiosocket_server::io::ServerOptions;
+use audiosocket_server::{Limits, ServerHandle};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::world::{Fault, PATIENCE, Wire, World};
@@ -21,12 +21,12 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(super) const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A server that listens.
-pub(super) struct Listening {
+pub(super) struct BoundSockets {
     addr: SocketAddr,
     handle: ServerHandle,
 }
 
-impl Listening {
+impl BoundSockets {
     /// On the first of these addresses.
     pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
         let addr = addrs[0];
@@ -42,7 +42,7 @@ pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
 
 /// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
 /// does.
-pub(super) fn serve(run: impl FnOnce(&dyn Fn(Listening)) + Send + 'static) -> Rc<dyn World> {
+pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) -> Rc<dyn World> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();
     let thread = thread::spawn(move || run(&|listening| sender.send(listening).unwrap()));
@@ -55,7 +55,7 @@ pub(super) fn serve(run: impl FnOnce(&dyn Fn(Listening)) + Send + 'static) -> Rc
 }
 
 struct Sockets {
-    listening: Listening,
+    listening: BoundSockets,
     thread: JoinHandle<()>,
     started: Instant,
 }

@@ -2,11 +2,11 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::Limits;
+use audiosocket_server::Limits;
 use audiosocket_tokio::{Server, ServerOptions};
 use tokio::runtime::Builder;
 
-use super::sockets::{self, Listening};
+use super::sockets::{self, BoundSockets};
 use crate::recorder::Recorder;
 use crate::world::World;
 
@@ -79,7 +79,7 @@ fn serve_as(
         let runtime = builder.enable_all().build().unwrap();
         runtime.block_on(async {
             let server = configure(Server::start(recorder, options).await.unwrap());
-            tell(Listening::new(server.local_addrs(), server.handle()));
+            tell(BoundSockets::new(server.local_addrs(), server.handle()));
             server.serve_forever().await.unwrap();
         });
     })

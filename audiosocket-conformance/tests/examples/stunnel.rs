@@ -1,4 +1,4 @@
-//! Through a real stunnel, as `audiosocket-net/docs/beyond-tcp.md` sets it up: the program `audiosocket call` in place
+//! Through a real stunnel, as `audiosocket-server/docs/beyond-tcp.md` sets it up: the program `audiosocket call` in place
 //! of Asterisk, plain TCP to stunnel, and TLS from there to the examples. Needs `stunnel`, and the
 //! environment variable `AUDIOSOCKET_TEST_STUNNEL`, which `.ci/examples` sets.
 
@@ -60,7 +60,7 @@ struct Stunnel {
 impl Stunnel {
     /// Starts it with the configuration of the page, but for addresses and paths.
     fn start(authority: &Authority, server: SocketAddr) -> Self {
-        let page = include_str!("../../../audiosocket-net/docs/beyond-tcp.md");
+        let page = include_str!("../../../audiosocket-server/docs/beyond-tcp.md");
         let (_, config) = page.split_once("```ini\n").unwrap();
         let (config, _) = config.split_once("```").unwrap();
         let mut config = config.to_owned();

@@ -10,7 +10,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::{Ptime, SampleRate, SendError, SessionConfig, Timestamp};
-use queue::{Front, Length, Queue};
+use queue::{Length, Queue, QueueHead};
 use stats::Counts;
 
 pub use stats::{Dropped, PlayoutStats};
@@ -120,7 +120,10 @@ enum Rate {
 
 /// What has to be done to play; see [`Playout::poll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver that ignores an instruction does not play"
+)]
 pub enum PlayoutOutput {
     /// Nothing until [`Playout::poll_timeout`].
     Idle,
@@ -185,11 +188,7 @@ impl<M> Playout<M> {
     }
 
     /// [`play`](Self::play), with what has to be dropped if it is refused.
-    pub(crate) fn offer(
-        &mut self,
-        rate: SampleRate,
-        audio: Bytes,
-    ) -> Result<(), (SendError, Bytes)> {
+    pub fn offer(&mut self, rate: SampleRate, audio: Bytes) -> Result<(), (SendError, Bytes)> {
         if self.state != State::Open || self.queue.ends_in_hangup() {
             return Err((SendError::NoCall, audio));
         }
@@ -232,7 +231,7 @@ impl<M> Playout<M> {
     }
 
     /// [`clear`](Self::clear), with what has to be dropped.
-    pub(crate) fn take(&mut self) -> (Dropped, Vec<Bytes>) {
+    pub fn take(&mut self) -> (Dropped, Vec<Bytes>) {
         let audio = self.queue.audio();
         let dropped = Dropped {
             samples: audio.samples(),
@@ -264,7 +263,7 @@ impl<M> Playout<M> {
     }
 
     /// Audio was sent by other means, the last of it of `rate`, and silence begins only then.
-    pub(crate) fn put_silence_off(&mut self, from: Timestamp, rate: SampleRate) {
+    pub fn put_silence_off(&mut self, from: Timestamp, rate: SampleRate) {
         self.rate = Rate::Sent(rate);
         self.silence_from = from;
         if self.queue.is_empty() {
@@ -275,8 +274,7 @@ impl<M> Playout<M> {
 
     /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, and so late because of what was sent.
     /// It changes then as soon as anything is queued.
-    #[cfg(feature = "std")]
-    pub(crate) fn puts_silence_off(&self) -> bool {
+    pub fn puts_silence_off(&self) -> bool {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
     }
 
@@ -309,12 +307,7 @@ impl<M> Playout<M> {
     }
 
     /// [`poll`](Self::poll), with what has to be dropped.
-    pub(crate) fn act(
-        &mut self,
-        now: Timestamp,
-        drained: bool,
-        spent: &mut Vec<Bytes>,
-    ) -> PlayoutOutput {
+    pub fn act(&mut self, now: Timestamp, drained: bool, spent: &mut Vec<Bytes>) -> PlayoutOutput {
         self.held &= !drained;
         let Some(due) = self.poll_timeout().filter(|due| *due <= now) else {
             return PlayoutOutput::Idle;
@@ -326,7 +319,7 @@ impl<M> Playout<M> {
         let reached = &mut self.reached;
         let mut passed = |mark| reached.push_back((mark, MarkOutcome::Played));
         match self.queue.pop(self.ptime, &mut passed, spent) {
-            Front::Frame(rate, frame) => {
+            QueueHead::Frame(rate, frame) => {
                 self.stats.late += u64::from(self.advance(now, due));
                 self.stats.frames += 1;
                 let dry_since = self.dry_since.take();
@@ -337,11 +330,11 @@ impl<M> Playout<M> {
                 self.rate = Rate::Sent(rate);
                 PlayoutOutput::Frame(rate, frame)
             }
-            Front::Hangup => {
+            QueueHead::Hangup => {
                 self.state = State::Closed;
                 PlayoutOutput::Hangup
             }
-            Front::Nothing => {
+            QueueHead::Nothing => {
                 if core::mem::take(&mut self.speaking) {
                     self.dry_since = Some(due);
                 }
@@ -372,7 +365,7 @@ impl<M> Playout<M> {
     }
 
     /// [`close`](Self::close), with what has to be dropped.
-    pub(crate) fn end(&mut self) -> (Vec<Bytes>, VecDeque<(M, MarkOutcome)>) {
+    pub fn end(&mut self) -> (Vec<Bytes>, VecDeque<(M, MarkOutcome)>) {
         self.state = State::Closed;
         self.held = false;
         let (_, audio) = self.take();
@@ -424,6 +417,6 @@ impl<M> Playout<M> {
 }
 
 /// When silence begins that was to begin `before`, now that audio is sent which lasts so long.
-pub(crate) fn silence_after(before: Timestamp, now: Timestamp, lasts: Duration) -> Timestamp {
+pub fn silence_after(before: Timestamp, now: Timestamp, lasts: Duration) -> Timestamp {
     before.max(now + SILENCE_AFTER_SENDING) + lasts
 }

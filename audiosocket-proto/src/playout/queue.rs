@@ -39,7 +39,7 @@ pub(super) struct Length {
 
 /// What is at the front of the queue.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Front {
+pub(super) enum QueueHead {
     Frame(SampleRate, Bytes),
     Hangup,
     Nothing,
@@ -103,12 +103,12 @@ impl<M> Queue<M> {
         ptime: Ptime,
         passed: &mut impl FnMut(M),
         spent: &mut Vec<Bytes>,
-    ) -> Front {
+    ) -> QueueHead {
         let front = match self.entries.front_mut() {
-            None | Some(Entry::Mark(_)) => Front::Nothing,
+            None | Some(Entry::Mark(_)) => QueueHead::Nothing,
             Some(Entry::Hangup) => {
                 self.entries.pop_front();
-                Front::Hangup
+                QueueHead::Hangup
             }
             Some(Entry::Audio(rate, audio)) => {
                 let rate = *rate;
@@ -116,9 +116,9 @@ impl<M> Queue<M> {
                 if audio.len() > len {
                     let frame = audio.split_to(len);
                     self.audio = self.audio.minus(Length::of(rate, len));
-                    Front::Frame(rate, frame)
+                    QueueHead::Frame(rate, frame)
                 } else {
-                    Front::Frame(rate, self.join(rate, len, passed, spent))
+                    QueueHead::Frame(rate, self.join(rate, len, passed, spent))
                 }
             }
         };

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_signal::{Signal, Signals};
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 use audiosocket_smol::{
     Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Peer, Refusal, Response,
     ServerOptions, SessionConfig, serve_stream,
@@ -35,7 +35,7 @@ use socket2::SockRef;
 use stream::TlsStream;
 
 /// For connections that do not become calls.
-static FAILURES: LineBudget = LineBudget::new();
+static FAILURES: LogRateLimit = LogRateLimit::new();
 
 /// How long calls may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use audiosocket_net::Timer;
+use audiosocket_server::io::Timer;
 use slab::Slab;
 
 /// Alarms ring so often at most, as tokio's do: a thousand calls that are played to would set the reactor's
@@ -56,7 +56,7 @@ pub(crate) struct SystemTimer {
 impl Timer for SystemTimer {
     const GRANULARITY: Duration = GRANULARITY;
 
-    const IS_MOVED_EASILY: bool = true;
+    const CHEAP_RESET: bool = true;
 
     fn now() -> Instant {
         Instant::now()

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_tokio::{AllowList, Announced, Peer, Uuid};
+use audiosocket_tokio::{AllowList, ExpectedCalls, Peer, Uuid};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
     Split, split,
@@ -38,7 +38,7 @@ pub(crate) struct Caller {
 pub(crate) async fn listen(
     listener: TcpListener,
     asterisk: AllowList,
-    announced: Announced<Caller>,
+    announced: ExpectedCalls<Caller>,
 ) {
     let places = Arc::new(Semaphore::new(CONVERSATIONS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
@@ -69,7 +69,7 @@ pub(crate) async fn listen(
 /// `AUDIOSOCKET_UUID`. If this fails, Asterisk does not have the UUID, and the variable is not set.
 pub(crate) async fn converse(
     stream: impl AsyncRead + AsyncWrite,
-    announced: &Announced<Caller>,
+    announced: &ExpectedCalls<Caller>,
 ) -> io::Result<Uuid> {
     let (reading, mut writing) = split(stream);
     let mut lines = BufReader::new(reading.take(LONGEST)).split(b'\n');

@@ -24,8 +24,8 @@ use std::io;
 use std::sync::Arc;
 
 use audiosocket_tokio::{
-    AllowList, Announced, CallEvent, IncomingCall, SampleRate, SendError, Server, ServerOptions,
-    incoming,
+    AllowList, CallEvent, ExpectedCalls, IncomingCall, SampleRate, SendError, Server,
+    ServerOptions, incoming,
 };
 use tokio::net::TcpListener;
 
@@ -39,7 +39,7 @@ async fn main() -> io::Result<()> {
 
     // Whoever reaches the AGI port can announce, so the list is for both.
     let asterisk: AllowList = "127.0.0.0/8,::1".parse().map_err(io::Error::other)?;
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
 
     let agi = TcpListener::bind(agi_addr).await?;
     let (acceptor, mut calls) = incoming();

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 use audiosocket_tokio::{
     Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Peer, Refusal, Response,
     ServerOptions, SessionConfig, serve_stream,
@@ -33,7 +33,7 @@ use tokio_rustls::TlsAcceptor;
 use stream::TlsStream;
 
 /// For connections that do not become calls.
-static FAILURES: LineBudget = LineBudget::new();
+static FAILURES: LogRateLimit = LogRateLimit::new();
 
 /// How long calls may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use audiosocket_interop::asterisk::Asterisk;
 use audiosocket_interop::recorder::serve;
-use audiosocket_tokio::{AllowList, Announced, CallRequest, Callbacks, Response};
+use audiosocket_tokio::{AllowList, CallRequest, Callbacks, ExpectedCalls, Response};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use agi::Caller;
 #[test]
 fn a_call_that_agi_announces_is_taken_once() {
     let asterisk = Asterisk::take();
-    let announced = Announced::new();
+    let announced = ExpectedCalls::new();
     let agi_port = listen(announced.clone());
 
     let taken = Arc::new(Mutex::new(Vec::new()));
@@ -84,7 +84,7 @@ fn a_call_that_agi_announces_is_taken_once() {
 }
 
 /// Takes AGI requests on a port of its own, for as long as the tests run.
-fn listen(announced: Announced<Caller>) -> u16 {
+fn listen(announced: ExpectedCalls<Caller>) -> u16 {
     let (sender, port) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -8,7 +8,7 @@ use super::queue::{Begun, Ended, Frame};
 use super::storage::Storage;
 use super::timeline::{Pauses, Piece, Timeline};
 use super::wav_file::{MAX_SAMPLES, WavFile};
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 
 /// The most files of one call: each change of its rate begins another, and each is synced when it is
 /// done. One for each rate that there is; Asterisk hardly ever changes it.
@@ -136,7 +136,7 @@ impl<S: Storage> Recording<S> {
 
     /// Logs what went wrong, if that has not been done and `lines` has one left: a full disk fails
     /// many recordings at once.
-    pub(super) fn log_failure(&mut self, lines: &LineBudget) {
+    pub(super) fn log_failure(&mut self, lines: &LogRateLimit) {
         let Some(failure) = self.failure.as_mut().filter(|failure| !failure.logged) else {
             return;
         };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::queue::{CallId, Ended, Job, Queue};
 use super::recording::{Recording, Settings};
 use super::storage::Storage;
-use audiosocket_net::LineBudget;
+use audiosocket_server::io::LogRateLimit;
 
 /// How often files are brought up to date. This, or a second of audio, is what a crash can take.
 const TICK: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ impl Writer {
             storage,
             settings,
             calls: HashMap::new(),
-            errors: LineBudget::new(),
+            errors: LogRateLimit::new(),
             totals: Totals::default(),
         };
         let thread = thread::Builder::new().name("recorder".to_owned());
@@ -55,7 +55,7 @@ struct Desk<S: Storage> {
     storage: S,
     settings: Settings,
     calls: HashMap<CallId, Recording<S>>,
-    errors: LineBudget,
+    errors: LogRateLimit,
     totals: Totals,
 }
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
-use audiosocket_proto::server::{CallDriver, Calls, Lag};
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
+use audiosocket_server::{CallDriver, Calls, Lag};
 
 use super::woken::Woken;
 use crate::recorder::Recorder;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::server::{Duty, Limits, ServerDriver};
 use audiosocket_proto::{SessionConfig, Timestamp};
+use audiosocket_server::{Limits, ServerAction, ServerDriver};
 
 use self::connection::Connection;
 use self::woken::Woken;
@@ -138,12 +138,12 @@ impl Server {
         }
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.driver.poll(self.now, &mut Context::from_waker(&waker)) {
-            Duty::StopAccepting => {
+            ServerAction::StopAccepting => {
                 // Told once, and to be polled again at once.
                 self.listening = false;
                 waker.wake();
             }
-            Duty::Over => self.stopped = true,
+            ServerAction::Over => self.stopped = true,
             _ => {}
         }
         true

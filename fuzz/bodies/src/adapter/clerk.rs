@@ -2,10 +2,10 @@ use std::fmt::Arguments;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use audiosocket_proto::server::{
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, SampleRate};
+use audiosocket_server::{
     Acceptor, Call, CallHandle, CallRequest, Exception, Handler, Peer, Refusal, Response,
 };
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, SampleRate};
 
 /// One byte more than a frame takes.
 static TOO_LONG: [u8; 65_536] = [0; 65_536];

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use audiosocket_proto::SessionConfig;
-use audiosocket_proto::server::{CallHandle, Calls};
+use audiosocket_server::{CallHandle, Calls};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::emitted::assert_asterisk_accepts;

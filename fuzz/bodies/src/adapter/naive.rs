@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use audiosocket_proto::server::CallDriver;
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
+use audiosocket_server::CallDriver;
 
 use super::End;
 use super::clerk::Clerk;

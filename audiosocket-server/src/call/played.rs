@@ -1,0 +1,69 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::block_on;
+use crate::wake_cell::WakeCell;
+use audiosocket_proto::MarkOutcome;
+
+/// Waits until what was queued has been played; see [`CallHandle::played`](crate::CallHandle::played).
+///
+/// Its output says whether it was played or cleared, or the call was over first. Dropping it changes
+/// nothing.
+#[derive(Debug)]
+#[must_use = "it waits only while it is polled"]
+pub struct Played {
+    outcome: Arc<WakeCell<Option<MarkOutcome>>>,
+}
+
+/// Resolves a [`Played`], also by being dropped.
+#[derive(Debug)]
+pub(crate) struct PlayedSender {
+    outcome: Arc<WakeCell<Option<MarkOutcome>>>,
+}
+
+impl Played {
+    pub(crate) fn new() -> (Self, PlayedSender) {
+        let outcome = Arc::default();
+        let ticket = PlayedSender {
+            outcome: Arc::clone(&outcome),
+        };
+        (Self { outcome }, ticket)
+    }
+
+    /// Blocks the thread until then. Not for the thread that drives the call, such as within a
+    /// callback: nothing is played while it blocks.
+    pub fn wait(self) -> MarkOutcome {
+        block_on::block_on(self)
+    }
+}
+
+impl Future for Played {
+    type Output = MarkOutcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<MarkOutcome> {
+        let outcome = self.outcome.poll(cx.waker(), |outcome| *outcome);
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// Its mark may stand in the queue for long, and would keep the task that waited.
+impl Drop for Played {
+    fn drop(&mut self) {
+        self.outcome.close();
+    }
+}
+
+impl PlayedSender {
+    pub(crate) fn resolve(self, outcome: MarkOutcome) {
+        self.outcome.with(|known| *known = Some(outcome));
+    }
+}
+
+impl Drop for PlayedSender {
+    fn drop(&mut self) {
+        self.outcome.change(|known| {
+            known.get_or_insert(MarkOutcome::CallOver);
+        });
+    }
+}

@@ -1,0 +1,306 @@
+//! The memory limits of this process: its cgroups and `ulimit -v`.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::param::page_size;
+use rustix::process::{Resource, getrlimit};
+
+/// The size of the buffer for one file. The kernel writes less into each of them.
+const FILE_LEN: usize = 8192;
+
+/// The smallest reserve, in bytes.
+const MIN_RESERVE: u64 = 16 << 20;
+
+/// How much of one limit is in use, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) used: u64,
+    pub(super) max: u64,
+    /// The name of the limit, for the log.
+    pub(super) limit: &'static str,
+}
+
+impl Usage {
+    /// Returns whether less than the reserve is left. A new call would take memory that the open calls need.
+    pub(super) fn is_full(self) -> bool {
+        self.left_beside(self.reserve()) == 0
+    }
+
+    /// Returns whether less than half of the reserve is left.
+    pub(super) fn is_nearly_exhausted(self) -> bool {
+        self.left_beside(self.reserve() / 2) == 0
+    }
+
+    /// Returns whether more than one and a half times the reserve is left.
+    pub(super) fn has_room(self) -> bool {
+        self.left_beside(self.reserve() / 2 * 3) > 0
+    }
+
+    /// Returns whether more than four times the reserve is left.
+    pub(super) fn has_plenty(self) -> bool {
+        self.left_beside(self.reserve() * 4) > 0
+    }
+
+    /// The memory that is kept for the open calls: a call takes more while it talks than at its start.
+    fn reserve(self) -> u64 {
+        (self.max / 10).max(MIN_RESERVE)
+    }
+
+    fn left_beside(self, reserve: u64) -> u64 {
+        self.max.saturating_sub(self.used.saturating_add(reserve))
+    }
+}
+
+/// The limits that bound the memory of this process. The files are opened once. Reading them allocates nothing.
+#[derive(Debug)]
+pub(super) struct MemoryLimits {
+    /// `/proc/self/statm`. Without it, `ulimit -v` is not watched.
+    statm: Option<File>,
+    /// The cgroup of the process and its parents.
+    cgroups: Vec<Cgroup>,
+}
+
+impl MemoryLimits {
+    pub(super) fn of_this_process() -> Self {
+        let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        Self {
+            statm: File::open("/proc/self/statm").ok(),
+            cgroups: cgroups_of(&cgroups, Path::new("/sys/fs/cgroup")),
+        }
+    }
+
+    /// Returns the usage of the limit that is nearest, or `None` if there is no limit.
+    pub(super) fn nearest(&self) -> Option<Usage> {
+        let cgroups = self.cgroups.iter().filter_map(Cgroup::usage);
+        cgroups
+            .chain(self.address_space())
+            .min_by_key(|usage| usage.left_beside(usage.reserve()))
+    }
+
+    fn address_space(&self) -> Option<Usage> {
+        let max = max_address_space()?;
+        let mut buffer = [0; FILE_LEN];
+        let text = read(self.statm.as_ref()?, &mut buffer)?;
+        let pages: u64 = text.split(' ').next()?.parse().ok()?;
+        Some(Usage {
+            used: pages.saturating_mul(page_size() as u64),
+            max,
+            limit: "RLIMIT_AS",
+        })
+    }
+}
+
+/// Returns the limit of `ulimit -v` in bytes, if one is set.
+pub(super) fn max_address_space() -> Option<u64> {
+    getrlimit(Resource::As).current
+}
+
+/// A cgroup that has a memory limit, or can get one while the process runs.
+#[derive(Debug)]
+struct Cgroup {
+    max: File,
+    current: File,
+    stat: File,
+    version: &'static Version,
+}
+
+/// The differences between the two versions of cgroups.
+#[derive(Debug)]
+struct Version {
+    /// The controller in `/proc/self/cgroup` that names the hierarchy of memory.
+    controllers: &'static str,
+    /// Where that hierarchy is mounted, below `/sys/fs/cgroup`.
+    mounted: &'static str,
+    max: &'static str,
+    current: &'static str,
+    /// The fields of `memory.stat` that are page cache. The kernel frees the page cache when it needs memory, and a
+    /// process that writes files fills its cgroup with it. So it does not count as used.
+    cache: [&'static str; 2],
+}
+
+const VERSIONS: [Version; 2] = [
+    Version {
+        controllers: "",
+        mounted: "",
+        max: "memory.max",
+        current: "memory.current",
+        cache: ["inactive_file", "active_file"],
+    },
+    Version {
+        controllers: "memory",
+        mounted: "memory",
+        max: "memory.limit_in_bytes",
+        current: "memory.usage_in_bytes",
+        cache: ["total_inactive_file", "total_active_file"],
+    },
+];
+
+/// Opens the cgroups that `text`, the content of `/proc/self/cgroup`, names and that have files below `mounted`. In a
+/// container the path can be one that exists on the host only. Then the root is the cgroup of the container.
+fn cgroups_of(text: &str, mounted: &Path) -> Vec<Cgroup> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        let version = VERSIONS.iter().find(|version| {
+            controllers
+                .split(',')
+                .any(|name| name == version.controllers)
+        });
+        let Some(version) = version else { continue };
+        let mut directory = PathBuf::from(path.trim_start_matches('/'));
+        loop {
+            let files = mounted.join(version.mounted).join(&directory);
+            found.extend(Cgroup::open(&files, version));
+            if !directory.pop() {
+                break;
+            }
+        }
+    }
+    found
+}
+
+impl Cgroup {
+    fn open(directory: &Path, version: &'static Version) -> io::Result<Self> {
+        let open = |name| File::open(directory.join(name));
+        Ok(Self {
+            max: open(version.max)?,
+            current: open(version.current)?,
+            stat: open("memory.stat")?,
+            version,
+        })
+    }
+
+    /// Returns `None` if the cgroup has no limit, or was removed.
+    fn usage(&self) -> Option<Usage> {
+        let mut buffer = [0; FILE_LEN];
+        // Without a limit, version 2 has the word "max" here, and version 1 a number larger than any memory.
+        let max = read(&self.max, &mut buffer)?.trim().parse().ok()?;
+        let current: u64 = read(&self.current, &mut buffer)?.trim().parse().ok()?;
+        let stat = read(&self.stat, &mut buffer)?;
+        let cache: u64 = self
+            .version
+            .cache
+            .iter()
+            .filter_map(|name| stat.lines().find_map(|line| line.strip_prefix(name)))
+            .filter_map(|value| value.trim().parse::<u64>().ok())
+            .sum();
+        Some(Usage {
+            used: current.saturating_sub(cache),
+            max,
+            limit: self.version.max,
+        })
+    }
+}
+
+fn read<'b>(file: &File, buffer: &'b mut [u8; FILE_LEN]) -> Option<&'b str> {
+    let len = file.read_at(buffer, 0).ok()?;
+    std::str::from_utf8(&buffer[..len]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a directory with the files of a cgroup.
+    fn write(directory: &Path, files: [(&str, &str); 3]) {
+        fs::create_dir_all(directory).unwrap();
+        for (name, text) in files {
+            fs::write(directory.join(name), text).unwrap();
+        }
+    }
+
+    fn usages(cgroups: &[Cgroup]) -> Vec<(u64, u64)> {
+        let usages = cgroups.iter().filter_map(Cgroup::usage);
+        usages.map(|usage| (usage.used, usage.max)).collect()
+    }
+
+    /// The files of a 6.18 kernel.
+    #[test]
+    fn page_cache_does_not_count_as_used_in_a_cgroup_of_version_2() {
+        let root = tempfile::tempdir().unwrap();
+        let stat = "anon 4096\nfile 700\nkernel 90112\ninactive_anon 0\nactive_anon 4096\n\
+                    inactive_file 500\nactive_file 200\nunevictable 0\n";
+        let files = [
+            ("memory.max", "max\n"),
+            ("memory.current", "9000\n"),
+            ("memory.stat", stat),
+        ];
+        write(&root.path().join("system.slice/audiosocket.service"), files);
+        let mut around = files;
+        around[0].1 = "20000\n";
+        write(&root.path().join("system.slice"), around);
+        let text = "0::/system.slice/audiosocket.service\n";
+        let cgroups = cgroups_of(text, root.path());
+        assert_eq!(cgroups.len(), 2);
+        assert_eq!(usages(&cgroups), [(8300, 20_000)]);
+        // The cgroup gets a limit while the process runs.
+        let own = "system.slice/audiosocket.service/memory.max";
+        fs::write(root.path().join(own), "10000\n").unwrap();
+        assert_eq!(usages(&cgroups), [(8300, 10_000), (8300, 20_000)]);
+    }
+
+    #[test]
+    fn the_cgroup_of_a_container_is_at_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        let files = [
+            ("memory.max", "1000\n"),
+            ("memory.current", "900\n"),
+            ("memory.stat", ""),
+        ];
+        write(root.path(), files);
+        for text in ["0::/\n", "0::/docker/5e0c\n", "0::/../../elsewhere\n"] {
+            assert_eq!(
+                usages(&cgroups_of(text, root.path())).last(),
+                Some(&(900, 1000)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn version_1_uses_the_memory_controller() {
+        let root = tempfile::tempdir().unwrap();
+        let stat = "cache 700\nrss 4096\ninactive_file 1\nactive_file 1\nhierarchical_memory_limit 5000\n\
+                    total_cache 700\ntotal_inactive_file 500\ntotal_active_file 200\n";
+        let files = [
+            ("memory.limit_in_bytes", "5000\n"),
+            ("memory.usage_in_bytes", "4500\n"),
+            ("memory.stat", stat),
+        ];
+        write(&root.path().join("memory/calls"), files);
+        let text = "9:name=systemd:/\n5:devices:/calls\n4:memory:/calls\n0::/\n";
+        let cgroups = cgroups_of(text, root.path());
+        assert_eq!(usages(&cgroups), [(3800, 5000)]);
+    }
+
+    #[test]
+    fn no_cgroup_is_found_where_there_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(
+            cgroups_of("0::/a/b\n4:memory:/\nnonsense\n", root.path()).len(),
+            0
+        );
+        assert_eq!(cgroups_of("", root.path()).len(), 0);
+    }
+
+    #[test]
+    fn the_reserve_is_a_tenth_and_at_least_16_mib() {
+        let usage = |used: u64, max: u64| Usage {
+            used: used << 20,
+            max: max << 20,
+            limit: "",
+        };
+        assert!(!usage(899, 1000).is_full() && usage(900, 1000).is_full());
+        assert!(usage(849, 1000).has_room() && !usage(850, 1000).has_room());
+        assert!(usage(599, 1000).has_plenty() && !usage(600, 1000).has_plenty());
+        assert!(!usage(83, 100).is_full() && usage(84, 100).is_full());
+        assert!(usage(0, 16).is_full() && usage(100, 0).is_full());
+        assert!(!usage(0, 1 << 43).is_full());
+    }
+}

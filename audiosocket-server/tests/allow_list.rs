@@ -1,0 +1,300 @@
+//! Who may call.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
+use audiosocket_server::{
+    Acceptor, CallDriver, CallRequest, Callbacks, Calls, Exception, Handler, Peer, Refusal,
+    incoming,
+};
+use audiosocket_server::{AllowList, IpNet};
+use proptest::prelude::*;
+
+const HANGUP: Transmit<'_> = Transmit::Bytes(&[0, 0, 0]);
+const UUID_FRAME: &[u8] = b"\x01\x00\x10sixteen bytes !!";
+
+fn list(text: &str) -> AllowList {
+    text.parse().unwrap()
+}
+
+fn peer(addr: &str) -> Peer {
+    SocketAddr::new(addr.parse().unwrap(), 40_000).into()
+}
+
+fn callbacks() -> Callbacks {
+    Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {})
+}
+
+fn driver<A: Acceptor>(acceptor: A, peer: Peer) -> CallDriver<A> {
+    let config = SessionConfig::default();
+    CallDriver::new(
+        Arc::new(acceptor),
+        peer,
+        config,
+        &Calls::default(),
+        Timestamp::ZERO,
+    )
+}
+
+#[test]
+fn networks_and_addresses_of_both_families() {
+    let list = list("10.0.0.0/8, 192.0.2.7,2001:db8::/32 ,::1,203.0.113.64/26");
+    for allowed in [
+        "10.0.0.0",
+        "10.255.255.255",
+        "192.0.2.7",
+        "2001:db8::",
+        "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+        "::1",
+        "203.0.113.64",
+        "203.0.113.127",
+    ] {
+        assert!(list.allows(&peer(allowed)), "{allowed}");
+    }
+    for refused in [
+        "9.255.255.255",
+        "11.0.0.0",
+        "192.0.2.6",
+        "192.0.2.8",
+        "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:db9::",
+        "::2",
+        "203.0.113.63",
+        "203.0.113.128",
+        "0.0.0.0",
+        // Not the same as `::ffff:10.0.0.1`.
+        "::10.0.0.1",
+    ] {
+        assert!(!list.allows(&peer(refused)), "{refused}");
+    }
+}
+
+#[test]
+fn an_ipv4_address_in_ipv6_is_the_ipv4_address() {
+    let four = list("10.0.0.0/8");
+    assert!(four.allows(&peer("::ffff:10.0.0.1")));
+    assert!(!four.allows(&peer("::ffff:11.0.0.1")));
+
+    for text in ["::ffff:10.0.0.0/104", "::ffff:a00:0/104"] {
+        let mapped = list(text);
+        assert_eq!(mapped, four);
+        assert!(mapped.allows(&peer("10.1.2.3")));
+        assert!(mapped.allows(&peer("::ffff:10.1.2.3")));
+    }
+    assert_eq!(list("::ffff:192.0.2.7"), list("192.0.2.7"));
+
+    let six = list("::/0");
+    assert!(six.allows(&peer("2001:db8::1")));
+    assert!(!six.allows(&peer("10.0.0.1")));
+    assert!(!six.allows(&peer("::ffff:10.0.0.1")));
+    let everyone = list("0.0.0.0/0,::/0");
+    for addr in ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"] {
+        assert!(everyone.allows(&peer(addr)));
+    }
+}
+
+#[test]
+fn a_peer_without_an_address_is_refused_unless_said_otherwise() {
+    let list = list("0.0.0.0/0,::/0");
+    let pipe = Peer::from("/run/audiosocket");
+    assert!(!list.allows(&pipe));
+    assert!(!list.allows(&Peer::from("10.0.0.1:40000")), "only a name");
+    assert!(list.clone().named(true).allows(&pipe));
+    let refused = driver(list.then(callbacks()), pipe);
+    let reason = "it has no address, and the allow-list is of addresses";
+    assert_eq!(refused.refusal(), Some(&Refusal::new(reason)));
+}
+
+#[test]
+fn an_empty_list_allows_nobody() {
+    let nobody: AllowList = [].into_iter().collect();
+    assert!(!nobody.allows(&peer("127.0.0.1")));
+    assert!(!nobody.allows(&Peer::from("pipe")));
+    assert_eq!(nobody, AllowList::default());
+}
+
+#[test]
+fn what_is_no_network_is_an_error() {
+    for text in [
+        "",
+        " ",
+        ",",
+        "10.0.0.0/8,",
+        "10.0.0.0/33",
+        "2001:db8::/129",
+        "10.0.0.0/-1",
+        "10.0.0.0/",
+        "10.0.0.0/+8",
+        "10.0.0.0/8/8",
+        "10.0.0.0/255.0.0.0",
+        "10.0.0",
+        "10.0.0.0/8 192.0.2.0/24",
+        "localhost",
+        "010.0.0.0/8",
+        "fe80::1%eth0",
+    ] {
+        let error = text.parse::<AllowList>().unwrap_err().to_string();
+        assert!(
+            error.ends_with("is no network, such as 192.0.2.0/24, and no address"),
+            "{error}"
+        );
+    }
+    let error = "\u{1b}[2J".parse::<AllowList>().unwrap_err().to_string();
+    assert!(error.starts_with("\"\\u{1b}[2J\" is no network"), "{error}");
+}
+
+/// `10.0.0.1/8` lets 16 million in where perhaps one was meant.
+#[test]
+fn an_address_with_a_prefix_is_an_error_that_says_what_to_write() {
+    let error = |text: &str| text.parse::<AllowList>().unwrap_err().to_string();
+    assert_eq!(
+        error("192.0.2.0/24,10.0.0.1/8"),
+        "\"10.0.0.1/8\" is an address within a network: write 10.0.0.0/8 for the network, 10.0.0.1 \
+         for the address"
+    );
+    assert!(error("2001:db8::1/32").contains("write 2001:db8::/32 for"));
+}
+
+#[test]
+fn a_stranger_is_refused_before_the_uuid() {
+    let mut stranger = driver(list("10.0.0.0/8").then(callbacks()), peer("192.0.2.1"));
+    let reason = Refusal::new("its address is not on the allow-list");
+    assert_eq!(stranger.refusal(), Some(&reason));
+    assert_eq!(stranger.poll_transmit(), HANGUP);
+    stranger.receive(Timestamp::ZERO, UUID_FRAME);
+    assert_eq!(stranger.poll_transmit(), HANGUP);
+
+    let mut friend = driver(list("10.0.0.0/8").then(callbacks()), peer("10.0.0.1"));
+    friend.receive(Timestamp::ZERO, UUID_FRAME);
+    friend.receive(Timestamp::ZERO, b"\x10\x00\x02hi");
+    assert_eq!(friend.refusal(), None);
+    let Transmit::Bytes(bytes) = friend.poll_transmit() else {
+        panic!("an echo");
+    };
+    assert!(bytes.ends_with(b"\x10\x00\x02hi"));
+}
+
+#[test]
+fn it_wraps_closures_and_streams() {
+    let closure = |_: &CallRequest<'_>| Ok(callbacks());
+    let closure = list("10.0.0.1").then(closure);
+    assert!(driver(closure, peer("10.0.0.2")).refusal().is_some());
+    let (acceptor, calls) = incoming();
+    let stream = list("10.0.0.1").then(list("10.0.0.2").then(acceptor));
+    assert!(driver(stream, peer("10.0.0.1")).refusal().is_some());
+    drop(calls);
+}
+
+/// An acceptor that takes for granted that its methods suffice.
+struct Forgetful<A>(A);
+
+impl<A: Acceptor> Acceptor for Forgetful<A> {
+    type Handler = A::Handler;
+
+    fn accept(&self, request: &CallRequest<'_>) -> Result<A::Handler, Refusal> {
+        self.0.accept(request)
+    }
+}
+
+#[test]
+fn a_wrapper_that_forgets_to_ask_lets_nobody_in() {
+    let forgetful = Forgetful(list("10.0.0.0/8").then(callbacks()));
+    let mut stranger = driver(forgetful, peer("192.0.2.1"));
+    assert_eq!(stranger.refusal(), None);
+    stranger.receive(Timestamp::ZERO, UUID_FRAME);
+    let reason = Refusal::new("its address is not on the allow-list");
+    assert_eq!(stranger.refusal(), Some(&reason));
+}
+
+#[derive(Default)]
+struct Witness {
+    asked: AtomicUsize,
+    told: Mutex<Vec<String>>,
+}
+
+struct Witnessed(Arc<Witness>);
+
+impl Acceptor for Witnessed {
+    type Handler = Box<dyn Handler>;
+
+    fn admit_peer(&self, _: &Peer) -> Result<(), Refusal> {
+        self.0.asked.fetch_add(1, Ordering::Relaxed);
+        Err(Refusal::new("not by me"))
+    }
+
+    fn accept(&self, _: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
+        unreachable!("nobody is admitted")
+    }
+
+    fn on_exception(&self, peer: &Peer, error: &Exception) {
+        self.0.told.lock().unwrap().push(format!("{peer}: {error}"));
+    }
+}
+
+#[test]
+fn the_acceptor_behind_is_asked_about_friends_alone_and_told_what_goes_wrong() {
+    let witness = Arc::new(Witness::default());
+    let acceptor = || list("10.0.0.0/8").then(Witnessed(Arc::clone(&witness)));
+    drop(driver(acceptor(), peer("192.0.2.1")));
+    assert_eq!(witness.asked.load(Ordering::Relaxed), 0);
+    let refused = driver(acceptor(), peer("10.0.0.1"));
+    assert_eq!(witness.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(refused.refusal(), Some(&Refusal::new("not by me")));
+
+    acceptor().on_exception(&peer("10.0.0.1"), &Exception::HandlerPanicked("oh".into()));
+    let told = witness.told.lock().unwrap().clone();
+    assert_eq!(told, ["10.0.0.1:40000: the handler panicked: \"oh\""]);
+}
+
+/// Whether the first bits are the same, bit by bit.
+fn naive(network: &[u8], prefix: u8, addr: &[u8]) -> bool {
+    let bit = |bytes: &[u8], bit: usize| bytes[bit / 8] >> (7 - bit % 8) & 1;
+    network.len() == addr.len()
+        && (0..usize::from(prefix)).all(|at| bit(network, at) == bit(addr, at))
+}
+
+fn octets(addr: IpAddr) -> Vec<u8> {
+    match addr {
+        IpAddr::V4(addr) => addr.octets().to_vec(),
+        IpAddr::V6(addr) => addr.octets().to_vec(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn allows_as_the_naive_one(
+        network: u32, addr_bits: u32, prefix in 0..=32_u8, same in 0..=32_u32, mapped: bool,
+    ) {
+        // An address that has some of its first bits in common with the network.
+        let mask = u32::MAX.checked_shl(32 - same).unwrap_or(0);
+        let addr = Ipv4Addr::from(network & mask | addr_bits & !mask);
+        let network = IpNet::new(Ipv4Addr::from(network).into(), prefix).unwrap().trunc();
+        let expected = naive(&octets(network.network()), prefix, &addr.octets());
+        let addr = if mapped { addr.to_ipv6_mapped().into() } else { IpAddr::V4(addr) };
+        let list: AllowList = network.to_string().parse().unwrap();
+        prop_assert_eq!(list.allows(&SocketAddr::new(addr, 1).into()), expected);
+    }
+
+    #[test]
+    fn allows_ipv6_as_the_naive_one(
+        network: u128, addr_bits: u128, prefix in 0..=128_u8, same in 0..=128_u32,
+    ) {
+        let mask = u128::MAX.checked_shl(128 - same).unwrap_or(0);
+        let addr = Ipv6Addr::from(network & mask | addr_bits & !mask);
+        let network = IpNet::new(Ipv6Addr::from(network).into(), prefix).unwrap().trunc();
+        let expected = naive(&octets(network.network()), prefix, &addr.octets());
+        let list: AllowList = network.to_string().parse().unwrap();
+        prop_assert_eq!(list.allows(&SocketAddr::new(addr.into(), 1).into()), expected);
+    }
+
+    #[test]
+    fn no_text_panics(text in "[0-9a-f:./, ]{0,40}") {
+        if let Ok(list) = text.parse::<AllowList>() {
+            prop_assert!(!list.networks().is_empty());
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! `on_end` comes last and exactly once, in every way that a call can end.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use audiosocket_proto::Transmit;
+use audiosocket_server::{CallHandle, Response};
+
+use crate::call::{HANGUP, uuid_frame};
+use crate::recorder::{ACCEPT, Desk, Line};
+use crate::wire::frame;
+
+/// Ends a call by `end`, and asserts what its handler was told, from its start to its drop.
+#[track_caller]
+fn assert_told(desk: Desk, end: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
+    let transcript = desk.transcript.clone();
+    let mut line = Line::with(desk, |config| {
+        config.idle_timeout = Some(Duration::from_secs(60));
+    });
+    line.receive(&uuid_frame());
+    assert_eq!(transcript.take(), [ACCEPT, "start"]);
+    end(&mut line);
+    assert_eq!(transcript.take(), [expected, &["drop"]].concat());
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
+}
+
+#[test]
+fn the_caller_hangs_up() {
+    assert_told(Desk::new(), |line| line.eof(), &["end Closed"]);
+}
+
+#[test]
+fn the_caller_hangs_up_in_the_middle_of_a_frame() {
+    assert_told(
+        Desk::new(),
+        |line| {
+            line.receive(&frame(0x10, &[1, 2])[..4]);
+            line.eof();
+        },
+        &[
+            "exception Peer(Truncated { received: 4 })",
+            "end Failed(Truncated { received: 4 })",
+        ],
+    );
+}
+
+#[test]
+fn the_peer_says_hangup() {
+    let by_frame = |line: &mut Line<Desk>| line.receive(&HANGUP);
+    assert_told(Desk::new(), by_frame, &["end HangupReceived"]);
+    let by_error = |line: &mut Line<Desk>| line.receive(&frame(0xff, &[0x01]));
+    assert_told(Desk::new(), by_error, &["end HangupReceived"]);
+}
+
+#[test]
+fn the_connection_is_reset() {
+    for kind in [
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+        ErrorKind::NotConnected,
+    ] {
+        assert_told(Desk::new(), |line| line.read_error(kind), &["end Reset"]);
+    }
+}
+
+#[test]
+fn the_connection_is_reset_in_the_middle_of_a_frame() {
+    assert_told(
+        Desk::new(),
+        |line| {
+            line.receive(&[0x10]);
+            line.read_error(ErrorKind::ConnectionReset);
+        },
+        &[
+            "exception Peer(Truncated { received: 1 })",
+            "end Failed(Truncated { received: 1 })",
+        ],
+    );
+}
+
+#[test]
+fn reading_or_writing_fails_otherwise() {
+    let expected = [
+        "exception ConnectionLost(Kind(TimedOut))",
+        "end ConnectionLost",
+    ];
+    let read = |line: &mut Line<Desk>| line.read_error(ErrorKind::TimedOut);
+    assert_told(Desk::new(), read, &expected);
+    let write = |line: &mut Line<Desk>| line.write_error(ErrorKind::TimedOut);
+    assert_told(Desk::new(), write, &expected);
+}
+
+/// What the peer sent before it closed is still to be read, and then the read side tells.
+#[test]
+fn writing_meets_the_end_of_the_connection() {
+    assert_told(
+        Desk::echo(),
+        |line| {
+            line.write_error(ErrorKind::BrokenPipe);
+            line.receive(&frame(0x10, &[1, 2]));
+            assert_eq!(line.transmit(), Transmit::Idle);
+            line.eof();
+        },
+        &["audio slin 2", "end Closed"],
+    );
+}
+
+#[test]
+fn on_audio_answers_with_a_hangup() {
+    let answers: [fn() -> Response<'static>; 4] = [
+        || Response::Hangup,
+        || Vec::new().into(),
+        || b""[..].into(),
+        || Response::from(Some(Vec::new())),
+    ];
+    for answer in answers {
+        assert_told(
+            Desk::new().on_audio(move |_, _| answer()),
+            |line| {
+                line.receive(&frame(0x10, &[1, 2]));
+                assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+            },
+            &["audio slin 2", "end HungUp"],
+        );
+    }
+}
+
+#[test]
+fn on_dtmf_answers_with_a_hangup() {
+    assert_told(
+        Desk::new(),
+        |line| {
+            line.receive(&frame(0x03, b"#"));
+            assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+        },
+        &["dtmf #", "end HungUp"],
+    );
+}
+
+#[test]
+fn a_callback_asks_for_a_hangup() {
+    assert_told(
+        Desk::new().on_audio(|call, audio| {
+            call.hangup();
+            audio.into()
+        }),
+        |line| {
+            line.receive(&frame(0x10, &[1, 2]));
+            assert_eq!(line.flush(), [&frame(0x10, &[1, 2])[..], &HANGUP].concat());
+        },
+        &["audio slin 2", "end HungUp"],
+    );
+}
+
+#[test]
+fn any_callback_can_ask_for_a_hangup() {
+    for (callback, provocation, told) in [
+        ("on_dtmf", frame(0x03, b"1"), "dtmf 1"),
+        (
+            "on_ignored",
+            frame(0x10, b""),
+            "ignored 0x10 (audio slin) 0",
+        ),
+        (
+            "on_exception",
+            frame(0xff, &[0x02]),
+            "exception Peer(Reported { flags: ErrorFlags(0x02 (frame forwarding)) })",
+        ),
+    ] {
+        assert_told(
+            Desk::new().on_any(move |name, call| {
+                if name == callback {
+                    call.hangup();
+                }
+            }),
+            |line| line.receive(&provocation),
+            &[told, "end HungUp"],
+        );
+    }
+}
+
+#[test]
+fn on_start_can_ask_for_a_hangup() {
+    let desk = Desk::new().on_any(|name, call| {
+        if name == "on_start" {
+            call.hangup();
+        }
+    });
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    // What came in the same read is told to nobody.
+    line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
+    assert_eq!(transcript.take(), [ACCEPT, "start", "end HungUp", "drop"]);
+    assert_eq!(line.flush(), HANGUP);
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0]);
+}
+
+#[test]
+fn a_handle_hangs_up() {
+    assert_told(
+        Desk::new(),
+        |line| {
+            let handle: CallHandle = line.driver.handle().clone();
+            handle.hangup();
+            assert_eq!(line.transmit(), Transmit::Idle, "not before it is polled");
+            line.poll_commands();
+            assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+        },
+        &["end HungUp"],
+    );
+}
+
+#[test]
+fn a_server_that_shuts_down_hangs_up() {
+    assert_told(
+        Desk::new(),
+        |line| {
+            line.calls.shut_down();
+            line.poll_commands();
+            assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+        },
+        &["end ShutDown"],
+    );
+}
+
+#[test]
+fn the_peer_sends_a_second_uuid() {
+    assert_told(
+        Desk::new(),
+        |line| line.receive(&uuid_frame()),
+        &["exception Peer(UuidRepeated)", "end Failed(UuidRepeated)"],
+    );
+}
+
+#[test]
+fn the_peer_reports_an_error_and_a_hangup() {
+    assert_told(
+        Desk::new(),
+        |line| line.receive(&frame(0xff, &[0x05])),
+        &[
+            "exception Peer(Reported { flags: ErrorFlags(0x05 (hangup, memory)) })",
+            "end Failed(Reported { flags: ErrorFlags(0x05 (hangup, memory)) })",
+        ],
+    );
+}
+
+#[test]
+fn the_peer_takes_nothing() {
+    assert_told(
+        Desk::echo(),
+        |line| {
+            line.receive(&frame(0x10, &[1, 2]));
+            line.wait(Duration::from_secs(30));
+            assert_eq!(line.transmit(), Transmit::Close);
+        },
+        &[
+            "audio slin 2",
+            "exception Peer(WriteStalled)",
+            "end Failed(WriteStalled)",
+        ],
+    );
+}
+
+#[test]
+fn the_peer_sends_nothing() {
+    assert_told(
+        Desk::new(),
+        |line| line.wait(Duration::from_secs(60)),
+        &["exception Peer(IdleTimeout)", "end Failed(IdleTimeout)"],
+    );
+}
+
+#[test]
+fn whoever_drives_the_call_lets_it_fall() {
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let line = Line::talking(desk);
+    drop(line);
+    assert_eq!(
+        transcript.take(),
+        [ACCEPT, "start", "end Abandoned", "drop"]
+    );
+}
+
+#[test]
+fn nothing_in_the_same_read_is_told_after_the_end() {
+    let read = [
+        frame(0x10, &[1, 2]),
+        frame(0x03, b"#"),
+        frame(0x10, &[3, 4]),
+        frame(0x03, b"1"),
+        frame(0xff, &[0x02]),
+        HANGUP.to_vec(),
+    ]
+    .concat();
+    assert_told(
+        Desk::echo(),
+        |line| {
+            line.receive(&read);
+            assert_eq!(line.flush(), [&frame(0x10, &[1, 2])[..], &HANGUP].concat());
+        },
+        &["audio slin 2", "dtmf #", "end HungUp"],
+    );
+}
+
+#[test]
+fn on_end_cannot_send_any_more() {
+    let seen = crate::recorder::Transcript::default();
+    let sink = seen.clone();
+    let desk = Desk::new().on_any(move |name, call| {
+        if name == "on_end" {
+            let result = call.send(audiosocket_proto::Audio::new(
+                audiosocket_proto::SampleRate::Hz8000,
+                &[1, 2],
+            ));
+            call.hangup();
+            sink.add(format!("{result:?}"));
+        }
+    });
+    assert_told(desk, |line| line.receive(&HANGUP), &["end HangupReceived"]);
+    assert_eq!(seen.take(), ["Err(NoCall)"]);
+}

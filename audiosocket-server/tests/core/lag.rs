@@ -1,0 +1,86 @@
+//! Audio that was dropped before a handler could hear it.
+
+use audiosocket_proto::Transmit;
+use audiosocket_server::{InboundBuffer, Lag};
+
+use crate::call::{HANGUP, uuid_frame};
+use crate::recorder::{ACCEPT, Desk, Line};
+use crate::wire::frame;
+
+const TOLD: &str = "exception Lagged(Lag { frames: 2, bytes: 8 })";
+
+#[test]
+fn it_is_told_ahead_of_what_came_after() {
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    line.driver.handle_lag(line.now, lag());
+    line.receive(&frame(0x10, &[1, 2]));
+    assert_eq!(transcript.take(), [TOLD, "audio slin 2"]);
+}
+
+#[test]
+fn it_says_how_much() {
+    assert_eq!(
+        lag().to_string(),
+        "the handler is too slow: 2 frames of audio (8 bytes) were dropped unheard"
+    );
+}
+
+#[test]
+fn without_a_call_nobody_is_told() {
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    line.driver.handle_lag(line.now, lag());
+    assert_eq!(transcript.take(), [""; 0]);
+    line.receive(&uuid_frame());
+    assert_eq!(transcript.take(), [ACCEPT, "start"]);
+    line.receive(&HANGUP);
+    assert_eq!(transcript.take(), ["end HangupReceived", "drop"]);
+    line.driver.handle_lag(line.now, lag());
+    line.see_to_close();
+    line.driver.handle_lag(line.now, lag());
+    assert_eq!(transcript.take(), [""; 0]);
+}
+
+#[test]
+fn a_panic_at_it_ends_the_call() {
+    let desk = Desk::panicking_in(&["on_exception"]);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    line.driver.handle_lag(line.now, lag());
+    let panicked = r#"exception HandlerPanicked("in on_exception")"#;
+    assert_eq!(
+        transcript.take(),
+        [TOLD, panicked, "end HandlerPanicked", "drop"]
+    );
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    line.receive(&frame(0x10, &[1, 2]));
+    line.see_to_close();
+    assert_eq!(transcript.take(), [""; 0]);
+}
+
+#[test]
+fn a_handler_can_hang_up_at_it() {
+    let desk = Desk::new().on_any(|name, call| {
+        if name == "on_exception" {
+            call.hangup();
+        }
+    });
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    line.driver.handle_lag(line.now, lag());
+    assert_eq!(transcript.take(), [TOLD, "end HungUp", "drop"]);
+    assert_eq!(line.flush(), HANGUP);
+}
+
+/// Two frames of four bytes each.
+fn lag() -> Lag {
+    let mut backlog = InboundBuffer::new(0);
+    backlog.push(&frame(0x10, &[1; 4]).repeat(2));
+    backlog.take_lag().expect("no room for any")
+}

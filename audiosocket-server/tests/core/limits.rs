@@ -1,0 +1,238 @@
+//! How many connections a server takes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audiosocket_proto::{End, SessionConfig, Timestamp, Transmit};
+use audiosocket_server::{CallDriver, Calls, Limits, Peer};
+
+use crate::call::{HANGUP, uuid_frame};
+use crate::recorder::{Desk, Line};
+
+type Driver = CallDriver<Desk>;
+
+fn limited(limit: impl FnOnce(&mut Limits)) -> Calls {
+    let mut limits = Limits::default();
+    limit(&mut limits);
+    Calls::new(limits)
+}
+
+fn connect(calls: &Calls, from: &str) -> Driver {
+    let peer = match from.parse::<SocketAddr>() {
+        Ok(addr) => Peer::from(addr),
+        Err(_) => Peer::from(from),
+    };
+    let config = SessionConfig::default();
+    CallDriver::new(Arc::new(Desk::new()), peer, config, calls, Timestamp::ZERO)
+}
+
+fn call(calls: &Calls, from: &str) -> Driver {
+    let mut driver = connect(calls, from);
+    driver.receive(Timestamp::ZERO, &uuid_frame());
+    driver
+}
+
+#[track_caller]
+fn assert_refused(mut driver: Driver, why: &str) {
+    assert_eq!(driver.refusal().unwrap().to_string(), why);
+    // What it says is not heard.
+    driver.receive(Timestamp::ZERO, &uuid_frame());
+    assert_eq!(driver.transmit_all(), HANGUP);
+    assert_eq!(driver.poll_transmit(), Transmit::HalfClose);
+}
+
+trait TransmitAll {
+    fn transmit_all(&mut self) -> Vec<u8>;
+}
+
+impl TransmitAll for Driver {
+    fn transmit_all(&mut self) -> Vec<u8> {
+        let Transmit::Bytes(bytes) = self.poll_transmit() else {
+            return Vec::new();
+        };
+        let bytes = bytes.to_vec();
+        self.transmitted(Timestamp::ZERO, bytes.len());
+        bytes
+    }
+}
+
+#[test]
+fn calls_at_once() {
+    let calls = limited(|limits| limits.max_calls = 2);
+    let first = call(&calls, "one");
+    let second = connect(&calls, "two");
+    assert_refused(connect(&calls, "three"), "too many calls");
+    assert_eq!(calls.len(), 2, "who was refused has left");
+    drop(first);
+    let third = call(&calls, "three");
+    assert_eq!(third.refusal(), None);
+    assert_refused(call(&calls, "four"), "too many calls");
+    drop((second, third));
+    let counters = calls.counters();
+    assert_eq!((counters.connections, counters.started), (5, 2));
+    assert_eq!((counters.over_max_calls, counters.refused), (2, 0));
+}
+
+#[test]
+fn connections_without_a_uuid() {
+    let calls = limited(|limits| limits.max_pending = 2);
+    let why = "too many connections without a UUID";
+    let mut first = connect(&calls, "one");
+    let second = connect(&calls, "two");
+    assert_refused(connect(&calls, "three"), why);
+    // A UUID makes room, and so does one who leaves without.
+    first.receive(Timestamp::ZERO, &uuid_frame());
+    let third = connect(&calls, "three");
+    assert_refused(connect(&calls, "four"), why);
+    drop(second);
+    assert_eq!(connect(&calls, "four").refusal(), None);
+    // A call that ends makes no more.
+    drop(first);
+    let fourth = connect(&calls, "four");
+    assert_refused(connect(&calls, "five"), why);
+    drop((third, fourth));
+    assert_eq!(calls.counters().over_max_pending, 3);
+}
+
+#[test]
+fn connections_without_a_uuid_from_one_address() {
+    let calls = limited(|limits| limits.max_pending_per_addr = 1);
+    let why = "too many connections without a UUID from this address";
+    let mut here = connect(&calls, "192.0.2.1:1000");
+    // Also as IPv6 writes it.
+    for same in ["192.0.2.1:1001", "[::ffff:192.0.2.1]:1002"] {
+        assert_refused(connect(&calls, same), why);
+    }
+    let elsewhere = connect(&calls, "192.0.2.2:1000");
+    let site = connect(&calls, "[2001:db8::1]:1000");
+    assert_refused(connect(&calls, "[2001:db8::ffff:0:0:2]:1"), why);
+    let other_site = connect(&calls, "[2001:db8:0:1::1]:1000");
+    // Names are not addresses.
+    let named = [connect(&calls, "pipe"), connect(&calls, "pipe")];
+    for driver in [&elsewhere, &site, &other_site, &named[0], &named[1]] {
+        assert_eq!(driver.refusal(), None);
+    }
+    here.receive(Timestamp::ZERO, &uuid_frame());
+    let again = connect(&calls, "192.0.2.1:1003");
+    assert_eq!(again.refusal(), None);
+    drop((again, site));
+    assert_eq!(connect(&calls, "192.0.2.1:1004").refusal(), None);
+    assert_eq!(connect(&calls, "[2001:db8::3]:1").refusal(), None);
+    assert_eq!(calls.counters().over_max_pending_per_addr, 3);
+}
+
+#[test]
+fn one_asterisk_that_places_500_calls_at_once_is_served() {
+    let calls = Calls::default();
+    let from = |port| connect(&calls, &format!("192.0.2.1:{port}"));
+    let pending: Vec<_> = (1..=500).map(from).collect();
+    assert!(pending.iter().all(|driver| driver.refusal().is_none()));
+}
+
+#[test]
+fn an_application_that_takes_no_calls() {
+    let calls = Calls::default();
+    let going_on = call(&calls, "one");
+    calls.refuse_calls(true);
+    assert_refused(connect(&calls, "two"), "no calls are taken at present");
+    assert_eq!(
+        going_on.poll_transmit(),
+        Transmit::Bytes(
+            &[0x10, 1, 64]
+                .iter()
+                .copied()
+                .chain([0; 320])
+                .collect::<Vec<_>>()
+        )
+    );
+    calls.refuse_calls(false);
+    assert_eq!(connect(&calls, "three").refusal(), None);
+    assert_eq!(calls.counters().while_refusing, 1);
+}
+
+/// Else they would keep those out who may come.
+#[test]
+fn peers_that_are_not_admitted_count_against_no_limit() {
+    let calls = limited(|limits| (limits.max_calls, limits.max_pending) = (1, 1));
+    let strangers = [(), ()].map(|()| Line::among(&calls, Desk::refusing_peers("no"), |_| {}));
+    assert_eq!(connect(&calls, "one").refusal(), None);
+    drop(strangers);
+    let counters = calls.counters();
+    assert_eq!((counters.refused, counters.over_max_calls), (2, 0));
+}
+
+/// A flood of refused connections is not kept either.
+#[test]
+fn only_so_many_refused_connections_linger() {
+    let calls = limited(|limits| limits.max_calls = 0);
+    let lingering = |driver: &mut Driver| {
+        assert_eq!(driver.transmit_all(), HANGUP);
+        driver.half_closed();
+        driver.handle_timeout(Timestamp::ZERO);
+        driver.poll_transmit() != Transmit::Close
+    };
+    let mut refused: Vec<_> = (0..300).map(|_| connect(&calls, "one")).collect();
+    let lingers = refused.iter_mut().map(lingering);
+    assert_eq!(lingers.filter(|lingers| *lingers).count(), 256);
+    refused.truncate(255);
+    let mut next = [connect(&calls, "one"), connect(&calls, "one")];
+    assert_eq!(next.each_mut().map(lingering), [true, false]);
+}
+
+/// Fewer do while it is for want of what they take too; the rest are not to be served at all.
+#[test]
+fn fewer_linger_while_the_application_refuses_calls() {
+    let calls = limited(|_| {});
+    calls.refuse_calls(true);
+    let refused: Vec<_> = (0..50).map(|_| connect(&calls, "one")).collect();
+    let away = refused.iter().map(CallDriver::turned_away);
+    assert_eq!(away.filter(|away| *away).count(), 42);
+    drop(refused);
+    calls.refuse_calls(false);
+    assert!(!connect(&calls, "one").turned_away());
+}
+
+/// Nor one of connections that each send a UUID which nobody knows: they leave the room to others.
+#[test]
+fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
+    let calls = limited(|limits| limits.max_calls = 1);
+    let refused = |_| Line::talking_among(&calls, Desk::refusing("unknown"));
+    let mut lines: Vec<_> = (0..300).map(refused).collect();
+    let lingering = lines.iter_mut().filter_map(|line| {
+        assert_eq!(line.flush(), HANGUP);
+        line.driver.half_closed();
+        line.wait(Duration::ZERO);
+        (line.transmit() != Transmit::Close).then_some(())
+    });
+    assert_eq!(lingering.count(), 256);
+    let taken = call(&calls, "one");
+    assert_eq!(taken.refusal(), None);
+    let counters = calls.counters();
+    assert_eq!((counters.refused, counters.started), (300, 1));
+    assert_eq!(counters.over_max_calls, 0);
+    drop((lines, taken));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn a_call_that_lasts_too_long_is_hung_up() {
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let longest = Duration::from_secs(3600);
+    let mut line = Line::with(desk, |config| config.max_duration = Some(longest));
+    // From the UUID on.
+    line.wait(Duration::from_secs(4));
+    line.receive(&uuid_frame());
+    line.wait(longest - Duration::from_nanos(1));
+    assert_eq!(line.transmit(), Transmit::Idle);
+    transcript.take();
+    line.wait(Duration::from_nanos(1));
+    assert_eq!(transcript.take(), ["end MaxDuration", "drop"]);
+    assert_eq!(line.flush(), HANGUP);
+    assert_eq!(
+        End::MaxDuration.to_string(),
+        "hung up after the longest duration"
+    );
+    line.see_to_close();
+}

@@ -1,0 +1,292 @@
+//! A panic ends its own call, is reported, and goes no further.
+
+use audiosocket_proto::Transmit;
+
+use crate::call::{HANGUP, uuid_frame};
+use crate::recorder::{ACCEPT, Desk, Line};
+use crate::wire::frame;
+
+/// Runs a call through every callback, and asserts what was told and that the caller heard a
+/// hangup. Begins with the UUID in a read of its own.
+#[track_caller]
+fn assert_told(panic_in: &'static [&'static str], reads: &[Vec<u8>], expected: &[&str]) {
+    let desk = Desk::panicking_in(panic_in);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    line.receive(&uuid_frame());
+    for read in reads {
+        line.receive(read);
+    }
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    assert_eq!(transcript.take(), expected);
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
+}
+
+#[test]
+fn in_accept() {
+    assert_told(
+        &["accept"],
+        &[frame(0x10, &[1, 2])],
+        &[
+            ACCEPT,
+            r#"no call from tester: HandlerPanicked("in accept")"#,
+        ],
+    );
+}
+
+#[test]
+fn in_accept_and_again_when_that_is_reported() {
+    assert_told(
+        &["accept", "acceptor's on_exception"],
+        &[frame(0x10, &[1, 2])],
+        &[
+            ACCEPT,
+            r#"no call from tester: HandlerPanicked("in accept")"#,
+        ],
+    );
+}
+
+#[test]
+fn in_on_start() {
+    assert_told(
+        &["on_start"],
+        &[frame(0x10, &[1, 2])],
+        &[
+            ACCEPT,
+            "start",
+            r#"exception HandlerPanicked("in on_start")"#,
+            "end HandlerPanicked",
+            "drop",
+        ],
+    );
+}
+
+#[test]
+fn in_on_audio() {
+    assert_told(
+        &["on_audio"],
+        &[[frame(0x10, &[1, 2]), frame(0x10, &[3, 4])].concat()],
+        &[
+            ACCEPT,
+            "start",
+            "audio slin 2",
+            r#"exception HandlerPanicked("in on_audio")"#,
+            "end HandlerPanicked",
+            "drop",
+        ],
+    );
+}
+
+#[test]
+fn in_on_dtmf() {
+    assert_told(
+        &["on_dtmf"],
+        &[frame(0x03, b"1"), frame(0x03, b"2")],
+        &[
+            ACCEPT,
+            "start",
+            "dtmf 1",
+            r#"exception HandlerPanicked("in on_dtmf")"#,
+            "end HandlerPanicked",
+            "drop",
+        ],
+    );
+}
+
+#[test]
+fn in_on_ignored() {
+    assert_told(
+        &["on_ignored"],
+        &[frame(0x02, &[]), frame(0x02, &[])],
+        &[
+            ACCEPT,
+            "start",
+            "ignored 0x02 (silence) 0",
+            r#"exception HandlerPanicked("in on_ignored")"#,
+            "end HandlerPanicked",
+            "drop",
+        ],
+    );
+}
+
+/// The panic itself is an exception too, and the handler that panics at each is asked once more.
+#[test]
+fn in_on_exception() {
+    assert_told(
+        &["on_exception"],
+        &[frame(0xff, &[0x04]), frame(0xff, &[0x04])],
+        &[
+            ACCEPT,
+            "start",
+            "exception Peer(Reported { flags: ErrorFlags(0x04 (memory)) })",
+            r#"exception HandlerPanicked("in on_exception")"#,
+            "end HandlerPanicked",
+            "drop",
+        ],
+    );
+}
+
+#[test]
+fn in_the_on_exception_that_tells_of_the_end() {
+    assert_told(
+        &["on_exception"],
+        &[uuid_frame()],
+        &[
+            ACCEPT,
+            "start",
+            "exception Peer(UuidRepeated)",
+            "end Failed(UuidRepeated)",
+            "drop",
+        ],
+    );
+}
+
+#[test]
+fn in_on_end() {
+    assert_told(
+        &["on_end"],
+        &[frame(0x03, b"#")],
+        &[ACCEPT, "start", "dtmf #", "end HungUp", "drop"],
+    );
+}
+
+#[test]
+fn in_the_handlers_drop() {
+    assert_told(
+        &["drop"],
+        &[frame(0x03, b"#")],
+        &[ACCEPT, "start", "dtmf #", "end HungUp", "drop"],
+    );
+}
+
+#[test]
+fn in_everything_from_on_audio_on() {
+    assert_told(
+        &["on_audio", "on_exception", "on_end", "drop"],
+        &[frame(0x10, &[1, 2])],
+        &[
+            ACCEPT,
+            "start",
+            "audio slin 2",
+            r#"exception HandlerPanicked("in on_audio")"#,
+            "end HandlerPanicked",
+            "drop",
+        ],
+    );
+}
+
+#[test]
+fn while_the_driver_is_dropped() {
+    let desk = Desk::panicking_in(&["on_end", "drop"]);
+    let transcript = desk.transcript.clone();
+    drop(Line::talking(desk));
+    assert_eq!(
+        transcript.take(),
+        [ACCEPT, "start", "end Abandoned", "drop"]
+    );
+}
+
+#[test]
+fn after_the_connection_is_gone() {
+    let desk = Desk::panicking_in(&["on_end"]);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    line.eof();
+    assert_eq!(line.transmit(), Transmit::Close);
+    drop(line);
+    assert_eq!(transcript.take(), [ACCEPT, "start", "end Closed", "drop"]);
+}
+
+#[test]
+fn what_was_answered_before_is_sent() {
+    let desk = Desk::panicking_in(&["on_audio"]);
+    let mut line = Line::talking(desk);
+    line.receive(&[frame(0x03, b"*"), frame(0x10, &[1, 2])].concat());
+    assert_eq!(line.flush(), [&frame(0x10, b"star")[..], &HANGUP].concat());
+}
+
+#[test]
+fn other_calls_of_the_same_server_notice_nothing() {
+    let desk = Desk::new().on_audio(|_, _| panic!("boom"));
+    let transcript = desk.transcript.clone();
+    let (mut one, mut other) = (Line::talking(desk.clone()), Line::talking(desk));
+    one.receive(&frame(0x10, &[1, 2]));
+    assert_eq!(
+        transcript.take()[5..],
+        [
+            r#"exception HandlerPanicked("boom")"#,
+            "end HandlerPanicked",
+            "drop"
+        ]
+    );
+    other.receive(&frame(0x03, b"*"));
+    assert_eq!(other.flush(), frame(0x10, b"star"));
+    assert_eq!(transcript.take(), ["dtmf *"]);
+}
+
+#[test]
+fn a_panic_without_words_is_told_too() {
+    let desk = Desk::new().on_audio(|_, _| std::panic::panic_any(42));
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    line.receive(&frame(0x10, &[1, 2]));
+    assert_eq!(
+        transcript.take()[3..],
+        [
+            r#"exception HandlerPanicked("(no message)")"#,
+            "end HandlerPanicked",
+            "drop"
+        ]
+    );
+}
+
+/// The words of a panic are the handler's too, and go away as its own value does.
+#[test]
+fn in_the_drop_of_what_it_panicked_with() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("once more");
+        }
+    }
+    // In `on_audio`, and then in `on_exception` and `on_end` as well.
+    let desk = Desk::new().on_any(|name, _| {
+        if name != "on_start" {
+            std::panic::panic_any(Bomb);
+        }
+    });
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    assert_eq!(transcript.take(), [ACCEPT, "start"]);
+    line.receive(&frame(0x10, &[1, 2]));
+    assert_eq!(transcript.take(), ["drop"]);
+    assert_eq!(line.flush(), HANGUP);
+}
+
+#[test]
+fn in_on_mark() {
+    let desk = Desk::panicking_in(&["on_mark"]).on_any(|name, call| {
+        if name == "on_start" {
+            call.mark(1).unwrap();
+            call.mark(2).unwrap();
+        }
+    });
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    assert_eq!(
+        transcript.take(),
+        [
+            ACCEPT,
+            "start",
+            "mark 1 Played",
+            r#"exception HandlerPanicked("in on_mark")"#,
+            "end HandlerPanicked",
+            "drop",
+        ]
+    );
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
+}

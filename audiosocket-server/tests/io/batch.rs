@@ -1,0 +1,281 @@
+//! Connections that are looked after together: real sockets, and a clock that only tests move.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use audiosocket_proto::{Bytes, SampleRate, SessionConfig};
+use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions, UnregisteredListener};
+use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
+
+use crate::rig::{AUDIO, Bell, HANGUP, Told, UUID, echo};
+use crate::runtime::{FakeStream, FakeTimer, KernelListener, pass, timers_touched};
+
+const INTERVAL: Duration = Duration::from_millis(2);
+
+#[test]
+fn nothing_ticks_while_nobody_is_there() {
+    let mut office = Office::new(echo(&Told::default()));
+    let before = timers_touched();
+    office.poll();
+    assert_eq!(timers_touched(), before);
+
+    let caller = office.connect();
+    office.look();
+    let with_a_call = timers_touched();
+    assert!(with_a_call > before);
+    drop(caller);
+    office.look_until(|office| office.open() == 0);
+    let after = timers_touched();
+    office.look();
+    assert_eq!(timers_touched(), after);
+}
+
+#[test]
+fn what_comes_in_waits_for_the_next_look() {
+    let told = Told::default();
+    let mut office = Office::new(echo(&told));
+    let mut callers = [office.call(), office.call()];
+    office.look();
+    for caller in &mut callers {
+        caller.write_all(AUDIO).unwrap();
+    }
+    pass(INTERVAL - Duration::from_nanos(1));
+    office.poll();
+    assert_eq!(*told.lock().unwrap(), [""; 0]);
+    pass(Duration::from_nanos(1));
+    office.look_until(|_| told.lock().unwrap().len() == 2);
+    for caller in &mut callers {
+        assert_eq!(hear(caller, AUDIO.len()), AUDIO);
+    }
+}
+
+/// The close comes with the last frame, without an event of its own.
+#[test]
+fn a_close_behind_the_last_frame_is_seen() {
+    let told = Told::default();
+    let mut office = Office::new(echo(&told));
+    let mut caller = office.call();
+    caller.write_all(AUDIO).unwrap();
+    drop(caller);
+    office.look_until(|office| office.open() == 0);
+    assert_eq!(*told.lock().unwrap(), ["audio 4", "end"]);
+}
+
+/// A caller that takes nothing for a while gets it all when it does.
+#[test]
+fn what_does_not_fit_leaves_when_it_does() {
+    let told = Told::default();
+    let mut office = Office::new(echo(&told));
+    let mut caller = office.call();
+    caller.set_nonblocking(true).unwrap();
+    let audio = [&b"\x10\xff\xfe"[..], &[7; 65_534]].concat();
+    let (mut sent, mut took) = (0, Vec::new());
+    // Far beyond what the kernel holds.
+    let all = audio.repeat(256);
+    while sent < all.len() {
+        match caller.write(&all[sent..]) {
+            Ok(len) => sent += len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                take_what_is_there(&mut caller, &mut took);
+            }
+            Err(error) => panic!("{error}"),
+        }
+        office.look();
+    }
+    office.look_until(|_| {
+        take_what_is_there(&mut caller, &mut took);
+        took.len() == all.len()
+    });
+    assert!(took == all);
+}
+
+#[test]
+fn an_order_does_not_wait() {
+    let mut office = Office::new(echo(&Told::default()));
+    let mut caller = office.call();
+    office.look();
+    office.poll();
+    office.bell.rung();
+    office.serving.handle().calls().shut_down();
+    assert_eq!(office.bell.rung(), 1);
+    office.poll();
+    assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
+}
+
+/// Also those of a connection that never says a word.
+#[test]
+fn deadlines_are_met_at_the_next_look() {
+    let mut office = Office::new(echo(&Told::default()));
+    let mut caller = office.connect();
+    office.look();
+    pass(SessionConfig::default().uuid_timeout - INTERVAL * 2);
+    office.poll();
+    caller.set_nonblocking(true).unwrap();
+    let silent = caller.read(&mut [0]).unwrap_err();
+    assert_eq!(silent.kind(), ErrorKind::WouldBlock);
+    caller.set_nonblocking(false).unwrap();
+    pass(INTERVAL * 2);
+    office.poll();
+    assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
+}
+
+/// Each frame leaves at the first look at which it is due, and is never late because of another.
+#[test]
+fn what_is_played_keeps_to_its_schedule() {
+    let player = Player::default();
+    let mut office = Office::new(player.clone());
+    let _caller = office.call();
+    let handle = player.handle.lock().unwrap().clone().unwrap();
+    handle
+        .play(SampleRate::Hz8000, Bytes::from(vec![1; 320 * 100]))
+        .unwrap();
+    office.poll();
+    let frames = || handle.stats().playout.frames;
+    assert_eq!(frames(), 1, "the first at once");
+    // Which does not go into the 20 ms of a frame.
+    let step = Duration::from_millis(3);
+    for looks in 1..=200 {
+        pass(step);
+        office.poll();
+        assert_eq!(frames(), 1 + looks * 3 / 20, "after {looks} looks");
+    }
+    assert_eq!(handle.stats().playout.late, 0);
+}
+
+/// Else a server that is too slow would do nothing but look after the calls that it has.
+#[test]
+fn work_that_takes_longer_than_the_interval_leaves_others_their_turn() {
+    let slow = Callbacks::new(
+        |_, _, audio| {
+            pass(INTERVAL * 2);
+            audio.into()
+        },
+        |_, _, _| {},
+    );
+    let mut office = Office::new(slow);
+    let mut caller = office.call();
+    caller.write_all(AUDIO).unwrap();
+    office.bell.rung();
+    office.look_until(|office| office.bell.rung() > 0);
+    assert_eq!(hear(&mut caller, AUDIO.len()), AUDIO);
+}
+
+fn hear(caller: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    caller.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+fn take_what_is_there(caller: &mut TcpStream, took: &mut Vec<u8>) {
+    let mut buffer = [0; 64 * 1024];
+    while let Ok(len) = caller.read(&mut buffer) {
+        assert_ne!(len, 0, "it was closed");
+        took.extend(&buffer[..len]);
+    }
+}
+
+/// A server of which a test moves the clock.
+struct Office<A: Acceptor> {
+    serving: AcceptLoop<UnregisteredListener<KernelListener>, FakeTimer, A>,
+    crowd: BatchPoller<FakeTimer, A>,
+    bell: Arc<Bell>,
+}
+
+impl<A: Acceptor> Office<A> {
+    fn new(acceptor: A) -> Self {
+        let mut session = SessionConfig::default();
+        session.fill_silence = false;
+        session.max_unsent = usize::MAX;
+        let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
+        let serving =
+            AcceptLoop::<_, FakeTimer, _>::new(acceptor, options.listen().unwrap(), |socket| {
+                Ok(KernelListener(socket))
+            });
+        Self {
+            serving: serving.unwrap().bare(FakeStream::release),
+            crowd: BatchPoller::new(INTERVAL).unwrap(),
+            bell: Arc::default(),
+        }
+    }
+
+    /// Someone who has connected and been accepted.
+    fn connect(&mut self) -> TcpStream {
+        let before = self.open();
+        let caller = TcpStream::connect(self.serving.local_addrs()[0]).unwrap();
+        caller
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        while self.open() == before {
+            self.poll();
+        }
+        caller
+    }
+
+    /// Someone who has a call.
+    fn call(&mut self) -> TcpStream {
+        let mut caller = self.connect();
+        let before = self.serving.handle().counters().started;
+        caller.write_all(UUID).unwrap();
+        self.look_until(|office| office.serving.handle().counters().started > before);
+        caller
+    }
+
+    fn open(&self) -> usize {
+        self.serving.handle().calls().len()
+    }
+
+    /// Lets the interval pass.
+    fn look(&mut self) {
+        pass(INTERVAL);
+        self.poll();
+    }
+
+    /// Looks until something has come that the kernel has taken from its sender.
+    fn look_until(&mut self, mut holds: impl FnMut(&Self) -> bool) {
+        for _ in 0..1_000_000 {
+            if holds(self) {
+                return;
+            }
+            self.look();
+        }
+        panic!("it does not come");
+    }
+
+    fn poll(&mut self) {
+        let waker = Waker::from(self.bell.clone());
+        let mut cx = Context::from_waker(&waker);
+        let crowd = &mut self.crowd;
+        let over = self
+            .serving
+            .poll(&mut cx, |connection| crowd.add(connection));
+        assert!(over.is_pending());
+        crowd.poll(&mut cx);
+    }
+}
+
+/// Has its calls played on by the test.
+#[derive(Clone, Default)]
+struct Player {
+    handle: Arc<Mutex<Option<CallHandle>>>,
+}
+
+impl Acceptor for Player {
+    type Handler = Self;
+
+    fn accept(&self, _: &CallRequest<'_>) -> Result<Self, audiosocket_server::Refusal> {
+        Ok(self.clone())
+    }
+}
+
+impl Handler for Player {
+    fn on_start(&mut self, call: &mut Call<'_>) {
+        *self.handle.lock().unwrap() = Some(call.handle());
+    }
+
+    fn on_audio<'a>(&mut self, _: &mut Call<'_>, _: audiosocket_proto::Audio<'a>) -> Response<'a> {
+        Response::Nothing
+    }
+}

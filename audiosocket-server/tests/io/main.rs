@@ -1,0 +1,11 @@
+//! The loops that every adapter shares, on a runtime made by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accept_loop;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod batch;
+mod connection;
+mod fairness;
+mod rig;
+mod runtime;

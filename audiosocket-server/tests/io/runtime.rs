@@ -1,0 +1,226 @@
+//! A runtime made by hand: a clock that only tests move, and sockets that do what a test says.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use audiosocket_server::Lag;
+use audiosocket_server::io::{Listener, Stream, Timer};
+use socket2::{Domain, SockRef, Socket, Type};
+
+thread_local! {
+    static NOW: Cell<Instant> = Cell::new(Instant::now());
+    static TIMERS_TOUCHED: Cell<usize> = const { Cell::new(0) };
+    static ADOPTED: RefCell<VecDeque<io::Result<()>>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Lets time pass.
+pub(crate) fn pass(time: Duration) {
+    NOW.set(NOW.get() + time);
+}
+
+/// How often a timer was made or moved.
+pub(crate) fn timers_touched() -> usize {
+    TIMERS_TOUCHED.get()
+}
+
+/// Makes the next ones fail, or succeed, that the runtime takes over.
+pub(crate) fn next_adopted(results: impl IntoIterator<Item = io::Result<()>>) {
+    ADOPTED.with_borrow_mut(|adopted| adopted.extend(results));
+}
+
+pub(crate) struct FakeTimer(Instant);
+
+impl Timer for FakeTimer {
+    fn now() -> Instant {
+        NOW.get()
+    }
+
+    fn at(deadline: Instant) -> Self {
+        TIMERS_TOUCHED.set(TIMERS_TOUCHED.get() + 1);
+        Self(deadline)
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        *self = Self::at(deadline);
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        if NOW.get() < self.0 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+/// What a stream does, in this order; when nothing is said, it has nothing to read and takes all.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// Claims to have written a byte more than it was offered.
+    pub(crate) boasts: bool,
+    pub(crate) reads: VecDeque<io::Result<Vec<u8>>>,
+    pub(crate) lag: Option<Lag>,
+    pub(crate) writes: VecDeque<Poll<io::Result<usize>>>,
+    pub(crate) flushes: VecDeque<Poll<io::Result<()>>>,
+    pub(crate) closes: VecDeque<Poll<io::Result<()>>>,
+    /// What was asked of it that it did, and how it failed.
+    pub(crate) log: Vec<String>,
+    /// What it took.
+    pub(crate) sent: Vec<u8>,
+}
+
+impl Script {
+    fn note<T>(&mut self, what: &str, result: &io::Result<T>) {
+        self.log.push(match result {
+            Ok(_) => what.to_owned(),
+            Err(error) => format!("{what}: {error}"),
+        });
+    }
+}
+
+pub(crate) struct FakeStream {
+    script: Rc<RefCell<Script>>,
+    /// For a server to set its options.
+    socket: Option<Socket>,
+}
+
+impl FakeStream {
+    pub(crate) fn new(script: &Rc<RefCell<Script>>) -> Self {
+        Self {
+            script: script.clone(),
+            socket: None,
+        }
+    }
+
+    /// The socket behind it.
+    pub(crate) fn release(self) -> io::Result<TcpStream> {
+        Ok(self.socket.unwrap().into())
+    }
+}
+
+impl Stream for FakeStream {
+    fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut script = self.script.borrow_mut();
+        let Some(read) = script.reads.pop_front() else {
+            return Poll::Pending;
+        };
+        script.note("read", &read);
+        Poll::Ready(read.map(|bytes| {
+            buffer[..bytes.len()].copy_from_slice(&bytes);
+            bytes.len()
+        }))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut script = self.script.borrow_mut();
+        let next = script.writes.pop_front();
+        let written = ready!(next.unwrap_or(Poll::Ready(Ok(usize::MAX))));
+        let written = written.map(|most| most.min(bytes.len()));
+        script.note("write", &written);
+        script
+            .sent
+            .extend(&bytes[..*written.as_ref().unwrap_or(&0)]);
+        Poll::Ready(written.map(|written| written + usize::from(script.boasts)))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut script = self.script.borrow_mut();
+        let flushed = ready!(script.flushes.pop_front().unwrap_or(Poll::Ready(Ok(()))));
+        script.note("flush", &flushed);
+        Poll::Ready(flushed)
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut script = self.script.borrow_mut();
+        let closed = ready!(script.closes.pop_front().unwrap_or(Poll::Ready(Ok(()))));
+        script.note("close", &closed);
+        Poll::Ready(closed)
+    }
+
+    fn take_lag(&mut self) -> Option<Lag> {
+        self.script.borrow_mut().lag.take()
+    }
+}
+
+/// Those who wait to be accepted, and errors.
+pub(crate) type Incoming = Rc<RefCell<VecDeque<io::Result<()>>>>;
+
+pub(crate) struct FakeListener {
+    pub(crate) incoming: Incoming,
+    /// For those who wait in the kernel.
+    pub(crate) socket: TcpListener,
+}
+
+impl Listener for FakeListener {
+    type Stream = FakeStream;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(FakeStream, SocketAddr)>> {
+        let Some(accepted) = self.incoming.borrow_mut().pop_front() else {
+            return Poll::Pending;
+        };
+        Poll::Ready(accepted.map(|()| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            (connection(socket), self.socket.local_addr().unwrap())
+        }))
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    fn adopt(&mut self, stream: TcpStream) -> io::Result<FakeStream> {
+        let next = ADOPTED.with_borrow_mut(VecDeque::pop_front);
+        next.unwrap_or(Ok(())).map(|()| connection(stream.into()))
+    }
+
+    fn configure(
+        connection: &FakeStream,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        apply(&SockRef::from(connection.socket.as_ref().unwrap()))
+    }
+}
+
+fn connection(socket: Socket) -> FakeStream {
+    FakeStream {
+        script: Rc::default(),
+        socket: Some(socket),
+    }
+}
+
+/// A real listener, of which the runtime watches neither itself nor what it accepts.
+pub(crate) struct KernelListener(pub(crate) TcpListener);
+
+impl Listener for KernelListener {
+    type Stream = FakeStream;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(FakeStream, SocketAddr)>> {
+        match self.0.accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            accepted => Poll::Ready(accepted.and_then(|(stream, peer)| {
+                stream.set_nonblocking(true)?;
+                Ok((self.adopt(stream)?, peer))
+            })),
+        }
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.0)
+    }
+
+    fn adopt(&mut self, stream: TcpStream) -> io::Result<FakeStream> {
+        Ok(connection(stream.into()))
+    }
+
+    fn configure(
+        connection: &FakeStream,
+        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        FakeListener::configure(connection, apply)
+    }
+}
