@@ -60,15 +60,16 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve) => {
-            logging::init(tracing::Level::INFO);
+            logging::init("info");
             serve::run(&serve)
         }
         Command::Call(args) => {
-            logging::init(tracing::Level::WARN);
+            // Its report has the results of recordings.
+            logging::init("warn,audiosocket_record=off");
             call::run(&args)
         }
         Command::Demo(args) => {
-            logging::init(tracing::Level::WARN);
+            logging::init("warn");
             demo::run(&args)
         }
         Command::Decode(args) => decode::run(&args),

@@ -1,18 +1,15 @@
 use std::env;
 use std::io::{IsTerminal as _, stderr};
 
-use tracing::{Level, warn};
+use tracing::warn;
 use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Sends log lines to standard error: the ones that `RUST_LOG` names, or those from `level` up.
-pub(crate) fn init(level: Level) {
+/// Sends log lines to standard error, filtered by `RUST_LOG`, or by `directives` without it.
+pub(crate) fn init(directives: &str) {
     let variable = env::var("RUST_LOG").unwrap_or_default();
-    let (filter, wrong) = match filter(&variable, level) {
-        Ok(filter) => (filter, None),
-        Err(error) => (Targets::new().with_default(level), Some(error)),
-    };
+    let (filter, wrong) = filter(&variable, directives);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
@@ -28,41 +25,54 @@ pub(crate) fn init(level: Level) {
     }
 }
 
-/// `variable` is a level (`debug`), or a list of targets with levels (`audiosocket_net=debug,warn`).
-fn filter(variable: &str, level: Level) -> Result<Targets, ParseError> {
+/// The filter of `variable`; if it is empty or wrong, the filter of `directives`. Both are a level (`debug`), or a
+/// list of targets with levels (`audiosocket_server=debug,warn`).
+fn filter(variable: &str, directives: &str) -> (Targets, Option<ParseError>) {
+    let default = || directives.parse().expect("the program's own directives");
     if variable.is_empty() {
-        return Ok(Targets::new().with_default(level));
+        return (default(), None);
     }
-    variable.parse()
+    match variable.parse() {
+        Ok(filter) => (filter, None),
+        Err(error) => (default(), Some(error)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
-    fn an_empty_variable_leaves_the_default_level() {
-        let filter = filter("", Level::INFO).unwrap();
+    fn an_empty_variable_leaves_the_default() {
+        let (filter, wrong) = filter("", "info");
+        assert!(wrong.is_none());
         assert!(filter.would_enable("audiosocket", &Level::INFO));
         assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
     }
 
     #[test]
-    fn a_level_replaces_the_default_level() {
-        let filter = filter("warn", Level::INFO).unwrap();
+    fn a_level_replaces_the_default() {
+        let (filter, wrong) = filter("warn", "info");
+        assert!(wrong.is_none());
         assert!(filter.would_enable("audiosocket", &Level::WARN));
         assert!(!filter.would_enable("audiosocket", &Level::INFO));
     }
 
     #[test]
     fn a_target_has_a_level_of_its_own() {
-        let filter = filter("audiosocket_net=debug,warn", Level::INFO).unwrap();
-        assert!(filter.would_enable("audiosocket_net::accept", &Level::DEBUG));
+        let (filter, wrong) = filter("audiosocket_server=debug,warn", "info");
+        assert!(wrong.is_none());
+        assert!(filter.would_enable("audiosocket_server::io", &Level::DEBUG));
         assert!(!filter.would_enable("audiosocket_tokio", &Level::INFO));
     }
 
     #[test]
-    fn an_unknown_level_is_an_error() {
-        assert!(filter("audiosocket=loud", Level::INFO).is_err());
+    fn a_wrong_variable_leaves_the_default() {
+        let (filter, wrong) = filter("audiosocket=loud", "info");
+        assert!(wrong.is_some());
+        assert!(filter.would_enable("audiosocket", &Level::INFO));
+        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use audiosocket_proto::{Audio, SampleRate};
+use audiosocket_record::{Recorder, Track};
 
 use super::Run;
 use super::args::Expect;
@@ -11,7 +12,6 @@ use super::echo_check::{Counts, EchoCheck, Sent, is_silence};
 use super::hearing::{Jitter, Playout, Steadiness};
 use super::live::Live;
 use super::plan::Identity;
-use super::recorder::{Recorder, Track};
 
 #[derive(Debug)]
 pub(super) struct Ear<'r> {
@@ -24,7 +24,7 @@ pub(super) struct Ear<'r> {
     echo: Option<EchoCheck>,
     /// If the caller barges in.
     barge_in: Option<BargeIn>,
-    /// If what is heard is recorded.
+    /// The recording of this call, with `--record`.
     track: Option<Track>,
 }
 
@@ -57,7 +57,8 @@ impl<'r> Ear<'r> {
     pub(super) fn new(run: &'r Run, identity: &Identity) -> Self {
         let plan = &run.plan;
         let echo = || EchoCheck::new(identity.voice.clone());
-        let track = |recorder: &Recorder| recorder.track(identity.uuid);
+        // A recording that cannot start counts as failed.
+        let track = |recorder: &Recorder| recorder.track(identity.uuid).ok();
         Self {
             live: &run.live,
             format: plan.format,
@@ -65,7 +66,7 @@ impl<'r> Ear<'r> {
             clock: (!plan.is_closed_loop()).then(Clock::default),
             echo: (plan.expect == Expect::Echo).then(echo),
             barge_in: plan.barge_in.map(|_| BargeIn::default()),
-            track: run.recorder.as_ref().map(track),
+            track: run.recorder.as_ref().and_then(track),
         }
     }
 
@@ -88,7 +89,7 @@ impl<'r> Ear<'r> {
             }
         }
         if let Some(track) = &mut self.track {
-            track.hear(audio, now);
+            track.write(now, audio);
         }
         let Some(echo) = &mut self.echo else {
             return;

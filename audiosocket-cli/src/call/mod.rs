@@ -14,7 +14,7 @@ mod outcome;
 mod plan;
 mod probe;
 mod progress;
-mod recorder;
+mod recordings;
 mod report;
 mod schedule;
 mod server_cost;
@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audiosocket_record::Recorder;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -39,7 +40,6 @@ use live::Live;
 use metronome::Metronome;
 use plan::Plan;
 use progress::Progress;
-use recorder::Recorder;
 use summary::{Gathering, Summary};
 
 pub(crate) use args::CallArgs;
@@ -58,7 +58,7 @@ struct Run {
     addrs: Vec<SocketAddr>,
     live: Live,
     metronome: Metronome,
-    /// If what callers hear is recorded.
+    /// Records what callers hear, with `--record`.
     recorder: Option<Recorder>,
 }
 
@@ -110,7 +110,7 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
     let mut progress_due = interval(PROGRESS);
     progress_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (stop, stopped) = watch::channel(false);
-    let recorder = plan.record.as_deref().map(Recorder::start).transpose()?;
+    let recorder = plan.record.as_deref().map(recordings::start).transpose()?;
     let run = Arc::new(Run {
         plan,
         addrs,
@@ -158,9 +158,11 @@ async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
     let server_process = costing.await?;
     progress.finish();
     let run = Arc::into_inner(run).expect("all that shared it is over");
-    let recordings = match run.recorder {
-        Some(recorder) => Some(recorder.finish(signals.next()).await),
-        None => None,
+    let recordings = match (run.recorder, &run.plan.record) {
+        (Some(recorder), Some(name)) => {
+            Some(recordings::finish(recorder, name, signals.next()).await)
+        }
+        _ => None,
     };
     Ok(gathering.finish(
         &run.plan,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::args::{CallArgs, Expect};
 use super::lengths::Lengths;
-use super::recorder::PLACEHOLDER;
+use super::recordings::PLACEHOLDER;
 use super::schedule::Manner;
 use super::server_process::ServerProcess;
 use super::speech::{self, Speech};

@@ -12,7 +12,7 @@ use super::hearing::Steadiness;
 use super::live::{Quantiles, TimeHistogram, Times};
 use super::outcome::{Hangup, Outcome, Verdict};
 use super::plan::Plan;
-use super::recorder::Recordings;
+use super::recordings::Recordings;
 use super::schedule::Manner;
 use super::server_cost::ServerCost;
 

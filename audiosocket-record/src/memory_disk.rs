@@ -1,54 +1,55 @@
-//! A disk for tests: it can be full, and it can hang.
+//! A disk in memory for tests. It can be full, and it can hang.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use super::storage::Storage;
+use crate::storage::Storage;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct MemoryDisk(Arc<Shared>);
+pub(crate) struct MemoryDisk(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    went_on: Condvar,
+    hang_ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     files: BTreeMap<String, Arc<Mutex<Cursor<Vec<u8>>>>>,
     synced: usize,
-    /// How long files may be.
+    /// The greatest length of a file.
     limit: Option<usize>,
     hangs: bool,
 }
 
 impl MemoryDisk {
-    /// From now on nothing is written beyond so many bytes of a file.
-    pub(super) fn limit(&self, limit: Option<usize>) {
+    /// Limits the length of files: beyond it, writing fails.
+    pub(crate) fn limit(&self, limit: Option<usize>) {
         self.0.state.lock().unwrap().limit = limit;
     }
 
-    /// From now on writing does not return, until it is told to again.
-    pub(super) fn hang(&self, hangs: bool) {
+    /// While `hangs` is set, writing does not return.
+    pub(crate) fn hang(&self, hangs: bool) {
         self.0.state.lock().unwrap().hangs = hangs;
-        self.0.went_on.notify_all();
+        self.0.hang_ended.notify_all();
     }
 
-    pub(super) fn synced(&self) -> usize {
+    pub(crate) fn synced(&self) -> usize {
         self.0.state.lock().unwrap().synced
     }
 
-    /// How long all files are.
-    pub(super) fn bytes(&self) -> usize {
+    /// The length of all files together.
+    pub(crate) fn bytes(&self) -> usize {
         let state = self.0.state.lock().unwrap();
         let files = state.files.values();
         files.map(|file| file.lock().unwrap().get_ref().len()).sum()
     }
 
-    /// Names, rates and samples, by name.
-    pub(super) fn recordings(&self) -> Vec<(String, u32, Vec<i16>)> {
+    /// Names, rates and samples of all files, in the order of names.
+    pub(crate) fn recordings(&self) -> Vec<(String, u32, Vec<i16>)> {
         let state = self.0.state.lock().unwrap();
         let files = state.files.iter().map(|(name, file)| {
             let content = file.lock().unwrap().get_ref().clone();
@@ -62,16 +63,17 @@ impl MemoryDisk {
     fn working(&self) -> MutexGuard<'_, State> {
         let state = self.0.state.lock().unwrap();
         let hangs = |state: &mut State| state.hangs;
-        self.0.went_on.wait_while(state, hangs).unwrap()
+        self.0.hang_ended.wait_while(state, hangs).unwrap()
     }
 }
 
 impl Storage for MemoryDisk {
     type File = MemoryFile;
 
-    fn create(&self, name: &str) -> io::Result<MemoryFile> {
+    fn create(&self, path: &Path, new: bool) -> io::Result<MemoryFile> {
         let mut state = self.working();
-        if state.files.contains_key(name) {
+        let name = path.to_str().unwrap();
+        if new && state.files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let content = Arc::<Mutex<Cursor<Vec<u8>>>>::default();
@@ -89,7 +91,7 @@ impl Storage for MemoryDisk {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct MemoryFile {
+pub(crate) struct MemoryFile {
     disk: MemoryDisk,
     content: Arc<Mutex<Cursor<Vec<u8>>>>,
 }

@@ -1,0 +1,75 @@
+//! Recordings of what callers hear.
+
+use std::io;
+use std::time::Duration;
+
+use audiosocket_record::{Encoding, Gaps, Recorder};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use super::hearing::LONGEST_UNHEARD;
+
+/// In the name of a file, this stands for the call's UUID.
+pub(super) const PLACEHOLDER: &str = "{uuid}";
+
+/// The most bytes that wait for the disk: 1,700 frames of a call at 8 kHz, and 64 MiB of all calls.
+/// If the disk is slower, recordings fail: no call waits for it, and no signal does.
+const MAX_WAITING_PER_CALL: usize = 768 << 10;
+const MAX_WAITING: usize = 64 << 20;
+
+/// How long to wait for the disk after the last call.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often to look whether all audio is written.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The results of all recordings.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Recordings {
+    pub(super) written: u64,
+    pub(super) failed: u64,
+    /// Why the first of them failed.
+    pub(super) error: Option<String>,
+}
+
+/// Starts a recorder whose files have this name.
+pub(super) fn start(name: &str) -> io::Result<Recorder> {
+    let name = name.to_owned();
+    Recorder::to_files(move |uuid| name.replace(PLACEHOLDER, &uuid.to_string()).into())
+        .encoding(Encoding::Slin)
+        .gaps(Gaps::Playback {
+            jitter_buffer: LONGEST_UNHEARD,
+        })
+        .sync(false)
+        .max_waiting_per_call(MAX_WAITING_PER_CALL)
+        .max_waiting(MAX_WAITING)
+        .start()
+}
+
+/// Waits until all audio is written, but not beyond `stop`, nor for longer than [`PATIENCE`]. All
+/// tracks have ended.
+pub(super) async fn finish(recorder: Recorder, name: &str, stop: impl Future) -> Recordings {
+    recorder.shut_down();
+    let written = async {
+        while !recorder.is_finished() {
+            sleep(LOOK).await;
+        }
+    };
+    let in_time = tokio::select! {
+        () = written => true,
+        _ = stop => false,
+        () = sleep(PATIENCE) => false,
+    };
+    let stats = if in_time {
+        recorder.finish()
+    } else {
+        recorder.stats()
+    };
+    let failed = stats.started - stats.complete;
+    let unfinished = || format!("{}: not written in time", name.escape_debug());
+    Recordings {
+        written: stats.complete,
+        failed,
+        error: stats.first_error.or_else(|| (failed > 0).then(unfinished)),
+    }
+}

@@ -1,0 +1,216 @@
+use std::time::{Duration, Instant};
+
+use audiosocket_media::SampleRate;
+
+use crate::decoder::DecodedAudio;
+
+/// Audio may be this late before [`Gaps::Keep`] counts a gap. Networks and schedulers delay audio
+/// too, and small delays add up until they reach this.
+const TOLERANCE: Duration = Duration::from_millis(200);
+
+/// The time that [`Gaps::Keep`] waits for more late audio before it records a gap. If TCP or this
+/// machine held the audio up, all of it arrives at once and there was no gap.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// While a gap lasts, the recording stays this far behind, in case the gap is only a delay.
+const LAG_DURING_GAP: Duration = Duration::from_secs(10);
+
+/// Limit for the audio that is held back while a gap settles, in samples: a minute at 8 kHz.
+const MAX_HELD: u64 = 1 << 19;
+
+/// The memory of a held segment beside its audio, in samples.
+const SEGMENT_COST: u64 = 32;
+
+/// What a recording contains for the time in which no audio arrived.
+///
+/// Asterisk sends nothing while its own peer sends nothing: when the caller is on hold, or when a
+/// telephone sends no noise in pauses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Gaps {
+    /// Silence of the same length, so that the recording has the time of the call, from its start
+    /// to its end. This is the default.
+    ///
+    /// A gap is longer than 200 ms. Audio that was only delayed, and arrives all at once, stays in
+    /// one piece. Audio that arrives early is never moved; it shortens the next gap. A caller whose
+    /// clock is slow makes gaps too: at 100 parts in a million, one of 200 ms every half hour.
+    #[default]
+    Keep,
+    /// Nothing: audio is recorded in a row.
+    Skip,
+    /// Silence where a telephone would play silence. Use it for audio that this process plays to a
+    /// listener: playback starts when audio arrives, not when it was sent.
+    ///
+    /// A gap is longer than `jitter_buffer`, which is the time that the telephone's jitter buffer
+    /// makes up for. The recording starts with the call and ends with the last audio.
+    Playback {
+        /// The longest delay that the listener does not notice, such as 60 ms.
+        jitter_buffer: Duration,
+    },
+}
+
+impl Gaps {
+    const fn tolerance(self) -> Duration {
+        match self {
+            Self::Playback { jitter_buffer } => jitter_buffer,
+            _ => TOLERANCE,
+        }
+    }
+
+    const fn settling(self) -> Duration {
+        match self {
+            Self::Playback { .. } => Duration::ZERO,
+            _ => SETTLING,
+        }
+    }
+}
+
+/// Places audio in a recording by the time at which it arrived: frames carry no timestamps.
+///
+/// Audio that arrives now was spoken until now (or, with [`Gaps::Playback`], is played from now
+/// on). The time between it and the audio before it is silence.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    gaps: Gaps,
+    /// Silence has whole samples of this rate.
+    rate: SampleRate,
+    /// The end of the recording so far.
+    until: Instant,
+    gap: Option<Gap>,
+}
+
+/// A part of a recording.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Segment {
+    Silence(Duration),
+    Audio(SampleRate, Vec<i16>),
+}
+
+/// A gap that is not recorded yet: the audio after it may be delayed audio.
+#[derive(Debug)]
+struct Gap {
+    noticed: Instant,
+    /// The least delay of the audio since then.
+    late: Duration,
+    /// The audio since then, not yet part of the recording.
+    segments: Vec<Segment>,
+    /// The length of `segments`.
+    held: Duration,
+    /// The memory of `segments`, in samples.
+    cost: u64,
+}
+
+impl Timeline {
+    /// The timeline of a recording that begins at `from`.
+    pub(crate) fn new(from: Instant, gaps: Gaps) -> Self {
+        Self {
+            gaps,
+            rate: SampleRate::Hz8000,
+            until: from,
+            gap: None,
+        }
+    }
+
+    pub(crate) fn set_rate(&mut self, rate: SampleRate) {
+        self.rate = rate;
+    }
+
+    /// Takes audio, and appends the next segments of the recording.
+    pub(crate) fn push(&mut self, audio: DecodedAudio, segments: &mut Vec<Segment>) {
+        if self.gaps == Gaps::Skip {
+            return append(audio, segments);
+        }
+        self.settle(audio.at, segments);
+        let len = audio.lost + audio.samples.len() as u64;
+        let duration = audio.rate.duration_of(len);
+        let held = self.gap.as_ref().map_or(Duration::ZERO, |gap| gap.held);
+        let in_time = match self.gaps {
+            Gaps::Playback { .. } => self.until + held,
+            _ => self.until + held + duration,
+        };
+        let late = audio.at.saturating_duration_since(in_time);
+        if late <= self.gaps.tolerance() {
+            self.end_gap(late, segments);
+            self.until += duration;
+            return append(audio, segments);
+        }
+        let gap = self.gap.get_or_insert_with(|| Gap {
+            noticed: audio.at,
+            late,
+            segments: Vec::new(),
+            held: Duration::ZERO,
+            cost: 0,
+        });
+        gap.late = gap.late.min(late);
+        gap.held += duration;
+        gap.cost += len + SEGMENT_COST;
+        append(audio, &mut gap.segments);
+        if gap.cost > MAX_HELD {
+            self.end_gap(Duration::MAX, segments);
+        }
+    }
+
+    /// Appends the segments that do not depend on audio to come.
+    pub(crate) fn tick(&mut self, now: Instant, segments: &mut Vec<Segment>) {
+        self.settle(now, segments);
+        let quiet = now.saturating_duration_since(self.until);
+        if self.gaps == Gaps::Keep && self.gap.is_none() && quiet > LAG_DURING_GAP {
+            self.fill(quiet - LAG_DURING_GAP, segments);
+        }
+    }
+
+    /// Appends the audio that is held back. Returns the end of the recording so far.
+    pub(crate) fn flush(&mut self, segments: &mut Vec<Segment>) -> Instant {
+        self.end_gap(Duration::MAX, segments);
+        self.until
+    }
+
+    /// Appends the last segments of a call that ended at `at`.
+    pub(crate) fn finish(&mut self, at: Instant, segments: &mut Vec<Segment>) {
+        self.flush(segments);
+        let quiet = at.saturating_duration_since(self.until);
+        if self.gaps == Gaps::Keep && quiet > TOLERANCE {
+            self.fill(quiet, segments);
+        }
+    }
+
+    fn settle(&mut self, now: Instant, segments: &mut Vec<Segment>) {
+        let settling = self.gaps.settling();
+        let settled = |gap: &Gap| now.saturating_duration_since(gap.noticed) >= settling;
+        if self.gap.as_ref().is_some_and(settled) {
+            self.end_gap(Duration::MAX, segments);
+        }
+    }
+
+    /// Ends the gap, if there is one; it was not longer than `late`.
+    fn end_gap(&mut self, late: Duration, segments: &mut Vec<Segment>) {
+        let Some(mut gap) = self.gap.take() else {
+            return;
+        };
+        let quiet = gap.late.min(late);
+        if quiet > self.gaps.tolerance() {
+            self.fill(quiet, segments);
+        }
+        self.until += gap.held;
+        segments.append(&mut gap.segments);
+    }
+
+    /// Appends as many whole samples of silence as `quiet` has.
+    fn fill(&mut self, quiet: Duration, segments: &mut Vec<Segment>) {
+        let silence = self.rate.duration_of(self.rate.samples_in(quiet));
+        self.until += silence;
+        segments.push(Segment::Silence(silence));
+    }
+}
+
+fn append(audio: DecodedAudio, segments: &mut Vec<Segment>) {
+    if audio.lost > 0 {
+        segments.push(Segment::Silence(audio.rate.duration_of(audio.lost)));
+    }
+    if !audio.samples.is_empty() {
+        segments.push(Segment::Audio(audio.rate, audio.samples));
+    }
+}
+
+#[cfg(test)]
+mod tests;

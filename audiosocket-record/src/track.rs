@@ -1,0 +1,193 @@
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use audiosocket_media::SampleRate;
+use audiosocket_proto::Audio;
+use uuid::Uuid;
+
+use crate::queue::{CallId, Queue, Shared, WriterMessage};
+use crate::quota::{QuotaPermit, Usage};
+
+/// Each call may have this many bytes waiting, however much waits of other calls: three quarters of
+/// a second at 8 kHz. So calls that are behind take nothing from calls that are not.
+pub(crate) const GUARANTEED_PER_CALL: usize = 16 * 1024;
+
+/// What a waiting frame takes beside its audio.
+pub(crate) const FRAME_COST: usize = 128;
+
+/// Lost audio becomes silence, at most of the time in which it arrived and this much more, since
+/// audio may arrive in bursts. Without a limit, a caller could fill the disk with silence.
+const BURST: Duration = Duration::from_secs(1);
+
+/// The start of a call.
+#[derive(Debug)]
+pub(crate) struct CallStart {
+    pub(crate) uuid: Uuid,
+    pub(crate) at: Instant,
+    /// The same time by the calendar.
+    pub(crate) utc: SystemTime,
+    /// The only file of the recording, if its path is given.
+    pub(crate) path: Option<PathBuf>,
+}
+
+impl CallStart {
+    /// For error messages: the path, or the UUID.
+    pub(crate) fn name(&self) -> String {
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| self.uuid.to_string())
+    }
+}
+
+/// Audio as it arrived.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) at: Instant,
+    pub(crate) rate: SampleRate,
+    pub(crate) payload: Vec<u8>,
+    /// What is missing just before it, at its rate.
+    pub(crate) lost: LostAudio,
+}
+
+/// Audio that is missing in a recording.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LostAudio {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The recording of one call, from [`Recorder::track`](crate::Recorder::track). It is fed by hand.
+///
+/// No method waits for the disk. If the disk is too slow and the [limits](crate::RecorderBuilder)
+/// are reached, new audio is left out, and the recording has silence of the same length.
+///
+/// A track has one direction of a call. Dropping it ends the recording.
+#[derive(Debug)]
+pub struct Track {
+    id: CallId,
+    queue: Queue,
+    /// For error messages: the path, or the UUID.
+    name: String,
+    /// Bytes of this call that wait.
+    waiting: Usage,
+    /// The rate of the latest audio.
+    rate: SampleRate,
+    /// What is lost since the last frame that was taken.
+    lost: LostAudio,
+    lost_since: Option<Instant>,
+    finished: bool,
+}
+
+impl Track {
+    pub(crate) fn new(id: CallId, queue: Queue, name: String) -> Self {
+        Self {
+            id,
+            queue,
+            name,
+            waiting: Usage::default(),
+            rate: SampleRate::Hz8000,
+            lost: LostAudio::default(),
+            lost_since: None,
+            finished: false,
+        }
+    }
+
+    /// Records audio that arrived at `at`: the payload of one frame, of any length and rate.
+    ///
+    /// The time of a later call must not be earlier.
+    pub fn write(&mut self, at: Instant, audio: Audio<'_>) {
+        let (rate, payload) = (audio.rate(), audio.payload());
+        // Lost audio keeps its length in time when the rate changes.
+        let (old, new) = (u64::from(self.rate.hz()), u64::from(rate.hz()));
+        self.lost.bytes = self.lost.bytes.saturating_mul(new) / old;
+        self.rate = rate;
+        let Some(permit) = self.permit(payload.len() + FRAME_COST) else {
+            if self.lost.frames == 0 {
+                let problem = "the disk is too slow";
+                self.queue.stats().note_error(&self.name, &problem);
+            }
+            return self.write_lost(at, 1, payload.len() as u64);
+        };
+        let frame = Frame {
+            at,
+            rate,
+            payload: payload.to_vec(),
+            lost: self.take_lost(at),
+        };
+        self.queue
+            .send(WriterMessage::Frame(self.id, frame, permit));
+    }
+
+    /// Records that audio is missing: this many frames and bytes, at the rate of the audio before.
+    ///
+    /// The recording has silence of the same length, but not for longer than from `at` to the next
+    /// audio and one second more.
+    pub fn write_lost(&mut self, at: Instant, frames: u64, bytes: u64) {
+        self.lost.frames += frames;
+        self.lost.bytes = self.lost.bytes.saturating_add(bytes);
+        self.lost_since.get_or_insert(at);
+    }
+
+    /// Ends the recording at `at`, without waiting for the disk. Audio after this is ignored.
+    pub fn finish(&mut self, at: Instant) {
+        if !std::mem::replace(&mut self.finished, true) {
+            let (permit, _) = self.queue.event();
+            let end = WriterMessage::End(self.id, at, self.lost.frames, permit);
+            self.queue.send(end);
+        }
+    }
+
+    fn take_lost(&mut self, at: Instant) -> LostAudio {
+        let mut lost = std::mem::take(&mut self.lost);
+        if let Some(since) = self.lost_since.take() {
+            let most = at.saturating_duration_since(since) + BURST;
+            lost.bytes = lost.bytes.min(self.rate.samples_in(most).saturating_mul(2));
+        }
+        lost
+    }
+
+    fn permit(&self, bytes: usize) -> Option<QuotaPermit<2>> {
+        let Shared {
+            limits, waiting, ..
+        } = &*self.queue.shared;
+        let usages = [self.waiting.clone(), waiting.clone()];
+        let (permit, [of_call, of_all]) = QuotaPermit::take(bytes, usages);
+        let most = if of_all > limits.all_calls {
+            GUARANTEED_PER_CALL
+        } else {
+            limits.per_call
+        };
+        (of_call <= most).then_some(permit)
+    }
+}
+
+impl Drop for Track {
+    fn drop(&mut self) {
+        self.finish(Instant::now());
+    }
+}
+
+/// Why a call is not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrackError {
+    /// The disk is too slow: too many starts and ends of calls wait for it.
+    DiskTooSlow,
+    /// The recorder has ended.
+    RecorderEnded,
+}
+
+impl fmt::Display for TrackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DiskTooSlow => "too many recordings wait for the disk",
+            Self::RecorderEnded => "the recorder has ended",
+        })
+    }
+}
+
+impl Error for TrackError {}
+
+#[cfg(test)]
+mod tests;

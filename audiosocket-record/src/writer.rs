@@ -1,0 +1,97 @@
+use std::collections::HashMap;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use audiosocket_server::io::LogRateLimit;
+
+use crate::queue::{CallId, PathOf, Queue, QueueLimits, WriterMessage};
+use crate::recording::{Context, Recording, Settings};
+use crate::storage::Storage;
+
+/// How often files are brought up to date. A crash loses this or a second of audio.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Starts the thread that writes all recordings. They share a disk, so that more threads would only
+/// wait together.
+pub(crate) fn start(
+    storage: impl Storage,
+    settings: Settings,
+    limits: QueueLimits,
+    path_of: Option<PathOf>,
+) -> io::Result<(Queue, JoinHandle<()>)> {
+    let (sender, messages) = mpsc::channel();
+    let queue = Queue::new(sender.clone(), limits, path_of);
+    let state = WriterState {
+        context: Context {
+            storage,
+            settings,
+            error_lines: LogRateLimit::new(),
+        },
+        queue: queue.clone(),
+        recordings: HashMap::new(),
+    };
+    let thread = thread::Builder::new().name("recorder".to_owned());
+    Ok((queue, thread.spawn(move || state.run(&messages, &sender))?))
+}
+
+/// The state of the writer thread.
+struct WriterState<S: Storage> {
+    context: Context<S>,
+    queue: Queue,
+    recordings: HashMap<CallId, Recording<S>>,
+}
+
+impl<S: Storage> WriterState<S> {
+    fn run(mut self, messages: &Receiver<WriterMessage>, sender: &Sender<WriterMessage>) {
+        let mut due = Some(Instant::now() + TICK);
+        loop {
+            let now = Instant::now();
+            // The tick waits in the queue behind the audio that arrived before it. Otherwise a
+            // recording that is behind would count its unread audio as a gap.
+            if due.is_some_and(|due| due <= now) && sender.send(WriterMessage::Tick(now)).is_ok() {
+                due = None;
+            }
+            let wait = due.map_or(TICK, |due| due - now);
+            match messages.recv_timeout(wait) {
+                Ok(WriterMessage::Start(id, start, _permit)) => {
+                    let recording = Recording::new(start, &self.context.settings);
+                    self.recordings.insert(id, recording);
+                }
+                Ok(WriterMessage::Frame(id, frame, _permit)) => {
+                    if let Some(recording) = self.recordings.get_mut(&id) {
+                        recording.push(&self.context, frame);
+                    }
+                }
+                Ok(WriterMessage::End(id, at, lost, _permit)) => {
+                    if let Some(recording) = self.recordings.remove(&id) {
+                        self.finish(recording, at, lost);
+                    }
+                }
+                Ok(WriterMessage::Tick(at)) => {
+                    for recording in self.recordings.values_mut() {
+                        recording.tick(&self.context, at);
+                    }
+                    due = Some(Instant::now() + TICK);
+                }
+                Ok(WriterMessage::Shutdown(at)) => {
+                    for (_, recording) in std::mem::take(&mut self.recordings) {
+                        self.finish(recording, at, 0);
+                    }
+                    return;
+                }
+                // This thread has a sender too, so that the channel never disconnects.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+    }
+
+    fn finish(&self, mut recording: Recording<S>, at: Instant, lost: u64) {
+        recording.finish(&self.context, at, lost);
+        recording.count(&mut self.queue.stats());
+    }
+}
+
+#[cfg(test)]
+mod tests;
