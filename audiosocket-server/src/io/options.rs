@@ -131,7 +131,7 @@ impl ServerOptions {
     /// a server with few calls is woken more often than before. Each frame waits for the interval at
     /// most, so that 1 ms to 5 ms is what a telephone call does not notice. Deadlines are met at the next
     /// look: what is played leaves on its schedule, each frame up to the interval later and none of that
-    /// adding up. What a [`CallHandle`](crate::surface::CallHandle) asks for is done at once.
+    /// adding up. What a [`CallHandle`](crate::CallHandle) asks for is done at once.
     ///
     /// Tokio's timers count in milliseconds, and less than one is one for it. All calls run inside of
     /// `serve_forever` then, unless the adapter has been given threads. A server with a thread for each call
