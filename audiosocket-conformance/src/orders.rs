@@ -1,6 +1,5 @@
-//! What audio tells the handler of a call to do: the first word of its payload. Audio that begins
-//! with none of these words, nor with one of [playing], is echoed. Of `flood` and `hush` the handler
-//! writes nothing down.
+//! The orders of a script to the handler of its call: the first word of audio. Audio that begins with
+//! none of these words, nor with one of [playing], is echoed. `flood` and `hush` are not recorded.
 
 use std::panic::resume_unwind;
 use std::thread::sleep;
@@ -14,11 +13,16 @@ use crate::playing;
 /// How many bytes of audio answer `flood`.
 pub(crate) const FLOOD: usize = 60_000;
 
-/// Answers `audio` as it says; `write` adds a line to the transcript.
+/// Whether this audio is not recorded, since a script sends far too much of it.
+pub(crate) fn is_unrecorded(payload: &[u8]) -> bool {
+    payload.starts_with(b"flood") || payload.starts_with(b"hush")
+}
+
+/// Answers `audio` as it says; `note` adds a line to the transcript.
 pub(crate) fn obey<'a>(
     call: &mut Call<'_>,
     audio: Audio<'a>,
-    write: impl Fn(String),
+    note: impl Fn(&Call<'_>, String),
 ) -> Response<'a> {
     let payload = audio.payload();
     let word = payload.split(|byte| *byte == b' ').next();
@@ -56,9 +60,8 @@ pub(crate) fn obey<'a>(
         b"pieces" => {
             // An answer larger than a frame: as many frames as it takes, the last one returned.
             for piece in 1..=4 {
-                write(outcome(
-                    call.send(Audio::new(audio.rate(), &[piece; 40_000])),
-                ));
+                let result = call.send(Audio::new(audio.rate(), &[piece; 40_000]));
+                note(call, outcome(result));
             }
             Response::Owned(audio.rate(), vec![5; 40_000].into())
         }
@@ -66,26 +69,29 @@ pub(crate) fn obey<'a>(
             for number in 0..100 {
                 let result = call.send(Audio::new(audio.rate(), &[number; 320]));
                 if result.is_err() {
-                    write(format!("{number} frames, then {}", outcome(result)));
+                    let line = format!("{number} frames, then {}", outcome(result));
+                    note(call, line);
                     break;
                 }
             }
             audio.into()
         }
         b"send-nothing" => {
-            write(outcome(call.send(Audio::new(audio.rate(), &[]))));
+            let result = call.send(Audio::new(audio.rate(), &[]));
+            note(call, outcome(result));
             audio.into()
         }
         b"send-too-much" => {
-            write(outcome(call.send(Audio::new(audio.rate(), &[0; 65_536]))));
+            let result = call.send(Audio::new(audio.rate(), &[0; 65_536]));
+            note(call, outcome(result));
             audio.into()
         }
         b"stats" => {
-            write(format!("{:?}", call.stats()));
+            note(call, format!("{:?}", call.stats()));
             audio.into()
         }
         b"duration" => {
-            write(format!("{:?}", call.duration()));
+            note(call, format!("{:?}", call.duration()));
             audio.into()
         }
         b"block" => {
@@ -93,11 +99,11 @@ pub(crate) fn obey<'a>(
             sleep(Duration::from_millis(100));
             audio.into()
         }
-        b"panic" => resume_unwind(Box::new("told to")),
-        b"panic-string" => resume_unwind(Box::new(format!("told {}", "to"))),
+        b"panic" => resume_unwind(Box::new("as asked")),
+        b"panic-string" => resume_unwind(Box::new(format!("as {}", "asked"))),
         b"panic-other" => resume_unwind(Box::new(7)),
         b"panic-panic" => resume_unwind(Box::new(PanicsAgain)),
-        _ if playing::obey(call, audio, write) => ().into(),
+        _ if playing::obey(call, audio, note) => ().into(),
         _ => audio.into(),
     }
 }
@@ -110,7 +116,7 @@ pub(crate) fn outcome(result: Result<(), SendError>) -> String {
     }
 }
 
-/// What a handler panics with when whoever clears that up shall panic too.
+/// A panic payload whose drop panics.
 struct PanicsAgain;
 
 impl Drop for PanicsAgain {

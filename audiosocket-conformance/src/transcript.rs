@@ -2,50 +2,122 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use audiosocket_server::CallHandle;
+use audiosocket_proto::Uuid;
+use audiosocket_server::{Call, CallHandle};
+use audiosocket_testing::transcript::{Entry, Record, Transcript};
 
-/// What the handlers were told, a page for each peer, so that calls which go on at once cannot mix
-/// up what is compared.
+/// The records of all connections, with a transcript for each peer, so that the records of calls
+/// that go on at once do not mix.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transcripts {
-    pages: Arc<Mutex<HashMap<SocketAddr, Page>>>,
+    entries: Transcript,
+    counts: Arc<Mutex<HashMap<SocketAddr, Counts>>>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    /// One for each callback, in order.
-    pub(crate) lines: Vec<String>,
-    /// How many of them a script has accounted for.
-    pub(crate) claimed: usize,
-    /// How often the handler was told to write nothing.
-    pub(crate) unwritten: usize,
-    /// Reaches the call from elsewhere, once it has begun.
-    pub(crate) handle: Option<CallHandle>,
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// The number of records that a script has expected.
+    expected: usize,
+    /// The number of orders that ask for no record.
+    unrecorded: usize,
 }
 
 impl Transcripts {
-    pub(crate) fn write(&self, peer: SocketAddr, line: String) {
-        self.with(peer, |page| page.lines.push(line));
+    /// Where the handlers record.
+    pub(crate) fn entries(&self) -> &Transcript {
+        &self.entries
     }
 
-    pub(crate) fn with<R>(&self, peer: SocketAddr, look: impl FnOnce(&mut Page) -> R) -> R {
-        look(self.lock().entry(peer).or_default())
+    /// Adds a line about `call`.
+    pub(crate) fn note(&self, call: &Call<'_>, line: String) {
+        self.entries.note_about(call, line);
     }
 
-    /// Lines that no script expected.
-    pub(crate) fn unclaimed(&self) -> Vec<String> {
-        let pages = self.lock();
-        let unclaimed = pages.values().flat_map(|page| &page.lines[page.claimed..]);
-        unclaimed.cloned().collect()
+    /// The records of a peer as lines.
+    pub(crate) fn lines(&self, peer: SocketAddr) -> Vec<String> {
+        let mut accepted = None;
+        self.entries.with(|entries| {
+            let of_peer = entries.iter().filter(|entry| addr(entry) == Some(peer));
+            of_peer.map(|entry| line(entry, &mut accepted)).collect()
+        })
     }
 
-    /// How many still write here, or could.
-    pub(crate) fn writers(&self) -> usize {
-        Arc::strong_count(&self.pages)
+    /// The number of records of a peer.
+    pub(crate) fn len(&self, peer: SocketAddr) -> usize {
+        let of_peer = |entry: &&Entry| addr(entry) == Some(peer);
+        self.entries
+            .with(|entries| entries.iter().filter(of_peer).count())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Page>> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reaches the newest call of a peer, if it has begun.
+    pub(crate) fn handle(&self, peer: SocketAddr) -> Option<CallHandle> {
+        self.entries.with(|entries| {
+            let of_peer = entries.iter().filter(|entry| addr(entry) == Some(peer));
+            of_peer.rev().find_map(|entry| entry.handle.clone())
+        })
+    }
+
+    pub(crate) fn expected(&self, peer: SocketAddr) -> usize {
+        self.counts().entry(peer).or_default().expected
+    }
+
+    pub(crate) fn set_expected(&self, peer: SocketAddr, count: usize) {
+        self.counts().entry(peer).or_default().expected = count;
+    }
+
+    pub(crate) fn unrecorded(&self, peer: SocketAddr) -> usize {
+        self.counts().entry(peer).or_default().unrecorded
+    }
+
+    /// Counts an order that asks for no record.
+    pub(crate) fn count_unrecorded(&self, peer: SocketAddr) {
+        self.counts().entry(peer).or_default().unrecorded += 1;
+    }
+
+    /// The records that no script expected.
+    pub(crate) fn unexpected(&self) -> Vec<String> {
+        let peers: Vec<_> = self.entries.with(|entries| {
+            let mut peers: Vec<_> = entries.iter().filter_map(addr).collect();
+            peers.sort_unstable();
+            peers.dedup();
+            peers
+        });
+        let of_peer = |peer| self.lines(peer).split_off(self.expected(peer));
+        peers.into_iter().flat_map(of_peer).collect()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<SocketAddr, Counts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn addr(entry: &Entry) -> Option<SocketAddr> {
+    entry.peer.as_ref()?.socket_addr()
+}
+
+/// A record as a line. `accepted` is the UUID that the peer's acceptor has seen last: a callback of a
+/// handler must be about that call.
+fn line(entry: &Entry, accepted: &mut Option<Uuid>) -> String {
+    let line = match &entry.record {
+        Record::Accept(uuid) => {
+            *accepted = Some(*uuid);
+            format!("accept {}", name(*uuid))
+        }
+        Record::Audio(rate, payload) => audio_record(rate.format_name(), payload),
+        Record::Ignored(kind, payload) => format!("ignored {kind} {}", digest(payload)),
+        other => other.to_string(),
+    };
+    if entry.uuid.is_some() && entry.uuid != *accepted {
+        return format!("of another call: {line}");
+    }
+    line
+}
+
+/// The text that the bytes of a UUID are, or its usual form if they are none.
+pub(crate) fn name(uuid: Uuid) -> String {
+    match str::from_utf8(uuid.as_bytes()) {
+        Ok(text) if !text.contains(char::is_control) => text.trim_end().to_owned(),
+        _ => uuid.to_string(),
     }
 }
 
@@ -60,7 +132,7 @@ pub(crate) fn digest(payload: &[u8]) -> String {
     format!("{} bytes {sum:08x}", payload.len())
 }
 
-/// The line that tells of this audio.
-pub(crate) fn heard(rate: &str, payload: &[u8]) -> String {
+/// The record of this audio.
+pub(crate) fn audio_record(rate: &str, payload: &[u8]) -> String {
     format!("audio {rate} {}", digest(payload))
 }

@@ -9,20 +9,20 @@ use tokio::net::{TcpSocket, TcpStream};
 
 mod support;
 
-use support::{Recorder, audio_frame, next, no_silence, uuid_frame};
+use support::{audio_frame, next, no_silence, recorded, uuid_frame};
 
 #[tokio::test]
 async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
-    let (recorder, mut transcript) = Recorder::new();
+    let (acceptor, transcript) = recorded();
     let options = ServerOptions::new()
         .bind("127.0.0.1:0")
         .session(no_silence());
-    let server = Server::start(recorder, options).await.unwrap();
+    let server = Server::start(acceptor, options).await.unwrap();
     let addr = server.local_addrs()[0];
     tokio::spawn(server.serve_forever());
     let mut first = TcpStream::connect(addr).await.unwrap();
     first.write_all(&uuid_frame(1)).await.unwrap();
-    assert_eq!(next(&mut transcript).await, "start 1");
+    assert_eq!(next(&transcript).await, "1 start");
 
     let second = TcpSocket::new_v4().unwrap();
     let before = getrlimit(Resource::Nofile);
@@ -43,12 +43,12 @@ async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
         first.read_exact(&mut echo).await.unwrap();
         assert_eq!(echo[..], audio_frame(b"one"));
         assert_eq!(
-            next(&mut transcript).await,
-            "audio 1 slin 3 bytes",
+            next(&transcript).await,
+            "1 audio slin 3 bytes",
             "and not the second call"
         );
     }
 
     setrlimit(Resource::Nofile, before).unwrap();
-    assert_eq!(next(&mut transcript).await, "start 2");
+    assert_eq!(next(&transcript).await, "2 start");
 }

@@ -18,19 +18,20 @@ use tokio::time::{Instant, timeout};
 
 mod support;
 
-use support::{Recorder, Transcript, audio_frame, next, no_silence, uuid_frame};
+use audiosocket_testing::transcript::Transcript;
+use support::{Recorded, audio_frame, next, no_silence, recorded, uuid_frame};
 
 const HANGUP: [u8; 3] = [0x00, 0, 0];
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_without_a_uuid_is_hung_up_after_five_seconds() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     let started = Instant::now();
-    let call = tokio::spawn(serve(stream, recorder));
+    let call = tokio::spawn(serve(stream, acceptor));
     assert_eq!(peer.read_u8().await.unwrap(), HANGUP[0]);
     assert_eq!(started.elapsed().as_secs(), 5);
-    assert_eq!(next(&mut transcript).await, "no call: no UUID came in time");
+    assert_eq!(next(&transcript).await, "no call: no UUID came in time");
 
     // The peer does not close its side, so the server does, after it has lingered.
     call.await.unwrap();
@@ -72,11 +73,11 @@ async fn one_task_may_serve_many() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_call_lives_for_a_day() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
-    tokio::spawn(serve(stream, recorder));
+    tokio::spawn(serve(stream, acceptor));
     peer.write_all(&uuid_frame(7)).await.unwrap();
-    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(next(&transcript).await, "7 start");
 
     tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
     peer.write_all(&audio_frame(b"hello")).await.unwrap();
@@ -87,12 +88,12 @@ async fn a_silent_call_lives_for_a_day() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_timeout_counts_from_the_last_frame() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     let mut config = no_silence();
     config.idle_timeout = Some(Duration::from_secs(10));
     tokio::spawn(async move {
-        serve_stream(stream, "pipe".into(), recorder, config, &Calls::default()).await;
+        serve_stream(stream, "pipe".into(), acceptor, config, &Calls::default()).await;
     });
     peer.write_all(&uuid_frame(7)).await.unwrap();
     for _ in 0..5 {
@@ -102,37 +103,37 @@ async fn an_idle_timeout_counts_from_the_last_frame() {
     let last = Instant::now();
     assert_eq!(peer.read_u8().await.unwrap(), HANGUP[0]);
     assert_eq!(last.elapsed().as_secs(), 10);
-    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(next(&transcript).await, "7 start");
     for _ in 0..5 {
-        assert_eq!(next(&mut transcript).await, "dtmf 7 0");
+        assert_eq!(next(&transcript).await, "7 dtmf 0");
     }
     assert_eq!(
-        next(&mut transcript).await,
-        "exception 7 the peer sent nothing for too long"
+        next(&transcript).await,
+        "7 exception: the peer sent nothing for too long"
     );
     assert_eq!(
-        next(&mut transcript).await,
-        "end 7 failed: the peer sent nothing for too long"
+        next(&transcript).await,
+        "7 end: failed: the peer sent nothing for too long"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn reading_goes_on_when_the_peer_takes_nothing() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(4096);
     let started = Instant::now();
-    let call = tokio::spawn(serve(stream, recorder));
+    let call = tokio::spawn(serve(stream, acceptor));
     peer.write_all(&uuid_frame(7)).await.unwrap();
     // Far more than pipe and queue hold; this would block if the server stopped reading.
     for _ in 0..2_000 {
         peer.write_all(&audio_frame(&[1; 320])).await.unwrap();
     }
-    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(next(&transcript).await, "7 start");
     let mut audio = 0;
     let mut behind = 0;
     let last = loop {
-        match next(&mut transcript).await {
-            line if line.starts_with("audio") => audio += 1,
+        match next(&transcript).await {
+            line if line.starts_with("7 audio") => audio += 1,
             line if line.contains("dropped") => behind += 1,
             line => break line,
         }
@@ -140,20 +141,20 @@ async fn reading_goes_on_when_the_peer_takes_nothing() {
     assert_eq!((audio, behind), (2_000, 1), "told once");
     assert_eq!(
         last,
-        "exception 7 the peer stopped taking what was sent to it"
+        "7 exception: the peer stopped taking what was sent to it"
     );
     assert_eq!(started.elapsed().as_secs(), 30);
-    assert!(next(&mut transcript).await.starts_with("end 7 failed"));
+    assert!(next(&transcript).await.starts_with("7 end: failed"));
     call.await.unwrap();
 }
 
 /// The timer is only looked at when there is nothing to read, and here there always is.
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_put_off_the_end_of_a_refused_call() {
-    let (recorder, _transcript) = recorder();
+    let (acceptor, _transcript) = shared();
     let flood = Flood::new(&uuid_frame(u128::MAX), true);
     let reads = Arc::clone(&flood.reads);
-    let call = tokio::spawn(serve(flood, recorder));
+    let call = tokio::spawn(serve(flood, acceptor));
     tokio::task::yield_now().await;
     tokio::time::advance(Duration::from_secs(2)).await;
     call.await.unwrap();
@@ -165,32 +166,26 @@ async fn a_flood_does_not_put_off_the_end_of_a_refused_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_put_off_the_write_timeout() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let mut bytes = uuid_frame(7);
     bytes.extend(audio_frame(b"hello"));
-    let call = tokio::spawn(serve(Flood::new(&bytes, false), recorder));
-    assert_eq!(next(&mut transcript).await, "start 7");
-    assert_eq!(next(&mut transcript).await, "audio 7 slin 5 bytes");
+    let call = tokio::spawn(serve(Flood::new(&bytes, false), acceptor));
+    assert_eq!(next(&transcript).await, "7 start");
+    assert_eq!(next(&transcript).await, "7 audio slin 5 bytes");
     tokio::time::advance(Duration::from_secs(31)).await;
     call.await.unwrap();
     let stalled = "the peer stopped taking what was sent to it";
-    assert_eq!(
-        next(&mut transcript).await,
-        format!("exception 7 {stalled}")
-    );
-    assert_eq!(
-        next(&mut transcript).await,
-        format!("end 7 failed: {stalled}")
-    );
+    assert_eq!(next(&transcript).await, format!("7 exception: {stalled}"));
+    assert_eq!(next(&transcript).await, format!("7 end: failed: {stalled}"));
 }
 
 #[tokio::test]
 async fn all_answers_to_one_read_leave_in_one_write() {
-    let (recorder, _transcript) = recorder();
+    let (acceptor, _transcript) = shared();
     let (mut peer, stream) = duplex(64 * 1024);
     let pipe = Pipe::new(stream);
     let writes = Arc::clone(&pipe.writes);
-    tokio::spawn(serve(pipe, recorder));
+    tokio::spawn(serve(pipe, acceptor));
     let mut bytes = uuid_frame(7);
     let answers = audio_frame(&[1; 320]).repeat(10);
     bytes.extend(&answers);
@@ -203,9 +198,9 @@ async fn all_answers_to_one_read_leave_in_one_write() {
 
 #[tokio::test]
 async fn a_pipe_that_takes_a_byte_at_a_time_loses_nothing() {
-    let (recorder, _transcript) = recorder();
+    let (acceptor, _transcript) = shared();
     let (mut peer, stream) = duplex(1);
-    tokio::spawn(serve(stream, recorder));
+    tokio::spawn(serve(stream, acceptor));
     let mut bytes = uuid_frame(7);
     let frames: Vec<u8> = (0..50).flat_map(|i| audio_frame(&[i; 33])).collect();
     bytes.extend(&frames);
@@ -222,17 +217,17 @@ async fn a_pipe_that_takes_a_byte_at_a_time_loses_nothing() {
 
 #[tokio::test]
 async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     let calls = Calls::default();
     let call = {
         let calls = calls.clone();
         tokio::spawn(async move {
-            serve_stream(stream, "pipe".into(), recorder, no_silence(), &calls).await;
+            serve_stream(stream, "pipe".into(), acceptor, no_silence(), &calls).await;
         })
     };
     peer.write_all(&uuid_frame(7)).await.unwrap();
-    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(next(&transcript).await, "7 start");
     assert_eq!(calls.len(), 1);
     calls.shut_down();
     let mut rest = Vec::new();
@@ -240,34 +235,34 @@ async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
     assert_eq!(rest, HANGUP);
     drop(peer);
     calls.idle().await;
-    assert_eq!(next(&mut transcript).await, "end 7 hung up by shutdown");
+    assert_eq!(next(&transcript).await, "7 end: hung up by shutdown");
     call.await.unwrap();
 }
 
 #[tokio::test]
 async fn a_stream_that_fails_is_a_lost_connection() {
-    let (recorder, mut transcript) = recorder();
+    let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     let mut pipe = Pipe::new(stream);
     pipe.good_reads = 1;
-    tokio::spawn(serve(pipe, recorder));
+    tokio::spawn(serve(pipe, acceptor));
     peer.write_all(&uuid_frame(7)).await.unwrap();
-    assert_eq!(next(&mut transcript).await, "start 7");
+    assert_eq!(next(&transcript).await, "7 start");
     assert_eq!(
-        next(&mut transcript).await,
-        "exception 7 the connection was lost: timed out"
+        next(&transcript).await,
+        "7 exception: the connection was lost: timed out"
     );
-    assert_eq!(next(&mut transcript).await, "end 7 connection lost");
+    assert_eq!(next(&transcript).await, "7 end: connection lost");
 }
 
-fn recorder() -> (Arc<Recorder>, Transcript) {
-    let (recorder, transcript) = Recorder::new();
-    (Arc::new(recorder), transcript)
+fn shared() -> (Arc<Recorded>, Transcript) {
+    let (acceptor, transcript) = recorded();
+    (Arc::new(acceptor), transcript)
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, recorder: Arc<Recorder>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, acceptor: Arc<Recorded>) {
     let calls = Calls::default();
-    serve_stream(stream, "pipe".into(), recorder, no_silence(), &calls).await;
+    serve_stream(stream, "pipe".into(), acceptor, no_silence(), &calls).await;
 }
 
 /// A pipe that is looked at and fails as a test wishes.

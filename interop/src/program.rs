@@ -1,23 +1,19 @@
 //! The server under test: `audiosocket serve`, a process of its own.
 
-use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use audiosocket_testing::process::{Process, Signal, Stream};
 use uuid::Uuid;
 
-use crate::wait_for;
+use crate::{PATIENCE, wait_for};
 
 /// A running server on a port of its own.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
-    port: u16,
-    log: Arc<Mutex<Vec<String>>>,
-    log_reader: Option<JoinHandle<()>>,
+    process: Process,
 }
 
 /// What the server's log says of a call that is over.
@@ -89,48 +85,24 @@ impl Server {
 
     /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
     fn start<'a>(what: impl IntoIterator<Item = &'a OsStr>) -> Self {
-        let mut child = Command::new(program())
+        let mut command = Command::new(program());
+        command
             .arg("serve")
             .args(what)
             .args(["--listen", "127.0.0.1:0", "--runtime", &crate::runtime()])
             .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("its output"));
-        let stderr = BufReader::new(child.stderr.take().expect("its log"));
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = Arc::clone(&log);
-        let log_reader = std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                lines
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
-            }
-        });
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a line on its output");
-        let port = line
-            .trim_end()
-            .strip_prefix("listening on 127.0.0.1:")
-            .and_then(|port| port.parse().ok())
-            .unwrap_or_else(|| panic!("expected `listening on 127.0.0.1:PORT`, got {line:?}"));
+            .stdin(Stdio::null());
+        let process = Process::builder(command).timeout(PATIENCE).start();
         Self {
-            child,
-            port,
-            log,
-            log_reader: Some(log_reader),
+            process: process.expect("the server listens"),
         }
     }
 
-    /// The port to send Asterisk to.
+    /// The port that Asterisk connects to.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.process.addr().port()
     }
 
     /// Returns when the server's log says that the call began.
@@ -162,15 +134,14 @@ impl Server {
             .collect()
     }
 
-    /// Asks the server to end, as a service manager does.
+    /// Sends the server SIGTERM, as a service manager does, and waits until it has ended.
     ///
     /// # Panics
     /// When it does not end.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal();
-        wait_for("the server to end after SIGTERM", || {
-            self.child.try_wait().expect("its status")
-        })
+        let output = self.process.wait();
+        output.expect("the server ends after SIGTERM").status
     }
 
     /// Sends the server SIGTERM.
@@ -178,7 +149,7 @@ impl Server {
     /// # Panics
     /// When it is gone.
     pub fn signal(&self) {
-        signal(&self.child, "TERM");
+        self.process.signal(Signal::TERM).expect("the server runs");
     }
 
     /// How many descriptors and how many threads the server has.
@@ -188,7 +159,7 @@ impl Server {
     #[must_use]
     pub fn resources(&self) -> (usize, usize) {
         let count = |directory| {
-            let path = format!("/proc/{}/{directory}", self.child.id());
+            let path = format!("/proc/{}/{directory}", self.process.id());
             std::fs::read_dir(path).expect("the server runs").count()
         };
         (count("fd"), count("task"))
@@ -197,79 +168,61 @@ impl Server {
     /// The lines of its log so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.process.lines(Stream::Stderr)
     }
 }
 
 /// Callers by the program itself: `audiosocket call`.
 #[derive(Debug)]
 pub struct Callers {
-    child: Child,
+    process: Process,
 }
 
 impl Callers {
-    /// `count` of them call `server`, 100 a second, talk until the server hangs up, and want an echo.
+    /// Starts `count` callers of `server`, 100 a second. They talk until the server hangs up, and
+    /// want an echo.
     ///
     /// # Panics
     /// When they cannot be started.
     #[must_use]
     pub fn call(server: &Server, count: usize) -> Self {
-        let child = Command::new(program())
-            .args(["call", &format!("127.0.0.1:{}", server.port), "--json"])
+        let mut command = Command::new(program());
+        command
+            .args(["call", &format!("127.0.0.1:{}", server.port()), "--json"])
             .args(["--calls", &count.to_string(), "--rate", "100"])
             .args(["--duration", "10m", "--expect", "any"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        Self { child }
+            .stdin(Stdio::null());
+        let process = Process::builder(command)
+            .ready_lines(0)
+            .timeout(Duration::from_secs(11 * 60))
+            .start();
+        Self {
+            process: process.expect("the program starts"),
+        }
     }
 
-    /// Has them all hang up at once, as Asterisk does: they close.
+    /// Makes them all hang up at once, as Asterisk does: they close.
     ///
     /// # Panics
     /// When they are gone already.
     pub fn hang_up(&self) {
-        signal(&self.child, "INT");
+        self.process.signal(Signal::INT).expect("the callers run");
     }
 
-    /// What they report when all calls are over.
+    /// Waits until all calls are over, and returns the report.
     ///
     /// # Panics
     /// When they report nothing.
     #[must_use]
-    pub fn report(self) -> serde_json::Value {
-        let output = self.child.wait_with_output().expect("their report");
-        serde_json::from_slice(&output.stdout).expect("a report in JSON")
+    pub fn report(mut self) -> serde_json::Value {
+        let output = self.process.wait().expect("the callers end");
+        serde_json::from_str(&output.stdout).expect("a report in JSON")
     }
 }
 
-fn program() -> std::ffi::OsString {
+fn program() -> OsString {
     std::env::var_os("AUDIOSOCKET_PROGRAM")
         .expect("AUDIOSOCKET_PROGRAM is not set: run the tests with interop/run")
-}
-
-fn signal(child: &Child, name: &str) {
-    let kill = format!("kill -{name} {}", child.id());
-    let status = Command::new("sh").args(["-c", &kill]).status();
-    assert!(status.expect("sh runs").success(), "{kill}");
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // An error means that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if let Some(reader) = self.log_reader.take() {
-            let _ = reader.join();
-        }
-        if std::thread::panicking() {
-            eprintln!("--- the server's log\n{}\n---", self.log().join("\n"));
-        }
-    }
 }
 
 fn ended_call(line: &str) -> Option<EndedCall> {
@@ -292,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_end_of_a_call_is_taken_for_one() {
+    fn only_the_log_line_of_an_end_is_parsed_as_one() {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \

@@ -1,12 +1,12 @@
-//! A server made with this project's library, which writes down what its callbacks are told.
+//! A server made with this project's library, whose callbacks are recorded.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audiosocket_tokio::{Acceptor, Callbacks, Response, ServerHandle, ServerOptions};
+use audiosocket_testing::transcript::{Answers, Entry, Record, Transcript, TranscriptAcceptor};
+use audiosocket_tokio::{Acceptor, Response, ServerHandle, ServerOptions};
 use uuid::Uuid;
 
 /// What the server answers to audio.
@@ -21,25 +21,11 @@ pub enum Answer {
     HangUpAt(usize),
 }
 
-/// A callback of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Told {
-    /// `on_audio`; no bytes say that the call is over.
-    Audio(Vec<u8>),
-    /// `on_dtmf`.
-    Key(char),
-    /// `on_exception`.
-    Exception(String),
-}
-
-type Story = Arc<Mutex<Vec<(Option<Uuid>, Told)>>>;
-
-/// The running server.
+/// The running server. It records audio, key presses, exceptions and ends.
 #[derive(Debug)]
 pub struct Recorder {
     port: u16,
-    story: Story,
+    transcript: Transcript,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,57 +37,55 @@ impl Recorder {
     /// When it cannot.
     #[must_use]
     pub fn start(answer: Answer) -> Self {
-        let story = Story::default();
-        let callbacks = callbacks(answer, &story);
+        let transcript = Transcript::new();
+        let acceptor = acceptor(answer, &transcript);
         let (started, starting) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            serve(callbacks, |addrs, handle| {
+            serve(acceptor, |addrs, handle| {
                 let _ = started.send((addrs[0].port(), handle));
             })
             .expect("the server serves");
         });
         let (port, handle) = starting.recv().expect("the server starts");
-        let thread = Some(thread);
         Self {
             port,
-            story,
+            transcript,
             handle,
-            thread,
+            thread: Some(thread),
         }
     }
 
-    /// The port to send Asterisk to.
+    /// The port that Asterisk connects to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What the callbacks were told of `call` so far.
+    /// Returns the records of `call` so far.
     #[must_use]
-    pub fn told(&self, call: Uuid) -> Vec<Told> {
-        let story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_call = story.iter().filter(|(uuid, _)| *uuid == Some(call));
-        of_call.map(|(_, told)| told.clone()).collect()
+    pub fn records(&self, call: Uuid) -> Vec<Record> {
+        let entries = self.transcript.entries();
+        let of_call = entries.into_iter().filter(|entry| entry.uuid == Some(call));
+        of_call.map(|entry| entry.record).collect()
     }
 
-    /// Returns what the callbacks were told of all calls, after `calls` of them are over and the
-    /// server has ended.
+    /// Returns the records of all calls, after `calls` of them are over and the server has ended.
     ///
     /// # Panics
     /// When they do not end.
     #[must_use]
-    pub fn finish(mut self, calls: usize) -> Vec<(Option<Uuid>, Told)> {
+    pub fn finish(mut self, calls: usize) -> Vec<Entry> {
         crate::wait_for("the calls to be over", || {
-            let story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
-            let ends = story.iter().filter(|(_, told)| told.is_end()).count();
-            (ends >= calls).then_some(())
+            let is_end = |entry: &&Entry| matches!(entry.record, Record::End(_));
+            let ends = |entries: &[Entry]| entries.iter().filter(is_end).count();
+            (self.transcript.with(ends) >= calls).then_some(())
         });
-        // What comes after the last word of a call is worth knowing, too.
+        // A callback after the end of a call must not be missed.
         crate::wait_for("the connections to be closed", || {
             self.handle.calls().is_empty().then_some(())
         });
         self.stop();
-        std::mem::take(&mut self.story.lock().unwrap_or_else(PoisonError::into_inner))
+        self.transcript.take()
     }
 
     fn stop(&mut self) {
@@ -120,15 +104,7 @@ impl Drop for Recorder {
     }
 }
 
-impl Told {
-    /// Whether this says that the call is over.
-    #[must_use]
-    pub fn is_end(&self) -> bool {
-        matches!(self, Self::Audio(audio) if audio.is_empty())
-    }
-}
-
-/// Serves on the runtime under test, and tells when it listens.
+/// Serves on the runtime under test, and calls `ready` when it listens.
 ///
 /// # Errors
 /// Those of listening.
@@ -163,31 +139,27 @@ pub fn serve<A: Acceptor>(
     }
 }
 
-fn callbacks(answer: Answer, story: &Story) -> Callbacks {
-    let tell = |story: &Story| {
-        let story = Arc::clone(story);
-        move |call: Option<Uuid>, told: Told| {
-            let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
-            story.push((call, told));
-            story.iter().filter(|(uuid, _)| *uuid == call).count()
+fn acceptor(answer: Answer, transcript: &Transcript) -> TranscriptAcceptor<Answers> {
+    let records = transcript.clone();
+    let answers = Answers::new().on_audio(move |call, audio| {
+        let of_call = |entry: &&Entry| entry.uuid == Some(call.uuid());
+        let so_far = records.with(|entries| entries.iter().filter(of_call).count());
+        match answer {
+            Answer::Silence => Response::Nothing,
+            Answer::HangUpAt(at) if so_far >= at => Response::Hangup,
+            Answer::Echo | Answer::HangUpAt(_) => audio.into(),
         }
-    };
-    let (on_audio, on_dtmf, on_exception) = (tell(story), tell(story), tell(story));
-    Callbacks::new(
-        move |call, _, audio| {
-            let so_far = on_audio(Some(call), Told::Audio(audio.payload().to_vec()));
-            match answer {
-                Answer::Silence => Response::Nothing,
-                Answer::HangUpAt(at) if so_far >= at => Response::Hangup,
-                Answer::Echo | Answer::HangUpAt(_) => audio.into(),
-            }
-        },
-        move |call, _, error| {
-            on_exception(call, Told::Exception(error.to_string()));
-        },
-    )
-    .on_dtmf(move |call, _, digit| {
-        on_dtmf(Some(call), Told::Key(digit.as_char()));
-        Response::Nothing
-    })
+    });
+    TranscriptAcceptor::new(answers)
+        .record_into(transcript)
+        .keep_if(|entry| {
+            matches!(
+                entry.record,
+                Record::NoCall(_)
+                    | Record::Audio(..)
+                    | Record::Dtmf(_)
+                    | Record::Exception(_)
+                    | Record::End(_)
+            )
+        })
 }

@@ -1,11 +1,10 @@
 //! `audiosocket call` with servers that do nothing wrong.
 
-use std::process::Stdio;
 use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use super::process::{AcceptLoop, PATIENCE, Report, audiosocket, call, run, send, text, wait};
+use super::process::{AcceptLoop, PATIENCE, Report, audiosocket, call, run, started, text};
 use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
@@ -286,18 +285,13 @@ fn an_interrupted_run_ends_at_once_and_prints_what_it_has() {
         "1",
         "--json",
     ];
-    let mut child = audiosocket(["call", &server].into_iter().chain(options))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let caller = started(audiosocket(["call", &server].into_iter().chain(options)), 0);
     for _ in 0..25 {
         heard.recv_timeout(PATIENCE).unwrap();
     }
-    send(&child, Signal::INT);
-    let code = wait(&mut child);
-    let report = Report::of(&child.wait_with_output().unwrap());
-    assert_eq!(code, 130);
+    caller.signal(Signal::INT).unwrap();
+    let report = Report::of_ended(caller);
+    assert_eq!(report.code, 130);
     assert_eq!(
         report.count("/calls/interrupted"),
         report.count("/calls/placed")

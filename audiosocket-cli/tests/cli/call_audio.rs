@@ -1,7 +1,7 @@
 //! `audiosocket call` with WAV files: what the caller says, and what it has heard.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use audiosocket_media::{SampleRate, pcm};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::process::{audiosocket, call, run, send, text, wait};
+use super::process::{audiosocket, call, run, started, text};
 use super::server::{
     Frame, is_audio, read_frame, serve, serve_audio, serve_echo_that_tells, write_frame,
 };
@@ -238,10 +238,10 @@ fn a_recording_that_nothing_takes_holds_up_neither_the_call_nor_a_signal() {
     let (server, said) = serve_echo_that_tells();
     let server = server.to_string();
     let endless = ["call", &server, "--duration", "1h", "--record", fifo];
-    let mut child = audiosocket(endless).stdout(Stdio::null()).spawn().unwrap();
+    let mut caller = started(audiosocket(endless), 0);
     said.take(5);
-    send(&child, Signal::INT);
-    assert_eq!(wait(&mut child), 130);
+    caller.signal(Signal::INT).unwrap();
+    assert_eq!(caller.wait().unwrap().status.code(), Some(130));
 }
 
 #[test]

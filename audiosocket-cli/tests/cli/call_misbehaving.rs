@@ -2,13 +2,12 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Stdio;
 use std::sync::mpsc;
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
-use super::process::{PATIENCE, audiosocket, call, run, send, text, wait};
+use super::process::{PATIENCE, audiosocket, call, run, started, text};
 use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 /// Ten frames.
@@ -90,15 +89,15 @@ fn a_server_that_floods_cannot_keep_the_user_from_ending() {
         }
     });
     let server = server.to_string();
-    let mut child = audiosocket(["call", &server, "--duration", "1h", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut caller = started(
+        audiosocket(["call", &server, "--duration", "1h", "--json"]),
+        0,
+    );
     for _ in 0..20 {
         flooded.recv_timeout(PATIENCE).unwrap();
     }
-    send(&child, Signal::INT);
-    assert_eq!(wait(&mut child), 130);
+    caller.signal(Signal::INT).unwrap();
+    assert_eq!(caller.wait().unwrap().status.code(), Some(130));
 }
 
 #[test]

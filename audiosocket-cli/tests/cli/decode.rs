@@ -7,7 +7,7 @@ use std::process::{Child, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use super::process::{audiosocket, run, text, wait};
+use super::process::{audiosocket, run, text};
 
 fn captures() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../audiosocket-proto/captures");
@@ -196,13 +196,7 @@ fn lines_of_a_live_stream_come_at_once_and_a_reader_may_leave() {
     drop(stdout);
     // Until it notices that nobody reads, and does not read any more either.
     while stdin.write_all(&[0x10, 0, 2, 1, 0].repeat(1000)).is_ok() {}
-    assert_eq!(wait(&mut child), 0);
-    let mut stderr = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut stderr)
-        .unwrap();
-    assert_eq!(stderr, "");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
 }

@@ -1,13 +1,11 @@
 //! Running the program.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use audiosocket_testing::process::{self, Process, READY_LINE};
+use rustix::process::Signal;
 use serde_json::Value;
 
 /// How long to wait for what has to come; only a failing test waits that long.
@@ -35,11 +33,26 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn of(output: &Output) -> Self {
-        let figures = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        Self::new(text(&output.stdout), text(&output.stderr), output.status)
+    }
+
+    /// Waits until `caller` has ended by itself.
+    pub(crate) fn of_ended(mut caller: Process) -> Self {
+        let process::Output {
+            status,
+            stdout,
+            stderr,
+            ..
+        } = caller.wait().unwrap();
+        Self::new(&stdout, &stderr, status)
+    }
+
+    fn new(stdout: &str, stderr: &str, status: ExitStatus) -> Self {
+        let figures =
+            serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
         Self {
             figures,
-            code: output.status.code().unwrap(),
+            code: status.code().unwrap(),
         }
     }
 
@@ -71,13 +84,7 @@ pub(crate) fn call(server: SocketAddr, args: &[&str]) -> Report {
 }
 
 /// `audiosocket serve`, as it runs; killed if dropped.
-pub(crate) struct AcceptLoop {
-    child: Child,
-    pub(crate) addrs: Vec<SocketAddr>,
-    stdout: BufReader<ChildStdout>,
-    log: Arc<Mutex<String>>,
-    logging: Option<JoinHandle<()>>,
-}
+pub(crate) struct AcceptLoop(Process);
 
 impl AcceptLoop {
     /// Starts an echo with these arguments, on `sockets` ports that the system chooses.
@@ -92,88 +99,54 @@ impl AcceptLoop {
         Self::run(audiosocket(args), sockets)
     }
 
-    /// Starts whatever server `command` is, on `sockets` ports that the system chooses.
+    /// Starts the server `command`, on `sockets` ports that the system chooses.
     pub(crate) fn run(mut command: Command, sockets: usize) -> Self {
         let listen = std::iter::repeat_n(["--listen", "127.0.0.1:0"], sockets).flatten();
         command.args(listen);
         Self::run_as_is(command, sockets)
     }
 
-    /// Starts whatever server `command` is, which has been told to listen on so many sockets.
-    pub(crate) fn run_as_is(mut command: Command, sockets: usize) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Mutex::new(String::new()));
-        // Read while it runs, so that it never waits for us.
-        let logging = thread::spawn({
-            let log = log.clone();
-            move || {
-                for line in stderr.lines() {
-                    let mut log = log.lock().unwrap();
-                    log.push_str(&line.unwrap());
-                    log.push('\n');
-                }
-            }
-        });
-        let mut serving = Self {
-            stdout: BufReader::new(child.stdout.take().unwrap()),
-            child,
-            addrs: Vec::new(),
-            log,
-            logging: Some(logging),
-        };
-        for _ in 0..sockets {
-            let mut line = String::new();
-            serving.stdout.read_line(&mut line).unwrap();
-            let addr = line.strip_prefix("listening on ").unwrap().trim_end();
-            serving.addrs.push(addr.parse().unwrap());
-        }
-        serving
+    /// Starts the server `command`, whose arguments name `sockets` addresses.
+    pub(crate) fn run_as_is(command: Command, sockets: usize) -> Self {
+        Self(started(command, sockets))
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.addrs[0]
+        self.0.addr()
+    }
+
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        self.0.addrs()
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.0.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        send(&self.child, signal);
+        self.0.signal(signal).unwrap();
     }
 
-    /// Waits until it has logged so many lines that contain `part`.
+    /// Waits until it has logged `lines` lines that contain `part`.
     pub(crate) fn wait_for_log(&self, lines: usize, part: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.logged(part) < lines {
-            assert!(Instant::now() < deadline, "not logged: {part}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.0.wait_for_lines(lines, part).unwrap();
     }
 
-    /// How many lines that contain `part` it has logged so far.
+    /// The number of lines that contain `part` that it has logged so far.
     pub(crate) fn logged(&self, part: &str) -> usize {
-        let log = self.log.lock().unwrap();
-        log.lines().filter(|line| line.contains(part)).count()
+        self.0.count_lines(part)
     }
 
     /// Waits until it has ended by itself; gives its exit code and its log.
     pub(crate) fn wait(mut self) -> (i32, String) {
-        let code = wait(&mut self.child);
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "", "nothing else is for standard output");
-        self.logging.take().unwrap().join().unwrap();
-        let log = std::mem::take(&mut *self.log.lock().unwrap());
-        (code, log)
+        let output = self.0.wait().unwrap();
+        let mut lines = output.stdout.lines();
+        let other = lines.find(|line| !line.starts_with(READY_LINE));
+        assert_eq!(other, None, "nothing else is for standard output");
+        (output.status.code().unwrap(), output.stderr)
     }
 
-    /// Ends it as a service manager would.
+    /// Ends it as a service manager does.
     pub(crate) fn terminate(self) -> String {
         self.signal(Signal::TERM);
         let (code, log) = self.wait();
@@ -182,28 +155,10 @@ impl AcceptLoop {
     }
 }
 
-impl Drop for AcceptLoop {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) fn send(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
-}
-
-/// Waits until `child` has ended by itself, and gives its exit code.
-pub(crate) fn wait(child: &mut Child) -> i32 {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code().unwrap();
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    let _ = child.kill();
-    panic!("still running after {PATIENCE:?}");
+/// Starts `command` and waits until it listens on `sockets` addresses.
+pub(crate) fn started(command: Command, sockets: usize) -> Process {
+    let builder = Process::builder(command).ready_lines(sockets);
+    builder.timeout(PATIENCE).start().unwrap()
 }
 
 /// The log line that contains all of `parts`.

@@ -1,6 +1,6 @@
 //! `audiosocket serve echo`.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
@@ -42,8 +42,8 @@ on_every_runtime! {
 
 fn every_socket_that_was_asked_for_echoes(runtime: &str) {
     let server = AcceptLoop::start_on(runtime, 2, &[]);
-    assert_ne!(server.addrs[0].port(), server.addrs[1].port());
-    for addr in server.addrs.clone() {
+    assert_ne!(server.addrs()[0].port(), server.addrs()[1].port());
+    for addr in server.addrs() {
         assert_ne!(addr.port(), 0);
         let mut stream = begin_call(addr);
         for kind in 0x10..=0x18 {
@@ -230,7 +230,7 @@ fn an_address_that_is_taken_is_an_error_unless_it_is_shared(runtime: &str) {
     );
     assert_eq!(text(&output.stdout), "");
 
-    let mut sharing = super::process::audiosocket([
+    let sharing = super::process::audiosocket([
         "serve",
         "echo",
         "--runtime",
@@ -238,22 +238,10 @@ fn an_address_that_is_taken_is_an_error_unless_it_is_shared(runtime: &str) {
         "--reuse-port",
         "--listen",
         &addr,
-    ])
-    .stdout(std::process::Stdio::piped())
-    .stderr(std::process::Stdio::null())
-    .spawn()
-    .unwrap();
-    let wanted = format!("listening on {addr}\n");
-    let mut line = vec![0; wanted.len()];
-    sharing
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut line)
-        .unwrap();
-    assert_eq!(text(&line), wanted);
-    super::process::send(&sharing, Signal::TERM);
-    assert_eq!(super::process::wait(&mut sharing), 0);
+    ]);
+    let sharing = AcceptLoop::run_as_is(sharing, 1);
+    assert_eq!(sharing.addr().to_string(), addr);
+    sharing.terminate();
 }
 
 /// The server has stopped listening; until it has, it may still take a connection.

@@ -1,66 +1,103 @@
-//! The cases, by what they are about. What each one pins is said above it; it fails by panicking.
+//! The cases, by what they are about. The comment above a case says what it tests. A case fails by
+//! panicking.
 
-pub(crate) mod admission;
-pub(crate) mod answers;
-pub(crate) mod captures;
-pub(crate) mod clock;
-pub(crate) mod connections;
-pub(crate) mod crowds;
-pub(crate) mod descriptors;
-pub(crate) mod endings;
-pub(crate) mod faults;
-pub(crate) mod framing;
-pub(crate) mod handles;
-pub(crate) mod identity;
-pub(crate) mod limits;
-pub(crate) mod messages;
-pub(crate) mod pace;
-pub(crate) mod panics;
-pub(crate) mod playout;
-pub(crate) mod queue;
-pub(crate) mod shutdown;
-pub(crate) mod stalls;
+/// Makes a test of each case of a group, on each runner: `framing::core::a_byte_at_a_time`.
+///
+/// - `on every runner`: a server is enough;
+/// - `on core alone`: the case needs a clock and a network that it controls;
+/// - `on real sockets`: the case is about the server's process.
+macro_rules! cases {
+    (on every runner: $($case:ident)*) => {
+        cases! { on core alone: $($case)* }
+        cases! { on real sockets: $($case)* }
+    };
+    (on core alone: $($case:ident)*) => {
+        cases! { core CORE $($case)* }
+    };
+    (on real sockets: $($case:ident)*) => {
+        cases! { tokio_current_thread TOKIO_CURRENT_THREAD $($case)* }
+        cases! { tokio_multi_thread TOKIO_MULTI_THREAD $($case)* }
+        cases! { tokio_threads TOKIO_THREADS $($case)* }
+        cases! { smol SMOL $($case)* }
+        cases! { async_std ASYNC_STD $($case)* }
+        cases! { blocking BLOCKING $($case)* }
+        cases! { mio MIO $($case)* }
+        // Calls are polled in batches on Linux only.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        cases! { tokio_wake_interval TOKIO_WAKE_INTERVAL $($case)* }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        cases! { tokio_threads_wake_interval TOKIO_THREADS_WAKE_INTERVAL $($case)* }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        cases! { smol_wake_interval SMOL_WAKE_INTERVAL $($case)* }
+    };
+    ($module:ident $runner:ident $($case:ident)*) => {
+        mod $module {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case(&crate::Runner::$runner);
+                }
+            )*
+        }
+    };
+}
+
+mod calls;
+mod server;
+mod virtual_time;
 
 use std::time::Duration;
 
-use crate::bench::Bench;
 use crate::frames::audio;
+use crate::test_server::TestServer;
 
-/// All that a handler is told of a call that was taken, `between` being what is told between its
-/// start and its end.
+/// The records of a call that was taken: `between` are those between its start and its end.
 fn call<L: AsRef<str>>(name: &str, between: &[L], end: &str) -> Vec<String> {
-    let mut lines = vec![format!("accept {name}"), "start".to_owned()];
-    lines.extend(between.iter().map(|line| line.as_ref().to_owned()));
-    lines.push(format!("end: {end}"));
-    lines
+    let mut records = vec![format!("accept {name}"), "start".to_owned()];
+    records.extend(between.iter().map(|record| record.as_ref().to_owned()));
+    records.push(format!("end: {end}"));
+    records
 }
 
-/// A call that survives what is sent on it: `back` comes back, and then an echo as ever.
-fn survives<L: AsRef<str>>(bench: &Bench, name: &str, sent: &[u8], back: &[u8], told: &[L]) {
-    let mut line = bench.call(name);
+/// A call that survives what is sent on it: `back` comes back, and then an echo.
+fn survives<L: AsRef<str>>(
+    server: &TestServer,
+    name: &str,
+    sent: &[u8],
+    back: &[u8],
+    records: &[L],
+) {
+    let mut connection = server.call(name);
     let alive = audio(b"alive");
-    line.send(&[sent, &alive].concat());
-    line.expect(&[back, &alive].concat());
-    line.half_close();
-    line.expect_end();
-    let mut told: Vec<_> = told.iter().map(AsRef::as_ref).collect();
-    told.push("audio slin \"alive\"");
-    line.transcript(&call(name, &told, "closed by the peer"));
+    connection.send(&[sent, &alive].concat());
+    connection.expect(&[back, &alive].concat());
+    connection.half_close();
+    connection.expect_end();
+    let mut records: Vec<_> = records.iter().map(AsRef::as_ref).collect();
+    records.push("audio slin \"alive\"");
+    connection.transcript(&call(name, &records, "closed by the peer"));
 }
 
-/// A call that ends by what is sent on it: `back` comes back, and then the end; what follows in
-/// the same write and after the end is read and told to nobody.
-fn ends<L: AsRef<str>>(bench: &Bench, name: &str, sent: &[u8], back: &[u8], told: &[L], end: &str) {
-    let mut line = bench.call(name);
-    line.send(&[sent, &audio(b"after the end")].concat());
-    line.expect(back);
-    line.expect_end();
-    line.send(&audio(b"long after the end"));
-    line.close();
-    line.transcript(&call(name, told, end));
+/// A call that ends by what is sent on it: `back` comes back, and then the end. What follows in the
+/// same write and after the end is read and reaches no callback.
+fn ends<L: AsRef<str>>(
+    server: &TestServer,
+    name: &str,
+    sent: &[u8],
+    back: &[u8],
+    records: &[L],
+    end: &str,
+) {
+    let mut connection = server.call(name);
+    connection.send(&[sent, &audio(b"after the end")].concat());
+    connection.expect(back);
+    connection.expect_end();
+    connection.send(&audio(b"long after the end"));
+    connection.close();
+    connection.transcript(&call(name, records, end));
 }
 
-/// A list of lines that is empty.
+/// No records.
 const NOTHING: [&str; 0] = [];
 
 /// A deadline for cases that wait until it has passed. No case relies on its passing late.

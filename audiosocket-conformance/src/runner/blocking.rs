@@ -5,13 +5,17 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_server::Limits;
 
 use super::sockets::{self, BoundSockets};
-use crate::recorder::Recorder;
-use crate::world::World;
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Env;
 
-pub(super) fn threads(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
-    sockets::serve(move |tell| {
-        let server = Server::start(recorder, sockets::options(session, limits)).unwrap();
-        tell(BoundSockets::new(server.local_addrs(), server.handle()));
+pub(super) fn threads(
+    acceptor: ScriptedAcceptor,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn Env> {
+    sockets::serve(move |ready| {
+        let server = Server::start(acceptor, sockets::options(session, limits)).unwrap();
+        ready(BoundSockets::new(server.local_addrs(), server.handle()));
         server.serve_forever().unwrap();
     })
 }

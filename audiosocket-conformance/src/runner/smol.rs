@@ -5,37 +5,41 @@ use audiosocket_server::Limits;
 use audiosocket_smol::{Server, ServerOptions};
 
 use super::sockets::{self, BoundSockets};
-use crate::recorder::Recorder;
-use crate::world::World;
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Env;
 
 /// Under smol's executor.
-pub(super) fn smol(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
+pub(super) fn smol(
+    acceptor: ScriptedAcceptor,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn Env> {
     let options = sockets::options(session, limits);
-    sockets::serve(move |tell| smol::block_on(serve(recorder, options, tell)))
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, options, ready)))
 }
 
 /// The same, where calls are looked after together.
 pub(super) fn wake_interval(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     limits: Limits,
-) -> Rc<dyn World> {
+) -> Rc<dyn Env> {
     let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    sockets::serve(move |tell| smol::block_on(serve(recorder, options, tell)))
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, options, ready)))
 }
 
 /// Under async-std's executor.
 pub(super) fn async_std(
-    recorder: Recorder,
+    acceptor: ScriptedAcceptor,
     session: SessionConfig,
     limits: Limits,
-) -> Rc<dyn World> {
+) -> Rc<dyn Env> {
     let options = sockets::options(session, limits);
-    sockets::serve(move |tell| async_std::task::block_on(serve(recorder, options, tell)))
+    sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, options, ready)))
 }
 
-async fn serve(recorder: Recorder, options: ServerOptions, tell: &dyn Fn(BoundSockets)) {
-    let server = Server::start(recorder, options).await.unwrap();
-    tell(BoundSockets::new(server.local_addrs(), server.handle()));
+async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(BoundSockets)) {
+    let server = Server::start(acceptor, options).await.unwrap();
+    ready(BoundSockets::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -12,7 +12,7 @@ use audiosocket_server::io::ServerOptions;
 use audiosocket_server::{Limits, ServerHandle};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::world::{Fault, PATIENCE, Wire, World};
+use crate::env::{Env, Fault, PATIENCE, PeerSocket};
 
 /// How often to look at what cannot be waited for.
 const LOOK: Duration = Duration::from_millis(1);
@@ -40,9 +40,9 @@ pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
     options.session(session).limits(limits)
 }
 
-/// Runs a server in a thread: `run` starts it, tells where it listens, and returns when the server
-/// does.
-pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) -> Rc<dyn World> {
+/// Runs a server in a thread: `run` starts it, calls `ready` with where it listens, and returns when
+/// the server does.
+pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) -> Rc<dyn Env> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();
     let thread = thread::spawn(move || run(&|listening| sender.send(listening).unwrap()));
@@ -60,8 +60,8 @@ struct Sockets {
     started: Instant,
 }
 
-impl World for Sockets {
-    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+impl Env for Sockets {
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)> {
         let server = self.listening.addr;
         let stream = match from {
             None => TcpStream::connect(server)?,
@@ -117,7 +117,7 @@ impl World for Sockets {
     }
 }
 
-impl Wire for TcpStream {
+impl PeerSocket for TcpStream {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }

@@ -5,25 +5,29 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 
 use crate::caller::Caller;
-use crate::program::Program;
+use crate::program;
 use crate::sound::sounds;
 
 /// Each caller is greeted in the language that AGI told of, and calls that it did not tell of are
 /// hung up.
 #[test]
 fn callers_that_agi_told_of_are_greeted_in_their_language() {
-    let program = Program::start("announced", &["127.0.0.1:0"]);
-    let said = program.says("AGI on ");
+    let program = program::start("announced", &["127.0.0.1:0"]);
+    let said = program.wait_for_line("AGI on ").unwrap();
     let (_, agi) = said.rsplit_once(' ').unwrap();
     for (language, hz) in [("de", 400), ("en", 800)] {
         let uuid = ask(
             agi,
             &format!("agi_callerid: \u{1b}[2J\nagi_language: {language}\n\n"),
         );
-        program.says(&format!("{uuid}: announced"));
+        program
+            .wait_for_line(&format!("{uuid}: announced"))
+            .unwrap();
         let mut caller = Caller::call(program.addr(), uuid, SampleRate::Hz8000);
         // Escaped, so that a caller's number does nothing to the terminal.
-        program.says(&format!("{uuid}: \"\\u{{1b}}[2J\" speaks \"{language}\""));
+        program
+            .wait_for_line(&format!("{uuid}: \"\\u{{1b}}[2J\" speaks \"{language}\""))
+            .unwrap();
         let greeting =
             |heard: &[i16]| sounds(heard).iter().map(|sound| sound.ms).sum::<usize>() >= 500;
         caller.listen_until(greeting);

@@ -2,7 +2,7 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 
 use crate::caller::Caller;
-use crate::program::Program;
+use crate::program;
 use crate::sound::{Sound, groups, noise, sounds};
 
 in_each_adapter!(
@@ -13,9 +13,9 @@ in_each_adapter!(
 
 /// Though it is longer than what may be queued.
 fn the_greeting_is_heard_whole(prefix: &str) {
-    let program = Program::start(&format!("{prefix}bot"), &[]);
+    let program = program::start(&format!("{prefix}bot"), &[]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz8000);
-    let words = words_after(&program.says(": bot: "), ": bot: ");
+    let words = words_after(&program.wait_for_line(": bot: ").unwrap(), ": bot: ");
     assert!(words * 250 > 6_000, "no longer than what may be queued");
     // Until it is silent for a second.
     caller.listen_until(|heard| is_silent_for(heard, 1_000));
@@ -25,18 +25,18 @@ fn the_greeting_is_heard_whole(prefix: &str) {
 }
 
 fn who_interrupts_is_answered(prefix: &str) {
-    let program = Program::start(&format!("{prefix}bot"), &[]);
+    let program = program::start(&format!("{prefix}bot"), &[]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz16000);
-    let greeting = words_after(&program.says(": bot: "), ": bot: ");
+    let greeting = words_after(&program.wait_for_line(": bot: ").unwrap(), ": bot: ");
     caller.listen_until(|heard| !sounds(heard).is_empty());
     // Nothing follows it, as from a caller whose telephone does not send silence.
     caller.say(&noise(16_000 * 6 / 5, 1));
-    program.says("unheard");
-    let said = program.says(": caller: ");
+    program.wait_for_line("unheard").unwrap();
+    let said = program.wait_for_line(": caller: ").unwrap();
     let spoken = said.split(' ').rev().nth(3).unwrap();
     let spoken: u32 = spoken.parse().unwrap();
     assert!((1_150..3_000).contains(&spoken), "{said}");
-    let answer = words_after(&program.says(": bot: "), ": bot: ");
+    let answer = words_after(&program.wait_for_line(": bot: ").unwrap(), ": bot: ");
 
     // The pause of the caller is longer than that between two words of the bot.
     caller.listen_until(|heard| {
@@ -58,12 +58,12 @@ fn who_interrupts_is_answered(prefix: &str) {
 }
 
 fn a_key_says_goodbye(prefix: &str) {
-    let program = Program::start(&format!("{prefix}bot"), &[]);
+    let program = program::start(&format!("{prefix}bot"), &[]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz8000);
     caller.listen_until(|heard| !sounds(heard).is_empty());
     // Any other silences it.
     caller.press("5");
-    program.says("unheard");
+    program.wait_for_line("unheard").unwrap();
     caller.listen_until(|heard| is_silent_for(heard, 500));
     let interrupted = sounds(&caller.heard).len();
     caller.press("#");
@@ -74,7 +74,7 @@ fn a_key_says_goodbye(prefix: &str) {
     // One who hangs up on it is missed.
     let caller = Caller::call(program.addr(), Uuid::from_u128(2), SampleRate::Hz8000);
     caller.hang_up();
-    program.says(": closed by the peer");
+    program.wait_for_line(": closed by the peer").unwrap();
 }
 
 fn is_a_word(sound: &Sound) -> bool {

@@ -3,7 +3,7 @@ use audiosocket_media::wav::WavWriter;
 use audiosocket_proto::Uuid;
 
 use crate::caller::Caller;
-use crate::program::Program;
+use crate::program;
 use crate::sound::{Sound, groups, sounds, tone};
 
 in_each_adapter!(
@@ -20,7 +20,7 @@ fn a_key_silences_the_menu_and_a_number_is_said_back(prefix: &str) {
     wav.write(&tone(300, 30_000)).unwrap();
     wav.finish().unwrap();
 
-    let program = Program::start(&format!("{prefix}ivr"), &[path.to_str().unwrap()]);
+    let program = program::start(&format!("{prefix}ivr"), &[path.to_str().unwrap()]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz8000);
     caller.listen_until(|heard| !sounds(heard).is_empty());
     caller.press("1");
@@ -37,16 +37,16 @@ fn a_key_silences_the_menu_and_a_number_is_said_back(prefix: &str) {
     let before = &heard[..heard.len() - 13];
     let rest: usize = before.iter().map(|sound| sound.ms).sum();
     assert!(rest < 15_000, "the menu went on: {heard:?}");
-    program.says("entered \"30\"");
+    program.wait_for_line("entered \"30\"").unwrap();
 }
 
 fn keys_may_come_before_the_questions(prefix: &str) {
-    let program = Program::start(&format!("{prefix}ivr"), &[]);
+    let program = program::start(&format!("{prefix}ivr"), &[]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz16000);
     caller.press("11234");
     let heard = sounds(&caller.listen_to_the_end());
     assert_eq!(said_back(&heard), [1, 2, 3, 4], "{heard:?}");
-    program.says("entered \"1234\"");
+    program.wait_for_line("entered \"1234\"").unwrap();
 
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(2), SampleRate::Hz8000);
     caller.press("92");
@@ -57,16 +57,16 @@ fn keys_may_come_before_the_questions(prefix: &str) {
 }
 
 fn a_number_also_ends_by_waiting(prefix: &str) {
-    let program = Program::start(&format!("{prefix}ivr"), &[]);
+    let program = program::start(&format!("{prefix}ivr"), &[]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz8000);
     caller.press("14");
     let heard = sounds(&caller.listen_to_the_end());
     assert_eq!(said_back(&heard), [4], "{heard:?}");
-    program.says("entered \"4\"");
+    program.wait_for_line("entered \"4\"").unwrap();
 }
 
 fn who_presses_nothing_hears_the_menu_three_times(prefix: &str) {
-    let program = Program::start(&format!("{prefix}ivr"), &[]);
+    let program = program::start(&format!("{prefix}ivr"), &[]);
     let mut caller = Caller::call(program.addr(), Uuid::from_u128(1), SampleRate::Hz8000);
     // Who talks to it has pressed nothing.
     caller.say(&tone(1_000, 3_000));
@@ -76,7 +76,7 @@ fn who_presses_nothing_hears_the_menu_three_times(prefix: &str) {
         heard,
         [(2_000, 440), (2_000, 440), (2_000, 440), (500, 220)]
     );
-    program.says("chose nothing");
+    program.wait_for_line("chose nothing").unwrap();
 }
 
 /// The digits that were said by beeps at the end, 0 as ten.

@@ -4,7 +4,7 @@ use audiosocket_media::{SampleRate, wav};
 use audiosocket_proto::Uuid;
 
 use crate::caller::Caller;
-use crate::program::Program;
+use crate::program;
 use crate::sound::noise;
 
 in_each_adapter!(
@@ -15,7 +15,7 @@ in_each_adapter!(
 fn each_call_is_in_a_file_of_its_own(prefix: &str) {
     let directory = tempfile::tempdir().unwrap();
     let recordings = directory.path().join("made/by/it");
-    let program = Program::start(&format!("{prefix}record"), &[recordings.to_str().unwrap()]);
+    let program = program::start(&format!("{prefix}record"), &[recordings.to_str().unwrap()]);
     let rates = [SampleRate::Hz8000, SampleRate::Hz16000];
     let mut calls = rates.map(|rate| {
         let uuid = Uuid::from_u128(rate.hz().into());
@@ -28,7 +28,9 @@ fn each_call_is_in_a_file_of_its_own(prefix: &str) {
     }
     for (rate, uuid, caller) in calls {
         drop(caller);
-        program.says(&format!("{uuid}: recorded 2.5s"));
+        program
+            .wait_for_line(&format!("{uuid}: recorded 2.5s"))
+            .unwrap();
         let path = recordings.join(format!("{uuid}.wav"));
         let recorded = wav::read_file(path, rate, Duration::from_secs(60)).unwrap();
         assert!(recorded == said(rate), "at {rate}");
@@ -37,7 +39,7 @@ fn each_call_is_in_a_file_of_its_own(prefix: &str) {
 
 fn a_recording_is_not_overwritten(prefix: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let program = Program::start(
+    let program = program::start(
         &format!("{prefix}record"),
         &[directory.path().to_str().unwrap()],
     );
@@ -45,12 +47,12 @@ fn a_recording_is_not_overwritten(prefix: &str) {
     let mut first = Caller::call(program.addr(), uuid, rate);
     first.say(&noise(160, 1));
     drop(first);
-    program.says("recorded 20ms");
+    program.wait_for_line("recorded 20ms").unwrap();
 
     let mut second = Caller::call(program.addr(), uuid, rate);
     second.say(&noise(160, 2));
     second.listen_to_the_end();
-    program.says(&format!("{uuid}: "));
+    program.wait_for_line(&format!("{uuid}: ")).unwrap();
     let path = directory.path().join(format!("{uuid}.wav"));
     let recorded = wav::read_file(path, rate, Duration::from_secs(60)).unwrap();
     assert!(recorded == noise(160, 1));

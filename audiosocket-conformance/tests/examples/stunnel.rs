@@ -6,8 +6,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 
+use audiosocket_testing::process::Process;
+
 use crate::certificates::Authority;
-use crate::program::Program;
+use crate::program;
 
 in_each_adapter!(
     calls_go_through_and_end_in_order
@@ -27,9 +29,9 @@ fn calls_go_through_and_end_in_order(prefix: &str) {
     for _ in 0..5 {
         // Either is an ordinary end: a caller that closes with audio unread resets, and stunnel
         // passes that on.
-        let told = server.says(" from 127.0.0.1:");
+        let line = server.wait_for_line(" from 127.0.0.1:").unwrap();
         let ends = [": closed by the peer", ": reset by the peer"];
-        assert!(ends.iter().any(|end| told.ends_with(end)), "{told}");
+        assert!(ends.iter().any(|end| line.ends_with(end)), "{line}");
     }
 
     // Wider audio, in frames that no TLS record holds whole.
@@ -47,12 +49,15 @@ fn stunnel_talks_to_no_other_server(prefix: &str) {
     let stunnel = Stunnel::start(&Authority::new(), server.addr());
     let output = call(stunnel.addr, &["--duration", "1s"]);
     assert!(!output.status.success());
-    stunnel.program.says("certificate verify failed");
-    server.says("127.0.0.1:");
+    stunnel
+        .program
+        .wait_for_line("certificate verify failed")
+        .unwrap();
+    server.wait_for_line("127.0.0.1:").unwrap();
 }
 
 struct Stunnel {
-    program: Program,
+    program: Process,
     /// Where Asterisk connects.
     addr: SocketAddr,
 }
@@ -81,8 +86,10 @@ impl Stunnel {
         let config = format!("foreground = yes\npid =\ndebug = info\n{config}");
         let path = authority.path("stunnel.conf");
         fs::write(&path, config).unwrap();
-        let program = Program::spawn(Command::new("stunnel").arg(path));
-        let bound = program.says(" bound to ");
+        let mut stunnel = Command::new("stunnel");
+        stunnel.arg(path);
+        let program = Process::builder(stunnel).ready_lines(0).start().unwrap();
+        let bound = program.wait_for_line(" bound to ").unwrap();
         let (_, addr) = bound.rsplit_once(' ').unwrap();
         let addr = addr.parse().unwrap();
         Self { program, addr }
@@ -93,9 +100,9 @@ fn is_asked_for() -> bool {
     std::env::var_os("AUDIOSOCKET_TEST_STUNNEL").is_some()
 }
 
-fn start(prefix: &str, authority: &Authority) -> Program {
+fn start(prefix: &str, authority: &Authority) -> Process {
     let (certificate, key) = (authority.path("server.pem"), authority.path("server.key"));
-    Program::start(&format!("{prefix}tls"), &[&certificate, &key])
+    program::start(&format!("{prefix}tls"), &[&certificate, &key])
 }
 
 fn call(addr: SocketAddr, arguments: &[&str]) -> Output {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use audiosocket_proto::client::encode;
 use audiosocket_proto::{Message, SampleRate, Uuid};
+use audiosocket_testing::process::Process;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::caller::{Caller, connect};
 use crate::certificates::Authority;
-use crate::program::Program;
+use crate::program::{self, assert_ends, terminate};
 use crate::sound::noise;
 
 in_each_adapter!(
@@ -54,7 +55,7 @@ fn the_hangup_leaves_before_close_notify(prefix: &str) {
     caller.listen_to_the_hangup();
     // Without close_notify this would be an error, which says that it was cut.
     assert_eq!(caller.stream.read(&mut [0; 64]).unwrap(), 0);
-    program.says("a second UUID");
+    program.wait_for_line("a second UUID").unwrap();
 
     // The server has closed its half only, and waits for the caller's.
     caller.stream.sock.set_nonblocking(true).unwrap();
@@ -80,7 +81,9 @@ fn who_does_not_read_is_read(prefix: &str) {
     for _ in 0..2_000 {
         caller.stream.write_all(&second).unwrap();
     }
-    program.says("dropped, since the peer takes nothing");
+    program
+        .wait_for_line("dropped, since the peer takes nothing")
+        .unwrap();
     drop(caller);
 
     let mut other = call(&program, &authority, 2);
@@ -102,10 +105,10 @@ fn a_connection_that_is_cut_is_told_from_one_that_is_closed(prefix: &str) {
     let _ = io::copy(&mut cut.stream.sock, &mut io::sink());
 
     for (number, end) in [(1, "closed"), (2, "closed"), (3, "reset")] {
-        let told = program.says(" from 127.0.0.1:");
+        let line = program.wait_for_line(" from 127.0.0.1:").unwrap();
         let uuid = Uuid::from_u128(number).to_string();
-        assert!(told.starts_with(&uuid), "{told}");
-        assert!(told.ends_with(&format!(": {end} by the peer")), "{told}");
+        assert!(line.starts_with(&uuid), "{line}");
+        assert!(line.ends_with(&format!(": {end} by the peer")), "{line}");
     }
 }
 
@@ -117,7 +120,7 @@ fn what_is_not_tls_is_turned_away(prefix: &str) {
     encode(Message::Uuid(Uuid::from_u128(1)), &mut hello).unwrap();
     plain.write_all(&hello).unwrap();
     is_closed(&mut plain);
-    program.says("received corrupt message");
+    program.wait_for_line("received corrupt message").unwrap();
 
     // And who goes before it has begun.
     drop(connect(program.addr()));
@@ -162,8 +165,8 @@ fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
     drips.join().unwrap();
     for _ in 0..2 {
         // It is one without a UUID, and counts as such.
-        let told = program.says("127.0.0.1:");
-        assert!(told.contains("no UUID came in time"), "{told}");
+        let line = program.wait_for_line("127.0.0.1:").unwrap();
+        assert!(line.contains("no UUID came in time"), "{line}");
     }
     caller.hear_back(&noise(160, 2));
     hang_up(caller);
@@ -181,9 +184,9 @@ fn only_who_shows_a_certificate_may_call(prefix: &str) {
             .write_all(&hello)
             .and_then(|()| stream.read(&mut [0]));
         assert!(refused.is_err(), "{refused:?}");
-        let told = program.says("127.0.0.1:");
+        let line = program.wait_for_line("127.0.0.1:").unwrap();
         let reasons = ["peer sent no certificates", "invalid peer certificate"];
-        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
+        assert!(reasons.iter().any(|reason| line.contains(reason)), "{line}");
     }
     let identity = authority.identity("asterisk");
     let stream = authority.client_of(connect(program.addr()), &TLS13, identity);
@@ -202,7 +205,7 @@ fn at_its_end_calls_go_on_for_a_while_and_are_hung_up(prefix: &str) {
     // Within its handshake, and a call already.
     let late = authority.client(connect(program.addr()));
     thread::sleep(Duration::from_millis(200));
-    program.terminate();
+    terminate(&program);
     let addr = program.addr();
     while TcpStream::connect(addr).is_ok() {
         thread::sleep(Duration::from_millis(20));
@@ -216,17 +219,17 @@ fn at_its_end_calls_go_on_for_a_while_and_are_hung_up(prefix: &str) {
     long.listen_to_the_hangup();
     assert_eq!(long.stream.read(&mut [0; 64]).unwrap(), 0);
     drop(long);
-    program.ends();
+    assert_ends(program);
 }
 
-fn start(prefix: &str, authority: &Authority, arguments: &[&str]) -> Program {
+fn start(prefix: &str, authority: &Authority, arguments: &[&str]) -> Process {
     let (certificate, key) = (authority.path("server.pem"), authority.path("server.key"));
     let arguments = [&[&*certificate, &*key], arguments].concat();
-    Program::start(&format!("{prefix}tls"), &arguments)
+    program::start(&format!("{prefix}tls"), &arguments)
 }
 
 fn call(
-    program: &Program,
+    program: &Process,
     authority: &Authority,
     number: u128,
 ) -> Caller<StreamOwned<ClientConnection, TcpStream>> {

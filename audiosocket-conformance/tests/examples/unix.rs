@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use audiosocket_proto::client::encode;
 use audiosocket_proto::{Message, SampleRate, Uuid};
+use audiosocket_testing::process::Process;
 use tempfile::TempDir;
 
 use crate::caller::Caller;
-use crate::program::Program;
+use crate::program::{self, assert_ends, terminate};
 use crate::sound::noise;
 
 in_each_adapter!(
@@ -38,22 +39,22 @@ fn callers_hear_themselves_and_are_told_apart(prefix: &str) {
         caller.stream.write_all(&again).unwrap();
         caller.listen_to_the_hangup();
         assert_eq!(caller.stream.read(&mut [0; 64]).unwrap(), 0);
-        let told = program.says("a second UUID");
+        let line = program.wait_for_line("a second UUID").unwrap();
         let peer = format!("{} #{number}:", place.path.display());
-        assert!(told.contains(&peer), "{told}");
+        assert!(line.contains(&peer), "{line}");
     }
 }
 
 fn one_server_has_the_path(prefix: &str) {
     let place = Place::new(prefix);
-    fs::write(&place.path, "a file of somebody's").unwrap();
+    fs::write(&place.path, "not a socket").unwrap();
     place.fails();
-    assert_eq!(fs::read(&place.path).unwrap(), b"a file of somebody's");
+    assert_eq!(fs::read(&place.path).unwrap(), b"not a socket");
     fs::remove_file(&place.path).unwrap();
 
     let program = place.start();
-    let told = place.fails();
-    assert!(told.contains("a server listens at"), "{told}");
+    let line = place.fails();
+    assert!(line.contains("a server listens at"), "{line}");
     let mut caller = place.call(1);
     caller.hear_back(&noise(160, 1));
     // Killed, which leaves the socket behind.
@@ -73,7 +74,7 @@ fn at_its_end_the_path_is_free_and_calls_go_on(prefix: &str) {
     let mut long = place.call(2);
     short.hear_back(&noise(160, 1));
     long.hear_back(&noise(160, 2));
-    old.terminate();
+    terminate(&old);
     while place.path.exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -85,14 +86,14 @@ fn at_its_end_the_path_is_free_and_calls_go_on(prefix: &str) {
     long.hear_back(&noise(160, 5));
     long.listen_to_the_hangup();
     drop((short, long));
-    old.ends();
+    assert_ends(old);
 
     // What the old one took away was its own.
     let mut another = place.call(4);
     another.hear_back(&noise(160, 6));
     drop((other, another));
-    new.terminate();
-    new.ends();
+    terminate(&new);
+    assert_ends(new);
     assert!(!place.path.exists());
 }
 
@@ -112,12 +113,12 @@ impl Place {
         }
     }
 
-    fn start(&self) -> Program {
-        Program::start_on(self.path.to_str().unwrap(), &self.example, &[])
+    fn start(&self) -> Process {
+        program::start_on(self.path.to_str().unwrap(), &self.example, &[])
     }
 
     fn fails(&self) -> String {
-        Program::fails_on(self.path.to_str().unwrap(), &self.example, &[])
+        program::fails_on(self.path.to_str().unwrap(), &self.example, &[])
     }
 
     fn call(&self, number: u128) -> Caller<UnixStream> {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use audiosocket_proto::{End, SessionConfig, Timestamp, Transmit};
 use audiosocket_server::{CallDriver, Calls, Limits, Peer};
 
+use crate::acceptors::{Recorded, refusing, refusing_peers, silent};
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{Desk, Line};
+use crate::connection::Connection;
 
-type Driver = CallDriver<Desk>;
+type Driver = CallDriver<Recorded>;
 
 fn limited(limit: impl FnOnce(&mut Limits)) -> Calls {
     let mut limits = Limits::default();
@@ -24,7 +25,7 @@ fn connect(calls: &Calls, from: &str) -> Driver {
         Err(_) => Peer::from(from),
     };
     let config = SessionConfig::default();
-    CallDriver::new(Arc::new(Desk::new()), peer, config, calls, Timestamp::ZERO)
+    CallDriver::new(Arc::new(silent()), peer, config, calls, Timestamp::ZERO)
 }
 
 fn call(calls: &Calls, from: &str) -> Driver {
@@ -155,7 +156,7 @@ fn an_application_that_takes_no_calls() {
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
     let calls = limited(|limits| (limits.max_calls, limits.max_pending) = (1, 1));
-    let strangers = [(), ()].map(|()| Line::among(&calls, Desk::refusing_peers("no"), |_| {}));
+    let strangers = [(), ()].map(|()| Connection::among(&calls, refusing_peers("no"), |_| {}));
     assert_eq!(connect(&calls, "one").refusal(), None);
     drop(strangers);
     let counters = calls.counters();
@@ -197,13 +198,13 @@ fn fewer_linger_while_the_application_refuses_calls() {
 #[test]
 fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let calls = limited(|limits| limits.max_calls = 1);
-    let refused = |_| Line::talking_among(&calls, Desk::refusing("unknown"));
-    let mut lines: Vec<_> = (0..300).map(refused).collect();
-    let lingering = lines.iter_mut().filter_map(|line| {
-        assert_eq!(line.flush(), HANGUP);
-        line.driver.half_closed();
-        line.wait(Duration::ZERO);
-        (line.transmit() != Transmit::Close).then_some(())
+    let refused = |_| Connection::talking_among(&calls, refusing("unknown"));
+    let mut connections: Vec<_> = (0..300).map(refused).collect();
+    let lingering = connections.iter_mut().filter_map(|connection| {
+        assert_eq!(connection.flush(), HANGUP);
+        connection.driver.half_closed();
+        connection.wait(Duration::ZERO);
+        (connection.transmit() != Transmit::Close).then_some(())
     });
     assert_eq!(lingering.count(), 256);
     let taken = call(&calls, "one");
@@ -211,28 +212,31 @@ fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let counters = calls.counters();
     assert_eq!((counters.refused, counters.started), (300, 1));
     assert_eq!(counters.over_max_calls, 0);
-    drop((lines, taken));
+    drop((connections, taken));
     assert!(calls.is_empty());
 }
 
 #[test]
 fn a_call_that_lasts_too_long_is_hung_up() {
-    let desk = Desk::new();
-    let transcript = desk.transcript.clone();
+    let acceptor = silent();
+    let transcript = acceptor.transcript();
     let longest = Duration::from_secs(3600);
-    let mut line = Line::with(desk, |config| config.max_duration = Some(longest));
+    let mut connection = Connection::with(acceptor, |config| config.max_duration = Some(longest));
     // From the UUID on.
-    line.wait(Duration::from_secs(4));
-    line.receive(&uuid_frame());
-    line.wait(longest - Duration::from_nanos(1));
-    assert_eq!(line.transmit(), Transmit::Idle);
-    transcript.take();
-    line.wait(Duration::from_nanos(1));
-    assert_eq!(transcript.take(), ["end MaxDuration", "drop"]);
-    assert_eq!(line.flush(), HANGUP);
+    connection.wait(Duration::from_secs(4));
+    connection.receive(&uuid_frame());
+    connection.wait(longest - Duration::from_nanos(1));
+    assert_eq!(connection.transmit(), Transmit::Idle);
+    transcript.take_lines();
+    connection.wait(Duration::from_nanos(1));
+    assert_eq!(
+        transcript.take_lines(),
+        ["end: hung up after the longest duration", "drop"]
+    );
+    assert_eq!(connection.flush(), HANGUP);
     assert_eq!(
         End::MaxDuration.to_string(),
         "hung up after the longest duration"
     );
-    line.see_to_close();
+    connection.see_to_close();
 }

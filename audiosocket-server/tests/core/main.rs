@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acceptors;
 mod admission;
 mod answers;
 #[path = "../../../audiosocket-proto/tests/common/call.rs"]
 mod call;
 mod callbacks;
 mod calls;
+mod connection;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
 mod emitted;
 mod ends;
@@ -21,7 +23,6 @@ mod panics;
 mod played;
 mod playing;
 mod playing_from_elsewhere;
-mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod shutdown;

@@ -8,36 +8,40 @@ use std::time::Duration;
 use audiosocket_proto::{Bytes, Dropped, SendError};
 use audiosocket_server::CallHandle;
 
+use crate::acceptors::{Recorded, silent};
 use crate::call::{HANGUP, uuid_frame};
+use crate::connection::Connection;
 use crate::handles::Bell;
 use crate::playing::{PTIME, RATE, silence, speech, spoken};
-use crate::recorder::{Desk, Line};
 use crate::wire::frame;
 
 /// A call that has begun, and that a bell stands for while it sleeps.
 struct Sleeping {
-    line: Line<Desk>,
+    connection: Connection<Recorded>,
     bell: Arc<Bell>,
     rung: usize,
 }
 
 impl Sleeping {
     fn new(fill_silence: bool) -> Self {
-        let desk = Desk::new();
-        let line = Line::talking_with(desk, |config| config.fill_silence = fill_silence);
+        let acceptor = silent();
+        let connection =
+            Connection::talking_with(acceptor, |config| config.fill_silence = fill_silence);
         let mut sleeping = Self {
-            line,
+            connection,
             bell: Arc::default(),
             rung: 0,
         };
-        sleeping.line.flush();
+        sleeping.connection.flush();
         sleeping.wake();
         sleeping
     }
 
     fn wake(&mut self) {
         let waker = Waker::from(self.bell.clone());
-        self.line.driver.poll_commands(self.line.now, &waker);
+        self.connection
+            .driver
+            .poll_commands(self.connection.now, &waker);
     }
 
     /// Acts on the handle in another thread; tells whether that rang.
@@ -45,7 +49,7 @@ impl Sleeping {
         &mut self,
         act: impl FnOnce(&CallHandle) -> R + Send + 'static,
     ) -> (bool, R) {
-        let handle = self.line.driver.handle().clone();
+        let handle = self.connection.driver.handle().clone();
         let result = thread::spawn(move || act(&handle)).join().unwrap();
         let before = std::mem::replace(&mut self.rung, self.bell.rung());
         (self.rung > before, result)
@@ -59,13 +63,13 @@ fn to_play_wakes_a_quiet_call() {
     assert!(rang);
     assert_eq!(played, Ok(()));
     call.wake();
-    assert_eq!(call.line.flush(), spoken());
+    assert_eq!(call.connection.flush(), spoken());
     // It will be awake for the next frame, and sees what comes until then.
     let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
     assert!(!rang);
     for _ in 0..2 {
-        call.line.wait(PTIME);
-        assert_eq!(call.line.flush(), spoken());
+        call.connection.wait(PTIME);
+        assert_eq!(call.connection.flush(), spoken());
     }
 }
 
@@ -74,24 +78,24 @@ fn to_play_does_not_wake_a_call_that_sends_silence() {
     let mut call = Sleeping::new(true);
     let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
     assert!(!rang);
-    call.line.wait(PTIME);
-    assert_eq!(call.line.flush(), spoken());
-    call.line.wait(PTIME);
-    assert_eq!(call.line.flush(), silence());
+    call.connection.wait(PTIME);
+    assert_eq!(call.connection.flush(), spoken());
+    call.connection.wait(PTIME);
+    assert_eq!(call.connection.flush(), silence());
 }
 
 /// Silence that was put off comes later than what is played.
 #[test]
 fn to_play_wakes_a_call_whose_silence_is_put_off() {
     let mut call = Sleeping::new(true);
-    call.line.receive(&frame(0x03, b"*"));
-    call.line.flush();
-    call.line.wait(PTIME);
+    call.connection.receive(&frame(0x03, b"*"));
+    call.connection.flush();
+    call.connection.wait(PTIME);
     call.wake();
     let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
     assert!(rang);
     call.wake();
-    assert_eq!(call.line.flush(), spoken());
+    assert_eq!(call.connection.flush(), spoken());
 }
 
 #[test]
@@ -99,23 +103,31 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
     for fill_silence in [true, false] {
         let mut call = Sleeping::new(fill_silence);
         assert_eq!(call.rings(CallHandle::clear), (false, Dropped::default()));
-        call.line.driver.handle().play(RATE, speech(1500)).unwrap();
+        call.connection
+            .driver
+            .handle()
+            .play(RATE, speech(1500))
+            .unwrap();
         call.wake();
-        call.line.flush();
+        call.connection.flush();
         call.rung = call.bell.rung();
         let (rang, dropped) = call.rings(CallHandle::clear);
         assert!(!rang);
         assert!(dropped.samples >= 1499 * 160);
-        call.line.wait(PTIME);
-        let heard = call.line.flush();
+        call.connection.wait(PTIME);
+        let heard = call.connection.flush();
         assert_eq!(heard, if fill_silence { silence() } else { vec![] });
     }
 
     let mut call = Sleeping::new(false);
-    call.line.driver.handle().play(RATE, speech(3)).unwrap();
-    call.line.driver.handle().mark(5).unwrap();
+    call.connection
+        .driver
+        .handle()
+        .play(RATE, speech(3))
+        .unwrap();
+    call.connection.driver.handle().mark(5).unwrap();
     call.wake();
-    call.line.flush();
+    call.connection.flush();
     call.wake();
     call.rung = call.bell.rung();
     let (rang, _) = call.rings(CallHandle::clear);
@@ -124,31 +136,35 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
 
 #[test]
 fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
-    let desk = Desk::new();
-    let transcript = desk.transcript.clone();
+    let acceptor = silent();
+    let transcript = acceptor.transcript();
     let mut call = Sleeping {
-        line: Line::talking(desk),
+        connection: Connection::talking(acceptor),
         bell: Arc::default(),
         rung: 0,
     };
     call.wake();
-    transcript.take();
+    transcript.take_lines();
     let (rang, marked) = call.rings(|handle| handle.mark(1));
     assert!(rang);
     assert_eq!(marked, Ok(()));
     call.wake();
-    assert_eq!(transcript.take(), ["mark 1 Played"]);
+    assert_eq!(transcript.take_lines(), ["mark 1: Played"]);
 
-    call.line.driver.handle().play(RATE, speech(2)).unwrap();
+    call.connection
+        .driver
+        .handle()
+        .play(RATE, speech(2))
+        .unwrap();
     call.wake();
-    call.line.flush();
+    call.connection.flush();
     call.rung = call.bell.rung();
     let (rang, _) = call.rings(|handle| handle.mark(2));
     assert!(!rang, "it is awake when that is played");
-    call.line.wait(PTIME);
-    assert_eq!(transcript.take(), [""; 0]);
-    call.line.flush();
-    assert_eq!(transcript.take(), ["mark 2 Played"]);
+    call.connection.wait(PTIME);
+    assert_eq!(transcript.take_lines(), [""; 0]);
+    call.connection.flush();
+    assert_eq!(transcript.take_lines(), ["mark 2: Played"]);
 }
 
 #[test]
@@ -157,19 +173,23 @@ fn hanging_up_behind_what_is_played() {
     let (rang, ()) = call.rings(CallHandle::hangup_after_playout);
     assert!(rang);
     call.wake();
-    assert_eq!(call.line.flush(), HANGUP);
+    assert_eq!(call.connection.flush(), HANGUP);
 
     let mut call = Sleeping::new(false);
-    call.line.driver.handle().play(RATE, speech(2)).unwrap();
+    call.connection
+        .driver
+        .handle()
+        .play(RATE, speech(2))
+        .unwrap();
     call.wake();
-    call.line.flush();
+    call.connection.flush();
     call.rung = call.bell.rung();
     let (rang, ()) = call.rings(CallHandle::hangup_after_playout);
     assert!(!rang);
-    call.line.wait(PTIME);
-    assert_eq!(call.line.flush(), spoken());
-    call.line.wait(PTIME);
-    assert_eq!(call.line.flush(), HANGUP);
+    call.connection.wait(PTIME);
+    assert_eq!(call.connection.flush(), spoken());
+    call.connection.wait(PTIME);
+    assert_eq!(call.connection.flush(), HANGUP);
 }
 
 #[test]
@@ -183,8 +203,8 @@ fn what_is_refused_wakes_nobody() {
 
 #[test]
 fn before_and_after_the_call_nothing_is_played() {
-    let mut line = Line::with(Desk::new(), |config| config.fill_silence = true);
-    let handle = line.driver.handle().clone();
+    let mut connection = Connection::with(silent(), |config| config.fill_silence = true);
+    let handle = connection.driver.handle().clone();
     let refused = |handle: &CallHandle| {
         assert_eq!(handle.play(RATE, speech(1)), Err(SendError::NoCall));
         assert_eq!(handle.mark(1), Err(SendError::NoCall));
@@ -192,31 +212,33 @@ fn before_and_after_the_call_nothing_is_played() {
         handle.hangup_after_playout();
     };
     refused(&handle);
-    line.poll_commands();
-    line.receive(&uuid_frame());
-    assert_eq!(line.flush(), silence());
+    connection.poll_commands();
+    connection.receive(&uuid_frame());
+    assert_eq!(connection.flush(), silence());
 
     // Not even if the peer took nothing of what was due.
     handle.play(RATE, speech(9)).unwrap();
-    line.wait(PTIME);
-    line.wait(PTIME);
-    line.eof();
+    connection.wait(PTIME);
+    connection.wait(PTIME);
+    connection.eof();
     let bell = Arc::new(Bell::default());
-    line.driver
-        .poll_commands(line.now, &Waker::from(bell.clone()));
+    connection
+        .driver
+        .poll_commands(connection.now, &Waker::from(bell.clone()));
     refused(&handle);
     assert_eq!(bell.rung(), 0, "a call that is over is not woken");
-    drop(line);
+    drop(connection);
     refused(&handle);
 }
 
 /// Sixteen threads at once: nothing is lost, and each one's order is kept.
 #[test]
 fn pieces_of_many_threads_are_all_played() {
-    let mut line = Line::talking_with(Desk::new(), |config| config.max_playout = Duration::MAX);
+    let mut connection =
+        Connection::talking_with(silent(), |config| config.max_playout = Duration::MAX);
     thread::scope(|scope| {
         for thread in 1..=16_u8 {
-            let handle = line.driver.handle().clone();
+            let handle = connection.driver.handle().clone();
             scope.spawn(move || {
                 for _ in 0..100 {
                     handle.play(RATE, vec![thread; 320]).unwrap();
@@ -224,11 +246,11 @@ fn pieces_of_many_threads_are_all_played() {
             });
         }
     });
-    line.poll_commands();
+    connection.poll_commands();
     let mut heard = [0; 17];
     for _ in 0..1600 {
-        heard[usize::from(line.flush()[3])] += 1;
-        line.wait(PTIME);
+        heard[usize::from(connection.flush()[3])] += 1;
+        connection.wait(PTIME);
     }
     assert_eq!(heard[1..], [100; 16]);
 }
@@ -260,52 +282,58 @@ impl Drop for Owner {
 #[test]
 fn audio_may_use_the_handle_when_it_is_dropped() {
     let dropped = Arc::new(Mutex::new(0));
-    let new_line = || Line::talking(Desk::new());
-    let owned = |line: &Line<Desk>, len| {
+    let new_line = || Connection::talking(silent());
+    let owned = |connection: &Connection<Recorded>, len| {
         Bytes::from_owner(Owner {
             audio: vec![7; len],
-            handle: line.driver.handle().clone(),
+            handle: connection.driver.handle().clone(),
             dropped: dropped.clone(),
         })
     };
     let count = || std::mem::take(&mut *dropped.lock().unwrap());
 
     // Refused.
-    let line = new_line();
-    let handle = line.driver.handle().clone();
+    let connection = new_line();
+    let handle = connection.driver.handle().clone();
     handle.hangup_after_playout();
-    assert_eq!(handle.play(RATE, owned(&line, 320)), Err(SendError::NoCall));
-    assert_eq!(handle.play(RATE, owned(&line, 0)), Err(SendError::NoCall));
+    assert_eq!(
+        handle.play(RATE, owned(&connection, 320)),
+        Err(SendError::NoCall)
+    );
+    assert_eq!(
+        handle.play(RATE, owned(&connection, 0)),
+        Err(SendError::NoCall)
+    );
     assert_eq!(count(), 2);
 
     // Played: pieces that join, and a piece that is a frame.
-    let mut line = new_line();
-    let handle = line.driver.handle().clone();
+    let mut connection = new_line();
+    let handle = connection.driver.handle().clone();
     for len in [10, 20, 320, 290] {
-        handle.play(RATE, owned(&line, len)).unwrap();
+        handle.play(RATE, owned(&connection, len)).unwrap();
     }
-    line.poll_commands();
+    connection.poll_commands();
     for _ in 0..3 {
-        line.flush();
-        line.wait(PTIME);
+        connection.flush();
+        connection.wait(PTIME);
     }
     assert_eq!(count(), 4);
 
     // Cleared, and dropped with the call.
-    let mut line = new_line();
-    let handle = line.driver.handle().clone();
-    handle.play(RATE, owned(&line, 1000)).unwrap();
+    let mut connection = new_line();
+    let handle = connection.driver.handle().clone();
+    handle.play(RATE, owned(&connection, 1000)).unwrap();
     assert_eq!(handle.clear().samples, 500);
     assert_eq!(count(), 1);
-    handle.play(RATE, owned(&line, 1000)).unwrap();
-    line.eof();
+    handle.play(RATE, owned(&connection, 1000)).unwrap();
+    connection.eof();
     assert_eq!(count(), 1);
     drop(handle);
 
-    let line = new_line();
-    let handle = line.driver.handle().clone();
-    handle.play(RATE, owned(&line, 1000)).unwrap();
-    drop(line);
+    let connection = new_line();
+    let handle = connection.driver.handle().clone();
+    handle.play(RATE, owned(&connection, 1000)).unwrap();
+    drop(connection);
     assert_eq!(count(), 1);
 }
 
@@ -314,8 +342,8 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
 fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
     let dropped = Arc::new(Mutex::new(0));
     let seen = dropped.clone();
-    let desk = Desk::new().on_any(move |name, call| {
-        if name != "on_start" {
+    let acceptor = silent().in_call(move |call, record| {
+        if record.callback() != "on_start" {
             return;
         }
         let handle = call.handle();
@@ -332,7 +360,7 @@ fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
         call.hangup_after_playout();
         assert_eq!(call.play(RATE, owned(10)), Err(SendError::NoCall));
     });
-    let line = Line::talking(desk);
-    drop(line);
+    let connection = Connection::talking(acceptor);
+    drop(connection);
     assert_eq!(*dropped.lock().unwrap(), 3);
 }

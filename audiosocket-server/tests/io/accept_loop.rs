@@ -8,10 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Callbacks;
 use audiosocket_server::io::{AcceptLoop, Connection, ServerOptions, Timer};
 
-use crate::rig::{Bell, Told, echo};
+use crate::rig::{Bell, Recorded, echo};
 use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, next_adopted, pass};
 
 const PAUSE: Duration = Duration::from_millis(10);
@@ -180,9 +179,9 @@ fn what_waits_in_the_kernel_is_taken_at_shutdown_but_for_who_fails() {
 
 /// A server with two listeners, and those whom it served.
 struct Office {
-    serving: AcceptLoop<FakeListener, FakeTimer, Callbacks>,
+    serving: AcceptLoop<FakeListener, FakeTimer, Recorded>,
     incoming: Vec<Incoming>,
-    served: Vec<Connection<FakeStream, FakeTimer, Callbacks>>,
+    served: Vec<Connection<FakeStream, FakeTimer, Recorded>>,
     /// How many of the next ones cannot be served.
     no_thread_for: usize,
     bell: Arc<Bell>,
@@ -192,18 +191,14 @@ impl Office {
     fn new() -> Self {
         let options = ServerOptions::new().bind("127.0.0.1:0").bind("127.0.0.1:0");
         let incoming = RefCell::new(Vec::new());
-        let serving = AcceptLoop::new(
-            echo(&Told::default()),
-            options.listen().unwrap(),
-            |socket| {
-                let listener = FakeListener {
-                    incoming: Incoming::default(),
-                    socket,
-                };
-                incoming.borrow_mut().push(listener.incoming.clone());
-                Ok(listener)
-            },
-        );
+        let serving = AcceptLoop::new(echo(), options.listen().unwrap(), |socket| {
+            let listener = FakeListener {
+                incoming: Incoming::default(),
+                socket,
+            };
+            incoming.borrow_mut().push(listener.incoming.clone());
+            Ok(listener)
+        });
         Self {
             serving: serving.unwrap(),
             incoming: incoming.into_inner(),

@@ -10,14 +10,14 @@ use audiosocket_proto::{Bytes, SampleRate, SessionConfig};
 use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions, UnregisteredListener};
 use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
 
-use crate::rig::{AUDIO, Bell, HANGUP, Told, UUID, echo};
+use crate::rig::{AUDIO, AUDIO_RECORD, Bell, HANGUP, UUID, echo};
 use crate::runtime::{FakeStream, FakeTimer, KernelListener, pass, timers_touched};
 
 const INTERVAL: Duration = Duration::from_millis(2);
 
 #[test]
 fn nothing_ticks_while_nobody_is_there() {
-    let mut office = Office::new(echo(&Told::default()));
+    let mut office = Office::new(echo());
     let before = timers_touched();
     office.poll();
     assert_eq!(timers_touched(), before);
@@ -35,8 +35,9 @@ fn nothing_ticks_while_nobody_is_there() {
 
 #[test]
 fn what_comes_in_waits_for_the_next_look() {
-    let told = Told::default();
-    let mut office = Office::new(echo(&told));
+    let acceptor = echo();
+    let transcript = acceptor.transcript();
+    let mut office = Office::new(acceptor);
     let mut callers = [office.call(), office.call()];
     office.look();
     for caller in &mut callers {
@@ -44,9 +45,9 @@ fn what_comes_in_waits_for_the_next_look() {
     }
     pass(INTERVAL - Duration::from_nanos(1));
     office.poll();
-    assert_eq!(*told.lock().unwrap(), [""; 0]);
+    assert_eq!(transcript.take_lines(), [""; 0]);
     pass(Duration::from_nanos(1));
-    office.look_until(|_| told.lock().unwrap().len() == 2);
+    office.look_until(|_| transcript.lines().len() == 2);
     for caller in &mut callers {
         assert_eq!(hear(caller, AUDIO.len()), AUDIO);
     }
@@ -55,20 +56,23 @@ fn what_comes_in_waits_for_the_next_look() {
 /// The close comes with the last frame, without an event of its own.
 #[test]
 fn a_close_behind_the_last_frame_is_seen() {
-    let told = Told::default();
-    let mut office = Office::new(echo(&told));
+    let acceptor = echo();
+    let transcript = acceptor.transcript();
+    let mut office = Office::new(acceptor);
     let mut caller = office.call();
     caller.write_all(AUDIO).unwrap();
     drop(caller);
     office.look_until(|office| office.open() == 0);
-    assert_eq!(*told.lock().unwrap(), ["audio 4", "end"]);
+    assert_eq!(
+        transcript.take_lines(),
+        [AUDIO_RECORD, "end: closed by the peer"]
+    );
 }
 
 /// A caller that takes nothing for a while gets it all when it does.
 #[test]
 fn what_does_not_fit_leaves_when_it_does() {
-    let told = Told::default();
-    let mut office = Office::new(echo(&told));
+    let mut office = Office::new(echo());
     let mut caller = office.call();
     caller.set_nonblocking(true).unwrap();
     let audio = [&b"\x10\xff\xfe"[..], &[7; 65_534]].concat();
@@ -94,7 +98,7 @@ fn what_does_not_fit_leaves_when_it_does() {
 
 #[test]
 fn an_order_does_not_wait() {
-    let mut office = Office::new(echo(&Told::default()));
+    let mut office = Office::new(echo());
     let mut caller = office.call();
     office.look();
     office.poll();
@@ -108,7 +112,7 @@ fn an_order_does_not_wait() {
 /// Also those of a connection that never says a word.
 #[test]
 fn deadlines_are_met_at_the_next_look() {
-    let mut office = Office::new(echo(&Told::default()));
+    let mut office = Office::new(echo());
     let mut caller = office.connect();
     office.look();
     pass(SessionConfig::default().uuid_timeout - INTERVAL * 2);

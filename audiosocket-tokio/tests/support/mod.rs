@@ -1,14 +1,12 @@
-//! What the tests of this crate share: an Asterisk made of bytes, and a handler that writes down
-//! what it is told.
+//! What the tests of this crate share: frames, and a server whose handlers record their callbacks.
 
-use audiosocket_tokio::{
-    Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Peer, Refusal,
-    Response, SessionConfig,
-};
-use tokio::sync::mpsc;
+use std::time::Duration;
 
-/// What the handler was told, one line a callback.
-pub(crate) type Transcript = mpsc::UnboundedReceiver<String>;
+use audiosocket_testing::transcript::{Answers, Record, Transcript, TranscriptAcceptor};
+use audiosocket_tokio::{Refusal, Response, SessionConfig};
+
+/// An acceptor made of closures, with a [`Transcript`].
+pub(crate) type Recorded = TranscriptAcceptor<Answers>;
 
 /// `uuid` as the frame that begins a call.
 pub(crate) fn uuid_frame(uuid: u128) -> Vec<u8> {
@@ -32,74 +30,38 @@ pub(crate) fn audio_frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Takes every call and tells what happens on it. Echoes audio, but for payloads that begin with
-/// `panic`, at which it panics, and `bye`, at which it hangs up.
-pub(crate) struct Recorder(mpsc::UnboundedSender<String>);
-
-impl Recorder {
-    pub(crate) fn new() -> (Self, Transcript) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
-    }
-
-    fn tell(&self, line: String) {
-        // The test may have seen enough.
-        let _ = self.0.send(line);
-    }
+/// Refuses the UUID of ones and takes every other call. Echoes audio, but panics at a payload that
+/// begins with `panic`, and hangs up at one that begins with `bye`.
+pub(crate) fn recorded() -> (Recorded, Transcript) {
+    let answers = Answers::new()
+        .accept(|request| match request.uuid.is_max() {
+            true => Err(Refusal::new("not you")),
+            false => Ok(()),
+        })
+        .on_audio(|_, audio| {
+            assert!(!audio.starts_with(b"panic"), "as asked");
+            match audio.starts_with(b"bye") {
+                true => Response::Hangup,
+                false => audio.into(),
+            }
+        });
+    let acceptor = TranscriptAcceptor::new(answers).keep_if(|entry| {
+        !matches!(
+            entry.record,
+            Record::Accept(_) | Record::Ignored(..) | Record::Drop
+        )
+    });
+    let transcript = acceptor.transcript();
+    (acceptor, transcript)
 }
 
-impl Acceptor for Recorder {
-    type Handler = Self;
-
-    fn accept(&self, request: &CallRequest<'_>) -> Result<Self, Refusal> {
-        if request.uuid.is_max() {
-            return Err(Refusal::new("not you"));
-        }
-        Ok(Self(self.0.clone()))
+/// Waits for the next record and removes it: the UUID as a number, if there is a call, and the
+/// callback. Fails if none comes.
+pub(crate) async fn next(transcript: &Transcript) -> String {
+    let entry = tokio::time::timeout(Duration::from_secs(60), transcript.next()).await;
+    let entry = entry.expect("a record within 60 s");
+    match entry.uuid {
+        Some(uuid) => format!("{} {entry}", uuid.as_u128()),
+        None => entry.to_string(),
     }
-
-    fn on_exception(&self, _peer: &Peer, error: &Exception) {
-        self.tell(format!("no call: {error}"));
-    }
-}
-
-impl Handler for Recorder {
-    fn on_start(&mut self, call: &mut Call<'_>) {
-        self.tell(format!("start {}", call.uuid().as_u128()));
-    }
-
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        let uuid = call.uuid().as_u128();
-        self.tell(format!(
-            "audio {uuid} {} {} bytes",
-            audio.rate(),
-            audio.len()
-        ));
-        assert!(!audio.starts_with(b"panic"), "told to");
-        if audio.starts_with(b"bye") {
-            Response::Hangup
-        } else {
-            audio.into()
-        }
-    }
-
-    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        self.tell(format!("dtmf {} {digit}", call.uuid().as_u128()));
-        Response::Nothing
-    }
-
-    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
-        self.tell(format!("exception {} {error}", call.uuid().as_u128()));
-    }
-
-    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        self.tell(format!("end {} {end}", call.uuid().as_u128()));
-    }
-}
-
-/// The next line; fails rather than hangs if none comes.
-pub(crate) async fn next(transcript: &mut Transcript) -> String {
-    let line = tokio::time::timeout(std::time::Duration::from_secs(60), transcript.recv()).await;
-    line.expect("nothing was told for 60 s")
-        .expect("nothing more will be told")
 }

@@ -2,9 +2,10 @@
 
 use audiosocket_interop::asterisk::Asterisk;
 use audiosocket_interop::audio::{Noise, assert_is_piece};
-use audiosocket_interop::recorder::{Answer, Recorder, Told};
+use audiosocket_interop::recorder::{Answer, Recorder};
 use audiosocket_interop::sip::{Codec, Phones};
 use audiosocket_interop::wire::{AUDIO, Listener};
+use audiosocket_testing::transcript::Record;
 use uuid::Uuid;
 
 const SECOND: usize = 8000;
@@ -40,14 +41,16 @@ fn arrives_whole_in_on_audio(codec: Codec) {
     let server = Recorder::start(Answer::Silence);
     says_to(codec, server.port(), |uuid| {
         let mut heard = Vec::new();
-        for (call, told) in server.finish(1) {
-            assert_eq!(call, Some(uuid));
-            match told {
-                Told::Audio(payload) => heard.push(payload),
-                other => panic!("{other:?}"),
+        let mut entries = server.finish(1);
+        let last = entries.pop().expect("the end");
+        assert!(matches!(last.record, Record::End(_)), "{last}");
+        for entry in entries {
+            assert_eq!(entry.uuid, Some(uuid));
+            match entry.record {
+                Record::Audio(_, payload) => heard.push(payload),
+                other => panic!("{other}"),
             }
         }
-        assert_eq!(heard.pop(), Some(vec![]), "the last word");
         heard
     });
 }

@@ -1,9 +1,10 @@
 //! The keys that a caller presses.
 
 use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE};
-use audiosocket_interop::recorder::{Answer, Recorder, Told};
+use audiosocket_interop::recorder::{Answer, Recorder};
 use audiosocket_interop::wait_for;
 use audiosocket_interop::wire::{AUDIO, DTMF, HANGUP, Listener};
+use audiosocket_testing::transcript::Record;
 use uuid::Uuid;
 
 use crate::{app, dial};
@@ -60,16 +61,16 @@ fn each_key_once_in_on_dtmf(extension: impl FnOnce(Uuid, u16) -> String) {
     let extension = extension(uuid, server.port());
     asterisk.call(&format!("Local/{extension}"), "dtmf@caller");
     wait_for("the keys and the tone after them", || {
-        let told = server.told(uuid);
-        let is_key = |told: &Told| matches!(told, Told::Key(_));
-        let last_key = told.iter().rposition(is_key)?;
-        let keys = told.iter().filter(|told| is_key(told)).count();
-        (keys >= KEYS.len() && told.len() - last_key > TONE).then_some(())
+        let records = server.records(uuid);
+        let is_key = |record: &Record| matches!(record, Record::Dtmf(_));
+        let last_key = records.iter().rposition(is_key)?;
+        let keys = records.iter().filter(|record| is_key(record)).count();
+        (keys >= KEYS.len() && records.len() - last_key > TONE).then_some(())
     });
     asterisk.rx("channel request hangup all");
-    let told = server.finish(1);
-    let keys = told.iter().filter_map(|(call, told)| match told {
-        Told::Key(key) if *call == Some(uuid) => Some(*key),
+    let entries = server.finish(1);
+    let keys = entries.iter().filter_map(|entry| match entry.record {
+        Record::Dtmf(key) if entry.uuid == Some(uuid) => Some(key.as_char()),
         _ => None,
     });
     assert_eq!(keys.collect::<String>(), KEYS);

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE};
 use audiosocket_interop::program::{Callers, Server};
-use audiosocket_interop::recorder::{Answer, Recorder, Told};
+use audiosocket_interop::recorder::{Answer, Recorder};
 use audiosocket_interop::wait_for;
 use audiosocket_interop::wire::{AUDIO, Clock, HANGUP, Listener};
+use audiosocket_testing::transcript::{Entry, Record};
 use uuid::Uuid;
 
 use crate::{app, dial};
@@ -107,12 +108,12 @@ fn dialplan_goes_on_after_a_callback_hung_up() {
     let server = Recorder::start(Answer::HangUpAt(FRAMES));
     let calls = call_both_ways(&asterisk, server.port(), "tone");
     dialplan_goes_on(&asterisk, &calls);
-    let told = by_call(server.finish(calls.len()));
-    assert_eq!(told.len(), calls.len());
+    let records = by_call(server.finish(calls.len()));
+    assert_eq!(records.len(), calls.len());
     for uuid in calls {
-        let told = &told[&uuid];
-        assert_eq!(told.len(), FRAMES + 1, "nothing but the end after a hangup");
-        assert_eq!(ends(told), (1, true, 0));
+        let records = &records[&uuid];
+        assert_eq!(records.len(), FRAMES + 1, "only the end after a hangup");
+        assert_eq!(ends(records), (1, true, 0));
     }
 }
 
@@ -152,7 +153,7 @@ fn a_hangup_amid_audio_is_told_of_once_and_last() {
         wait_for("the first audio to arrive", || {
             clock.tick();
             leg.write(AUDIO, &[0; 320]);
-            (!server.told(callee).is_empty()).then_some(())
+            (!server.records(callee).is_empty()).then_some(())
         });
         leg.write_at_once(&burst);
         // A caller that closed with echoes unread would be the one that resets.
@@ -166,18 +167,18 @@ fn a_hangup_amid_audio_is_told_of_once_and_last() {
 
 /// Of each call there was audio, and then one end, and nothing else.
 fn each_ended_once(server: Recorder, calls: &[Uuid]) {
-    let told = by_call(server.finish(calls.len()));
-    assert_eq!(told.len(), calls.len(), "calls, and none but calls");
+    let records = by_call(server.finish(calls.len()));
+    assert_eq!(records.len(), calls.len(), "calls, and none but calls");
     for uuid in calls {
-        let told = &told[uuid];
-        assert!(told.len() > 1, "{uuid} had no audio: {told:?}");
-        let is_audio = |told: &Told| matches!(told, Told::Audio(_));
-        let other: Vec<_> = told.iter().filter(|told| !is_audio(told)).collect();
-        let ends = ends(told);
+        let records = &records[uuid];
+        assert!(records.len() > 1, "{uuid} had no audio: {records:?}");
+        let is_audio = |record: &&Record| matches!(record, Record::Audio(..));
+        let other: Vec<_> = records.iter().filter(|record| !is_audio(record)).collect();
+        let ends = ends(records);
         assert_eq!(
             ends,
             (1, true, 0),
-            "(ends, told last, exceptions) of {uuid}: {other:?}"
+            "(ends, end is last, exceptions) of {uuid}: {other:?}"
         );
     }
 }
@@ -199,23 +200,23 @@ fn dialplan_goes_on(asterisk: &Asterisk, calls: &[Uuid]) {
     asterisk.assert_no_complaints(&[]);
 }
 
-/// What was told of each call; whatever belongs to none fails.
-fn by_call(story: Vec<(Option<Uuid>, Told)>) -> BTreeMap<Uuid, Vec<Told>> {
+/// The records of each call. A record of no call fails.
+fn by_call(entries: Vec<Entry>) -> BTreeMap<Uuid, Vec<Record>> {
     let mut calls = BTreeMap::<_, Vec<_>>::new();
-    for (call, told) in story {
-        let call = call.unwrap_or_else(|| panic!("{told:?} of no call"));
-        calls.entry(call).or_default().push(told);
+    for entry in entries {
+        let call = entry.uuid.unwrap_or_else(|| panic!("{entry} of no call"));
+        calls.entry(call).or_default().push(entry.record);
     }
     calls
 }
 
-/// How often a call's end was told, whether it was told last, and the number of exceptions.
-fn ends(told: &[Told]) -> (usize, bool, usize) {
+/// The number of ends of a call, whether the last record is an end, and the number of exceptions.
+fn ends(records: &[Record]) -> (usize, bool, usize) {
+    let is_end = |record: &Record| matches!(record, Record::End(_));
+    let is_exception = |record: &&Record| matches!(record, Record::Exception(_));
     (
-        told.iter().filter(|told| told.is_end()).count(),
-        told.last().is_some_and(Told::is_end),
-        told.iter()
-            .filter(|told| matches!(told, Told::Exception(_)))
-            .count(),
+        records.iter().filter(|record| is_end(record)).count(),
+        records.last().is_some_and(is_end),
+        records.iter().filter(is_exception).count(),
     )
 }

@@ -8,10 +8,10 @@ use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 use audiosocket_server::{CallDriver, Calls, Lag};
 
 use super::woken::Woken;
-use crate::recorder::Recorder;
-use crate::world::Fault;
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::Fault;
 
-/// How many bytes wait in each direction before whoever writes is held up; also what one read
+/// How many bytes wait in each direction before a write has to wait; also the most that one read
 /// takes.
 const CAPACITY: usize = 64 * 1024;
 
@@ -28,14 +28,14 @@ pub(super) struct Connection {
     /// What the peer meets after them.
     outbound_end: Option<StreamEnd>,
     lag: Option<Lag>,
-    /// Nobody gets round to it.
+    /// The server does not run it.
     blocked: bool,
     /// What every write of the server meets.
     write_error: Option<ErrorKind>,
 }
 
 struct Served {
-    driver: CallDriver<Recorder>,
+    driver: CallDriver<ScriptedAcceptor>,
     commanded: Arc<Woken>,
     read_closed: bool,
     write_closed: bool,
@@ -50,13 +50,13 @@ enum StreamEnd {
 /// The server's end.
 impl Connection {
     pub(super) fn new(
-        recorder: Recorder,
+        acceptor: ScriptedAcceptor,
         peer: SocketAddr,
         session: SessionConfig,
         now: Timestamp,
         calls: &Calls,
     ) -> Self {
-        let driver = CallDriver::new(Arc::new(recorder), peer.into(), session, calls, now);
+        let driver = CallDriver::new(Arc::new(acceptor), peer.into(), session, calls, now);
         Self {
             served: Some(Served {
                 driver,
@@ -91,7 +91,7 @@ impl Connection {
         );
     }
 
-    /// Commands, one read and one write; tells whether there was anything to do.
+    /// Runs commands, one read and one write. Returns whether there was anything to do.
     pub(super) fn step(&mut self, now: Timestamp) -> bool {
         let Some(served) = self.served.as_mut().filter(|_| !self.blocked) else {
             return false;

@@ -17,16 +17,20 @@ use audiosocket_server::{Limits, ServerAction, ServerDriver};
 
 use self::connection::Connection;
 use self::woken::Woken;
-use crate::recorder::Recorder;
-use crate::world::{Fault, Wire, World};
+use crate::acceptor::ScriptedAcceptor;
+use crate::env::{Env, Fault, PeerSocket};
 
 /// When the server is started: not at the epoch, which nothing may rely on.
 const STARTED: Timestamp = Timestamp::from_nanos(77_000_000_000);
 
-pub(super) fn serve(recorder: Recorder, session: SessionConfig, limits: Limits) -> Rc<dyn World> {
+pub(super) fn serve(
+    acceptor: ScriptedAcceptor,
+    session: SessionConfig,
+    limits: Limits,
+) -> Rc<dyn Env> {
     Rc::new(Core {
         shared: Rc::new(RefCell::new(Server {
-            recorder,
+            acceptor: Some(acceptor),
             session,
             now: STARTED,
             connections: Vec::new(),
@@ -44,7 +48,8 @@ struct Core {
 }
 
 struct Server {
-    recorder: Recorder,
+    /// `None` once the server has returned.
+    acceptor: Option<ScriptedAcceptor>,
     session: SessionConfig,
     now: Timestamp,
     connections: Vec<Connection>,
@@ -55,8 +60,8 @@ struct Server {
     stopped: bool,
 }
 
-impl World for Core {
-    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn Wire>, SocketAddr)> {
+impl Env for Core {
+    fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)> {
         let mut server = self.shared.borrow_mut();
         server.settle();
         if !server.listening {
@@ -66,7 +71,7 @@ impl World for Core {
         let port = u16::try_from(index).unwrap();
         let addr = SocketAddr::from((from.unwrap_or(Ipv4Addr::LOCALHOST), port));
         let connection = Connection::new(
-            server.recorder.clone(),
+            server.acceptor.clone().unwrap(),
             addr,
             server.session,
             server.now,
@@ -109,8 +114,7 @@ impl World for Core {
         // All peers have closed, so that every connection must have ended by itself.
         self.shut_down(Duration::MAX);
         assert!(self.has_stopped(), "{} connections left", self.open());
-        let mut server = self.shared.borrow_mut();
-        server.recorder = Recorder::default();
+        self.shared.borrow_mut().acceptor = None;
     }
 }
 
@@ -139,7 +143,7 @@ impl Server {
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.driver.poll(self.now, &mut Context::from_waker(&waker)) {
             ServerAction::StopAccepting => {
-                // Told once, and to be polled again at once.
+                // It comes once, and the driver wants another poll at once.
                 self.listening = false;
                 waker.wake();
             }
@@ -203,7 +207,7 @@ impl Peer {
 
     fn run_until(&self, what: &str, holds: impl Fn(&Connection) -> bool) {
         let held = run_until(&self.shared, || self.with(|connection| holds(connection)));
-        assert!(held, "waited in vain for {what}");
+        assert!(held, "no {what}");
     }
 
     fn settle(&self) {
@@ -211,7 +215,7 @@ impl Peer {
     }
 }
 
-impl Wire for Peer {
+impl PeerSocket for Peer {
     fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             self.run_until("the server to read", Connection::takes_more);

@@ -6,7 +6,8 @@ use audiosocket_proto::{End, Uuid};
 use audiosocket_server::{CallEvent, Callbacks, ExpectedCalls, incoming};
 
 use super::{Clock, call, refusal, text};
-use crate::recorder::{Desk, Line};
+use crate::acceptors::{Recorded, refusing_peers, silent};
+use crate::connection::Connection;
 use crate::wire::frame;
 
 /// What is behind the registry notices nothing of it.
@@ -22,39 +23,39 @@ fn a_guarded_acceptor_is_told_everything() {
     ]
     .concat();
     let marking = || {
-        Desk::new().on_any(|callback, call| {
-            if callback == "on_start" {
+        silent().in_call(|call, record| {
+            if record.callback() == "on_start" {
                 call.mark(1).unwrap();
             }
         })
     };
-    let story = |desk: Desk, guarded: bool| {
-        let transcript = desk.transcript.clone();
+    let story = |acceptor: Recorded, guarded: bool| {
+        let transcript = acceptor.transcript();
         if guarded {
             let announced = ExpectedCalls::new();
             announced.announce_as(uuid, ()).unwrap();
-            let mut line = Line::new(announced.guard(desk));
-            line.receive(&everything);
-            line.eof();
+            let mut connection = Connection::new(announced.guard(acceptor));
+            connection.receive(&everything);
+            connection.eof();
         } else {
-            let mut line = Line::new(desk);
-            line.receive(&everything);
-            line.eof();
+            let mut connection = Connection::new(acceptor);
+            connection.receive(&everything);
+            connection.eof();
         }
-        transcript.take()
+        transcript.take_lines()
     };
     let plain = story(marking(), false);
     assert_eq!(story(marking(), true), plain);
     assert!(plain.len() >= 8, "{plain:?}");
 
-    let desk = Desk::new();
-    let transcript = desk.transcript.clone();
-    let mut line = Line::new(ExpectedCalls::<()>::new().guard(desk));
-    line.receive(b"GET / HTTP/1.1\r\n\r\n");
-    assert_eq!(transcript.take().len(), 1, "not a call");
-    let refusing = Desk::refusing_peers("a stranger");
-    let line = Line::new(ExpectedCalls::<()>::new().guard(refusing));
-    assert_eq!(refusal(&line).unwrap(), "tester: a stranger");
+    let acceptor = silent();
+    let transcript = acceptor.transcript();
+    let mut connection = Connection::new(ExpectedCalls::<()>::new().guard(acceptor));
+    connection.receive(b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(transcript.take_lines().len(), 1, "not a call");
+    let refusing = refusing_peers("a stranger");
+    let connection = Connection::new(ExpectedCalls::<()>::new().guard(refusing));
+    assert_eq!(refusal(&connection).unwrap(), "tester: a stranger");
 }
 
 #[test]
@@ -70,19 +71,19 @@ fn callbacks_and_streams_find_the_metadata_by_the_uuid() {
     );
     let acceptor = Arc::new(announced.clone().guard(callbacks));
     let uuid = announced.announce(text("hello")).unwrap();
-    let mut line = call(&acceptor, uuid);
-    line.receive(&frame(0x10, b"?"));
-    assert_eq!(line.flush(), frame(0x10, b"hello"));
-    line.eof();
+    let mut connection = call(&acceptor, uuid);
+    connection.receive(&frame(0x10, b"?"));
+    assert_eq!(connection.flush(), frame(0x10, b"hello"));
+    connection.eof();
 
     let (acceptor, mut calls) = incoming();
     let acceptor = Arc::new(announced.clone().guard(acceptor));
     let uuid = announced.announce(text("stream")).unwrap();
-    let mut line = call(&acceptor, uuid);
+    let mut connection = call(&acceptor, uuid);
     let mut taken = calls.blocking().next().unwrap();
     let said = announced.metadata(taken.uuid()).unwrap();
     assert_eq!(*said, "stream");
-    line.eof();
+    connection.eof();
     assert_eq!(announced.metadata(uuid), None);
     let events: Vec<_> = taken.blocking().collect();
     assert_eq!(events, [CallEvent::Started, CallEvent::Ended(End::Closed)]);

@@ -14,8 +14,9 @@ use audiosocket_server::{
     Response,
 };
 
+use crate::acceptors::{panicking_in, silent};
 use crate::call::HANGUP;
-use crate::recorder::{Desk, Line};
+use crate::connection::Connection;
 use crate::wire::frame;
 
 const UNKNOWN: &str = "its UUID was not announced";
@@ -43,14 +44,14 @@ impl Clock {
 }
 
 /// What a server does with a call of this UUID.
-pub(super) fn call<A: Acceptor>(acceptor: &Arc<A>, uuid: Uuid) -> Line<Shared<A>> {
-    let mut line = Line::new(Shared(Arc::clone(acceptor)));
-    line.receive(&frame(0x01, uuid.as_bytes()));
-    line
+pub(super) fn call<A: Acceptor>(acceptor: &Arc<A>, uuid: Uuid) -> Connection<Shared<A>> {
+    let mut connection = Connection::new(Shared(Arc::clone(acceptor)));
+    connection.receive(&frame(0x01, uuid.as_bytes()));
+    connection
 }
 
-pub(super) fn refusal<A: Acceptor>(line: &Line<A>) -> Option<String> {
-    line.driver.refusal().map(ToString::to_string)
+pub(super) fn refusal<A: Acceptor>(connection: &Connection<A>) -> Option<String> {
+    connection.driver.refusal().map(ToString::to_string)
 }
 
 /// An acceptor that several connections have.
@@ -97,18 +98,18 @@ fn a_call_arrives_with_what_was_announced() {
     assert_eq!(announced.waiting(), 2);
     assert_eq!(announced.metadata(anna), None, "it does not go on yet");
 
-    let mut line = call(&acceptor, berta);
-    assert_eq!(refusal(&line), None);
-    assert_eq!(line.flush(), frame(0x10, b"berta"));
+    let mut connection = call(&acceptor, berta);
+    assert_eq!(refusal(&connection), None);
+    assert_eq!(connection.flush(), frame(0x10, b"berta"));
     assert_eq!(announced.waiting(), 1);
     assert_eq!(announced.metadata(berta).as_deref(), Some(&text("berta")));
-    line.receive(&frame(0x10, b"audio"));
-    assert_eq!(line.flush(), frame(0x10, b"audio"));
-    line.eof();
+    connection.receive(&frame(0x10, b"audio"));
+    assert_eq!(connection.flush(), frame(0x10, b"audio"));
+    connection.eof();
     assert_eq!(announced.metadata(berta), None, "it goes on no more");
 
-    let mut line = call(&acceptor, anna);
-    assert_eq!(line.flush(), frame(0x10, b"anna"));
+    let mut connection = call(&acceptor, anna);
+    assert_eq!(connection.flush(), frame(0x10, b"anna"));
 }
 
 #[test]
@@ -117,9 +118,9 @@ fn each_way_of_being_refused_has_its_reason() {
     let announced = clock.registry();
     let acceptor = speaker(&announced);
     let refused = |uuid| {
-        let mut line = call(&acceptor, uuid);
-        assert_eq!(line.flush(), HANGUP);
-        refusal(&line).unwrap()
+        let mut connection = call(&acceptor, uuid);
+        assert_eq!(connection.flush(), HANGUP);
+        refusal(&connection).unwrap()
     };
 
     assert_eq!(refused(Uuid::from_u128(1)), UNKNOWN);
@@ -132,13 +133,17 @@ fn each_way_of_being_refused_has_its_reason() {
     assert_eq!(refused(withdrawn), WITHDRAWN);
 
     let used = announced.announce(text("used")).unwrap();
-    let mut line = call(&acceptor, used);
+    let mut connection = call(&acceptor, used);
     assert_eq!(refused(used), IN_CALL);
     assert_eq!(announced.withdraw(used), None, "it came");
-    assert_eq!(line.flush(), frame(0x10, b"used"), "nobody disturbs it");
-    line.eof();
+    assert_eq!(
+        connection.flush(),
+        frame(0x10, b"used"),
+        "nobody disturbs it"
+    );
+    connection.eof();
     assert_eq!(refused(used), USED);
-    drop(line);
+    drop(connection);
     assert_eq!(refused(used), USED);
 
     let expired = announced.announce(text("expired")).unwrap();
@@ -174,11 +179,11 @@ fn a_call_that_came_does_not_expire() {
     let announced = clock.registry();
     let acceptor = speaker(&announced);
     let uuid = announced.announce(text("long")).unwrap();
-    let line = call(&acceptor, uuid);
+    let connection = call(&acceptor, uuid);
     clock.pass(3600 * SECOND);
     assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), IN_CALL);
     assert_eq!(announced.metadata(uuid).as_deref(), Some(&text("long")));
-    drop(line);
+    drop(connection);
     assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
 }
 
@@ -196,7 +201,7 @@ fn how_many_wait_is_bounded() {
 
     // Room is made by one that comes, one that is withdrawn, and those that expire.
     let acceptor = speaker(&announced);
-    let line = call(&acceptor, Uuid::from_u128(5));
+    let connection = call(&acceptor, Uuid::from_u128(5));
     one_more().unwrap();
     assert_eq!(one_more(), Err(AnnounceError::Full));
     announced.withdraw(Uuid::from_u128(6)).unwrap();
@@ -205,7 +210,7 @@ fn how_many_wait_is_bounded() {
     clock.pass(20 * SECOND);
     assert_eq!(announced.waiting(), 2);
     one_more().unwrap();
-    drop(line);
+    drop(connection);
 
     let small = clock.registry().max_waiting(0);
     assert_eq!(small.announce(()), Err(AnnounceError::Full));
@@ -220,18 +225,22 @@ fn a_uuid_is_announced_once_at_a_time() {
     let announce = |said| announced.announce_as(uuid, text(said));
     announce("first").unwrap();
     assert_eq!(announce("again"), Err(AnnounceError::Waiting));
-    let mut line = call(&acceptor, uuid);
-    assert_eq!(line.flush(), frame(0x10, b"first"), "the first counts");
+    let mut connection = call(&acceptor, uuid);
+    assert_eq!(
+        connection.flush(),
+        frame(0x10, b"first"),
+        "the first counts"
+    );
     assert_eq!(announce("again"), Err(AnnounceError::InCall));
-    line.eof();
+    connection.eof();
 
     announce("after a call").unwrap();
     assert!(announced.withdraw(uuid).is_some());
     announce("after it was withdrawn").unwrap();
     clock.pass(30 * SECOND);
     announce("after it expired").unwrap();
-    let mut line = call(&acceptor, uuid);
-    assert_eq!(line.flush(), frame(0x10, b"after it expired"));
+    let mut connection = call(&acceptor, uuid);
+    assert_eq!(connection.flush(), frame(0x10, b"after it expired"));
 }
 
 /// What is kept of UUIDs that are good no more is bounded as well.
@@ -286,10 +295,10 @@ fn a_call_whose_place_is_taken_before_it_starts_is_hung_up() {
     let uuid = announced.announce(text("hello")).unwrap();
     let meanwhile = std::sync::Mutex::new(None);
     let slow = announced.clone().guard({
-        let desk = Desk::new();
+        let acceptor = silent();
         move |request: &CallRequest<'_>| {
             *meanwhile.lock().unwrap() = Some(call(&plain, request.uuid));
-            desk.accept(request)
+            acceptor.accept(request)
         }
     });
     let mut first = call(&Arc::new(slow), uuid);
@@ -313,8 +322,8 @@ fn an_announcement_is_spent_by_a_call_that_is_refused_after_all() {
 #[test]
 fn an_announcement_is_spent_by_a_call_whose_acceptor_panics() {
     let announced = Clock::default().registry();
-    let desk = Desk::panicking_in(&["accept"]);
-    let acceptor = Arc::new(announced.clone().guard(desk));
+    let acceptor = panicking_in(&["accept"]);
+    let acceptor = Arc::new(announced.clone().guard(acceptor));
     let uuid = announced.announce(()).unwrap();
     assert_eq!(call(&acceptor, uuid).flush(), HANGUP);
     assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);

@@ -8,7 +8,8 @@ use audiosocket_server::{Acceptor, AnnounceError, Duplicate};
 use proptest::prelude::*;
 
 use super::{Clock, Shared, call, refusal};
-use crate::recorder::{Desk, Line};
+use crate::acceptors::silent;
+use crate::connection::Connection;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -146,12 +147,12 @@ fn run(ops: &[Op], policy: Duplicate) {
         .valid_for(Duration::from_secs(VALID_FOR))
         .max_waiting(MAX_WAITING)
         .on_duplicate(policy);
-    let acceptor = Arc::new(announced.clone().guard(Desk::new()));
+    let acceptor = Arc::new(announced.clone().guard(silent()));
     let mut naive = Naive {
         now: 0,
         known: [Known::Nothing; 4],
     };
-    let mut calls: Vec<(usize, Line<Shared<_>>)> = Vec::new();
+    let mut calls: Vec<(usize, Connection<Shared<_>>)> = Vec::new();
     for (step, op) in ops.iter().enumerate() {
         match *op {
             Op::Announce(number) => {
@@ -163,17 +164,17 @@ fn run(ops: &[Op], policy: Duplicate) {
                 assert_eq!(metadata.as_deref().copied(), naive.withdraw(number));
             }
             Op::Call(number) => {
-                let line = call(&acceptor, uuid(number));
+                let connection = call(&acceptor, uuid(number));
                 let (refused, hung_up) = naive.call(number, step, policy);
-                assert_eq!(refusal(&line).as_deref(), refused);
+                assert_eq!(refusal(&connection).as_deref(), refused);
                 if refused.is_none() {
-                    calls.push((step, line));
+                    calls.push((step, connection));
                 }
                 assert_eq!(ended_by_us(&mut calls), hung_up);
             }
             Op::End(index) if !calls.is_empty() => {
-                let (ended, line) = calls.swap_remove(index % calls.len());
-                drop(line);
+                let (ended, connection) = calls.swap_remove(index % calls.len());
+                drop(connection);
                 naive.end(ended);
             }
             Op::End(_) => {}
@@ -191,10 +192,10 @@ fn run(ops: &[Op], policy: Duplicate) {
 }
 
 /// The call that was hung up, which is then over.
-fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, Line<A>)>) -> Option<usize> {
-    let hung_up = calls.iter_mut().position(|(_, line)| {
-        line.poll_commands();
-        !line.flush().is_empty()
+fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, Connection<A>)>) -> Option<usize> {
+    let hung_up = calls.iter_mut().position(|(_, connection)| {
+        connection.poll_commands();
+        !connection.flush().is_empty()
     })?;
     Some(calls.swap_remove(hung_up).0)
 }

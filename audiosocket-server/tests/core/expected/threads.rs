@@ -6,7 +6,7 @@ use audiosocket_proto::Uuid;
 use audiosocket_server::ExpectedCalls;
 
 use super::{Clock, IN_CALL, SECOND, USED, call, refusal};
-use crate::recorder::Desk;
+use crate::acceptors::silent;
 
 /// Metadata is the application's, and so is its drop, which may come back to the registry.
 #[test]
@@ -31,7 +31,7 @@ fn what_has_expired_is_let_go_outside_of_the_lock() {
     clock.pass(30 * SECOND);
     assert_eq!(announced.waiting(), 0);
 
-    let acceptor = Arc::new(announced.clone().guard(Desk::new()));
+    let acceptor = Arc::new(announced.clone().guard(silent()));
     let uuid = announced.announce(nosy()).unwrap();
     drop(call(&acceptor, uuid));
     assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
@@ -42,7 +42,7 @@ fn what_has_expired_is_let_go_outside_of_the_lock() {
 fn metadata_is_let_go() {
     let clock = Clock::default();
     let announced = clock.registry();
-    let acceptor = Arc::new(announced.clone().guard(Desk::new()));
+    let acceptor = Arc::new(announced.clone().guard(silent()));
     let announce = || {
         let metadata = Arc::new(());
         let weak: Weak<()> = Arc::downgrade(&metadata);
@@ -64,11 +64,11 @@ fn metadata_is_let_go() {
 fn one_of_many_that_come_at_once_is_let_in() {
     const CALLERS: usize = 4;
     let announced = ExpectedCalls::new();
-    let acceptor = Arc::new(announced.clone().guard(Desk::new()));
+    let acceptor = Arc::new(announced.clone().guard(silent()));
     for _ in 0..200 {
         let uuid = announced.announce(()).unwrap();
         let start = Barrier::new(CALLERS);
-        let lines: Vec<_> = std::thread::scope(|scope| {
+        let connections: Vec<_> = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS)
                 .map(|_| {
                     scope.spawn(|| {
@@ -82,7 +82,7 @@ fn one_of_many_that_come_at_once_is_let_in() {
                 .map(|caller| caller.join().unwrap())
                 .collect()
         });
-        let reasons: Vec<_> = lines.iter().filter_map(refusal).collect();
+        let reasons: Vec<_> = connections.iter().filter_map(refusal).collect();
         assert_eq!(reasons, [IN_CALL; CALLERS - 1]);
     }
 }
@@ -91,11 +91,11 @@ fn one_of_many_that_come_at_once_is_let_in() {
 #[test]
 fn a_call_and_a_withdrawal_at_once() {
     let announced = ExpectedCalls::new();
-    let acceptor = Arc::new(announced.clone().guard(Desk::new()));
+    let acceptor = Arc::new(announced.clone().guard(silent()));
     for _ in 0..200 {
         let uuid = announced.announce(()).unwrap();
         let start = Barrier::new(2);
-        let (line, withdrawn) = std::thread::scope(|scope| {
+        let (connection, withdrawn) = std::thread::scope(|scope| {
             let caller = scope.spawn(|| {
                 start.wait();
                 call(&acceptor, uuid)
@@ -104,6 +104,6 @@ fn a_call_and_a_withdrawal_at_once() {
             let withdrawn = announced.withdraw(uuid).is_some();
             (caller.join().unwrap(), withdrawn)
         });
-        assert_eq!(refusal(&line).is_some(), withdrawn);
+        assert_eq!(refusal(&connection).is_some(), withdrawn);
     }
 }

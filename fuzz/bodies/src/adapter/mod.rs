@@ -1,6 +1,6 @@
 //! An adapter beside the plainest loop that could drive the core.
 
-mod clerk;
+mod answers;
 mod naive;
 mod script;
 mod under_tokio;
@@ -13,22 +13,23 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::{CallHandle, Calls};
+use audiosocket_testing::transcript::{Record, TranscriptAcceptor};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::emitted::assert_asterisk_accepts;
-use clerk::Clerk;
+use answers::{Script, ScriptedAnswers};
 use naive::Naive;
 use script::Op;
 pub(crate) use script::codes;
 use under_tokio::UnderTokio;
 use wire::Wire;
 
-/// The same calls go to the core, driven in the plainest way, and to `audiosocket-tokio`
-/// under a clock that stands still; after each step both must have told their handlers the same at
-/// the same time and sent the same bytes, whatever arrives, is taken, fails, is commanded or
-/// answered. At last both must close, and have told of the end once and last.
+/// Sends the same calls to the core, driven in the plainest way, and to `audiosocket-tokio` under a
+/// clock that stands still. After each step both must have run the same callbacks at the same times
+/// and sent the same bytes, whatever arrives, is taken, fails, is commanded or answered. At the end
+/// both must close, after one `on_end`.
 ///
-/// So nothing may get lost between a connection and the core: no wake-up, no deadline, no byte.
+/// So nothing gets lost between a connection and the core: no wake-up, no deadline, no byte.
 pub fn adapter(data: &[u8]) {
     // One for all inputs: to make one takes longer than most of them.
     thread_local! {
@@ -46,13 +47,14 @@ async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let mut config = script::config(u)?;
     let flags = u8::arbitrary(u)?;
     config.fill_silence = flags & 4 != 0;
-    let clerk = Clerk::arbitrary(u)?;
-    let ends = [(); 2].map(|()| End::new(clerk.fresh()));
+    let script = Script::arbitrary(u)?;
+    let ends = [(); 2].map(|()| End::new(ScriptedAnswers::recorded(&script)));
     let mut pair = Pair {
         naive: Naive::new(&ends[0], config),
         tokio: UnderTokio::new(&ends[1], config),
         ends,
         config,
+        records: Vec::new(),
     };
     // Without it a fuzzer would have to guess nineteen bytes before anything happens.
     if flags & 1 == 0 {
@@ -71,17 +73,30 @@ async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
 #[derive(Clone)]
 struct End {
     wire: Rc<RefCell<Wire>>,
-    clerk: Clerk,
+    acceptor: Acceptor,
     calls: Calls,
+    /// Reaches the call, if it has begun.
+    handle: Option<CallHandle>,
 }
 
 impl End {
-    fn new(clerk: Clerk) -> Self {
+    fn new(acceptor: Acceptor) -> Self {
         Self {
             wire: Rc::default(),
-            clerk,
+            acceptor,
             calls: Calls::default(),
+            handle: None,
         }
+    }
+
+    /// Removes the new entries of the transcript and returns their records.
+    fn take_records(&mut self) -> Vec<Record> {
+        let entries = self.acceptor.transcript().take();
+        let record = entries.into_iter().map(|entry| {
+            self.handle = entry.handle.or(self.handle.take());
+            entry.record
+        });
+        record.collect()
     }
 
     fn wire(&self) -> RefMut<'_, Wire> {
@@ -89,11 +104,16 @@ impl End {
     }
 }
 
+/// What both serve with.
+type Acceptor = TranscriptAcceptor<ScriptedAnswers>;
+
 struct Pair {
     naive: Naive,
     tokio: UnderTokio,
     ends: [End; 2],
     config: SessionConfig,
+    /// The transcript of both so far.
+    records: Vec<Record>,
 }
 
 impl Pair {
@@ -144,10 +164,10 @@ impl Pair {
         }
     }
 
-    /// Reaches both calls from elsewhere; no time passes.
+    /// Acts on the handles of both calls; no time passes.
     fn command(&self, act: impl Fn(&CallHandle)) -> Option<Duration> {
         for end in &self.ends {
-            end.clerk.call().iter().for_each(&act);
+            end.handle.iter().for_each(&act);
         }
         None
     }
@@ -170,20 +190,36 @@ impl Pair {
         }
         self.settle().await;
         assert!(self.naive.is_closed(), "the core does not come to an end");
+        self.assert_ended_once();
         let [naive, tokio] = &self.ends;
-        naive.clerk.assert_told_all();
         for end in [naive, tokio] {
             assert!(end.calls.is_empty(), "a connection that is closed counts");
         }
         assert_asterisk_accepts(&naive.wire().left);
     }
 
+    /// Asserts that a call which began has ended once, and that the drop of its handler alone came
+    /// after that.
+    fn assert_ended_once(&self) {
+        let is_end = |record: &Record| matches!(record, Record::End(_));
+        let began = self.records.contains(&Record::Start);
+        let ends = self.records.iter().filter(|record| is_end(record)).count();
+        assert_eq!(ends, usize::from(began), "{:#?}", self.records);
+        let after = self.records.iter().skip_while(|record| !is_end(record));
+        let after = after.skip(1).filter(|record| !is_note(record));
+        let after: Vec<_> = after.collect();
+        let expected = if began { &[&Record::Drop][..] } else { &[] };
+        assert_eq!(after, expected, "{:#?}", self.records);
+    }
+
     /// Both do all that they can, and must have done the same.
     async fn settle(&mut self) {
         self.naive.settle();
         self.tokio.settle().await;
-        let [naive, tokio] = &self.ends;
-        assert_eq!(naive.clerk.news(), tokio.clerk.news(), "what was told");
+        let [naive, tokio] = &mut self.ends;
+        let records = naive.take_records();
+        assert_eq!(records, tokio.take_records(), "the callbacks");
+        self.records.extend(records);
         let (mut naive, mut tokio) = (naive.wire(), tokio.wire());
         assert_eq!(naive.news(), tokio.news(), "what was sent");
         assert_eq!([naive.misused, tokio.misused], [None; 2]);
@@ -210,4 +246,8 @@ impl Pair {
             happens(&mut end.wire());
         }
     }
+}
+
+fn is_note(record: &Record) -> bool {
+    matches!(record, Record::Note(_))
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 use audiosocket_server::CallDriver;
 
+use super::Acceptor;
 use super::End;
-use super::clerk::Clerk;
 use super::wire::{self, Wire};
 
 /// How much an adapter lets one call do in one go: what it then acts on first, of what came due at the
@@ -27,7 +27,7 @@ pub(super) struct Naive {
 }
 
 struct Open {
-    driver: CallDriver<Clerk>,
+    driver: CallDriver<Acceptor>,
     wire: Rc<RefCell<Wire>>,
     now: Timestamp,
     buffer: Vec<u8>,
@@ -38,9 +38,9 @@ struct Open {
 impl Naive {
     pub(super) fn new(end: &End, config: SessionConfig) -> Self {
         let now = Timestamp::ZERO;
-        let (clerk, peer) = (Arc::new(end.clerk.clone()), "peer".into());
+        let (acceptor, peer) = (Arc::new(end.acceptor.clone()), "peer".into());
         let open = Open {
-            driver: CallDriver::new(clerk, peer, config, &end.calls, now),
+            driver: CallDriver::new(acceptor, peer, config, &end.calls, now),
             wire: end.wire.clone(),
             now,
             buffer: vec![0; wire::MOST],

@@ -38,10 +38,15 @@ impl Wake for Bell {
 
 impl UnderTokio {
     pub(super) fn new(end: &End, config: SessionConfig) -> Self {
-        let End { wire, clerk, calls } = end.clone();
-        let clerk = Arc::new(clerk);
+        let End {
+            wire,
+            acceptor,
+            calls,
+            ..
+        } = end.clone();
+        let acceptor = Arc::new(acceptor);
         let serve = async move {
-            serve_stream(Socket(wire), "peer".into(), clerk, config, &calls).await;
+            serve_stream(Socket(wire), "peer".into(), acceptor, config, &calls).await;
         };
         Self {
             // Tokio's budget is for tasks that it polls itself.

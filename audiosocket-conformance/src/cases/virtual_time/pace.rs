@@ -1,0 +1,356 @@
+//! When what is played leaves, to the nanosecond.
+
+use std::time::Duration;
+
+use audiosocket_proto::{MarkOutcome, SampleRate};
+
+use crate::Runner;
+use crate::cases::{NOTHING, call};
+use crate::env::Fault;
+use crate::frames::{HANGUP, audio, dtmf, frame, played, silence, speech};
+use crate::scripted_connection::ScriptedConnection;
+use crate::test_server::TestServer;
+
+cases! {
+    on core alone:
+    frames_at_their_times
+    a_greeting_at_once
+    a_stall_without_a_burst
+    cleared_within_a_frame
+    marks_at_their_time
+    silence_at_its_times
+    silence_gives_way
+    a_peer_that_stops_reading
+    a_mark_behind_a_peer_that_stops_reading
+    hung_up_when_it_is_heard
+    a_shutdown_while_it_plays
+    a_shutdown_that_lets_it_play
+}
+
+const RATE: SampleRate = SampleRate::Hz8000;
+const PTIME: Duration = Duration::from_millis(20);
+const SECOND: Duration = Duration::from_secs(1);
+const NANO: Duration = Duration::from_nanos(1);
+
+const OURS: &str = "hung up by this side";
+const THEIRS: &str = "closed by the peer";
+
+/// So many frames of this audio come, the first one now and then one in each ptime.
+fn expect_paced(
+    server: &TestServer,
+    connection: &mut ScriptedConnection,
+    frame: &[u8],
+    count: u32,
+) {
+    let start = server.elapsed();
+    for n in 0..count {
+        connection.expect(frame);
+        assert_eq!(server.elapsed(), start + PTIME * n);
+    }
+}
+
+/// A call that has begun.
+fn started(server: &TestServer) -> ScriptedConnection {
+    let connection = server.call("echo");
+    connection.wait_for("start");
+    connection
+}
+
+/// Each frame is due one ptime after the one before, for ten minutes and whatever is asked of the
+/// call meanwhile; the hangup behind them one ptime after the last.
+fn frames_at_their_times(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.max_playout = Duration::MAX);
+    server.wait(SECOND);
+    let mut connection = started(&server);
+    server.wait(NANO);
+    for _ in 0..600 {
+        connection.handle().play(RATE, vec![7; 16_000]).unwrap();
+    }
+    connection.handle().hangup_after_playout();
+    for n in 0..30_000 {
+        connection.expect(&audio(&[7; 320]));
+        assert_eq!(server.elapsed(), SECOND + NANO + PTIME * n);
+        let _ = connection.handle().stats();
+    }
+    connection.expect_hangup();
+    assert_eq!(server.elapsed(), 601 * SECOND + NANO);
+    connection.close();
+    connection.transcript(&call("echo", &NOTHING, OURS));
+}
+
+/// What is played when the call begins leaves at once.
+fn a_greeting_at_once(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    server.wait(SECOND);
+    let mut connection = server.call("greet by playing");
+    connection.expect(&played(0x10, &speech(320)));
+    assert_eq!(server.elapsed(), SECOND);
+    connection.expect(&played(0x10, &speech(700)[320..]));
+    assert_eq!(server.elapsed(), SECOND + 2 * PTIME);
+    connection.half_close();
+    connection.transcript(&call("greet by playing", &NOTHING, THEIRS));
+}
+
+/// The server does not run for a while. A frame that is late by half a ptime does not move the
+/// schedule. After one that is later the schedule skips the missed frames, and none is sent faster to
+/// catch up.
+fn a_stall_without_a_burst(runner: &Runner) {
+    for (stall, next, late) in [
+        (PTIME + PTIME / 2, 2 * PTIME, 0),
+        (PTIME + PTIME / 2 + NANO, 3 * PTIME, 1),
+        (5 * SECOND, 5 * SECOND + PTIME, 1),
+    ] {
+        let server = TestServer::new(runner);
+        let mut connection = started(&server);
+        let handle = connection.handle();
+        handle.play(RATE, speech(32_000)).unwrap();
+        let all = played(0x10, &speech(32_000));
+        connection.expect(&all[..323]);
+        connection.fail(Fault::Blocked);
+        server.wait(stall);
+        connection.fail(Fault::Unblocked);
+        connection.expect(&all[323..646]);
+        assert_eq!(server.elapsed(), stall);
+        for n in 2..100 {
+            connection.expect(&all[n * 323..][..323]);
+            assert_eq!(server.elapsed(), next + PTIME * (n as u32 - 2));
+        }
+        assert_eq!(handle.stats().playout.late, late);
+        connection.close();
+        connection.transcript(&call("echo", &NOTHING, THEIRS));
+    }
+}
+
+/// From a clear on no old sample leaves, and the next frame comes when it would have come, whether
+/// 30 s were queued or a sample.
+fn cleared_within_a_frame(runner: &Runner) {
+    for (queued, samples) in [(480_000, 239_840), (322, 1), (320, 0)] {
+        for after in [Duration::ZERO, NANO, PTIME / 2, PTIME - NANO] {
+            let server = TestServer::new(runner);
+            let mut connection = started(&server);
+            let handle = connection.handle();
+            handle.play(RATE, vec![0x55; queued]).unwrap();
+            connection.expect(&audio(&[0x55; 320]));
+            server.wait(after);
+            let dropped = handle.clear();
+            assert_eq!(dropped.samples, samples);
+            assert_eq!(dropped.duration, RATE.duration_of(samples));
+            handle.play(RATE, vec![0x66; 640]).unwrap();
+            for n in 1..3 {
+                connection.expect(&audio(&[0x66; 320]));
+                assert_eq!(server.elapsed(), PTIME * n);
+            }
+            connection.close();
+            connection.transcript(&call("echo", &NOTHING, THEIRS));
+        }
+    }
+}
+
+/// A mark is reported when the last frame ahead of it leaves, at once if there is none, and when it is
+/// cleared.
+fn marks_at_their_time(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let mut connection = server.call("echo");
+    server.wait(SECOND);
+    connection.send(&audio(b"mark 1"));
+    connection.wait_for("mark 1: Played");
+    assert_eq!(server.elapsed(), SECOND);
+    connection.send(&[audio(b"play 16001"), audio(b"mark 2")].concat());
+    let waiting = connection.handle().played();
+    connection.wait_for("mark 2: Played");
+    // The fifty-first frame, which holds a byte, is due a second after the first.
+    assert_eq!(server.elapsed(), 2 * SECOND);
+    assert_eq!(server.outcome(waiting), MarkOutcome::Played);
+    assert_eq!(server.elapsed(), 2 * SECOND);
+    connection.send(&[audio(b"play 16001"), audio(b"mark 3")].concat());
+    server.wait(SECOND / 2);
+    connection.handle().clear();
+    connection.wait_for("mark 3: Cleared");
+    assert_eq!(server.elapsed(), 2 * SECOND + SECOND / 2);
+    // Fifty frames to the byte, of which the first is due now that the one before has had its time.
+    connection.send(&[audio(b"play 16000"), audio(b"mark 4")].concat());
+    connection.wait_for("mark 4: Played");
+    assert_eq!(server.elapsed(), 3 * SECOND + SECOND / 2);
+    connection.half_close();
+    let records = [
+        "audio slin \"mark 1\"",
+        "mark 1: Played",
+        "audio slin \"play 16001\"",
+        "audio slin \"mark 2\"",
+        "mark 2: Played",
+        "audio slin \"play 16001\"",
+        "audio slin \"mark 3\"",
+        "mark 3: Cleared",
+        "audio slin \"play 16000\"",
+        "audio slin \"mark 4\"",
+        "mark 4: Played",
+    ];
+    connection.transcript(&call("echo", &records, THEIRS));
+}
+
+/// Silence begins with the UUID, and what is played takes its place on the same grid.
+fn silence_at_its_times(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let mut connection = server.connect();
+    server.wait(SECOND);
+    connection.send(&crate::frames::uuid("echo"));
+    expect_paced(&server, &mut connection, &silence(), 500);
+    server.wait(PTIME / 4);
+    connection.handle().play(RATE, vec![7; 641]).unwrap();
+    server.wait(PTIME / 4);
+    assert_eq!(connection.handle().stats().playout.frames, 0);
+    server.wait(PTIME / 2);
+    expect_paced(&server, &mut connection, &audio(&[7; 320]), 2);
+    server.wait(PTIME);
+    connection.expect(&played(0x10, &[7]));
+    server.wait(PTIME);
+    expect_paced(&server, &mut connection, &silence(), 500);
+    assert_eq!(server.elapsed(), SECOND + PTIME * 1002);
+    connection.half_close();
+    connection.transcript(&call("echo", &NOTHING, THEIRS));
+}
+
+/// Silence gives way to an echo, and goes on 200 ms after the end of it, at its rate.
+fn silence_gives_way(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let mut connection = server.call("echo");
+    connection.expect(&silence());
+    let echo = frame(0x12, &[9; 960]);
+    // Each of 30 ms, with a jitter of as much.
+    for wait in [7, 0, 60, 30, 1, 59] {
+        server.wait(Duration::from_millis(wait));
+        connection.send(&echo);
+        connection.expect(&echo);
+    }
+    let spoken = Duration::from_millis(7 + 60 + 30 + 1 + 59);
+    assert_eq!(server.elapsed(), spoken);
+    connection.expect(&frame(0x12, &[0; 640]));
+    assert_eq!(server.elapsed(), spoken + Duration::from_millis(230));
+    server.wait(PTIME);
+    expect_paced(&server, &mut connection, &frame(0x12, &[0; 640]), 10);
+    connection.half_close();
+    let records = vec![crate::transcript::audio_record("slin16", &[9; 960]); 6];
+    connection.transcript(&call("echo", &records, THEIRS));
+}
+
+/// A peer that stops reading holds up what is played: that waits where it can be cleared, and when
+/// the peer goes on, what is played then comes at its pace.
+fn a_peer_that_stops_reading(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let mut connection = started(&server);
+    let handle = connection.handle();
+    connection.expect(&silence());
+    handle.play(RATE, vec![0x55; 320 * 1500]).unwrap();
+    server.wait(20 * SECOND);
+    // 65,536 bytes are on their way, and the frame of which they hold a part waits to follow.
+    let stats = handle.stats().playout;
+    assert_eq!((stats.frames, stats.silence), (203, 1));
+    assert_eq!(stats.depth, PTIME * (1500 - 203));
+    assert_eq!(handle.clear().samples, 160 * (1500 - 203));
+    handle.play(RATE, vec![0x66; 640]).unwrap();
+    server.wait(SECOND);
+    connection.expect(&audio(&[0x55; 320]).repeat(203));
+    assert_eq!(server.elapsed(), 21 * SECOND, "all of it was on its way");
+    expect_paced(&server, &mut connection, &audio(&[0x66; 320]), 2);
+    server.wait(PTIME);
+    expect_paced(&server, &mut connection, &silence(), 10);
+    assert_eq!(handle.stats().playout.late, 1);
+    connection.half_close();
+    connection.transcript(&call("echo", &NOTHING, THEIRS));
+}
+
+/// What has not been written has not been played, and hangs up nothing.
+fn a_mark_behind_a_peer_that_stops_reading(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let mut connection = server.call("echo");
+    // With its header, and the next one, it fills the way but for a part of what is played.
+    connection.send(&audio(&crate::frames::noise(65_500)));
+    connection.send(&[audio(b"play 320"), audio(b"mark 1")].concat());
+    connection.handle().hangup_after_playout();
+    server.wait(10 * SECOND);
+    assert_eq!(connection.handle().stats().playout.frames, 1);
+    connection.send(&dtmf(b'1'));
+    connection.wait_for("dtmf 1");
+    connection.expect(&audio(&crate::frames::noise(65_500)));
+    connection.wait_for("mark 1: Played");
+    assert_eq!(server.elapsed(), 10 * SECOND);
+    connection.expect(&[&played(0x10, &speech(320))[..], &HANGUP].concat());
+    connection.expect_end();
+    connection.close();
+    let records = [
+        crate::transcript::audio_record("slin", &crate::frames::noise(65_500)),
+        "audio slin \"play 320\"".to_owned(),
+        "audio slin \"mark 1\"".to_owned(),
+        "dtmf 1".to_owned(),
+        "mark 1: Played".to_owned(),
+    ];
+    connection.transcript(&call("echo", &records, OURS));
+}
+
+/// A hangup behind what is played comes when the last frame has had its time, and when that is
+/// cleared, at the same time as the next frame would have.
+fn hung_up_when_it_is_heard(runner: &Runner) {
+    for clear in [false, true] {
+        let server = TestServer::with(runner, |session| session.fill_silence = true);
+        let mut connection = started(&server);
+        connection.expect(&silence());
+        connection.handle().play(RATE, vec![7; 16_000]).unwrap();
+        connection.handle().hangup_after_playout();
+        server.wait(PTIME + PTIME / 2);
+        connection.expect(&audio(&[7; 320]));
+        if clear {
+            connection.handle().clear();
+        } else {
+            connection.expect(&audio(&[7; 320]).repeat(49));
+        }
+        connection.expect_hangup();
+        let due = if clear { 2 * PTIME } else { SECOND + PTIME };
+        assert_eq!(server.elapsed(), due);
+        connection.close();
+        connection.transcript(&call("echo", &NOTHING, OURS));
+    }
+}
+
+/// A shutdown hangs up a call that still plays when the grace is over, and not before.
+fn a_shutdown_while_it_plays(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let mut connection = server.call("echo");
+    connection.send(&[audio(b"play 480000"), audio(b"mark 1")].concat());
+    server.shut_down(SECOND);
+    // The last of them is due when the grace is over.
+    let all = played(0x10, &speech(51 * 320));
+    connection.expect(&all[..50 * 323]);
+    assert_eq!(server.elapsed(), SECOND - PTIME);
+    let mut last = connection.frame();
+    assert_eq!(server.elapsed(), SECOND);
+    if last != HANGUP {
+        assert_eq!(last, all[50 * 323..]);
+        last = connection.frame();
+    }
+    assert_eq!(last, HANGUP);
+    assert_eq!(server.elapsed(), SECOND);
+    connection.expect_end();
+    connection.close();
+    server.returned();
+    let records = ["audio slin \"play 480000\"", "audio slin \"mark 1\""];
+    connection.transcript(&call("echo", &records, "hung up by shutdown"));
+}
+
+/// A call that hangs up when it has said all is let go on, and the server returns at its end.
+fn a_shutdown_that_lets_it_play(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let mut connection = server.call("echo");
+    connection.send(&audio(b"play-and-end 16000"));
+    server.shut_down(3600 * SECOND);
+    connection.expect(&played(0x10, &speech(16_000)));
+    connection.expect_hangup();
+    assert_eq!(server.elapsed(), SECOND);
+    connection.close();
+    server.returned();
+    assert_eq!(server.elapsed(), SECOND);
+    let records = [
+        "audio slin \"play-and-end 16000\"",
+        "not played: there is no call to send to",
+    ];
+    connection.transcript(&call("echo", &records, OURS));
+}

@@ -1,1 +1,0 @@
-//! Starts a program and waits until it is ready.

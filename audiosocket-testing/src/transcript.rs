@@ -1,1 +1,0 @@
-//! A handler that records each callback of its call.

@@ -1,0 +1,207 @@
+use std::fmt;
+use std::sync::Arc;
+
+use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
+use audiosocket_server::{
+    Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
+};
+
+use super::{Entry, Record, Transcript};
+
+type Keep = dyn Fn(&Entry) -> bool + Send + Sync;
+type OnEntry = dyn Fn(&Entry) + Send + Sync;
+type InCall = dyn Fn(&mut Call<'_>, &Record) + Send + Sync;
+
+/// Records the callbacks of an acceptor and of its handlers, and then runs them.
+///
+/// Clones share the acceptor and the transcript.
+pub struct TranscriptAcceptor<A> {
+    acceptor: Arc<A>,
+    recorder: Recorder,
+}
+
+/// A handler of a [`TranscriptAcceptor`].
+pub struct TranscriptHandler<H> {
+    handler: H,
+    uuid: Uuid,
+    peer: Peer,
+    recorder: Recorder,
+}
+
+#[derive(Clone)]
+struct Recorder {
+    transcript: Transcript,
+    keep: Arc<Keep>,
+    on_entry: Arc<OnEntry>,
+    in_call: Arc<InCall>,
+}
+
+impl<A> TranscriptAcceptor<A> {
+    /// Wraps `acceptor`, with a transcript without entries.
+    pub fn new(acceptor: A) -> Self {
+        Self {
+            acceptor: Arc::new(acceptor),
+            recorder: Recorder {
+                transcript: Transcript::new(),
+                keep: Arc::new(|_| true),
+                on_entry: Arc::new(|_| {}),
+                in_call: Arc::new(|_, _| {}),
+            },
+        }
+    }
+
+    /// Returns the transcript.
+    #[must_use]
+    pub fn transcript(&self) -> Transcript {
+        self.recorder.transcript.clone()
+    }
+
+    /// Records into `transcript`.
+    #[must_use]
+    pub fn record_into(mut self, transcript: &Transcript) -> Self {
+        self.recorder.transcript = transcript.clone();
+        self
+    }
+
+    /// Records only entries for which `keep` is true. The other hooks run for all of them.
+    #[must_use]
+    pub fn keep_if(mut self, keep: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
+        self.recorder.keep = Arc::new(keep);
+        self
+    }
+
+    /// Runs `hook` after each entry is recorded, ahead of the callback. It may panic, as the
+    /// callback may.
+    #[must_use]
+    pub fn on_entry(mut self, hook: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
+        self.recorder.on_entry = Arc::new(hook);
+        self
+    }
+
+    /// Runs `hook` in each callback of a handler after it is recorded, ahead of the wrapped
+    /// handler's. It may use the call, and panic.
+    #[must_use]
+    pub fn in_call(
+        mut self,
+        hook: impl Fn(&mut Call<'_>, &Record) + Send + Sync + 'static,
+    ) -> Self {
+        self.recorder.in_call = Arc::new(hook);
+        self
+    }
+}
+
+impl Recorder {
+    fn record(&self, entry: &Entry) {
+        if (self.keep)(entry) {
+            self.transcript.push(entry.clone());
+        }
+        (self.on_entry)(entry);
+    }
+
+    fn record_in(&self, call: &mut Call<'_>, record: Record) {
+        let entry = Entry::about(call, record);
+        self.record(&entry);
+        (self.in_call)(call, &entry.record);
+    }
+}
+
+impl<A: Acceptor> Acceptor for TranscriptAcceptor<A> {
+    type Handler = TranscriptHandler<A::Handler>;
+
+    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
+        self.acceptor.admit_peer(peer)
+    }
+
+    fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
+        let CallRequest { uuid, peer, .. } = *request;
+        let record = Record::Accept(uuid);
+        self.recorder
+            .record(&Entry::without_call(Some(uuid), peer, record));
+        Ok(TranscriptHandler {
+            handler: self.acceptor.accept(request)?,
+            uuid,
+            peer: peer.clone(),
+            recorder: self.recorder.clone(),
+        })
+    }
+
+    fn on_exception(&self, peer: &Peer, error: &Exception) {
+        let record = Record::NoCall(error.to_string());
+        self.recorder
+            .record(&Entry::without_call(None, peer, record));
+        self.acceptor.on_exception(peer, error);
+    }
+}
+
+impl<H: Handler> Handler for TranscriptHandler<H> {
+    fn on_start(&mut self, call: &mut Call<'_>) {
+        self.recorder.record_in(call, Record::Start);
+        self.handler.on_start(call);
+    }
+
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        let record = Record::Audio(audio.rate(), audio.payload().to_vec());
+        self.recorder.record_in(call, record);
+        self.handler.on_audio(call, audio)
+    }
+
+    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
+        self.recorder.record_in(call, Record::Dtmf(digit));
+        self.handler.on_dtmf(call, digit)
+    }
+
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
+        self.recorder.record_in(call, Record::Mark(mark, outcome));
+        self.handler.on_mark(call, mark, outcome);
+    }
+
+    fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
+        let record = Record::Ignored(frame.kind, frame.payload.to_vec());
+        self.recorder.record_in(call, record);
+        self.handler.on_ignored(call, frame);
+    }
+
+    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
+        let record = Record::Exception(error.to_string());
+        self.recorder.record_in(call, record);
+        self.handler.on_exception(call, error);
+    }
+
+    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
+        self.recorder.record_in(call, Record::End(end));
+        self.handler.on_end(call, end);
+    }
+}
+
+impl<H> Drop for TranscriptHandler<H> {
+    fn drop(&mut self) {
+        let entry = Entry::without_call(Some(self.uuid), &self.peer, Record::Drop);
+        self.recorder.record(&entry);
+    }
+}
+
+impl<A> Clone for TranscriptAcceptor<A> {
+    fn clone(&self) -> Self {
+        Self {
+            acceptor: Arc::clone(&self.acceptor),
+            recorder: self.recorder.clone(),
+        }
+    }
+}
+
+impl<A> fmt::Debug for TranscriptAcceptor<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TranscriptAcceptor")
+            .field("transcript", &self.recorder.transcript)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H> fmt::Debug for TranscriptHandler<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TranscriptHandler")
+            .field("uuid", &self.uuid)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}

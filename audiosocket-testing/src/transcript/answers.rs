@@ -1,0 +1,112 @@
+use std::fmt;
+use std::sync::Arc;
+
+use audiosocket_proto::{Audio, DtmfDigit};
+use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Peer, Refusal, Response};
+
+type OnAudio = dyn for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send + Sync;
+type OnDtmf = dyn Fn(&mut Call<'_>, DtmfDigit) -> Response<'static> + Send + Sync;
+type Admit = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
+type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
+
+/// An acceptor made of closures, for tests. It takes every call and answers nothing, unless a
+/// closure says otherwise.
+#[derive(Clone)]
+pub struct Answers {
+    on_audio: Arc<OnAudio>,
+    on_dtmf: Arc<OnDtmf>,
+    admit: Arc<Admit>,
+    accept: Arc<Accept>,
+}
+
+/// The handler of [`Answers`].
+#[derive(Debug)]
+pub struct Answering(Answers);
+
+impl Answers {
+    /// Takes every call and answers nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            on_audio: Arc::new(|_, _| Response::Nothing),
+            on_dtmf: Arc::new(|_, _| Response::Nothing),
+            admit: Arc::new(|_| Ok(())),
+            accept: Arc::new(|_| Ok(())),
+        }
+    }
+
+    /// Answers audio.
+    #[must_use]
+    pub fn on_audio(
+        mut self,
+        on_audio: impl for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_audio = Arc::new(on_audio);
+        self
+    }
+
+    /// Answers key presses.
+    #[must_use]
+    pub fn on_dtmf(
+        mut self,
+        on_dtmf: impl Fn(&mut Call<'_>, DtmfDigit) -> Response<'static> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_dtmf = Arc::new(on_dtmf);
+        self
+    }
+
+    /// Decides whether a peer may send its UUID.
+    #[must_use]
+    pub fn admit(
+        mut self,
+        admit: impl Fn(&Peer) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.admit = Arc::new(admit);
+        self
+    }
+
+    /// Decides whether a call is taken.
+    #[must_use]
+    pub fn accept(
+        mut self,
+        accept: impl Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.accept = Arc::new(accept);
+        self
+    }
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Acceptor for Answers {
+    type Handler = Answering;
+
+    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
+        (self.admit)(peer)
+    }
+
+    fn accept(&self, request: &CallRequest<'_>) -> Result<Answering, Refusal> {
+        (self.accept)(request)?;
+        Ok(Answering(self.clone()))
+    }
+}
+
+impl Handler for Answering {
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        (self.0.on_audio)(call, audio)
+    }
+
+    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
+        (self.0.on_dtmf)(call, digit)
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
