@@ -13,9 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audiosocket_blocking::{
-    Audio, Call, CallHandle, CallRequest, Handler, Response, Server, ServerOptions, SessionConfig,
-};
+use audiosocket_blocking::config::SessionConfig;
+use audiosocket_blocking::{Audio, Call, CallHandle, CallRequest, Handler, Response, Server};
 use hdrhistogram::Histogram;
 
 const CALLS: u64 = 200;
@@ -43,8 +42,7 @@ fn main() {
 /// Connections that send no UUID, in nanoseconds past the time that they were given.
 fn lateness_of_deadlines() -> Histogram<u64> {
     const ALLOWED: Duration = Duration::from_millis(500);
-    let mut session = SessionConfig::default();
-    session.uuid_timeout = ALLOWED;
+    let session = SessionConfig::new().uuid_timeout(ALLOWED);
     let (addr, _handles) = serve(session);
     let peers = (0..CALLS).map(|number| {
         thread::spawn(move || {
@@ -107,8 +105,8 @@ fn serve(session: SessionConfig) -> (SocketAddr, Handles) {
     let handles = Handles::default();
     let kept = Arc::clone(&handles);
     let accept = move |_: &CallRequest<'_>| Ok(Keep(Arc::clone(&kept)));
-    let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
-    let server = Server::start(accept, options).unwrap();
+    let builder = Server::builder().bind("127.0.0.1:0").session(session);
+    let server = builder.start(accept).unwrap();
     let addr = server.local_addrs()[0];
     thread::spawn(|| server.serve_forever());
     (addr, handles)
@@ -119,7 +117,7 @@ struct Keep(Handles);
 
 impl Handler for Keep {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        self.0.lock().unwrap().push(call.handle());
+        self.0.lock().unwrap().push(call.handle().into());
     }
 
     fn on_audio<'a>(&mut self, _: &mut Call<'_>, _: Audio<'a>) -> Response<'a> {

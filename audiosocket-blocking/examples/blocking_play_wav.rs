@@ -12,10 +12,10 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_blocking::{
-    Bytes, CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming,
-};
-use audiosocket_media::{pcm, wav};
+use audiosocket_blocking::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
+use audiosocket_media::{tone, wav};
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
 
 /// What every call takes. Asterisk converts for callers who have more; for them, play 16 kHz.
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -28,48 +28,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let samples = match args.next() {
         Some(path) => wav::read_file(path, RATE, LONGEST)?,
-        None => tone(),
+        None => tone(RATE, 440, Duration::from_secs(2)),
     };
-    let mut slin = Vec::new();
-    pcm::to_slin(&samples, &mut slin);
-    // It is in memory once, however many hear it.
-    let prompt = Bytes::from(slin);
+    // In memory once, however many calls play it.
+    let prompt = AudioBuf::from_samples(RATE, &samples);
 
-    let (acceptor, mut calls) = incoming();
-    let server = Server::start(acceptor, ServerOptions::new().bind(addr))?;
+    let server = Server::bind(addr)?;
     println!("listening on {}", server.local_addrs()[0]);
+    let (handle, mut signals) = (server.handle(), Signals::new([SIGINT])?);
     thread::spawn(move || {
-        for call in calls.blocking() {
-            let prompt = prompt.clone();
-            let thread = thread::Builder::new().spawn(move || play(call, prompt));
-            // Without one the call was dropped, which hung it up; the others go on.
-            if let Err(error) = thread {
-                eprintln!("no thread for a call: {error}");
-            }
-        }
+        signals.forever().next();
+        handle.shutdown(Duration::from_secs(10));
     });
-    Ok(server.serve_forever()?)
+    Ok(server.serve_calls(move |call| play(call, prompt.clone()))?)
 }
 
-fn play(mut call: IncomingCall, prompt: Bytes) {
-    let (uuid, handle) = (call.uuid(), call.handle().clone());
-    if let Err(error) = handle.play(RATE, prompt) {
-        eprintln!("{uuid}: {error}");
-    }
-    handle.hangup_after_playout();
-    // To the end, since dropping the call would hang up at once.
-    for event in call.blocking() {
+fn play(mut call: IncomingCall, prompt: AudioBuf) -> Result<(), SendError> {
+    call.play(prompt)?;
+    call.hangup_after_playout();
+    // To the end: dropping the call would hang up at once.
+    while let Some(event) = call.next() {
         if let CallEvent::Ended(end) = event {
-            println!("{uuid}: {end}");
+            println!("{}: {end}", call.uuid());
         }
     }
-}
-
-/// 440 Hz for two seconds.
-fn tone() -> Vec<i16> {
-    let samples = 0..2 * RATE.hz();
-    let phases = samples.map(|sample| f64::from(sample) * 440.0 / f64::from(RATE.hz()));
-    phases
-        .map(|phase| ((phase * std::f64::consts::TAU).sin() * 8_000.0) as i16)
-        .collect()
+    Ok(())
 }

@@ -15,11 +15,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_blocking::{CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming};
+use audiosocket_blocking::{CallEvent, IncomingCall, SampleRate, Server};
 use audiosocket_media::pcm;
 use audiosocket_media::wav::{WavWriter, WriteError};
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
 
-/// After so much a call is hung up, since it would go on filling the disk.
+/// After this time a call is hung up: it would go on filling the disk.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 fn main() -> io::Result<()> {
@@ -28,35 +30,31 @@ fn main() -> io::Result<()> {
     let directory = PathBuf::from(args.next().unwrap_or_else(|| "recordings".to_owned()));
     std::fs::create_dir_all(&directory)?;
 
-    let (acceptor, mut calls) = incoming();
-    let server = Server::start(acceptor, ServerOptions::new().bind(addr))?;
+    let server = Server::bind(addr)?;
     println!("listening on {}", server.local_addrs()[0]);
+    let (handle, mut signals) = (server.handle(), Signals::new([SIGINT])?);
     thread::spawn(move || {
-        for call in calls.blocking() {
-            let uuid = call.uuid();
-            let path = directory.join(format!("{uuid}.wav"));
-            let thread = thread::Builder::new().spawn(move || match record(call, &path) {
-                Ok(recorded) => println!("{uuid}: recorded {recorded:?}"),
-                Err(error) => eprintln!("{uuid}: {error}"),
-            });
-            // Without one the call was dropped, which hung it up; the others go on.
-            if let Err(error) = thread {
-                eprintln!("no thread for a call: {error}");
-            }
-        }
+        signals.forever().next();
+        handle.shutdown(Duration::from_secs(10));
     });
-    server.serve_forever()
+    server.serve_calls(move |call| {
+        let uuid = call.uuid();
+        match record(call, &directory.join(format!("{uuid}.wav"))) {
+            Ok(recorded) => println!("{uuid}: recorded {recorded:?}"),
+            Err(error) => eprintln!("{uuid}: {error}"),
+        }
+    })
 }
 
-/// Records to the end of the call; by dropping the call it is hung up at an error. What had been
-/// written by then is a whole file.
+/// Records to the end of the call. At an error the call is dropped, and so hung up; the file is whole as far
+/// as it was written.
 fn record(mut call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error>> {
     let uuid = call.uuid();
     let mut recording: Option<(SampleRate, WavWriter<_>)> = None;
     let mut samples = Vec::new();
-    for event in call.blocking() {
+    while let Some(event) = call.next() {
         let (rate, slin) = match event {
-            CallEvent::Audio(rate, slin) => (rate, slin),
+            CallEvent::Audio(audio) => (audio.rate(), audio.into_bytes()),
             CallEvent::Lagged(lag) => {
                 eprintln!("{uuid}: {lag}");
                 continue;
@@ -86,8 +84,7 @@ fn record(mut call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error
     Ok(recorded)
 }
 
-/// Fails if the file is there: whoever reaches the port can send any UUID, so no earlier recording
-/// is overwritten for one.
+/// Fails if the file exists: a peer can send any UUID, and must not overwrite an earlier recording.
 fn create(path: &Path, rate: SampleRate) -> Result<WavWriter<BufWriter<File>>, WriteError> {
     let file = File::create_new(path).map_err(WriteError::Io)?;
     WavWriter::new(BufWriter::new(file), rate)

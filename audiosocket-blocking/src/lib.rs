@@ -1,16 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![cfg(unix)]
 
-mod alarm;
-mod bell;
-mod keeper;
-mod line;
+pub mod listener;
+
+mod builder;
+mod call;
+mod inbound_buffer;
+mod read_ahead;
+mod read_ahead_stream;
 mod runtime;
+mod serve_stream;
 mod server;
-mod stream;
+mod thread_waker;
+mod wake_fd;
 
 #[doc(inline)]
 pub use audiosocket_server::io::surface::*;
 
+pub use builder::{Custom, ServerBuilder};
+pub use call::{CallHandle, IncomingCall};
+pub use serve_stream::{Duplex, serve_stream};
 pub use server::{Server, start_server};
-pub use stream::{Duplex, serve_stream};

@@ -1,22 +1,26 @@
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use audiosocket_proto::SessionConfig;
-use audiosocket_server::Acceptor;
-use audiosocket_server::io::{Connection, Listener, Timer, release_read_buffer};
-use socket2::SockRef;
+use audiosocket_server::io::{
+    self as server_io, Connection, Timer, pending_if_would_block, release_read_buffer,
+};
+use audiosocket_server::{Acceptor, Peer};
+use rustix::io::ioctl_fionbio;
 
 use crate::Duplex;
-use crate::alarm::Alarm;
-use crate::line::Line;
+use crate::listener::Listener;
+use crate::read_ahead_stream::ReadAheadStream;
+use crate::thread_waker::ThreadWaker;
 
-/// The system's clock. Its timers do not wake: whoever waits, waits no longer than the deadline.
-pub(crate) struct SystemTimer(Instant);
+/// A timer by the system's clock. It does not wake: the thread waits no longer than the deadline.
+pub(crate) struct ThreadTimer(Instant);
 
-impl Timer for SystemTimer {
+impl Timer for ThreadTimer {
     fn now() -> Instant {
         Instant::now()
     }
@@ -38,67 +42,59 @@ impl Timer for SystemTimer {
     }
 }
 
-/// A listening socket, which the server's thread waits for.
-pub(crate) struct BlockingListener {
-    pub(crate) socket: TcpListener,
-    session: SessionConfig,
-    /// For the next connection. Made before that is accepted: without a descriptor for it, the
-    /// connection can as well wait in the kernel.
-    alarm: Option<Arc<Alarm>>,
+/// A listener whose connections are served on a thread each. The server's thread waits for it.
+pub(crate) struct BlockingListener<L> {
+    listener: L,
+    max_unread: usize,
+    /// For the next connection. Made before that is accepted: without a descriptor for it, the connection
+    /// had better wait in the kernel.
+    waker: Option<Arc<ThreadWaker>>,
 }
 
-impl BlockingListener {
-    pub(crate) fn new(socket: TcpListener, session: SessionConfig) -> Self {
+impl<L: Listener> BlockingListener<L> {
+    pub(crate) fn new(listener: L, max_unread: usize) -> Self {
         Self {
-            socket,
-            session,
-            alarm: None,
+            listener,
+            max_unread,
+            waker: None,
         }
     }
 }
 
-impl Listener for BlockingListener {
-    type Stream = Line<TcpStream>;
+impl<L: Listener> server_io::Listener for BlockingListener<L> {
+    type Stream = ReadAheadStream<L::Stream>;
 
-    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
-        if self.alarm.is_none() {
-            self.alarm = Some(Alarm::new()?);
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        if self.waker.is_none() {
+            self.waker = Some(ThreadWaker::new()?);
         }
-        match self.socket.accept() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            accepted => Poll::Ready(accepted.and_then(|(connection, peer)| {
-                connection.set_nonblocking(true)?;
-                Ok((self.adopt(connection)?, peer))
-            })),
-        }
+        let (stream, peer) = ready!(pending_if_would_block(self.listener.accept()))?;
+        ioctl_fionbio(&stream, true)?;
+        let waker = self.waker.take().map_or_else(ThreadWaker::new, Ok)?;
+        let stream = ReadAheadStream::new(stream, waker, self.max_unread);
+        Poll::Ready(Ok((stream, peer)))
     }
 
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.socket)
-    }
-
-    fn adopt(&mut self, connection: TcpStream) -> io::Result<Self::Stream> {
-        let alarm = self.alarm.take().map_or_else(Alarm::new, Ok)?;
-        Ok(Line::new(connection, alarm, &self.session, true))
-    }
-
-    fn configure(
-        connection: &Self::Stream,
-        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        connection.with(|socket| apply(&SockRef::from(socket)))
+    fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
+        stream.with(L::local_addr)
     }
 }
 
-/// Drives a connection on this thread until it is closed.
-pub(crate) fn drive<S, A>(connection: &mut Connection<Line<S>, SystemTimer, A>)
+impl<L: AsFd> AsFd for BlockingListener<L> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+/// Polls a connection on this thread until it is closed.
+pub(crate) fn drive<S, A>(connection: &mut Connection<ReadAheadStream<S>, ThreadTimer, A>)
 where
     S: Duplex,
     A: Acceptor,
 {
     let waker = connection.stream_mut().waker();
     let mut cx = Context::from_waker(&waker);
-    while connection.poll(&mut cx).is_pending() {
+    while Pin::new(&mut *connection).poll(&mut cx).is_pending() {
         let deadline = connection.deadline();
         release_read_buffer();
         connection.stream_mut().wait(deadline);

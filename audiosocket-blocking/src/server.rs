@@ -1,183 +1,297 @@
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::{fmt, io, thread};
 
 use audiosocket_proto::{Audio, Uuid};
-use audiosocket_server::io::{AcceptLoop, ServerOptions};
-use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
+use audiosocket_server::io::{AcceptLoop, BoundSockets, ListenAddr, ServerConfig};
+use audiosocket_server::{
+    Acceptor, Callbacks, Exception, Incoming, IncomingCalls, Peer, Response, ServerHandle,
+};
 use rustix::event::{PollFd, PollFlags};
 
-use crate::alarm::Alarm;
-use crate::runtime::{BlockingListener, SystemTimer, drive};
-
-/// What a call's thread has for its stack, unless [`Server::stack_size`] says otherwise.
-const STACK_SIZE: usize = 256 * 1024;
+use crate::builder::ThreadConfig;
+use crate::listener::{Listener, TcpListener};
+use crate::runtime::{BlockingListener, ThreadTimer, drive};
+use crate::thread_waker::ThreadWaker;
+use crate::{IncomingCall, ServerBuilder};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
 /// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
 /// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
 /// ordinary end not among it, and comes before that empty audio.
-/// [`Callbacks`] says more, [`Server::start`] takes more: options, and a handler for each call.
+///
+/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and handlers for each call.
 ///
 /// # Errors
 ///
-/// Those of resolving, binding and listening.
+/// Those of resolving, binding and listening. They name the address.
 pub fn start_server<A, E>(
     on_audio: A,
     on_exception: E,
-    addr: impl ToSocketAddrs,
+    addr: impl Into<ListenAddr>,
 ) -> io::Result<Server<Callbacks>>
 where
     A: for<'a> Fn(Uuid, &Peer, Audio<'a>) -> Response<'a> + Send + Sync + 'static,
     E: Fn(Option<Uuid>, &Peer, &Exception) + Send + Sync + 'static,
 {
     let callbacks = Callbacks::new(on_audio, on_exception);
-    Server::start(callbacks, ServerOptions::new().bind(addr))
+    Server::builder().bind(addr).start(callbacks)
 }
 
-/// A server that listens; [`serve_forever`](Self::serve_forever) makes it serve. Connections that
-/// come before that wait in the kernel.
+/// A server that listens.
+///
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever)
+/// drive the server while they run. Connections that come before that wait in the kernel. Each call has a
+/// thread, and runs on by itself. Dropping the server ends all calls.
 ///
 /// ```
-/// use audiosocket_blocking::{Audio, Call, CallRequest, Handler, Response, Server, ServerOptions};
+/// use audiosocket_blocking::{CallEvent, Server};
 /// use std::thread;
 /// use std::time::Duration;
 ///
-/// /// Hangs up after a second of audio.
-/// #[derive(Default)]
-/// struct Second {
-///     samples: usize,
-/// }
-///
-/// impl Handler for Second {
-///     fn on_audio<'a>(&mut self, _: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-///         self.samples += audio.samples().len();
-///         if self.samples >= 8_000 { Response::Hangup } else { audio.into() }
-///     }
-/// }
-///
 /// # fn main() -> std::io::Result<()> {
-/// let options = ServerOptions::new().bind("127.0.0.1:0").bind("[::1]:0");
-/// let server = Server::start(|_: &CallRequest<'_>| Ok(Second::default()), options)?;
+/// let mut server = Server::bind("127.0.0.1:0")?;
 /// println!("listening on {:?}", server.local_addrs());
 ///
 /// let handle = server.handle();
 /// thread::spawn(move || {
-///     // In earnest: after a signal, such as those of the crate `signal-hook`.
+///     // A program waits for a signal here, such as those of the crate `signal-hook`.
 ///     handle.shutdown(Duration::from_secs(5));
 /// });
-/// server.serve_forever()
+/// while let Some(mut call) = server.accept() {
+///     thread::spawn(move || {
+///         while let Some(event) = call.next() {
+///             if let CallEvent::Dtmf(digit) = event {
+///                 println!("{}: {digit}", call.uuid());
+///             }
+///         }
+///     });
+/// }
+/// # Ok(())
 /// # }
 /// ```
-#[must_use = "it serves only in `serve_forever`"]
-pub struct Server<A: Acceptor> {
-    serving: AcceptLoop<BlockingListener, SystemTimer, A>,
+#[must_use = "a server does nothing until it is called"]
+pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
+    accept_loop: AcceptLoop<BlockingListener<L>, ThreadTimer, A>,
+    /// Wakes the thread that drives the server.
+    waker: Arc<ThreadWaker>,
     stack_size: usize,
+    handle: ServerHandle,
+    local_addrs: Vec<SocketAddr>,
+    /// For a server that was made to accept.
+    calls: Option<IncomingCalls>,
 }
 
-impl<A: Acceptor> Server<A> {
-    /// Opens the sockets. `acceptor` decides on each call and makes its handler: a closure,
-    /// [`Callbacks`], or a type of your own.
+impl Server {
+    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the
+    /// calls.
     ///
     /// # Errors
     ///
-    /// As [`ServerOptions::listen`]; `Unsupported` for a [wake
-    /// interval](ServerOptions::wake_interval), since each call waits on a thread of its own.
-    pub fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
-        let listening = options.listen()?;
-        if listening.wake_interval.is_some() {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "no wake interval where each call has a thread",
-            ));
-        }
-        let session = listening.session;
-        let serving = AcceptLoop::new(acceptor, listening, |socket| {
-            Ok(BlockingListener::new(socket, session))
-        });
-        Ok(Self {
-            serving: serving?,
-            stack_size: STACK_SIZE,
+    /// Those of resolving, binding and listening. They name the address.
+    pub fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
+        Self::builder().bind(addr).listen()
+    }
+
+    /// Configures a server: addresses, limits, deadlines.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+}
+
+impl<L: Listener> Server<Incoming, L> {
+    /// Takes calls from a listener: for TLS and Unix sockets. [`accept`](Self::accept) then returns the
+    /// calls.
+    ///
+    /// # Errors
+    ///
+    /// When the system is out of descriptors.
+    pub fn with_listener(listener: L) -> io::Result<Self> {
+        Server::builder().with_listener(listener).listen()
+    }
+
+    /// Waits for the next call and returns it; `None` once a [shutdown](ServerHandle::shutdown) is
+    /// complete.
+    ///
+    /// Drives the server while it runs: nothing is accepted otherwise. Give each call to a thread, and come
+    /// back.
+    ///
+    /// # Panics
+    ///
+    /// If the server was started with an [`Incoming`] acceptor of your own: its
+    /// [`IncomingCalls`] return the calls.
+    pub fn accept(&mut self) -> Option<IncomingCall> {
+        self.drive_until(|over, calls, cx| {
+            let calls = calls.expect("the server has calls to accept: `listen` made it");
+            match calls.poll_accept(cx) {
+                Poll::Pending => over.map(|()| None),
+                call => call,
+            }
         })
+        .map(IncomingCall::from)
     }
 
-    /// How much stack, in bytes, the thread of each call has, and so its handler. Default: 256 KiB,
-    /// of which only what is used takes memory.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = bytes;
-        self
-    }
-
-    /// The addresses that the server listens on, with the real port where 0 was asked for.
-    #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        self.serving.local_addrs()
-    }
-
-    /// Shuts the server down from elsewhere.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
-        self.serving.handle()
-    }
-
-    /// Accepts and serves calls, each on a thread of its own, until [`ServerHandle::shutdown`] has
-    /// done its work.
+    /// Runs `talk(call)` for each call, on a thread of its own. Returns once a
+    /// [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// Nothing that a connection or a handler does ends it, and neither does a system that runs
-    /// out of descriptors or memory: it waits and tries again. A connection for which there is no
-    /// thread is closed.
-    ///
-    /// When it returns, all connections are closed and all handlers have been told, but for
-    /// handlers that block: their threads cannot be waited for.
+    /// Drives the server while it runs. What `talk` returns is dropped. If it panics, its call is hung up. A
+    /// call for which there is no thread is hung up, too.
     ///
     /// # Errors
     ///
-    /// When the system is out of descriptors before it has begun.
-    pub fn serve_forever(mut self) -> io::Result<()> {
-        let alarm = Alarm::new()?;
-        let waker = Waker::from(Arc::clone(&alarm));
-        let mut cx = Context::from_waker(&waker);
-        let serve = |connection| {
-            let thread = thread::Builder::new()
-                .name("audiosocket-call".to_owned())
-                .stack_size(self.stack_size);
-            // Held by both, so that it is not lost with a thread that cannot be made.
-            let seat = Arc::new(Mutex::new(Some(connection)));
-            let taken = Arc::clone(&seat);
-            let made = thread.spawn(move || {
-                // Where it is, since what lies on a thread's stack once takes memory until it ends.
-                let mut seat = hold(&taken);
-                if let Some(connection) = seat.as_mut() {
-                    drive(connection);
-                }
-                *seat = None;
-            });
-            made.map(drop).inspect_err(|_| {
-                if let Some(connection) = hold(&seat).take() {
-                    connection.turn_away();
-                }
-            })
-        };
-        while self.serving.poll(&mut cx, serve).is_pending() {
-            let sockets = self.serving.listeners().map(|entrance| &entrance.socket);
-            let mut fds = vec![alarm.poll_fd()];
-            fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::IN)));
-            alarm.wait(&mut fds, self.serving.deadline());
+    /// None at present, as [`serve_forever`](Self::serve_forever).
+    ///
+    /// # Panics
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn serve_calls<F, R>(mut self, talk: F) -> io::Result<()>
+    where
+        F: Fn(IncomingCall) -> R + Send + Sync + 'static,
+    {
+        let talk = Arc::new(talk);
+        while let Some(call) = self.accept() {
+            let uuid = call.uuid();
+            let talk = Arc::clone(&talk);
+            let thread = call_thread("audiosocket-talk", self.stack_size);
+            if let Err(error) = thread.spawn(move || drop(talk(call))) {
+                tracing::warn!(%uuid, %error, "no thread for a call");
+            }
         }
         Ok(())
     }
 }
 
-fn hold<T>(seat: &Mutex<T>) -> MutexGuard<'_, T> {
-    seat.lock().unwrap_or_else(PoisonError::into_inner)
+impl<A: Acceptor> Server<A> {
+    pub(crate) fn on_tcp(
+        acceptor: A,
+        sockets: BoundSockets,
+        config: &ServerConfig,
+        threads: ThreadConfig,
+    ) -> io::Result<Self> {
+        let tcp = sockets.tcp;
+        let listeners = sockets.listeners.into_iter();
+        let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
+        let mut server = Self::on_listeners(acceptor, listeners, config, threads)?;
+        server.local_addrs = sockets.local_addrs;
+        Ok(server)
+    }
 }
 
-impl<A: Acceptor> fmt::Debug for Server<A> {
+impl<A: Acceptor, L: Listener> Server<A, L> {
+    pub(crate) fn on_listeners(
+        acceptor: A,
+        listeners: impl IntoIterator<Item = L>,
+        config: &ServerConfig,
+        threads: ThreadConfig,
+    ) -> io::Result<Self> {
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| BlockingListener::new(listener, threads.max_unread));
+        let accept_loop = AcceptLoop::new(acceptor, listeners, config);
+        Ok(Self {
+            handle: accept_loop.handle(),
+            accept_loop,
+            waker: ThreadWaker::new()?,
+            stack_size: threads.stack_size,
+            local_addrs: Vec::new(),
+            calls: None,
+        })
+    }
+
+    pub(crate) fn with_calls(mut self, calls: IncomingCalls) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
+    /// The addresses that the server listens on, with the real port where 0 was asked for. None of a
+    /// [listener of your own](ServerBuilder::with_listener).
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// Shuts the server down from elsewhere, and counts its calls.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Accepts and serves calls, each on a thread of its own, until a [shutdown](ServerHandle::shutdown) is
+    /// complete.
+    ///
+    /// Drives the server while it runs. No connection and no handler ends it, and neither does a system that
+    /// runs out of descriptors or memory: the server waits and tries again. A connection for which there is
+    /// no thread is closed.
+    ///
+    /// When it returns, all connections are closed and every handler has had its last callback, except
+    /// handlers that block: their threads cannot be waited for.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub fn serve_forever(mut self) -> io::Result<()> {
+        self.drive_until(|over, _, _| over);
+        Ok(())
+    }
+
+    /// Accepts until `done` returns something. Its first argument says whether the server has ended.
+    fn drive_until<R>(
+        &mut self,
+        mut done: impl FnMut(Poll<()>, Option<&mut IncomingCalls>, &mut Context<'_>) -> Poll<R>,
+    ) -> R {
+        let waker = Waker::from(Arc::clone(&self.waker));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            let stack_size = self.stack_size;
+            let over = self.accept_loop.poll(&mut cx, |connection| {
+                // Held by both threads, so that it is not lost with a thread that cannot be made.
+                let shared = Arc::new(Mutex::new(Some(connection)));
+                let taken = Arc::clone(&shared);
+                let spawned = call_thread("audiosocket-call", stack_size).spawn(move || {
+                    // Served where it is: what lies on a thread's stack once takes memory until the thread
+                    // ends.
+                    let mut connection = lock(&taken);
+                    if let Some(connection) = connection.as_mut() {
+                        drive(connection);
+                    }
+                    *connection = None;
+                });
+                spawned.map(drop).inspect_err(|_| {
+                    if let Some(connection) = lock(&shared).take() {
+                        connection.turn_away();
+                    }
+                })
+            });
+            if let Poll::Ready(done) = done(over, self.calls.as_mut(), &mut cx) {
+                return done;
+            }
+            let mut fds = vec![self.waker.poll_fd()];
+            for listener in self.accept_loop.listeners() {
+                fds.push(PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN));
+            }
+            self.waker.wait(&mut fds, self.accept_loop.deadline());
+        }
+    }
+}
+
+fn call_thread(name: &str, stack_size: usize) -> thread::Builder {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(stack_size)
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<A: Acceptor, L> fmt::Debug for Server<A, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("serving", &self.serving)
+            .field("local_addrs", &self.local_addrs)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }

@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use audiosocket_blocking::config::SessionConfig;
+use audiosocket_blocking::stats::Calls;
 use audiosocket_blocking::{
-    Audio, Call, CallHandle, CallRequest, Callbacks, Calls, DtmfDigit, Duplex, End, Exception,
-    Handler, Response, Server, ServerHandle, ServerOptions, SessionConfig, serve_stream,
+    Audio, Call, CallHandle, CallRequest, Callbacks, DtmfDigit, Duplex, End, Exception, Handler,
+    Response, Server, ServerHandle, serve_stream,
 };
 
 const HANGUP: [u8; 3] = [0x00, 0, 0];
@@ -111,8 +113,7 @@ fn a_quiet_call_is_hung_up_from_another_thread() {
 
 #[test]
 fn a_call_whose_handler_blocks_does_not_keep_a_server_from_ending() {
-    let mut session = SessionConfig::default();
-    session.linger = Duration::from_millis(10);
+    let session = SessionConfig::new().linger(Duration::from_millis(10));
     let server = Running::with(session);
     let mut call = server.call(1);
     call.write_all(&audio_frame(b"block")).unwrap();
@@ -137,8 +138,7 @@ fn a_stream_that_has_more_than_its_descriptor_tells_is_read_to_its_end() {
         hoard: Vec::new(),
     };
     let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
-    let mut config = SessionConfig::default();
-    config.fill_silence = false;
+    let config = SessionConfig::new().fill_silence(false);
     let serving =
         thread::spawn(move || serve_stream(server, "pipe".into(), echo, config, &Calls::default()));
     let mut bytes = uuid_frame(7);
@@ -281,8 +281,7 @@ impl Running {
     }
 
     fn with(mut session: SessionConfig) -> Self {
-        session.fill_silence = false;
-        let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
+        session = session.fill_silence(false);
         let (told, transcript) = channel();
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));
@@ -295,7 +294,8 @@ impl Running {
                 handles: Arc::clone(&handles),
             })
         };
-        let server = Server::start(accept, options).unwrap();
+        let builder = Server::builder().bind("127.0.0.1:0").session(session);
+        let server = builder.start(accept).unwrap();
         Self {
             addr: server.local_addrs()[0],
             handle: server.handle(),
@@ -338,7 +338,7 @@ impl Witness {
 
 impl Handler for Witness {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        self.handles.lock().unwrap().push(call.handle());
+        self.handles.lock().unwrap().push(call.handle().into());
         self.tell("start", call, "");
     }
 
@@ -399,15 +399,4 @@ fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     bytes
-}
-
-/// Each call waits on a thread of its own, so that there is nothing to gather.
-#[test]
-fn a_wake_interval_is_refused() {
-    let options = ServerOptions::new()
-        .bind("127.0.0.1:0")
-        .wake_interval(Some(Duration::from_millis(2)));
-    let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-    let error = Server::start(echo, options).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
 }

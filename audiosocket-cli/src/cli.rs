@@ -1,10 +1,9 @@
-//! The command line as a whole: which commands there are, and what becomes of their errors.
+//! The command line as a whole: the commands and the exit code.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::{call, decode, demo, logging, serve};
 
@@ -77,15 +76,7 @@ pub(crate) fn run() -> ExitCode {
     result.unwrap_or_else(|error| report(&error))
 }
 
-/// For what is wrong with the command line, but cannot be seen in one argument alone.
-pub(crate) fn usage_error(problem: &str) -> ! {
-    Cli::command()
-        .error(ErrorKind::ArgumentConflict, problem)
-        .exit()
-}
-
-/// Whoever reads our output may stop doing so when it has seen enough (`| head`); that is no
-/// failure.
+/// A closed pipe on standard output (`| head`) is not an error.
 fn report(error: &io::Error) -> ExitCode {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return ExitCode::SUCCESS;
@@ -96,6 +87,8 @@ fn report(error: &io::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_tokio::{Server, ServerHandle, ServerOptions};
+use audiosocket_tokio::{Server, ServerHandle};
 use clap::Args;
 
 use crate::call::{self, CallArgs};
@@ -60,8 +60,8 @@ fn serve(ready: &mpsc::Sender<(SocketAddr, ServerHandle)>) -> io::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let options = ServerOptions::new().bind((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(Echo::accept, options).await?;
+        let builder = Server::builder().bind((Ipv4Addr::LOCALHOST, 0));
+        let server = builder.start(Echo::accept).await?;
         let addr = server.local_addrs()[0];
         // If nobody waits for it, the other thread has failed and the process ends.
         let _ = ready.send((addr, server.handle()));

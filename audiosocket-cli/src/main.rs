@@ -11,6 +11,7 @@ mod open_files;
 mod output;
 mod serve;
 mod signals;
+mod usage_error;
 
 use std::process::ExitCode;
 

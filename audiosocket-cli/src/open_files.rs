@@ -1,16 +1,9 @@
-use rustix::process::{Resource, getrlimit, setrlimit};
-
-/// Takes as many file descriptors as the system lets this process have: each call needs one, and
-/// the usual limit of 1,024 would end a run of a thousand calls early.
+/// Allows this process as many file descriptors as the system permits. Each call needs one, and the usual limit of 1,024
+/// would end a run of a thousand calls early.
 ///
-/// If that fails, it shows where it matters: in a connection that cannot be opened.
+/// If that fails, connections that cannot be opened show it.
 pub(crate) fn raise_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current == limit.maximum {
-        return;
-    }
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }

@@ -17,36 +17,20 @@ use crate::{orders, playing};
 /// | `hang up at start`, `hang up at mark`, `hang up on error` | the callback hangs up |
 /// | `speak at end`, `play at end` | the last callback tries to send, or to play |
 /// | `answer keys` | `*` is answered with audio and `#` with a hangup |
+/// | `note shutdown`, `end at shutdown` | the begin of a shutdown is recorded, or ends the call |
 /// | `record drop` | the drop of the handler is recorded |
 /// | `panic in accept`, … `start`, `dtmf`, `mark`, `ignored`, `error`, `end`, `drop` | it panics there |
 ///
 /// Audio that begins with an [order](orders) is answered as that says, and other audio is echoed.
 pub(crate) type ScriptedAcceptor = TranscriptAcceptor<Answers>;
 
-/// What happens to a peer that connects.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Admission {
-    /// It is admitted.
-    #[default]
-    Admit,
-    /// It is refused.
-    Refuse,
-    /// The acceptor panics.
-    Panic,
-}
-
-pub(crate) fn scripted(transcripts: &Transcripts, admission: Admission) -> ScriptedAcceptor {
+pub(crate) fn scripted(transcripts: &Transcripts) -> ScriptedAcceptor {
     let (counts, notes, answer_notes) = (
         transcripts.clone(),
         transcripts.clone(),
         transcripts.clone(),
     );
     let answers = Answers::new()
-        .admit(move |_| match admission {
-            Admission::Admit => Ok(()),
-            Admission::Refuse => Err(Refusal::new("no peer is admitted")),
-            Admission::Panic => panic("admit_peer"),
-        })
         .accept(|request| match &*name(request.uuid) {
             "refuse" => Err(Refusal::new("as asked")),
             _ => Ok(()),
@@ -74,6 +58,7 @@ fn is_recorded(entry: &Entry, transcripts: &Transcripts) -> bool {
             false
         }
         Record::Drop => entry.uuid.is_some_and(|uuid| name(uuid) == "record drop"),
+        Record::Shutdown => entry.uuid.is_some_and(|uuid| name(uuid) == "note shutdown"),
         _ => true,
     }
 }
@@ -103,10 +88,13 @@ fn act_as_named(call: &mut Call<'_>, record: &Record, transcripts: &Transcripts)
         (Record::Start, "greet") => call
             .send(Audio::new(Default::default(), b"welcome"))
             .unwrap(),
-        (Record::Start, "greet by playing") => call.play(Default::default(), speech(700)).unwrap(),
+        (Record::Start, "greet by playing") => {
+            call.try_play((Default::default(), speech(700))).unwrap()
+        }
         (Record::Start, "hang up at start")
         | (Record::Mark(..), "hang up at mark")
-        | (Record::Exception(_), "hang up on error") => call.hangup(),
+        | (Record::Exception(_), "hang up on error")
+        | (Record::Shutdown, "end at shutdown") => call.hangup(),
         (Record::End(_), "speak at end") => {
             let result = call.send(Audio::new(Default::default(), b"too late"));
             transcripts.note(call, orders::outcome(result));
@@ -114,7 +102,7 @@ fn act_as_named(call: &mut Call<'_>, record: &Record, transcripts: &Transcripts)
         }
         (Record::End(_), "play at end") => {
             let note = |call: &Call<'_>, line| transcripts.note(call, line);
-            let result = call.play(Default::default(), b"too late".to_vec());
+            let result = call.try_play((Default::default(), b"too late".to_vec()));
             playing::note(call, result, note);
             let result = call.mark(1);
             playing::note(call, result, note);
@@ -126,6 +114,6 @@ fn act_as_named(call: &mut Call<'_>, record: &Record, transcripts: &Transcripts)
 
 /// Panics as `panic!` does, but without the panic hook, which would print to the output of cases that
 /// pass.
-fn panic(callback: &'static str) -> ! {
+pub(crate) fn panic(callback: &'static str) -> ! {
     resume_unwind(Box::new(callback))
 }

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::thread::sleep;
 use std::time::Duration;
 
-use audiosocket_proto::{Audio, Bytes, SampleRate, SendError};
+use audiosocket_proto::{Audio, AudioBuf, Bytes, SampleRate, SendError};
 use audiosocket_server::{Call, Response};
 
 use crate::playing;
@@ -63,7 +63,7 @@ pub(crate) fn obey<'a>(
                 let result = call.send(Audio::new(audio.rate(), &[piece; 40_000]));
                 note(call, outcome(result));
             }
-            Response::Owned(audio.rate(), vec![5; 40_000].into())
+            Response::Owned(AudioBuf::new(audio.rate(), vec![5; 40_000]))
         }
         b"many" => {
             for number in 0..100 {

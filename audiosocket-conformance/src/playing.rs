@@ -36,7 +36,7 @@ pub(crate) fn obey(
             let mut rest = &all[..];
             for len in lens {
                 let (piece, after) = rest.split_at(len);
-                let result = call.play(audio.rate(), piece.to_vec());
+                let result = call.try_play((audio.rate(), piece.to_vec()));
                 note(call, result, &note_line);
                 rest = after;
             }
@@ -49,21 +49,21 @@ pub(crate) fn obey(
         }
         Some("clear") => clear(call),
         Some("replace") => {
-            let result = call.play(audio.rate(), vec![0x55; 10_001]);
+            let result = call.try_play((audio.rate(), vec![0x55; 10_001]));
             note(call, result, &note_line);
             let result = call.mark(99);
             note(call, result, &note_line);
             clear(call);
             let len = numbers.next().unwrap();
-            let result = call.play(audio.rate(), speech(len));
+            let result = call.try_play((audio.rate(), speech(len)));
             note(call, result, &note_line);
         }
         Some("play-and-end") => {
             let len = numbers.next().unwrap();
-            let result = call.play(audio.rate(), speech(len));
+            let result = call.try_play((audio.rate(), speech(len)));
             note(call, result, &note_line);
             call.hangup_after_playout();
-            let result = call.play(audio.rate(), speech(len));
+            let result = call.try_play((audio.rate(), speech(len)));
             note(call, result, &note_line);
         }
         _ => return false,

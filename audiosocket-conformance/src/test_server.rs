@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::{MarkOutcome, SessionConfig};
-use audiosocket_server::{Limits, Played};
+use audiosocket_server::{Admission, Played};
 
-use crate::acceptor::{Admission, scripted};
+use crate::acceptor::scripted;
 use crate::env::Env;
 use crate::frames::uuid;
 use crate::runner::Runner;
@@ -26,39 +26,35 @@ impl TestServer {
     /// Starts a server with deadlines and a backlog that are out of reach, and without silence, so that
     /// a case which is not about them runs the same on a busy machine.
     pub(crate) fn new(runner: &Runner) -> Self {
-        Self::with(runner, |_| {})
+        Self::with(runner, |session| session)
     }
 
-    /// Starts a server that does this to each peer.
-    pub(crate) fn with_admission(runner: &Runner, admission: Admission) -> Self {
-        Self::made(runner, admission, |_| {}, Limits::default())
+    pub(crate) fn with(
+        runner: &Runner,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
+        Self::made(runner, configure, Admission::new())
     }
 
-    pub(crate) fn with(runner: &Runner, configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        Self::made(runner, Admission::Admit, configure, Limits::default())
-    }
-
-    /// Starts a server with limits.
-    pub(crate) fn with_limits(runner: &Runner, limits: Limits) -> Self {
-        Self::made(runner, Admission::Admit, |_| {}, limits)
+    /// Starts a server with these limits or this admission.
+    pub(crate) fn with_admission(runner: &Runner, admission: impl Into<Admission>) -> Self {
+        Self::made(runner, |session| session, admission.into())
     }
 
     fn made(
         runner: &Runner,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
         admission: Admission,
-        configure: impl FnOnce(&mut SessionConfig),
-        limits: Limits,
     ) -> Self {
-        let mut session = SessionConfig::default();
-        session.uuid_timeout = Duration::from_secs(3600);
-        session.linger = Duration::from_secs(3600);
-        session.write_timeout = Duration::from_secs(3600);
-        session.max_unread = 1 << 30;
-        session.fill_silence = false;
-        configure(&mut session);
+        let session = SessionConfig::new()
+            .uuid_timeout(Duration::from_secs(3600))
+            .linger(Duration::from_secs(3600))
+            .write_timeout(Duration::from_secs(3600))
+            .fill_silence(false);
+        let session = configure(session);
         let transcripts = Transcripts::default();
         Self {
-            env: runner.serve(scripted(&transcripts, admission), session, limits),
+            env: runner.serve(scripted(&transcripts), session, admission),
             transcripts,
         }
     }

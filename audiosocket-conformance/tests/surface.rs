@@ -1,21 +1,30 @@
-//! That code for one adapter is code for another, but for the crate's name and `.await`.
+//! Code for one adapter is code for another, but for the crate's name and `.await`.
 
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A program with all that adapters have, for the one that is named.
+/// A program with all that adapters have, for one adapter.
 macro_rules! program {
-    ($adapter:ident, $stream:expr, $($wait:tt)*) => {{
+    ($adapter:ident, $stream:expr, $listener:expr, $($wait:tt)*) => {{
         use std::sync::Arc;
+        use $adapter::admission::{
+            Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached,
+            Limits, ParseAllowListError,
+        };
+        use $adapter::config::{Keepalive, Ptime, SessionConfig};
+        use $adapter::listener::{ListenAddr, ListenOptions, SocketFile, TcpListener};
+        use $adapter::protocol::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
+        use $adapter::stats::{CallCounters, CallStats, Calls, Dropped, Lag, PlayoutStats};
+        use $adapter::stream::{
+            Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Played,
+            incoming,
+        };
         use $adapter::{
-            Acceptor, AllowList, Allowed, AnnounceError, ExpectedCalls, ExpectedCallHandler, ExpectedOnly,
-            Audio, Bytes, Call, CallCounters, CallEvent, CallHandle, CallRequest, Callbacks, Calls, Dropped,
-            DtmfDigit, Duplicate, Elapsed, End, ErrorFlags, Exception, Frame, FrameKind, Handler,
-            Incoming, IncomingCall, IncomingCalls, IpNet, Keepalive, Lag, Limits, MarkOutcome, ParseAllowListError, Peer, PeerError,
-            Played, PlayoutStats, Ptime, Refusal, Response, SampleRate, SendError, Server,
-            ServerHandle, ServerOptions, SessionConfig, CallStats, Timestamp, Uuid, WithMetadata,
-            incoming, serve_stream, start_server,
+            Acceptor, Audio, AudioBuf, Bytes, Call, CallEvent, CallHandle, CallRequest, Callbacks,
+            DtmfDigit, End, Exception, Handler, IncomingCall, MarkOutcome, Peer, Refusal, Response,
+            SampleRate, SendError, Server, ServerBuilder, ServerHandle, Uuid, acceptor_fn,
+            serve_stream, start_server,
         };
 
         struct Echo;
@@ -33,72 +42,116 @@ macro_rules! program {
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
 
-        let options = ServerOptions::new()
+        // Every option.
+        let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();
+        let networks = networks.map_err(io::Error::other)?;
+        assert_eq!(networks.networks(), ["127.0.0.1/32".parse::<IpNet>().map_err(io::Error::other)?]);
+        let expected = ExpectedCalls::new()
+            .on_duplicate(Duplicate::Replace)
+            .max_waiting(1)
+            .clock(|| Timestamp::ZERO);
+        expected.announce(1).map_err(io::Error::other)?;
+        assert_eq!(expected.announce(2), Err(AnnounceError::Full));
+        let builder: ServerBuilder<ListenOptions> = Server::builder()
             .bind("127.0.0.1:0")
+            .bind(ListenAddr::from("localhost:0"))
             .listener(std::net::TcpListener::bind("127.0.0.1:0")?)
             .backlog(16)
             .reuse_port(true)
-            .keepalive(Some(Keepalive::default()))
-            .send_buffer(Some(128 * 1024))
-            .wake_interval(None)
+            .keepalive(Keepalive::default())
+            .send_buffer(128 * 1024)
+            .admission(Admission::new())
             .limits(Limits::default())
-            .session(SessionConfig::default());
-        let server = Server::start(|_: &CallRequest<'_>| Ok(Echo), options) $($wait)* ?;
-        assert_eq!(server.local_addrs().len(), 2);
+            .allow_list(networks)
+            .expected_calls(&expected)
+            .admit_peer(|_| Ok(()))
+            .session(SessionConfig::default())
+            .event_queue(64 * 1024)
+            .accept_queue(16);
+        let server: Server<_> = builder.start(acceptor_fn(|_| Ok(Echo))) $($wait)* ?;
+        assert!(server.local_addrs().len() >= 3);
         let handle: ServerHandle = server.handle();
         handle.shutdown(Duration::from_secs(60));
         assert!(handle.calls().is_empty());
         server.serve_forever() $($wait)* ?;
 
+        // Accept.
+        let mut server: Server = Server::bind(("127.0.0.1", 0)) $($wait)* ?;
+        server.handle().shutdown(Duration::ZERO);
+        let call: Option<IncomingCall> = server.accept() $($wait)*;
+        assert!(call.is_none());
+        let server = Server::builder().bind("127.0.0.1:0").listen() $($wait)* ?;
+        server.handle().shutdown(Duration::ZERO);
+        server.serve_calls(talk) $($wait)* ?;
+
+        // A listener of one's own.
+        let listener: TcpListener = $listener;
+        let addr = listener.local_addr()?;
+        let server = Server::with_listener(listener) $($wait)* ?;
+        assert_eq!(server.local_addrs(), []);
+        server.handle().shutdown(Duration::ZERO);
+        server.serve_forever() $($wait)* ?;
+        assert!(std::net::TcpStream::connect(addr).is_err());
+
+        // A server by its acceptor.
+        let (acceptor, calls): (Incoming, IncomingCalls) = incoming();
+        let server = Server::builder().bind("127.0.0.1:0").start(acceptor) $($wait)* ?;
+        server.handle().shutdown(Duration::ZERO);
+        server.serve_forever() $($wait)* ?;
+        drop(calls);
+
         let acceptor = Arc::new(|_: &CallRequest<'_>| Ok::<_, Refusal>(Echo));
         let calls = Calls::default();
         serve_stream($stream, Peer::from("pipe"), acceptor, SessionConfig::default(), &calls) $($wait)*;
 
-        let (acceptor, calls) = incoming();
-        let server = Server::start(acceptor, ServerOptions::new().bind("127.0.0.1:0")) $($wait)* ?;
-        server.handle().shutdown(Duration::ZERO);
-        server.serve_forever() $($wait)* ?;
-        let calls: IncomingCalls = calls;
-        drop(calls);
-
-        let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();
-        let networks = networks.map_err(io::Error::other)?;
-        assert_eq!(networks.networks(), ["127.0.0.1/32".parse::<IpNet>().map_err(io::Error::other)?]);
-        let announced = ExpectedCalls::new()
-            .on_duplicate(Duplicate::Replace)
-            .max_waiting(1)
-            .clock(|| Timestamp::ZERO);
-        announced.announce(1).map_err(io::Error::other)?;
-        assert_eq!(announced.announce(2), Err(AnnounceError::Full));
-        let accept = |_: &CallRequest<'_>, _| Ok(Echo);
-        let acceptor: Allowed<ExpectedOnly<i32, WithMetadata<i32, _>>> =
-            networks.then(announced.then(accept));
-        let _: fn(ExpectedCallHandler<i32, Echo>) = drop;
-        let server = Server::start(acceptor, ServerOptions::new().bind("127.0.0.1:0")) $($wait)* ?;
-        server.handle().shutdown(Duration::ZERO);
-        server.serve_forever() $($wait)* ?;
-
-        /// The names of the rest; and they are the core's own types, in every adapter.
+        /// The rest by name. All but the handles of a call are the core's own types, in every adapter.
         fn core(
-            names: Option<(Bytes, CallHandle, Callbacks, DtmfDigit, End, ErrorFlags, Exception)>,
+            names: Option<(AudioBuf, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception)>,
             more: Option<(FrameKind, Lag, PeerError, SampleRate, SendError, CallStats, Uuid)>,
-            play: Option<(Dropped, MarkOutcome, Played, PlayoutStats, Ptime)>,
-            stream: Option<(CallEvent, Elapsed, Incoming, IncomingCall)>,
+            play: Option<(Dropped, LimitReached, MarkOutcome, Played, PlayoutStats, Ptime)>,
+            stream: Option<(CallEvent, Elapsed, EventInjector, InjectError, Injected)>,
             _: fn(Frame<'_>) -> Option<&dyn Acceptor<Handler = Echo>>,
+            _: Option<(CallHandle, SocketFile)>,
         ) -> (Option<Names>, Option<More>, Option<Play>, Option<Streams>) {
             (names, more, play, stream)
         }
         assert!(matches!(
-            core(None, None, None, None, |_| None),
+            core(None, None, None, None, |_| None, None),
             (None, None, None, None)
         ));
         Ok::<(), io::Error>(())
     }};
 }
 
+/// What is done with a call in each adapter.
+macro_rules! talk {
+    ($adapter:ident, $call:ident, $($wait:tt)*) => {{
+        use $adapter::{AudioBuf, Bytes, CallEvent, CallHandle, SampleRate};
+
+        let audio = AudioBuf::new(SampleRate::Hz8000, Bytes::from_static(&[0; 320]));
+        let rate: SampleRate = $call.wait_sample_rate(Duration::from_millis(1)) $($wait)*;
+        assert_eq!(rate, SampleRate::Hz8000);
+        $call.try_play(audio.clone())?;
+        $call.mark(1)?;
+        $call.play(audio) $($wait)* ?;
+        let _ = $call.played() $($wait)*;
+        let handle: CallHandle = $call.handle().clone();
+        let _ = handle.played() $($wait)*;
+        $call.clear();
+        println!("{} {} {:?} {:?}", $call.uuid(), $call.peer(), $call.stats(), $call.sample_rate());
+        while let Some(event) = $call.next() $($wait)* {
+            if let CallEvent::Ended(_) = event {
+                $call.hangup();
+            }
+        }
+        $call.hangup_after_playout();
+        Ok(())
+    }};
+}
+
 type Names = (
+    audiosocket_proto::AudioBuf,
     audiosocket_proto::Bytes,
-    audiosocket_server::CallHandle,
     audiosocket_server::Callbacks,
     audiosocket_proto::DtmfDigit,
     audiosocket_proto::End,
@@ -118,6 +171,7 @@ type More = (
 
 type Play = (
     audiosocket_proto::Dropped,
+    audiosocket_server::LimitReached,
     audiosocket_proto::MarkOutcome,
     audiosocket_server::Played,
     audiosocket_proto::PlayoutStats,
@@ -127,11 +181,12 @@ type Play = (
 type Streams = (
     audiosocket_server::CallEvent,
     audiosocket_server::Elapsed,
-    audiosocket_server::Incoming,
-    audiosocket_server::IncomingCall,
+    audiosocket_server::EventInjector,
+    audiosocket_server::InjectError,
+    audiosocket_server::Injected,
 );
 
-/// A peer that has left, and the stream on which to find out.
+/// A stream whose peer has left.
 fn stream() -> io::Result<UnixStream> {
     let (stream, _) = UnixStream::pair()?;
     stream.set_nonblocking(true)?;
@@ -140,33 +195,46 @@ fn stream() -> io::Result<UnixStream> {
 
 #[test]
 fn tokio() -> io::Result<()> {
+    async fn talk(
+        mut call: audiosocket_tokio::IncomingCall,
+    ) -> Result<(), audiosocket_tokio::SendError> {
+        talk!(audiosocket_tokio, call, .await)
+    }
+
     let runtime = ::tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let stream = ::tokio::net::UnixStream::from_std(stream()?)?;
-        program!(audiosocket_tokio, stream, .await)
+        program!(audiosocket_tokio, stream, TcpListener::bind("127.0.0.1:0").await?, .await)
     })
 }
 
 #[test]
 fn smol() -> io::Result<()> {
+    async fn talk(
+        mut call: audiosocket_smol::IncomingCall,
+    ) -> Result<(), audiosocket_smol::SendError> {
+        talk!(audiosocket_smol, call, .await)
+    }
+
     ::smol::block_on(async {
         let stream = ::smol::Async::new(stream()?)?;
-        program!(audiosocket_smol, stream, .await)
+        program!(audiosocket_smol, stream, TcpListener::bind("127.0.0.1:0").await?, .await)
     })
 }
 
 #[test]
 fn blocking() -> io::Result<()> {
-    program!(audiosocket_blocking, stream()?,)
-}
-
-/// The README has the table that each adapter's documentation has.
-#[test]
-fn one_table() {
-    let readme = include_str!("../../README.md");
-    for row in include_str!("../../audiosocket-server/docs/adapters-compared.md").lines() {
-        assert!(readme.contains(row), "README.md lacks: {row}");
+    fn talk(
+        mut call: audiosocket_blocking::IncomingCall,
+    ) -> Result<(), audiosocket_blocking::SendError> {
+        talk!(audiosocket_blocking, call,)
     }
+
+    program!(
+        audiosocket_blocking,
+        stream()?,
+        TcpListener::bind("127.0.0.1:0")?,
+    )
 }

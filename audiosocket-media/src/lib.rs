@@ -8,9 +8,11 @@ pub mod wav;
 mod codec;
 mod g711;
 mod resample;
+mod tone;
 
 pub use audiosocket_proto::SampleRate;
 
 pub use codec::{CodecDetector, Encoding, Guess};
 pub use g711::Law;
 pub use resample::{Resampler, UnsupportedRate};
+pub use tone::tone;

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use audiosocket_proto::{
-    Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp,
+    AudioBuf, Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp,
 };
 use criterion::measurement::WallTime;
 use criterion::{
@@ -43,7 +43,9 @@ fn frame_before_marks(c: &mut Criterion) {
         group.bench_function(n.to_string(), |b| {
             let setup = || {
                 let mut call = Call::new();
-                call.playout.play(RATE, prompt.clone()).expect("room");
+                call.playout
+                    .play(AudioBuf::new(RATE, prompt.clone()), &mut Vec::new())
+                    .expect("room");
                 for _ in 0..n {
                     call.playout.mark(0).expect("room");
                 }
@@ -97,7 +99,7 @@ fn clear(c: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(n.to_string(), |b| {
             let clear = |call: &mut Call| {
-                black_box(call.playout.clear());
+                black_box(call.playout.clear(&mut Vec::new()));
                 while let Some((_, outcome)) = call.playout.poll_mark(true) {
                     assert_eq!(outcome, MarkOutcome::Cleared);
                 }
@@ -119,7 +121,9 @@ fn frame_of_calls(c: &mut Criterion) {
             b.iter(|| {
                 for call in &mut calls {
                     if ticks % frames == 0 {
-                        call.playout.play(RATE, prompt.clone()).expect("room");
+                        call.playout
+                            .play(AudioBuf::new(RATE, prompt.clone()), &mut Vec::new())
+                            .expect("room");
                     }
                     call.frame();
                 }
@@ -137,8 +141,7 @@ struct Call {
 
 impl Call {
     fn new() -> Self {
-        let mut config = SessionConfig::default();
-        config.max_playout = Duration::from_secs(3600);
+        let config = SessionConfig::new().max_playout(Duration::from_secs(3600));
         let mut playout = Playout::new(&config);
         playout.start(Timestamp::ZERO);
         Self {
@@ -158,18 +161,20 @@ impl Call {
     /// Queues a frame's worth, and a mark behind it.
     fn piece(&mut self) {
         let piece = Bytes::from_static(&[7; FRAME]);
-        self.playout.play(RATE, piece).expect("room");
+        self.playout
+            .play(AudioBuf::new(RATE, piece), &mut Vec::new())
+            .expect("room");
         self.playout.mark(0).expect("room");
     }
 
     /// Plays a frame, as whoever drives the playout does.
     fn frame(&mut self) {
         assert_eq!(self.playout.poll_timeout(), Some(self.due));
-        let output = self.playout.poll(self.due, true);
-        let PlayoutOutput::Frame(RATE, frame) = output else {
+        let output = self.playout.poll(self.due, true, &mut Vec::new());
+        let PlayoutOutput::Frame(frame) = output else {
             panic!("a frame and not {output:?}");
         };
-        assert_eq!(black_box(frame)[0], 7);
+        assert_eq!(black_box(frame).bytes()[0], 7);
         self.due = self.due + PTIME;
     }
 }

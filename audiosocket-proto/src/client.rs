@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
-use crate::outbox::SendBuffer;
+use crate::buffer::SendBuffer;
 use crate::{
     Audio, Decoder, DtmfDigit, ErrorFlags, Frame, FrameKind, MAX_PAYLOAD_LEN, Message, SampleRate,
     SendError, Transmit, frame,
@@ -89,7 +89,7 @@ pub enum ClientEnd {
 #[derive(Debug)]
 pub struct ClientSession {
     rate: SampleRate,
-    outbox: SendBuffer,
+    send_buffer: SendBuffer,
     over: bool,
 }
 
@@ -97,11 +97,11 @@ impl ClientSession {
     /// A call that begins with `uuid` and sends audio of `rate`.
     #[must_use]
     pub fn new(uuid: Uuid, rate: SampleRate) -> Self {
-        let mut outbox = SendBuffer::default();
-        frame::put(FrameKind::UUID, uuid.as_bytes(), outbox.tail());
+        let mut send_buffer = SendBuffer::default();
+        frame::put(FrameKind::UUID, uuid.as_bytes(), send_buffer.tail());
         Self {
             rate,
-            outbox,
+            send_buffer,
             over: false,
         }
     }
@@ -172,7 +172,7 @@ impl ClientSession {
     /// [`Transmit::Close`]: what was queued is dropped, as Asterisk does.
     #[must_use]
     pub fn poll_transmit(&self) -> Transmit<'_> {
-        match self.outbox.unsent() {
+        match self.send_buffer.unsent() {
             _ if self.over => Transmit::Close,
             [] => Transmit::Idle,
             bytes => Transmit::Bytes(bytes),
@@ -185,21 +185,21 @@ impl ClientSession {
     ///
     /// If `written` is more than was offered.
     pub fn transmitted(&mut self, written: usize) {
-        self.outbox.advance(written);
+        self.send_buffer.advance(written);
     }
 
     /// Bytes that wait to be written. Asterisk ends a call on a short write; this leaves it to the
     /// caller how long to wait.
     #[must_use]
     pub fn unsent(&self) -> usize {
-        self.outbox.unsent().len()
+        self.send_buffer.unsent().len()
     }
 
     fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
         if self.over {
             return Err(SendError::NoCall);
         }
-        encode(message, self.outbox.tail())
+        encode(message, self.send_buffer.tail())
     }
 
     fn handle_frame<'f>(&mut self, frame: Frame<'f>) -> ClientEvent<'f> {
@@ -212,7 +212,7 @@ impl ClientSession {
 
     fn end(&mut self, end: ClientEnd) -> ClientEvent<'static> {
         self.over = true;
-        self.outbox.clear();
+        self.send_buffer.clear();
         ClientEvent::Ended(end)
     }
 }

@@ -95,7 +95,7 @@ impl Decoder {
     /// lent, it would have to be in memory for whole frames, too, instead of in registers.
     fn reassemble<'a, 'i: 'a>(&'a mut self, mut input: &'i [u8]) -> (Option<Frame<'a>>, &'i [u8]) {
         if self.is_handed_out() {
-            buffer::empty(&mut self.partial);
+            buffer::clear(&mut self.partial);
             if let Some(frame) = Frame::split_first(&mut input) {
                 return (Some(frame), input);
             }

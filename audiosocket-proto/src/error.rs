@@ -6,6 +6,11 @@ use crate::{ErrorFlags, FrameKind};
 
 /// What the other end of a connection did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum PeerError {
     /// The first frame was not the UUID that Asterisk always sends first, so there is no call:
@@ -87,7 +92,9 @@ pub enum SendError {
         /// How much waits.
         queued: Duration,
     },
-    /// There is nobody to send to: the UUID has not come yet, or the call is over or about to be
+    /// The playout was cleared while the rest of this audio waited for room. The rest is not played.
+    Cleared,
+    /// There is no call to send to: the UUID has not come yet, or the call is over or about to be
     /// hung up, or the peer has closed its reading side.
     NoCall,
 }
@@ -110,6 +117,7 @@ impl fmt::Display for SendError {
                     "refused, since {seconds:.1} s of audio wait to be played"
                 )
             }
+            Self::Cleared => f.write_str("the playout was cleared before all of it was queued"),
             Self::NoCall => f.write_str("there is no call to send to"),
         }
     }

@@ -25,6 +25,11 @@ pub enum Event<'a> {
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum End {
     /// The peer closed the connection between two frames: Asterisk's ordinary way to end a call.

@@ -13,6 +13,7 @@ pub const MAX_PAYLOAD_LEN: usize = u16::MAX as usize;
 ///
 /// The known ones are constants here, as in Asterisk's `include/asterisk/res_audiosocket.h`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
     clippy::exhaustive_structs,
     reason = "every byte is a kind, and only a byte is"

@@ -7,6 +7,7 @@ extern crate alloc;
 pub mod client;
 pub mod encoder;
 
+mod audio;
 mod buffer;
 mod config;
 mod decoder;
@@ -14,24 +15,25 @@ mod error;
 mod event;
 mod frame;
 mod message;
-mod outbox;
 mod playout;
 mod ptime;
 mod rate;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod session;
-mod spare;
 mod stats;
 mod time;
 
 pub use bytes::Bytes;
 pub use uuid::Uuid;
 
+pub use audio::{Audio, AudioBuf};
 pub use config::SessionConfig;
 pub use decoder::Decoder;
 pub use error::{PeerError, SendError};
 pub use event::{End, Event, Transmit};
 pub use frame::{Frame, FrameKind, HEADER_LEN, Header, MAX_PAYLOAD_LEN};
-pub use message::{Audio, DtmfDigit, ErrorFlags, Message};
+pub use message::{DtmfDigit, ErrorFlags, Message};
 pub use playout::{Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats, silence_after};
 pub use ptime::Ptime;
 pub use rate::{ParseSampleRateError, SampleRate};

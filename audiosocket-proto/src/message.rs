@@ -1,11 +1,11 @@
 //! What a frame means.
 
 use core::fmt;
-use core::ops::{BitOr, Deref};
+use core::ops::BitOr;
 
 use uuid::Uuid;
 
-use crate::{Frame, FrameKind, PeerError, SampleRate};
+use crate::{Audio, Frame, FrameKind, PeerError, SampleRate};
 
 /// A frame with its meaning read: the typed form of every kind of frame.
 ///
@@ -70,63 +70,6 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A payload of audio and the rate that its frame kind announced.
-///
-/// The bytes are as they came. They are signed 16-bit little-endian mono PCM, with one exception:
-/// `Dial(AudioSocket/host:port/uuid)` without `c(slin)` sends the call's own codec, such as A-law
-/// at one byte a sample, under the kind of 8 kHz slin (seen on Asterisk 22.10.1).
-///
-/// Dereferences to the bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Audio<'a> {
-    rate: SampleRate,
-    payload: &'a [u8],
-}
-
-impl<'a> Audio<'a> {
-    /// Audio of the given rate; `payload` in bytes, two to a sample.
-    #[must_use]
-    #[inline]
-    pub const fn new(rate: SampleRate, payload: &'a [u8]) -> Self {
-        Self { rate, payload }
-    }
-
-    /// The rate that the frame announced.
-    #[must_use]
-    #[inline]
-    pub const fn rate(&self) -> SampleRate {
-        self.rate
-    }
-
-    /// The bytes, for as long as the buffer lives that they were read into.
-    #[must_use]
-    #[inline]
-    pub const fn payload(&self) -> &'a [u8] {
-        self.payload
-    }
-
-    /// The bytes read as slin samples; a last odd byte is left out.
-    pub fn samples(&self) -> impl ExactSizeIterator<Item = i16> + use<'a> {
-        let (pairs, _odd) = self.payload.as_chunks::<2>();
-        pairs.iter().map(|pair| i16::from_le_bytes(*pair))
-    }
-}
-
-impl Deref for Audio<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        self.payload
-    }
-}
-
-impl AsRef<[u8]> for Audio<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.payload
-    }
-}
-
 /// One of the sixteen keys: `0` to `9`, `*`, `#`, `A` to `D`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DtmfDigit(u8);
@@ -170,6 +113,7 @@ impl fmt::Debug for DtmfDigit {
 ///
 /// Names as in Asterisk's documentation of AudioSocket.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_structs, reason = "the wire has one byte of flags")]
 pub struct ErrorFlags(pub u8);
 

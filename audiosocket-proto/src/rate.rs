@@ -9,27 +9,37 @@ use crate::FrameKind;
 /// Samples are always signed 16-bit little-endian mono PCM, which Asterisk calls *slin*
 /// (`include/asterisk/format_cache.h`; `res/res_audiosocket.c` maps kinds to formats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum SampleRate {
     /// 8 kHz, `slin`, kind `0x10`: what the dialplan application always sends.
     #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "slin"))]
     Hz8000,
     /// 12 kHz, `slin12`, kind `0x11`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin12"))]
     Hz12000,
     /// 16 kHz, `slin16`, kind `0x12`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin16"))]
     Hz16000,
     /// 24 kHz, `slin24`, kind `0x13`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin24"))]
     Hz24000,
     /// 32 kHz, `slin32`, kind `0x14`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin32"))]
     Hz32000,
     /// 44.1 kHz, `slin44`, kind `0x15`. Asterisk 22.10.1 played audio of this rate at half its
     /// volume, in calls of other rates and of this one; send another rate.
+    #[cfg_attr(feature = "serde", serde(rename = "slin44"))]
     Hz44100,
     /// 48 kHz, `slin48`, kind `0x16`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin48"))]
     Hz48000,
     /// 96 kHz, `slin96`, kind `0x17`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin96"))]
     Hz96000,
     /// 192 kHz, `slin192`, kind `0x18`.
+    #[cfg_attr(feature = "serde", serde(rename = "slin192"))]
     Hz192000,
 }
 
@@ -96,6 +106,10 @@ impl SampleRate {
     /// How long `samples` samples last, rounded down to a nanosecond.
     #[must_use]
     pub const fn duration_of(self, samples: u64) -> Duration {
+        // A frame has few samples, and 128 bits cost more than all else that is done with a frame.
+        if let Some(nanos) = samples.checked_mul(1_000_000_000) {
+            return Duration::from_nanos(nanos / self.hz() as u64);
+        }
         let nanos = samples as u128 * 1_000_000_000 / self.hz() as u128;
         Duration::new(
             (nanos / 1_000_000_000) as u64,

@@ -1,5 +1,10 @@
 /// Counters of a [`Session`](crate::Session), from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct SessionStats {
     /// Frames received, of any kind, the UUID included.

@@ -85,8 +85,7 @@ fn an_echo_through_a_driver_allocates_nothing() {
     for (stream, sizes) in streams() {
         let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
         let peer = Peer::from("tester");
-        let mut config = SessionConfig::default();
-        config.fill_silence = false;
+        let config = SessionConfig::new().fill_silence(false);
         let mut driver = CallDriver::new(Arc::new(echo), peer, config, &Calls::default(), now);
         assert_echoes_without_allocation(&stream, &sizes, |piece| {
             driver.receive(now, piece);
@@ -132,7 +131,10 @@ fn playing_through_a_driver_allocates_nothing() {
     let _shared = prompt.clone();
     for _ in 0..2 {
         run(&mut driver, &mut now);
-        driver.handle().play(rate, prompt.clone()).expect("room");
+        driver
+            .handle()
+            .try_play((rate, prompt.clone()))
+            .expect("room");
         driver.poll_commands(now, Waker::noop());
         let info = measure(|| assert_eq!(run(&mut driver, &mut now), 323 * FRAMES));
         assert_eq!(driver.handle().stats().playout.depth, Duration::ZERO);
@@ -185,7 +187,9 @@ fn a_thousand_calls_play_one_prompt() {
     let prompt = Bytes::from(vec![7; 30 * 16_000]);
     let info = measure(|| {
         for driver in &drivers {
-            let played = driver.handle().play(SampleRate::Hz8000, prompt.clone());
+            let played = driver
+                .handle()
+                .try_play((SampleRate::Hz8000, prompt.clone()));
             played.expect("room");
         }
     });

@@ -237,8 +237,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Everything that a session wrote, from its start through `steps` until nothing was left.
 fn run(steps: &[Step], max_unsent: usize) -> Vec<u8> {
-    let mut config = SessionConfig::default();
-    config.max_unsent = max_unsent;
+    let config = SessionConfig::new().max_unsent(max_unsent);
     let mut now = Timestamp::ZERO;
     let mut session = Session::new(config, now);
     let mut decoder = Decoder::new();

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use audiosocket_record::Recorder;
-use audiosocket_tokio::{Callbacks, Server, ServerOptions};
+use audiosocket_tokio::{Callbacks, Server};
 use tokio::task::spawn_blocking;
 
 /// How long calls may go on after Ctrl-C.
@@ -26,8 +26,8 @@ async fn main() -> io::Result<()> {
         |_uuid, _peer, audio| audio.into(),
         |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
     );
-    let options = ServerOptions::new().bind(addr);
-    let server = Server::start(recorder.record(echo), options).await?;
+    let builder = Server::builder().bind(addr);
+    let server = builder.start(recorder.record(echo)).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }

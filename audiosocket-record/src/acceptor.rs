@@ -1,8 +1,7 @@
 use std::time::Instant;
 
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 use audiosocket_server::{
-    Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
+    Acceptor, Call, CallRequest, Exception, Handler, HandlerEvent, Peer, Refusal, Response,
 };
 
 use crate::queue::Queue;
@@ -24,10 +23,6 @@ impl<A> RecordingAcceptor<A> {
 impl<A: Acceptor> Acceptor for RecordingAcceptor<A> {
     type Handler = RecordingHandler<A::Handler>;
 
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        self.acceptor.admit_peer(peer)
-    }
-
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         let handler = self.acceptor.accept(request)?;
         let track = self.queue.start_now(request.uuid);
@@ -48,36 +43,15 @@ pub struct RecordingHandler<H> {
 }
 
 impl<H: Handler> Handler for RecordingHandler<H> {
-    fn on_start(&mut self, call: &mut Call<'_>) {
-        self.handler.on_start(call);
-    }
-
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        self.track.write(Instant::now(), audio);
-        self.handler.on_audio(call, audio)
-    }
-
-    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        self.handler.on_dtmf(call, digit)
-    }
-
-    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
-        self.handler.on_mark(call, mark, outcome);
-    }
-
-    fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
-        self.handler.on_ignored(call, frame);
-    }
-
-    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
-        if let Exception::Lagged(lag) = error {
-            self.track.write_lost(Instant::now(), lag.frames, lag.bytes);
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        match event {
+            HandlerEvent::Audio(audio) => self.track.write(Instant::now(), audio),
+            HandlerEvent::Exception(Exception::Lagged(lag)) => {
+                self.track.write_lost(Instant::now(), lag.frames, lag.bytes);
+            }
+            HandlerEvent::End(_) => self.track.finish(Instant::now()),
+            _ => {}
         }
-        self.handler.on_exception(call, error);
-    }
-
-    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        self.track.finish(Instant::now());
-        self.handler.on_end(call, end);
+        self.handler.on_event(call, event)
     }
 }

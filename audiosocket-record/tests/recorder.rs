@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use audiosocket_proto::{Audio, SampleRate};
 use audiosocket_record::{Encoding, Gaps, Recorder, RecorderBuilder, TrackError};
-use audiosocket_tokio::{CallRequest, Callbacks, Refusal, Server, ServerOptions};
+use audiosocket_tokio::Refusal;
+use audiosocket_tokio::{CallRequest, Callbacks, Server};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -52,8 +53,8 @@ async fn a_caller_is_recorded_while_the_handler_answers() {
         .start()
         .unwrap();
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    let server = Server::start(recorder.record(echo), options).await.unwrap();
+    let builder = Server::builder().bind("127.0.0.1:0");
+    let server = builder.start(recorder.record(echo)).await.unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());
     let serving = tokio::spawn(server.serve_forever());
 
@@ -99,10 +100,8 @@ async fn a_call_that_the_handler_refuses_is_not_recorded() {
     let refuse = |_: &CallRequest<'_>| -> Result<Box<dyn audiosocket_tokio::Handler>, Refusal> {
         Err(Refusal::new("no calls today"))
     };
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    let server = Server::start(recorder.record(refuse), options)
-        .await
-        .unwrap();
+    let builder = Server::builder().bind("127.0.0.1:0");
+    let server = builder.start(recorder.record(refuse)).await.unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());
     let serving = tokio::spawn(server.serve_forever());
     let received = spawn_blocking(move || call(addr, &[])).await.unwrap();

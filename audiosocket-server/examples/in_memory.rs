@@ -109,10 +109,10 @@ struct Line {
 impl Line {
     /// A connection that was just accepted.
     fn new(transcript: &Transcript, uuid: u128) -> Self {
-        let mut config = SessionConfig::default();
-        config.idle_timeout = Some(Duration::from_secs(60));
-        // Fifty lines a second, which would hide the others.
-        config.fill_silence = false;
+        // Silence would be fifty lines a second, which would hide the others.
+        let config = SessionConfig::new()
+            .idle_timeout(Some(Duration::from_secs(60)))
+            .fill_silence(false);
         let desk = Arc::new(Desk(transcript.clone()));
         let now = Timestamp::ZERO;
         Self {

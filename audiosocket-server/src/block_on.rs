@@ -5,7 +5,7 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 /// Blocks this thread until `future` is ready.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         if let Some(output) = block_on_until(future.as_mut(), None) {
@@ -14,7 +14,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The same, but no longer than until the deadline, if there is one.
+/// Blocks this thread until `future` is ready, or until the deadline if there is one.
 pub(crate) fn block_on_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);

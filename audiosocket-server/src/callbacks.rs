@@ -9,23 +9,22 @@ use audiosocket_proto::{Audio, DtmfDigit, End};
 type OnAudio = dyn for<'a> Fn(Uuid, &Peer, Audio<'a>) -> Response<'a> + Send + Sync;
 type OnException = dyn Fn(Option<Uuid>, &Peer, &Exception) + Send + Sync;
 type OnDtmf = dyn Fn(Uuid, &Peer, DtmfDigit) -> Response<'static> + Send + Sync;
-type Admit = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
+type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
 /// A server made of closures, in the shape of the asynchronous Python module: `on_audio` and
 /// `on_exception`, shared by all calls.
 ///
-/// - `on_audio(uuid, peer, audio)` gets every audio payload as it came, and its answer is sent:
-///   see [`Response`]. Empty audio says that the call is over; it comes exactly once for each
-///   call, and nothing of that call comes after it. What it returns is of no effect then.
-/// - `on_exception(uuid, peer, error)` gets what went wrong. `uuid` is `None` if the connection
-///   did not become a call; then there is no empty audio either. An ordinary end is nothing that
-///   went wrong: the peer hangs up, closes, or resets the connection between two frames, as
-///   Asterisk does in some of the calls whose caller hangs up (see
-///   [`End::Reset`](audiosocket_proto::End::Reset)).
+/// - `on_audio(uuid, peer, audio)` gets every audio payload as it came, and its answer is sent: see
+///   [`Response`]. **An answer of no bytes hangs up.** Empty audio means that the call is over: it
+///   comes exactly once for each call, and nothing of that call comes after it. Its answer has no
+///   effect.
+/// - `on_exception(uuid, peer, error)` gets errors. `uuid` is `None` if the connection did not become
+///   a call; then there is no empty audio either. An ordinary end is no error: the peer hangs up,
+///   closes, or resets the connection between two frames, as Asterisk does in some of the calls whose
+///   caller hangs up (see [`End::Reset`](audiosocket_proto::End::Reset)).
 ///
-/// When an exception ends a call, `on_exception` comes first and the empty audio last. (The Python
-/// module tells of a lost connection in the other order, so that state which the last `on_audio`
-/// cleans up is needed once more.)
+/// When an error ends a call, `on_exception` comes first and the empty audio last. (The Python module
+/// reports a lost connection in the other order, after the last `on_audio` may have cleaned up.)
 ///
 /// ```
 /// use audiosocket_server::Callbacks;
@@ -40,7 +39,7 @@ pub struct Callbacks {
     on_audio: Arc<OnAudio>,
     on_exception: Arc<OnException>,
     on_dtmf: Option<Arc<OnDtmf>>,
-    admit: Option<Arc<Admit>>,
+    accept: Option<Arc<Accept>>,
 }
 
 impl Callbacks {
@@ -54,11 +53,11 @@ impl Callbacks {
             on_audio: Arc::new(on_audio),
             on_exception: Arc::new(on_exception),
             on_dtmf: None,
-            admit: None,
+            accept: None,
         }
     }
 
-    /// Also tells of key presses; the answer is sent as that to audio.
+    /// Sets a callback for key presses. Its answer is sent as that to audio.
     #[must_use]
     pub fn on_dtmf<D>(mut self, on_dtmf: D) -> Self
     where
@@ -68,13 +67,14 @@ impl Callbacks {
         self
     }
 
-    /// Decides on each call before it begins. Of a refused call, no callback tells.
+    /// Sets a callback that takes or refuses each call, once its UUID has come. No other callback is
+    /// called for a refused call.
     #[must_use]
-    pub fn admit<F>(mut self, admit: F) -> Self
+    pub fn accept_if<F>(mut self, accept: F) -> Self
     where
         F: Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     {
-        self.admit = Some(Arc::new(admit));
+        self.accept = Some(Arc::new(accept));
         self
     }
 }
@@ -89,8 +89,8 @@ impl Acceptor for Callbacks {
     type Handler = Self;
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self, Refusal> {
-        if let Some(admit) = &self.admit {
-            admit(request)?;
+        if let Some(accept) = &self.accept {
+            accept(request)?;
         }
         Ok(self.clone())
     }
@@ -102,12 +102,12 @@ impl Acceptor for Callbacks {
 
 impl Handler for Callbacks {
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        (self.on_audio)(call.uuid(), call.peer(), audio)
+        (self.on_audio)(call.uuid(), call.peer(), audio).hang_up_if_empty()
     }
 
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         match &self.on_dtmf {
-            Some(on_dtmf) => on_dtmf(call.uuid(), call.peer(), digit),
+            Some(on_dtmf) => on_dtmf(call.uuid(), call.peer(), digit).hang_up_if_empty(),
             None => Response::Nothing,
         }
     }

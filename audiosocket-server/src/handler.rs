@@ -1,22 +1,23 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{Call, Exception, LimitReached, Peer, Response};
+use crate::{Call, CallHandle, Calls, Exception, LimitReached, Peer, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
-/// What happens on one call; made for it by an [`Acceptor`], and so free to keep state.
+/// User code for one call. An [`Acceptor`] makes one for each call, so it can keep state.
 ///
-/// See the [module](super) for what is promised. Callbacks should return quickly: in an
-/// asynchronous adapter one thread serves many calls.
+/// Every method has a default that does nothing. Return quickly: in an asynchronous adapter one
+/// thread serves many calls.
 ///
 /// ```
 /// use audiosocket_server::{Call, Handler, Response};
 /// use audiosocket_proto::{Audio, DtmfDigit, End};
 ///
-/// /// Plays back what it hears until `#` is pressed.
+/// /// Sends the caller's audio back until `#` is pressed.
 /// #[derive(Default)]
 /// struct Echo {
 ///     frames: u64,
@@ -37,37 +38,88 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 ///     }
 /// }
 /// ```
+///
+/// # Wrapping a handler
+///
+/// A handler that wraps another one overrides [`on_event`](Self::on_event) alone. The server calls
+/// nothing else, so the wrapper cannot miss an event:
+///
+/// ```
+/// use audiosocket_server::{Call, Handler, HandlerEvent, Response};
+///
+/// struct CountKeys<H> {
+///     inner: H,
+///     keys: u64,
+/// }
+///
+/// impl<H: Handler> Handler for CountKeys<H> {
+///     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+///         if let HandlerEvent::Dtmf(_) = event {
+///             self.keys += 1;
+///         }
+///         self.inner.on_event(call, event)
+///     }
+/// }
+/// ```
 pub trait Handler: Send {
+    /// Something happened on the call. The server sends the answer, as that to
+    /// [`on_audio`](Self::on_audio).
+    ///
+    /// The default calls the method that belongs to the event.
+    #[inline]
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        match event {
+            HandlerEvent::Audio(audio) => return self.on_audio(call, audio),
+            HandlerEvent::Dtmf(digit) => return self.on_dtmf(call, digit),
+            HandlerEvent::Start => self.on_start(call),
+            HandlerEvent::Mark(mark, outcome) => self.on_mark(call, mark, outcome),
+            HandlerEvent::Ignored(frame) => self.on_ignored(call, frame),
+            HandlerEvent::Exception(error) => self.on_exception(call, error),
+            HandlerEvent::Shutdown => self.on_shutdown(call),
+            HandlerEvent::End(end) => self.on_end(call, end),
+        }
+        Response::Nothing
+    }
+
     /// The call has begun.
     fn on_start(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
 
-    /// Audio from the caller, never empty, of whatever length and rate it was sent; the answer
-    /// goes out at once as one frame.
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a>;
+    /// Audio from the caller, as it was sent: never empty, of any length and sample rate. The answer
+    /// is sent at once, as one frame.
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        let _ = (call, audio);
+        Response::Nothing
+    }
 
-    /// The caller pressed a key; the answer is sent as that to audio.
+    /// The caller pressed a key. The answer is sent as that to audio.
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         let _ = (call, digit);
         Response::Nothing
     }
 
-    /// A [mark](Call::mark) was reached: what was queued ahead of it has been played, or cleared.
-    /// Marks come in the order in which they were set.
+    /// A [mark](Call::mark) was reached: everything that was queued ahead of it has been played, or
+    /// cleared. Marks come in the order in which they were set.
     fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
         let _ = (call, mark, outcome);
     }
 
-    /// A frame that asks for nothing: an unknown kind, legacy silence, audio of no bytes.
+    /// A frame without meaning: an unknown kind, legacy silence, audio of no bytes.
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let _ = (call, frame);
     }
 
     /// Something went wrong. If it ends the call, [`on_end`](Self::on_end) follows at once. An
-    /// ordinary end is no exception, be it a close or a [reset](End::Reset) between two frames.
+    /// ordinary end is no exception: a close, or a [reset](End::Reset) between two frames.
     fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
         let _ = (call, error);
+    }
+
+    /// The server began to shut down. The call goes on until it ends, or the grace is over. Comes
+    /// once; right after [`on_start`](Self::on_start) if the call begins later.
+    fn on_shutdown(&mut self, call: &mut Call<'_>) {
+        let _ = call;
     }
 
     /// The call is over. The last callback, exactly once.
@@ -76,7 +128,34 @@ pub trait Handler: Send {
     }
 }
 
+/// Something that happens on a call: the argument of [`Handler::on_event`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum HandlerEvent<'a> {
+    /// See [`Handler::on_start`].
+    Start,
+    /// See [`Handler::on_audio`].
+    Audio(Audio<'a>),
+    /// See [`Handler::on_dtmf`].
+    Dtmf(DtmfDigit),
+    /// See [`Handler::on_mark`].
+    Mark(u64, MarkOutcome),
+    /// See [`Handler::on_ignored`].
+    Ignored(Frame<'a>),
+    /// See [`Handler::on_exception`].
+    Exception(&'a Exception),
+    /// See [`Handler::on_shutdown`].
+    Shutdown,
+    /// See [`Handler::on_end`].
+    End(End),
+}
+
+/// Forwards every method, so that it does not matter which of them is called.
 impl<H: Handler + ?Sized> Handler for Box<H> {
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        (**self).on_event(call, event)
+    }
+
     fn on_start(&mut self, call: &mut Call<'_>) {
         (**self).on_start(call);
     }
@@ -101,44 +180,32 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
         (**self).on_exception(call, error);
     }
 
+    fn on_shutdown(&mut self, call: &mut Call<'_>) {
+        (**self).on_shutdown(call);
+    }
+
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         (**self).on_end(call, end);
     }
 }
 
-/// Decides on each call whether to take it, and makes its handler. WakeCell by all connections.
+/// Accepts or refuses each call, and makes its handler. Shared by all connections.
 ///
-/// A closure is one: `|request: &CallRequest<'_>| Ok(MyHandler::new())`. The type of its argument
-/// has to be spelled out.
-///
-/// One that wraps another has to pass all three methods on to it.
+/// A closure is an acceptor; see [`acceptor_fn`]. The [`Admission`](crate::Admission) refuses peers and UUIDs before
+/// the acceptor runs.
 pub trait Acceptor: Send + Sync + 'static {
-    /// What handles the calls that are taken.
+    /// Handles an accepted call.
     type Handler: Handler;
 
-    /// Whether to talk to this peer at all. Asked once for each connection, before anything is read
-    /// from it: whoever is refused here gets a hangup without having cost the wait for a UUID. It runs
-    /// where connections are accepted, so that one that blocks holds up all that come after.
-    ///
-    /// Takes everyone unless it is written otherwise.
+    /// Accepts a call, or refuses it. A refused caller gets a hangup.
     ///
     /// # Errors
     ///
-    /// The reason for which the peer is refused.
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        let _ = peer;
-        Ok(())
-    }
-
-    /// Takes a call, or refuses it; a refused caller gets a hangup.
-    ///
-    /// # Errors
-    ///
-    /// The reason for which the call is refused.
+    /// The reason for the refusal.
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal>;
 
-    /// Something went wrong on a connection that did not become a call: no UUID, not a UUID, a
-    /// panic in [`admit_peer`](Self::admit_peer) or in [`accept`](Self::accept).
+    /// Something went wrong on a connection that did not become a call: it sent no UUID or something else, or
+    /// [`accept`](Self::accept) or [`Admission::admit_peer`](crate::Admission::admit_peer) panicked.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         let _ = (peer, error);
     }
@@ -156,33 +223,65 @@ where
     }
 }
 
-/// A call that wants to begin.
+/// Makes an acceptor of a closure, whose argument then needs no type annotation.
+///
+/// ```
+/// use audiosocket_server::{Callbacks, Refusal, acceptor_fn};
+///
+/// let acceptor = acceptor_fn(|request| {
+///     if request.uuid.is_nil() {
+///         return Err(Refusal::new("the nil UUID"));
+///     }
+///     Ok(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
+/// });
+/// # drop(acceptor);
+/// ```
+pub fn acceptor_fn<F, H>(accept: F) -> F
+where
+    F: Fn(&CallRequest<'_>) -> Result<H, Refusal> + Send + Sync + 'static,
+    H: Handler,
+{
+    accept
+}
+
+/// A call whose UUID has arrived, and which is not accepted so far.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CallRequest<'a> {
-    /// The UUID that Asterisk's dialplan gave the call. Nothing proves it: whoever reaches the
-    /// port can send any.
+    /// The UUID that Asterisk's dialplan gave the call. Every peer that reaches the port can send any UUID. Only
+    /// [`ExpectedCalls`](crate::ExpectedCalls) make it a secret.
     pub uuid: Uuid,
-    /// Where it comes from.
+    /// The other end of the connection.
     pub peer: &'a Peer,
-    /// The address of this machine at which it came in, if it came by TCP.
+    /// The address of this machine to which the peer connected, for a TCP connection.
     pub local_addr: Option<SocketAddr>,
+    pub(crate) handle: &'a CallHandle,
+    pub(crate) calls: &'a Calls,
 }
 
-/// Why a call, or whoever wanted to make one, was refused.
+impl CallRequest<'_> {
+    /// Returns what was [announced](crate::ExpectedCalls::announce) of the call. Returns `None` if the server has
+    /// no expected calls, or their metadata is not an `M`.
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.handle.metadata()
+    }
+}
+
+/// Why a peer or a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Cow<'static, str>);
 
 impl Refusal {
-    /// A refusal with a reason for the log; the caller does not hear it.
+    /// A refusal with a reason for the log. The caller does not get the reason.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self(reason.into())
     }
 }
 
 impl From<LimitReached> for Refusal {
-    fn from(full: LimitReached) -> Self {
-        Self::new(full.to_string())
+    fn from(limit: LimitReached) -> Self {
+        Self::new(limit.to_string())
     }
 }
 

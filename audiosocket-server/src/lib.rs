@@ -3,6 +3,8 @@
 
 #[doc = include_str!("../docs/embedding.md")]
 pub mod embedding {}
+#[doc = include_str!("../docs/beyond-tcp.md")]
+pub mod beyond_tcp {}
 #[cfg(feature = "io")]
 pub mod io;
 
@@ -12,7 +14,6 @@ mod call;
 mod callbacks;
 mod exception;
 mod handler;
-mod inbound_buffer;
 #[cfg(all(
     feature = "memory-guard",
     any(target_os = "linux", target_os = "android")
@@ -24,21 +25,22 @@ mod shutdown;
 mod stream;
 mod wake_cell;
 
-pub use admission::allow_list::{AllowList, Allowed, ParseAllowListError};
-pub use admission::calls::{Calls, Idle};
-pub use admission::expected::{
-    AnnounceError, Duplicate, ExpectedCallHandler, ExpectedCalls, ExpectedOnly, WithMetadata,
-};
-pub use admission::limits::{CallCounters, LimitReached, Limits};
+pub use admission::Admission;
+pub use admission::allow_list::{AllowList, ParseAllowListError};
+pub use admission::calls::Calls;
+pub use admission::counts::CallCounters;
+pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
+pub use admission::idle::Idle;
+pub use admission::limits::{LimitReached, Limits};
 pub use call::Call;
 pub use call::driver::CallDriver;
 pub use call::handle::CallHandle;
+pub use call::play::Play;
 pub use call::played::Played;
 pub use call::stats::CallStats;
 pub use callbacks::Callbacks;
-pub use exception::Exception;
-pub use handler::{Acceptor, CallRequest, Handler, Refusal};
-pub use inbound_buffer::{InboundBuffer, Lag};
+pub use exception::{Exception, Lag};
+pub use handler::{Acceptor, CallRequest, Handler, HandlerEvent, Refusal, acceptor_fn};
 pub use ipnet::IpNet;
 #[cfg(all(
     feature = "memory-guard",
@@ -48,7 +50,8 @@ pub use memory_guard::MemoryGuard;
 pub use peer::Peer;
 pub use response::Response;
 pub use shutdown::{ServerAction, ServerDriver, ServerHandle};
-pub use stream::event_queue::CallEvent;
+pub use stream::event::{CallEvent, Injected};
+pub use stream::event_queue::{EventInjector, InjectError};
 pub use stream::handler::StreamHandler;
+pub use stream::incoming::{Incoming, IncomingCalls, incoming};
 pub use stream::incoming_call::{Elapsed, IncomingCall};
-pub use stream::{Incoming, IncomingCalls, incoming};

@@ -2,18 +2,18 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
     /// The address of a TCP connection.
     Socket(SocketAddr),
-    /// A name that whoever opened the stream gave it: a Unix socket's path, a TLS subject.
+    /// A name from the code that opened the stream: a Unix socket's path, a TLS subject.
     Named(Arc<str>),
 }
 
 impl Peer {
-    /// The TCP address, if it is one.
+    /// Returns the address of a TCP connection.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
@@ -36,7 +36,7 @@ impl From<&str> for Peer {
 }
 
 impl fmt::Display for Peer {
-    /// Fit for a log: control characters in a name are escaped.
+    /// Safe for a log: escapes control characters in a name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(addr) => addr.fmt(f),

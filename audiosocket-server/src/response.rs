@@ -1,8 +1,8 @@
 use bytes::Bytes;
 
-use audiosocket_proto::{Audio, SampleRate};
+use audiosocket_proto::{Audio, AudioBuf, SampleRate};
 
-/// The answer to a piece of audio.
+/// The answer of a callback.
 ///
 /// Most are made by `into()`:
 ///
@@ -11,22 +11,33 @@ use audiosocket_proto::{Audio, SampleRate};
 /// | `()`, `None` | nothing is sent |
 /// | [`Audio`] | sent as one frame of the same rate: `audio.into()` is an echo |
 /// | `&[u8]`, `Vec<u8>`, [`Bytes`] | sent as one frame of 8 kHz slin, 1 to 65,535 bytes |
-/// | `(SampleRate, Bytes)` | sent as one frame of that rate |
-/// | any of these, but of no bytes | hang up, the same as [`Response::Hangup`] |
+/// | [`AudioBuf`], `(SampleRate, Bytes)` | sent as one frame of that rate |
 ///
-/// Audio of more than 65,535 bytes is not sent; `on_exception` says so, and the call goes on.
+/// Audio of no bytes sends nothing. (In [`Callbacks`](crate::Callbacks) it hangs up.) Audio of more
+/// than 65,535 bytes is not sent; `on_exception` says so, and the call goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Response<'a> {
     /// Send nothing.
     #[default]
     Nothing,
-    /// Send this, borrowed from what is answered or from the handler.
+    /// Send this audio, borrowed from the event.
     Audio(Audio<'a>),
-    /// Send this audio, in bytes of the given rate.
-    Owned(SampleRate, Bytes),
+    /// Send this audio.
+    Owned(AudioBuf),
     /// End the call.
     Hangup,
+}
+
+impl Response<'_> {
+    /// Hangs up in place of audio of no bytes.
+    pub(crate) fn hang_up_if_empty(self) -> Self {
+        match &self {
+            Self::Audio(audio) if audio.is_empty() => Self::Hangup,
+            Self::Owned(audio) if audio.is_empty() => Self::Hangup,
+            _ => self,
+        }
+    }
 }
 
 impl From<()> for Response<'_> {
@@ -50,19 +61,25 @@ impl<'a> From<&'a [u8]> for Response<'a> {
 
 impl From<Vec<u8>> for Response<'_> {
     fn from(payload: Vec<u8>) -> Self {
-        Self::Owned(SampleRate::Hz8000, payload.into())
+        Self::Owned(AudioBuf::new(SampleRate::Hz8000, payload))
     }
 }
 
 impl From<Bytes> for Response<'_> {
     fn from(payload: Bytes) -> Self {
-        Self::Owned(SampleRate::Hz8000, payload)
+        Self::Owned(AudioBuf::new(SampleRate::Hz8000, payload))
+    }
+}
+
+impl From<AudioBuf> for Response<'_> {
+    fn from(audio: AudioBuf) -> Self {
+        Self::Owned(audio)
     }
 }
 
 impl From<(SampleRate, Bytes)> for Response<'_> {
-    fn from((rate, payload): (SampleRate, Bytes)) -> Self {
-        Self::Owned(rate, payload)
+    fn from(audio: (SampleRate, Bytes)) -> Self {
+        Self::Owned(audio.into())
     }
 }
 

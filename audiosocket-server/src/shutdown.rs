@@ -4,15 +4,15 @@ use std::task::Context;
 use std::time::Duration;
 
 use crate::wake_cell::WakeCell;
-use crate::{CallCounters, Calls, Idle, Limits};
+use crate::{Admission, CallCounters, Calls, Idle};
 use audiosocket_proto::Timestamp;
 
-/// How long calls may take, over their own [`linger`](audiosocket_proto::SessionConfig::linger), to end once
-/// they are hung up. Only a handler that blocks takes that long.
+/// How long hung-up calls may take to end, beyond their own
+/// [`linger`](audiosocket_proto::SessionConfig::linger). Only a handler that blocks takes that long.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The life of a server, without its sockets: until when it accepts, when it hangs up what is left,
-/// and when all is over. [`CallDriver`](crate::CallDriver) is the same for each of its calls.
+/// The life of a server, without its sockets: when it accepts, when it hangs up the calls that are left, and when
+/// it is over. [`CallDriver`](crate::CallDriver) is the same for each of its calls.
 ///
 /// ```text
 ///             shutdown                    grace is over            linger + 1 s
@@ -23,9 +23,14 @@ const MARGIN: Duration = Duration::from_secs(1);
 ///                                                          over <--------------------'
 /// ```
 ///
-/// Whoever drives it does what [`poll`](Self::poll) says, polls again when that wakes them and at
-/// [`poll_timeout`](Self::poll_timeout), and makes the [`CallDriver`](crate::CallDriver) of each
-/// connection, among the [calls](ServerHandle::calls) of the handle, before they poll again. Dropping it closes all connections that are still open.
+/// When the shutdown begins, the handler of every call gets [`on_shutdown`](crate::Handler::on_shutdown). While the
+/// calls drain, the server also waits for the application's work on a call: until its
+/// [`IncomingCall`](crate::IncomingCall) is dropped. It waits for that work until the grace is over, and not longer.
+///
+/// An adapter does what [`poll`](Self::poll) returns, and polls again when its waker is woken and at
+/// [`poll_timeout`](Self::poll_timeout). It makes the [`CallDriver`](crate::CallDriver) of each connection, among the
+/// [calls](ServerHandle::calls) of the handle, before it polls again. Dropping a `ServerDriver` closes all
+/// connections that are still open.
 #[derive(Debug)]
 pub struct ServerDriver {
     handle: ServerHandle,
@@ -44,7 +49,7 @@ enum Phase {
     Over,
 }
 
-/// What has been done so far to end the calls.
+/// How far the shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Draining,
@@ -58,49 +63,49 @@ enum Step {
 pub enum ServerAction {
     /// Accept connections.
     Accept,
-    /// Accept what already waits in the kernel, since its callers take it for a call, then close
-    /// the listening sockets. Told exactly once.
+    /// Accept the connections that already wait in the kernel, since they are calls to their callers. Then close
+    /// the listening sockets. Returned exactly once.
     StopAccepting,
     /// Let the calls run.
     Wait,
-    /// Nothing more: all connections are closed, and their handlers told, but for handlers that
-    /// block.
+    /// Nothing more. All connections are closed and their handlers have ended, except for handlers that block.
     Over,
 }
 
 impl ServerDriver {
-    /// A server whose calls [linger](audiosocket_proto::SessionConfig::linger) for so long, and that has no more
-    /// of them than `limits` allow.
+    /// A server whose connections [linger](audiosocket_proto::SessionConfig::linger) for this time. `admission`
+    /// decides which connections it takes: [`Limits`](crate::Limits) alone, or an [`Admission`].
     #[must_use]
-    pub fn new(linger: Duration, limits: Limits) -> Self {
+    pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
             handle: ServerHandle {
-                orders: Arc::default(),
-                calls: Calls::new(limits),
+                graces: Arc::default(),
+                calls: Calls::new(admission),
             },
             linger,
             phase: Phase::Accepting,
         }
     }
 
-    /// What to do now. Wakes `cx` when that may have changed, other than by the clock.
+    /// Returns what to do now. Wakes `cx` when the answer may have changed, except by the clock.
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> ServerAction {
-        if let Some(grace) = self.handle.orders.poll(cx.waker(), Option::take) {
-            let asked = now + grace;
+        if let Some(grace) = self.handle.graces.poll(cx.waker(), Option::take) {
+            let requested = now + grace;
             match &mut self.phase {
                 Phase::Accepting => {
                     self.phase = Phase::Closing {
                         step: Step::Draining,
-                        until: asked,
+                        until: requested,
                         idle: self.handle.calls.idle(),
                     };
+                    self.handle.calls.begin_shutdown();
                     return ServerAction::StopAccepting;
                 }
                 Phase::Closing {
                     step: Step::Draining,
                     until,
                     ..
-                } => *until = asked.min(*until),
+                } => *until = requested.min(*until),
                 _ => {}
             }
         }
@@ -110,7 +115,7 @@ impl ServerDriver {
             } else if now < *until {
                 return ServerAction::Wait;
             } else {
-                self.lose_patience(now);
+                self.next_step(now);
             }
         }
         match self.phase {
@@ -119,7 +124,7 @@ impl ServerDriver {
         }
     }
 
-    /// When to poll next, whatever happens until then; `None` for never.
+    /// Returns when to poll next, even if nothing happens until then; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
@@ -128,13 +133,13 @@ impl ServerDriver {
         }
     }
 
-    /// Shuts this server down from elsewhere, and sees its calls.
+    /// Returns a handle that shuts this server down, and lists its calls.
     #[must_use]
     pub fn handle(&self) -> &ServerHandle {
         &self.handle
     }
 
-    fn lose_patience(&mut self, now: Timestamp) {
+    fn next_step(&mut self, now: Timestamp) {
         let Phase::Closing { step, until, .. } = &mut self.phase else {
             return;
         };
@@ -157,40 +162,44 @@ impl ServerDriver {
 impl Drop for ServerDriver {
     fn drop(&mut self) {
         self.handle.calls.abandon();
-        self.handle.orders.close();
+        self.handle.graces.close();
     }
 }
 
-/// Shuts a server down, and sees its calls. Cheap to clone.
+/// Shuts a server down, and counts its calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    /// How long the calls may still take.
-    orders: Arc<WakeCell<Option<Duration>>>,
+    /// The shortest grace that was requested and not taken yet.
+    graces: Arc<WakeCell<Option<Duration>>>,
     calls: Calls,
 }
 
 impl ServerHandle {
-    /// Stops accepting, gives the calls that are going on `grace` to end by themselves, then hangs
-    /// up the rest and lets `serve_forever` return. Returns at once.
+    /// Stops accepting, gives the open calls `grace` to end by themselves, then hangs up the rest and lets
+    /// `serve_forever` return. Returns at once.
     ///
-    /// Called again, it can shorten the time that is left and not extend it.
+    /// A call is open until its connection is closed, and until its [`IncomingCall`](crate::IncomingCall), if it has
+    /// one, is dropped. So a task can finish its work on a call after the call's last event, within the grace.
+    ///
+    /// A second `shutdown` can shorten the time that is left. It cannot extend it.
     pub fn shutdown(&self, grace: Duration) {
-        self.orders
-            .change(|waiting| *waiting = Some(waiting.map_or(grace, |waiting| waiting.min(grace))));
+        self.graces.change(|requested| {
+            *requested = Some(requested.map_or(grace, |requested| requested.min(grace)));
+        });
     }
 
-    /// Takes no new calls, or takes them again; see [`Calls::refuse_calls`].
+    /// Refuses new calls, or takes them again; see [`Calls::refuse_calls`].
     pub fn refuse_calls(&self, refuse: bool) {
         self.calls.refuse_calls(refuse);
     }
 
-    /// What became of the connections so far.
+    /// Returns how many connections were taken and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.calls.counters()
     }
 
-    /// The connections that are open now.
+    /// Returns the open connections.
     #[must_use]
     pub fn calls(&self) -> &Calls {
         &self.calls

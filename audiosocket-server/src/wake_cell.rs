@@ -1,7 +1,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Something that many change, from any thread, and that one waits for.
+/// A value that several threads change, and that one task waits for.
 #[derive(Debug, Default)]
 pub(crate) struct WakeCell<T> {
     inner: Mutex<Inner<T>>,
@@ -14,24 +14,17 @@ struct Inner<T> {
 }
 
 impl<T> WakeCell<T> {
-    pub(crate) fn new(value: T) -> Self {
-        let inner = Inner { value, waker: None };
-        Self {
-            inner: Mutex::new(inner),
-        }
-    }
-
-    /// Looks at it, or changes it, without a word to the one who waits.
+    /// Reads or changes the value, and wakes nothing.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         act(&mut self.lock().value)
     }
 
-    /// Changes it, and wakes the one who waits.
+    /// Changes the value, and wakes the task.
     pub(crate) fn change<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         self.change_if(|value| (act(value), true))
     }
 
-    /// Changes it, and wakes the one who waits if `act` says so.
+    /// Changes the value, and wakes the task if `act` returns true.
     pub(crate) fn change_if<R>(&self, act: impl FnOnce(&mut T) -> (R, bool)) -> R {
         let mut inner = self.lock();
         let (result, wakes) = act(&mut inner.value);
@@ -43,7 +36,7 @@ impl<T> WakeCell<T> {
         result
     }
 
-    /// Looks at it, and has `waker` woken by the next change.
+    /// Reads or changes the value. The next change wakes `waker`.
     pub(crate) fn poll<R>(&self, waker: &Waker, act: impl FnOnce(&mut T) -> R) -> R {
         let mut inner = self.lock();
         let known = inner.waker.as_ref();
@@ -59,8 +52,7 @@ impl<T> WakeCell<T> {
         result
     }
 
-    /// Nobody will poll again. Those who can still change it may live for long, and a waker that is
-    /// kept for them would keep a whole task in memory.
+    /// Drops the waker. The value may live for long, and a waker would keep a whole task in memory.
     pub(crate) fn close(&self) {
         let waker = self.lock().waker.take();
         drop(waker);

@@ -1,17 +1,15 @@
-//! Who may call.
+//! The allow list.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 use audiosocket_server::{
-    Acceptor, CallDriver, CallRequest, Callbacks, Calls, Exception, Handler, Peer, Refusal,
-    incoming,
+    Admission, AllowList, CallDriver, Callbacks, Calls, IpNet, Peer, Refusal,
 };
-use audiosocket_server::{AllowList, IpNet};
 use proptest::prelude::*;
 
 const HANGUP: Transmit<'_> = Transmit::Bytes(&[0, 0, 0]);
@@ -29,15 +27,15 @@ fn callbacks() -> Callbacks {
     Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {})
 }
 
-fn driver<A: Acceptor>(acceptor: A, peer: Peer) -> CallDriver<A> {
+/// A connection from `peer` to a server with this admission.
+fn connect(admission: Admission, peer: Peer) -> CallDriver<Callbacks> {
+    let (acceptor, calls) = (Arc::new(callbacks()), Calls::new(admission));
     let config = SessionConfig::default();
-    CallDriver::new(
-        Arc::new(acceptor),
-        peer,
-        config,
-        &Calls::default(),
-        Timestamp::ZERO,
-    )
+    CallDriver::new(acceptor, peer, config, &calls, Timestamp::ZERO)
+}
+
+fn allowing(list: AllowList) -> Admission {
+    Admission::new().allow_list(list)
 }
 
 #[test]
@@ -104,7 +102,7 @@ fn a_peer_without_an_address_is_refused_unless_said_otherwise() {
     assert!(!list.allows(&pipe));
     assert!(!list.allows(&Peer::from("10.0.0.1:40000")), "only a name");
     assert!(list.clone().named(true).allows(&pipe));
-    let refused = driver(list.then(callbacks()), pipe);
+    let refused = connect(allowing(list), pipe);
     let reason = "it has no address, and the allow-list is of addresses";
     assert_eq!(refused.refusal(), Some(&Refusal::new(reason)));
 }
@@ -161,14 +159,14 @@ fn an_address_with_a_prefix_is_an_error_that_says_what_to_write() {
 
 #[test]
 fn a_stranger_is_refused_before_the_uuid() {
-    let mut stranger = driver(list("10.0.0.0/8").then(callbacks()), peer("192.0.2.1"));
+    let mut stranger = connect(allowing(list("10.0.0.0/8")), peer("192.0.2.1"));
     let reason = Refusal::new("its address is not on the allow-list");
     assert_eq!(stranger.refusal(), Some(&reason));
     assert_eq!(stranger.poll_transmit(), HANGUP);
     stranger.receive(Timestamp::ZERO, UUID_FRAME);
     assert_eq!(stranger.poll_transmit(), HANGUP);
 
-    let mut friend = driver(list("10.0.0.0/8").then(callbacks()), peer("10.0.0.1"));
+    let mut friend = connect(allowing(list("10.0.0.0/8")), peer("10.0.0.1"));
     friend.receive(Timestamp::ZERO, UUID_FRAME);
     friend.receive(Timestamp::ZERO, b"\x10\x00\x02hi");
     assert_eq!(friend.refusal(), None);
@@ -179,75 +177,20 @@ fn a_stranger_is_refused_before_the_uuid() {
 }
 
 #[test]
-fn it_wraps_closures_and_streams() {
-    let closure = |_: &CallRequest<'_>| Ok(callbacks());
-    let closure = list("10.0.0.1").then(closure);
-    assert!(driver(closure, peer("10.0.0.2")).refusal().is_some());
-    let (acceptor, calls) = incoming();
-    let stream = list("10.0.0.1").then(list("10.0.0.2").then(acceptor));
-    assert!(driver(stream, peer("10.0.0.1")).refusal().is_some());
-    drop(calls);
-}
-
-/// An acceptor that takes for granted that its methods suffice.
-struct Forgetful<A>(A);
-
-impl<A: Acceptor> Acceptor for Forgetful<A> {
-    type Handler = A::Handler;
-
-    fn accept(&self, request: &CallRequest<'_>) -> Result<A::Handler, Refusal> {
-        self.0.accept(request)
-    }
-}
-
-#[test]
-fn a_wrapper_that_forgets_to_ask_lets_nobody_in() {
-    let forgetful = Forgetful(list("10.0.0.0/8").then(callbacks()));
-    let mut stranger = driver(forgetful, peer("192.0.2.1"));
-    assert_eq!(stranger.refusal(), None);
-    stranger.receive(Timestamp::ZERO, UUID_FRAME);
-    let reason = Refusal::new("its address is not on the allow-list");
-    assert_eq!(stranger.refusal(), Some(&reason));
-}
-
-#[derive(Default)]
-struct Witness {
-    asked: AtomicUsize,
-    told: Mutex<Vec<String>>,
-}
-
-struct Witnessed(Arc<Witness>);
-
-impl Acceptor for Witnessed {
-    type Handler = Box<dyn Handler>;
-
-    fn admit_peer(&self, _: &Peer) -> Result<(), Refusal> {
-        self.0.asked.fetch_add(1, Ordering::Relaxed);
-        Err(Refusal::new("not by me"))
-    }
-
-    fn accept(&self, _: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
-        unreachable!("nobody is admitted")
-    }
-
-    fn on_exception(&self, peer: &Peer, error: &Exception) {
-        self.0.told.lock().unwrap().push(format!("{peer}: {error}"));
-    }
-}
-
-#[test]
-fn the_acceptor_behind_is_asked_about_friends_alone_and_told_what_goes_wrong() {
-    let witness = Arc::new(Witness::default());
-    let acceptor = || list("10.0.0.0/8").then(Witnessed(Arc::clone(&witness)));
-    drop(driver(acceptor(), peer("192.0.2.1")));
-    assert_eq!(witness.asked.load(Ordering::Relaxed), 0);
-    let refused = driver(acceptor(), peer("10.0.0.1"));
-    assert_eq!(witness.asked.load(Ordering::Relaxed), 1);
+fn the_applications_own_check_runs_for_allowed_peers_only() {
+    let checked = Arc::new(AtomicUsize::new(0));
+    let admission = || {
+        let checked = Arc::clone(&checked);
+        allowing(list("10.0.0.0/8")).admit_peer(move |_| {
+            checked.fetch_add(1, Ordering::Relaxed);
+            Err(Refusal::new("not by me"))
+        })
+    };
+    drop(connect(admission(), peer("192.0.2.1")));
+    assert_eq!(checked.load(Ordering::Relaxed), 0);
+    let refused = connect(admission(), peer("10.0.0.1"));
+    assert_eq!(checked.load(Ordering::Relaxed), 1);
     assert_eq!(refused.refusal(), Some(&Refusal::new("not by me")));
-
-    acceptor().on_exception(&peer("10.0.0.1"), &Exception::HandlerPanicked("oh".into()));
-    let told = witness.told.lock().unwrap().clone();
-    assert_eq!(told, ["10.0.0.1:40000: the handler panicked: \"oh\""]);
 }
 
 /// Whether the first bits are the same, bit by bit.

@@ -82,13 +82,14 @@ fn a_handler_that_blocks_is_named_while_it_does() {
     );
     let script = std::rc::Rc::default();
     let stream = FakeStream::new(&script);
-    let mut connection = pin!(Connection::<_, FakeTimer, _>::new(
+    let connection = Connection::<_, FakeTimer, _>::new(
         stream,
         "peer".into(),
         blocks.into(),
         SessionConfig::default(),
         &Calls::default(),
-    ));
+    );
+    let mut connection = pin!(connection.warn_if_blocked());
     let mut cx = Context::from_waker(Waker::noop());
     let mut read = |bytes: &[u8]| {
         script.borrow_mut().reads.push_back(Ok(bytes.to_vec()));

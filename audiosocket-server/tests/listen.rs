@@ -1,4 +1,4 @@
-//! Sockets as `ServerOptions` opens them, looked at from outside.
+//! The sockets that `ListenOptions` opens, examined from outside.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,18 +6,27 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use audiosocket_server::io::{Keepalive, ServerOptions};
+use audiosocket_server::io::{BoundSockets, Keepalive, ListenOptions};
 use socket2::{Domain, SockRef, Socket, Type};
+
+/// The default options, with these addresses.
+fn bind<const N: usize>(addrs: [&str; N]) -> ListenOptions {
+    let mut options = ListenOptions::new();
+    options.addrs = addrs.map(Into::into).into();
+    options
+}
+
+fn listen(options: ListenOptions) -> io::Result<BoundSockets> {
+    options.listen_blocking()
+}
 
 #[test]
 fn every_address_gets_its_socket_in_order() {
     let ready = TcpListener::bind("127.0.0.1:0").unwrap();
     let ready_addr = ready.local_addr().unwrap();
-    let options = ServerOptions::new()
-        .bind("127.0.0.1:0")
-        .bind("[::1]:0")
-        .listener(ready);
-    let listening = options.listen().unwrap();
+    let mut options = bind(["127.0.0.1:0", "[::1]:0"]);
+    options.listeners.push(ready);
+    let listening = listen(options).unwrap();
 
     let addrs = &listening.local_addrs;
     assert_eq!(addrs.len(), 3);
@@ -39,62 +48,68 @@ fn every_address_gets_its_socket_in_order() {
 
 #[test]
 fn ipv4_and_ipv6_wildcards_share_a_port() {
-    let first = ServerOptions::new().bind("0.0.0.0:0").listen().unwrap();
+    let first = listen(bind(["0.0.0.0:0"])).unwrap();
     let port = first.local_addrs[0].port();
-    let second = ServerOptions::new()
-        .bind((Ipv6Addr::UNSPECIFIED, port))
-        .listen()
-        .unwrap();
+    let second = listen(bind([&format!("[::]:{port}")])).unwrap();
     assert_eq!(second.local_addrs[0].port(), port);
 }
 
 #[test]
 fn an_address_is_taken_once_unless_the_port_is_shared() {
-    let first = ServerOptions::new()
-        .bind("127.0.0.1:0")
-        .reuse_port(true)
-        .listen()
-        .unwrap();
-    let addr = first.local_addrs[0];
-    let shared = ServerOptions::new()
-        .bind(addr)
-        .reuse_port(true)
-        .listen()
-        .unwrap();
-    assert_eq!(shared.local_addrs, first.local_addrs);
+    let shared = |addr: &str| {
+        let mut options = bind([addr]);
+        options.reuse_port = true;
+        listen(options).unwrap()
+    };
+    let first = shared("127.0.0.1:0");
+    let addr = first.local_addrs[0].to_string();
+    assert_eq!(shared(&addr).local_addrs, first.local_addrs);
 
-    let error = ServerOptions::new().bind(addr).listen().unwrap_err();
+    let error = listen(bind([&addr])).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    let expected = format!("cannot listen on {addr}: ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+#[test]
+fn a_name_is_resolved_and_errors_contain_it() {
+    let sockets = listen(bind(["localhost:0"])).unwrap();
+    assert!(sockets.local_addrs[0].ip().is_loopback());
+
+    let error = listen(bind(["127.0.0.1"])).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    let error = error.to_string();
+    assert!(error.starts_with("cannot listen on 127.0.0.1: "), "{error}");
+    let error = listen(bind(["nohost.invalid:9092"])).unwrap_err();
+    let error = error.to_string();
     assert!(
-        error.to_string().contains(&addr.to_string()),
-        "names the address: {error}"
+        error.starts_with("cannot listen on nohost.invalid:9092: "),
+        "{error}"
     );
 }
 
 #[test]
-fn what_cannot_be_resolved_or_is_missing_is_told() {
-    let error = ServerOptions::new().bind("127.0.0.1").listen().unwrap_err();
+fn a_server_without_an_address_is_an_error() {
+    let error = listen(ListenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-    let error = ServerOptions::new().listen().unwrap_err();
     assert_eq!(error.to_string(), "no address to listen on");
 }
 
 #[test]
-fn accepted_connections_send_at_once_and_are_watched() {
-    let mut keepalive = Keepalive::default();
-    keepalive.time = Duration::from_secs(7);
-    keepalive.interval = Duration::from_secs(3);
-    keepalive.retries = 2;
-    keepalive.user_timeout = Some(Duration::from_secs(11));
-    let options = ServerOptions::new()
-        .bind("127.0.0.1:0")
-        .keepalive(Some(keepalive));
-    let listening = options.listen().unwrap();
+fn accepted_connections_have_nodelay_and_keepalive() {
+    let keepalive = Keepalive::new()
+        .time(Duration::from_secs(7))
+        .interval(Duration::from_secs(3))
+        .retries(2)
+        .user_timeout(Some(Duration::from_secs(11)));
+    let mut options = bind(["127.0.0.1:0"]);
+    options.tcp.keepalive = Some(keepalive);
+    let listening = listen(options).unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
     assert!(!server.nodelay().unwrap(), "would prove nothing");
 
-    listening.prepare(&SockRef::from(&server)).unwrap();
+    listening.tcp.apply(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
     let socket = SockRef::from(&server);
     assert!(socket.keepalive().unwrap());
@@ -111,20 +126,22 @@ fn accepted_connections_send_at_once_and_are_watched() {
     );
 }
 
-/// By itself a kernel takes megabytes for a peer that reads nothing.
+/// By itself, a kernel takes megabytes for a peer that reads nothing.
 #[test]
 #[cfg(target_os = "linux")]
-fn what_the_kernel_takes_for_a_peer_that_does_not_read_is_bounded() {
+fn the_send_buffer_bounds_what_a_peer_that_does_not_read_costs() {
     const DEFAULT: usize = 128 * 1024;
-    let taken = |options: ServerOptions| {
-        let listening = options.bind("127.0.0.1:0").listen().unwrap();
+    let taken = |send_buffer| {
+        let mut options = bind(["127.0.0.1:0"]);
+        options.tcp.send_buffer = send_buffer;
+        let listening = listen(options).unwrap();
         let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         client.set_recv_buffer_size(1).unwrap();
         client.connect(&listening.local_addrs[0].into()).unwrap();
         let (mut server, _) = accept(&listening.listeners[0]);
-        listening.prepare(&SockRef::from(&server)).unwrap();
+        listening.tcp.apply(&SockRef::from(&server)).unwrap();
         server.set_nonblocking(true).unwrap();
-        // As 20 ms frames of 8 kHz leave, which is what the kernel's bookkeeping is the largest part of.
+        // Frames of 20 ms at 8 kHz, for which the kernel's bookkeeping is largest.
         let mut taken = 0;
         loop {
             match server.write(&[0; 323]) {
@@ -137,39 +154,34 @@ fn what_the_kernel_takes_for_a_peer_that_does_not_read_is_bounded() {
         }
     };
 
-    let default = taken(ServerOptions::new());
+    let default = taken(ListenOptions::new().tcp.send_buffer);
     assert!((DEFAULT / 2..3 * DEFAULT).contains(&default), "{default}");
-    let small = taken(ServerOptions::new().send_buffer(Some(16 * 1024)));
+    let small = taken(Some(16 * 1024));
     assert!(small < DEFAULT / 2, "{small}");
-    let systems = taken(ServerOptions::new().send_buffer(None));
-    assert!(systems > 3 * DEFAULT, "{systems}: would prove nothing");
+    let system = taken(None);
+    assert!(system > 3 * DEFAULT, "{system}: would prove nothing");
 }
 
-/// Rather than on every connection that is accepted later.
+/// It would fail on every connection that is accepted later.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_keepalive_that_the_system_does_not_take_is_told_at_once() {
+fn a_keepalive_that_the_system_does_not_take_is_an_error_at_once() {
     for time in [Duration::from_millis(500), Duration::from_secs(10 * 3600)] {
-        let mut keepalive = Keepalive::default();
-        keepalive.time = time;
-        let options = ServerOptions::new()
-            .bind("127.0.0.1:0")
-            .keepalive(Some(keepalive));
-        let error = options.listen().unwrap_err();
+        let mut options = bind(["127.0.0.1:0"]);
+        options.tcp.keepalive = Some(Keepalive::new().time(time));
+        let error = listen(options).unwrap_err();
         assert!(error.to_string().starts_with("keepalive: "), "{error}");
     }
 }
 
 #[test]
 fn keepalive_can_be_left_to_the_system() {
-    let listening = ServerOptions::new()
-        .bind("127.0.0.1:0")
-        .keepalive(None)
-        .listen()
-        .unwrap();
+    let mut options = bind(["127.0.0.1:0"]);
+    options.tcp.keepalive = None;
+    let listening = listen(options).unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
-    listening.prepare(&SockRef::from(&server)).unwrap();
+    listening.tcp.apply(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
     assert!(!SockRef::from(&server).keepalive().unwrap());
 }
@@ -178,20 +190,4 @@ fn keepalive_can_be_left_to_the_system() {
 fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     listener.set_nonblocking(false).unwrap();
     listener.accept().unwrap()
-}
-
-#[test]
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn a_wake_interval_is_more_than_nothing_and_less_than_half_a_ptime() {
-    let listen = |interval| {
-        let options = ServerOptions::new().bind("127.0.0.1:0");
-        options.wake_interval(Some(interval)).listen()
-    };
-    for interval in [Duration::ZERO, Duration::from_millis(10)] {
-        let error = listen(interval).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{interval:?}");
-    }
-    for interval in [Duration::from_nanos(1), Duration::from_nanos(9_999_999)] {
-        assert_eq!(listen(interval).unwrap().wake_interval, Some(interval));
-    }
 }

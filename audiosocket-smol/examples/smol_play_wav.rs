@@ -11,10 +11,10 @@
 use std::error::Error;
 use std::time::Duration;
 
-use audiosocket_media::{pcm, wav};
-use audiosocket_smol::{
-    Bytes, CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming,
-};
+use async_signal::{Signal, Signals};
+use audiosocket_media::{tone, wav};
+use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
+use smol::stream::StreamExt;
 
 /// What every call takes. Asterisk converts for callers who have more; for them, play 16 kHz.
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -27,45 +27,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let samples = match args.next() {
         Some(path) => wav::read_file(path, RATE, LONGEST)?,
-        None => tone(),
+        None => tone(RATE, 440, Duration::from_secs(2)),
     };
-    let mut slin = Vec::new();
-    pcm::to_slin(&samples, &mut slin);
-    // It is in memory once, however many hear it.
-    let prompt = Bytes::from(slin);
+    // In memory once, however many calls play it.
+    let prompt = AudioBuf::from_samples(RATE, &samples);
 
     smol::block_on(async {
-        let (acceptor, mut calls) = incoming();
-        let server = Server::start(acceptor, ServerOptions::new().bind(addr)).await?;
+        let server = Server::bind(addr).await?;
         println!("listening on {}", server.local_addrs()[0]);
+        let (handle, mut signals) = (server.handle(), Signals::new([Signal::Int])?);
         smol::spawn(async move {
-            while let Some(call) = calls.accept().await {
-                smol::spawn(play(call, prompt.clone())).detach();
-            }
+            signals.next().await;
+            handle.shutdown(Duration::from_secs(10));
         })
         .detach();
-        Ok(server.serve_forever().await?)
+        let play = move |call| play(call, prompt.clone());
+        Ok(server.serve_calls(play).await?)
     })
 }
 
-async fn play(mut call: IncomingCall, prompt: Bytes) {
-    if let Err(error) = call.handle().play(RATE, prompt) {
-        eprintln!("{}: {error}", call.uuid());
-    }
-    call.handle().hangup_after_playout();
-    // To the end, since dropping the call would hang up at once.
+async fn play(mut call: IncomingCall, prompt: AudioBuf) -> Result<(), SendError> {
+    call.play(prompt).await?;
+    call.hangup_after_playout();
+    // To the end: dropping the call would hang up at once.
     while let Some(event) = call.next().await {
         if let CallEvent::Ended(end) = event {
             println!("{}: {end}", call.uuid());
         }
     }
-}
-
-/// 440 Hz for two seconds.
-fn tone() -> Vec<i16> {
-    let samples = 0..2 * RATE.hz();
-    let phases = samples.map(|sample| f64::from(sample) * 440.0 / f64::from(RATE.hz()));
-    phases
-        .map(|phase| ((phase * std::f64::consts::TAU).sin() * 8_000.0) as i16)
-        .collect()
+    Ok(())
 }

@@ -15,12 +15,13 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use audiosocket_media::pcm;
+use async_signal::{Signal, Signals};
 use audiosocket_media::wav::{WavWriter, WriteError};
-use audiosocket_smol::{CallEvent, IncomingCall, SampleRate, Server, ServerOptions, incoming};
+use audiosocket_smol::{CallEvent, IncomingCall, SampleRate, Server};
+use smol::stream::StreamExt;
 use smol::unblock;
 
-/// After so much a call is hung up, since it would go on filling the disk.
+/// After this time a call is hung up: it would go on filling the disk.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 fn main() -> io::Result<()> {
@@ -30,29 +31,31 @@ fn main() -> io::Result<()> {
     std::fs::create_dir_all(&directory)?;
 
     smol::block_on(async {
-        let (acceptor, mut calls) = incoming();
-        let server = Server::start(acceptor, ServerOptions::new().bind(addr)).await?;
+        let server = Server::bind(addr).await?;
         println!("listening on {}", server.local_addrs()[0]);
+        let (handle, mut signals) = (server.handle(), Signals::new([Signal::Int])?);
         smol::spawn(async move {
-            while let Some(call) = calls.accept().await {
+            signals.next().await;
+            handle.shutdown(Duration::from_secs(10));
+        })
+        .detach();
+        server
+            .serve_calls(move |call| {
                 let uuid = call.uuid();
                 let path = directory.join(format!("{uuid}.wav"));
-                smol::spawn(async move {
+                async move {
                     match record(call, path).await {
                         Ok(recorded) => println!("{uuid}: recorded {recorded:?}"),
                         Err(error) => eprintln!("{uuid}: {error}"),
                     }
-                })
-                .detach();
-            }
-        })
-        .detach();
-        server.serve_forever().await
+                }
+            })
+            .await
     })
 }
 
-/// Records to the end of the call; by dropping the call it is hung up at an error. What had been
-/// written by then is a whole file.
+/// Records to the end of the call. At an error the call is dropped, and so hung up; the file is whole as far
+/// as it was written.
 async fn record(
     mut call: IncomingCall,
     path: PathBuf,
@@ -66,8 +69,10 @@ async fn record(
         && let Some(event) = call.next().await
     {
         match event {
-            CallEvent::Audio(other, _) if other != rate => return Err("the rate changed".into()),
-            CallEvent::Audio(_, slin) => pcm::from_slin(&slin, &mut samples),
+            CallEvent::Audio(audio) if audio.rate() != rate => {
+                return Err("the rate changed".into());
+            }
+            CallEvent::Audio(audio) => samples.extend(audio.samples()),
             CallEvent::Lagged(lag) => eprintln!("{}: {lag}", call.uuid()),
             _ => {}
         }
@@ -82,19 +87,17 @@ async fn record(
     Ok(recorded)
 }
 
-/// Which says the rate; Asterisk keeps to it for all of the call. `None` if none comes.
+/// Waits for the first audio, and returns its rate, which Asterisk keeps for all of the call. `None` if none
+/// comes.
 async fn first_audio(call: &mut IncomingCall) -> Option<(SampleRate, Vec<i16>)> {
     loop {
-        if let CallEvent::Audio(rate, slin) = call.next().await? {
-            let mut samples = Vec::new();
-            pcm::from_slin(&slin, &mut samples);
-            return Some((rate, samples));
+        if let CallEvent::Audio(audio) = call.next().await? {
+            return Some((audio.rate(), audio.samples().collect()));
         }
     }
 }
 
-/// Fails if the file is there: whoever reaches the port can send any UUID, so no earlier recording
-/// is overwritten for one.
+/// Fails if the file exists: a peer can send any UUID, and must not overwrite an earlier recording.
 fn create(path: PathBuf, rate: SampleRate) -> Result<WavWriter<BufWriter<File>>, WriteError> {
     let file = File::create_new(path).map_err(WriteError::Io)?;
     WavWriter::new(BufWriter::new(file), rate)

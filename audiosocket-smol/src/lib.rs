@@ -1,12 +1,18 @@
 #![doc = include_str!("../README.md")]
 
-mod clock;
+pub mod listener;
+
+mod builder;
 mod runtime;
+mod serve_stream;
 mod server;
-mod stream;
+mod timer;
 
 #[doc(inline)]
 pub use audiosocket_server::io::surface::*;
+#[doc(inline)]
+pub use audiosocket_server::{CallHandle, IncomingCall};
 
+pub use builder::{Custom, ServerBuilder};
+pub use serve_stream::serve_stream;
 pub use server::{Server, start_server};
-pub use stream::serve_stream;

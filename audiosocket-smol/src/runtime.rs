@@ -1,17 +1,17 @@
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use audiosocket_server::io::{Listener, Stream};
+use audiosocket_server::Peer;
+use audiosocket_server::io::{Listener, Stream, pending_if_would_block};
 use futures_io::{AsyncRead, AsyncWrite};
-use socket2::SockRef;
 
-/// Any stream of `futures-io`.
-pub(crate) struct AnyStream<S>(pub(crate) S);
+/// A stream of `futures-io`.
+pub(crate) struct FuturesStream<S>(pub(crate) S);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for AnyStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for FuturesStream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
@@ -29,158 +29,140 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for AnyStream<S> {
     }
 }
 
-/// A TCP connection that is not asked for what it is known not to have: [`Async`]'s own
-/// `AsyncRead` would read once more after each read, to meet `WouldBlock`.
-pub(crate) struct Connection {
+/// A listener whose streams are those of `futures-io`.
+pub(crate) struct FuturesListener<L>(pub(crate) L);
+
+impl<L> Listener for FuturesListener<L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+{
+    type Stream = FuturesStream<L::Stream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok((FuturesStream(stream), peer)))
+    }
+
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_accept_waiting())?;
+        Poll::Ready(Ok((FuturesStream(stream), peer)))
+    }
+
+    fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
+        L::local_addr(&stream.0)
+    }
+}
+
+/// A TCP connection that does not read when it is known that nothing has come. [`Async`] itself would read
+/// again after each read, until it meets `WouldBlock`.
+#[derive(Debug)]
+pub struct SmolTcpStream {
     socket: Async<TcpStream>,
-    /// The kernel had less than was asked for, so it has nothing until it says so.
+    /// The last read was short, so that nothing is left until the kernel says so.
     emptied: bool,
 }
 
-impl Connection {
-    fn new(socket: Async<TcpStream>) -> Self {
+impl SmolTcpStream {
+    pub(crate) fn new(socket: Async<TcpStream>) -> Self {
         Self {
             socket,
             emptied: false,
         }
     }
 
-    /// Takes it from the reactor.
-    pub(crate) fn release(self) -> io::Result<TcpStream> {
-        self.socket.into_inner()
+    /// The socket.
+    #[must_use]
+    pub fn get_ref(&self) -> &TcpStream {
+        self.socket.get_ref()
     }
 }
 
-impl Stream for Connection {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+impl AsyncRead for SmolTcpStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         if !self.emptied {
-            let result = self.socket.get_ref().read(buffer);
-            let would_block = is_would_block(&result);
-            self.emptied = would_block || matches!(result, Ok(len) if len < buffer.len());
-            if !would_block {
-                return Poll::Ready(result);
+            let read = pending_if_would_block(self.socket.get_ref().read(buffer));
+            self.emptied = !matches!(read, Poll::Ready(Err(_)))
+                && !matches!(read, Poll::Ready(Ok(len)) if len == buffer.len());
+            if read.is_ready() {
+                return read;
             }
         }
-        // What it is ready by has been read. After this it is waited for, and whoever is woken
-        // reads: to ask for the reason would often mean to wait a second time, since the reactor
-        // does not tell it of an event that it was waiting for when it was asked.
+        // The bytes of earlier events have been read. From here on the stream waits for an event, and then
+        // reads without asking whether it came: to ask would often mean to wait a second time, since the
+        // reactor does not report an event that it was waiting for at that moment.
         while self.socket.poll_readable(cx)?.is_ready() {}
         self.emptied = false;
         Poll::Pending
     }
+}
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+impl AsyncWrite for SmolTcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
-            let result = self.socket.get_ref().write(bytes);
-            if !is_would_block(&result) {
-                return Poll::Ready(result);
+            let written = pending_if_would_block(self.socket.get_ref().write(bytes));
+            if written.is_ready() {
+                return written;
             }
             ready!(self.socket.poll_writable(cx))?;
         }
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
     }
-}
-
-/// A listening socket that is asked only once the kernel has said that a connection waits: it
-/// shares its task with the calls, and so is polled with each of their frames.
-pub(crate) struct SmolListener {
-    socket: Async<TcpListener>,
-    /// Nothing waits until the kernel says so.
-    emptied: bool,
-}
-
-impl SmolListener {
-    pub(crate) fn new(socket: TcpListener) -> io::Result<Self> {
-        Ok(Self {
-            socket: Async::new_nonblocking(socket)?,
-            emptied: false,
-        })
-    }
-}
-
-impl Listener for SmolListener {
-    type Stream = Connection;
-
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Connection, SocketAddr)>> {
-        loop {
-            if self.emptied {
-                ready!(self.socket.poll_readable(cx))?;
-            }
-            let result = self.socket.get_ref().accept();
-            self.emptied = is_would_block(&result);
-            if !self.emptied {
-                let (connection, peer) = result?;
-                let socket = Async::new(connection)?;
-                return Poll::Ready(Ok((Connection::new(socket), peer)));
-            }
-        }
-    }
-
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.socket)
-    }
-
-    fn adopt(&mut self, connection: TcpStream) -> io::Result<Connection> {
-        Ok(Connection::new(Async::new_nonblocking(connection)?))
-    }
-
-    fn configure(
-        connection: &Connection,
-        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        apply(&SockRef::from(&connection.socket))
-    }
-}
-
-fn is_would_block<T>(result: &io::Result<T>) -> bool {
-    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::net::TcpListener;
 
     use super::*;
 
     /// Reads at most `N` bytes.
     fn poll_read<const N: usize>(
-        connection: &mut Connection,
+        stream: &mut SmolTcpStream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Vec<u8>>> {
         let mut buffer = [0; N];
-        let read = ready!(connection.poll_read(cx, &mut buffer));
+        let read = ready!(Pin::new(stream).poll_read(cx, &mut buffer));
         Poll::Ready(read.map(|len| buffer[..len].to_vec()))
     }
 
-    fn connected() -> (TcpStream, Connection) {
+    fn connected() -> (TcpStream, SmolTcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (socket, _) = listener.accept().unwrap();
-        (peer, Connection::new(Async::new(socket).unwrap()))
+        (peer, SmolTcpStream::new(Async::new(socket).unwrap()))
     }
 
-    /// A read that had less than it asked for is not followed by another until the reactor has
-    /// told of something new, though here that other would even have found it.
+    /// After a short read, the stream does not read again until the reactor has reported something new,
+    /// though here a read would have found something.
     #[test]
-    fn after_a_short_read_it_waits() {
-        let (mut peer, mut connection) = connected();
+    fn a_short_read_is_followed_by_waiting() {
+        let (mut peer, mut stream) = connected();
         peer.write_all(b"one").unwrap();
         async_io::block_on(async {
-            let one = poll_fn(|cx| poll_read::<64>(&mut connection, cx)).await;
+            let one = poll_fn(|cx| poll_read::<64>(&mut stream, cx)).await;
             assert_eq!(one.unwrap(), b"one");
 
             peer.write_all(b"two").unwrap();
-            connection.socket.get_ref().peek(&mut [0]).unwrap();
+            stream.socket.get_ref().peek(&mut [0]).unwrap();
             let mut looked = false;
             let two = poll_fn(|cx| {
-                let read = poll_read::<64>(&mut connection, cx);
+                let read = poll_read::<64>(&mut stream, cx);
                 assert!(looked || read.is_pending());
                 looked = true;
                 read
@@ -190,15 +172,15 @@ mod tests {
     }
 
     #[test]
-    fn after_a_full_read_it_reads_on() {
-        let (mut peer, mut connection) = connected();
+    fn a_full_read_is_followed_by_a_read() {
+        let (mut peer, mut stream) = connected();
         peer.write_all(b"onetwo").unwrap();
         async_io::block_on(async {
-            let one = poll_fn(|cx| poll_read::<3>(&mut connection, cx)).await;
+            let one = poll_fn(|cx| poll_read::<3>(&mut stream, cx)).await;
             assert_eq!(one.unwrap(), b"one");
             let mut cx = Context::from_waker(std::task::Waker::noop());
-            let Poll::Ready(two) = poll_read::<64>(&mut connection, &mut cx) else {
-                panic!("what is there was not read");
+            let Poll::Ready(two) = poll_read::<64>(&mut stream, &mut cx) else {
+                panic!("nothing was read");
             };
             assert_eq!(two.unwrap(), b"two");
         });

@@ -1,146 +1,308 @@
-use std::future::poll_fn;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{fmt, io};
 
 use async_executor::Executor;
 use audiosocket_proto::{Audio, Uuid};
-use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions};
-use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
+use audiosocket_server::io::{
+    AcceptLoop, BatchPoller, BoundSockets, Connection, ListenAddr, Listener, ServerConfig,
+};
+use audiosocket_server::{
+    Acceptor, Callbacks, Exception, Incoming, IncomingCall, IncomingCalls, Peer, Response,
+    ServerHandle,
+};
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_lite::FutureExt;
 
-use crate::clock::SystemTimer;
-use crate::runtime::{Connection, SmolListener};
+use crate::ServerBuilder;
+use crate::listener::{RawListener, TcpListener};
+use crate::runtime::FuturesListener;
+use crate::timer::SmolTimer;
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
 /// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
 /// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
 /// ordinary end not among it, and comes before that empty audio.
-/// [`Callbacks`] says more, [`Server::start`] takes more: options, and a handler for each call.
 ///
-/// Resolves `addr` at once, which can block if it is a name.
+/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and handlers for each call.
 ///
 /// # Errors
 ///
-/// Those of resolving, binding and listening.
+/// Those of resolving, binding and listening. They name the address.
 pub async fn start_server<A, E>(
     on_audio: A,
     on_exception: E,
-    addr: impl ToSocketAddrs,
+    addr: impl Into<ListenAddr>,
 ) -> io::Result<Server<Callbacks>>
 where
     A: for<'a> Fn(Uuid, &Peer, Audio<'a>) -> Response<'a> + Send + Sync + 'static,
     E: Fn(Option<Uuid>, &Peer, &Exception) + Send + Sync + 'static,
 {
     let callbacks = Callbacks::new(on_audio, on_exception);
-    Server::start(callbacks, ServerOptions::new().bind(addr)).await
+    Server::builder().bind(addr).start(callbacks).await
 }
 
-/// A server that listens; [`serve_forever`](Self::serve_forever) makes it serve. Connections that
-/// come before that wait in the kernel.
+/// A server that listens.
 ///
-/// Works on every executor, those of smol and async-std among them.
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever)
+/// drive the server while they are awaited. Connections that come before that wait in the kernel. The calls
+/// run inside of these futures too, since there is no executor that every program has: spawn what
+/// takes time, and come back. Dropping the server closes all connections at once.
+///
+/// Works on every executor, those of smol and async-std among them. For more threads, start more servers on
+/// the same address, with [`reuse_port`](ServerBuilder::reuse_port).
 ///
 /// ```
-/// use audiosocket_smol::{Audio, Call, CallRequest, Handler, Response, Server, ServerOptions};
+/// use audiosocket_smol::{CallEvent, Server};
 /// use std::time::Duration;
 ///
-/// /// Hangs up after a second of audio.
-/// #[derive(Default)]
-/// struct Second {
-///     samples: usize,
-/// }
-///
-/// impl Handler for Second {
-///     fn on_audio<'a>(&mut self, _: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-///         self.samples += audio.samples().len();
-///         if self.samples >= 8_000 { Response::Hangup } else { audio.into() }
-///     }
-/// }
-///
 /// # fn main() -> std::io::Result<()> { smol::block_on(async {
-/// let options = ServerOptions::new().bind("127.0.0.1:0").bind("[::1]:0");
-/// let server = Server::start(|_: &CallRequest<'_>| Ok(Second::default()), options).await?;
+/// let mut server = Server::bind("127.0.0.1:0").await?;
 /// println!("listening on {:?}", server.local_addrs());
 ///
 /// let handle = server.handle();
 /// smol::spawn(async move {
-///     // In earnest: after a signal, such as those of the crate `async-signal`.
+///     // A program waits for a signal here, such as those of the crate `async-signal`.
 ///     handle.shutdown(Duration::from_secs(5));
 /// })
 /// .detach();
-/// server.serve_forever().await
+/// while let Some(mut call) = server.accept().await {
+///     smol::spawn(async move {
+///         while let Some(event) = call.next().await {
+///             if let CallEvent::Dtmf(digit) = event {
+///                 println!("{}: {digit}", call.uuid());
+///             }
+///         }
+///     })
+///     .detach();
+/// }
+/// # Ok(())
 /// # }) }
 /// ```
-#[must_use = "it serves only while `serve_forever` is awaited"]
-pub struct Server<A: Acceptor> {
-    serving: AcceptLoop<SmolListener, SystemTimer, A>,
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
+    driver: Driver<A, L>,
+    handle: ServerHandle,
+    local_addrs: Vec<SocketAddr>,
+    /// For a server that was made to accept.
+    calls: Option<IncomingCalls>,
+    /// Runs the calls, and what [`serve_calls`](Self::serve_calls) makes of them.
+    executor: Executor<'static>,
 }
 
-impl<A: Acceptor> Server<A> {
-    /// Opens the sockets. `acceptor` decides on each call and makes its handler: a closure,
-    /// [`Callbacks`], or a type of your own.
+/// Where the connections of a server run.
+enum Driver<A: Acceptor, L> {
+    /// Each is a task of the server's executor.
+    Tasks(AcceptLoop<FuturesListener<L>, SmolTimer, A>),
+    /// All of them are polled together.
+    Batch(
+        AcceptLoop<RawListener, SmolTimer, A>,
+        BatchPoller<SmolTimer, A>,
+    ),
+}
+
+impl Server {
+    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the
+    /// calls.
     ///
     /// # Errors
     ///
-    /// As [`ServerOptions::listen`].
-    #[expect(
-        clippy::unused_async,
-        reason = "the same in every adapter; names may be resolved here"
-    )]
-    pub async fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
-        let serving = AcceptLoop::new(acceptor, options.listen()?, SmolListener::new)?;
-        Ok(Self { serving })
+    /// Those of resolving, binding and listening. They name the address.
+    pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
+        Self::builder().bind(addr).listen().await
     }
 
-    /// The addresses that the server listens on, with the real port where 0 was asked for.
-    #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        self.serving.local_addrs()
+    /// Configures a server: addresses, limits, deadlines.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
     }
+}
 
-    /// Shuts the server down from elsewhere.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
-        self.serving.handle()
-    }
-
-    /// Accepts and serves calls until [`ServerHandle::shutdown`] has done its work.
-    ///
-    /// All calls run inside of this future, so wherever it is awaited is the thread that serves
-    /// them. For more threads, start more servers on the same address, with
-    /// [`reuse_port`](ServerOptions::reuse_port).
-    ///
-    /// Nothing that a connection or a handler does ends it, and neither does a system that runs
-    /// out of descriptors or memory: it waits and tries again. Dropping the future closes all
-    /// connections at once. When it returns, all connections are closed and all handlers have been
-    /// told.
+impl<L> Server<Incoming, L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+{
+    /// Takes calls from a listener: for TLS, Unix sockets and in-memory streams.
+    /// [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
-    /// With a [wake interval](ServerOptions::wake_interval), when the system is out of descriptors before
-    /// it has begun.
-    pub async fn serve_forever(mut self) -> io::Result<()> {
-        if let Some(interval) = self.serving.wake_interval() {
-            let crowd = BatchPoller::new(interval)?;
-            crowd.serve(self.serving.bare(Connection::release)).await;
-            return Ok(());
-        }
-        let executor = Executor::new();
-        let serving = poll_fn(|cx| {
-            self.serving.poll(cx, |connection| {
-                executor.spawn(connection).detach();
-                Ok(())
-            })
+    /// None at present. The same signature as [`bind`](Server::bind).
+    pub async fn with_listener(listener: L) -> io::Result<Self> {
+        Server::builder().with_listener(listener).listen().await
+    }
+
+    /// Returns the next call; `None` once a [shutdown](ServerHandle::shutdown) is complete.
+    ///
+    /// Drives the server while it is awaited: otherwise nothing is accepted, and no call is served. Give each
+    /// call to a task, and come back.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Panics
+    ///
+    /// If the server was started with an [`Incoming`] acceptor of your own: its
+    /// [`IncomingCalls`] return the calls.
+    pub async fn accept(&mut self) -> Option<IncomingCall> {
+        let Self {
+            driver,
+            executor,
+            calls,
+            ..
+        } = self;
+        let calls = calls.as_mut();
+        let calls = calls.expect("the server has calls to accept: `listen` made it");
+        let accept = poll_fn(|cx| {
+            let over = driver.poll(executor, cx);
+            match calls.poll_accept(cx) {
+                Poll::Pending => over.map(|()| None),
+                call => call,
+            }
         });
-        executor.run(serving).await;
+        executor.run(accept).await
+    }
+
+    /// Runs `talk(call)` for each call, all of them inside of this future. Returns once a
+    /// [shutdown](ServerHandle::shutdown) is complete.
+    ///
+    /// Drives the server while it is awaited. What `talk` returns is dropped. If it panics, its call is
+    /// hung up.
+    ///
+    /// # Errors
+    ///
+    /// None at present, as [`serve_forever`](Self::serve_forever).
+    ///
+    /// # Panics
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn serve_calls<F, Fut>(mut self, talk: F) -> io::Result<()>
+    where
+        F: Fn(IncomingCall) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Send> + Send + 'static,
+    {
+        while let Some(call) = self.accept().await {
+            // The panic hook has reported a panic.
+            let talk = AssertUnwindSafe(talk(call)).catch_unwind();
+            self.executor.spawn(async { drop(talk.await) }).detach();
+        }
         Ok(())
     }
 }
 
-impl<A: Acceptor> fmt::Debug for Server<A> {
+impl<A: Acceptor> Server<A> {
+    pub(crate) fn on_tcp(
+        acceptor: A,
+        sockets: BoundSockets,
+        config: &ServerConfig,
+        wake_interval: Option<Duration>,
+    ) -> io::Result<Self> {
+        let tcp = sockets.tcp;
+        let listeners = sockets.listeners.into_iter();
+        let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let listeners = listeners.into_iter();
+        let driver = match wake_interval {
+            None => {
+                let listeners = listeners.map(FuturesListener);
+                Driver::Tasks(AcceptLoop::new(acceptor, listeners, config))
+            }
+            Some(interval) => {
+                let batch = BatchPoller::new(interval, config.session.ptime)?;
+                let listeners = listeners.map(RawListener);
+                Driver::Batch(AcceptLoop::new(acceptor, listeners, config), batch)
+            }
+        };
+        Ok(Self::new(driver, sockets.local_addrs))
+    }
+}
+
+impl<A: Acceptor, L> Server<A, L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+{
+    pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
+        let accept_loop = AcceptLoop::new(acceptor, [FuturesListener(listener)], config);
+        Self::new(Driver::Tasks(accept_loop), Vec::new())
+    }
+
+    fn new(driver: Driver<A, L>, local_addrs: Vec<SocketAddr>) -> Self {
+        let handle = match &driver {
+            Driver::Tasks(accept_loop) => accept_loop.handle(),
+            Driver::Batch(accept_loop, _) => accept_loop.handle(),
+        };
+        Self {
+            driver,
+            handle,
+            local_addrs,
+            calls: None,
+            executor: Executor::new(),
+        }
+    }
+
+    pub(crate) fn with_calls(mut self, calls: IncomingCalls) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
+    /// The addresses that the server listens on, with the real port where 0 was asked for. None of a
+    /// [listener of your own](ServerBuilder::with_listener).
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// Shuts the server down from elsewhere, and counts its calls.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
+    ///
+    /// Drives the server while it is awaited. All calls run inside of this future: the thread that polls it
+    /// serves them.
+    ///
+    /// No connection and no handler ends it, and neither does a system that runs out of descriptors or
+    /// memory: the server waits and tries again. Dropping the future closes all connections at once. When it
+    /// returns, all connections are closed and every handler has had its last callback.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub async fn serve_forever(mut self) -> io::Result<()> {
+        let Self {
+            driver, executor, ..
+        } = &mut self;
+        executor.run(poll_fn(|cx| driver.poll(executor, cx))).await;
+        Ok(())
+    }
+}
+
+impl<A: Acceptor, L> Driver<A, L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+{
+    fn poll(&mut self, executor: &Executor<'static>, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tasks(accept_loop) => accept_loop.poll(cx, |connection| {
+                let connection: Connection<_, SmolTimer, A> = connection;
+                executor.spawn(connection).detach();
+                Ok(())
+            }),
+            Self::Batch(accept_loop, batch) => batch.poll_server(accept_loop, cx),
+        }
+    }
+}
+
+impl<A: Acceptor, L> fmt::Debug for Server<A, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("serving", &self.serving)
+            .field("local_addrs", &self.local_addrs)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! One call, wherever the server's future is polled: no executor is asked for.
+//! One call on every executor: the server's future needs none of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_smol::{Callbacks, Server, ServerHandle, ServerOptions};
+use audiosocket_smol::config::SessionConfig;
+use audiosocket_smol::{Callbacks, Server, ServerHandle};
 
 #[test]
 fn smol_block_on() {
@@ -29,7 +30,7 @@ fn a_local_executor() {
     });
 }
 
-/// Which knows nothing of `async-io`: its own thread drives the reactor.
+/// This `block_on` does not know `async-io`, whose own thread then drives the reactor.
 #[test]
 fn a_bare_block_on() {
     a_call_is_served(futures_lite::future::block_on);
@@ -45,19 +46,21 @@ fn a_task_of_async_std() {
     a_call_is_served(|serving| async_std::task::block_on(async_std::task::spawn(serving)));
 }
 
-type AcceptLoop = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+type ServeForever = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
-fn a_call_is_served(run: impl FnOnce(AcceptLoop) -> io::Result<()>) {
+fn a_call_is_served(run: impl FnOnce(ServeForever) -> io::Result<()>) {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    let server = futures_lite::future::block_on(Server::start(echo, options)).unwrap();
+    // Otherwise silence may come ahead of an echo that is late.
+    let session = SessionConfig::new().fill_silence(false);
+    let builder = Server::builder().bind("127.0.0.1:0").session(session);
+    let server = futures_lite::future::block_on(builder.start(echo)).unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());
     let caller = thread::spawn(move || call(addr, &handle));
     run(Box::pin(server.serve_forever())).unwrap();
     caller.join().unwrap();
 }
 
-/// Hears itself, and shuts the server down while the call goes on.
+/// Gets its echo, and shuts the server down while the call goes on.
 fn call(addr: SocketAddr, server: &ServerHandle) {
     let mut call = TcpStream::connect(addr).unwrap();
     call.set_read_timeout(Some(Duration::from_secs(60)))

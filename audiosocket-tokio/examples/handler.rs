@@ -1,5 +1,5 @@
-//! State for each call, admission, key presses and an orderly end: callers hear themselves, `*`
-//! mutes and unmutes, `#` hangs up. Ctrl-C ends the server, and gives the calls ten seconds.
+//! State for each call, admission, key presses and an orderly shutdown: callers hear themselves, `*`
+//! mutes and unmutes, `#` hangs up. Ctrl-C shuts the server down, and gives the calls ten seconds.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example handler -- 127.0.0.1:9092
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use audiosocket_tokio::{
     Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Refusal, Response, Server,
-    ServerOptions,
 };
 
 #[tokio::main]
@@ -17,7 +16,7 @@ async fn main() -> std::io::Result<()> {
     let addr = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let server = Server::start(accept, ServerOptions::new().bind(addr)).await?;
+    let server = Server::builder().bind(addr).start(accept).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
@@ -31,7 +30,7 @@ async fn main() -> std::io::Result<()> {
     server.serve_forever().await
 }
 
-/// Takes every call whose dialplan gave it a real UUID.
+/// Accepts every call with a real UUID.
 fn accept(request: &CallRequest<'_>) -> Result<Caller, Refusal> {
     if request.uuid.is_nil() {
         return Err(Refusal::new("a UUID of zeros is a dialplan without one"));

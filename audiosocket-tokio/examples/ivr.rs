@@ -5,8 +5,8 @@
 //! call is hung up. The menu is a WAV file, if one is given. All else is tones, a digit as many
 //! beeps as an old telephone's dial made pulses.
 //!
-//! A dialogue reads from the top down here because it asks for what happens, by
-//! [`IncomingCall::next`], where a `Handler` would be called back and have to remember where it is.
+//! The dialogue reads from the top down, since it waits for events by [`IncomingCall::next`]. A `Handler`
+//! would have to remember where it is.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example ivr -- 127.0.0.1:9092 menu.wav
@@ -15,10 +15,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use audiosocket_media::{pcm, wav};
+use audiosocket_media::{tone, wav};
 use audiosocket_tokio::{
-    Bytes, CallEvent, IncomingCall, MarkOutcome, SampleRate, SendError, Server, ServerOptions,
-    incoming,
+    AudioBuf, CallEvent, IncomingCall, MarkOutcome, SampleRate, SendError, Server,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -35,67 +34,68 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let menu = match args.next() {
-        Some(path) => slin(&wav::read_file(path, RATE, Duration::from_secs(60))?),
-        None => slin(&tone(440, 2_000)),
+        Some(path) => audio(&wav::read_file(path, RATE, Duration::from_secs(60))?),
+        None => beep(440, 2_000),
     };
 
-    let (acceptor, mut calls) = incoming();
-    let server = Server::start(acceptor, ServerOptions::new().bind(addr)).await?;
+    let server = Server::bind(addr).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
+    let handle = server.handle();
     tokio::spawn(async move {
-        while let Some(call) = calls.accept().await {
-            let menu = menu.clone();
-            tokio::spawn(async move {
-                let uuid = call.uuid();
-                let mut caller = Caller { call, asked: 0 };
-                match caller.choose(menu).await {
-                    Ok(()) => {}
-                    Err(SendError::NoCall) => println!("{uuid}: the caller hung up"),
-                    Err(error) => eprintln!("{uuid}: {error}"),
-                }
-            });
+        if tokio::signal::ctrl_c().await.is_ok() {
+            handle.shutdown(Duration::from_secs(10));
         }
     });
-    Ok(server.serve_forever().await?)
+    let talk = move |call: IncomingCall| {
+        let (uuid, menu) = (call.uuid(), menu.clone());
+        async move {
+            match (Dialogue { call, asked: 0 }).choose(menu).await {
+                Ok(()) => {}
+                Err(SendError::NoCall) => println!("{uuid}: the caller hung up"),
+                Err(error) => eprintln!("{uuid}: {error}"),
+            }
+        }
+    };
+    Ok(server.serve_calls(talk).await?)
 }
 
-struct Caller {
+struct Dialogue {
     call: IncomingCall,
     /// How many questions.
     asked: u64,
 }
 
-impl Caller {
-    /// The dialogue. It ends with [`SendError::NoCall`] wherever the caller hangs up.
-    async fn choose(&mut self, menu: Bytes) -> Result<(), SendError> {
+impl Dialogue {
+    /// Ends with [`SendError::NoCall`] when the caller hangs up.
+    async fn choose(&mut self, menu: AudioBuf) -> Result<(), SendError> {
         for _ in 0..3 {
             match self.ask(menu.clone(), 1).await?.as_str() {
                 "1" => {
-                    let number = self.ask(slin(&tone(660, 1_000)), 4).await?;
+                    let number = self.ask(beep(660, 1_000), 4).await?;
                     println!("{}: entered {number:?}", self.call.uuid());
-                    return self.part(slin(&pulses(&number))).await;
+                    return self.part(audio(&pulses(&number))).await;
                 }
                 "2" => {
-                    let tune = [523, 659, 784].map(|hz| tone(hz, 300)).concat();
-                    return self.part(slin(&tune)).await;
+                    let tune = [523, 659, 784].map(|hz| samples(hz, 300)).concat();
+                    return self.part(audio(&tune)).await;
                 }
                 _ => {}
             }
         }
         println!("{}: chose nothing", self.call.uuid());
-        self.part(slin(&tone(220, 500))).await
+        self.part(beep(220, 500)).await
     }
 
     /// Plays `question` and collects the answer: up to `max` keys, without the `#` that may end it
     /// earlier. Empty if there is none in time.
-    async fn ask(&mut self, question: Bytes, max: usize) -> Result<String, SendError> {
+    async fn ask(&mut self, question: AudioBuf, max: usize) -> Result<String, SendError> {
         self.asked += 1;
-        self.call.handle().play(RATE, question)?;
-        self.call.handle().mark(self.asked)?;
+        self.call.try_play(question)?;
+        self.call.mark(self.asked)?;
         let mut keys = String::new();
-        // None while the question is heard: that takes as long as it takes.
+        // None while the question is played.
         let mut deadline = None;
         while keys.len() < max {
             let Some(event) = self.next(deadline).await else {
@@ -103,17 +103,16 @@ impl Caller {
             };
             match event {
                 CallEvent::Dtmf(key) => {
-                    // Nobody wants to hear the rest. Keys may also come before the question has
-                    // begun, from callers who know the menu: then it is not heard at all.
-                    self.call.handle().clear();
+                    // The rest of the question is not needed. Callers who know the menu press keys
+                    // before it has begun, and then hear none of it.
+                    self.call.clear();
                     if key.as_char() == '#' {
                         break;
                     }
                     keys.push(key.as_char());
                     deadline = Some(Instant::now() + BETWEEN_KEYS);
                 }
-                // Of this question, and not of one before that was played out in the moment in
-                // which it was answered.
+                // Of this question, and not of an earlier one whose end crossed its answer.
                 CallEvent::Mark(mark, MarkOutcome::Played) if mark == self.asked => {
                     deadline = Some(Instant::now() + PATIENCE);
                 }
@@ -133,39 +132,38 @@ impl Caller {
         }
     }
 
-    /// Plays the last of it, and hangs up.
-    async fn part(&mut self, last: Bytes) -> Result<(), SendError> {
-        self.call.handle().play(RATE, last)?;
-        self.call.handle().hangup_after_playout();
-        // To the end, since dropping the call would hang up at once.
+    /// Plays the last audio, and hangs up.
+    async fn part(&mut self, last: AudioBuf) -> Result<(), SendError> {
+        self.call.try_play(last)?;
+        self.call.hangup_after_playout();
+        // To the end: dropping the call would hang up at once.
         while self.call.next().await.is_some() {}
         Ok(())
     }
 }
 
-fn slin(samples: &[i16]) -> Bytes {
-    let mut slin = Vec::new();
-    pcm::to_slin(samples, &mut slin);
-    slin.into()
+fn audio(samples: &[i16]) -> AudioBuf {
+    AudioBuf::from_samples(RATE, samples)
 }
 
-fn tone(hz: u32, ms: u32) -> Vec<i16> {
-    let step = std::f64::consts::TAU * f64::from(hz) / f64::from(RATE.hz());
-    let samples = 0..ms * RATE.hz() / 1_000;
-    samples
-        .map(|sample| ((f64::from(sample) * step).sin() * 8_000.0) as i16)
-        .collect()
+fn beep(hz: u32, ms: u64) -> AudioBuf {
+    audio(&samples(hz, ms))
+}
+
+/// A tone; silence at 0 Hz.
+fn samples(hz: u32, ms: u64) -> Vec<i16> {
+    tone(RATE, hz, Duration::from_millis(ms))
 }
 
 /// Each digit as so many beeps, 0 as ten.
 fn pulses(number: &str) -> Vec<i16> {
-    let mut samples = tone(0, 200);
+    let mut pulses = samples(0, 200);
     for digit in number.chars().filter_map(|key| key.to_digit(10)) {
         for _ in 0..if digit == 0 { 10 } else { digit } {
-            samples.extend(tone(880, 100));
-            samples.extend(tone(0, 100));
+            pulses.extend(samples(880, 100));
+            pulses.extend(samples(0, 100));
         }
-        samples.extend(tone(0, 400));
+        pulses.extend(samples(0, 400));
     }
-    samples
+    pulses
 }

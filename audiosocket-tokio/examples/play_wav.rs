@@ -1,5 +1,5 @@
-//! Plays a WAV file to every caller, and hangs up at its end: of any rate, width and number of
-//! channels. Without a file it plays a tone of two seconds.
+//! Plays a WAV file, of any rate, width and number of channels, to every caller, and hangs up at its end.
+//! Without a file it plays a tone of two seconds.
 //!
 //! The file is queued whole, once, when the call begins. From there the call's playout sends it,
 //! 20 ms every 20 ms; nothing here needs a timer, or a caller who speaks.
@@ -11,11 +11,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use audiosocket_media::{pcm, wav};
-use audiosocket_tokio::{
-    Audio, Bytes, Call, CallRequest, End, Handler, Refusal, Response, SampleRate, Server,
-    ServerOptions,
-};
+use audiosocket_media::{pcm, tone, wav};
+use audiosocket_tokio::{Bytes, Call, CallRequest, End, Handler, Refusal, SampleRate, Server};
 
 /// What every call takes. Asterisk converts for callers who have more; for them, play 16 kHz.
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -29,15 +26,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let samples = match args.next() {
         Some(path) => wav::read_file(path, RATE, LONGEST)?,
-        None => tone(),
+        None => tone(RATE, 440, Duration::from_secs(2)),
     };
     let mut prompt = Vec::new();
     pcm::to_slin(&samples, &mut prompt);
 
-    let server = Server::start(player(prompt.into()), ServerOptions::new().bind(addr)).await?;
+    let builder = Server::builder().bind(addr);
+    let server = builder.start(player(prompt.into())).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
+    let handle = server.handle();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            handle.shutdown(Duration::from_secs(10));
+        }
+    });
     Ok(server.serve_forever().await?)
 }
 
@@ -59,14 +63,10 @@ pub(crate) struct Player {
 
 impl Handler for Player {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        if let Err(error) = call.play(RATE, self.prompt.clone()) {
+        if let Err(error) = call.try_play((RATE, self.prompt.clone())) {
             eprintln!("{}: {error}", call.uuid());
         }
         call.hangup_after_playout();
-    }
-
-    fn on_audio<'a>(&mut self, _call: &mut Call<'_>, _audio: Audio<'a>) -> Response<'a> {
-        Response::Nothing
     }
 
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
@@ -74,13 +74,4 @@ impl Handler for Player {
         let played = RATE.duration_of(160 * frames).as_secs_f64();
         println!("{}: {end} after {played:.2} s", call.uuid());
     }
-}
-
-/// 440 Hz for two seconds.
-fn tone() -> Vec<i16> {
-    let samples = 0..2 * RATE.hz();
-    let phases = samples.map(|sample| f64::from(sample) * 440.0 / f64::from(RATE.hz()));
-    phases
-        .map(|phase| ((phase * std::f64::consts::TAU).sin() * 8_000.0) as i16)
-        .collect()
 }

@@ -1,5 +1,5 @@
-//! Streams every call to a speech recogniser that runs apart from it, and prints what that hears.
-//! Callers hear themselves meanwhile.
+//! Streams every call to a speech recogniser that runs apart from it, and prints its results. Callers hear
+//! themselves meanwhile.
 //!
 //! A callback must not wait, and a recogniser may be slow, or far away. So there is a queue between
 //! them, of two seconds. What does not fit is dropped and counted: late audio would make everything
@@ -13,8 +13,7 @@ use std::io;
 use std::time::Duration;
 
 use audiosocket_tokio::{
-    Audio, Bytes, Call, CallRequest, End, Handler, Refusal, Response, SampleRate, Server,
-    ServerOptions, Uuid,
+    Audio, Bytes, Call, CallRequest, End, Handler, Refusal, Response, SampleRate, Server, Uuid,
 };
 use tokio::sync::mpsc;
 
@@ -25,14 +24,20 @@ pub(crate) const QUEUE: usize = 100;
 async fn main() -> io::Result<()> {
     let addr = std::env::args().nth(1);
     let addr = addr.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let server = Server::start(accept, ServerOptions::new().bind(addr)).await?;
+    let server = Server::builder().bind(addr).start(accept).await?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
+    let handle = server.handle();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            handle.shutdown(Duration::from_secs(10));
+        }
+    });
     server.serve_forever().await
 }
 
-/// Takes every call, and gives it a recogniser of its own.
+/// Accepts every call, and gives it a recogniser of its own.
 fn accept(request: &CallRequest<'_>) -> Result<Listener, Refusal> {
     let (listener, pieces) = listener();
     tokio::spawn(recognise(request.uuid, pieces, Energy::default()));
@@ -85,13 +90,13 @@ impl Handler for Listener {
         audio.into()
     }
 
-    /// After this the queue is closed, and the recogniser told so by it.
+    /// After this the queue is closed, by which the recogniser learns of the end.
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         println!("{}: {end}, {} pieces dropped", call.uuid(), self.dropped);
     }
 }
 
-/// Hears a call to its end.
+/// Gives a call to its recogniser, to the end.
 async fn recognise(uuid: Uuid, mut pieces: mpsc::Receiver<Piece>, mut recogniser: impl Recogniser) {
     let print = |Speech { from, to }| {
         let (from, to) = (from.as_secs_f64(), to.as_secs_f64());
@@ -103,7 +108,7 @@ async fn recognise(uuid: Uuid, mut pieces: mpsc::Receiver<Piece>, mut recogniser
     recogniser.finish().await.map(print);
 }
 
-/// What a recogniser is to a call; a real one sends the audio on, and answers with text.
+/// A recogniser for one call. A real one sends the audio on, and returns text.
 pub(crate) trait Recogniser: Send + 'static {
     /// Takes the next piece. May wait as long as it likes.
     fn hear(&mut self, piece: Piece) -> impl Future<Output = Option<Speech>> + Send;
@@ -112,14 +117,14 @@ pub(crate) trait Recogniser: Send + 'static {
     fn finish(&mut self) -> impl Future<Output = Option<Speech>> + Send;
 }
 
-/// When somebody spoke.
+/// When the caller spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Speech {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
 }
 
-/// Stands in for a recogniser: takes what is loud for speech.
+/// A stand-in for a recogniser: loud audio is speech.
 #[derive(Default)]
 pub(crate) struct Energy {
     speech: Option<Speech>,

@@ -3,21 +3,28 @@
 #[doc = include_str!("../docs/coming-from-python.md")]
 pub mod coming_from_python {}
 
-#[doc = include_str!("../docs/announced-calls.md")]
-pub mod announced_calls {}
+#[doc = include_str!("../docs/expected-calls.md")]
+pub mod expected_calls {}
 
+pub mod listener;
+
+mod builder;
+mod raw_listener;
 mod runtime;
+mod serve_stream;
 mod server;
-mod stream;
 mod threads;
 
 #[doc(inline)]
 pub use audiosocket_server::io::surface::*;
+#[doc(inline)]
+pub use audiosocket_server::{CallHandle, IncomingCall};
 
+pub use builder::{Custom, ServerBuilder};
+pub use serve_stream::serve_stream;
 pub use server::{Server, start_server};
-pub use stream::serve_stream;
 
-/// The workspace's README, so that its server is known to compile.
+/// The workspace's README, whose examples compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct WorkspaceReadme;

@@ -4,15 +4,14 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use audiosocket_server::Peer;
 use audiosocket_server::io::{Listener, Stream, Timer};
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until};
 
-/// A stream of tokio's.
+/// A stream of tokio.
 pub(crate) struct TokioStream<S>(pub(crate) S);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
@@ -35,14 +34,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
     }
 }
 
-/// Tokio's clock, which stands still in tests that pause it.
+/// A timer of tokio, whose clock stands still in tests that pause it.
 pub(crate) struct TokioTimer(Pin<Box<Sleep>>);
 
 impl Timer for TokioTimer {
     /// A deadline is rounded up to the next one.
     const GRANULARITY: Duration = Duration::from_millis(1);
 
-    // By one exchange of a number, without a lock.
+    // A reset exchanges one number, without a lock.
     const CHEAP_RESET: bool = true;
 
     fn now() -> Instant {
@@ -58,14 +57,15 @@ impl Timer for TokioTimer {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Out of budget it would not even be set, and the connection does not ask it again before it is due.
+        // Without budget the timer would not even be set, and the connection does not poll it again before
+        // it is due.
         Pin::new(&mut unconstrained(self.0.as_mut())).poll(cx)
     }
 
     fn yield_now(cx: &mut Context<'_>) {
-        // A task that is woken is polled again before a worker asks the system for what has come, up to
-        // some sixty times; one that yields, only after that. But it stays with its worker, which may
-        // block: where there are others, one of them can take it.
+        // A woken task is polled again, up to some sixty times, before a worker asks the system for
+        // events. A task that yields is polled after that. But it stays with its worker, which may block:
+        // where there are other workers, one of them can take a woken task.
         let is_alone =
             Handle::try_current().is_ok_and(|handle| handle.metrics().num_workers() == 1);
         if !is_alone || pin!(yield_now()).poll(cx).is_ready() {
@@ -74,33 +74,27 @@ impl Timer for TokioTimer {
     }
 }
 
-/// A listening socket of tokio's.
-pub(crate) struct TokioListener(pub(crate) TcpListener);
+/// A listener whose streams are tokio's.
+pub(crate) struct TokioListener<L>(pub(crate) L);
 
-impl Listener for TokioListener {
-    type Stream = TokioStream<TcpStream>;
+impl<L> Listener for TokioListener<L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+{
+    type Stream = TokioStream<L::Stream>;
 
-    fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
-        let accepted = ready!(self.0.poll_accept(cx));
-        Poll::Ready(accepted.map(|(stream, peer)| (TokioStream(stream), peer)))
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok((TokioStream(stream), peer)))
     }
 
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.0)
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_accept_waiting())?;
+        Poll::Ready(Ok((TokioStream(stream), peer)))
     }
 
-    fn adopt(&mut self, connection: std::net::TcpStream) -> io::Result<Self::Stream> {
-        TcpStream::from_std(connection).map(TokioStream)
-    }
-
-    fn configure(
-        connection: &Self::Stream,
-        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        apply(&SockRef::from(&connection.0))
+    fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
+        L::local_addr(&stream.0)
     }
 }
 
@@ -109,29 +103,31 @@ mod tests {
     use std::future::poll_fn;
     use std::net::Ipv4Addr;
 
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
 
-    /// Were it only woken, it would be polled some sixty times before.
+    /// A task that only woke itself would be polled some sixty times before the reader.
     #[tokio::test]
-    async fn who_takes_turns_is_polled_after_those_to_whom_something_came() {
+    async fn a_task_that_yields_is_polled_after_a_task_with_an_event() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let there = TcpStream::connect(listener.local_addr().unwrap());
         let (there, here) = tokio::join!(there, listener.accept());
         let (there, (here, _)) = (there.unwrap(), here.unwrap());
-        let mut turns = 0;
+        let mut polls = 0;
         let mut reader = tokio::spawn(async move { here.readable().await });
         let busy = poll_fn(move |cx| {
-            turns += 1;
-            match turns {
-                // By then it waits.
+            polls += 1;
+            match polls {
+                // By then the reader waits.
                 5 => assert_eq!(there.try_write(b"!").unwrap(), 1),
-                6.. if Pin::new(&mut reader).poll(cx).is_ready() => return Poll::Ready(turns),
+                6.. if Pin::new(&mut reader).poll(cx).is_ready() => return Poll::Ready(polls),
                 _ => {}
             }
             TokioTimer::yield_now(cx);
             Poll::Pending
         });
-        let turns = tokio::spawn(busy).await.unwrap();
-        assert!(turns <= 8, "{turns} turns");
+        let polls = tokio::spawn(busy).await.unwrap();
+        assert!(polls <= 8, "{polls} polls");
     }
 }

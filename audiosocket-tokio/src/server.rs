@@ -1,205 +1,350 @@
-use std::future::poll_fn;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{fmt, io};
 
 use audiosocket_proto::{Audio, Uuid};
-use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions};
-use audiosocket_server::{Acceptor, Callbacks, Exception, Peer, Response, ServerHandle};
-use tokio::net::{TcpListener, TcpStream};
+use audiosocket_server::io::{
+    AcceptLoop, BatchConnection, BatchPoller, BoundSockets, Connection, ListenAddr, Listener,
+    ServerConfig, UnregisteredStream,
+};
+use audiosocket_server::{
+    Acceptor, Callbacks, Exception, Incoming, IncomingCall, IncomingCalls, Peer, Response,
+    ServerHandle,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
-use crate::runtime::{TokioListener, TokioStream, TokioTimer};
-use crate::threads;
+use crate::ServerBuilder;
+use crate::listener::TcpListener;
+use crate::raw_listener::RawListener;
+use crate::runtime::{TokioListener, TokioTimer};
+use crate::threads::{WorkerStream, Workers, serve_batch, serve_tasks};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
 /// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
 /// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
 /// ordinary end not among it, and comes before that empty audio.
-/// [`Callbacks`] says more, [`Server::start`] takes more: options, and a handler for each call.
 ///
-/// Resolves `addr` at once, which can block if it is a name.
+/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and handlers for each call.
 ///
 /// # Errors
 ///
-/// Those of resolving, binding and listening.
+/// Those of resolving, binding and listening. They name the address.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime with I/O and time enabled.
 pub async fn start_server<A, E>(
     on_audio: A,
     on_exception: E,
-    addr: impl ToSocketAddrs,
+    addr: impl Into<ListenAddr>,
 ) -> io::Result<Server<Callbacks>>
 where
     A: for<'a> Fn(Uuid, &Peer, Audio<'a>) -> Response<'a> + Send + Sync + 'static,
     E: Fn(Option<Uuid>, &Peer, &Exception) + Send + Sync + 'static,
 {
-    Server::start(
-        Callbacks::new(on_audio, on_exception),
-        ServerOptions::new().bind(addr),
-    )
-    .await
+    let callbacks = Callbacks::new(on_audio, on_exception);
+    Server::builder().bind(addr).start(callbacks).await
 }
 
-/// A server that listens; [`serve_forever`](Self::serve_forever) makes it serve. Connections that
-/// come before that wait in the kernel.
+/// A server that listens.
+///
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever)
+/// drive the server while they are awaited. Connections that come before that wait in the kernel. Each
+/// call is a task of the runtime, and runs on by itself. Dropping the server closes all connections at
+/// once.
 ///
 /// Works on tokio's current-thread and multi-thread runtimes, with I/O and time enabled.
 ///
 /// ```
-/// use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Response, Server, ServerOptions};
+/// use audiosocket_tokio::{CallEvent, Server};
 /// use std::time::Duration;
-///
-/// /// Hangs up after a second of audio.
-/// #[derive(Default)]
-/// struct Second {
-///     samples: usize,
-/// }
-///
-/// impl Handler for Second {
-///     fn on_audio<'a>(&mut self, _: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-///         self.samples += audio.samples().len();
-///         if self.samples >= 8_000 { Response::Hangup } else { audio.into() }
-///     }
-/// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let options = ServerOptions::new().bind("127.0.0.1:0").bind("[::1]:0");
-/// let server = Server::start(|_: &CallRequest<'_>| Ok(Second::default()), options).await?;
+/// let mut server = Server::bind("127.0.0.1:0").await?;
 /// println!("listening on {:?}", server.local_addrs());
 ///
 /// let handle = server.handle();
 /// tokio::spawn(async move {
-///     // In earnest: tokio::signal::ctrl_c().await
+///     // A program waits here: tokio::signal::ctrl_c().await
 ///     handle.shutdown(Duration::from_secs(5));
 /// });
-/// server.serve_forever().await
+/// while let Some(mut call) = server.accept().await {
+///     tokio::spawn(async move {
+///         while let Some(event) = call.next().await {
+///             if let CallEvent::Dtmf(digit) = event {
+///                 println!("{}: {digit}", call.uuid());
+///             }
+///         }
+///     });
+/// }
+/// # Ok(())
 /// # }
 /// ```
-#[must_use = "it serves only while `serve_forever` is awaited"]
-pub struct Server<A: Acceptor> {
-    serving: AcceptLoop<TokioListener, TokioTimer, A>,
-    threads: Option<NonZeroUsize>,
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
+    driver: Driver<A, L>,
+    handle: ServerHandle,
+    local_addrs: Vec<SocketAddr>,
+    /// For a server that was made to accept.
+    calls: Option<IncomingCalls>,
 }
 
-impl<A: Acceptor> Server<A> {
-    /// Opens the sockets. `acceptor` decides on each call and makes its handler: a closure,
-    /// [`Callbacks`], or a type of your own.
+/// Where the connections of a server run.
+enum Driver<A: Acceptor, L> {
+    /// Each is a task of the runtime.
+    Tasks(AcceptLoop<TokioListener<L>, TokioTimer, A>),
+    /// All of them are polled together.
+    Batch(
+        AcceptLoop<RawListener<UnregisteredStream>, TokioTimer, A>,
+        BatchPoller<TokioTimer, A>,
+    ),
+    /// Each is a task on one of the server's threads.
+    Threads(
+        AcceptLoop<RawListener<WorkerStream>, TokioTimer, A>,
+        Workers<Connection<WorkerStream, TokioTimer, A>>,
+    ),
+    /// Those of each thread are polled together.
+    BatchThreads(
+        AcceptLoop<RawListener<UnregisteredStream>, TokioTimer, A>,
+        Workers<BatchConnection<TokioTimer, A>>,
+    ),
+}
+
+impl Server {
+    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the
+    /// calls.
     ///
     /// # Errors
     ///
-    /// As [`ServerOptions::listen`].
+    /// Those of resolving, binding and listening. They name the address.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime with I/O and time enabled.
-    #[expect(
-        clippy::unused_async,
-        reason = "the same in every adapter; names may be resolved here"
-    )]
-    pub async fn start(acceptor: A, options: ServerOptions) -> io::Result<Self> {
-        // Panics without a timer, rather than later in every call.
-        drop(sleep(Duration::ZERO));
-        let serving = AcceptLoop::new(acceptor, options.listen()?, |listener| {
-            TcpListener::from_std(listener).map(TokioListener)
-        });
-        Ok(Self {
-            serving: serving?,
-            threads: None,
-        })
+    pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
+        Self::builder().bind(addr).listen().await
     }
 
-    /// Serves the calls on so many threads of the server's own, each with a current-thread runtime, and
-    /// leaves accepting to the runtime that [`serve_forever`](Self::serve_forever) is awaited on.
-    /// Connections go to the threads in turn, so that each has as many as the others; limits and shutdown
-    /// are those of the one server. Default: none; each call is a task of the runtime.
-    ///
-    /// For servers with many calls: a multi-thread runtime balances its load by having its workers take
-    /// tasks from each other, and wake each other for that, which costs more than it gives when all tasks
-    /// are small and alike. As many threads as the machine has cores are enough, which
-    /// [`available_parallelism`](std::thread::available_parallelism) tells. What it costs: a call stays on
-    /// the thread that it came to, so that a handler which computes for long, or blocks, holds up the
-    /// calls of that thread though others may be idle; and so does a thread whose calls happen to last
-    /// longer than those of the others.
-    ///
-    /// Handlers run on these threads inside of their runtimes. What they give to `tokio::spawn` runs there,
-    /// and ends with the server: the threads end when `serve_forever` returns or is dropped.
-    ///
-    /// Each thread gathers its own calls if there is a [wake interval](ServerOptions::wake_interval).
-    ///
-    /// ```
-    /// use audiosocket_tokio::start_server;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let server = start_server(|_, _, audio| audio.into(), |_, _, _| {}, "127.0.0.1:0").await?;
-    /// # server.handle().shutdown(std::time::Duration::ZERO);
-    /// server.threads(std::thread::available_parallelism()?).serve_forever().await
-    /// # }
-    /// ```
-    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
-        self.threads = Some(threads);
-        self
+    /// Configures a server: addresses, limits, deadlines, threads.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
     }
+}
 
-    /// The addresses that the server listens on, with the real port where 0 was asked for.
-    #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        self.serving.local_addrs()
-    }
-
-    /// Shuts the server down from elsewhere.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
-        self.serving.handle()
-    }
-
-    /// Accepts and serves calls until [`ServerHandle::shutdown`] has done its work.
-    ///
-    /// Nothing that a connection or a handler does ends it, and neither does a system that runs
-    /// out of descriptors or memory: it waits and tries again. Dropping the future closes all
-    /// connections at once.
-    ///
-    /// When it returns, all connections are closed and all handlers have been told, but for
-    /// handlers that block: their threads are tokio's, and cannot be waited for.
+impl<L> Server<Incoming, L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+{
+    /// Takes calls from a listener: for TLS, Unix sockets and in-memory streams.
+    /// [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
-    /// With [threads](Self::threads) or a [wake interval](ServerOptions::wake_interval), when the system is
-    /// out of threads or descriptors before it has begun.
+    /// None at present. The same signature as [`bind`](Server::bind).
     ///
     /// # Panics
     ///
-    /// With threads, if one of them did. No handler's panic does that.
-    pub async fn serve_forever(mut self) -> io::Result<()> {
-        let release = |stream: TokioStream<TcpStream>| stream.0.into_std();
-        if let Some(threads) = self.threads {
-            return threads::serve(self.serving.bare(release), threads).await;
+    /// Outside of a tokio runtime with time enabled.
+    pub async fn with_listener(listener: L) -> io::Result<Self> {
+        Server::builder().with_listener(listener).listen().await
+    }
+
+    /// Returns the next call; `None` once a [shutdown](ServerHandle::shutdown) is complete.
+    ///
+    /// Drives the server while it is awaited: nothing is accepted otherwise, and with a [wake
+    /// interval](ServerBuilder::wake_interval) without threads no call is served. Give each call to a task,
+    /// and come back.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Panics
+    ///
+    /// If the server was started with an [`Incoming`] acceptor of your own: its
+    /// [`IncomingCalls`] return the calls.
+    pub async fn accept(&mut self) -> Option<IncomingCall> {
+        unconstrained(poll_fn(|cx| self.poll_accept(cx))).await
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
+        let over = self.poll(cx);
+        let calls = self.calls.as_mut();
+        let calls = calls.expect("the server has calls to accept: `listen` made it");
+        match calls.poll_accept(cx) {
+            Poll::Pending => over.map(|()| None),
+            call => call,
         }
-        if let Some(interval) = self.serving.wake_interval() {
-            let crowd = BatchPoller::new(interval)?;
-            crowd.serve(self.serving.bare(release)).await;
-            return Ok(());
+    }
+
+    /// Runs `talk(call)` for each call, as a task of its own. Returns once a
+    /// [shutdown](ServerHandle::shutdown) is complete.
+    ///
+    /// Drives the server while it is awaited. What `talk` returns is dropped. If it panics, its call is
+    /// hung up.
+    ///
+    /// # Errors
+    ///
+    /// None at present, as [`serve_forever`](Self::serve_forever).
+    ///
+    /// # Panics
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn serve_calls<F, Fut>(mut self, talk: F) -> io::Result<()>
+    where
+        F: Fn(IncomingCall) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Send> + Send + 'static,
+    {
+        while let Some(call) = self.accept().await {
+            tokio::spawn(talk(call));
         }
-        let serving = poll_fn(|cx| {
-            self.serving.poll(cx, |connection| {
-                tokio::spawn(connection);
-                Ok(())
-            })
-        });
-        // It takes turns by itself. Tokio's budget for one task would run out among connections that are
-        // turned away, and these have one attempt to be told so.
-        unconstrained(serving).await;
         Ok(())
     }
 }
 
-impl<A: Acceptor> fmt::Debug for Server<A> {
+impl<A: Acceptor> Server<A> {
+    pub(crate) async fn on_tcp(
+        acceptor: A,
+        sockets: BoundSockets,
+        config: &ServerConfig,
+        threads: Option<NonZeroUsize>,
+        wake_interval: Option<Duration>,
+    ) -> io::Result<Self> {
+        let BoundSockets {
+            listeners,
+            local_addrs,
+            tcp,
+            ..
+        } = sockets;
+        let listeners = listeners.into_iter();
+        let ptime = config.session.ptime;
+        let driver = match (threads, wake_interval) {
+            (None, None) => {
+                let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
+                let listeners = listeners.map(|listener| listener.map(TokioListener));
+                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+                Driver::Tasks(AcceptLoop::new(acceptor, listeners, config))
+            }
+            (Some(threads), None) => {
+                let listeners = listeners.map(|socket| RawListener::new(socket, tcp));
+                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+                let serve = |connections| Ok(serve_tasks(connections));
+                let workers = Workers::start(threads, serve).await?;
+                Driver::Threads(AcceptLoop::new(acceptor, listeners, config), workers)
+            }
+            (threads, Some(interval)) => {
+                let batch = BatchPoller::new(interval, ptime)?;
+                let listeners = listeners.map(|socket| RawListener::new(socket, tcp));
+                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+                let accept_loop = AcceptLoop::new(acceptor, listeners, config);
+                match threads {
+                    None => Driver::Batch(accept_loop, batch),
+                    Some(threads) => {
+                        let serve = move |connections| {
+                            let batch = BatchPoller::new(interval, ptime)?;
+                            Ok(serve_batch(connections, batch))
+                        };
+                        let workers = Workers::start(threads, serve).await?;
+                        Driver::BatchThreads(accept_loop, workers)
+                    }
+                }
+            }
+        };
+        Ok(Self::new(driver, local_addrs))
+    }
+}
+
+impl<A: Acceptor, L> Server<A, L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+{
+    pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
+        let accept_loop = AcceptLoop::new(acceptor, [TokioListener(listener)], config);
+        Self::new(Driver::Tasks(accept_loop), Vec::new())
+    }
+
+    fn new(driver: Driver<A, L>, local_addrs: Vec<SocketAddr>) -> Self {
+        // Panics without a timer, rather than later in every call.
+        drop(sleep(Duration::ZERO));
+        let handle = match &driver {
+            Driver::Tasks(accept_loop) => accept_loop.handle(),
+            Driver::Threads(accept_loop, _) => accept_loop.handle(),
+            Driver::Batch(accept_loop, _) | Driver::BatchThreads(accept_loop, _) => {
+                accept_loop.handle()
+            }
+        };
+        Self {
+            driver,
+            handle,
+            local_addrs,
+            calls: None,
+        }
+    }
+
+    pub(crate) fn with_calls(mut self, calls: IncomingCalls) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
+    /// The addresses that the server listens on, with the real port where 0 was asked for. None of a
+    /// [listener of your own](ServerBuilder::with_listener).
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// Shuts the server down from elsewhere, and counts its calls.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
+    ///
+    /// Drives the server while it is awaited. No connection and no handler ends it, and neither does a
+    /// system that runs out of descriptors or memory: the server waits and tries again. Dropping the future
+    /// closes all connections at once.
+    ///
+    /// When it returns, all connections are closed and every handler has had its last callback, except
+    /// handlers that block: tokio's threads cannot be waited for.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    ///
+    /// # Panics
+    ///
+    /// If a thread of [`threads`](ServerBuilder::threads) panicked. No handler's panic does that.
+    pub async fn serve_forever(mut self) -> io::Result<()> {
+        // The accept loop yields by itself. Tokio's budget for one task would run out among connections
+        // that are refused, and each of these has one attempt to send its hangup.
+        unconstrained(poll_fn(|cx| self.poll(cx))).await;
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.driver {
+            Driver::Tasks(accept_loop) => accept_loop.poll(cx, |connection| {
+                tokio::spawn::<Connection<_, TokioTimer, A>>(connection);
+                Ok(())
+            }),
+            Driver::Batch(accept_loop, batch) => batch.poll_server(accept_loop, cx),
+            Driver::Threads(accept_loop, workers) => workers.poll_server(accept_loop, cx),
+            Driver::BatchThreads(accept_loop, workers) => workers.poll_server(accept_loop, cx),
+        }
+    }
+}
+
+impl<A: Acceptor, L> fmt::Debug for Server<A, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("serving", &self.serving)
+            .field("local_addrs", &self.local_addrs)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }
@@ -208,10 +353,11 @@ impl<A: Acceptor> fmt::Debug for Server<A> {
 mod tests {
     use std::mem::size_of;
 
-    use audiosocket_server::io::Connection;
     use audiosocket_server::{Call, CallRequest, Handler, Refusal};
+    use tokio::net::TcpStream;
 
     use super::*;
+    use crate::runtime::TokioStream;
 
     /// An echo that counts.
     struct Echo {

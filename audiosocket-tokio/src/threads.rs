@@ -1,71 +1,113 @@
 //! Calls on threads of their own, each with a current-thread runtime.
 
 use std::future::{Future, poll_fn};
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use std::{io, thread};
 
 use audiosocket_server::Acceptor;
 use audiosocket_server::io::{
-    AcceptLoop, BatchPoller, Connection, LogRateLimit, UnregisteredListener, UnregisteredStream,
+    AcceptLoop, BatchConnection, BatchPoller, Connection, Listener, LogRateLimit, Stream, Timer,
+    pending_if_would_block,
 };
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::runtime::{TokioListener, TokioStream, TokioTimer};
+use crate::raw_listener::RawStream;
+use crate::runtime::{TokioStream, TokioTimer};
 
-/// A connection on its way to the thread that will serve it.
-type Dealt<A> = Connection<UnregisteredStream, TokioTimer, A>;
+static ADD_FAILED: LogRateLimit = LogRateLimit::new();
 
-static BUDGET: LogRateLimit = LogRateLimit::new();
-
-/// Accepts here, and serves each connection on the next of so many threads.
-pub(crate) async fn serve<A: Acceptor>(
-    mut serving: AcceptLoop<UnregisteredListener<TokioListener>, TokioTimer, A>,
-    threads: NonZeroUsize,
-) -> io::Result<()> {
-    let mut workers = Vec::with_capacity(threads.get());
-    for _ in 0..threads.get() {
-        workers.push(Worker::start(serving.wake_interval()).await?);
-    }
-    let mut next = 0;
-    poll_fn(|cx| {
-        workers.iter_mut().for_each(|worker| worker.check(cx));
-        serving.poll(cx, |connection| {
-            let worker = &workers[next];
-            next = (next + 1) % workers.len();
-            worker.deal(connection)
-        })
-    })
-    .await;
-    Ok(())
+/// Threads that take connections `C` in turn. They end when this is dropped.
+pub(crate) struct Workers<C> {
+    workers: Vec<Worker<C>>,
+    next: usize,
 }
 
-/// A thread, which ends when this is dropped, and all that is left on it.
-struct Worker<A: Acceptor> {
-    connections: UnboundedSender<Dealt<A>>,
+impl<C: Send + 'static> Workers<C> {
+    /// Starts the threads. `serve` makes what a thread runs, until its receiver is closed.
+    pub(crate) async fn start<F, Fut>(threads: NonZeroUsize, serve: F) -> io::Result<Self>
+    where
+        F: Fn(UnboundedReceiver<C>) -> io::Result<Fut> + Clone + Send + 'static,
+        Fut: Future<Output = ()>,
+    {
+        let mut workers = Vec::with_capacity(threads.get());
+        for _ in 0..threads.get() {
+            workers.push(Worker::start(serve.clone()).await?);
+        }
+        Ok(Self { workers, next: 0 })
+    }
+}
+
+impl<S, T, A> Workers<Connection<S, T, A>>
+where
+    S: Stream,
+    T: Timer,
+    A: Acceptor,
+{
+    /// Gives what `accept_loop` accepts to the threads. Ready when the accept loop is.
+    ///
+    /// # Panics
+    ///
+    /// If a thread panicked.
+    pub(crate) fn poll_server<L>(
+        &mut self,
+        accept_loop: &mut AcceptLoop<L, TokioTimer, A>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()>
+    where
+        L: Listener<Stream = S>,
+    {
+        self.workers.iter_mut().for_each(|worker| worker.check(cx));
+        accept_loop.poll(cx, |connection| {
+            let worker = &self.workers[self.next];
+            self.next = (self.next + 1) % self.workers.len();
+            worker.send(connection)
+        })
+    }
+}
+
+struct Worker<C> {
+    connections: UnboundedSender<C>,
     thread: Option<thread::JoinHandle<()>>,
     /// Resolves when the thread has ended.
     ended: oneshot::Receiver<()>,
 }
 
-impl<A: Acceptor> Worker<A> {
-    async fn start(wake_interval: Option<Duration>) -> io::Result<Self> {
-        let (connections, dealt) = unbounded_channel();
+impl<C: Send + 'static> Worker<C> {
+    async fn start<F, Fut>(serve: F) -> io::Result<Self>
+    where
+        F: FnOnce(UnboundedReceiver<C>) -> io::Result<Fut> + Send + 'static,
+        Fut: Future<Output = ()>,
+    {
+        let (connections, receiver) = unbounded_channel();
         let (started, has_started) = oneshot::channel();
-        let worker = Self::on_thread(connections, move || run(dealt, wake_interval, started))?;
-        // If it is gone without a word, it has panicked, which `check` passes on.
+        let worker = Self::on_thread(connections, move || {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            match runtime.and_then(|runtime| Ok((runtime, serve(receiver)?))) {
+                Ok((runtime, serving)) => {
+                    let _ = started.send(Ok(()));
+                    // Tasks that are left are dropped with the runtime.
+                    runtime.block_on(serving);
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        })?;
+        // If the thread sent nothing, it has panicked, which `check` passes on.
         has_started.await.unwrap_or(Ok(()))?;
         Ok(worker)
     }
+}
 
+impl<C> Worker<C> {
     fn on_thread(
-        connections: UnboundedSender<Dealt<A>>,
+        connections: UnboundedSender<C>,
         run: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let (ends, ended) = oneshot::channel();
@@ -82,14 +124,14 @@ impl<A: Acceptor> Worker<A> {
         })
     }
 
-    fn deal(&self, connection: Dealt<A>) -> io::Result<()> {
+    fn send(&self, connection: C) -> io::Result<()> {
         self.connections
             .send(connection)
-            .map_err(|_| io::Error::other("the thread that serves calls has ended"))
+            .map_err(|_| io::Error::other("a thread that serves calls has ended"))
     }
 
-    /// Passes on the panic by which the thread has ended, which is a bug of ours, or of what drops
-    /// when a handler is dropped. Its calls are lost, and no server goes on as if nothing were.
+    /// Passes on the panic that ended the thread. That is a bug of ours, or of what is dropped with a
+    /// handler. Its calls are lost, and the server does not go on with a share of its calls missing.
     fn check(&mut self, cx: &mut Context<'_>) {
         if self.thread.is_some()
             && Pin::new(&mut self.ended).poll(cx).is_ready()
@@ -101,63 +143,100 @@ impl<A: Acceptor> Worker<A> {
     }
 }
 
-/// Serves what is dealt until nobody deals any more. All that is left then is dropped with the runtime.
-fn run<A: Acceptor>(
-    mut dealt: UnboundedReceiver<Dealt<A>>,
-    wake_interval: Option<Duration>,
-    started: oneshot::Sender<io::Result<()>>,
+/// Serves each connection as a task of the thread's runtime.
+pub(crate) async fn serve_tasks<A: Acceptor>(
+    mut connections: UnboundedReceiver<Connection<WorkerStream, TokioTimer, A>>,
 ) {
-    let made = Builder::new_current_thread().enable_all().build();
-    let made =
-        made.and_then(|runtime| Ok((runtime, wake_interval.map(BatchPoller::new).transpose()?)));
-    let (runtime, crowd) = match made {
-        Ok(made) => made,
-        Err(error) => {
-            let _ = started.send(Err(error));
-            return;
-        }
-    };
-    let _ = started.send(Ok(()));
-    runtime.block_on(async {
-        match crowd {
-            Some(crowd) => gather(dealt, crowd).await,
-            None => {
-                while let Some(connection) = dealt.recv().await {
-                    let moved: io::Result<Connection<_, TokioTimer, _>> = connection
-                        .moved(|stream| TcpStream::from_std(stream.into()).map(TokioStream));
-                    match moved {
-                        Ok(connection) => drop(tokio::spawn(connection)),
-                        Err(error) => lost(&error),
-                    }
-                }
-            }
-        }
-    });
+    while let Some(connection) = connections.recv().await {
+        tokio::spawn(connection);
+    }
 }
 
-async fn gather<A: Acceptor>(
-    mut dealt: UnboundedReceiver<Dealt<A>>,
-    mut crowd: BatchPoller<TokioTimer, A>,
+/// Polls the connections together.
+pub(crate) async fn serve_batch<A: Acceptor>(
+    mut connections: UnboundedReceiver<BatchConnection<TokioTimer, A>>,
+    mut batch: BatchPoller<TokioTimer, A>,
 ) {
     poll_fn(|cx| {
-        while let Poll::Ready(connection) = dealt.poll_recv(cx) {
+        while let Poll::Ready(connection) = connections.poll_recv(cx) {
             let Some(connection) = connection else {
                 return Poll::Ready(());
             };
-            if let Err(error) = crowd.add(connection) {
-                lost(&error);
+            if let Err(error) = batch.add(connection)
+                && let Some(suppressed) = ADD_FAILED.take(std::time::Instant::now())
+            {
+                let suppressed = (suppressed > 0).then_some(suppressed);
+                tracing::warn!(%error, suppressed, "cannot serve a connection");
             }
         }
-        crowd.poll(cx);
+        batch.poll(cx);
         Poll::Pending
     })
     .await;
 }
 
-fn lost(error: &io::Error) {
-    if let Some(suppressed) = BUDGET.take(std::time::Instant::now()) {
-        let suppressed = (suppressed > 0).then_some(suppressed);
-        tracing::warn!(%error, suppressed, "cannot serve a connection");
+/// A TCP connection that registers with the runtime that first reads from it. Before that it can be
+/// written and closed without a runtime, for a connection that is refused at once.
+pub(crate) enum WorkerStream {
+    /// `None` if registering failed.
+    Unregistered(Option<std::net::TcpStream>),
+    Registered(TcpStream),
+}
+
+impl WorkerStream {
+    fn registered(&mut self) -> io::Result<TokioStream<&mut TcpStream>> {
+        if let Self::Unregistered(stream) = self {
+            let stream = stream.take().ok_or(io::ErrorKind::NotConnected)?;
+            *self = Self::Registered(TcpStream::from_std(stream)?);
+        }
+        match self {
+            Self::Registered(stream) => Ok(TokioStream(stream)),
+            Self::Unregistered(_) => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl From<std::net::TcpStream> for WorkerStream {
+    fn from(stream: std::net::TcpStream) -> Self {
+        Self::Unregistered(Some(stream))
+    }
+}
+
+impl RawStream for WorkerStream {
+    fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unregistered(stream) => stream.as_ref()?.local_addr().ok(),
+            Self::Registered(stream) => stream.local_addr().ok(),
+        }
+    }
+}
+
+impl Stream for WorkerStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.registered()?.poll_read(cx, buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Self::Unregistered(Some(stream)) = self
+            && let Poll::Ready(written) = pending_if_would_block(stream.write(bytes))
+        {
+            return Poll::Ready(written);
+        }
+        self.registered()?.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Unregistered(_) => Poll::Ready(Ok(())),
+            Self::Registered(stream) => TokioStream(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Self::Unregistered(Some(stream)) = self {
+            return Poll::Ready(stream.shutdown(Shutdown::Write));
+        }
+        self.registered()?.poll_close(cx)
     }
 }
 
@@ -166,15 +245,13 @@ mod tests {
     use std::future::pending;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use audiosocket_server::Callbacks;
-
     use super::*;
 
-    /// Whatever it was: else its share of the calls would be lost from then on, with no sign of it.
+    /// Without this, a share of the calls would be lost from then on, and nothing would show it.
     #[test]
     fn a_panic_of_a_thread_is_passed_on() {
         let (connections, _) = unbounded_channel();
-        let worker = Worker::<Callbacks>::on_thread(connections, || panic!("unheard of"));
+        let worker = Worker::<()>::on_thread(connections, || panic!("unheard of"));
         let mut worker = worker.unwrap();
         let runtime = Builder::new_current_thread().build().unwrap();
         let passed_on = catch_unwind(AssertUnwindSafe(|| {

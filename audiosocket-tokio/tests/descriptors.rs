@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use audiosocket_tokio::{Server, ServerOptions};
+use audiosocket_tokio::Server;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -14,10 +14,8 @@ use support::{audio_frame, next, no_silence, recorded, uuid_frame};
 #[tokio::test]
 async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
     let (acceptor, transcript) = recorded();
-    let options = ServerOptions::new()
-        .bind("127.0.0.1:0")
-        .session(no_silence());
-    let server = Server::start(acceptor, options).await.unwrap();
+    let builder = Server::builder().bind("127.0.0.1:0").session(no_silence());
+    let server = builder.start(acceptor).await.unwrap();
     let addr = server.local_addrs()[0];
     tokio::spawn(server.serve_forever());
     let mut first = TcpStream::connect(addr).await.unwrap();

@@ -9,7 +9,8 @@ use std::time::Duration;
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
 use audiosocket_proto::{Decoder, Timestamp, Transmit};
 use audiosocket_server::{Acceptor, CallDriver, CallRequest, Calls};
-use audiosocket_tokio::{Bytes, SampleRate, SessionConfig, Uuid};
+use audiosocket_tokio::config::SessionConfig;
+use audiosocket_tokio::{Bytes, SampleRate, Uuid};
 
 #[path = "../examples/play_wav.rs"]
 #[allow(dead_code, reason = "its main is of no use here")]

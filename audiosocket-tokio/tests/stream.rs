@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use audiosocket_tokio::{Callbacks, Calls, serve_stream};
+use audiosocket_tokio::stats::Calls;
+use audiosocket_tokio::{Callbacks, serve_stream};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
@@ -91,7 +92,7 @@ async fn an_idle_timeout_counts_from_the_last_frame() {
     let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     let mut config = no_silence();
-    config.idle_timeout = Some(Duration::from_secs(10));
+    config = config.idle_timeout(Some(Duration::from_secs(10)));
     tokio::spawn(async move {
         serve_stream(stream, "pipe".into(), acceptor, config, &Calls::default()).await;
     });

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use audiosocket_tokio::config::SessionConfig;
 use audiosocket_tokio::{
-    Acceptor, Audio, Call, CallRequest, Handler, Refusal, Response, Server, ServerOptions,
-    SessionConfig,
+    Acceptor, Audio, Call, CallRequest, Handler, Refusal, Response, Server, ServerBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,7 +21,7 @@ const THREADS: usize = 4;
 
 #[test]
 fn calls_are_spread_evenly_and_threads_end_with_the_server() {
-    run(ServerOptions::new(), async |server, seen| {
+    run(Server::builder(), async |server, seen| {
         let addr = server.local_addrs()[0];
         let handle = server.handle();
         let serving = tokio::spawn(server.serve_forever());
@@ -51,10 +51,9 @@ fn calls_are_spread_evenly_and_threads_end_with_the_server() {
 }
 
 #[test]
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn each_thread_gathers_its_own_calls() {
-    let options = ServerOptions::new().wake_interval(Some(Duration::from_millis(2)));
-    run(options, async |server, seen| {
+fn each_thread_polls_its_own_calls_together() {
+    let builder = Server::builder().wake_interval(Duration::from_millis(2));
+    run(builder, async |server, seen| {
         let addr = server.local_addrs()[0];
         let serving = tokio::spawn(server.serve_forever());
         let mut calls = Vec::new();
@@ -69,7 +68,7 @@ fn each_thread_gathers_its_own_calls() {
 
 #[test]
 fn dropping_the_server_ends_its_calls_and_threads() {
-    run(ServerOptions::new(), async |server, seen| {
+    run(Server::builder(), async |server, seen| {
         let addr = server.local_addrs()[0];
         let serving = tokio::spawn(server.serve_forever());
         let mut call = call(addr).await;
@@ -81,18 +80,17 @@ fn dropping_the_server_ends_its_calls_and_threads() {
     });
 }
 
-fn run(options: ServerOptions, test: impl AsyncFnOnce(Server<Seen>, Seen)) {
+fn run(builder: ServerBuilder, test: impl AsyncFnOnce(Server<Seen>, Seen)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
         let seen = Seen::default();
-        let mut session = SessionConfig::default();
-        session.fill_silence = false;
-        let options = options.bind("127.0.0.1:0").session(session);
-        let server = Server::start(seen.clone(), options).await.unwrap();
-        let server = server.threads(NonZeroUsize::new(THREADS).unwrap());
+        let session = SessionConfig::new().fill_silence(false);
+        let builder = builder.bind("127.0.0.1:0").session(session);
+        let builder = builder.threads(NonZeroUsize::new(THREADS));
+        let server = builder.start(seen.clone()).await.unwrap();
         tokio::time::timeout(Duration::from_secs(60), test(server, seen))
             .await
             .expect("hangs");

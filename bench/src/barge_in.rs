@@ -70,7 +70,8 @@ fn trial(
     let samples = RATE.samples_in(queued) as usize;
     let speech = Bytes::from(vec![1; samples * 2]);
     for _ in 0..trials {
-        call.play(RATE, speech.clone()).map_err(io::Error::other)?;
+        call.try_play((RATE, speech.clone()))
+            .map_err(io::Error::other)?;
         // At any time of a frame, and also when all has been played.
         let phase = Duration::from_micros(u64::from(random.next_u32() % 40_000));
         thread::sleep(PTIME + phase);

@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod barge_in;
+mod callers;
 mod cores;
 mod figure;
 mod flood;
 mod machine;
 mod playout;
-mod process;
 mod program;
 mod prompt;
 mod reference;
@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use callers::Callers;
 use figure::Figure;
 use flood::FloodArgs;
 use reference::Reference;
@@ -57,6 +58,9 @@ enum What {
     /// One of those others: an echo, until the process is ended
     #[command(hide = true)]
     Reference { which: Reference },
+    /// Callers, for a measurement of this program: prints their report
+    #[command(hide = true)]
+    Callers { server: String, callers: String },
 }
 
 type Part<'a> = Box<dyn FnOnce(bool) -> io::Result<Vec<Figure>> + 'a>;
@@ -78,16 +82,23 @@ impl What {
                 let parts = args.parts().into_iter();
                 parts.map(|part| Box::new(part) as Part<'_>).collect()
             }
-            Self::Reference { which } => vec![Box::new(|_| {
-                which.serve()?;
-                Ok(Vec::new())
-            })],
+            Self::Reference { .. } | Self::Callers { .. } => Vec::new(),
         }
     }
 }
 
 fn main() -> io::Result<ExitCode> {
     let cli = Cli::parse();
+    // Each call needs a descriptor, here or in a process that inherits the limit.
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    match &cli.what {
+        What::Reference { which } => which.serve()?,
+        What::Callers { server, callers } => {
+            Callers::place_and_print(callers, server)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
     let mut figures = Vec::new();
     for part in cli.what.parts() {
         let measured = part(cli.short)?;

@@ -1,7 +1,9 @@
 use std::io;
+use std::time::Duration;
 
-use serde_json::Value;
+use audiosocket_testing::load::Expect;
 
+use crate::callers::{Callers, good, millis};
 use crate::cores::Cores;
 use crate::figure::Figure;
 use crate::machine;
@@ -12,10 +14,10 @@ use crate::runtime::Runtime;
 /// A load, and what is asked of it.
 struct Load {
     runtime: Runtime,
-    calls: usize,
-    /// How many begin in a second. No part of 1 s / 20 ms, so that their frames are due at all
-    /// times: that is how calls come. `None`: all at once, and so all frames at once.
-    rate: Option<u32>,
+    calls: u32,
+    /// No divisor of 1 s / 20 ms, so that frames are due at all times, as those of real calls are.
+    /// `None`: all calls start at once.
+    calls_per_second: Option<f64>,
     /// In milliseconds.
     p99: Option<f64>,
     max: Option<f64>,
@@ -28,7 +30,7 @@ const LOADS: [Load; 7] = [
     Load {
         runtime: Runtime::Tokio,
         calls: 1000,
-        rate: Some(197),
+        calls_per_second: Some(197.0),
         p99: Some(5.0),
         max: None,
     },
@@ -42,7 +44,7 @@ impl Load {
         Self {
             runtime,
             calls: 200,
-            rate: Some(97),
+            calls_per_second: Some(97.0),
             p99: Some(2.0),
             max: Some(10.0),
         }
@@ -50,7 +52,7 @@ impl Load {
 
     const fn at_once(self) -> Self {
         Self {
-            rate: None,
+            calls_per_second: None,
             p99: None,
             max: None,
             ..self
@@ -58,8 +60,8 @@ impl Load {
     }
 }
 
-/// `audiosocket serve play --loop` on one core, `audiosocket call` on another: how late frames
-/// arrive, 20 ms after the one before.
+/// Measures the lateness of frames, each against the frame before. The server is `audiosocket serve
+/// play --loop` on one core; the callers are on the other.
 pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?, Cores::find()?);
     let (_directory, prompt) = prompt::write(10)?;
@@ -67,28 +69,35 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     for load in LOADS {
         let (calls, seconds) = if short { (5, 1) } else { (load.calls, 30) };
         let server = program.serve(Serve::Play(&prompt), load.runtime, None, &cores)?;
-        let report = program.call(&server, calls, seconds, load.rate, &cores)?;
-        let begun = if load.rate.is_some() {
+        let callers = Callers {
+            calls_per_second: load.calls_per_second,
+            expect: Expect::Any,
+            ..Callers::new(calls, Duration::from_secs(seconds))
+        };
+        let report = good(callers.run(&server.addr, &cores)?)?;
+        let start = if load.calls_per_second.is_some() {
             ""
         } else {
             ", begun at once"
         };
-        let what = format!("{}, {} calls play{begun}", load.runtime.name(), load.calls);
-        let jitter = &report["jitter"];
-        let millis = |value: &Value| value.as_f64().unwrap_or(f64::NAN) / 1e3;
+        let what = format!("{}, {} calls play{start}", load.runtime.name(), load.calls);
         let mut figure = |name: &str, measured, unit, at_most| {
-            let mut figure = Figure::new(format!("{what}: {name}"), measured, unit);
-            figure.at_most = at_most;
-            figures.push(figure);
+            let figure = Figure::new(format!("{what}: {name}"), measured, unit);
+            figures.push(figure.at_most_if(at_most));
         };
-        let (late, spacing) = (&jitter["late_us"], &jitter["spacing_us"]);
-        figure("lateness, p99", millis(&late["p99"]), "ms", load.p99);
-        figure("the same, max", millis(&late["max"]), "ms", load.max);
-        figure("late or early, p99", millis(&spacing["p99"]), "ms", None);
-        let bursts = jitter["bursts"].as_f64().unwrap_or(f64::NAN);
+        let lateness = report.jitter.and_then(|jitter| jitter.lateness_us);
+        let jitter = report.jitter.and_then(|jitter| jitter.jitter_us);
+        let bursts = report
+            .jitter
+            .map_or(f64::NAN, |jitter| jitter.bursts as f64);
+        let own = millis(report.self_latency_us, |times| times.p99);
+        let p99 = |times| millis(times, |times| times.p99);
+        let max = millis(lateness, |times| times.max);
+        figure("lateness, p99", p99(lateness), "ms", load.p99);
+        figure("the same, max", max, "ms", load.max);
+        figure("late or early, p99", p99(jitter), "ms", None);
         let no_bursts = load.max.map(|_| 0.0);
         figure("gaps under 5 ms", bursts, "", no_bursts);
-        let own = millis(&report["own_delay_us"]["p99"]);
         figure("the caller's own lateness, p99", own, "ms", None);
     }
     Ok(figures)

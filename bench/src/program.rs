@@ -1,3 +1,4 @@
+use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -6,17 +7,25 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use audiosocket_testing::load::Report;
+use audiosocket_testing::usage::{ObservedProcess, ProcessUsage};
+use serde::Deserialize;
 
+use crate::callers::{CallerProcess, Callers};
 use crate::cores::Cores;
-use crate::process::{self, Usage};
 use crate::runtime::Runtime;
 
 /// The program `audiosocket`, as users run it.
 #[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
-    before_all_else: bool,
+    real_time: bool,
+}
+
+/// A message of `cargo build`, of which only this is read.
+#[derive(Deserialize)]
+struct BuildMessage {
+    executable: Option<PathBuf>,
 }
 
 /// What a server does for its callers.
@@ -31,16 +40,17 @@ pub(crate) enum Serve<'a> {
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    process: ObservedProcess,
     pub(crate) addr: String,
 }
 
 impl Program {
     /// Builds it, optimised; or takes the one that `AUDIOSOCKET_PROGRAM` names.
     pub(crate) fn build() -> io::Result<Self> {
-        if let Some(path) = std::env::var_os("AUDIOSOCKET_PROGRAM") {
+        if let Some(path) = env::var_os("AUDIOSOCKET_PROGRAM") {
             return Ok(Self::new(path.into()));
         }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .args(["build", "--release", "--package", "audiosocket-cli"])
             .args(["--features", "jemalloc"])
@@ -49,8 +59,8 @@ impl Program {
             .output()?;
         let messages = built.stdout.lines().map_while(Result::ok);
         let mut executables = messages.filter_map(|line| {
-            let message: Value = serde_json::from_str(&line).ok()?;
-            message["executable"].as_str().map(PathBuf::from)
+            let message: BuildMessage = serde_json::from_str(&line).ok()?;
+            message.executable
         });
         let path = executables
             .next()
@@ -61,28 +71,26 @@ impl Program {
     const fn new(path: PathBuf) -> Self {
         Self {
             path,
-            before_all_else: false,
+            real_time: false,
         }
     }
 
-    /// Runs it at a real-time priority, where that is allowed: for times so short that a machine's
-    /// housekeeping would be most of them.
-    pub(crate) fn before_all_else(mut self) -> Self {
+    /// Runs servers and callers at a real-time priority, where that is allowed. Otherwise, most of
+    /// short times would be housekeeping of the machine.
+    pub(crate) fn with_real_time_priority(mut self) -> Self {
         let tried = at_real_time("true").stderr(Stdio::null()).status();
-        self.before_all_else = tried.is_ok_and(|status| status.success());
-        if !self.before_all_else {
-            eprintln!(
-                "no real-time priority: latency is that of all else that the machine does too"
-            );
+        self.real_time = tried.is_ok_and(|status| status.success());
+        if !self.real_time {
+            eprintln!("no real-time priority: latency includes all other work of the machine");
         }
         self
     }
 
-    fn command(&self) -> Command {
-        if self.before_all_else {
-            at_real_time(&self.path)
+    fn command(&self, path: &Path) -> Command {
+        if self.real_time {
+            at_real_time(path)
         } else {
-            Command::new(&self.path)
+            Command::new(path)
         }
     }
 
@@ -105,7 +113,7 @@ impl Program {
 
     /// What starts `audiosocket serve`.
     pub(crate) fn server(&self, what: Serve<'_>, runtime: Runtime) -> Command {
-        let mut command = self.command();
+        let mut command = self.command(&self.path);
         command.arg("serve");
         match what {
             Serve::Echo => command.arg("echo"),
@@ -117,67 +125,42 @@ impl Program {
         command
     }
 
-    /// Places calls to a server that plays, all of which have to be good, and returns the report.
-    pub(crate) fn call(
+    /// Starts a process of callers on the other core.
+    pub(crate) fn spawn_callers(
         &self,
         server: &Server,
-        calls: usize,
-        seconds: u64,
-        rate: Option<u32>,
+        callers: &Callers,
         cores: &Cores,
-    ) -> io::Result<Value> {
-        let mut args = vec![
-            "--expect".to_owned(),
-            "any".to_owned(),
-            format!("--calls={calls}"),
-            format!("--duration={seconds}s"),
-        ];
-        args.extend(rate.map(|rate| format!("--rate={rate}")));
-        let report = self.report(server, &args, cores)?;
-        if report["ok"] != true {
-            return Err(io::Error::other(format!("calls failed: {report}")));
-        }
-        Ok(report)
+    ) -> io::Result<CallerProcess> {
+        let command = self.command(&env::current_exe()?);
+        callers.spawn(&server.addr, command, cores)
     }
 
-    /// Places calls from the other core, and returns the report, good or not.
+    /// Places calls from a process on the other core. The report may have failures.
     pub(crate) fn report(
         &self,
         server: &Server,
-        args: &[String],
+        callers: &Callers,
         cores: &Cores,
-    ) -> io::Result<Value> {
-        let output = self.spawn_call(server, args, cores)?.wait_with_output()?;
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
-
-    /// The same, without waiting for it.
-    pub(crate) fn spawn_call(
-        &self,
-        server: &Server,
-        args: &[String],
-        cores: &Cores,
-    ) -> io::Result<Child> {
-        let mut command = self.command();
-        command
-            .args(["call", &server.addr, "--json"])
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
-        cores.on_load(|| command.spawn())?
+    ) -> io::Result<Report> {
+        self.spawn_callers(server, callers, cores)?.report()
     }
 }
 
 impl Server {
-    /// Starts whatever server that is on one core, and waits until it says that it listens.
+    /// Starts a server on one core, and waits until it listens.
     pub(crate) fn start(mut command: Command, cores: &Cores) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = cores.on_server(|| command.spawn())??;
         let stdout = child.stdout.take();
-        // From here on it is stopped, whatever happens.
+        let process = ObservedProcess::find(child.id()).inspect_err(|_| {
+            let _ = child.kill();
+            let _ = child.wait();
+        })?;
+        // From here on, an error stops it.
         let mut server = Self {
             child,
+            process,
             addr: String::new(),
         };
         let mut line = String::new();
@@ -196,26 +179,32 @@ impl Server {
         self.child.id()
     }
 
-    pub(crate) fn usage(&self) -> io::Result<Usage> {
-        Usage::of(self.child.id())
+    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
+        self.process.cpu_time()
     }
 
-    /// What the process has as soon as it has no more descriptors and threads than `most`, and no more
-    /// memory, or else when so much time is over.
-    pub(crate) fn at_rest(&self, most: Usage, within: Duration) -> io::Result<Usage> {
+    pub(crate) fn usage(&self) -> io::Result<ProcessUsage> {
+        self.process.usage()
+    }
+
+    /// Waits until the process uses no more than `limit`, and no longer than `within`.
+    pub(crate) fn at_rest(
+        &self,
+        limit: &ProcessUsage,
+        within: Duration,
+    ) -> io::Result<ProcessUsage> {
         let start = Instant::now();
         loop {
             let usage = self.usage()?;
-            if usage.is_within(most) || start.elapsed() >= within {
+            if usage.is_within(limit) || start.elapsed() >= within {
                 return Ok(usage);
             }
             thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// The most that was ever resident, in bytes.
-    pub(crate) fn most_resident(&self) -> io::Result<u64> {
-        process::most_resident(self.child.id())
+    pub(crate) fn peak_resident_bytes(&self) -> io::Result<u64> {
+        self.process.peak_resident_bytes()
     }
 }
 
@@ -226,7 +215,7 @@ impl Drop for Server {
     }
 }
 
-/// By a tool of util-linux, which becomes the program, with the same number.
+/// Uses `chrt` of util-linux, which becomes the program and keeps the process id.
 fn at_real_time(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("chrt");
     command.args(["--fifo", "1"]).arg(program);

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use audiosocket_media::SampleRate;
 use audiosocket_media::wav::WavWriter;
+use audiosocket_testing::load::Expect;
 use tempfile::TempDir;
 
+use crate::callers::{Callers, good};
 use crate::cores::Cores;
 use crate::figure::Figure;
 use crate::program::{Program, Serve, Server};
@@ -29,8 +31,8 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
             _ => (1000, 4),
         };
         let server = program.serve(Serve::Play(&prompt), runtime, None, &cores)?;
-        let one = resident_with(&program, &server, 1, warm_up, &cores)?;
-        let all = resident_with(&program, &server, many, warm_up, &cores)?;
+        let one = resident_with(&server, 1, warm_up, &cores)?;
+        let all = resident_with(&server, many, warm_up, &cores)?;
         let name = runtime.name();
         figures.push(Figure::new(
             format!("{name}: resident with 1 call that plays it"),
@@ -39,7 +41,7 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
         ));
         let grown = Figure::new(
             format!("{name}: more for each further call, of {many}"),
-            (all - one) / (many - 1) as f64 / 1e3,
+            (all - one) / f64::from(many - 1) / 1e3,
             "kB",
         );
         figures.push(grown.at_most(size / 100.0));
@@ -47,21 +49,19 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn resident_with(
-    program: &Program,
-    server: &Server,
-    calls: usize,
-    warm_up: u64,
-    cores: &Cores,
-) -> io::Result<f64> {
+fn resident_with(server: &Server, calls: u32, warm_up: u64, cores: &Cores) -> io::Result<f64> {
+    let callers = Callers {
+        expect: Expect::Any,
+        ..Callers::new(calls, Duration::from_secs(warm_up + 2))
+    };
     thread::scope(|scope| {
-        let calling = scope.spawn(|| program.call(server, calls, warm_up + 2, None, cores));
+        let calling = scope.spawn(|| good(callers.run(&server.addr, cores)?));
         thread::sleep(Duration::from_secs(warm_up));
         let usage = server.usage();
         calling
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the caller panicked")))?;
-        Ok(usage?.resident as f64)
+        Ok(usage?.resident_bytes as f64)
     })
 }
 

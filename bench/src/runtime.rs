@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 use std::thread;
 
 use audiosocket_server::{IncomingCalls, ServerHandle, incoming};
-use audiosocket_tokio::ServerOptions;
 use clap::ValueEnum;
 
 /// What serves.
@@ -38,24 +37,31 @@ impl Runtime {
         let (acceptor, calls) = incoming();
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let addr = listener.local_addr()?;
-        let options = ServerOptions::new().listener(listener);
         let (tell, told) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || match self {
             Self::Tokio => tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?
                 .block_on(async {
-                    let server = audiosocket_tokio::Server::start(acceptor, options).await?;
+                    let server = audiosocket_tokio::Server::builder()
+                        .listener(listener)
+                        .start(acceptor)
+                        .await?;
                     let _ = tell.send(server.handle());
                     server.serve_forever().await
                 }),
             Self::Smol => async_io::block_on(async {
-                let server = audiosocket_smol::Server::start(acceptor, options).await?;
+                let server = audiosocket_smol::Server::builder()
+                    .listener(listener)
+                    .start(acceptor)
+                    .await?;
                 let _ = tell.send(server.handle());
                 server.serve_forever().await
             }),
             Self::Blocking => {
-                let server = audiosocket_blocking::Server::start(acceptor, options)?;
+                let server = audiosocket_blocking::Server::builder()
+                    .listener(listener)
+                    .start(acceptor)?;
                 let _ = tell.send(server.handle());
                 server.serve_forever()
             }

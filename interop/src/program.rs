@@ -189,7 +189,7 @@ impl Callers {
         let mut command = Command::new(program());
         command
             .args(["call", &format!("127.0.0.1:{}", server.port()), "--json"])
-            .args(["--calls", &count.to_string(), "--rate", "100"])
+            .args(["--calls", &count.to_string(), "--calls-per-second", "100"])
             .args(["--duration", "10m", "--expect", "any"])
             .stdin(Stdio::null());
         let process = Process::builder(command)

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use audiosocket_testing::transcript::{Answers, Entry, Record, Transcript, TranscriptAcceptor};
-use audiosocket_tokio::{Acceptor, Response, ServerHandle, ServerOptions};
+use audiosocket_tokio::admission::Admission;
+use audiosocket_tokio::{Acceptor, Response, ServerHandle};
 use uuid::Uuid;
 
 /// What the server answers to audio.
@@ -41,7 +42,7 @@ impl Recorder {
         let acceptor = acceptor(answer, &transcript);
         let (started, starting) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            serve(acceptor, |addrs, handle| {
+            serve(acceptor, Admission::new(), |addrs, handle| {
                 let _ = started.send((addrs[0].port(), handle));
             })
             .expect("the server serves");
@@ -104,7 +105,7 @@ impl Drop for Recorder {
     }
 }
 
-/// Serves on the runtime under test, and calls `ready` when it listens.
+/// Serves on the runtime under test, with this admission, and calls `ready` when it listens.
 ///
 /// # Errors
 /// Those of listening.
@@ -113,25 +114,37 @@ impl Drop for Recorder {
 /// When `AUDIOSOCKET_RUNTIME` names no runtime.
 pub fn serve<A: Acceptor>(
     acceptor: A,
+    admission: Admission,
     ready: impl FnOnce(&[SocketAddr], ServerHandle),
 ) -> io::Result<()> {
-    let options = ServerOptions::new().bind("127.0.0.1:0");
+    let addr = "127.0.0.1:0";
     match &*crate::runtime() {
         "tokio" => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
             .block_on(async {
-                let server = audiosocket_tokio::Server::start(acceptor, options).await?;
+                let server = audiosocket_tokio::Server::builder()
+                    .bind(addr)
+                    .admission(admission)
+                    .start(acceptor)
+                    .await?;
                 ready(server.local_addrs(), server.handle());
                 server.serve_forever().await
             }),
         "smol" => async_io::block_on(async {
-            let server = audiosocket_smol::Server::start(acceptor, options).await?;
+            let server = audiosocket_smol::Server::builder()
+                .bind(addr)
+                .admission(admission)
+                .start(acceptor)
+                .await?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever().await
         }),
         "blocking" => {
-            let server = audiosocket_blocking::Server::start(acceptor, options)?;
+            let server = audiosocket_blocking::Server::builder()
+                .bind(addr)
+                .admission(admission)
+                .start(acceptor)?;
             ready(server.local_addrs(), server.handle());
             server.serve_forever()
         }

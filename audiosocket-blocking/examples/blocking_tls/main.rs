@@ -1,36 +1,36 @@
-//! A server that takes calls over TLS, each on a thread of its own: callers hear themselves.
-//! Asterisk reaches it through stunnel or a proxy, as `audiosocket_blocking::beyond_tcp` shows.
-//! Ctrl-C or SIGTERM ends it, and gives the calls ten seconds.
+//! A server that takes calls over TLS, each on a thread of its own: callers hear themselves. Asterisk reaches it through stunnel or a
+//! proxy: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and gives the calls ten
+//! seconds.
 //!
 //! ```sh
 //! cargo run -p audiosocket-blocking --example blocking_tls -- 127.0.0.1:9093 server.pem server.key
 //! ```
 //!
 //! A fourth argument, a file with certificates of authorities, lets only those call that show a
-//! certificate by one of them.
+//! certificate by one of them. AudioSocket itself has no authentication.
 
-mod certificates;
 mod stream;
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use audiosocket_blocking::admission::Limits;
+use audiosocket_blocking::listener::{Listener, TcpListener};
 use audiosocket_blocking::{
-    Acceptor, Audio, Call, CallRequest, Calls, End, Exception, Handler, Limits, Peer, Refusal,
-    Response, ServerOptions, SessionConfig, serve_stream,
+    Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
+    ServerHandle,
 };
-use audiosocket_server::io::LogRateLimit;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
-use socket2::SockRef;
+use signal_hook::iterator::Signals;
 
 use stream::TlsStream;
 
@@ -38,14 +38,8 @@ use stream::TlsStream;
 /// Further ones are closed.
 const CONNECTIONS: usize = 1024;
 
-/// For connections that do not become calls.
-static FAILURES: LogRateLimit = LogRateLimit::new();
-
-/// How long calls may go on once the server is to end.
+/// How long calls may go on once the server shuts down.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// How long to wait, once they are hung up, for those to end that are left.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,70 +49,46 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     };
     let callers = callers.first().map(String::as_str);
-    let tls = certificates::server_config(certificate, key, callers)?;
+    let tls = server_config(certificate, key, callers)?;
 
-    // Of these options, `prepare` is what makes dead peers known and frames leave at once.
-    let mut options = ServerOptions::new()
-        .bind(addr.parse::<SocketAddr>()?)
-        .listen()?;
-    let listener = options.listeners.remove(0);
-    let (stopped, stop) = UnixStream::pair()?;
-    pipe::register(SIGINT, stop.try_clone()?)?;
-    pipe::register(SIGTERM, stop)?;
-    println!("listening on {}", listener.local_addr()?);
-
-    let echo = Arc::new(Echo);
-    let mut limits = Limits::default();
-    limits.max_calls = CONNECTIONS;
-    // So that no address alone can hold them all before it has called.
-    limits.max_pending_per_addr = CONNECTIONS / 4;
-    let calls = Calls::new(limits);
-    // Every thread has a `busy`; when all are gone, none is left.
-    let (busy, idle) = channel::<Infallible>();
-    loop {
-        let mut ready = [
-            PollFd::new(&listener, PollFlags::IN),
-            PollFd::new(&stopped, PollFlags::IN),
-        ];
-        let waited = poll(&mut ready, None);
-        if waited.is_ok() && !ready[1].revents().is_empty() {
-            break;
-        }
-        let served = listener.accept().and_then(|(connection, peer)| {
-            if options.prepare(&SockRef::from(&connection)).is_err() {
-                return Ok(()); // It has gone again.
-            }
-            let connection = TlsStream::new(&tls, connection).map_err(io::Error::other)?;
-            let (echo, calls, busy) = (Arc::clone(&echo), calls.clone(), busy.clone());
-            let config = SessionConfig::default();
-            let thread = thread::Builder::new().name("call".to_owned());
-            let thread = thread.spawn(move || {
-                // The address, so that what decides by it works as it does over TCP.
-                serve_stream(connection, peer.into(), echo, config, &calls);
-                drop(busy);
-            });
-            thread.map(drop)
-        });
-        match served {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                // Most likely out of descriptors or threads, and would fail again at once.
-                eprintln!("cannot serve a connection: {error}");
-                thread::sleep(Duration::from_millis(100));
-            }
-            _ => {}
-        }
-    }
-
-    drop((listener, busy));
-    if idle.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
-        calls.shut_down();
-        // Beyond this there is only a handler that blocks.
-        let _ = idle.recv_timeout(LAST_WORDS);
-    }
-    Ok(())
+    let tcp = TcpListener::bind(addr)?;
+    let addr = tcp.local_addr()?;
+    let limits = Limits::new()
+        .max_calls(CONNECTIONS)
+        // So that no address alone can hold them all before it has called.
+        .max_pending_per_addr(CONNECTIONS / 4);
+    let builder = Server::builder().limits(limits);
+    let server = builder
+        .with_listener(TlsListener { tcp, tls })
+        .start(Echo)?;
+    shut_down_at_signal(server.handle())?;
+    println!("listening on {addr}");
+    Ok(server.serve_forever()?)
 }
 
-/// Callers hear themselves, and it is said how their calls ended. Your handler goes here.
+/// TLS over TCP.
+struct TlsListener {
+    tcp: TcpListener,
+    tls: Arc<ServerConfig>,
+}
+
+impl AsFd for TlsListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tcp.as_fd()
+    }
+}
+
+impl Listener for TlsListener {
+    type Stream = TlsStream;
+
+    fn accept(&mut self) -> io::Result<(TlsStream, Peer)> {
+        let (tcp, peer) = self.tcp.accept()?;
+        let stream = TlsStream::new(&self.tls, tcp).map_err(io::Error::other)?;
+        Ok((stream, peer))
+    }
+}
+
+/// Callers hear themselves, and the end of each call is printed. Replace it with your handler.
 struct Echo;
 
 impl Acceptor for Echo {
@@ -128,11 +98,9 @@ impl Acceptor for Echo {
         Ok(Self)
     }
 
+    /// A connection that did not become a call: most often, its handshake failed.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
-        // Anybody can make this happen, without end.
-        if let Some(left_out) = FAILURES.take(Instant::now()) {
-            eprintln!("{peer}: {error} ({left_out} others not told)");
-        }
+        eprintln!("{peer}: {error}");
     }
 }
 
@@ -148,4 +116,47 @@ impl Handler for Echo {
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         println!("{} from {}: {end}", call.uuid(), call.peer());
     }
+}
+
+/// Reads PEM files: the server's certificate, with those that vouch for it behind it, its key, and the
+/// authorities that vouch for callers.
+fn server_config(
+    certificate: &str,
+    key: &str,
+    callers: Option<&str>,
+) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let config = match callers {
+        None => config.with_no_client_auth(),
+        Some(callers) => {
+            let mut authorities = RootCertStore::empty();
+            for certificate in read_certificates(callers)? {
+                authorities.add(certificate)?;
+            }
+            let authorities = Arc::new(authorities);
+            let verifier = WebPkiClientVerifier::builder_with_provider(authorities, provider);
+            config.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{key}: {error}"))?;
+    let chain = read_certificates(certificate)?;
+    Ok(Arc::new(config.with_single_cert(chain, key)?))
+}
+
+fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| format!("{path}: {error}"))
+}
+
+/// Shuts the server down at Ctrl-C or SIGTERM.
+fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        signals.forever().next();
+        server.shutdown(GRACE);
+    });
+    Ok(())
 }

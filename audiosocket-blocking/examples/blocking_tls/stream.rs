@@ -1,4 +1,4 @@
-//! TLS on a socket that is not waited for.
+//! TLS on a non-blocking socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use audiosocket_blocking::Duplex;
 use rustls::{ServerConfig, ServerConnection};
 
-/// The server's end of a TLS connection, which begins with its handshake: that is part of what is
-/// read, so the time that a call has for its UUID is the time for both.
+/// The server's end of a TLS connection. The handshake is part of what is read, so that the time of a call
+/// for its UUID is the time for both.
 ///
-/// Not rustls's own `StreamOwned`: what that has to send it sends before it reads, so that a peer
-/// who does not read would not be read from either. Asterisk ends a call whose socket fills up.
+/// This is not rustls's own `StreamOwned`, which sends everything before it reads: from a peer that does not
+/// read, it would not read either. Asterisk ends a call whose socket fills up.
 #[derive(Debug)]
 pub(crate) struct TlsStream {
     tls: ServerConnection,
@@ -35,8 +35,8 @@ impl TlsStream {
 }
 
 impl Read for TlsStream {
-    /// `Interrupted` if there was something to read, and none of it the call's. 0 once the peer has
-    /// said that it closes; an error if the connection ends without that.
+    /// Returns `Interrupted` if all that was read belongs to TLS, 0 once the peer has sent `close_notify`, and
+    /// an error if the connection ends without that.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.tls.reader().read(buffer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -44,8 +44,8 @@ impl Read for TlsStream {
         }
         self.tls.read_tls(&mut self.tcp)?;
         let processed = self.tls.process_new_packets();
-        // Its part of the handshake, or what it finds wrong. The latter is lost if it does not leave
-        // now; the rest can follow when something else is sent.
+        // Sends our part of the handshake, or an alert. An alert is lost if it does not leave now; the
+        // rest can follow when something else is sent.
         let _ = self.send();
         match processed {
             Ok(_) => Err(ErrorKind::Interrupted.into()),
@@ -56,7 +56,7 @@ impl Read for TlsStream {
 
 impl Write for TlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // All of it, before rustls is given more to hold.
+        // Before rustls gets more to hold.
         self.send()?;
         self.tls.writer().write(bytes)
     }

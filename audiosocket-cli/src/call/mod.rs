@@ -1,174 +1,135 @@
 //! `audiosocket call`: stands in for Asterisk.
 
 mod args;
-mod barge_in;
-mod caller;
-mod ear;
-mod echo_check;
-mod hearing;
-mod lengths;
-mod live;
-mod metronome;
-mod noise;
-mod outcome;
-mod plan;
-mod probe;
 mod progress;
 mod recordings;
 mod report;
-mod schedule;
-mod server_cost;
-mod server_process;
-mod speech;
-mod summary;
-mod voice;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_record::Recorder;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use audiosocket_media::{SampleRate, wav};
+use audiosocket_testing::load::{LoadError, LoadTest, Report};
+use serde::Serialize;
 
 use crate::signals::Signals;
-use crate::{cli, open_files, output};
-use live::Live;
-use metronome::Metronome;
-use plan::Plan;
+use crate::usage_error::usage_error;
+use crate::{open_files, output};
 use progress::Progress;
-use summary::{Gathering, Summary};
+use recordings::{RecordedCall, Recordings};
 
 pub(crate) use args::CallArgs;
 
 /// As a shell reports a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
-/// How often the progress bar moves.
-const PROGRESS: Duration = Duration::from_millis(100);
+/// A longer audio file is refused. The file is held in memory: 230 MB at slin192.
+const LONGEST_AUDIO: Duration = Duration::from_secs(600);
 
-/// What all calls of a run share.
-#[derive(Debug)]
-struct Run {
-    plan: Plan,
-    /// Where the server is; tried in this order.
-    addrs: Vec<SocketAddr>,
-    live: Live,
-    metronome: Metronome,
-    /// Records what callers hear, with `--record`.
-    recorder: Option<Recorder>,
+/// The report with what only this program adds.
+#[derive(Debug, Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    report: Report,
+    recordings: Option<Recordings>,
 }
 
 pub(crate) fn run(args: &CallArgs) -> io::Result<ExitCode> {
-    let audio = args.audio.as_deref();
-    let audio = audio
-        .map(|path| speech::read(path, args.format))
-        .transpose()?;
-    let plan = match Plan::new(args, audio.as_deref()) {
-        Ok(plan) => plan,
-        Err(problem) => cli::usage_error(&problem),
-    };
-    let addrs = resolve(&plan.server)?;
+    if let Err(problem) = args.check() {
+        usage_error(&problem);
+    }
+    let mut test = args.load_test();
+    if let Some(path) = &args.audio {
+        let samples = read(path, args.rate)?;
+        if samples.is_empty() {
+            usage_error("there is no audio in the file that --audio names");
+        }
+        test = test.audio(samples);
+    }
     open_files::raise_limit();
-    // One thread: what its calls share is then never waited for, and a core is enough for a
+    // One thread: the calls then never wait for what they share, and one core is enough for a
     // thousand calls.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let summary = runtime.block_on(place_all(plan, addrs))?;
+    let summary = runtime.block_on(place_all(args, test))?;
     if args.json {
         output::line(serde_json::to_string_pretty(&summary)?)?;
     } else {
         output::line(report::table(&summary))?;
     }
-    Ok(match &summary {
-        summary if summary.calls.interrupted > 0 => ExitCode::from(INTERRUPTED),
-        summary if summary.ok => ExitCode::SUCCESS,
+    Ok(match &summary.report {
+        report if report.calls.interrupted > 0 => ExitCode::from(INTERRUPTED),
+        report if report.ok => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
 }
 
-fn resolve(server: &str) -> io::Result<Vec<SocketAddr>> {
-    let with_name = |error| {
-        let message = format!("cannot resolve {}: {error}", server.escape_debug());
-        io::Error::other(message)
-    };
-    let addrs: Vec<_> = server.to_socket_addrs().map_err(with_name)?.collect();
-    if addrs.is_empty() {
-        return Err(with_name(io::ErrorKind::NotFound.into()));
-    }
-    Ok(addrs)
-}
-
-/// Begins the calls as the plan says, until all are over or a signal ends them.
-async fn place_all(plan: Plan, addrs: Vec<SocketAddr>) -> io::Result<Summary> {
+/// Places all calls, until they have ended or a signal comes.
+async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
     let mut signals = Signals::listen()?;
-    let progress = Progress::new(&plan);
-    let mut progress_due = interval(PROGRESS);
-    progress_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (stop, stopped) = watch::channel(false);
-    let recorder = plan.record.as_deref().map(recordings::start).transpose()?;
-    let run = Arc::new(Run {
-        plan,
-        addrs,
-        live: Live::new(),
-        metronome: Metronome::new()?,
-        recorder,
-    });
-    let mut helping = JoinSet::new();
-    let probed = Arc::clone(&run);
-    // A task as each call is one, to be as late as a call is.
-    helping.spawn(async move { probe::measure(&probed.live).await });
-    let timed = Arc::clone(&run);
-    helping.spawn(async move { timed.metronome.run().await });
-    let costing = tokio::spawn({
-        let run = Arc::clone(&run);
-        async move { server_cost::measure(&run).await }
-    });
-    let mut gathering = Gathering::new();
-    let mut calls = JoinSet::new();
-    let start = Instant::now();
-    let mut begun = 0;
-    loop {
-        let more = begun < run.plan.calls && !*stop.borrow();
-        if !more && calls.is_empty() {
-            break;
-        }
-        tokio::select! {
-            _ = signals.next() => {
-                stop.send_replace(true);
-            }
-            () = sleep_until(start + run.plan.spacing * begun), if more => {
-                let (run, number, stopped) = (Arc::clone(&run), begun, stopped.clone());
-                calls.spawn(async move { caller::place(&run, number, stopped).await });
-                begun += 1;
-            }
-            Some(outcome) = calls.join_next() => gathering.add(&outcome?),
-            Some(failed) = helping.join_next() => failed??,
-            _ = progress_due.tick() => progress.update(&run.live, calls.len()),
-        }
+    let recorder = args.record.as_deref().map(recordings::start).transpose()?;
+    let recorder = recorder.map(Arc::new);
+    if let Some(recorder) = &recorder {
+        let recorder = Arc::clone(recorder);
+        test = test.tap(move |uuid| RecordedCall::start(&recorder, uuid));
     }
-    let took = start.elapsed();
-    helping.shutdown().await;
-    // It waits for the end of a call, if there was one.
-    run.live.stopped();
-    let server_process = costing.await?;
+    let progress = Progress::new(args.is_paced());
+    let test = test.on_progress(progress.hook());
+    let stop = async {
+        signals.next().await;
+    };
+    let report = test.run_until(stop).await;
     progress.finish();
-    let run = Arc::into_inner(run).expect("all that shared it is over");
-    let recordings = match (run.recorder, &run.plan.record) {
+    if let Err(LoadError::Config(error)) = &report {
+        usage_error(&option_names(&error.to_string()));
+    }
+    let mut report = report?;
+    let recordings = match (recorder, &args.record) {
         (Some(recorder), Some(name)) => {
+            let recorder = Arc::into_inner(recorder).expect("the test has dropped its tap");
             Some(recordings::finish(recorder, name, signals.next()).await)
         }
         _ => None,
     };
-    Ok(gathering.finish(
-        &run.plan,
-        took,
-        &run.live.times(),
-        recordings,
-        server_process,
-    ))
+    report.ok &= recordings.as_ref().is_none_or(|all| all.failed == 0);
+    Ok(Summary { report, recordings })
+}
+
+/// Replaces the options of [`LoadTest`], in backticks, by those of the command line.
+fn option_names(problem: &str) -> String {
+    let parts = problem.split('`').enumerate();
+    parts
+        .map(|(index, part)| match index % 2 {
+            0 => part.to_owned(),
+            _ => format!("--{}", part.replace('_', "-")),
+        })
+        .collect()
+}
+
+/// Reads a WAV file of any rate as samples at `rate`.
+fn read(path: &Path, rate: SampleRate) -> io::Result<Vec<i16>> {
+    wav::read_file(path, rate, LONGEST_AUDIO).map_err(|error| {
+        let mut message = format!("{}: {error}", path.display().to_string().escape_debug());
+        if let Some(source) = std::error::Error::source(&error) {
+            message = format!("{message}: {source}");
+        }
+        io::Error::other(message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_have_the_names_of_the_command_line() {
+        assert_eq!(
+            option_names("`uuid` needs `calls_per_second` 1"),
+            "--uuid needs --calls-per-second 1"
+        );
+    }
 }

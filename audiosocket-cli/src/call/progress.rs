@@ -1,33 +1,36 @@
+use audiosocket_testing::load;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::live::Live;
-use super::plan::Plan;
-
-/// A bar on standard error while calls are going on; nothing if that is not a terminal.
+/// A bar on standard error during a test; nothing if that is not a terminal.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let (bar, template) = match plan.frames() {
-            Some(frames) => (
-                ProgressBar::new(frames),
-                "{bar:40} {pos}/{len} frames sent, {msg}",
-            ),
-            None => (ProgressBar::no_length(), "{pos} frames sent, {msg}"),
+    /// The number of frames is only known beforehand if calls are paced.
+    pub(super) fn new(paced: bool) -> Self {
+        let (bar, template) = if paced {
+            let template = "{bar:40} {pos}/{len} frames sent, {msg}";
+            (ProgressBar::new(0), template)
+        } else {
+            (ProgressBar::no_length(), "{pos} frames sent, {msg}")
         };
         bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
         Self { bar }
     }
 
-    pub(super) fn update(&self, live: &Live, calls_going_on: usize) {
-        let frames = live.frames();
-        let echoed = frames.echoed;
-        self.bar.set_position(frames.sent);
-        self.bar
-            .set_message(format!("{echoed} echoed, {calls_going_on} calls going on"));
+    /// Updates the bar.
+    pub(super) fn hook(&self) -> impl FnMut(load::Progress) + Send + 'static {
+        let bar = self.bar.clone();
+        move |progress| {
+            if let Some(planned) = progress.planned {
+                bar.set_length(planned);
+            }
+            bar.set_position(progress.sent);
+            let (echoed, calls) = (progress.echoed, progress.calls);
+            bar.set_message(format!("{echoed} echoed, {calls} calls active"));
+        }
     }
 
     pub(super) fn finish(&self) {

@@ -1,16 +1,20 @@
 //! Recordings of what callers hear.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use audiosocket_record::{Encoding, Gaps, Recorder};
+use audiosocket_proto::Audio;
+use audiosocket_record::{Encoding, Gaps, Recorder, Track};
+use audiosocket_testing::load::CallTap;
 use serde::Serialize;
 use tokio::time::sleep;
-
-use super::hearing::LONGEST_UNHEARD;
+use uuid::Uuid;
 
 /// In the name of a file, this stands for the call's UUID.
 pub(super) const PLACEHOLDER: &str = "{uuid}";
+
+/// About the jitter buffer of a telephone: audio that is at most this late follows the audio before it without a gap.
+const LONGEST_UNHEARD: Duration = Duration::from_millis(60);
 
 /// The most bytes that wait for the disk: 1,700 frames of a call at 8 kHz, and 64 MiB of all calls.
 /// If the disk is slower, recordings fail: no call waits for it, and no signal does.
@@ -30,6 +34,24 @@ pub(super) struct Recordings {
     pub(super) failed: u64,
     /// Why the first of them failed.
     pub(super) error: Option<String>,
+}
+
+/// Records what the caller of one call hears. `None` if the recorder has no room for the call; it counts such calls.
+#[derive(Debug)]
+pub(super) struct RecordedCall(Option<Track>);
+
+impl RecordedCall {
+    pub(super) fn start(recorder: &Recorder, uuid: Uuid) -> Self {
+        Self(recorder.track(uuid).ok())
+    }
+}
+
+impl CallTap for RecordedCall {
+    fn received(&mut self, audio: Audio<'_>, at: Instant) {
+        if let Some(track) = &mut self.0 {
+            track.write(at, audio);
+        }
+    }
 }
 
 /// Starts a recorder whose files have this name.

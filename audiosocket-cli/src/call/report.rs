@@ -1,13 +1,15 @@
-//! The report for people: a table.
+//! The report as a table.
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::args::Expect;
-use super::live::Quantiles;
-use super::server_cost::ServerCost;
-use super::summary::{BargeIns, FailureGroup, Jitter, Summary};
+use audiosocket_testing::load::{
+    BargeInReport, Bottleneck, Expect, FailureGroup, JitterReport, Quantiles, Report, ServerCost,
+};
 
-/// One line of the table: what it is about (if that is new), the figure, what the figure is.
+use super::Summary;
+
+/// One line of the table: the section (empty if it is that of the line before), the number, its
+/// meaning.
 type Row = (&'static str, String, String);
 
 pub(super) fn table(summary: &Summary) -> String {
@@ -22,7 +24,7 @@ pub(super) fn table(summary: &Summary) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut report = vec![table.to_string()];
-    report.extend(summary.failures.iter().map(failure));
+    report.extend(summary.report.failures.iter().map(failure));
     let recordings = summary.recordings.iter();
     report.extend(recordings.filter_map(|all| {
         let error = all.error.as_ref()?;
@@ -31,17 +33,18 @@ pub(super) fn table(summary: &Summary) -> String {
             failed => format!("{failed} recordings failed, the first: {error}"),
         })
     }));
-    report.push(verdict(summary));
+    report.push(verdict(&summary.report));
     report.join("\n")
 }
 
 fn rows(summary: &Summary) -> Vec<Row> {
-    let Summary {
+    let Summary { report, recordings } = summary;
+    let Report {
         calls,
         hangups,
         frames,
         ..
-    } = summary;
+    } = report;
     let mut rows = section(
         "calls",
         &[
@@ -62,12 +65,12 @@ fn rows(summary: &Summary) -> Vec<Row> {
         "frames",
         &[
             (frames.sent, "sent"),
-            (frames.late, "  of these late (this machine's doing)"),
+            (frames.late, "  of these late (caused by this machine)"),
             (frames.received, "received"),
             (frames.silence, "  of these silence"),
         ],
     ));
-    if summary.expect == Expect::Echo {
+    if report.expect == Expect::Echo {
         rows.extend(section(
             "echo",
             &[
@@ -78,15 +81,15 @@ fn rows(summary: &Summary) -> Vec<Row> {
             ],
         ));
     }
-    if let Some(latency) = &summary.latency_us {
+    if let Some(latency) = &report.latency_us {
         rows.extend(latencies(latency));
     }
-    if let Some(since_due) = &summary.since_due_us {
+    if let Some(since_due) = &report.since_due_us {
         rows.extend(times("", since_due, " since the frame was due"));
     }
-    rows.extend(summary.jitter.iter().flat_map(jitter));
-    rows.extend(summary.barge_in.iter().flat_map(barge_ins));
-    if let Some(recordings) = &summary.recordings {
+    rows.extend(report.jitter.iter().flat_map(jitter));
+    rows.extend(report.barge_in.iter().flat_map(barge_ins));
+    if let Some(recordings) = &recordings {
         rows.extend(section(
             "recordings",
             &[
@@ -95,9 +98,9 @@ fn rows(summary: &Summary) -> Vec<Row> {
             ],
         ));
     }
-    rows.extend(summary.server_process.iter().flat_map(server_process));
-    if let Some(delay) = &summary.own_delay_us {
-        rows.extend(times("read late, ms", delay, " (this machine's doing)"));
+    rows.extend(report.server_process.iter().flat_map(server_process));
+    if let Some(delay) = &report.self_latency_us {
+        rows.extend(times("read late, ms", delay, " (caused by this machine)"));
     }
     rows
 }
@@ -119,46 +122,47 @@ fn latencies(latency: &Quantiles) -> [Row; 5] {
     ]
 }
 
-fn jitter(jitter: &Jitter) -> Vec<Row> {
+fn jitter(report: &JitterReport) -> Vec<Row> {
     let mut rows = Vec::new();
-    if let Some(spacing) = &jitter.spacing_us {
-        rows.extend(times("jitter, ms", spacing, ", frame to frame"));
+    if let Some(jitter) = &report.jitter_us {
+        rows.extend(times("jitter, ms", jitter, ", frame to frame"));
     }
-    if let Some(late) = &jitter.late_us {
-        rows.extend(times("", late, ", late behind the one before"));
+    if let Some(lateness) = &report.lateness_us {
+        rows.extend(times("", lateness, ", lateness (0 if early)"));
     }
-    if let Some(grid) = &jitter.grid_us {
-        rows.extend(times("", grid, ", off the grid"));
+    if let Some(drift) = &report.drift_us {
+        rows.extend(times("", drift, ", drift since the first frame"));
     }
-    if let Some(drift) = &jitter.drift_us {
-        rows.push(("drift, ms", signed_millis(drift.min), "least".to_owned()));
-        rows.push(("", signed_millis(drift.max), "most".to_owned()));
+    if let Some(drift) = &report.final_drift_us {
+        let minimum = signed_millis(drift.min);
+        rows.push(("drift, ms", minimum, "of the last frame, min".to_owned()));
+        rows.push(("", signed_millis(drift.max), "max".to_owned()));
     }
     rows.extend(section(
         "bursts, gaps",
         &[
-            (jitter.bursts, "frames less than 5 ms after another"),
-            (jitter.gaps, "times nothing to hear for over 60 ms"),
+            (report.bursts, "frames less than 5 ms after another"),
+            (report.gaps, "pauses of more than 60 ms"),
         ],
     ));
-    if jitter.gaps > 0 {
-        let longest = millis(jitter.longest_gap_us);
+    if report.gaps > 0 {
+        let longest = millis(report.longest_gap_us);
         rows.push(("", longest, "  the longest of these, ms".to_owned()));
     }
     rows
 }
 
-fn barge_ins(calls: &BargeIns) -> Vec<Row> {
+fn barge_ins(calls: &BargeInReport) -> Vec<Row> {
     let mut rows = section(
         "barge-in",
         &[
             (calls.fell_silent, "fell silent"),
             (calls.never_silent, "never fell silent"),
-            (calls.not_speaking, "did not speak anyway"),
+            (calls.not_speaking, "did not speak before"),
         ],
     );
-    if let Some(went_on) = &calls.went_on_us {
-        rows.extend(times("spoke on, ms", went_on, ""));
+    if let Some(silent_after) = &calls.silent_after_us {
+        rows.extend(times("silent after, ms", silent_after, ""));
     }
     rows
 }
@@ -193,7 +197,7 @@ fn server_process(cost: &ServerCost) -> Vec<Row> {
             format!("{:.2}", cost.own_busy),
             "of a processor, by this program".to_owned(),
         ),
-        ("", cost.limit.to_string(), "is the limit".to_owned()),
+        ("", limit(cost.limit).to_owned(), "is the limit".to_owned()),
     ];
     rows.extend(section(
         "",
@@ -206,7 +210,15 @@ fn server_process(cost: &ServerCost) -> Vec<Row> {
     rows
 }
 
-/// What is asked about times that have no least one of interest.
+const fn limit(limit: Bottleneck) -> &'static str {
+    match limit {
+        Bottleneck::Server => "the server",
+        Bottleneck::Caller => "this program",
+        _ => "neither",
+    }
+}
+
+/// The rows of a time whose minimum means nothing.
 fn times(name: &'static str, times: &Quantiles, note: &str) -> [Row; 3] {
     [
         (name, millis(times.p50), format!("p50{note}")),
@@ -229,6 +241,7 @@ fn failure(group: &FailureGroup) -> String {
         reason,
         calls,
         uuid,
+        ..
     } = group;
     match calls {
         1 => format!("1 call failed: {reason} ({uuid})"),
@@ -236,25 +249,25 @@ fn failure(group: &FailureGroup) -> String {
     }
 }
 
-fn verdict(summary: &Summary) -> String {
-    let verdict = if summary.ok { "ok" } else { "NOT OK" };
-    let (shortest, longest) = (summary.duration_s, summary.longest_s);
+fn verdict(report: &Report) -> String {
+    let verdict = if report.ok { "ok" } else { "NOT OK" };
+    let (shortest, longest) = (report.duration_s, report.longest_s);
     let seconds = if shortest == longest {
         shortest.to_string()
     } else {
         format!("{shortest} to {longest}")
     };
-    let manner = match summary.closed_loop {
+    let mode = match report.closed_loop {
         Some(frames) => format!(", {frames} at once in a closed loop"),
-        None if summary.quiet => ", none of them said".to_owned(),
+        None if report.quiet => ", none of them sent".to_owned(),
         None => String::new(),
     };
     format!(
-        "{verdict}: {} x {seconds} s of {} in frames of {} ms{manner}, to {} (seed {})",
-        summary.calls.placed,
-        summary.format,
-        summary.ptime_ms,
-        summary.server.escape_debug(),
-        summary.seed,
+        "{verdict}: {} x {seconds} s of {} in frames of {} ms{mode}, to {} (seed {})",
+        report.calls.placed,
+        report.rate.format_name(),
+        report.ptime_ms,
+        report.server.escape_debug(),
+        report.seed,
     )
 }

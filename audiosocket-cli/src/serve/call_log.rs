@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use audiosocket_proto::MarkOutcome;
-use audiosocket_tokio::{
-    Acceptor, Audio, Call, CallRequest, DtmfDigit, End, Exception, Frame, Handler, Peer, Refusal,
-    Response,
-};
-
+use audiosocket_server::HandlerEvent;
 use audiosocket_server::io::LogRateLimit;
+use audiosocket_tokio::{
+    Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
+};
 
 /// How many things that go wrong on one call have a line each; the last line of the call tells how
 /// many there were.
@@ -34,10 +32,6 @@ impl<A> CallLog<A> {
 impl<A: Acceptor> Acceptor for CallLog<A> {
     type Handler = LoggedCall<A::Handler>;
 
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        self.acceptor.admit_peer(peer)
-    }
-
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
@@ -61,43 +55,39 @@ pub(super) struct LoggedCall<H> {
 }
 
 impl<H: Handler> Handler for LoggedCall<H> {
-    fn on_start(&mut self, call: &mut Call<'_>) {
-        tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
-        self.handler.on_start(call);
-    }
-
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        self.handler.on_audio(call, audio)
-    }
-
-    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        tracing::debug!(uuid = %call.uuid(), %digit, "key pressed");
-        self.handler.on_dtmf(call, digit)
-    }
-
-    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
-        self.handler.on_mark(call, mark, outcome);
-    }
-
-    fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
-        let (kind, len) = (frame.kind, frame.payload.len());
-        tracing::debug!(uuid = %call.uuid(), %kind, len, "frame ignored");
-        self.handler.on_ignored(call, frame);
-    }
-
-    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
-        self.exceptions += 1;
-        if self.exceptions <= EXCEPTIONS_LOGGED {
-            tracing::warn!(uuid = %call.uuid(), peer = %call.peer(), %error, "exception");
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        match event {
+            HandlerEvent::Start => {
+                tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
+            }
+            HandlerEvent::Dtmf(digit) => {
+                tracing::debug!(uuid = %call.uuid(), %digit, "key pressed");
+            }
+            HandlerEvent::Ignored(frame) => {
+                let (kind, len) = (frame.kind, frame.payload.len());
+                tracing::debug!(uuid = %call.uuid(), %kind, len, "frame ignored");
+            }
+            HandlerEvent::Exception(error) => {
+                self.exceptions += 1;
+                if self.exceptions <= EXCEPTIONS_LOGGED {
+                    tracing::warn!(uuid = %call.uuid(), peer = %call.peer(), %error, "exception");
+                }
+            }
+            _ => {}
         }
-        self.handler.on_exception(call, error);
+        let response = self.handler.on_event(call, event);
+        if let HandlerEvent::End(end) = event {
+            self.log_end(call, end);
+        }
+        response
     }
+}
 
-    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        self.handler.on_end(call, end);
+impl<H> LoggedCall<H> {
+    fn log_end(&self, call: &Call<'_>, end: End) {
         let stats = call.stats();
         let playout = stats.playout;
-        // Of a server that plays nothing these say nothing.
+        // A server that plays nothing does not log these.
         let of_playing = |count| (playout.frames > 0).then_some(count);
         tracing::info!(
             uuid = %call.uuid(),

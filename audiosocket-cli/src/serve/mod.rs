@@ -14,10 +14,12 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use audiosocket_tokio::{Acceptor, AllowList, Limits, ServerHandle, ServerOptions, SessionConfig};
+use audiosocket_tokio::admission::{AllowList, Limits};
+use audiosocket_tokio::config::SessionConfig;
+use audiosocket_tokio::{Acceptor, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::usage_error;
+use crate::usage_error::usage_error;
 use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
 
@@ -143,14 +145,13 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime that was asked for, until a signal has done its work.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    let acceptor = CallLog::new(args.allow_list().then(acceptor));
-    let options = args.options();
+    let acceptor = CallLog::new(acceptor);
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let mut server = audiosocket_tokio::Server::start(acceptor, options).await?;
-            if let Some(threads) = args.threads {
-                server = server.threads(threads);
-            }
+            let builder = options!(audiosocket_tokio, args);
+            let builder = builder.threads(args.threads);
+            let server = builder.wake_interval(args.wake_interval).start(acceptor);
+            let server = server.await?;
             let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             // A task takes turns with those of the calls; on this thread, which is none of the
@@ -158,19 +159,37 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let server = audiosocket_smol::Server::start(acceptor, options).await?;
+            let builder = options!(audiosocket_smol, args);
+            let server = builder.wake_interval(args.wake_interval).start(acceptor);
+            let server = server.await?;
             let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = audiosocket_blocking::Server::start(acceptor, options)?;
+            let server = options!(audiosocket_blocking, args).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
         }
     }
 }
+
+/// The builder of an adapter, with what all of them have.
+macro_rules! options {
+    ($adapter:ident, $args:ident) => {{
+        let builder = $adapter::Server::builder()
+            .backlog($args.backlog)
+            .limits($args.limits())
+            .allow_list($args.allow_list())
+            .reuse_port($args.reuse_port)
+            .blocked_handler_warning(true)
+            .session($args.session());
+        let listen = $args.listen.iter();
+        listen.fold(builder, |builder, addr| builder.bind(addr))
+    }};
+}
+use options;
 
 /// Refuses calls while memory is short, until the guard is dropped.
 #[cfg(target_os = "linux")]
@@ -227,24 +246,19 @@ impl ServeArgs {
         networks.copied().collect()
     }
 
-    fn options(&self) -> ServerOptions {
-        let mut session = SessionConfig::default();
-        session.uuid_timeout = self.uuid_timeout;
-        session.idle_timeout = self.idle_timeout;
-        session.max_duration = self.max_duration;
-        session.fill_silence = !self.no_silence;
-        let mut limits = Limits::default();
-        limits.max_calls = self.max_calls;
-        limits.max_pending = self.max_pending;
-        limits.max_pending_per_addr = self.max_pending_per_addr;
-        let options = ServerOptions::new()
-            .backlog(self.backlog)
-            .limits(limits)
-            .reuse_port(self.reuse_port)
-            .wake_interval(self.wake_interval)
-            .session(session);
-        self.listen
-            .iter()
-            .fold(options, |options, addr| options.bind(&**addr))
+    fn session(&self) -> SessionConfig {
+        let session = SessionConfig::new()
+            .uuid_timeout(self.uuid_timeout)
+            .idle_timeout(self.idle_timeout)
+            .max_duration(self.max_duration)
+            .fill_silence(!self.no_silence);
+        session
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new()
+            .max_calls(self.max_calls)
+            .max_pending(self.max_pending)
+            .max_pending_per_addr(self.max_pending_per_addr)
     }
 }

@@ -138,7 +138,7 @@ impl Player {
         call.mark(0)?;
         let piece = self.prompt.piece(*at, PIECE);
         *at = (*at + piece.len()) % self.prompt.audio.len();
-        call.play(self.prompt.rate, piece)
+        call.try_play((self.prompt.rate, piece))
     }
 
     fn interrupt(&mut self, call: &mut Call<'_>) {

@@ -64,7 +64,7 @@ impl Prompt {
 
     /// Queues it on `call`.
     pub(super) fn play(self, call: &mut Call<'_>) -> Result<(), SendError> {
-        call.play(self.rate, self.audio)
+        call.try_play((self.rate, self.audio))
     }
 }
 

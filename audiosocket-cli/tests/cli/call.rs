@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use super::process::{AcceptLoop, PATIENCE, Report, audiosocket, call, run, started, text};
+use super::process::{PATIENCE, Report, ServeProcess, audiosocket, call, run, started, text};
 use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
@@ -71,7 +71,7 @@ fn silence_in_between_is_tolerated_and_counted() {
 
 #[test]
 fn every_format_goes_to_our_own_server_and_back() {
-    let server = AcceptLoop::start(1, &[]);
+    let server = ServeProcess::start(1, &[]);
     let formats = [
         ("slin8", "slin"),
         ("slin12", "slin12"),
@@ -87,7 +87,7 @@ fn every_format_goes_to_our_own_server_and_back() {
         let report = call(
             server.addr(),
             &[
-                "--format",
+                "--rate",
                 format,
                 "--calls",
                 "2",
@@ -130,7 +130,7 @@ fn what_the_caller_sends_is_what_the_options_say() {
         "40325ec2-5efd-4bd3-805f-53576e581d13",
         "--dtmf",
         "15*D#",
-        "--format",
+        "--rate",
         "slin44",
         "--duration",
         "800ms",
@@ -183,7 +183,14 @@ fn calls_differ_and_begin_at_the_rate_that_was_asked_for() {
     });
     let report = call(
         server,
-        &["--calls", "5", "--rate", "10", "--duration", "100ms"],
+        &[
+            "--calls",
+            "5",
+            "--calls-per-second",
+            "10",
+            "--duration",
+            "100ms",
+        ],
     );
     assert_eq!((report.code, report.count("/calls/completed")), (0, 5));
     // The fifth begins 0.4 s after the first.
@@ -281,7 +288,7 @@ fn an_interrupted_run_ends_at_once_and_prints_what_it_has() {
         "1h",
         "--calls",
         "100",
-        "--rate",
+        "--calls-per-second",
         "1",
         "--json",
     ];
@@ -303,7 +310,7 @@ fn an_interrupted_run_ends_at_once_and_prints_what_it_has() {
 
 #[test]
 fn a_hundred_calls_at_once_lose_nothing() {
-    let server = AcceptLoop::start(1, &[]);
+    let server = ServeProcess::start(1, &[]);
     let report = call(server.addr(), &["--calls", "100", "--duration", "1s"]);
     assert_eq!((report.code, report.count("/frames/echoed")), (0, 5000));
     let log = server.terminate();
@@ -324,7 +331,7 @@ fn what_is_wrong_with_the_command_line_is_said_with_code_2() {
             "--uuid",
         ),
         (
-            &["--format", "slin192", "--ptime", "200"],
+            &["--rate", "slin192", "--ptime", "200"],
             "a frame takes 65535",
         ),
         (&["--duration", "10ms"], "shorter than one frame"),
@@ -332,8 +339,8 @@ fn what_is_wrong_with_the_command_line_is_said_with_code_2() {
         (&["--duration", "2s-1s"], "shorter than the shortest"),
         (&["--duration", "10ms-1s"], "shorter than one frame"),
         (&["--dtmf", "12E"], "'E' is not one of the keys"),
-        (&["--format", "alaw"], "not a slin format"),
-        (&["--rate", "0"], "between"),
+        (&["--rate", "alaw"], "not a slin format"),
+        (&["--calls-per-second", "0"], "between"),
         (&["--calls", "0"], "1..="),
     ] {
         let output = run(["call", "127.0.0.1:9"]

@@ -45,7 +45,7 @@ fn a_file_is_said_to_its_end_and_then_silence() {
 #[test]
 fn a_file_is_converted_to_the_format_of_the_call() {
     let file = PathBuf::from(SPEECH);
-    let options = ["--format", "slin16", "--duration", "1s"];
+    let options = ["--rate", "slin16", "--duration", "1s"];
     let (code, said) = say(&file, &options);
     assert_eq!(code, 0);
     let wanted = wav::read_file(SPEECH, SampleRate::Hz16000, MINUTE).unwrap();

@@ -176,7 +176,7 @@ fn a_server_that_ends_the_call_has_fallen_silent_unless_it_was_too_early() {
 }
 
 #[test]
-fn the_table_tells_of_the_server_and_of_this_machine() {
+fn the_table_reports_the_server_and_this_machine() {
     let server = serve_audio(|_, _| vec![speech()]).to_string();
     let output = run(["call", &server].into_iter().chain(BARGE_IN));
     let table = text(&output.stdout);
@@ -188,10 +188,10 @@ fn the_table_tells_of_the_server_and_of_this_machine() {
     let words = words.join(" ");
     for figure in [
         "p50, frame to frame",
-        "p50, off the grid",
+        "p50, drift since the first frame",
         "drift, ms",
-        "0 times nothing to hear for over 60 ms",
-        "barge-in 0 fell silent 1 never fell silent 0 did not speak anyway",
+        "0 pauses of more than 60 ms",
+        "barge-in 0 fell silent 1 never fell silent 0 did not speak before",
         "read late, ms",
         "1 call failed: the server did not fall silent",
     ] {
@@ -206,7 +206,7 @@ fn barging_in_needs_time_and_no_echo() {
             &["--duration", "1s"][..],
             "over before the caller barges in",
         ),
-        (&["--expect", "echo"], "nobody can barge in"),
+        (&["--expect", "echo"], "cannot barge in on an echo"),
     ] {
         let args = ["call", "127.0.0.1:9", "--barge-in-after", "2s"];
         let output = run(args.into_iter().chain(options.iter().copied()));

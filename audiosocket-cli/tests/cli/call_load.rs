@@ -1,6 +1,6 @@
 //! `audiosocket call` as it loads a server: in a closed loop, or quietly, with what that costs.
 
-use super::process::{AcceptLoop, call, run, text};
+use super::process::{ServeProcess, call, run, text};
 use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
@@ -53,7 +53,7 @@ fn who_is_quiet_may_hear_silence_or_nothing() {
         "400ms",
     ];
     for (options, silence) in [(&[][..], true), (&["--no-silence"], false)] {
-        let server = AcceptLoop::start(1, options);
+        let server = ServeProcess::start(1, options);
         let report = call(server.addr(), &quiet);
         assert_eq!(report.code, 0, "{options:?}: {}", report.figures);
         assert_eq!(report.figures["quiet"], true);
@@ -129,7 +129,7 @@ mod server_process {
     use super::*;
 
     /// For two seconds, of which the second is measured.
-    fn call_with_pid(server: &AcceptLoop, options: &[&str]) -> super::super::process::Report {
+    fn call_with_pid(server: &ServeProcess, options: &[&str]) -> super::super::process::Report {
         let pid = server.id().to_string();
         let all = ["--calls", "5", "--duration", "2s", "--server-pid", &pid];
         call(server.addr(), &[&all[..], options].concat())
@@ -137,7 +137,7 @@ mod server_process {
 
     #[test]
     fn a_frame_costs_the_server_so_much() {
-        let server = AcceptLoop::start(1, &[]);
+        let server = ServeProcess::start(1, &[]);
         let report = call_with_pid(&server, &["--closed-loop", "2"]);
         assert_eq!(report.code, 0, "{}", report.figures);
         let cost = &report.figures["server_process"];
@@ -168,7 +168,7 @@ mod server_process {
 
     #[test]
     fn quiet_calls_cost_something_but_no_frames() {
-        let server = AcceptLoop::start(1, &["--no-silence"]);
+        let server = ServeProcess::start(1, &["--no-silence"]);
         let report = call_with_pid(&server, &["--quiet"]);
         assert_eq!(report.code, 0, "{}", report.figures);
         assert_eq!(report.count("/server_process/frames"), 0);
@@ -178,7 +178,7 @@ mod server_process {
 
     #[test]
     fn silence_counts_where_any_audio_does() {
-        let server = AcceptLoop::start(1, &[]);
+        let server = ServeProcess::start(1, &[]);
         let report = call_with_pid(&server, &["--quiet", "--expect", "any"]);
         assert_eq!(report.failure(), "nothing but silence came");
         let frames = report.count("/server_process/frames");
@@ -187,7 +187,7 @@ mod server_process {
 
     #[test]
     fn it_is_in_the_table_too() {
-        let server = AcceptLoop::start(1, &[]);
+        let server = ServeProcess::start(1, &[]);
         let (addr, pid) = (server.addr().to_string(), server.id().to_string());
         let args = ["call", &addr, "--duration", "2s", "--server-pid", &pid];
         let output = run(args);
@@ -226,7 +226,7 @@ mod server_process {
 
     #[test]
     fn where_calls_cannot_all_begin_nothing_is_measured() {
-        let server = AcceptLoop::start(1, &["--max-calls", "2"]);
+        let server = ServeProcess::start(1, &["--max-calls", "2"]);
         let report = call_with_pid(&server, &[]);
         assert_eq!(report.code, 1);
         assert!(report.figures["server_process"].is_null());

@@ -193,7 +193,7 @@ fn a_server_that_does_not_read_fails_the_call() {
     listener.set_tcp_mss(536).unwrap();
     listener.listen(16).unwrap();
     let addr = listener.local_addr().unwrap().as_socket().unwrap();
-    let report = call(addr, &["--format", "slin192", "--duration", "10m"]);
+    let report = call(addr, &["--rate", "slin192", "--duration", "10m"]);
     assert_eq!(report.code, 1);
     let failure = report.failure();
     assert!(failure.starts_with("the server does not read"), "{failure}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
-use super::process::{AcceptLoop, PATIENCE, assert_ended_by_the_caller};
+use super::process::{PATIENCE, ServeProcess, assert_ended_by_the_caller};
 use super::server::{self, write_frame};
 
 /// More than may fit.
@@ -15,7 +15,7 @@ const MANY: usize = 2500;
 
 /// Of an echo whose memory is bounded: it takes calls until that is short, refuses what comes then,
 /// loses none of those that go on, and takes calls again when they have ended.
-pub(crate) fn crowd_out(server: AcceptLoop) {
+pub(crate) fn crowd_out(server: ServeProcess) {
     let addr = server.addr();
     raise_descriptors();
     let mut calls: Vec<_> = std::iter::from_fn(|| begin(addr)).take(MANY).collect();

@@ -7,7 +7,7 @@ use super::caller::{UUID, connect};
 use super::server::{is_audio, read_frame, write_frame};
 
 /// A call, and what was heard on it since it began or since the last [`forget`](Self::forget).
-pub(crate) struct BoundSockets {
+pub(crate) struct ListeningCaller {
     pub(crate) stream: TcpStream,
     /// The kind of all frames of audio.
     pub(crate) kind: u8,
@@ -15,7 +15,7 @@ pub(crate) struct BoundSockets {
     pub(crate) hung_up: bool,
 }
 
-impl BoundSockets {
+impl ListeningCaller {
     /// Begins a call to a server that sends frames of this kind.
     pub(crate) fn begin(addr: SocketAddr, kind: u8) -> Self {
         let mut stream = connect(addr);

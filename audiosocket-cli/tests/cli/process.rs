@@ -84,9 +84,9 @@ pub(crate) fn call(server: SocketAddr, args: &[&str]) -> Report {
 }
 
 /// `audiosocket serve`, as it runs; killed if dropped.
-pub(crate) struct AcceptLoop(Process);
+pub(crate) struct ServeProcess(Process);
 
-impl AcceptLoop {
+impl ServeProcess {
     /// Starts an echo with these arguments, on `sockets` ports that the system chooses.
     pub(crate) fn start(sockets: usize, args: &[&str]) -> Self {
         Self::start_on("tokio", sockets, args)

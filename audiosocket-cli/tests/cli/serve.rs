@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use super::caller::{HANGUP, UUID, UUID_TEXT, connect, end_call, read_frame};
-use super::process::{AcceptLoop, PATIENCE, count, line, run, text};
+use super::process::{PATIENCE, ServeProcess, count, line, run, text};
 use super::server::write_frame;
 
 /// Begins a call, and waits until the server has taken it.
@@ -41,7 +41,7 @@ on_every_runtime! {
 }
 
 fn every_socket_that_was_asked_for_echoes(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 2, &[]);
+    let server = ServeProcess::start_on(runtime, 2, &[]);
     assert_ne!(server.addrs()[0].port(), server.addrs()[1].port());
     for addr in server.addrs() {
         assert_ne!(addr.port(), 0);
@@ -57,7 +57,7 @@ fn every_socket_that_was_asked_for_echoes(runtime: &str) {
 }
 
 fn a_call_is_logged_when_it_starts_and_when_it_ends(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--no-silence"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--no-silence"]);
     let mut stream = begin_call(server.addr());
     let peer = format!("peer={}", stream.local_addr().unwrap());
     write_frame(&mut stream, 0x03, b"5").unwrap();
@@ -88,7 +88,7 @@ fn a_call_is_logged_when_it_starts_and_when_it_ends(runtime: &str) {
 }
 
 fn a_peer_that_makes_mistakes_without_end_does_not_fill_the_log(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &[]);
+    let server = ServeProcess::start_on(runtime, 1, &[]);
     let mut stream = begin_call(server.addr());
     stream.write_all(&b"\x03\x00\x01\x1b".repeat(1000)).unwrap();
     assert_echoed(&mut stream, 0x10, b"still there");
@@ -103,7 +103,7 @@ fn a_peer_that_makes_mistakes_without_end_does_not_fill_the_log(runtime: &str) {
 }
 
 fn connections_that_are_not_calls_are_warned_of_within_bounds(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &[]);
+    let server = ServeProcess::start_on(runtime, 1, &[]);
     for _ in 0..200 {
         let mut stream = connect(server.addr());
         stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
@@ -120,7 +120,7 @@ fn connections_that_are_not_calls_are_warned_of_within_bounds(runtime: &str) {
 }
 
 fn a_second_uuid_is_warned_of_and_ends_the_call(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &[]);
+    let server = ServeProcess::start_on(runtime, 1, &[]);
     let mut stream = begin_call(server.addr());
     write_frame(&mut stream, 0x01, UUID).unwrap();
     assert_eq!(read_frame(&mut stream).unwrap(), HANGUP);
@@ -139,7 +139,7 @@ fn strangers_are_hung_up_before_they_say_anything(runtime: &str) {
         "--allow",
         "10.0.0.0/8",
     ];
-    let server = AcceptLoop::start_on(runtime, 1, &args);
+    let server = ServeProcess::start_on(runtime, 1, &args);
     let mut stranger = connect(server.addr());
     assert_eq!(read_frame(&mut stranger).unwrap(), HANGUP);
     let peer = format!("peer={}", stranger.local_addr().unwrap());
@@ -162,7 +162,7 @@ fn strangers_are_hung_up_before_they_say_anything(runtime: &str) {
 }
 
 fn the_time_limits_are_kept(runtime: &str) {
-    let server = AcceptLoop::start_on(
+    let server = ServeProcess::start_on(
         runtime,
         1,
         &["--uuid-timeout", "1s", "--idle-timeout", "1s"],
@@ -178,7 +178,7 @@ fn the_time_limits_are_kept(runtime: &str) {
 }
 
 fn a_signal_lets_calls_go_on_until_they_end(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--drain", "1h"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--drain", "1h"]);
     let mut stream = begin_call(server.addr());
     server.signal(Signal::INT);
     wait_until_refused(server.addr());
@@ -191,7 +191,7 @@ fn a_signal_lets_calls_go_on_until_they_end(runtime: &str) {
 }
 
 fn a_second_signal_hangs_up_at_once(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--drain", "1h"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--drain", "1h"]);
     let mut stream = begin_call(server.addr());
     server.signal(Signal::TERM);
     wait_until_refused(server.addr());
@@ -204,7 +204,7 @@ fn a_second_signal_hangs_up_at_once(runtime: &str) {
 }
 
 fn calls_are_hung_up_when_the_drain_is_over(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--drain", "100ms"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--drain", "100ms"]);
     let mut stream = begin_call(server.addr());
     server.signal(Signal::TERM);
     assert_eq!(read_frame(&mut stream).unwrap(), HANGUP);
@@ -213,13 +213,13 @@ fn calls_are_hung_up_when_the_drain_is_over(runtime: &str) {
 }
 
 fn an_idle_server_ends_at_once_when_asked_to(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--drain", "1h"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--drain", "1h"]);
     let log = server.terminate();
     line(&log, &["shutting down", "SIGTERM"]);
 }
 
 fn an_address_that_is_taken_is_an_error_unless_it_is_shared(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--reuse-port"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--reuse-port"]);
     let addr = server.addr().to_string();
     let output = run(["serve", "echo", "--runtime", runtime, "--listen", &addr]);
     assert_eq!(output.status.code(), Some(1));
@@ -239,7 +239,7 @@ fn an_address_that_is_taken_is_an_error_unless_it_is_shared(runtime: &str) {
         "--listen",
         &addr,
     ]);
-    let sharing = AcceptLoop::run_as_is(sharing, 1);
+    let sharing = ServeProcess::run_as_is(sharing, 1);
     assert_eq!(sharing.addr().to_string(), addr);
     sharing.terminate();
 }
@@ -279,7 +279,7 @@ fn a_log_that_cannot_be_written_ends_nothing() {
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" \"$@\" 2>/dev/full", program]);
         command.args(["serve", "echo", "--runtime", runtime]);
-        let server = AcceptLoop::run(command, 1);
+        let server = ServeProcess::run(command, 1);
         // One that is no call, and is told of, and two that are.
         let mut stranger = connect(server.addr());
         write_frame(&mut stranger, 0x10, b"no UUID").unwrap();

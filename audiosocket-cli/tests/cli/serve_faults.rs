@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::Socket;
 
 use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
-use super::process::{AcceptLoop, count, line};
+use super::process::{ServeProcess, count, line};
 use super::server::{self, write_frame};
 
 on_every_runtime! {
@@ -18,7 +18,7 @@ on_every_runtime! {
 
 fn a_reset_in_any_state_ends_that_call_and_nothing_else(runtime: &str) {
     let args = ["--uuid-timeout", "1h", "--no-silence"];
-    let server = AcceptLoop::start_on(runtime, 1, &args);
+    let server = ServeProcess::start_on(runtime, 1, &args);
     let mut other = connect(server.addr());
     let peer = format!("peer={}", other.local_addr().unwrap());
     call(&mut other);
@@ -72,7 +72,7 @@ fn a_peer_that_stops_reading_and_goes_on_has_a_gap_and_no_more(runtime: &str) {
     /// 20 ms at 192 kHz.
     const AUDIO: [u8; 7680] = [7; 7680];
     const DROPPED: &str = "dropped, since the peer takes nothing";
-    let server = AcceptLoop::start_on(runtime, 1, &["--no-silence"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--no-silence"]);
     let mut stream = connect(server.addr());
     call(&mut stream);
     let mut frames = 0;

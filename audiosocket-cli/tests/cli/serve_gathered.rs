@@ -1,6 +1,6 @@
 //! `audiosocket serve --wake-interval` and `--threads`: work is gathered, and dealt out.
 
-use super::process::{AcceptLoop, call, run, text};
+use super::process::{ServeProcess, call, run, text};
 
 /// Each frame comes back whole and in order, whatever it waited for.
 #[test]
@@ -14,7 +14,7 @@ fn what_is_gathered_is_echoed_all_the_same() {
         ("smol", &gathered),
     ];
     for (runtime, args) in servers {
-        let server = AcceptLoop::start_on(runtime, 1, args);
+        let server = ServeProcess::start_on(runtime, 1, args);
         let report = call(server.addr(), &["--calls", "50", "--duration", "1s"]);
         assert_eq!(report.code, 0, "{}", report.figures);
         assert_eq!(report.count("/calls/completed"), 50);
@@ -25,7 +25,7 @@ fn what_is_gathered_is_echoed_all_the_same() {
 #[test]
 #[cfg(target_os = "linux")]
 fn calls_are_dealt_to_threads() {
-    let server = AcceptLoop::start(1, &["--threads", "3"]);
+    let server = ServeProcess::start(1, &["--threads", "3"]);
     let report = call(server.addr(), &["--calls", "50", "--duration", "1s"]);
     assert_eq!(report.code, 0, "{}", report.figures);
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();

@@ -8,7 +8,7 @@ use std::time::Instant;
 use socket2::{Domain, Socket, Type};
 
 use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
-use super::process::{AcceptLoop, PATIENCE, audiosocket, line};
+use super::process::{PATIENCE, ServeProcess, audiosocket, line};
 use super::server::write_frame;
 
 on_every_runtime! {
@@ -19,7 +19,7 @@ on_every_runtime! {
 }
 
 fn calls_beyond_the_most_are_refused(runtime: &str) {
-    let server = AcceptLoop::start_on(runtime, 1, &["--max-calls", "2"]);
+    let server = ServeProcess::start_on(runtime, 1, &["--max-calls", "2"]);
     let mut first = call(connect(server.addr()));
     let mut second = call(connect(server.addr()));
     let refused = is_refused(connect(server.addr()));
@@ -35,7 +35,7 @@ fn calls_beyond_the_most_are_refused(runtime: &str) {
 
 fn connections_without_a_uuid_beyond_the_most_are_refused(runtime: &str) {
     let args = ["--max-pending", "1", "--uuid-timeout", "1h"];
-    let server = AcceptLoop::start_on(runtime, 1, &args);
+    let server = ServeProcess::start_on(runtime, 1, &args);
     let first = call(connect(server.addr()));
     let silent = connect(server.addr());
     let refused = is_refused(connect_from("127.0.0.2", server.addr()));
@@ -52,7 +52,7 @@ fn connections_without_a_uuid_beyond_the_most_are_refused(runtime: &str) {
 
 fn those_from_one_address_are_counted_by_themselves(runtime: &str) {
     let args = ["--max-pending-per-addr", "1", "--uuid-timeout", "1h"];
-    let server = AcceptLoop::start_on(runtime, 1, &args);
+    let server = ServeProcess::start_on(runtime, 1, &args);
     let silent = connect(server.addr());
     let refused = is_refused(connect(server.addr()));
     end_call(call(connect_from("127.0.0.2", server.addr())));
@@ -69,7 +69,7 @@ fn calls_go_on_and_new_ones_wait_without_a_descriptor(runtime: &str) {
     limited.arg("--nofile=40");
     limited.arg(server.get_program()).args(server.get_args());
     limited.env_remove("RUST_LOG");
-    let server = AcceptLoop::run(limited, 1);
+    let server = ServeProcess::run(limited, 1);
     let mut calls: Vec<_> = (0..CALLS).map(|_| connect(server.addr())).collect();
     for stream in &mut calls {
         write_frame(stream, 0x01, UUID).unwrap();

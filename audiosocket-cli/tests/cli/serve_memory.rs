@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::crowd::crowd_out;
-use super::process::{AcceptLoop, audiosocket, call};
+use super::process::{ServeProcess, audiosocket, call};
 
 on_every_runtime! {
     calls_are_refused_before_the_address_space_is_full,
@@ -17,7 +17,7 @@ fn calls_are_refused_before_the_address_space_is_full(runtime: &str) {
 }
 
 /// What the system says of the process's memory, in bytes.
-pub(crate) fn status(server: &AcceptLoop, what: &str) -> u64 {
+pub(crate) fn status(server: &ServeProcess, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
@@ -25,7 +25,7 @@ pub(crate) fn status(server: &AcceptLoop, what: &str) -> u64 {
 }
 
 /// An echo that has so many MiB of address space for calls, before it refuses any.
-pub(crate) fn serve_with_room(runtime: &str, room: u64) -> AcceptLoop {
+pub(crate) fn serve_with_room(runtime: &str, room: u64) -> ServeProcess {
     let idle = serve(runtime, "unlimited");
     // By the end of a call it has all that it has whatever the number of calls.
     assert_eq!(call(idle.addr(), &["--duration", "100ms"]).code, 0);
@@ -39,11 +39,11 @@ pub(crate) fn serve_with_room(runtime: &str, room: u64) -> AcceptLoop {
 
 /// An echo that may have `max` bytes of address space. One arena, so that what the C library reserves for
 /// threads does not count.
-fn serve(runtime: &str, max: &str) -> AcceptLoop {
+fn serve(runtime: &str, max: &str) -> ServeProcess {
     let server = audiosocket(["serve", "echo", "--runtime", runtime]);
     let mut limited = Command::new("prlimit");
     limited.arg(format!("--as={max}"));
     limited.arg(server.get_program()).args(server.get_args());
     limited.env_remove("RUST_LOG").env("MALLOC_ARENA_MAX", "1");
-    AcceptLoop::run(limited, 1)
+    ServeProcess::run(limited, 1)
 }

@@ -13,7 +13,14 @@ on_every_runtime! {
 /// Far more callers than there is room for, faster than the server checks its memory.
 fn a_flood_does_not_fill_the_address_space(runtime: &str) {
     let server = serve_with_room(runtime, if runtime == "blocking" { 30 } else { 1 });
-    let flood = ["--calls", "2000", "--rate", "2000", "--duration", "2s"];
+    let flood = [
+        "--calls",
+        "2000",
+        "--calls-per-second",
+        "2000",
+        "--duration",
+        "2s",
+    ];
     let report = call(server.addr(), &flood);
     let figures = &report.figures;
     assert!(report.count("/calls/completed") > 0, "{figures}");

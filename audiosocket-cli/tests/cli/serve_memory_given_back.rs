@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::crowd::raise_descriptors;
-use super::process::{AcceptLoop, call};
+use super::process::{ServeProcess, call};
 use super::serve_memory::status;
 
 on_every_runtime! {
@@ -22,7 +22,7 @@ fn what_a_crowd_took_is_given_back(runtime: &str) {
         frame
     };
     raise_descriptors();
-    let server = AcceptLoop::start_on(runtime, 1, &[]);
+    let server = ServeProcess::start_on(runtime, 1, &[]);
     assert_eq!(call(server.addr(), &["--duration", "100ms"]).code, 0);
     let before = resident(&server);
     let crowd: Vec<_> = (0..400_u128)
@@ -53,6 +53,6 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn resident(server: &AcceptLoop) -> u64 {
+fn resident(server: &ServeProcess) -> u64 {
     status(server, "VmRSS:")
 }

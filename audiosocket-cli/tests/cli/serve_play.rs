@@ -6,8 +6,8 @@ use std::time::Duration;
 use audiosocket_media::{Law, SampleRate, wav};
 use tempfile::TempDir;
 
-use super::heard::{BoundSockets, slin, trimmed};
-use super::process::{AcceptLoop, audiosocket, count, line, run, text};
+use super::heard::{ListeningCaller, slin, trimmed};
+use super::process::{ServeProcess, audiosocket, count, line, run, text};
 
 /// Audio of which no part is like another, and no sample is 0.
 fn noise(samples: usize) -> Vec<i16> {
@@ -38,11 +38,11 @@ fn wav_file(directory: &TempDir, rate: u32, channels: u16, samples: &[i16]) -> P
     path
 }
 
-fn playing(runtime: &str, file: &Path, args: &[&str]) -> AcceptLoop {
+fn playing(runtime: &str, file: &Path, args: &[&str]) -> ServeProcess {
     let server = ["serve", "play", "--runtime", runtime];
     let mut command = audiosocket(server.into_iter().chain(args.iter().copied()));
     command.arg(file);
-    AcceptLoop::run(command, 1)
+    ServeProcess::run(command, 1)
 }
 
 on_every_runtime! {
@@ -58,7 +58,7 @@ fn the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up(runtime: &s
     let samples = noise(5_000);
     let server = playing(runtime, &wav_file(&directory, 16_000, 1, &samples), &[]);
     for _ in 0..2 {
-        let mut call = BoundSockets::begin(server.addr(), 0x12);
+        let mut call = ListeningCaller::begin(server.addr(), 0x12);
         // Without --barge-in nobody interrupts.
         call.say(10, 8_000.0, slin);
         call.press("5");
@@ -96,7 +96,7 @@ fn a_rate_that_no_call_has_is_resampled(runtime: &str) {
     ];
     for (args, rate) in rates {
         let server = playing(runtime, &path, args);
-        let mut call = BoundSockets::begin(server.addr(), rate.kind().0);
+        let mut call = ListeningCaller::begin(server.addr(), rate.kind().0);
         call.hear_to_the_end();
         let expected = wav::read_file(&path, rate, second).unwrap();
         assert!(expected.len() as u32 > rate.hz() / 5);
@@ -126,7 +126,7 @@ fn assert_loops(runtime: &str, samples: usize, heard: usize) {
         &wav_file(&directory, 8_000, 1, &samples),
         &["--loop"],
     );
-    let mut call = BoundSockets::begin(server.addr(), 0x10);
+    let mut call = ListeningCaller::begin(server.addr(), 0x10);
     while call.samples.len() < heard {
         assert!(call.hear());
     }
@@ -166,8 +166,8 @@ fn whoever_barges_in_hears_silence_from_then_on(runtime: &str) {
 
 type Codec = fn(i16) -> Vec<u8>;
 
-fn barge_in(server: &AcceptLoop, codec: Codec, by_key: bool) {
-    let mut call = BoundSockets::begin(server.addr(), 0x10);
+fn barge_in(server: &ServeProcess, codec: Codec, by_key: bool) {
+    let mut call = ListeningCaller::begin(server.addr(), 0x10);
     // The noise of a line does not interrupt.
     call.say(25, 100.0, codec);
     call.hear_sound(50);

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::caller::{HANGUP, UUID_TEXT};
-use super::process::{AcceptLoop, PATIENCE, audiosocket, line, run, text};
+use super::process::{PATIENCE, ServeProcess, audiosocket, line, run, text};
 use super::recordings::{begin, end, files, finished, playable, say, slin, voice};
 use super::server::{read_frame, write_frame};
 
@@ -35,7 +35,7 @@ on_every_runtime! {
 /// The directory that is recorded into, and the server.
 struct Recorder {
     directory: TempDir,
-    server: AcceptLoop,
+    server: ServeProcess,
 }
 
 impl Recorder {
@@ -58,7 +58,7 @@ impl Recorder {
                 command
             }
         };
-        let server = AcceptLoop::run(command, 1);
+        let server = ServeProcess::run(command, 1);
         Self { directory, server }
     }
 

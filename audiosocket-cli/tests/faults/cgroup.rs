@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::crowd::crowd_out;
 use super::namespace::{unique, wrapped};
-use super::process::{AcceptLoop, audiosocket, call};
+use super::process::{ServeProcess, audiosocket, call};
 
 as_root_on_every_runtime! {
     calls_are_refused_before_the_cgroup_is_full,
@@ -21,7 +21,7 @@ fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
     let join = "echo $$ >\"$0\" && exec \"$@\"";
     let mut inside = Command::new("sh");
     inside.args(["-c", join]).arg(&procs);
-    let server = AcceptLoop::run(wrapped(inside, &server), 1);
+    let server = ServeProcess::run(wrapped(inside, &server), 1);
     // Room for some hundred calls, of which each has stacks if it has threads.
     let room = if runtime == "blocking" {
         24 << 20

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::namespace::wrapped;
-use super::process::{AcceptLoop, assert_ended_by_the_caller, audiosocket, line};
+use super::process::{ServeProcess, assert_ended_by_the_caller, audiosocket, line};
 use super::recordings::{begin, end, files, finished, playable, say, slin, voice};
 
 as_root_on_every_runtime! {
@@ -91,7 +91,7 @@ fn whole(disk: &Path, samples: &[i16]) -> usize {
 
 /// A server that records into `directory`, where it alone has a disk, and the path to that for all
 /// others.
-fn record_on_a_small_disk(runtime: &str, directory: &Path) -> (AcceptLoop, PathBuf) {
+fn record_on_a_small_disk(runtime: &str, directory: &Path) -> (ServeProcess, PathBuf) {
     let path = directory.to_str().unwrap();
     let server = [
         "serve",
@@ -104,7 +104,7 @@ fn record_on_a_small_disk(runtime: &str, directory: &Path) -> (AcceptLoop, PathB
     let mount = "mount -t tmpfs -o size=2m audiosocket \"$0\" && exec \"$@\"";
     let mut apart = Command::new("unshare");
     apart.args(["--mount", "sh", "-c", mount, path]);
-    let server = AcceptLoop::run(wrapped(apart, &audiosocket(server)), 1);
+    let server = ServeProcess::run(wrapped(apart, &audiosocket(server)), 1);
     let disk = format!("/proc/{}/root{path}", server.id());
     (server, disk.into())
 }

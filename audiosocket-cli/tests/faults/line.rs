@@ -17,7 +17,7 @@ use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 use super::namespace::{Namespace, unique};
-use super::process::{AcceptLoop, audiosocket};
+use super::process::{ServeProcess, audiosocket};
 
 /// The addresses of the two ends.
 pub(crate) const NEAR: &str = "192.0.2.1";
@@ -69,14 +69,14 @@ impl Line {
     }
 
     /// Starts an echo at the far end; port 0 lets the system choose.
-    pub(crate) fn serve(&self, runtime: &str, port: u16, args: &[&str]) -> AcceptLoop {
+    pub(crate) fn serve(&self, runtime: &str, port: u16, args: &[&str]) -> ServeProcess {
         let listen = format!("{FAR}:{port}");
         let server = ["serve", "echo", "--runtime", runtime, "--listen", &listen];
         // However busy this machine is.
         let patient = ["--uuid-timeout", "1h"];
         let server = server.into_iter().chain(patient);
         let server = audiosocket(server.chain(args.iter().copied()));
-        AcceptLoop::run_as_is(self.far.within(&server), 1)
+        ServeProcess::run_as_is(self.far.within(&server), 1)
     }
 
     /// Has callers at the near end call it.

@@ -33,7 +33,14 @@ fn no_call_is_lost_when_a_process_takes_over(runtime: &str) {
     let long = line.call(addr, &["--duration", "15s"]);
     first.wait_for_log(1, "call started");
     let calls = CALLS.to_string();
-    let args = ["--calls", &calls, "--rate", "100", "--duration", "500ms"];
+    let args = [
+        "--calls",
+        &calls,
+        "--calls-per-second",
+        "100",
+        "--duration",
+        "500ms",
+    ];
     let many = line.call(addr, &args);
     let mut servers = vec![first];
     for _ in 0..RESTARTS {

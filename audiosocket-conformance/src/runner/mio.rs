@@ -3,9 +3,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::{Limits, ServerDriver};
+use audiosocket_server::{Admission, ServerDriver};
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -16,13 +16,13 @@ mod example;
 pub(super) fn event_loop(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
     sockets::serve(move |ready| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = ServerDriver::new(session.linger, limits);
+        let server = ServerDriver::new(session.linger, admission);
         let addrs = [listener.local_addr().unwrap()];
-        ready(BoundSockets::new(&addrs, server.handle().clone()));
+        ready(RunningServer::new(&addrs, server.handle().clone()));
         example::serve(listener, &Arc::new(acceptor), session, server).unwrap();
     })
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
+use audiosocket_server::Admission;
 
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
@@ -20,7 +20,7 @@ use crate::env::Env;
 #[derive(Clone, Copy)]
 pub(crate) struct Runner {
     name: &'static str,
-    serve: fn(ScriptedAcceptor, SessionConfig, Limits) -> Rc<dyn Env>,
+    serve: fn(ScriptedAcceptor, SessionConfig, Admission) -> Rc<dyn Env>,
 }
 
 impl Runner {
@@ -94,9 +94,9 @@ impl Runner {
         &self,
         acceptor: ScriptedAcceptor,
         session: SessionConfig,
-        limits: Limits,
+        admission: Admission,
     ) -> Rc<dyn Env> {
-        (self.serve)(acceptor, session, limits)
+        (self.serve)(acceptor, session, admission)
     }
 }
 

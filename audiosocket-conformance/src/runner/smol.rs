@@ -1,10 +1,10 @@
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
-use audiosocket_smol::{Server, ServerOptions};
+use audiosocket_server::Admission;
+use audiosocket_smol::ServerBuilder;
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer, builder};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
@@ -12,34 +12,35 @@ use crate::env::Env;
 pub(super) fn smol(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    let options = sockets::options(session, limits);
-    sockets::serve(move |ready| smol::block_on(serve(acceptor, options, ready)))
+    let builder = builder!(audiosocket_smol, session, admission);
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, builder, ready)))
 }
 
-/// The same, where calls are looked after together.
+/// The same, where calls are polled together.
 pub(super) fn wake_interval(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    sockets::serve(move |ready| smol::block_on(serve(acceptor, options, ready)))
+    let builder =
+        builder!(audiosocket_smol, session, admission).wake_interval(sockets::WAKE_INTERVAL);
+    sockets::serve(move |ready| smol::block_on(serve(acceptor, builder, ready)))
 }
 
 /// Under async-std's executor.
 pub(super) fn async_std(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    let options = sockets::options(session, limits);
-    sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, options, ready)))
+    let builder = builder!(audiosocket_smol, session, admission);
+    sockets::serve(move |ready| async_std::task::block_on(serve(acceptor, builder, ready)))
 }
 
-async fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, ready: &dyn Fn(BoundSockets)) {
-    let server = Server::start(acceptor, options).await.unwrap();
-    ready(BoundSockets::new(server.local_addrs(), server.handle()));
+async fn serve(acceptor: ScriptedAcceptor, builder: ServerBuilder, ready: &dyn Fn(RunningServer)) {
+    let server = builder.start(acceptor).await.unwrap();
+    ready(RunningServer::new(server.local_addrs(), server.handle()));
     server.serve_forever().await.unwrap();
 }

@@ -7,9 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::SessionConfig;
-use audiosocket_server::io::ServerOptions;
-use audiosocket_server::{Limits, ServerHandle};
+use audiosocket_server::ServerHandle;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::env::{Env, Fault, PATIENCE, PeerSocket};
@@ -21,12 +19,12 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(super) const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A server that listens.
-pub(super) struct BoundSockets {
+pub(super) struct RunningServer {
     addr: SocketAddr,
     handle: ServerHandle,
 }
 
-impl BoundSockets {
+impl RunningServer {
     /// On the first of these addresses.
     pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
         let addr = addrs[0];
@@ -34,15 +32,20 @@ impl BoundSockets {
     }
 }
 
-/// What every server is started with.
-pub(super) fn options(session: SessionConfig, limits: Limits) -> ServerOptions {
-    let options = ServerOptions::new().bind("127.0.0.1:0");
-    options.session(session).limits(limits)
+/// The builder of an adapter, with what every server is started with.
+macro_rules! builder {
+    ($adapter:ident, $session:expr, $admission:expr) => {
+        $adapter::Server::builder()
+            .bind("127.0.0.1:0")
+            .session($session)
+            .admission($admission)
+    };
 }
+pub(super) use builder;
 
 /// Runs a server in a thread: `run` starts it, calls `ready` with where it listens, and returns when
 /// the server does.
-pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) -> Rc<dyn Env> {
+pub(super) fn serve(run: impl FnOnce(&dyn Fn(RunningServer)) + Send + 'static) -> Rc<dyn Env> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();
     let thread = thread::spawn(move || run(&|listening| sender.send(listening).unwrap()));
@@ -55,7 +58,7 @@ pub(super) fn serve(run: impl FnOnce(&dyn Fn(BoundSockets)) + Send + 'static) ->
 }
 
 struct Sockets {
-    listening: BoundSockets,
+    listening: RunningServer,
     thread: JoinHandle<()>,
     started: Instant,
 }

@@ -2,88 +2,76 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Limits;
-use audiosocket_tokio::{Server, ServerOptions};
+use audiosocket_server::Admission;
+use audiosocket_tokio::ServerBuilder;
 use tokio::runtime::Builder;
 
-use super::sockets::{self, BoundSockets};
+use super::sockets::{self, RunningServer, builder};
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Env;
 
 pub(super) fn current_thread(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    serve(
-        acceptor,
-        sockets::options(session, limits),
-        Builder::new_current_thread(),
-    )
+    let builder = builder!(audiosocket_tokio, session, admission);
+    serve(acceptor, builder, Builder::new_current_thread())
 }
 
 /// On threads of the server's own.
 pub(super) fn threads(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    serve_on_threads(acceptor, sockets::options(session, limits))
+    let builder = builder!(audiosocket_tokio, session, admission).threads(NonZeroUsize::new(2));
+    serve(acceptor, builder, Builder::new_current_thread())
 }
 
-/// The same, where each thread looks after its calls together.
+/// The same, where each thread polls its calls together.
 pub(super) fn threads_wake_interval(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    serve_on_threads(acceptor, options)
+    let builder = builder!(audiosocket_tokio, session, admission)
+        .threads(NonZeroUsize::new(2))
+        .wake_interval(sockets::WAKE_INTERVAL);
+    serve(acceptor, builder, Builder::new_current_thread())
 }
 
-/// Where calls are looked after together.
+/// Where calls are polled together.
 pub(super) fn wake_interval(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    let options = sockets::options(session, limits).wake_interval(Some(sockets::WAKE_INTERVAL));
-    serve(acceptor, options, Builder::new_current_thread())
+    let builder =
+        builder!(audiosocket_tokio, session, admission).wake_interval(sockets::WAKE_INTERVAL);
+    serve(acceptor, builder, Builder::new_current_thread())
 }
 
 pub(super) fn multi_thread(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
-    let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2);
-    serve(acceptor, sockets::options(session, limits), builder)
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2);
+    serve(
+        acceptor,
+        builder!(audiosocket_tokio, session, admission),
+        runtime,
+    )
 }
 
-fn serve(acceptor: ScriptedAcceptor, options: ServerOptions, builder: Builder) -> Rc<dyn Env> {
-    serve_as(acceptor, options, builder, |server| server)
-}
-
-fn serve_on_threads(acceptor: ScriptedAcceptor, options: ServerOptions) -> Rc<dyn Env> {
-    let threads = NonZeroUsize::new(2).unwrap();
-    let builder = Builder::new_current_thread();
-    serve_as(acceptor, options, builder, move |server| {
-        server.threads(threads)
-    })
-}
-
-fn serve_as(
-    acceptor: ScriptedAcceptor,
-    options: ServerOptions,
-    mut builder: Builder,
-    configure: impl FnOnce(Server<ScriptedAcceptor>) -> Server<ScriptedAcceptor> + Send + 'static,
-) -> Rc<dyn Env> {
+fn serve(acceptor: ScriptedAcceptor, builder: ServerBuilder, mut runtime: Builder) -> Rc<dyn Env> {
     sockets::serve(move |ready| {
-        let runtime = builder.enable_all().build().unwrap();
+        let runtime = runtime.enable_all().build().unwrap();
         runtime.block_on(async {
-            let server = configure(Server::start(acceptor, options).await.unwrap());
-            ready(BoundSockets::new(server.local_addrs(), server.handle()));
+            let server = builder.start(acceptor).await.unwrap();
+            ready(RunningServer::new(server.local_addrs(), server.handle()));
             server.serve_forever().await.unwrap();
         });
     })

@@ -22,10 +22,10 @@ macro_rules! in_each_adapter {
     };
 }
 
-mod announced;
 mod bot;
 mod caller;
 mod certificates;
+mod expected_calls;
 mod ivr;
 mod play_wav;
 mod program;

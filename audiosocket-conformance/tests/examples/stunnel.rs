@@ -35,7 +35,7 @@ fn calls_go_through_and_end_in_order(prefix: &str) {
     }
 
     // Wider audio, in frames that no TLS record holds whole.
-    let wide = ["--format", "slin192", "--ptime", "60", "--duration", "1s"];
+    let wide = ["--rate", "slin192", "--ptime", "60", "--duration", "1s"];
     let output = call(stunnel.addr, &wide);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");

@@ -1,6 +1,8 @@
-//! What is played on a call: cut into frames, paced, and kept going with silence.
+//! Audio that is played on a call: cut into frames, paced, and kept going with silence.
 
+mod output;
 mod queue;
+mod silence;
 mod stats;
 
 use alloc::collections::VecDeque;
@@ -9,97 +11,96 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Ptime, SampleRate, SendError, SessionConfig, Timestamp};
+use crate::time::CompactDuration;
+use crate::{AudioBuf, Ptime, SampleRate, SendError, SessionConfig, Timestamp};
 use queue::{Length, Queue, QueueHead};
 use stats::Counts;
 
+pub use output::{MarkOutcome, PlayoutOutput};
+pub use silence::silence_after;
 pub use stats::{Dropped, PlayoutStats};
 
-/// How long after the end of what was sent by other means silence begins. Such a call is paced by
-/// whoever sends, often by the caller's own frames, which come with jitter: silence that stepped in
-/// at once would be inserted again and again.
-const SILENCE_AFTER_SENDING: Duration = Duration::from_millis(200);
-
-/// Audio that comes this soon after the queue ran dry was meant to join what was played.
+/// Audio that comes this soon after the queue ran dry was meant to join the audio before it.
 const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
-/// Pieces and marks that may wait: a bound for what takes memory and is no audio.
+/// Pieces and marks that may wait: a limit for memory that is not audio.
 const MAX_ENTRIES: usize = 65_536;
-
-static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =
-    [0; Ptime::MAX.frame_len(SampleRate::Hz192000)];
 
 /// Plays audio of any length on a call, in frames that leave on time.
 ///
-/// Asterisk hands on what it gets without a buffer and without pacing (`apps/app_audiosocket.c`,
-/// `channels/chan_audiosocket.c`), so a second of audio sent at once is a second of noise. Here
-/// audio waits in a queue and leaves frame by frame:
+/// Asterisk forwards the frames that it gets without a buffer and without pacing
+/// (`apps/app_audiosocket.c`, `channels/chan_audiosocket.c`), so a second of audio sent at once is a
+/// second of noise. Here audio waits in a queue and leaves frame by frame:
 ///
-/// - on an absolute schedule: each frame is due one [`Ptime`] after the one before it *was due*, so
-///   delays do not add up. Behind a frame that is late by more than half of that, the schedule skips
-///   what was missed, in whole ptimes; nothing is ever sent faster to catch up;
-/// - without gaps between pieces: what does not fill a frame is joined by the next piece. Only when
-///   nothing follows, the frame is padded with silence;
+/// - on an absolute schedule: each frame is due one [`Ptime`] after the frame before it *was due*, so
+///   delays do not add up. Behind a frame that is late by more than half a ptime, the schedule skips
+///   the missed time, in whole ptimes; nothing is ever sent faster to catch up;
+/// - without gaps between pieces: the next piece completes a frame that a piece did not fill. Only
+///   when nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
-/// - with silence when there is nothing to play, unless [`SessionConfig::fill_silence`] says
-///   otherwise.
+/// - with silence when there is nothing to play, unless [`SessionConfig::fill_silence`] is off.
 ///
-/// Like a [`Session`](crate::Session) it has no clock. Whoever drives it
+/// Like a [`Session`](crate::Session) it has no clock. Its driver
 ///
-/// - [starts](Self::start) it when the UUID has come, and [closes](Self::close) it at the end;
-/// - calls [`poll`](Self::poll) at the time of [`poll_timeout`](Self::poll_timeout), sends what it
-///   returns, and asks again;
-/// - calls [`poll_mark`](Self::poll_mark) after that and whenever all has been written;
-/// - tells it of what is sent beside it by [`sent`](Self::sent).
+/// - calls [`start`](Self::start) when the UUID has come, and [`close`](Self::close) at the end;
+/// - calls [`poll`](Self::poll) at the time of [`poll_timeout`](Self::poll_timeout), sends the frame
+///   that it returns, and asks again;
+/// - calls [`poll_mark`](Self::poll_mark) after that and whenever all bytes have been written;
+/// - reports audio that it sends beside the playout by [`sent`](Self::sent).
 ///
-/// [`CallDriver`](crate::server::CallDriver) does all this. It stands apart from the session so that a
-/// [`CallHandle`](crate::server::CallHandle) on another thread can have its answers at once: whether
-/// there was room, how much was cleared. `M` is what a mark is.
+/// The server's `CallDriver` does all this. The playout is apart from the session so that a handle on
+/// another thread has its answers at once: whether there was room, and how much was cleared. `M` is
+/// the type of a mark.
+///
+/// Dropping [`Bytes`] can run code of their owner. So nothing is dropped in here: methods that take
+/// audio out of the queue push it to `dropped`, for a driver that holds a lock while it calls them.
 ///
 /// ```
-/// use audiosocket_proto::{Bytes, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp};
+/// use audiosocket_proto::{AudioBuf, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp};
 /// use core::time::Duration;
 ///
 /// let mut playout: Playout<&str> = Playout::new(&SessionConfig::default());
+/// let mut dropped = Vec::new();
 /// let start = Timestamp::ZERO;
 /// playout.start(start);
-/// playout.play(SampleRate::Hz8000, Bytes::from(vec![1; 400]))?;
+/// playout.play(AudioBuf::new(SampleRate::Hz8000, vec![1; 400]), &mut dropped)?;
 /// playout.mark("said")?;
 ///
-/// let PlayoutOutput::Frame(_, frame) = playout.poll(start, true) else { panic!() };
-/// assert_eq!(frame.len(), 320);
-/// assert_eq!(playout.poll(start, true), PlayoutOutput::Idle);
-/// assert_eq!(playout.poll_timeout(), Some(start + Duration::from_millis(20)));
+/// let PlayoutOutput::Frame(frame) = playout.poll(start, true, &mut dropped) else { panic!() };
+/// assert_eq!(frame.bytes().len(), 320);
+/// assert_eq!(playout.poll(start, true, &mut dropped), PlayoutOutput::Idle);
+/// let next = start + Duration::from_millis(20);
+/// assert_eq!(playout.poll_timeout(), Some(next));
 ///
-/// let PlayoutOutput::Frame(_, frame) = playout.poll(start + Duration::from_millis(20), true) else { panic!() };
-/// assert_eq!((&frame[..80], &frame[80..]), (&[1; 80][..], &[0; 240][..]));
+/// let PlayoutOutput::Frame(frame) = playout.poll(next, true, &mut dropped) else { panic!() };
+/// assert_eq!((&frame.bytes()[..80], &frame.bytes()[80..]), (&[1; 80][..], &[0; 240][..]));
 /// assert_eq!(playout.poll_mark(true).map(|(mark, _)| mark), Some("said"));
 /// # Ok::<(), audiosocket_proto::SendError>(())
 /// ```
 #[derive(Debug)]
 pub struct Playout<M> {
     ptime: Ptime,
-    max: Duration,
+    max: CompactDuration,
     fill_silence: bool,
     state: State,
     queue: Queue<M>,
-    /// Marks that have left the queue, in order. What those tell that were played may still wait to
-    /// be written.
+    /// Marks that have left the queue, in order. Audio ahead of a mark that was played may still wait
+    /// to be written.
     reached: VecDeque<(M, MarkOutcome)>,
     /// The rate of silence.
     rate: Rate,
     /// No frame is due earlier.
     next: Timestamp,
-    /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of what
-    /// was sent by other means.
+    /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of the
+    /// audio that was sent by other means.
     silence_from: Timestamp,
     /// The frame before was given out, so `next` is one ptime after it was due.
     running: bool,
-    /// A frame is due and waits for the peer to take what was sent before.
+    /// A frame is due and waits for the peer to take the bytes that were sent before.
     held: bool,
-    /// The frame before was one of the queue, of which nothing was cleared since.
+    /// The frame before was one of the queue, and nothing was cleared since.
     speaking: bool,
-    /// When a frame was due behind such a one, and the queue had none.
+    /// When a frame was due behind such a frame, and the queue had none.
     dry_since: Option<Timestamp>,
     stats: Counts,
 }
@@ -111,38 +112,11 @@ enum State {
     Closed,
 }
 
-/// What the silence follows: what we sent last, else what the caller sends.
+/// The rate that silence has: that of the audio that was sent last, else that of the caller's audio.
 #[derive(Clone, Copy, Debug)]
 enum Rate {
-    Heard(SampleRate),
+    Received(SampleRate),
     Sent(SampleRate),
-}
-
-/// What has to be done to play; see [`Playout::poll`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a driver that ignores an instruction does not play"
-)]
-pub enum PlayoutOutput {
-    /// Nothing until [`Playout::poll_timeout`].
-    Idle,
-    /// Send this as one frame.
-    Frame(SampleRate, Bytes),
-    /// All has been played that was there before [`Playout::hangup`]: hang up.
-    Hangup,
-}
-
-/// What became of a mark, and so of the audio that was queued ahead of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MarkOutcome {
-    /// Its last sample has been written to the connection.
-    Played,
-    /// It was cleared, at least in part.
-    Cleared,
-    /// The call was over first. Only a future is told that: nothing comes after the end of a call.
-    CallOver,
 }
 
 impl<M> Playout<M> {
@@ -151,12 +125,12 @@ impl<M> Playout<M> {
     pub fn new(config: &SessionConfig) -> Self {
         Self {
             ptime: config.ptime,
-            max: config.max_playout,
+            max: config.max_playout.into(),
             fill_silence: config.fill_silence,
             state: State::New,
             queue: Queue::new(),
             reached: VecDeque::new(),
-            rate: Rate::Heard(SampleRate::default()),
+            rate: Rate::Received(SampleRate::default()),
             next: Timestamp::ZERO,
             silence_from: Timestamp::ZERO,
             running: false,
@@ -173,9 +147,8 @@ impl<M> Playout<M> {
         self.next = now;
     }
 
-    /// Queues `audio`, in bytes of slin at `rate`. It is not copied: one piece of audio that is
-    /// played on a thousand calls is in memory once. A half sample at its end is completed by the
-    /// next piece.
+    /// Queues `audio`, of any length and without a copy. A half sample at its end is completed by the
+    /// next piece. Audio that is refused goes to `dropped`.
     ///
     /// # Errors
     ///
@@ -183,30 +156,58 @@ impl<M> Playout<M> {
     /// more than [`SessionConfig::max_playout`], so that an empty queue takes a piece of any
     /// length; [`SendError::NoCall`] before the call, after it, and after
     /// [`hangup`](Self::hangup).
-    pub fn play(&mut self, rate: SampleRate, audio: Bytes) -> Result<(), SendError> {
-        self.offer(rate, audio).map_err(|(error, _)| error)
+    pub fn play(&mut self, audio: AudioBuf, dropped: &mut Vec<Bytes>) -> Result<(), SendError> {
+        let refusal = self.check(&audio);
+        match refusal {
+            Ok(()) => self.queue.push(audio),
+            Err(_) => dropped.push(audio.into_bytes()),
+        }
+        refusal
     }
 
-    /// [`play`](Self::play), with what has to be dropped if it is refused.
-    pub fn offer(&mut self, rate: SampleRate, audio: Bytes) -> Result<(), (SendError, Bytes)> {
-        if self.state != State::Open || self.queue.ends_in_hangup() {
-            return Err((SendError::NoCall, audio));
-        }
-        if audio.is_empty() {
-            return Err((SendError::EmptyAudio, audio));
-        }
+    fn check(&self, audio: &AudioBuf) -> Result<(), SendError> {
         let queued = self.queue.audio();
-        let sum = queued.plus(Length::of(rate, audio.len()));
-        let fits = queued.bytes == 0 || sum.duration() <= self.max;
-        if !fits || self.queue.len() >= MAX_ENTRIES {
-            return Err((self.full(), audio));
+        let fits = || queued.plus(Length::of(audio)).duration() <= self.capacity();
+        if !self.is_open() {
+            Err(SendError::NoCall)
+        } else if audio.is_empty() {
+            Err(SendError::EmptyAudio)
+        } else if self.queue.len() >= MAX_ENTRIES || (queued.bytes > 0 && !fits()) {
+            Err(self.full())
+        } else {
+            Ok(())
         }
-        self.queue.push(rate, audio);
-        Ok(())
     }
 
-    /// Queues a mark, which [`poll_mark`](Self::poll_mark) returns when all that was queued before
-    /// it has been played or cleared.
+    /// Whether [`play`](Self::play) takes audio at all: after [`start`](Self::start), and before
+    /// [`hangup`](Self::hangup) and the end.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open && !self.queue.ends_in_hangup()
+    }
+
+    /// How much more audio may be queued now; at least one ptime if no audio waits. Zero if 65,536
+    /// pieces and marks wait.
+    #[must_use]
+    pub fn room(&self) -> Duration {
+        let queued = self.queue.audio();
+        if self.queue.len() >= MAX_ENTRIES {
+            Duration::ZERO
+        } else if queued.bytes == 0 {
+            self.capacity().max(self.ptime.duration())
+        } else {
+            self.capacity().saturating_sub(queued.duration())
+        }
+    }
+
+    /// How much audio may wait; see [`SessionConfig::max_playout`].
+    #[must_use]
+    pub fn capacity(&self) -> Duration {
+        self.max.duration()
+    }
+
+    /// Queues a mark, which [`poll_mark`](Self::poll_mark) returns when everything that was queued
+    /// before it has been played or cleared.
     ///
     /// # Errors
     ///
@@ -225,63 +226,44 @@ impl<M> Playout<M> {
         Ok(())
     }
 
-    /// Drops what waits to be played. No sample of it is in any frame that is given out after this.
-    pub fn clear(&mut self) -> Dropped {
-        self.take().0
-    }
-
-    /// [`clear`](Self::clear), with what has to be dropped.
-    pub fn take(&mut self) -> (Dropped, Vec<Bytes>) {
+    /// Moves the audio that waits to be played to `dropped`. No sample of it is in any frame that is
+    /// given out after this.
+    pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
         let audio = self.queue.audio();
-        let dropped = Dropped {
-            samples: audio.samples(),
-            duration: audio.duration(),
-        };
-        self.stats.samples_dropped += dropped.samples;
+        let (samples, duration) = (audio.samples(), audio.duration());
+        let cleared = Dropped { samples, duration };
+        self.stats.samples_dropped += cleared.samples;
         self.speaking = false;
         self.dry_since = None;
         let reached = &mut self.reached;
-        let audio = self
-            .queue
-            .clear(&mut |mark| reached.push_back((mark, MarkOutcome::Cleared)));
-        (dropped, audio)
+        let mut passed = |mark| reached.push_back((mark, MarkOutcome::Cleared));
+        self.queue.clear(&mut passed, dropped);
+        cleared
     }
 
-    /// Asks for a hangup once what waits has been played. Nothing can be played after it; what
-    /// waits can still be cleared, and the hangup then comes in place of the next frame.
+    /// Asks for a hangup once the audio that waits has been played. Nothing can be played after it.
+    /// [`clear`](Self::clear) still works; the hangup then comes in place of the next frame.
     pub fn hangup(&mut self) {
         if self.state == State::Open {
             self.queue.push_hangup();
         }
     }
 
-    /// Audio of `rate` that lasts `duration` was sent by other means, so silence is not needed for
-    /// a while. It goes on 200 ms after the end of all that was sent so.
-    pub fn sent(&mut self, now: Timestamp, rate: SampleRate, duration: Duration) {
-        let from = silence_after(self.silence_from, now, duration);
-        self.put_silence_off(from, rate);
-    }
-
-    /// Audio was sent by other means, the last of it of `rate`, and silence begins only then.
-    pub fn put_silence_off(&mut self, from: Timestamp, rate: SampleRate) {
+    /// Audio of `rate` was sent by other means. Silence has this rate now, and begins at
+    /// `silence_from`, which [`silence_after`] computes.
+    pub fn sent(&mut self, rate: SampleRate, silence_from: Timestamp) {
         self.rate = Rate::Sent(rate);
-        self.silence_from = from;
+        self.silence_from = silence_from;
         if self.queue.is_empty() {
             self.running = false;
             self.speaking = false;
         }
     }
 
-    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, and so late because of what was sent.
-    /// It changes then as soon as anything is queued.
-    pub fn puts_silence_off(&self) -> bool {
-        !self.running && self.queue.is_empty() && self.next < self.silence_from
-    }
-
-    /// The caller sends audio of `rate`: that of silence, as long as nothing was sent or played.
-    pub fn heard(&mut self, rate: SampleRate) {
-        if let Rate::Heard(heard) = &mut self.rate {
-            *heard = rate;
+    /// The caller sends audio of `rate`. Silence has this rate until something is sent or played.
+    pub fn received(&mut self, rate: SampleRate) {
+        if let Rate::Received(received) = &mut self.rate {
+            *received = rate;
         }
     }
 
@@ -292,7 +274,7 @@ impl<M> Playout<M> {
         if self.state != State::Open || self.held {
             None
         } else if self.running || !self.queue.is_empty() {
-            // Of an empty queue, to learn that it ran dry.
+            // With an empty queue, in order to notice that it ran dry.
             Some(self.next)
         } else {
             let silence = self.next.max(self.silence_from);
@@ -300,14 +282,22 @@ impl<M> Playout<M> {
         }
     }
 
-    /// What is due. `drained` says whether all that was sent before has been written: if not, what
-    /// is due waits for that, and whoever calls this calls it again then.
-    pub fn poll(&mut self, now: Timestamp, drained: bool) -> PlayoutOutput {
-        self.act(now, drained, &mut Vec::new())
+    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence after audio that was
+    /// [sent](Self::sent). More such audio moves it.
+    #[must_use]
+    pub fn awaits_silence(&self) -> bool {
+        !self.running && self.queue.is_empty() && self.next < self.silence_from
     }
 
-    /// [`poll`](Self::poll), with what has to be dropped.
-    pub fn act(&mut self, now: Timestamp, drained: bool, spent: &mut Vec<Bytes>) -> PlayoutOutput {
+    /// The frame that is due, or another thing to do. `drained` says whether all bytes that were sent
+    /// before have been written. If not, the frame waits for that: poll again then. Pieces of audio
+    /// that were copied into the frame go to `dropped`.
+    pub fn poll(
+        &mut self,
+        now: Timestamp,
+        drained: bool,
+        dropped: &mut Vec<Bytes>,
+    ) -> PlayoutOutput {
         self.held &= !drained;
         let Some(due) = self.poll_timeout().filter(|due| *due <= now) else {
             return PlayoutOutput::Idle;
@@ -318,8 +308,8 @@ impl<M> Playout<M> {
         }
         let reached = &mut self.reached;
         let mut passed = |mark| reached.push_back((mark, MarkOutcome::Played));
-        match self.queue.pop(self.ptime, &mut passed, spent) {
-            QueueHead::Frame(rate, frame) => {
+        match self.queue.pop(self.ptime, &mut passed, dropped) {
+            QueueHead::Frame(frame) => {
                 self.stats.late += u64::from(self.advance(now, due));
                 self.stats.frames += 1;
                 let dry_since = self.dry_since.take();
@@ -327,8 +317,8 @@ impl<M> Playout<M> {
                     dry_since.is_some_and(|since| now.saturating_since(since) < UNDERRUN_WITHIN);
                 self.stats.underruns += u64::from(underrun);
                 self.speaking = true;
-                self.rate = Rate::Sent(rate);
-                PlayoutOutput::Frame(rate, frame)
+                self.rate = Rate::Sent(frame.rate);
+                PlayoutOutput::Frame(frame)
             }
             QueueHead::Hangup => {
                 self.state = State::Closed;
@@ -344,7 +334,7 @@ impl<M> Playout<M> {
     }
 
     /// The next mark that was reached, in the order in which they were set. `drained` says whether
-    /// all that was sent has been written, without which nothing counts as played.
+    /// all bytes that were sent have been written; without that, no mark counts as played.
     pub fn poll_mark(&mut self, drained: bool) -> Option<(M, MarkOutcome)> {
         match self.reached.front() {
             Some((_, MarkOutcome::Played)) if !drained => None,
@@ -352,24 +342,20 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether there is something to ask for once everything has been written: a frame that is due,
-    /// or a mark.
+    /// Whether to [poll](Self::poll) once everything has been written: a frame is due, or a mark was
+    /// reached.
     #[must_use]
     pub fn awaits_drain(&self) -> bool {
         self.held || !self.reached.is_empty()
     }
 
-    /// The call is over. Drops what waits, without a word of the marks.
-    pub fn close(&mut self) {
-        drop(self.end());
-    }
-
-    /// [`close`](Self::close), with what has to be dropped.
-    pub fn end(&mut self) -> (Vec<Bytes>, VecDeque<(M, MarkOutcome)>) {
+    /// The call is over. Moves the audio that waits to `dropped`, and returns the marks, which
+    /// [`poll_mark`](Self::poll_mark) does not return any more.
+    pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
         self.state = State::Closed;
         self.held = false;
-        let (_, audio) = self.take();
-        (audio, core::mem::take(&mut self.reached))
+        self.clear(dropped);
+        core::mem::take(&mut self.reached)
     }
 
     /// Counters of this call, from its start.
@@ -391,15 +377,15 @@ impl<M> Playout<M> {
         }
         self.advance(now, due);
         self.stats.silence += 1;
-        let (Rate::Heard(rate) | Rate::Sent(rate)) = self.rate;
-        let frame = &SILENCE[..self.ptime.frame_len(rate)];
-        PlayoutOutput::Frame(rate, Bytes::from_static(frame))
+        let (Rate::Received(rate) | Rate::Sent(rate)) = self.rate;
+        PlayoutOutput::Frame(silence::frame(self.ptime, rate))
     }
 
-    /// A frame was given out at `now`; tells whether it was late.
+    /// A frame was given out at `now`. Returns whether it was late.
     ///
-    /// What was missed is skipped by whole ptimes: calls that begun anew when a stall ends would all
-    /// be due at the same moment from then on, each time the last of them later.
+    /// The schedule skips missed time by whole ptimes. If calls began a new schedule when a stall
+    /// ends, all of them would be due at the same moment from then on, and each time the last of them
+    /// would be later.
     fn advance(&mut self, now: Timestamp, due: Timestamp) -> bool {
         let ptime = self.ptime.duration();
         if !self.running {
@@ -409,14 +395,12 @@ impl<M> Playout<M> {
         }
         self.next = due + ptime;
         let missed = (now + ptime / 2).saturating_since(self.next);
+        if missed.is_zero() {
+            return false;
+        }
         let whole_ptimes = missed.as_nanos().div_ceil(ptime.as_nanos()) * ptime.as_nanos();
         self.next =
             self.next + Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
-        !missed.is_zero()
+        true
     }
-}
-
-/// When silence begins that was to begin `before`, now that audio is sent which lasts so long.
-pub fn silence_after(before: Timestamp, now: Timestamp, lasts: Duration) -> Timestamp {
-    before.max(now + SILENCE_AFTER_SENDING) + lasts
 }

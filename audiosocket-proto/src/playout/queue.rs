@@ -5,16 +5,16 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Ptime, SampleRate};
+use crate::{AudioBuf, Ptime, SampleRate};
 
-/// The least common multiple of all rates: a sample of any rate is a whole number of these parts of
+/// The least common multiple of all rates: a sample of any rate is a whole number of these ticks of
 /// a second, so that lengths add up exactly.
-const PARTS: u64 = 28_224_000;
+const TICKS: u64 = 28_224_000;
 
 /// How many entries an empty queue keeps allocated.
 const RETAINED: usize = 16;
 
-/// What waits to be played, in order.
+/// Audio that waits to be played, marks and a hangup, in order.
 pub(super) struct Queue<M> {
     entries: VecDeque<Entry<M>>,
     audio: Length,
@@ -22,25 +22,25 @@ pub(super) struct Queue<M> {
 
 enum Entry<M> {
     /// Never empty.
-    Audio(SampleRate, Bytes),
+    Audio(AudioBuf),
     /// Never the first.
     Mark(M),
     /// Always the last.
     Hangup,
 }
 
-/// How much audio something is.
+/// A length of audio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Length {
     pub(super) bytes: u64,
-    /// In half samples of [`PARTS`], since bytes are half samples.
-    halves: u64,
+    /// In half_ticks of a tick, since a byte is half a sample.
+    half_ticks: u64,
 }
 
-/// What is at the front of the queue.
+/// The front of the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum QueueHead {
-    Frame(SampleRate, Bytes),
+    Frame(AudioBuf),
     Hangup,
     Nothing,
 }
@@ -51,14 +51,14 @@ impl<M> Queue<M> {
             entries: VecDeque::new(),
             audio: Length {
                 bytes: 0,
-                halves: 0,
+                half_ticks: 0,
             },
         }
     }
 
-    pub(super) fn push(&mut self, rate: SampleRate, audio: Bytes) {
-        self.audio = self.audio.plus(Length::of(rate, audio.len()));
-        self.entries.push_back(Entry::Audio(rate, audio));
+    pub(super) fn push(&mut self, audio: AudioBuf) {
+        self.audio = self.audio.plus(Length::of(&audio));
+        self.entries.push_back(Entry::Audio(audio));
     }
 
     /// Returns the mark if nothing is ahead of it; a hangup never is.
@@ -89,20 +89,19 @@ impl<M> Queue<M> {
         self.entries.len()
     }
 
-    /// How much audio waits.
+    /// The length of the audio that waits.
     pub(super) fn audio(&self) -> Length {
         self.audio
     }
 
-    /// Takes what is next, in the order in which it came: pieces that do not fill a frame are
-    /// joined by those that follow. Only when nothing of their rate follows, they are padded with
-    /// silence. The marks that this passes go to `passed`. What was copied goes to `spent`: to drop
-    /// it is others' code.
+    /// Takes the next frame, or the hangup. Pieces that do not fill a frame are joined by those that
+    /// follow. Only when nothing of their rate follows, they are padded with silence. The marks in
+    /// between go to `passed`, pieces that were copied to `dropped`.
     pub(super) fn pop(
         &mut self,
         ptime: Ptime,
         passed: &mut impl FnMut(M),
-        spent: &mut Vec<Bytes>,
+        dropped: &mut Vec<Bytes>,
     ) -> QueueHead {
         let front = match self.entries.front_mut() {
             None | Some(Entry::Mark(_)) => QueueHead::Nothing,
@@ -110,16 +109,16 @@ impl<M> Queue<M> {
                 self.entries.pop_front();
                 QueueHead::Hangup
             }
-            Some(Entry::Audio(rate, audio)) => {
-                let rate = *rate;
+            Some(Entry::Audio(audio)) => {
+                let rate = audio.rate;
                 let len = ptime.frame_len(rate);
-                if audio.len() > len {
+                QueueHead::Frame(if audio.bytes.len() > len {
                     let frame = audio.split_to(len);
-                    self.audio = self.audio.minus(Length::of(rate, len));
-                    QueueHead::Frame(rate, frame)
+                    self.audio = self.audio.minus(Length::of(&frame));
+                    frame
                 } else {
-                    QueueHead::Frame(rate, self.join(rate, len, passed, spent))
-                }
+                    AudioBuf::new(rate, self.join(rate, len, passed, dropped))
+                })
             }
         };
         while let Some(Entry::Mark(_)) = self.entries.front() {
@@ -133,29 +132,30 @@ impl<M> Queue<M> {
         front
     }
 
-    /// A frame of `len` bytes, of which the first piece has no more.
+    /// A frame of `len` bytes. The first piece is no longer than that.
     fn join(
         &mut self,
         rate: SampleRate,
         len: usize,
         passed: &mut impl FnMut(M),
-        spent: &mut Vec<Bytes>,
+        dropped: &mut Vec<Bytes>,
     ) -> Bytes {
         let mut frame = Vec::new();
         loop {
             match self.entries.pop_front() {
-                Some(Entry::Audio(of, mut audio)) if of == rate => {
-                    let taken = audio.split_to(audio.len().min(len - frame.len()));
-                    self.audio = self.audio.minus(Length::of(rate, taken.len()));
+                Some(Entry::Audio(mut audio)) if audio.rate == rate => {
+                    let taken = audio.split_to(audio.bytes.len().min(len - frame.len()));
+                    self.audio = self.audio.minus(Length::of(&taken));
                     if !audio.is_empty() {
-                        self.entries.push_front(Entry::Audio(rate, audio));
+                        self.entries.push_front(Entry::Audio(audio));
                     }
+                    let taken = taken.into_bytes();
                     if taken.len() == len {
                         return taken;
                     }
                     frame.reserve_exact(len - frame.len());
                     frame.extend_from_slice(&taken);
-                    spent.push(taken);
+                    dropped.push(taken);
                 }
                 Some(Entry::Mark(mark)) => passed(mark),
                 Some(other) => {
@@ -172,14 +172,12 @@ impl<M> Queue<M> {
         frame.into()
     }
 
-    /// Drops the audio; marks go to `passed`, a hangup stays. What is returned has to be dropped
-    /// by somebody, and is others' code.
-    pub(super) fn clear(&mut self, passed: &mut impl FnMut(M)) -> Vec<Bytes> {
-        let mut dropped = Vec::new();
+    /// Removes the audio, which goes to `dropped`, and the marks, which go to `passed`. A hangup stays.
+    pub(super) fn clear(&mut self, passed: &mut impl FnMut(M), dropped: &mut Vec<Bytes>) {
         let hangup = self.ends_in_hangup();
         for entry in core::mem::take(&mut self.entries) {
             match entry {
-                Entry::Audio(_, audio) => dropped.push(audio),
+                Entry::Audio(audio) => dropped.push(audio.into_bytes()),
                 Entry::Mark(mark) => passed(mark),
                 Entry::Hangup => {}
             }
@@ -188,7 +186,6 @@ impl<M> Queue<M> {
         if hangup {
             self.entries.push_back(Entry::Hangup);
         }
-        dropped
     }
 }
 
@@ -203,25 +200,25 @@ impl<M> fmt::Debug for Queue<M> {
 }
 
 impl Length {
-    pub(super) fn of(rate: SampleRate, bytes: usize) -> Self {
-        let bytes = bytes as u64;
+    pub(super) fn of(audio: &AudioBuf) -> Self {
+        let bytes = audio.bytes.len() as u64;
         Self {
             bytes,
-            halves: bytes.saturating_mul(PARTS / u64::from(rate.hz())),
+            half_ticks: bytes.saturating_mul(TICKS / u64::from(audio.rate.hz())),
         }
     }
 
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_add(other.bytes),
-            halves: self.halves.saturating_add(other.halves),
+            half_ticks: self.half_ticks.saturating_add(other.half_ticks),
         }
     }
 
     fn minus(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_sub(other.bytes),
-            halves: self.halves.saturating_sub(other.halves),
+            half_ticks: self.half_ticks.saturating_sub(other.half_ticks),
         }
     }
 
@@ -232,8 +229,9 @@ impl Length {
 
     /// Rounded down to a nanosecond.
     pub(super) fn duration(self) -> Duration {
-        let per_second = 2 * PARTS;
-        let nanos = u128::from(self.halves % per_second) * 1_000_000_000 / u128::from(per_second);
-        Duration::new(self.halves / per_second, nanos as u32)
+        let per_second = 2 * TICKS;
+        let nanos =
+            u128::from(self.half_ticks % per_second) * 1_000_000_000 / u128::from(per_second);
+        Duration::new(self.half_ticks / per_second, nanos as u32)
     }
 }

@@ -2,6 +2,11 @@ use core::time::Duration;
 
 /// Counters of what was played on a call, from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct PlayoutStats {
     /// Frames of played audio that were sent.
@@ -46,6 +51,11 @@ impl Counts {
 
 /// What was cleared before it was played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct Dropped {
     /// In samples, each of the rate it was queued with; half a sample counts as one.

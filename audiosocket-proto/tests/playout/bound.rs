@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use audiosocket_proto::{Bytes, Playout, SampleRate, SendError, SessionConfig};
+use audiosocket_proto::{AudioBuf, Bytes, Playout, SampleRate, SendError, SessionConfig};
 
 use crate::rig::{FRAME, RATE, Rig, speech};
 
@@ -39,7 +39,7 @@ fn the_bound_is_exact_to_the_sample_at_every_rate() {
 /// Lengths of different rates add up without a rounding error: three times a third of the bound.
 #[test]
 fn rates_add_up_exactly() {
-    let mut rig = Rig::with(|config| config.max_playout = Duration::from_secs(3));
+    let mut rig = Rig::with(|config| config.max_playout(Duration::from_secs(3)));
     for rate in [
         SampleRate::Hz44100,
         SampleRate::Hz12000,
@@ -60,18 +60,18 @@ fn rates_add_up_exactly() {
 #[test]
 fn an_empty_queue_takes_one_piece_of_any_length() {
     let hour = Bytes::from(vec![1; 8000 * 2 * 3600]);
-    let mut rig = Rig::with(|config| config.max_playout = Duration::ZERO);
+    let mut rig = Rig::with(|config| config.max_playout(Duration::ZERO));
     rig.playout.mark(1).unwrap();
-    rig.playout.play(RATE, hour.clone()).unwrap();
+    rig.play_bytes(RATE, hour.clone()).unwrap();
     let queued = Duration::from_secs(3600);
     assert_eq!(rig.try_play(RATE, &[1]), full(queued));
-    rig.playout.clear();
-    rig.playout.play(RATE, hour).unwrap();
+    rig.clear();
+    rig.play_bytes(RATE, hour).unwrap();
 }
 
 #[test]
 fn a_bound_of_forever_is_one() {
-    let mut rig = Rig::with(|config| config.max_playout = Duration::MAX);
+    let mut rig = Rig::with(|config| config.max_playout(Duration::MAX));
     for _ in 0..100 {
         rig.play(&[1; 100_000]);
     }
@@ -90,15 +90,15 @@ fn pieces_and_marks_are_bounded() {
     let mut rig = Rig::new();
     let piece = Bytes::from_static(&[1, 2]);
     for n in 0..ENTRIES / 2 {
-        rig.playout.play(RATE, piece.clone()).unwrap();
+        rig.play_bytes(RATE, piece.clone()).unwrap();
         rig.playout.mark(n as u32).unwrap();
     }
     let queued = RATE.duration_of(ENTRIES as u64 / 2);
-    assert_eq!(rig.playout.play(RATE, piece.clone()), full(queued));
+    assert_eq!(rig.play_bytes(RATE, piece.clone()), full(queued));
     assert_eq!(rig.playout.mark(0), full(queued));
     // A hangup needs no room.
     rig.playout.hangup();
-    rig.playout.clear();
+    rig.clear();
     rig.playout.mark(0).unwrap();
     assert_eq!(rig.marks(true).len(), ENTRIES / 2 + 1);
 }
@@ -115,12 +115,14 @@ fn marks_that_are_not_told_are_bounded() {
 fn there_is_none_before_and_after_the_call() {
     let mut playout: Playout<u32> = Playout::new(&SessionConfig::default());
     let piece = Bytes::from(speech(FRAME));
-    assert_eq!(playout.play(RATE, piece.clone()), Err(SendError::NoCall));
+    let refused = AudioBuf::new(RATE, piece.clone());
+    let result = playout.play(refused, &mut Vec::new());
+    assert_eq!(result, Err(SendError::NoCall));
     assert_eq!(playout.poll_timeout(), None);
     let mut rig = Rig::with_silence();
     rig.play(&piece);
-    rig.playout.close();
-    assert_eq!(rig.playout.play(RATE, piece), Err(SendError::NoCall));
+    rig.close();
+    assert_eq!(rig.play_bytes(RATE, piece), Err(SendError::NoCall));
     assert_eq!(rig.rest(), []);
 }
 

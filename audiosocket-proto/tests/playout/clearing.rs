@@ -14,7 +14,7 @@ fn nothing_old_is_heard_afterwards() {
     for fill_silence in [true, false] {
         for frames in [0, 1, 2, 1500] {
             for after in 0..=60 {
-                let mut rig = Rig::with(|config| config.fill_silence = fill_silence);
+                let mut rig = Rig::with(|config| config.fill_silence(fill_silence));
                 if frames > 0 {
                     rig.play(&vec![OLD; frames * FRAME - 1]);
                 }
@@ -24,7 +24,7 @@ fn nothing_old_is_heard_afterwards() {
                 } else {
                     before
                 };
-                let dropped = rig.playout.clear();
+                let dropped = rig.clear();
                 let left = (frames * FRAME)
                     .saturating_sub(1)
                     .saturating_sub(given_out * FRAME);
@@ -34,7 +34,7 @@ fn nothing_old_is_heard_afterwards() {
                 let outputs = rig.run(millis(100));
                 assert_eq!(outputs[0].1, frame(&[NEW; FRAME]));
                 assert!(outputs[0].0 - cleared_at <= PTIME);
-                let old = |(_, output): &(_, PlayoutOutput)| matches!(output, PlayoutOutput::Frame(_, frame) if frame.contains(&OLD));
+                let old = |(_, output): &(_, PlayoutOutput)| matches!(output, PlayoutOutput::Frame(frame) if frame.bytes().contains(&OLD));
                 assert!(!outputs.iter().any(old));
             }
         }
@@ -47,10 +47,10 @@ fn the_rest_of_a_piece_is_cleared() {
     let mut rig = Rig::with_silence();
     rig.play(&[OLD; FRAME + 10]);
     rig.poll();
-    rig.playout.clear();
+    rig.clear();
     rig.pass(PTIME);
     assert_eq!(rig.poll(), silence());
-    assert_eq!(rig.playout.clear(), Dropped::default());
+    assert_eq!(rig.clear(), Dropped::default());
 }
 
 #[test]
@@ -59,14 +59,14 @@ fn what_is_cleared_is_told_in_samples_and_in_time() {
     rig.play(&speech(8000 * 2 + 1));
     rig.try_play(SampleRate::Hz44100, &speech(441 * 2)).unwrap();
     rig.try_play(SampleRate::Hz192000, &speech(3)).unwrap();
-    let dropped = rig.playout.clear();
+    let dropped = rig.clear();
     assert_eq!(dropped.samples, 8000 + 441 + 2);
     // Bytes are half samples: 1 s, 1/16,000 s, 10 ms, 3/384,000 s.
     assert_eq!(
         dropped.duration.as_nanos(),
         1_000_000_000 + 62_500 + 10_000_000 + 7_812
     );
-    assert_eq!(rig.playout.clear(), Dropped::default());
+    assert_eq!(rig.clear(), Dropped::default());
     assert_eq!(rig.playout.stats().samples_dropped, 8443);
     assert_eq!(rig.rest(), []);
 }
@@ -78,8 +78,8 @@ fn what_is_held_can_be_cleared() {
     rig.play(&[OLD; 3 * FRAME]);
     rig.poll();
     rig.pass(PTIME);
-    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
-    assert_eq!(rig.playout.clear().samples, FRAME as u64);
+    assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
+    assert_eq!(rig.clear().samples, FRAME as u64);
     rig.play(&[NEW; FRAME]);
     rig.pass(PTIME);
     assert_eq!(rig.poll(), frame(&[NEW; FRAME]));

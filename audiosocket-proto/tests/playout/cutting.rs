@@ -1,6 +1,6 @@
 //! How pieces of any length become frames.
 
-use audiosocket_proto::{Bytes, PlayoutOutput, Ptime, SampleRate};
+use audiosocket_proto::{AudioBuf, Bytes, PlayoutOutput, Ptime, SampleRate};
 
 use crate::rig::{FRAME, PTIME, Rig, frame, speech};
 
@@ -21,10 +21,7 @@ fn frames_of_every_rate_and_ptime_are_of_their_length() {
         for (ptime, tens) in PTIMES.into_iter().zip([1, 2, 3, 4, 6]) {
             let len = 2 * samples * tens;
             assert_eq!(ptime.frame_len(rate), len, "{ptime} of {rate}");
-            let mut rig = Rig::with(|config| {
-                config.fill_silence = false;
-                config.ptime = ptime;
-            });
+            let mut rig = Rig::with(|config| config.fill_silence(false).ptime(ptime));
             // Three frames and a sample.
             let audio = speech(3 * len + 2);
             rig.try_play(rate, &audio).unwrap();
@@ -36,7 +33,7 @@ fn frames_of_every_rate_and_ptime_are_of_their_length() {
                     let bytes = Bytes::copy_from_slice(&padded[n * len..][..len]);
                     (
                         ptime.duration() * n as u32,
-                        PlayoutOutput::Frame(rate, bytes),
+                        PlayoutOutput::Frame(AudioBuf::new(rate, bytes)),
                     )
                 })
                 .collect();
@@ -100,7 +97,7 @@ fn a_change_of_rate_is_padded() {
         [
             frame(&audio[..320]),
             frame(&audio[320..400]),
-            PlayoutOutput::Frame(wide, joined.into()),
+            PlayoutOutput::Frame(AudioBuf::new(wide, joined)),
             frame(&audio[..7]),
         ]
     );
@@ -119,7 +116,7 @@ fn half_samples_are_completed() {
         rig.rest(),
         [
             frame(&[1, 2, 3, 4, 5]),
-            PlayoutOutput::Frame(SampleRate::Hz12000, wide.into())
+            PlayoutOutput::Frame(AudioBuf::new(SampleRate::Hz12000, wide))
         ]
     );
 }
@@ -129,13 +126,13 @@ fn half_samples_are_completed() {
 fn frames_of_a_long_piece_are_not_copied() {
     let audio = Bytes::from(speech(10 * FRAME));
     let mut rig = Rig::new();
-    rig.playout.play(SampleRate::Hz8000, audio.clone()).unwrap();
+    rig.play_bytes(SampleRate::Hz8000, audio.clone()).unwrap();
     let outputs = rig.rest();
     assert_eq!(outputs.len(), 10);
     for output in outputs {
-        let PlayoutOutput::Frame(_, frame) = output else {
+        let PlayoutOutput::Frame(frame) = output else {
             panic!("{output:?}");
         };
-        assert!(audio.as_ptr_range().contains(&frame.as_ptr()));
+        assert!(audio.as_ptr_range().contains(&frame.bytes().as_ptr()));
     }
 }

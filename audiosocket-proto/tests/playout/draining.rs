@@ -14,7 +14,7 @@ fn frames_are_held_and_do_not_burst() {
     assert_eq!(rig.poll(), frame(&audio[..FRAME]));
     rig.pass(PTIME);
     for _ in 0..3 {
-        assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
+        assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
         assert!(rig.playout.awaits_drain());
         assert_eq!(rig.due(), None);
         rig.pass(millis(100));
@@ -36,7 +36,7 @@ fn before_a_frame_is_due_nothing_is_held() {
     rig.play(&speech(2 * FRAME));
     rig.poll();
     rig.pass(millis(19));
-    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
+    assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
     assert!(!rig.playout.awaits_drain());
     assert_eq!(rig.due(), Some(PTIME));
 }
@@ -47,7 +47,7 @@ fn silence_is_held_too() {
     let mut rig = Rig::with_silence();
     assert_eq!(rig.poll(), silence());
     rig.pass(PTIME);
-    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
+    assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
     assert_eq!(rig.due(), None);
     rig.pass(millis(1000));
     assert_eq!(rig.poll(), silence());
@@ -61,7 +61,7 @@ fn a_short_wait_keeps_the_schedule() {
     rig.play(&speech(3 * FRAME));
     rig.poll();
     rig.pass(PTIME);
-    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
+    assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
     rig.pass(PTIME / 2);
     assert_ne!(rig.poll(), PlayoutOutput::Idle);
     assert_eq!(rig.due(), Some(PTIME * 2));
@@ -75,8 +75,8 @@ fn a_closed_playout_awaits_nothing() {
     rig.play(&speech(3 * FRAME));
     rig.poll();
     rig.pass(PTIME);
-    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
-    rig.playout.close();
+    assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
+    rig.close();
     assert!(!rig.playout.awaits_drain());
     assert_eq!(rig.poll(), PlayoutOutput::Idle);
 }

@@ -49,7 +49,7 @@ fn it_survives_a_clear_and_then_waits_only_for_the_frame_on_its_way() {
     rig.play(&speech(100 * FRAME));
     rig.playout.hangup();
     rig.poll();
-    rig.playout.clear();
+    rig.clear();
     assert_eq!(rig.run(SECOND), [(PTIME, PlayoutOutput::Hangup)]);
 }
 
@@ -61,7 +61,7 @@ fn it_waits_for_the_peer() {
     rig.playout.hangup();
     rig.poll();
     rig.pass(PTIME);
-    assert_eq!(rig.playout.poll(rig.now, false), PlayoutOutput::Idle);
+    assert_eq!(rig.poll_undrained(), PlayoutOutput::Idle);
     assert!(rig.playout.awaits_drain());
     assert_eq!(rig.due(), None);
     assert_eq!(rig.poll(), PlayoutOutput::Hangup);
@@ -74,7 +74,7 @@ fn nothing_is_played_behind_it_nor_after_it() {
     rig.playout.hangup();
     assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
     rig.playout.hangup();
-    rig.playout.clear();
+    rig.clear();
     assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
     assert_eq!(rig.poll(), PlayoutOutput::Hangup);
     assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
@@ -97,9 +97,10 @@ fn before_and_after_the_call_it_is_nothing() {
     playout.hangup();
     let mut rig = Rig::new();
     playout.start(rig.now);
-    assert_eq!(playout.poll(rig.now, true), silence());
+    let output = playout.poll(rig.now, true, &mut Vec::new());
+    assert_eq!(output, silence());
 
-    rig.playout.close();
+    rig.close();
     rig.playout.hangup();
     assert_eq!(rig.rest(), []);
 }

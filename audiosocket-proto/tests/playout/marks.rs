@@ -62,7 +62,7 @@ fn cleared_marks_are_told_whether_all_is_written_or_not() {
         rig.playout.mark(1).unwrap();
         rig.play(&speech(1));
         rig.playout.mark(2).unwrap();
-        rig.playout.clear();
+        rig.clear();
         assert!(rig.playout.awaits_drain());
         assert_eq!(rig.marks(drained), [(1, Cleared), (2, Cleared)]);
         assert!(!rig.playout.awaits_drain());
@@ -76,7 +76,7 @@ fn a_mark_behind_a_rest_that_is_cleared_is_cleared() {
     rig.play(&speech(FRAME + 1));
     rig.playout.mark(1).unwrap();
     rig.poll();
-    rig.playout.clear();
+    rig.clear();
     assert_eq!(rig.marks(true), [(1, Cleared)]);
 }
 
@@ -89,11 +89,11 @@ fn played_and_cleared_marks_keep_their_order() {
     rig.play(&speech(FRAME));
     rig.playout.mark(2).unwrap();
     rig.poll();
-    rig.playout.clear();
+    rig.clear();
     rig.playout.mark(3).unwrap();
     rig.play(&speech(FRAME));
     rig.playout.mark(4).unwrap();
-    rig.playout.clear();
+    rig.clear();
     assert_eq!(rig.marks(false), [], "the first is not written yet");
     assert_eq!(
         rig.marks(true),
@@ -114,7 +114,7 @@ fn behind_a_hangup_it_is_reached_before_that() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME));
     rig.playout.hangup();
-    rig.playout.clear();
+    rig.clear();
     rig.playout.mark(1).unwrap();
     assert_eq!(rig.marks(true), [(1, Played)], "nothing is ahead of it");
 }
@@ -124,7 +124,7 @@ fn without_a_call_there_are_none() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME));
     rig.playout.mark(1).unwrap();
-    rig.playout.close();
+    rig.close();
     assert_eq!(rig.marks(true), []);
     assert!(!rig.playout.awaits_drain());
     assert_eq!(rig.playout.mark(2), Err(SendError::NoCall));

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use audiosocket_proto::{
-    Bytes, MarkOutcome, Playout, PlayoutOutput, Ptime, SampleRate, SendError, SessionConfig,
-    Timestamp,
+    AudioBuf, MarkOutcome, Playout, PlayoutOutput, Ptime, SampleRate, SendError, SessionConfig,
+    Timestamp, silence_after,
 };
 use proptest::prelude::*;
 
@@ -103,13 +103,15 @@ proptest! {
         fill_silence in any::<bool>(),
         max_millis in 50..2000_u64,
     ) {
-        let mut config = SessionConfig::default();
-        config.ptime = ptime;
-        config.fill_silence = fill_silence;
-        config.max_playout = Duration::from_millis(max_millis);
+        let config = SessionConfig::new()
+            .ptime(ptime)
+            .fill_silence(fill_silence)
+            .max_playout(Duration::from_millis(max_millis));
         let mut playout = Playout::new(&config);
         let mut now = Timestamp::from_nanos(5);
         playout.start(now);
+        let mut dropped = Vec::new();
+        let mut silence_from = Timestamp::ZERO;
         let mut model = Model::default();
         let mut next_byte = 0_u8;
         let mut next_mark = 0;
@@ -124,7 +126,7 @@ proptest! {
                         next_byte
                     }).collect();
                     let room = model.bytes() == 0;
-                    match playout.play(rate, Bytes::from(audio.clone())) {
+                    match playout.play(AudioBuf::new(rate, audio.clone()), &mut dropped) {
                         Ok(()) => {
                             let bytes = audio.into_iter().map(|byte| Item::Byte(rate, byte));
                             model.waits.extend(bytes);
@@ -149,11 +151,12 @@ proptest! {
                     continue;
                 }
                 Step::Clear => {
-                    prop_assert_eq!(playout.clear().samples, model.clear());
+                    prop_assert_eq!(playout.clear(&mut dropped).samples, model.clear());
                     continue;
                 }
                 Step::Sent => {
-                    playout.sent(now, SampleRate::Hz8000, ptime.duration());
+                    silence_from = silence_after(silence_from, now, ptime.duration());
+                    playout.sent(SampleRate::Hz8000, silence_from);
                     continue;
                 }
                 Step::Poll(nanos) => now = now + Duration::from_nanos(nanos),
@@ -166,8 +169,9 @@ proptest! {
                     now = now.max(due) + Duration::from_nanos(nanos);
                 }
             }
-            match playout.poll(now, drained) {
-                PlayoutOutput::Frame(rate, frame) => {
+            match playout.poll(now, drained, &mut dropped) {
+                PlayoutOutput::Frame(frame) => {
+                    let (rate, frame) = (frame.rate(), frame.into_bytes());
                     prop_assert!(drained);
                     prop_assert_eq!(frame.len(), ptime.frame_len(rate));
                     model.check(rate, &frame)?;

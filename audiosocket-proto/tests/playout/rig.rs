@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use audiosocket_proto::{
-    Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SendError, SessionConfig, Timestamp,
+    AudioBuf, Bytes, Dropped, MarkOutcome, Playout, PlayoutOutput, SampleRate, SendError,
+    SessionConfig, Timestamp, silence_after,
 };
 
 /// Of the default ptime.
@@ -20,6 +21,7 @@ const START: Timestamp = Timestamp::from_nanos(77_000_000_000);
 pub(crate) struct Rig {
     pub(crate) playout: Playout<u32>,
     pub(crate) now: Timestamp,
+    silence_from: Timestamp,
 }
 
 /// What a playout asked for, and how long after the start.
@@ -28,22 +30,22 @@ pub(crate) type Output = (Duration, PlayoutOutput);
 impl Rig {
     /// A call that has begun, without silence.
     pub(crate) fn new() -> Self {
-        Self::with(|config| config.fill_silence = false)
+        Self::with(|config| config.fill_silence(false))
     }
 
     /// A call that has begun, with silence.
     pub(crate) fn with_silence() -> Self {
-        Self::with(|_| {})
+        Self::with(|config| config)
     }
 
-    pub(crate) fn with(configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        let mut config = SessionConfig::default();
-        configure(&mut config);
+    pub(crate) fn with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
+        let config = configure(SessionConfig::default());
         let mut playout = Playout::new(&config);
         playout.start(START);
         Self {
             playout,
             now: START,
+            silence_from: Timestamp::ZERO,
         }
     }
 
@@ -52,12 +54,45 @@ impl Rig {
     }
 
     pub(crate) fn try_play(&mut self, rate: SampleRate, audio: &[u8]) -> Result<(), SendError> {
-        self.playout.play(rate, Bytes::copy_from_slice(audio))
+        self.play_bytes(rate, Bytes::copy_from_slice(audio))
+    }
+
+    /// What is refused is given back to be dropped, and nothing else is.
+    pub(crate) fn play_bytes(&mut self, rate: SampleRate, audio: Bytes) -> Result<(), SendError> {
+        let mut dropped = Vec::new();
+        let result = self
+            .playout
+            .play(AudioBuf::new(rate, audio.clone()), &mut dropped);
+        let refused = if result.is_ok() { vec![] } else { vec![audio] };
+        assert_eq!(dropped, refused);
+        result
+    }
+
+    pub(crate) fn clear(&mut self) -> Dropped {
+        let mut dropped = Vec::new();
+        let cleared = self.playout.clear(&mut dropped);
+        let len: usize = dropped.iter().map(Bytes::len).sum();
+        assert_eq!(cleared.samples, len.div_ceil(2) as u64);
+        cleared
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.playout.close(&mut Vec::new());
+    }
+
+    /// Audio of this length is sent beside the playout, now.
+    pub(crate) fn sent(&mut self, rate: SampleRate, duration: Duration) {
+        self.silence_from = silence_after(self.silence_from, self.now, duration);
+        self.playout.sent(rate, self.silence_from);
+    }
+
+    pub(crate) fn poll_undrained(&mut self) -> PlayoutOutput {
+        self.playout.poll(self.now, false, &mut Vec::new())
     }
 
     /// What is due now, if everything has been written.
     pub(crate) fn poll(&mut self) -> PlayoutOutput {
-        self.playout.poll(self.now, true)
+        self.playout.poll(self.now, true, &mut Vec::new())
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {
@@ -127,7 +162,7 @@ pub(crate) fn speech(len: usize) -> Vec<u8> {
 pub(crate) fn frame(audio: &[u8]) -> PlayoutOutput {
     let mut bytes = audio.to_vec();
     bytes.resize(FRAME, 0);
-    PlayoutOutput::Frame(RATE, bytes.into())
+    PlayoutOutput::Frame(AudioBuf::new(RATE, bytes))
 }
 
 /// A frame of silence, of 8 kHz.

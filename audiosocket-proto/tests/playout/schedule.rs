@@ -26,10 +26,7 @@ fn delays(seed: u64, most: Duration) -> impl FnMut() -> Duration {
 fn ten_minutes_do_not_drift() {
     for ptime in [Ptime::Ms10, Ptime::Ms20, Ptime::Ms60] {
         let frames = 600_000 / ptime.duration().as_millis() as u32;
-        let mut rig = Rig::with(|config| {
-            config.fill_silence = false;
-            config.ptime = ptime;
-        });
+        let mut rig = Rig::with(|config| config.fill_silence(false).ptime(ptime));
         let len = ptime.frame_len(Default::default());
         rig.play(&vec![1; len * frames as usize]);
         let half = ptime.duration() / 2;
@@ -184,10 +181,10 @@ fn asking_early_changes_nothing() {
 #[test]
 fn speech_after_a_pause_in_which_silence_was_put_off_is_not_late() {
     for fill_silence in [true, false] {
-        let mut rig = Rig::with(|config| config.fill_silence = fill_silence);
+        let mut rig = Rig::with(|config| config.fill_silence(fill_silence));
         rig.play(&speech(2 * FRAME));
         rig.poll();
-        rig.playout.sent(rig.now, Default::default(), PTIME);
+        rig.sent(Default::default(), PTIME);
         assert_eq!(
             rig.run(millis(100)),
             [(PTIME, frame(&speech(2 * FRAME)[FRAME..]))]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use audiosocket_proto::{Bytes, PlayoutOutput, Ptime, SampleRate};
+use audiosocket_proto::{AudioBuf, Bytes, PlayoutOutput, Ptime, SampleRate};
 
 use crate::rig::{FRAME, PTIME, RATE, Rig, frame, millis, silence, speech};
 
@@ -14,7 +14,7 @@ fn times(outputs: &[(Duration, PlayoutOutput)]) -> Vec<u64> {
 }
 
 fn wide_silence() -> PlayoutOutput {
-    PlayoutOutput::Frame(WIDE, Bytes::from_static(&[0; 640]))
+    PlayoutOutput::Frame(AudioBuf::new(WIDE, Bytes::from_static(&[0; 640])))
 }
 
 #[test]
@@ -37,10 +37,10 @@ fn it_is_of_every_ptime_and_rate() {
             Ptime::Ms40,
             Ptime::Ms60,
         ] {
-            let mut rig = Rig::with(|config| config.ptime = ptime);
-            rig.playout.heard(rate);
+            let mut rig = Rig::with(|config| config.ptime(ptime));
+            rig.playout.received(rate);
             let zeros = vec![0; ptime.frame_len(rate)];
-            let frame = PlayoutOutput::Frame(rate, zeros.into());
+            let frame = PlayoutOutput::Frame(AudioBuf::new(rate, zeros));
             assert_eq!(
                 rig.run(ptime.duration()),
                 [(Duration::ZERO, frame.clone()), (ptime.duration(), frame)]
@@ -55,7 +55,7 @@ fn switched_off_there_is_none() {
     rig.play(&speech(1));
     assert_eq!(rig.rest(), [frame(&speech(1))]);
     assert_eq!(rig.playout.stats().silence, 0);
-    rig.playout.sent(rig.now, RATE, PTIME);
+    rig.sent(RATE, PTIME);
     assert_eq!(rig.due(), None);
 }
 
@@ -69,21 +69,21 @@ fn its_rate_is_that_of_what_was_sent_or_else_heard() {
         output
     };
     assert_eq!(next(&mut rig), silence(), "8 kHz, as of nothing");
-    rig.playout.heard(WIDE);
+    rig.playout.received(WIDE);
     assert_eq!(next(&mut rig), wide_silence());
-    rig.playout.heard(RATE);
+    rig.playout.received(RATE);
     assert_eq!(next(&mut rig), silence());
     rig.try_play(WIDE, &speech(2)).unwrap();
     next(&mut rig);
-    rig.playout.heard(RATE);
+    rig.playout.received(RATE);
     assert_eq!(next(&mut rig), wide_silence(), "we have spoken");
-    rig.playout.sent(rig.now, RATE, Duration::ZERO);
+    rig.sent(RATE, Duration::ZERO);
     rig.pass(millis(200));
     assert_eq!(next(&mut rig), silence(), "and spoken otherwise");
     rig.play(&speech(1));
-    rig.playout.clear();
+    rig.clear();
     rig.try_play(WIDE, &speech(2)).unwrap();
-    rig.playout.clear();
+    rig.clear();
     assert_eq!(next(&mut rig), silence(), "what was cleared was not spoken");
 }
 
@@ -91,12 +91,12 @@ fn its_rate_is_that_of_what_was_sent_or_else_heard() {
 fn it_pauses_until_200_ms_after_what_was_sent() {
     let mut rig = Rig::with_silence();
     rig.run(millis(95));
-    rig.playout.sent(rig.now, RATE, millis(60));
+    rig.sent(RATE, millis(60));
     let outputs = rig.run(millis(400));
     assert_eq!(times(&outputs), [355, 375, 395, 415, 435, 455, 475, 495]);
     // An echo, frame by frame.
     for _ in 0..100 {
-        rig.playout.sent(rig.now, RATE, PTIME);
+        rig.sent(RATE, PTIME);
         assert_eq!(rig.run(millis(20)), []);
     }
     let outputs = rig.run(millis(220));
@@ -108,9 +108,9 @@ fn it_pauses_until_200_ms_after_what_was_sent() {
 fn it_pauses_until_all_that_was_sent_is_over() {
     let mut rig = Rig::with_silence();
     rig.run(millis(95));
-    rig.playout.sent(rig.now, RATE, millis(1000));
+    rig.sent(RATE, millis(1000));
     rig.pass(millis(5));
-    rig.playout.sent(rig.now, RATE, PTIME);
+    rig.sent(RATE, PTIME);
     let outputs = rig.run(millis(1210));
     assert_eq!(times(&outputs), []);
     let outputs = rig.run(millis(20));
@@ -124,7 +124,7 @@ fn speech_goes_on_beside_what_is_sent() {
     rig.play(&speech(3 * FRAME));
     rig.poll();
     rig.pass(millis(5));
-    rig.playout.sent(rig.now, RATE, PTIME);
+    rig.sent(RATE, PTIME);
     let outputs = rig.run(millis(300));
     assert_eq!(times(&outputs), [20, 40, 225, 245, 265, 285, 305]);
     assert_eq!(rig.playout.stats().late, 0);
@@ -135,7 +135,7 @@ fn speech_goes_on_beside_what_is_sent() {
 #[test]
 fn speech_begins_while_silence_is_put_off() {
     let mut rig = Rig::with_silence();
-    rig.playout.sent(rig.now, RATE, PTIME);
+    rig.sent(RATE, PTIME);
     rig.pass(millis(100));
     rig.play(&speech(FRAME));
     assert_eq!(times(&rig.run(millis(200))), [100, 220, 240, 260, 280, 300]);

@@ -25,10 +25,10 @@ fn frames_depth_and_what_was_dropped() {
     assert_eq!((stats.frames, stats.silence), (2, 0));
     assert_eq!(stats.depth, PTIME * 3);
     assert_eq!(stats.samples_dropped, 0);
-    rig.playout.clear();
+    rig.clear();
     rig.run(millis(10));
     rig.play(&speech(1));
-    rig.playout.close();
+    rig.close();
     let stats = rig.playout.stats();
     assert_eq!((stats.frames, stats.silence), (2, 1));
     assert_eq!(stats.samples_dropped, 480 + 1);
@@ -85,7 +85,7 @@ fn speech_after_what_was_sent_is_no_underrun() {
     for mut rig in [Rig::new(), Rig::with_silence()] {
         rig.play(&speech(FRAME));
         rig.run(millis(10));
-        rig.playout.sent(rig.now, Default::default(), PTIME);
+        rig.sent(Default::default(), PTIME);
         rig.run(millis(500));
         rig.play(&speech(FRAME));
         rig.run(millis(100));
@@ -100,14 +100,14 @@ fn speech_after_a_clear_is_no_underrun() {
         // While it speaks.
         rig.play(&speech(100 * FRAME));
         rig.run(millis(50));
-        rig.playout.clear();
+        rig.clear();
         rig.run(millis(100));
         rig.play(&speech(FRAME));
         rig.run(millis(100));
         assert_eq!(underruns(&rig), 0);
         // And between two things that are said.
         rig.run(millis(5000));
-        rig.playout.clear();
+        rig.clear();
         rig.run(millis(100));
         rig.play(&speech(FRAME));
         rig.run(millis(100));

@@ -25,7 +25,7 @@ fn the_uuid_has_five_seconds() {
 
 #[test]
 fn a_uuid_that_trickles_in_has_no_more_time() {
-    let mut rig = Rig::with(|config| config.uuid_timeout = 2 * SECOND);
+    let mut rig = Rig::with(|config| config.uuid_timeout(2 * SECOND));
     for byte in &uuid_frame()[..10] {
         rig.wait(Duration::from_millis(100));
         rig.receive(&[*byte]);
@@ -47,7 +47,7 @@ fn a_call_that_is_silent_has_no_deadline() {
 
 #[test]
 fn an_idle_call_ends_if_so_configured() {
-    let mut rig = Rig::active_with(|config| config.idle_timeout = Some(10 * SECOND));
+    let mut rig = Rig::active_with(|config| config.idle_timeout(Some(10 * SECOND)));
     assert_eq!(rig.due_in(), Some(10 * SECOND));
     rig.wait(9 * SECOND);
     rig.receive(&frame(0x42, b"a frame of any kind counts"));
@@ -63,7 +63,7 @@ fn an_idle_call_ends_if_so_configured() {
 
 #[test]
 fn what_we_send_does_not_keep_an_idle_call_alive() {
-    let mut rig = Rig::active_with(|config| config.idle_timeout = Some(10 * SECOND));
+    let mut rig = Rig::active_with(|config| config.idle_timeout(Some(10 * SECOND)));
     rig.wait(9 * SECOND);
     rig.send(&[1, 2]).unwrap();
     rig.flush();
@@ -73,7 +73,7 @@ fn what_we_send_does_not_keep_an_idle_call_alive() {
 
 #[test]
 fn idle_time_counts_from_the_uuid_on() {
-    let mut rig = Rig::with(|config| config.idle_timeout = Some(SECOND));
+    let mut rig = Rig::with(|config| config.idle_timeout(Some(SECOND)));
     assert_eq!(rig.due_in(), Some(5 * SECOND), "the UUID has its own");
     rig.wait(3 * SECOND);
     assert_eq!(rig.seen(), []);
@@ -130,13 +130,13 @@ fn a_peer_that_takes_a_byte_now_and_then_is_not_given_up() {
 
 #[test]
 fn the_earlier_of_two_deadlines_is_told_first() {
-    let mut rig = Rig::active_with(|config| config.idle_timeout = Some(20 * SECOND));
+    let mut rig = Rig::active_with(|config| config.idle_timeout(Some(20 * SECOND)));
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.due_in(), Some(20 * SECOND));
     rig.wait(20 * SECOND);
     rig.assert_ended(End::Failed(PeerError::IdleTimeout));
 
-    let mut rig = Rig::active_with(|config| config.idle_timeout = Some(40 * SECOND));
+    let mut rig = Rig::active_with(|config| config.idle_timeout(Some(40 * SECOND)));
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.due_in(), Some(30 * SECOND));
     rig.wait(30 * SECOND);
@@ -164,7 +164,7 @@ fn a_peer_that_does_not_close_after_our_hangup_has_one_second() {
 
 #[test]
 fn a_hangup_that_is_not_taken_is_given_up_after_the_linger() {
-    let mut rig = Rig::active_with(|config| config.linger = 3 * SECOND);
+    let mut rig = Rig::active_with(|config| config.linger(3 * SECOND));
     rig.send(&[1, 2]).unwrap();
     rig.hangup();
     rig.assert_ended(End::HungUp);
@@ -213,10 +213,11 @@ fn to_ask_too_early_does_nothing() {
 #[test]
 fn never_is_a_deadline_that_does_not_overflow() {
     let mut rig = Rig::with(|config| {
-        config.uuid_timeout = Duration::MAX;
-        config.idle_timeout = Some(Duration::MAX);
-        config.write_timeout = Duration::MAX;
-        config.linger = Duration::MAX;
+        config
+            .uuid_timeout(Duration::MAX)
+            .idle_timeout(Some(Duration::MAX))
+            .write_timeout(Duration::MAX)
+            .linger(Duration::MAX)
     });
     rig.wait(1_000_000 * SECOND);
     rig.receive(&uuid_frame());

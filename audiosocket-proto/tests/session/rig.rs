@@ -35,12 +35,11 @@ pub(crate) struct Rig {
 impl Rig {
     /// A connection that was just accepted, with deadlines as they are by default.
     pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+        Self::with(|config| config)
     }
 
-    pub(crate) fn with(configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        let mut config = SessionConfig::default();
-        configure(&mut config);
+    pub(crate) fn with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
+        let config = configure(SessionConfig::default());
         // Not zero, so that a deadline counted from the epoch would show.
         let now = Timestamp::from_nanos(77_000_000_000);
         Self {
@@ -54,10 +53,10 @@ impl Rig {
 
     /// A call that has begun, with its beginning already looked at.
     pub(crate) fn active() -> Self {
-        Self::active_with(|_| {})
+        Self::active_with(|config| config)
     }
 
-    pub(crate) fn active_with(configure: impl FnOnce(&mut SessionConfig)) -> Self {
+    pub(crate) fn active_with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         let mut rig = Self::with(configure);
         rig.receive(&uuid_frame());
         assert_eq!(rig.seen(), [Seen::Started(Uuid::from_u128(wire::UUID))]);

@@ -72,7 +72,7 @@ fn to_report_more_than_was_offered_is_a_bug_of_the_caller() {
 
 #[test]
 fn what_goes_past_the_bound_is_dropped_and_counted() {
-    let mut rig = Rig::active_with(|config| config.max_unsent = 100);
+    let mut rig = Rig::active_with(|config| config.max_unsent(100));
     rig.send(&[1; 47]).unwrap();
     assert_eq!(rig.send(&[2; 48]), Err(SendError::QueueFull), "101 bytes");
     assert_eq!(rig.send(&[3; 47]), Ok(()), "100 bytes");
@@ -93,7 +93,7 @@ fn what_goes_past_the_bound_is_dropped_and_counted() {
 
 #[test]
 fn a_hangup_is_sent_even_past_the_bound() {
-    let mut rig = Rig::active_with(|config| config.max_unsent = 5);
+    let mut rig = Rig::active_with(|config| config.max_unsent(5));
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.send(&[1]), Err(SendError::QueueFull));
     rig.hangup();
@@ -129,7 +129,7 @@ fn what_cannot_be_one_frame_is_not_mistaken_for_a_full_queue() {
     );
     assert_eq!(rig.session.stats().frames_dropped, 0);
 
-    let mut rig = Rig::active_with(|config| config.max_unsent = 5);
+    let mut rig = Rig::active_with(|config| config.max_unsent(5));
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.send(&[]), Err(SendError::EmptyAudio));
     assert_eq!(rig.session.stats().frames_dropped, 0);

@@ -3,48 +3,46 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::{Acceptor, CallRequest, Exception, Peer, Refusal};
+use crate::{Peer, Refusal};
 use ipnet::{IpNet, Ipv4Net};
 
-/// The networks that calls may come from.
+/// The networks that calls may come from; a part of the [`Admission`](crate::Admission).
 ///
 /// ```
-/// use audiosocket_server::AllowList;
-/// use audiosocket_server::Callbacks;
+/// use audiosocket_server::{Admission, AllowList};
 ///
 /// let asterisk: AllowList = "10.0.0.0/8, 192.0.2.7, 2001:db8::/32".parse()?;
-/// let callbacks = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-/// let acceptor = asterisk.then(callbacks); // or a closure, or `incoming()`
-/// # drop(acceptor);
+/// let admission = Admission::new().allow_list(asterisk);
+/// # drop(admission);
 /// # Ok::<(), audiosocket_server::ParseAllowListError>(())
 /// ```
 ///
-/// Whoever comes from elsewhere is refused [when they connect](Acceptor::admit_peer): they get a
-/// hangup, and nothing that they send is looked at.
+/// The server refuses a peer from another network when it connects: the peer gets a hangup, and the server
+/// reads nothing from it.
 ///
-/// - An IPv6 address that stands for one of IPv4 (`::ffff:10.0.0.1`, as a socket on `[::]` has them) is
-///   taken for that one, in the list as in peers. `::/0` hence holds no IPv4 address; `0.0.0.0/0`
-///   holds all of them.
-/// - A peer that has a name and no address ([`Peer::Named`]: a Unix socket, a pipe) is in no
-///   network. It is refused, unless [`named`](Self::named) says otherwise.
-/// - The address is that of the other end of the connection. Behind a proxy it is the proxy's.
-/// - An empty list, which can be made by `collect` and not by parsing, allows nobody.
+/// - An IPv6 address that maps an IPv4 address (`::ffff:10.0.0.1`, as a socket on `[::]` reports it) counts as
+///   that IPv4 address, in the list and in peers. So `::/0` contains no IPv4 address. `0.0.0.0/0` contains all
+///   of them.
+/// - A peer with a name and no address ([`Peer::Named`]: a Unix socket, a pipe) is in no network. The server
+///   refuses it, unless [`named`](Self::named) allows it.
+/// - The address is the one of the other end of the connection. Behind a proxy it is the address of the proxy.
+/// - An empty list allows no peer. `collect` can make one; parsing cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
-    /// None of them is of IPv6 addresses that stand for those of IPv4.
+    /// None of them consists of IPv6 addresses that map IPv4 addresses.
     networks: Vec<IpNet>,
     named: bool,
 }
 
 impl AllowList {
-    /// Whether peers are allowed that have a name and no address. Default: no.
+    /// Sets whether peers with a name and no address are allowed. Default: no.
     #[must_use]
     pub fn named(mut self, allowed: bool) -> Self {
         self.named = allowed;
         self
     }
 
-    /// Whether calls may come from there.
+    /// Returns whether calls may come from this peer.
     #[must_use]
     pub fn allows(&self, peer: &Peer) -> bool {
         match peer.socket_addr() {
@@ -56,22 +54,13 @@ impl AllowList {
         }
     }
 
-    /// The networks, in the order in which they were given.
+    /// Returns the networks, in the order of the list.
     #[must_use]
     pub fn networks(&self) -> &[IpNet] {
         &self.networks
     }
 
-    /// Has `acceptor` asked only about those whom the list allows.
-    #[must_use]
-    pub fn then<A: Acceptor>(self, acceptor: A) -> Allowed<A> {
-        Allowed {
-            list: self,
-            acceptor,
-        }
-    }
-
-    fn check(&self, peer: &Peer) -> Result<(), Refusal> {
+    pub(super) fn check(&self, peer: &Peer) -> Result<(), Refusal> {
         if self.allows(peer) {
             return Ok(());
         }
@@ -117,14 +106,14 @@ fn parse(text: &str) -> Result<IpNet, ParseAllowListError> {
         problem,
     };
     let network = network(text).ok_or_else(|| error(Problem::Malformed))?;
-    // Which of the two was meant decides on who is let in.
+    // `10.0.0.1/8` may mean the network or the address, which admit different peers.
     if network.addr() != network.network() {
         return Err(error(Problem::HostBits(network)));
     }
     Ok(network)
 }
 
-/// By the parser of `std`, since that of `IpNet` takes `010.0.0.0`, which is 8.0.0.0 to others.
+/// Parses with `std`: the parser of `IpNet` takes `010.0.0.0`, which other programs read as 8.0.0.0.
 fn network(text: &str) -> Option<IpNet> {
     let Some((addr, prefix)) = text.split_once('/') else {
         return Some(text.parse::<IpAddr>().ok()?.into());
@@ -135,7 +124,7 @@ fn network(text: &str) -> Option<IpNet> {
     IpNet::new(addr.parse().ok()?, prefix.parse().ok()?).ok()
 }
 
-/// What is no network in the text of an [`AllowList`].
+/// The part of the text of an [`AllowList`] that is no network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseAllowListError {
     text: String,
@@ -167,29 +156,3 @@ impl fmt::Display for ParseAllowListError {
 }
 
 impl Error for ParseAllowListError {}
-
-/// Asks the acceptor `A` only about those whom a list allows; see [`AllowList::then`].
-#[derive(Clone, Debug)]
-pub struct Allowed<A> {
-    list: AllowList,
-    acceptor: A,
-}
-
-impl<A: Acceptor> Acceptor for Allowed<A> {
-    type Handler = A::Handler;
-
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        self.list.check(peer)?;
-        self.acceptor.admit_peer(peer)
-    }
-
-    fn accept(&self, request: &CallRequest<'_>) -> Result<A::Handler, Refusal> {
-        // Again, for one that wraps this acceptor and forgets to pass `admit_peer` on.
-        self.list.check(request.peer)?;
-        self.acceptor.accept(request)
-    }
-
-    fn on_exception(&self, peer: &Peer, error: &Exception) {
-        self.acceptor.on_exception(peer, error);
-    }
-}

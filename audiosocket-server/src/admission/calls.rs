@@ -1,221 +1,269 @@
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use crate::admission::limits::{ConnectionClass, ConnectionCounts};
+use uuid::Uuid;
+
+use crate::admission::counts::{ConnectionClass, ConnectionCounts};
+use crate::admission::expected::ExpectedCall;
+use crate::admission::idle::Idle;
 use crate::call::control::EndRequest;
-use crate::{CallCounters, CallHandle, LimitReached, Limits, Peer, block_on};
+use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
 
-/// How many refused connections may stay for their [`linger`](audiosocket_proto::SessionConfig::linger); those
-/// beyond are closed at once, by which the hangup may be lost.
+/// How many refused connections may stay open for their
+/// [`linger`](audiosocket_proto::SessionConfig::linger). Further ones are closed at once, and the hangup may be
+/// lost. Also the smallest bound for connections whose call is over.
 const MAX_LINGERING: usize = 256;
 
-/// The same while the application [refuses calls](Calls::refuse_calls): of what the machine has run
-/// out of, each of them takes some too.
+/// The same while the application [refuses calls](Calls::refuse_calls): each such connection takes some of the
+/// resource that the machine has run out of.
 const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 
-/// The connections that a server has open: bounds their number, and hangs them up. Cheap to clone.
+/// The open connections of a server. Limits their number, and ends them. Cheap to clone.
 ///
-/// Shutdown in two steps: accept no more and wait [until all calls are over](Self::idle); when
-/// patience ends, [hang up the rest](Self::shut_down) and wait again, which is then short.
-/// [`ServerDriver`](crate::ServerDriver) does so.
+/// To shut a server down, stop accepting, [announce the shutdown](Self::begin_shutdown) and wait until all calls
+/// are [over](Self::idle). When the time allowed is over, [hang up the rest](Self::shut_down) and wait again,
+/// which is then short. [`ServerDriver`](crate::ServerDriver) does this.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    registry: Arc<Mutex<Registry>>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
-struct Registry {
-    /// Those that were refused and are not closed yet included.
-    open: HashMap<u64, CallHandle>,
-    /// How many of `open` were refused.
-    lingering: usize,
-    census: ConnectionCounts,
+struct Shared {
+    admission: Admission,
+    open: Mutex<OpenConnections>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct OpenConnections {
+    /// Those that were refused or are over, and are not closed yet, included.
+    connections: HashMap<u64, OpenConnection>,
+    /// How many connections were refused and are not closed yet.
+    refused: usize,
+    /// How many connections belong to a call that is over, and are not closed yet.
+    ended: usize,
+    counts: ConnectionCounts,
+    /// How many [`OpenWork`] guards exist.
+    work: usize,
     next_id: u64,
-    /// How calls that still come in are ended at once.
+    shutting_down: bool,
+    /// How open and later connections end.
     closing: Option<EndRequest>,
-    /// Wakes those who wait for `open` to become empty.
-    waiting: HashMap<u64, Waker>,
+    /// The wakers of [`Idle`].
+    pub(super) waiting: HashMap<u64, Waker>,
+}
+
+#[derive(Debug)]
+struct OpenConnection {
+    call: CallHandle,
+    class: ConnectionClass,
 }
 
 impl Calls {
-    /// No calls yet, and never more than these.
+    /// No connections so far. `admission` decides about later ones: [`Limits`](crate::Limits) alone, or an
+    /// [`Admission`].
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        let registry = Registry {
-            census: ConnectionCounts::new(limits),
-            ..Registry::default()
+    pub fn new(admission: impl Into<Admission>) -> Self {
+        let admission = admission.into();
+        let open = OpenConnections {
+            counts: ConnectionCounts::new(admission.limits),
+            ..OpenConnections::default()
         };
         Self {
-            registry: Arc::new(Mutex::new(registry)),
+            shared: Arc::new(Shared {
+                admission,
+                open: Mutex::new(open),
+            }),
         }
     }
 
-    /// Counts a connection as open until the returned registration is dropped. One that was not
-    /// `admitted` counts against no limit.
-    pub(crate) fn register(&self, call: &CallHandle, admitted: bool) -> (Registration, Entry) {
-        let mut registry = self.lock();
-        let id = registry.new_id();
-        registry.open.insert(id, call.clone());
-        let entered = registry.census.enter(call.peer(), admitted);
-        let standing = entered.unwrap_or(ConnectionClass::Refused);
-        let most = match entered {
+    /// Decides whether `peer` may connect. Runs application code.
+    pub(crate) fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
+        self.shared.admission.check_peer(peer)
+    }
+
+    /// Counts a connection as open until the returned registration is dropped. A connection whose peer was not
+    /// admitted counts against no limit.
+    pub(crate) fn register(&self, call: &CallHandle, peer_admitted: bool) -> (Registration, Entry) {
+        let mut open = self.lock();
+        let id = open.new_id();
+        let entered = open.counts.enter(call.peer(), peer_admitted);
+        let class = entered.unwrap_or(ConnectionClass::Refused);
+        let max_lingering = match entered {
             Err(LimitReached::Refusing) => MAX_LINGERING_WHILE_REFUSING,
             _ => MAX_LINGERING,
         };
-        let entry = Entry {
-            full: entered.err(),
-            may_linger: standing != ConnectionClass::Refused || registry.linger(most),
+        let may_linger = class != ConnectionClass::Refused || {
+            open.refused += 1;
+            open.refused <= max_lingering
         };
-        let closing = registry.closing;
-        drop(registry);
-        if let Some(order) = closing {
-            call.order(order);
+        let connection = OpenConnection {
+            call: call.clone(),
+            class,
+        };
+        open.connections.insert(id, connection);
+        let (shutting_down, closing) = (open.shutting_down, open.closing);
+        drop(open);
+        if shutting_down {
+            call.notify_shutdown();
+        }
+        if let Some(request) = closing {
+            call.order(request);
         }
         let registration = Registration {
             calls: self.clone(),
             id,
-            standing,
+        };
+        let entry = Entry {
+            limit_reached: entered.err(),
+            may_linger,
         };
         (registration, entry)
     }
 
-    /// Takes no new calls, or takes them again: for an application that knows that its machine is
-    /// full. Callers get a hangup meanwhile; the calls that there are go on.
-    pub fn refuse_calls(&self, refuse: bool) {
-        self.lock().census.refusing = refuse;
+    /// Counts work of the application as open until the returned guard is dropped.
+    pub(crate) fn open_work(&self) -> OpenWork {
+        self.lock().work += 1;
+        OpenWork {
+            calls: self.clone(),
+        }
     }
 
-    /// What became of the connections so far.
+    /// Refuses new calls, or takes them again: for an application that knows that its machine is full. Meanwhile
+    /// new connections get a hangup. Open calls go on.
+    pub fn refuse_calls(&self, refuse: bool) {
+        self.lock().counts.refusing = refuse;
+    }
+
+    /// Returns how many connections were taken and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
-        self.lock().census.counters
+        self.lock().counts.counters
     }
 
-    /// How many connections are open, those without a UUID included.
+    /// Returns how many connections are open. Includes connections without a UUID, and those that wait for their
+    /// peer to close.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().open.len()
+        self.lock().connections.len()
     }
 
-    /// How many of them count against [`Limits::max_calls`]: those that were not refused.
+    /// Returns how many connections count against [`Limits::max_calls`](crate::Limits::max_calls): those that
+    /// were not refused and whose call is not over.
     #[must_use]
     pub fn admitted(&self) -> usize {
-        self.lock().census.open()
+        self.lock().counts.admitted()
     }
 
-    /// Whether no connection is open.
+    /// Returns whether no connection is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Hangs up every call that is open, and every one that still comes.
+    /// Announces to every call that the server shuts down, once, and to every call that starts later. Calls go
+    /// on. Their handlers get [`on_shutdown`](crate::Handler::on_shutdown), and an
+    /// [`IncomingCall`](crate::IncomingCall) gets [`CallEvent::ShuttingDown`](crate::CallEvent::ShuttingDown).
+    pub fn begin_shutdown(&self) {
+        let mut open = self.lock();
+        if std::mem::replace(&mut open.shutting_down, true) {
+            return;
+        }
+        let calls = open.handles();
+        drop(open);
+        for call in calls {
+            call.notify_shutdown();
+        }
+    }
+
+    /// Hangs up every open call and every call that starts later.
     pub fn shut_down(&self) {
         self.end_all(EndRequest::ShutDown);
     }
 
-    /// Closes every connection that is open, and every one that still comes, at once and without
-    /// a hangup. Handlers are told [`End::Abandoned`](audiosocket_proto::End::Abandoned).
+    /// Closes every open connection and every later one at once, without a hangup. Handlers get
+    /// [`End::Abandoned`](audiosocket_proto::End::Abandoned).
     pub fn abandon(&self) {
         self.end_all(EndRequest::Abandon);
     }
 
-    /// Waits until no connection is open.
+    /// Waits until no connection is open and every [`IncomingCall`](crate::IncomingCall) is dropped. After
+    /// [`shut_down`](Self::shut_down) or [`abandon`](Self::abandon) it waits for the connections only.
     pub fn idle(&self) -> Idle {
-        Idle {
-            calls: self.clone(),
-            id: None,
-        }
+        Idle::new(self.clone())
     }
 
-    /// [`idle`](Self::idle) for a thread: blocks it until no connection is open.
+    /// Blocks the thread until [`idle`](Self::idle) is ready.
     pub fn wait_idle(&self) {
         block_on::block_on(self.idle());
     }
 
-    fn end_all(&self, order: EndRequest) {
-        let mut registry = self.lock();
-        registry.closing = Some(order.after(registry.closing));
-        let open: Vec<_> = registry.open.values().cloned().collect();
-        drop(registry);
-        for call in open {
-            call.order(order);
+    fn end_all(&self, request: EndRequest) {
+        let mut open = self.lock();
+        open.closing = Some(request.after(open.closing));
+        let calls = open.handles();
+        // The application's work does not count from here on.
+        let waiting = open.take_waiting_if_idle();
+        drop(open);
+        for call in calls {
+            call.order(request);
         }
+        wake_all(waiting);
     }
 
-    fn remove(&self, id: u64, standing: ConnectionClass) {
-        let mut registry = self.lock();
-        let Some(call) = registry.open.remove(&id) else {
+    fn remove(&self, id: u64) {
+        let mut open = self.lock();
+        let Some(OpenConnection { call, class }) = open.connections.remove(&id) else {
             return;
         };
-        registry.lingering -= usize::from(standing == ConnectionClass::Refused);
-        registry.census.leave(call.peer(), standing);
-        let waiting = if registry.open.is_empty() {
-            std::mem::take(&mut registry.waiting)
-        } else {
-            HashMap::new()
-        };
-        // Dropping a handle and waking run code of others, which may come back here.
-        drop(registry);
+        match class {
+            ConnectionClass::Refused => open.refused -= 1,
+            ConnectionClass::Ended => open.ended -= 1,
+            ConnectionClass::Pending | ConnectionClass::Call => {
+                open.counts.release(call.peer(), class);
+            }
+        }
+        let waiting = open.take_waiting_if_idle();
+        // Dropping a handle and waking run foreign code, which may call this again.
+        drop(open);
         drop(call);
-        waiting.into_values().for_each(Waker::wake);
+        wake_all(waiting);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Registry> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, OpenConnections> {
+        // Nothing under the lock can panic, so a poisoned lock is valid too.
+        let open = &self.shared.open;
+        open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Registry {
-    fn new_id(&mut self) -> u64 {
+impl OpenConnections {
+    pub(super) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
 
-    /// One more was refused; tells whether it may linger, as the `most` that do.
-    fn linger(&mut self, most: usize) -> bool {
-        self.lingering += 1;
-        self.lingering <= most
+    pub(super) fn is_idle(&self) -> bool {
+        self.connections.is_empty() && (self.work == 0 || self.closing.is_some())
     }
-}
 
-/// Waits until no connection is open; see [`Calls::idle`].
-#[derive(Debug)]
-#[must_use = "it waits only while it is polled"]
-pub struct Idle {
-    calls: Calls,
-    /// Under which its waker is kept.
-    id: Option<u64>,
-}
-
-impl Future for Idle {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut registry = self.calls.lock();
-        if registry.open.is_empty() {
-            return Poll::Ready(());
-        }
-        let id = self.id.unwrap_or_else(|| registry.new_id());
-        let replaced = registry.waiting.insert(id, cx.waker().clone());
-        // Dropping a waker can drop a task, which may come back here.
-        drop(registry);
-        drop(replaced);
-        self.id = Some(id);
-        Poll::Pending
-    }
-}
-
-impl Drop for Idle {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            let waker = self.calls.lock().waiting.remove(&id);
-            drop(waker);
+    fn take_waiting_if_idle(&mut self) -> HashMap<u64, Waker> {
+        if self.is_idle() {
+            std::mem::take(&mut self.waiting)
+        } else {
+            HashMap::new()
         }
     }
+
+    fn handles(&self) -> Vec<CallHandle> {
+        let connections = self.connections.values();
+        connections.map(|open| open.call.clone()).collect()
+    }
+}
+
+fn wake_all(waiting: HashMap<u64, Waker>) {
+    waiting.into_values().for_each(Waker::wake);
 }
 
 /// Keeps a connection counted as open; see [`Calls::register`].
@@ -224,30 +272,80 @@ impl Drop for Idle {
 pub(crate) struct Registration {
     calls: Calls,
     id: u64,
-    standing: ConnectionClass,
 }
 
-/// What becomes of a connection that comes in.
+/// What the limits say about a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The limit that it met.
-    pub(crate) full: Option<LimitReached>,
-    /// Whether there is time for it to hear that it is refused.
+    pub(crate) limit_reached: Option<LimitReached>,
+    /// Whether the connection may wait until its peer has read the hangup.
     pub(crate) may_linger: bool,
 }
 
 impl Registration {
-    /// The connection from `peer` sent its UUID, and the acceptor took the call, or refused it: then it
-    /// counts against the limits no more. Tells whether it may linger.
-    pub(crate) fn identified(&mut self, peer: &Peer, taken: bool) -> bool {
-        let mut registry = self.calls.lock();
-        registry.census.identify(peer, &mut self.standing, taken);
-        taken || registry.linger(MAX_LINGERING)
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Compares the UUID with the [expected calls](Admission::expected_calls), if there are any.
+    pub(crate) fn expect(
+        &self,
+        call: &CallHandle,
+        uuid: Uuid,
+    ) -> Result<Option<ExpectedCall>, Refusal> {
+        self.calls.shared.admission.expect(call, uuid)
+    }
+
+    /// Counts the connection as a call, or as refused. A refused call counts against no limit. Returns whether the
+    /// connection may linger.
+    pub(crate) fn identified(&self, accepted: bool) -> bool {
+        let mut guard = self.calls.lock();
+        let open = &mut *guard;
+        if let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) {
+            open.counts.identify(call.peer(), class, accepted);
+        }
+        accepted || {
+            open.refused += 1;
+            open.refused <= MAX_LINGERING
+        }
+    }
+
+    /// Counts the connection against no limit any more, since its call is over. It stays open until this is
+    /// dropped. Returns whether the connection may linger.
+    pub(crate) fn release(&self) -> bool {
+        let mut guard = self.calls.lock();
+        let open = &mut *guard;
+        let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) else {
+            return true;
+        };
+        if matches!(class, ConnectionClass::Ended | ConnectionClass::Refused) {
+            return true;
+        }
+        open.counts.release(call.peer(), *class);
+        *class = ConnectionClass::Ended;
+        open.ended += 1;
+        open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING)
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.calls.remove(self.id, self.standing);
+        self.calls.remove(self.id);
+    }
+}
+
+/// Keeps a server from being [idle](Calls::idle) while the application still works on a call.
+#[derive(Debug)]
+pub(crate) struct OpenWork {
+    calls: Calls,
+}
+
+impl Drop for OpenWork {
+    fn drop(&mut self) {
+        let mut open = self.calls.lock();
+        open.work -= 1;
+        let waiting = open.take_waiting_if_idle();
+        drop(open);
+        wake_all(waiting);
     }
 }

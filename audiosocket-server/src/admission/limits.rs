@@ -1,47 +1,85 @@
-use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 
-use crate::Peer;
-
-/// How many connections a server takes. Each is a bound for what a flood can cost; the defaults are
-/// far beyond what one Asterisk does, and what they cost at worst is for you to compare with the
-/// machine.
+/// How many connections a server takes. Each limit bounds the cost of a flood. The defaults are far above
+/// the load of one Asterisk. Compare their worst case with the memory of the machine.
+///
+/// ```
+/// use audiosocket_server::Limits;
+///
+/// let limits = Limits::new().max_calls(500).max_pending(200);
+/// assert_eq!(limits.max_calls, 500);
+/// ```
 ///
 /// # What a connection costs
 ///
-/// A quiet one takes about 2.5 kB and a descriptor; in `audiosocket-blocking` about 16 kB, two
-/// descriptors and a thread. One whose peer, or whose handler, behaves as badly as it can takes up to
+/// A quiet connection takes about 2.5 kB and a descriptor. In `audiosocket-blocking` it takes about 16 kB, two
+/// descriptors and a thread. A connection whose peer or handler behaves as badly as possible takes up to
 ///
-/// - 64 KiB for a frame that is never finished,
-/// - [`max_unsent`](audiosocket_proto::SessionConfig::max_unsent), 128 KiB, for what its peer does not read,
-/// - with [`incoming`](crate::incoming), 128 KiB of events that nobody asks for,
-/// - in `audiosocket-blocking`, [`max_unread`](audiosocket_proto::SessionConfig::max_unread), 128 KiB, for a handler
-///   that blocks,
+/// - 64 KiB for a frame that the peer never finishes,
+/// - [`max_unsent`](audiosocket_proto::SessionConfig::max_unsent), 128 KiB, for frames that the peer does not read,
+/// - with [`incoming`](crate::incoming()), 128 KiB for events that the application does not take,
+/// - in `audiosocket-blocking`, 128 KiB for frames that arrive while the handler blocks.
 ///
-/// hence 192 to 448 KiB, beside what you play on it and up to 256 KiB that the kernel has for what is sent on
-/// its socket (`send_buffer` in the adapters' `ServerOptions`) and what it has of what nobody has read yet
-/// (`net.ipv4.tcp_rmem`). For the first of these a peer needs nobody's
-/// help: 10,000 such calls are 640 MB, so a machine that has less to spare is to have a lower `max_calls`,
-/// and peers that are not yours are best kept out before they are calls.
+/// In all, this is 192 to 448 KiB. The audio that you play comes on top, and so do the buffers of the kernel: up
+/// to 256 KiB for sent bytes (the send buffer of the adapters' servers) and the unread bytes of the peer
+/// (`net.ipv4.tcp_rmem`). A peer can cause the first of these costs without help: 10,000 such calls take 640 MB.
+/// Lower `max_calls` on a machine with less memory, and keep foreign peers out with an
+/// [allow list](crate::AllowList).
 ///
-/// A connection beyond a limit is refused: it gets a hangup frame, is closed a moment later, and
-/// is [counted](crate::Calls::counters). The calls that there are do not notice.
+/// # What happens beyond a limit
+///
+/// The server refuses the connection: it sends a hangup frame, closes the connection a moment later, and
+/// [counts](crate::Calls::counters) it. Calls that are open do not notice.
+///
+/// # When a place becomes free
+///
+/// A call counts until it ends. Its place is free before [`on_end`](crate::Handler::on_end) runs, so a caller
+/// that learns of the end and calls again at once is not refused. The connection itself stays open for its
+/// [`linger`](audiosocket_proto::SessionConfig::linger), until the peer has read the hangup. Such connections
+/// have a bound of their own: `max_calls`, or 256 if that is more. A connection beyond this bound closes at once,
+/// and its hangup may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections that are open at once, with a UUID or without. Default: 10,000, several times what an
-    /// Asterisk carries. The system's limit on descriptors (`ulimit -n`) may come first, and then new
-    /// connections wait in the kernel.
+    /// Open connections, with a UUID or without. Default: 10,000, several times the load of one Asterisk. The
+    /// system's limit on descriptors (`ulimit -n`) may be lower; new connections then wait in the kernel.
     pub max_calls: usize,
-    /// Those of them that have not sent a UUID yet. Asterisk sends it at once, so that in ordinary
-    /// times there are next to none. Default: 8,192: however many come and say nothing, 1,808 of
-    /// `max_calls` are left to calls.
+    /// Open connections without a UUID. Asterisk sends the UUID at once, so there are next to none in normal
+    /// operation. Default: 8,192. Silent connections leave 1,808 of the default `max_calls` to calls.
     pub max_pending: usize,
-    /// The same from one IPv4 address or one IPv6 network of 64 bits. Default: 1,024: an Asterisk
-    /// that places 500 calls at once is not turned down, twice; and who would keep others out needs
-    /// eight addresses. Behind a proxy all callers have one.
+    /// Open connections without a UUID from one IPv4 address, or from one IPv6 network of 64 bits. Default: 1,024,
+    /// twice the 500 calls that an Asterisk places at once. An attacker needs eight addresses to reach
+    /// the default `max_pending`. Behind a proxy all callers have the same address.
     pub max_pending_per_addr: usize,
+}
+
+impl Limits {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`max_calls`](Self#structfield.max_calls).
+    #[must_use]
+    pub fn max_calls(mut self, connections: usize) -> Self {
+        self.max_calls = connections;
+        self
+    }
+
+    /// Sets [`max_pending`](Self#structfield.max_pending).
+    #[must_use]
+    pub fn max_pending(mut self, connections: usize) -> Self {
+        self.max_pending = connections;
+        self
+    }
+
+    /// Sets [`max_pending_per_addr`](Self#structfield.max_pending_per_addr).
+    #[must_use]
+    pub fn max_pending_per_addr(mut self, connections: usize) -> Self {
+        self.max_pending_per_addr = connections;
+        self
+    }
 }
 
 impl Default for Limits {
@@ -54,7 +92,7 @@ impl Default for Limits {
     }
 }
 
-/// Why a connection was refused before it could say anything.
+/// Why a connection was refused before it sent anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitReached {
@@ -77,164 +115,4 @@ impl fmt::Display for LimitReached {
             Self::Refusing => "no calls are taken at present",
         })
     }
-}
-
-/// What became of the connections of a server, since its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CallCounters {
-    /// Connections in all, those refused included.
-    pub connections: u64,
-    /// Those that sent a UUID and were taken by the acceptor: calls.
-    pub started: u64,
-    /// Those that the acceptor refused, by their peer or by their UUID.
-    pub refused: u64,
-    /// Refused by [`Limits::max_calls`].
-    pub over_max_calls: u64,
-    /// Refused by [`Limits::max_pending`].
-    pub over_max_pending: u64,
-    /// Refused by [`Limits::max_pending_per_addr`].
-    pub over_max_pending_per_addr: u64,
-    /// Refused since the application takes [none](crate::Calls::refuse_calls) at present.
-    pub while_refusing: u64,
-}
-
-/// The connections that count against the limits.
-#[derive(Debug, Default)]
-pub(crate) struct ConnectionCounts {
-    limits: Limits,
-    pub(crate) refusing: bool,
-    pub(crate) counters: CallCounters,
-    open: usize,
-    pending: usize,
-    /// Only addresses with any, so that it is no larger than `pending`.
-    pending_from: HashMap<IpAddr, usize>,
-}
-
-/// How a connection counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectionClass {
-    /// It has no UUID yet.
-    Pending,
-    Call,
-    /// It was refused and counts no more.
-    Refused,
-}
-
-impl ConnectionCounts {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
-    }
-
-    /// Lets a connection in, unless it was not `admitted` by the acceptor, or a limit is met.
-    pub(crate) fn enter(
-        &mut self,
-        peer: &Peer,
-        admitted: bool,
-    ) -> Result<ConnectionClass, LimitReached> {
-        self.counters.connections += 1;
-        if !admitted {
-            self.counters.refused += 1;
-            return Ok(ConnectionClass::Refused);
-        }
-        let from = source(peer);
-        let entered = self.room_for(from);
-        match entered {
-            Ok(()) => {
-                self.open += 1;
-                self.pending += 1;
-                if let Some(from) = from {
-                    *self.pending_from.entry(from).or_default() += 1;
-                }
-            }
-            Err(full) => *self.counters.refused_by(full) += 1,
-        }
-        entered.map(|()| ConnectionClass::Pending)
-    }
-
-    /// The connections that count.
-    pub(crate) fn open(&self) -> usize {
-        self.open
-    }
-
-    /// The connection from `peer` sent its UUID, and was taken by the acceptor, or refused.
-    pub(crate) fn identify(&mut self, peer: &Peer, standing: &mut ConnectionClass, taken: bool) {
-        if taken {
-            self.counters.started += 1;
-        } else {
-            self.counters.refused += 1;
-            self.open -= 1;
-        }
-        if *standing == ConnectionClass::Pending {
-            self.no_longer_pending(peer);
-        }
-        *standing = if taken {
-            ConnectionClass::Call
-        } else {
-            ConnectionClass::Refused
-        };
-    }
-
-    /// The connection from `peer` is closed.
-    pub(crate) fn leave(&mut self, peer: &Peer, standing: ConnectionClass) {
-        match standing {
-            ConnectionClass::Pending => self.no_longer_pending(peer),
-            ConnectionClass::Call => {}
-            ConnectionClass::Refused => return,
-        }
-        self.open -= 1;
-    }
-
-    fn room_for(&self, from: Option<IpAddr>) -> Result<(), LimitReached> {
-        let limits = self.limits;
-        let pending_from = from.and_then(|from| self.pending_from.get(&from));
-        if self.refusing {
-            Err(LimitReached::Refusing)
-        } else if self.open >= limits.max_calls {
-            Err(LimitReached::Calls)
-        } else if self.pending >= limits.max_pending {
-            Err(LimitReached::Pending)
-        } else if from.is_some() && *pending_from.unwrap_or(&0) >= limits.max_pending_per_addr {
-            Err(LimitReached::PendingFromAddr)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn no_longer_pending(&mut self, peer: &Peer) {
-        self.pending -= 1;
-        if let Some(from) = source(peer)
-            && let Some(count) = self.pending_from.get_mut(&from)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.pending_from.remove(&from);
-            }
-        }
-    }
-}
-
-impl CallCounters {
-    fn refused_by(&mut self, full: LimitReached) -> &mut u64 {
-        match full {
-            LimitReached::Calls => &mut self.over_max_calls,
-            LimitReached::Pending => &mut self.over_max_pending,
-            LimitReached::PendingFromAddr => &mut self.over_max_pending_per_addr,
-            LimitReached::Refusing => &mut self.while_refusing,
-        }
-    }
-}
-
-/// What one party holds: an IPv4 address, or the 64 bits that are handed out to a site.
-fn source(peer: &Peer) -> Option<IpAddr> {
-    Some(match peer.socket_addr()?.ip().to_canonical() {
-        IpAddr::V6(addr) => {
-            let network = addr.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-        addr => addr,
-    })
 }

@@ -1,34 +1,101 @@
+//! The part of a call that its handles and its connection share.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
+use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::CallStats;
-use crate::Peer;
+use crate::admission::expected::Metadata;
+use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
-use crate::wake_cell::WakeCell;
-use audiosocket_proto::SessionStats;
-use audiosocket_proto::{MarkOutcome, Playout, SessionConfig};
+use crate::call::stats::AtomicStats;
+use crate::call::timer::CallTimer;
+use crate::{CallStats, Peer};
+use audiosocket_proto::{
+    AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,
+};
 
-/// What a call shares with those who reach it from other tasks and threads.
+/// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
+///
+/// Code of others can run when audio is dropped or a task is woken, and may come back here. So both
+/// happen only after the lock is released.
 #[derive(Debug)]
 pub(crate) struct CallControl {
-    inner: WakeCell<Inner>,
+    /// Bits of [`Commands`]. A connection without commands takes no lock.
+    commands: AtomicU8,
+    /// Index in [`SampleRate::ALL`] of the caller's audio, plus one; 0 before any audio.
+    sample_rate: AtomicU8,
+    session_stats: AtomicStats,
+    uuid: OnceLock<Uuid>,
     peer: Peer,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    /// Once it has come.
-    uuid: Option<Uuid>,
-    playout: Playout<Mark>,
-    order: Option<EndRequest>,
-    /// The playout has changed in a way that the call does not know of.
-    stirred: bool,
-    /// Of the call, when it was last awake.
-    session_stats: SessionStats,
+pub(crate) struct Inner {
+    pub(crate) playout: Playout<Mark>,
+    pub(crate) rare: Option<Box<Rare>>,
+    /// Of the connection.
+    waker: Option<Waker>,
 }
 
-/// How a call shall end that is ended from elsewhere.
+/// The state that most calls do not have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// `play` futures that wait for room.
+    pub(crate) waiting_plays: WaitingPlays,
+    /// Of an expected call, once its UUID has come.
+    metadata: Option<Metadata>,
+    /// A timer to be started. A later one replaces it.
+    timer: Option<Arc<CallTimer>>,
+}
+
+/// Requests of handles and of the server to a connection, as bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Commands(u8);
+
+impl Commands {
+    const HANG_UP: u8 = 1;
+    const SHUT_DOWN: u8 = 2;
+    const ABANDON: u8 = 4;
+    const PLAYOUT_CHANGED: u8 = 8;
+    const SHUTDOWN_BEGAN: u8 = 16;
+    const START_TIMER: u8 = 32;
+
+    /// How to end the call, if at all.
+    pub(crate) fn end(self) -> Option<EndRequest> {
+        if self.0 & Self::ABANDON != 0 {
+            Some(EndRequest::Abandon)
+        } else if self.0 & Self::HANG_UP != 0 {
+            Some(EndRequest::HangUp)
+        } else if self.0 & Self::SHUT_DOWN != 0 {
+            Some(EndRequest::ShutDown)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the playout has changed in a way that the connection does not know of.
+    pub(crate) fn playout_changed(self) -> bool {
+        self.0 & Self::PLAYOUT_CHANGED != 0
+    }
+
+    /// Whether the server began to shut down.
+    pub(crate) fn shutdown_began(self) -> bool {
+        self.0 & Self::SHUTDOWN_BEGAN != 0
+    }
+
+    /// Whether to start a timer, which [`CallControl::take_timer`] returns.
+    pub(crate) fn starts_timer(self) -> bool {
+        self.0 & Self::START_TIMER != 0
+    }
+}
+
+/// How a call ends that is ended by a handle or by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndRequest {
     HangUp,
@@ -37,33 +104,37 @@ pub(crate) enum EndRequest {
     Abandon,
 }
 
-/// What stands in the playout's queue to say how far it has come.
+/// A mark in the playout's queue.
 #[derive(Debug)]
 pub(crate) enum Mark {
     /// For the handler.
-    Told(u64),
-    /// For a future.
-    Awaited(PlayedSender),
+    Handler(u64),
+    /// For a [`Played`](crate::Played) future.
+    Future(PlayedSender),
 }
 
-/// What a call finds on its desk.
-#[derive(Debug)]
-pub(crate) struct Commands {
-    pub(crate) order: Option<EndRequest>,
-    pub(crate) stirred: bool,
+/// Who changes the playout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A callback, after which the connection polls the playout.
+    Callback,
+    /// A handle, which has to wake the connection.
+    Handle,
 }
 
 impl CallControl {
     pub(crate) fn new(config: &SessionConfig, peer: Peer) -> Self {
         Self {
-            inner: WakeCell::new(Inner {
-                uuid: None,
-                playout: Playout::new(config),
-                order: None,
-                stirred: false,
-                session_stats: SessionStats::default(),
-            }),
+            commands: AtomicU8::new(0),
+            sample_rate: AtomicU8::new(0),
+            session_stats: AtomicStats::default(),
+            uuid: OnceLock::new(),
             peer,
+            inner: Mutex::new(Inner {
+                playout: Playout::new(config),
+                rare: None,
+                waker: None,
+            }),
         }
     }
 
@@ -72,71 +143,216 @@ impl CallControl {
     }
 
     /// The UUID has come.
-    pub(crate) fn identify(&self, uuid: Uuid) {
-        self.inner.with(|inner| inner.uuid = Some(uuid));
+    pub(crate) fn set_uuid(&self, uuid: Uuid) {
+        // There is one UUID; a session refuses a second.
+        let _ = self.uuid.set(uuid);
     }
 
     pub(crate) fn uuid(&self) -> Option<Uuid> {
-        self.inner.with(|inner| inner.uuid)
+        self.uuid.get().copied()
     }
 
-    /// Leaves an order, and wakes the call.
-    pub(crate) fn order(&self, order: EndRequest) {
-        self.inner
-            .change(|inner| inner.order = Some(order.after(inner.order)));
+    /// The caller sends audio of this rate.
+    pub(crate) fn received(&self, rate: SampleRate) {
+        let index = SampleRate::ALL.iter().position(|known| *known == rate);
+        let code = index.map_or(0, |index| index as u8 + 1);
+        self.sample_rate.store(code, Ordering::Relaxed);
+        self.lock().playout.received(rate);
     }
 
-    /// Changes the playout, and wakes the call if it has to look at it earlier than it means to.
-    pub(crate) fn change<R>(&self, act: impl FnOnce(&mut Playout<Mark>) -> R) -> R {
-        self.inner.change_if(|inner| {
-            let playout = &mut inner.playout;
-            let before = playout.poll_timeout();
-            let result = act(playout);
-            let stirs = playout.poll_timeout() != before || playout.awaits_drain();
-            inner.stirred |= stirs;
-            (result, stirs)
-        })
+    pub(crate) fn sample_rate(&self) -> Option<SampleRate> {
+        let code = usize::from(self.sample_rate.load(Ordering::Relaxed));
+        SampleRate::ALL.get(code.checked_sub(1)?).copied()
     }
 
-    /// The playout, for the call itself.
-    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Playout<Mark>) -> R) -> R {
-        self.inner.with(|inner| act(&mut inner.playout))
-    }
-
-    /// Takes what was left for the call; `waker` is woken by more of that.
-    pub(crate) fn poll(&self, waker: &Waker, session_stats: SessionStats) -> Commands {
-        self.inner.poll(waker, |inner| {
-            inner.session_stats = session_stats;
-            Commands {
-                order: inner.order.take(),
-                stirred: std::mem::take(&mut inner.stirred),
+    /// Queues `audio` if all of it fits.
+    pub(crate) fn try_play(&self, audio: AudioBuf, caller: Caller) -> Result<(), SendError> {
+        self.change(caller, |inner, dropped, _| {
+            // Audio that waits in a `play` future comes first.
+            let waits = |rare: &Box<Rare>| !rare.waiting_plays.is_empty();
+            let must_wait = inner.rare.as_ref().is_some_and(waits);
+            if must_wait && inner.playout.is_open() && !audio.is_empty() {
+                dropped.push(audio.into_bytes());
+                let queued = inner.playout.stats().depth;
+                return Err(SendError::PlayoutFull { queued });
             }
+            inner.playout.play(audio, dropped)
         })
+    }
+
+    pub(crate) fn clear(&self, caller: Caller) -> Dropped {
+        self.change(caller, |inner, dropped, wakers| {
+            inner.cancel_plays(wakers);
+            inner.playout.clear(dropped)
+        })
+    }
+
+    pub(crate) fn mark(&self, mark: Mark, caller: Caller) -> Result<(), SendError> {
+        self.change(caller, |inner, _, _| inner.playout.mark(mark))
+    }
+
+    pub(crate) fn hangup_after_playout(&self, caller: Caller) {
+        self.change(caller, |inner, _, wakers| {
+            inner.playout.hangup();
+            inner.cancel_plays(wakers);
+        });
+    }
+
+    /// Changes the playout. Wakes the connection if it has to poll the playout earlier than it knows.
+    ///
+    /// `act` also gets the audio to drop and the tasks to wake after the lock is released.
+    pub(crate) fn change<R>(
+        &self,
+        caller: Caller,
+        act: impl FnOnce(&mut Inner, &mut Vec<Bytes>, &mut Vec<Waker>) -> R,
+    ) -> R {
+        let (mut dropped, mut wakers) = (Vec::new(), Vec::new());
+        let mut inner = self.lock();
+        let before = inner.playout.poll_timeout();
+        let result = act(&mut inner, &mut dropped, &mut wakers);
+        let playout = &inner.playout;
+        let changed = playout.poll_timeout() != before || playout.awaits_drain();
+        let waker = (changed && caller == Caller::Handle)
+            .then(|| self.add_command(Commands::PLAYOUT_CHANGED))
+            .filter(|is_first| *is_first)
+            .and_then(|_| inner.waker.clone());
+        drop(inner);
+        wakers.into_iter().chain(waker).for_each(Waker::wake);
+        drop(dropped);
+        result
+    }
+
+    /// Asks the connection to end the call.
+    pub(crate) fn end(&self, request: EndRequest) {
+        self.command(match request {
+            EndRequest::HangUp => Commands::HANG_UP,
+            EndRequest::ShutDown => Commands::SHUT_DOWN,
+            EndRequest::Abandon => Commands::ABANDON,
+        });
+    }
+
+    pub(crate) fn set_metadata(&self, metadata: Metadata) {
+        self.lock().rare().metadata = Some(metadata);
+    }
+
+    pub(crate) fn metadata(&self) -> Option<Metadata> {
+        self.lock().rare.as_ref()?.metadata.clone()
+    }
+
+    /// Asks the connection to start this timer, in place of an earlier one.
+    pub(crate) fn set_timer(&self, timer: Arc<CallTimer>) {
+        let replaced = self.lock().rare().timer.replace(timer);
+        drop(replaced);
+        self.command(Commands::START_TIMER);
+    }
+
+    pub(crate) fn take_timer(&self) -> Option<Arc<CallTimer>> {
+        self.lock().rare.as_mut()?.timer.take()
+    }
+
+    /// Lets the connection know that the server began to shut down.
+    pub(crate) fn notify_shutdown(&self) {
+        self.command(Commands::SHUTDOWN_BEGAN);
+    }
+
+    /// Adds a command, and wakes the connection.
+    fn command(&self, command: u8) {
+        if self.add_command(command) {
+            let waker = self.lock().waker.clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Returns whether it is the first one. Others have woken the connection already.
+    fn add_command(&self, command: u8) -> bool {
+        // Of the two ways to hang up, the first one counts.
+        let ends = Commands::HANG_UP | Commands::SHUT_DOWN;
+        let add = |commands: u8| {
+            let is_second = command & ends != 0 && commands & ends != 0;
+            Some(if is_second {
+                commands
+            } else {
+                commands | command
+            })
+        };
+        let added = self
+            .commands
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+        added == Ok(0)
+    }
+
+    /// Whether [`take_commands`](Self::take_commands) has something to return.
+    #[inline]
+    pub(crate) fn has_commands(&self) -> bool {
+        self.commands.load(Ordering::Acquire) != 0
+    }
+
+    /// The commands that came since the last time. More commands wake `waker`.
+    pub(crate) fn take_commands(&self, waker: &Waker) -> Commands {
+        // The waker first: a command that comes after the exchange finds it.
+        let waker = Some(waker.clone());
+        let replaced = mem::replace(&mut self.lock().waker, waker);
+        let commands = self.commands.swap(0, Ordering::AcqRel);
+        // Dropped without the lock, since that can drop a task, which may come back here.
+        drop(replaced);
+        Commands(commands)
+    }
+
+    /// Publishes the counters of the session.
+    #[inline]
+    pub(crate) fn publish(&self, stats: &SessionStats) {
+        self.session_stats.store(stats);
     }
 
     pub(crate) fn stats(&self) -> CallStats {
-        self.inner
-            .with(|inner| CallStats::new(inner.session_stats, inner.playout.stats()))
+        let playout = self.lock().playout.stats();
+        CallStats::new(&self.session_stats.load(), playout)
     }
 
-    /// The call plays no more; these are its figures.
-    pub(crate) fn end(&self, session_stats: SessionStats) {
-        let dropped = self.inner.with(|inner| {
-            inner.session_stats = session_stats;
-            inner.playout.end()
-        });
+    /// Plays no more. Marks and `play` futures have the outcome that the call is over.
+    pub(crate) fn close_playout(&self, session_stats: &SessionStats) {
+        self.session_stats.store(session_stats);
+        let (mut dropped, mut wakers) = (Vec::new(), Vec::new());
+        let mut inner = self.lock();
+        let marks: VecDeque<_> = inner.playout.close(&mut dropped);
+        inner.cancel_plays(&mut wakers);
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+        drop(marks);
         drop(dropped);
     }
 
-    /// Nobody will poll again.
-    pub(crate) fn close(&self) {
-        self.inner.close();
+    /// The connection is gone. Handles may live for long, and a waker that is kept for them would keep
+    /// a whole task in memory.
+    pub(crate) fn forget_waker(&self) {
+        let waker = self.lock().waker.take();
+        drop(waker);
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Takes out the plays that wait for room, and wakes them: they find out why.
+    fn cancel_plays(&mut self, wakers: &mut Vec<Waker>) {
+        if let Some(rare) = &mut self.rare {
+            rare.waiting_plays.cancel(wakers);
+        }
     }
 }
 
 impl EndRequest {
-    /// Which order counts after another one: the first stands, but for [`EndRequest::Abandon`], which does
-    /// not wait for a hangup to end.
+    /// The request that counts if this one comes after another: the first, but for
+    /// [`EndRequest::Abandon`], which does not wait for a hangup.
     pub(crate) fn after(self, before: Option<Self>) -> Self {
         match before {
             Some(before) if self != Self::Abandon => before,
@@ -146,12 +362,12 @@ impl EndRequest {
 }
 
 impl Mark {
-    /// Tells the future, if it is for one; else what to tell the handler.
+    /// The mark was reached. Returns it if it is for the handler.
     pub(crate) fn reached(self, outcome: MarkOutcome) -> Option<u64> {
         match self {
-            Self::Told(mark) => Some(mark),
-            Self::Awaited(ticket) => {
-                ticket.resolve(outcome);
+            Self::Handler(mark) => Some(mark),
+            Self::Future(sender) => {
+                sender.resolve(outcome);
                 None
             }
         }

@@ -1,35 +1,32 @@
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
-use uuid::Uuid;
-
 use crate::admission::calls::Registration;
+use crate::admission::expected::UuidInUse;
 use crate::call::control::EndRequest;
-use crate::call::outbound::{Outbound, Turn};
+use crate::call::lifecycle::catch_panic;
+use crate::call::outbound::{Outbound, PlayoutStep};
+use crate::call::timer::CallTimer;
 use crate::{
-    Acceptor, Call, CallHandle, CallRequest, Calls, Exception, Handler, Lag, Peer, Refusal,
-    Response,
+    Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
 };
-use audiosocket_proto::{
-    Audio, Decoder, End, Event, SendError, Session, SessionConfig, Timestamp, Transmit,
-};
+use audiosocket_proto::{Decoder, End, Event, SendError, Timestamp, Transmit};
 
-/// How much the playout may ask for at once.
-const TURNS: usize = 64;
+/// How often to poll the playout in one go.
+const MAX_PLAYOUT_STEPS: usize = 64;
 
-/// One connection of a server, from accept to close, without its socket: what every adapter
-/// drives.
+/// One connection of a server, from accept to close, without its socket. Every adapter drives it.
 ///
-/// It is a [`Session`] with a [`Handler`] behind it, and is driven likewise: bytes and errors in,
-/// [`poll_transmit`](Self::poll_transmit) and [`poll_timeout`](Self::poll_timeout) out, until
-/// [`Transmit::Close`]. Each answer holds until the next call of a `&mut self` method. In addition,
-/// [`poll_commands`](Self::poll_commands) lets [`CallHandle`]s reach the call.
+/// It is a [`Session`](audiosocket_proto::Session) with a [`Handler`], and is driven the same way: bytes and errors go in,
+/// [`poll_transmit`](Self::poll_transmit) and [`poll_timeout`](Self::poll_timeout) come out, until
+/// [`Transmit::Close`]. Each of their answers holds until the next call of a `&mut self` method. In
+/// addition, [`poll_commands`](Self::poll_commands) carries out the requests of [`CallHandle`]s.
 ///
-/// Dropping it before its end tells the handler [`End::Abandoned`].
+/// Dropping it before its end gives the handler [`End::Abandoned`].
 ///
 /// ```
 /// use audiosocket_server::{CallDriver, Callbacks, Calls, Peer};
@@ -51,193 +48,156 @@ const TURNS: usize = 64;
 /// assert_eq!(call.poll_transmit(), Transmit::Close);
 /// ```
 pub struct CallDriver<A: Acceptor> {
-    /// Apart from the rest, since events borrow from it while the rest acts on them.
-    decoder: Decoder,
-    call: Driven<A>,
+    pub(super) decoder: Decoder,
+    pub(super) acceptor: Arc<A>,
+    pub(super) outbound: Outbound,
+    pub(super) accepted_at: Timestamp,
+    /// The latest time that the driver knows, for the last callback of a call that is dropped.
+    pub(super) now: Timestamp,
+    pub(super) phase: Phase<A::Handler>,
+    #[cfg(feature = "io")]
+    pub(crate) instruments: Option<Box<crate::io::instruments::Instruments>>,
+    /// Last, so that the connection counts as open until the handler is dropped.
+    pub(super) registration: Registration,
 }
 
-/// All of a call but its decoder.
-struct Driven<A: Acceptor> {
-    acceptor: Arc<A>,
-    voice: Outbound,
-    accepted_at: Timestamp,
-    /// The latest time heard of; for the last callback of a call that is dropped.
-    now: Timestamp,
-    phase: Phase<A::Handler>,
-    /// Frames were dropped, the handler has been told, and the peer has not caught up.
-    behind: bool,
-    turned_away: bool,
-    /// Last, so that the connection counts until the handler is gone.
-    registration: Registration,
-}
-
-enum Phase<H> {
+pub(super) enum Phase<H> {
     /// No UUID yet.
-    Waiting {
-        local_addr: Option<SocketAddr>,
-    },
+    Waiting { local_addr: Option<SocketAddr> },
     Talking {
-        uuid: Uuid,
         handler: H,
+        timer: Option<Arc<CallTimer>>,
+        /// After the handler, so that it is dropped later.
+        _uuid_in_use: Option<UuidInUse>,
     },
-    /// `on_end` has been called; or there never was a handler, with the reason if call or peer were
-    /// refused.
+    /// `on_end` has been called, or there never was a handler. Then the reason is here if the call or
+    /// its peer was refused.
     Over {
         refusal: Option<Refusal>,
+        /// Close at once: too many refused connections linger.
+        turned_away: bool,
     },
+}
+
+impl<H> Phase<H> {
+    pub(super) const OVER: Self = Self::Over {
+        refusal: None,
+        turned_away: false,
+    };
 }
 
 impl<A: Acceptor> CallDriver<A> {
-    /// Drives the connection from `peer` that was accepted at `now`. It counts among `calls` until
-    /// this is dropped, so the connection is to be closed before. If they are too many already, or the
-    /// acceptor does not [admit the peer](Acceptor::admit_peer), it is [refused](Self::refusal) from
-    /// the beginning, and the hangup waits to be sent already.
-    pub fn new(
-        acceptor: Arc<A>,
-        peer: Peer,
-        config: SessionConfig,
-        calls: &Calls,
-        now: Timestamp,
-    ) -> Self {
-        let handle = CallHandle::new(&config, peer);
-        let admitted = contain(|| acceptor.admit_peer(handle.peer()));
-        let (registration, entry) = calls.register(&handle, matches!(admitted, Ok(Ok(()))));
-        let mut call = Driven {
-            acceptor,
-            voice: Outbound::new(Session::new(config, now), handle),
-            accepted_at: now,
-            now,
-            phase: Phase::Waiting { local_addr: None },
-            behind: false,
-            turned_away: !entry.may_linger,
-            registration,
-        };
-        if call.turned_away {
-            call.voice.session.do_not_linger();
-        }
-        match (admitted, entry.full) {
-            (Ok(Err(refusal)), _) => call.refuse(refusal),
-            (Err(panic), _) => call.panicked(&panic),
-            (Ok(Ok(())), Some(full)) => call.refuse(Refusal::from(full)),
-            (Ok(Ok(())), None) => {}
-        }
-        Self {
-            decoder: Decoder::new(),
-            call,
-        }
-    }
-
-    /// Whether it was refused and too many others linger: it is to be sent its hangup and closed at
-    /// once, with nothing made for it that serving a connection would take.
-    #[must_use]
-    pub fn turned_away(&self) -> bool {
-        self.call.turned_away
-    }
-
-    /// Tells the acceptor at which address of this machine the connection came in.
-    #[must_use]
-    pub fn at(mut self, local_addr: SocketAddr) -> Self {
-        if let Phase::Waiting { local_addr: known } = &mut self.call.phase {
-            *known = Some(local_addr);
-        }
-        self
-    }
-
-    /// These bytes were read. All of them are taken, and the handler is called for each frame.
+    /// Takes all of `bytes`, which were read from the connection. Calls the handler for each frame.
     pub fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
-        self.call.now = now;
-        while let Some(event) = self
-            .call
-            .voice
-            .session
-            .receive(now, &mut self.decoder, &mut bytes)
-        {
-            self.call.handle(event);
-        }
-        self.call.pace();
-    }
-
-    /// Reading met the end of the stream.
-    pub fn handle_eof(&mut self, now: Timestamp) {
-        self.call.now = now;
-        if let Some(event) = self.call.voice.session.handle_eof(now, &self.decoder) {
-            self.call.handle(event);
-        }
-    }
-
-    /// Reading failed, and not because it would block or was interrupted.
-    pub fn handle_read_error(&mut self, now: Timestamp, error: io::Error) {
-        self.call.now = now;
-        let session = &mut self.call.voice.session;
-        let event = if is_reset(&error) {
-            session.handle_reset(now, &self.decoder)
-        } else {
-            session.handle_connection_lost(now)
-        };
-        match event {
-            Some(Event::Ended(end @ End::ConnectionLost)) => {
-                self.call
-                    .finish(end, Some(&Exception::ConnectionLost(error)));
+        self.step(now, |call| {
+            // Apart from the rest, since events borrow from it while the rest acts on them.
+            let mut decoder = mem::take(&mut call.decoder);
+            while let Some(event) = call.outbound.session.receive(now, &mut decoder, &mut bytes) {
+                call.dispatch(event);
             }
-            Some(event) => self.call.handle(event),
-            None => {}
-        }
+            call.decoder = decoder;
+        });
     }
 
-    /// Writing or half-closing failed, and not because it would block or was interrupted.
+    /// The read side is at its end.
+    pub fn handle_eof(&mut self, now: Timestamp) {
+        self.step(now, |call| {
+            let event = call.outbound.session.handle_eof(now, &call.decoder);
+            call.dispatch_if_any(event);
+        });
+    }
+
+    /// Reading failed, other than by `WouldBlock` or `Interrupted`.
+    pub fn handle_read_error(&mut self, now: Timestamp, error: io::Error) {
+        self.step(now, |call| {
+            let session = &mut call.outbound.session;
+            let event = if is_reset(&error) {
+                session.handle_reset(now, &call.decoder)
+            } else {
+                session.handle_connection_lost(now)
+            };
+            match event {
+                Some(Event::Ended(end @ End::ConnectionLost)) => {
+                    call.finish(end, Some(&Exception::ConnectionLost(error)));
+                }
+                event => call.dispatch_if_any(event),
+            }
+        });
+    }
+
+    /// Writing or half-closing failed, other than by `WouldBlock` or `Interrupted`.
     pub fn handle_write_error(&mut self, now: Timestamp, error: io::Error) {
         if is_reset(&error) {
-            self.call.voice.session.handle_write_closed();
-            self.call.voice.end();
+            self.outbound.session.handle_write_closed();
+            self.outbound.close_playout();
         } else {
             self.handle_read_error(now, error);
         }
     }
 
-    /// Acts on every deadline that has come by `now`; see [`Session::handle_timeout`].
+    /// Acts on every deadline that has come by `now`; see
+    /// [`Session::handle_timeout`](audiosocket_proto::Session::handle_timeout).
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.call.now = now;
-        if let Some(event) = self.call.voice.session.handle_timeout(now) {
-            self.call.handle(event);
-        }
-        self.call.pace();
+        self.step(now, |call| {
+            let event = call.outbound.session.handle_timeout(now);
+            call.dispatch_if_any(event);
+            let is_due = |timer: &mut Arc<CallTimer>| timer.deadline().is_some_and(|at| at <= now);
+            if let Phase::Talking { timer, .. } = &mut call.phase
+                && let Some(timer) = timer.take_if(is_due)
+            {
+                timer.fire();
+            }
+        });
     }
 
-    /// Acts on what [`CallHandle`]s ask for; `waker` is woken when they ask again.
+    /// Carries out the requests of [`CallHandle`]s. More requests wake `waker`.
     pub fn poll_commands(&mut self, now: Timestamp, waker: &Waker) {
-        self.call.now = now;
-        let voice = &mut self.call.voice;
-        let post = voice.handle().desk().poll(waker, voice.session.stats());
-        match post.order {
-            Some(EndRequest::HangUp) => self.call.hang_up(End::HungUp),
-            Some(EndRequest::ShutDown) => self.call.hang_up(End::ShutDown),
-            Some(EndRequest::Abandon) => self.abandon(),
-            None => {}
-        }
-        if post.stirred {
-            self.call.voice.stir();
-        }
-        self.call.pace();
+        self.step(now, |call| {
+            let Some(commands) = call.outbound.take_commands(waker) else {
+                return;
+            };
+            if commands.starts_timer()
+                && let Some(timer) = call.outbound.handle.control().take_timer()
+            {
+                call.start_timer(timer);
+            }
+            // Before an end, so that the handler learns why the call ends.
+            call.outbound.shutdown_began |= commands.shutdown_began();
+            call.announce_shutdown();
+            match commands.end() {
+                Some(EndRequest::HangUp) => call.hang_up(End::HungUp),
+                Some(EndRequest::ShutDown) => call.hang_up(End::ShutDown),
+                Some(EndRequest::Abandon) => call.abandon(),
+                None => {}
+            }
+            call.outbound.playout_changed |= commands.playout_changed();
+        });
     }
 
-    /// The handler was so slow that this was dropped before it could be received; see
-    /// [`InboundBuffer`](crate::InboundBuffer).
+    /// The handler was so slow that audio was dropped before the call received it.
     pub fn handle_lag(&mut self, now: Timestamp, lag: Lag) {
-        self.call.now = now;
-        self.call.report(&Exception::Lagged(lag));
-        self.call.pace();
+        self.step(now, |call| {
+            call.notify(HandlerEvent::Exception(&Exception::Lagged(lag)));
+        });
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.call.voice.poll_timeout()
+        let session = self.outbound.session.poll_timeout();
+        let timer = match &self.phase {
+            Phase::Talking { timer, .. } => timer.as_ref().and_then(|timer| timer.deadline()),
+            _ => None,
+        };
+        let deadlines = session.into_iter().chain(self.outbound.playout_due);
+        deadlines.chain(timer).min()
     }
 
     /// What the write side has to do now.
     #[must_use]
+    #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {
-        self.call.voice.session.poll_transmit()
+        self.outbound.session.poll_transmit()
     }
 
     /// The connection took the first `written` of the bytes offered last.
@@ -246,75 +206,79 @@ impl<A: Acceptor> CallDriver<A> {
     ///
     /// If `written` is more than was offered.
     pub fn transmitted(&mut self, now: Timestamp, written: usize) {
-        self.call.now = now;
-        self.call.voice.transmitted(now, written);
-        self.call.pace();
+        self.step(now, |call| {
+            call.outbound.session.transmitted(now, written);
+        });
     }
 
     /// The write side has been closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
-        self.call.voice.session.half_closed();
+        self.outbound.session.half_closed();
     }
 
-    /// Who is at the other end.
+    /// The peer of the connection.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.handle().peer()
     }
 
-    /// Reaches this call from elsewhere.
+    /// A handle that controls this call.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
-        self.call.voice.handle()
+        &self.outbound.handle
     }
 
-    /// Why the call, or its peer, was refused, if it was.
-    #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match &self.call.phase {
-            Phase::Over { refusal } => refusal.as_ref(),
-            _ => None,
+    /// Whether the last [`poll_commands`](Self::poll_commands) had this waker.
+    #[cfg(feature = "io")]
+    pub(crate) fn knows_waker(&self, waker: &Waker) -> bool {
+        self.outbound.knows_waker(waker)
+    }
+
+    /// Does something at `now`, and then everything that the playout has to do by then.
+    #[inline]
+    fn step(&mut self, now: Timestamp, act: impl FnOnce(&mut Self)) {
+        self.now = now;
+        act(self);
+        if self.outbound.is_playout_due(now) {
+            self.play(now);
         }
     }
-}
 
-impl<A: Acceptor> CallDriver<A> {
-    /// Nobody can wait any longer: the connection is to be closed as it is.
-    fn abandon(&mut self) {
-        let now = self.call.now;
-        // Which makes an event that says less than this end.
-        let _ = self.call.voice.session.handle_connection_lost(now);
-        self.call.finish(End::Abandoned, None);
-    }
-}
-
-impl<A: Acceptor> Drop for CallDriver<A> {
-    fn drop(&mut self) {
-        self.call.finish(End::Abandoned, None);
-        self.call.voice.handle().desk().close();
-    }
-}
-
-impl<A: Acceptor> fmt::Debug for CallDriver<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallDriver")
-            .field("peer", self.peer())
-            .field("session", &self.call.voice.session)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<A: Acceptor> Driven<A> {
-    fn handle(&mut self, event: Event<'_>) {
-        match event {
-            Event::Started(uuid) => self.start(uuid),
-            Event::Audio(audio) => {
-                self.voice.hear(audio.rate());
-                self.ask(|handler, call| handler.on_audio(call, audio));
+    #[cold]
+    fn play(&mut self, now: Timestamp) {
+        // A limit, since a handler may answer each mark with another mark.
+        for _ in 0..MAX_PLAYOUT_STEPS {
+            match self.outbound.poll_playout(now) {
+                PlayoutStep::Mark(mark, outcome) => self.notify(HandlerEvent::Mark(mark, outcome)),
+                PlayoutStep::Hangup => self.hang_up(End::HungUp),
+                PlayoutStep::Done => {}
             }
-            Event::Dtmf(digit) => self.ask(|handler, call| handler.on_dtmf(call, digit)),
-            Event::Ignored(frame) => self.tell(|handler, call| handler.on_ignored(call, frame)),
-            Event::Exception(error) => self.report(&Exception::Peer(error)),
+            if !self.outbound.is_playout_due(now) {
+                return;
+            }
+        }
+        self.outbound.yield_playout(now);
+    }
+
+    fn dispatch_if_any(&mut self, event: Option<Event<'_>>) {
+        if let Some(event) = event {
+            self.dispatch(event);
+        }
+    }
+
+    #[inline]
+    fn dispatch(&mut self, event: Event<'_>) {
+        match event {
+            Event::Audio(audio) => {
+                self.outbound.received(audio.rate());
+                self.notify(HandlerEvent::Audio(audio));
+            }
+            Event::Started(uuid) => self.start(uuid),
+            Event::Dtmf(digit) => self.notify(HandlerEvent::Dtmf(digit)),
+            Event::Ignored(frame) => self.notify(HandlerEvent::Ignored(frame)),
+            Event::Exception(error) => {
+                self.notify(HandlerEvent::Exception(&Exception::Peer(error)));
+            }
             Event::Ended(end @ End::Failed(error)) => {
                 self.finish(end, Some(&Exception::Peer(error)));
             }
@@ -324,55 +288,10 @@ impl<A: Acceptor> Driven<A> {
         }
     }
 
-    fn start(&mut self, uuid: Uuid) {
-        let local_addr = match self.phase {
-            Phase::Waiting { local_addr } => local_addr,
-            _ => None,
-        };
-        let request = CallRequest {
-            uuid,
-            peer: self.voice.handle().peer(),
-            local_addr,
-        };
-        self.voice.handle().desk().identify(uuid);
-        let accepted = contain(|| self.acceptor.accept(&request));
-        let taken = matches!(accepted, Ok(Ok(_)));
-        if !self.registration.identified(request.peer, taken) {
-            self.voice.session.do_not_linger();
-        }
-        match accepted {
-            Ok(Ok(handler)) => {
-                self.phase = Phase::Talking { uuid, handler };
-                self.voice.start(self.now);
-                self.tell(|handler, call| handler.on_start(call));
-            }
-            Ok(Err(refusal)) => self.refuse(refusal),
-            Err(panic) => self.panicked(&panic),
-        }
-    }
-
-    fn refuse(&mut self, refusal: Refusal) {
-        self.hang_up(End::HungUp);
-        self.phase = Phase::Over {
-            refusal: Some(refusal),
-        };
-    }
-
-    fn report(&mut self, error: &Exception) {
-        self.tell(|handler, call| handler.on_exception(call, error));
-    }
-
-    /// Makes a callback that has no answer.
-    fn tell(&mut self, callback: impl FnOnce(&mut A::Handler, &mut Call<'_>)) {
-        self.ask(|handler, call| {
-            callback(handler, call);
-            Response::Nothing
-        });
-    }
-
-    /// Makes a callback, and does what it answers.
-    fn ask<'r>(&mut self, callback: impl FnOnce(&mut A::Handler, &mut Call<'_>) -> Response<'r>) {
-        match self.call_back(callback) {
+    /// Calls the handler, if there is one, and carries out its answer.
+    #[inline]
+    pub(super) fn notify(&mut self, event: HandlerEvent<'_>) {
+        match self.call_handler(event) {
             Some(Ok((response, hangup))) => {
                 self.answer(&response);
                 if hangup {
@@ -384,107 +303,59 @@ impl<A: Acceptor> Driven<A> {
         }
     }
 
-    fn panicked(&mut self, panic: &Exception) {
-        self.voice.hang_up(self.now);
-        self.finish(End::HandlerPanicked, Some(panic));
-    }
-
-    fn answer(&mut self, response: &Response<'_>) {
-        let result = match response {
-            Response::Nothing => return,
-            Response::Audio(audio) if !audio.is_empty() => self.voice.send(self.now, *audio),
-            Response::Owned(rate, bytes) if !bytes.is_empty() => {
-                self.voice.send(self.now, Audio::new(*rate, bytes))
-            }
-            _ => return self.hang_up(End::HungUp),
-        };
-        match result {
-            // Not at the first frame that fits again, or a peer that takes every second one would
-            // be told of at every second one.
-            Ok(()) => self.behind &= self.voice.session.is_behind(),
-            // Nobody is there to hear it, and that has its own callback.
-            Err(SendError::NoCall) => {}
-            Err(SendError::QueueFull) if std::mem::replace(&mut self.behind, true) => {}
-            Err(error) => self.report(&Exception::Answer(error)),
-        }
-    }
-
-    fn hang_up(&mut self, end: End) {
-        if self.voice.hang_up(self.now) {
-            self.finish(end, None);
-        }
-    }
-
-    /// Does what the playout asks for by now.
-    fn pace(&mut self) {
-        // A bound, since a handler may answer each mark with the next one.
-        for _ in 0..TURNS {
-            if !self.voice.is_due(self.now) {
-                return;
-            }
-            match self.voice.turn(self.now) {
-                Turn::Mark(mark, outcome) => {
-                    self.tell(|handler, call| handler.on_mark(call, mark, outcome));
-                }
-                Turn::Hangup => self.hang_up(End::HungUp),
-                Turn::Done => {}
-            }
-        }
-        self.voice.go_on_at(self.now);
-    }
-
-    /// Tells the handler that the call is over, once, and lets it go.
-    ///
-    /// A panic in here has nobody left to be told to, beyond what the panic hook printed.
-    fn finish(&mut self, end: End, error: Option<&Exception>) {
-        self.voice.end();
-        if let Some(error) = error {
-            match &self.phase {
-                Phase::Waiting { .. } => {
-                    let _ = contain(|| {
-                        self.acceptor
-                            .on_exception(self.voice.handle().peer(), error);
-                    });
-                }
-                _ => {
-                    self.call_back(|handler, call| handler.on_exception(call, error));
-                }
-            }
-        }
-        self.call_back(|handler, call| handler.on_end(call, end));
-        if !matches!(self.phase, Phase::Over { .. }) {
-            let phase = std::mem::replace(&mut self.phase, Phase::Over { refusal: None });
-            let _ = contain(|| drop(phase));
-        }
-    }
-
-    /// Runs a callback with its panics caught, if there is a handler. Tells what it returned and
-    /// whether it asked to hang up, or what it panicked with.
-    fn call_back<R>(
+    /// Calls the handler, if there is one. Returns its answer and whether it asked to hang up, or its
+    /// panic.
+    #[inline]
+    pub(super) fn call_handler<'e>(
         &mut self,
-        callback: impl FnOnce(&mut A::Handler, &mut Call<'_>) -> R,
-    ) -> Option<Result<(R, bool), Exception>> {
-        let Phase::Talking { uuid, handler } = &mut self.phase else {
+        event: HandlerEvent<'e>,
+    ) -> Option<Result<(Response<'e>, bool), Exception>> {
+        let Phase::Talking { handler, .. } = &mut self.phase else {
             return None;
         };
         let mut call = Call {
-            uuid: *uuid,
-            voice: &mut self.voice,
+            outbound: &mut self.outbound,
             accepted_at: self.accepted_at,
             now: self.now,
             hangup: false,
         };
-        let result = contain(|| callback(handler, &mut call));
-        Some(result.map(|returned| (returned, call.hangup)))
+        let response = catch_panic(|| handler.on_event(&mut call, event));
+        Some(response.map(|response| (response, call.hangup)))
+    }
+
+    #[inline]
+    fn answer(&mut self, response: &Response<'_>) {
+        let audio = match response {
+            Response::Nothing => return,
+            Response::Hangup => return self.hang_up(End::HungUp),
+            Response::Audio(audio) => *audio,
+            Response::Owned(audio) => audio.as_audio(),
+        };
+        if audio.is_empty() {
+            return;
+        }
+        match self.outbound.send(self.now, audio) {
+            // Not at the first frame that fits again, or a peer that takes every second frame would
+            // cause an exception for every second frame.
+            Ok(()) => self.outbound.is_behind &= self.outbound.session.is_behind(),
+            // `on_end` says so.
+            Err(SendError::NoCall) => {}
+            Err(SendError::QueueFull) if mem::replace(&mut self.outbound.is_behind, true) => {}
+            Err(error) => self.notify(HandlerEvent::Exception(&Exception::Answer(error))),
+        }
     }
 }
 
-/// Runs the handler's code, which may panic.
-fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
+impl<A: Acceptor> fmt::Debug for CallDriver<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallDriver")
+            .field("peer", self.peer())
+            .field("session", &self.outbound.session)
+            .finish_non_exhaustive()
+    }
 }
 
-/// Errors by which a peer's close shows itself to whoever reads or writes at that moment.
+/// Whether a reader or writer gets this error when the peer has closed.
 fn is_reset(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -492,7 +363,7 @@ fn is_reset(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::NotConnected
-            // TLS that ends without its own farewell.
+            // TLS that ends without `close_notify`.
             | io::ErrorKind::UnexpectedEof
     )
 }

@@ -1,28 +1,29 @@
-//! One call: its driver, what it sends, and what a handle shares with it.
+//! One call: its driver, its outbound half, and the control that its handles share with it.
 
 pub(crate) mod control;
 pub(crate) mod driver;
 pub(crate) mod handle;
+mod lifecycle;
 pub(crate) mod outbound;
+pub(crate) mod play;
 pub(crate) mod played;
 pub(crate) mod stats;
+pub(crate) mod timer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::CallStats;
-use crate::call::control::Mark;
+use crate::call::control::{CallControl, Caller, Mark};
 use crate::call::outbound::Outbound;
-use crate::{CallHandle, Peer};
-use audiosocket_proto::{Audio, Dropped, Playout, SampleRate, SendError, Timestamp};
+use crate::{CallHandle, CallStats, Peer};
+use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
 
-/// The call that a callback is about, lent to it for as long as it runs.
+/// The call of a callback, borrowed for as long as the callback runs.
 #[derive(Debug)]
 pub struct Call<'a> {
-    pub(crate) uuid: Uuid,
-    pub(crate) voice: &'a mut Outbound,
+    pub(crate) outbound: &'a mut Outbound,
     pub(crate) accepted_at: Timestamp,
     pub(crate) now: Timestamp,
     pub(crate) hangup: bool,
@@ -32,41 +33,50 @@ impl Call<'_> {
     /// The UUID that Asterisk's dialplan gave the call.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
-        self.uuid
+        // Callbacks begin with the UUID.
+        self.outbound.handle.uuid().unwrap_or_default()
     }
 
-    /// Where the call comes from.
+    /// The peer of the call.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        self.voice.handle().peer()
+        self.outbound.handle.peer()
     }
 
-    /// Sends `audio` as one frame, now, ahead of what the callback returns. Several go out in one
-    /// write, so that a callback can answer with more than one frame.
+    /// The metadata that was announced for the call; see [`CallHandle::metadata`].
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.outbound.handle.metadata()
+    }
+
+    /// The sample rate of the caller's audio. `None` before any audio has come.
+    #[must_use]
+    pub fn sample_rate(&self) -> Option<SampleRate> {
+        self.outbound.handle.sample_rate()
+    }
+
+    /// Sends `audio` as one frame, now, ahead of the answer that the callback returns. Several frames
+    /// leave in one write, so a callback can answer with more than one frame.
     ///
     /// # Errors
     ///
     /// As [`Session::send`](audiosocket_proto::Session::send).
     pub fn send(&mut self, audio: Audio<'_>) -> Result<(), SendError> {
-        self.voice.send(self.now, audio)
+        self.outbound.send(self.now, audio)
     }
 
-    /// Queues audio to be played; see [`CallHandle::play`].
+    /// Queues audio to be played; see [`CallHandle::try_play`].
     ///
     /// # Errors
     ///
-    /// As [`CallHandle::play`].
-    pub fn play(&mut self, rate: SampleRate, audio: impl Into<Bytes>) -> Result<(), SendError> {
-        let audio = audio.into();
-        let result = self.voice.change(|playout| playout.offer(rate, audio));
-        result.map_err(|(error, _)| error)
+    /// As [`CallHandle::try_play`].
+    pub fn try_play(&mut self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        self.change().try_play(audio.into(), Caller::Callback)
     }
 
-    /// Drops what waits to be played; see [`CallHandle::clear`].
+    /// Drops the audio that waits to be played; see [`CallHandle::clear`].
     pub fn clear(&mut self) -> Dropped {
-        let (dropped, audio) = self.voice.change(Playout::take);
-        drop(audio);
-        dropped
+        self.change().clear(Caller::Callback)
     }
 
     /// Queues a mark; see [`CallHandle::mark`].
@@ -75,35 +85,40 @@ impl Call<'_> {
     ///
     /// As [`CallHandle::mark`].
     pub fn mark(&mut self, mark: u64) -> Result<(), SendError> {
-        self.voice.change(|playout| playout.mark(Mark::Told(mark)))
+        self.change().mark(Mark::Handler(mark), Caller::Callback)
     }
 
-    /// Ends the call when the callback returns, after what it sends.
+    /// Ends the call when the callback returns, after the answer.
     pub fn hangup(&mut self) {
         self.hangup = true;
     }
 
-    /// Ends the call once what is queued now has been played; see
+    /// Ends the call once everything that is queued now has been played; see
     /// [`CallHandle::hangup_after_playout`].
     pub fn hangup_after_playout(&mut self) {
-        self.voice.change(Playout::hangup);
+        self.change().hangup_after_playout(Caller::Callback);
     }
 
-    /// A handle by which other tasks and threads reach this call.
+    /// A handle that controls this call from other tasks and threads.
     #[must_use]
     pub fn handle(&self) -> CallHandle {
-        self.voice.handle().clone()
+        self.outbound.handle.clone()
     }
 
-    /// What went through the call so far.
+    /// Counters of the call so far.
     #[must_use]
     pub fn stats(&self) -> CallStats {
-        self.voice.stats()
+        self.outbound.stats()
     }
 
-    /// How long ago the connection was accepted.
+    /// The time since the connection was accepted.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.now.saturating_since(self.accepted_at)
+    }
+
+    fn change(&mut self) -> &CallControl {
+        self.outbound.playout_changed = true;
+        self.outbound.handle.control()
     }
 }

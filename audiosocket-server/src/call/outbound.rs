@@ -1,37 +1,46 @@
-use crate::CallHandle;
-use crate::CallStats;
-use crate::call::control::Mark;
-use audiosocket_proto::silence_after;
+//! The outbound half of a call.
+
+use std::task::Waker;
+
+use crate::call::control::Commands;
+use crate::{CallHandle, CallStats};
 use audiosocket_proto::{
-    Audio, MarkOutcome, Playout, PlayoutOutput, SampleRate, SendError, Session, Timestamp,
+    Audio, MarkOutcome, PlayoutOutput, SampleRate, SendError, Session, Timestamp, silence_after,
 };
 
-/// What a call says: its session, with what is played on it.
+/// The session of a call, and the schedule of its playout.
 ///
-/// The playout is asked when something is due, which on a call that is only echoed it never is: each answer
-/// puts silence off.
+/// The playout is behind a lock. It is polled only when a frame or silence is due. On a call that is
+/// only echoed that is never: each answer delays the silence.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     pub(crate) session: Session,
-    handle: CallHandle,
-    /// When to ask the playout.
-    due: Option<Timestamp>,
-    /// That is for silence, which what is sent puts off.
+    pub(crate) handle: CallHandle,
+    /// When to poll the playout.
+    pub(crate) playout_due: Option<Timestamp>,
+    /// Whether that is for silence, which audio that is sent delays.
     due_for_silence: bool,
-    /// Ask it in any case.
-    stirred: bool,
+    /// Poll the playout in any case.
+    pub(crate) playout_changed: bool,
+    /// Poll it once everything has been written.
     awaits_drain: bool,
-    /// When silence may begin behind all that was sent.
+    /// Answers were dropped, the handler knows, and the peer has not caught up.
+    pub(crate) is_behind: bool,
+    /// The server began to shut down, and the handler does not know.
+    pub(crate) shutdown_began: bool,
+    /// When silence may begin, after all audio that was sent.
     silence_from: Timestamp,
-    /// The rate of what was sent last, if the playout does not know of it.
+    /// The rate of the audio that was sent last, if the playout does not know of it.
     sent: Option<SampleRate>,
-    heard: Option<SampleRate>,
+    /// The rate of the caller's audio.
+    received: Option<SampleRate>,
+    /// The waker that the handles wake.
+    waker: Option<Waker>,
 }
 
-/// What the playout came to.
+/// The outcome of a poll of the playout.
 #[derive(Debug)]
-pub(crate) enum Turn {
-    /// Something that asks for nothing more.
+pub(crate) enum PlayoutStep {
     Done,
     Mark(u64, MarkOutcome),
     Hangup,
@@ -42,136 +51,135 @@ impl Outbound {
         Self {
             session,
             handle,
-            due: None,
+            playout_due: None,
             due_for_silence: false,
-            stirred: false,
+            playout_changed: false,
             awaits_drain: false,
+            is_behind: false,
+            shutdown_began: false,
             silence_from: Timestamp::ZERO,
             sent: None,
-            heard: None,
+            received: None,
+            waker: None,
         }
     }
 
+    /// The call has begun.
     pub(crate) fn start(&mut self, now: Timestamp) {
-        self.handle.desk().with(|playout| playout.start(now));
-        self.stirred = true;
+        self.handle.control().lock().playout.start(now);
+        self.playout_changed = true;
     }
 
+    /// Sends one frame now.
+    #[inline]
     pub(crate) fn send(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
         self.session.send(now, audio)?;
-        let lasts = audio.rate().duration_of(audio.len() as u64 / 2);
-        self.silence_from = silence_after(self.silence_from, now, lasts);
+        self.silence_from = silence_after(self.silence_from, now, audio.duration());
         if self.due_for_silence {
-            self.due = self.due.map(|due| due.max(self.silence_from));
+            self.playout_due = self.playout_due.map(|due| due.max(self.silence_from));
         }
         self.sent = Some(audio.rate());
         Ok(())
     }
 
     /// The caller sent audio of this rate.
-    pub(crate) fn hear(&mut self, rate: SampleRate) {
-        self.heard = Some(rate);
+    #[inline]
+    pub(crate) fn received(&mut self, rate: SampleRate) {
+        if self.received != Some(rate) {
+            self.received = Some(rate);
+            self.handle.control().received(rate);
+        }
     }
 
-    pub(crate) fn transmitted(&mut self, now: Timestamp, written: usize) {
-        self.session.transmitted(now, written);
-        self.stirred |= self.awaits_drain && self.session.unsent() == 0;
+    /// The commands of handles and of the server, if there are any. More of them wake `waker`.
+    #[inline]
+    pub(crate) fn take_commands(&mut self, waker: &Waker) -> Option<Commands> {
+        let control = self.handle.control();
+        control.publish(self.session.stats());
+        if !control.has_commands() && self.knows_waker(waker) {
+            return None;
+        }
+        self.waker = Some(waker.clone());
+        Some(control.take_commands(waker))
     }
 
-    /// Changes what is played, from within the call.
-    pub(crate) fn change<R>(&mut self, act: impl FnOnce(&mut Playout<Mark>) -> R) -> R {
-        self.stirred = true;
-        self.handle.desk().with(act)
+    /// Whether the handles wake this waker.
+    #[inline]
+    pub(crate) fn knows_waker(&self, waker: &Waker) -> bool {
+        let known = self.waker.as_ref();
+        known.is_some_and(|known| known.will_wake(waker))
     }
 
-    /// The playout was changed from elsewhere.
-    pub(crate) fn stir(&mut self) {
-        self.stirred = true;
+    /// Whether to poll the playout.
+    #[inline]
+    pub(crate) fn is_playout_due(&self, now: Timestamp) -> bool {
+        self.playout_changed
+            || self.playout_due.is_some_and(|due| due <= now)
+            || (self.awaits_drain && self.session.unsent() == 0)
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.session
-            .poll_timeout()
-            .into_iter()
-            .chain(self.due)
-            .min()
-    }
-
-    /// Whether there is a [`turn`](Self::turn) to take.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.stirred || self.due.is_some_and(|due| due <= now)
-    }
-
-    /// Does the next thing that the playout asks for.
-    pub(crate) fn turn(&mut self, now: Timestamp) -> Turn {
+    /// Polls the playout, and sends the frame that is due.
+    pub(crate) fn poll_playout(&mut self, now: Timestamp) -> PlayoutStep {
         let drained = self.session.unsent() == 0;
-        let (sent, heard) = (self.sent.take(), self.heard.take());
-        // Dropped when the lock is not held, since that may run others' code.
-        let mut spent = Vec::new();
-        let (mark, output) = self.handle.desk().with(|playout| {
-            if let Some(rate) = heard {
-                playout.heard(rate);
-            }
-            if let Some(rate) = sent {
-                playout.put_silence_off(self.silence_from, rate);
+        // Dropped and woken without the lock, since both can run code of others.
+        let mut dropped = Vec::new();
+        let (mark, output, waker) = {
+            let inner = &mut *self.handle.control().lock();
+            let playout = &mut inner.playout;
+            if let Some(rate) = self.sent.take() {
+                playout.sent(rate, self.silence_from);
             }
             let mark = playout.poll_mark(drained);
             let output = match mark {
                 Some(_) => PlayoutOutput::Idle,
-                None => playout.act(now, drained, &mut spent),
+                None => playout.poll(now, drained, &mut dropped),
             };
-            self.due = playout.poll_timeout();
-            self.due_for_silence = playout.puts_silence_off();
+            self.playout_due = playout.poll_timeout();
+            self.due_for_silence = playout.awaits_silence();
             self.awaits_drain = playout.awaits_drain();
-            (mark, output)
-        });
-        self.stirred = mark.is_some();
+            let rare = inner.rare.as_mut();
+            let waker = rare.and_then(|rare| rare.waiting_plays.wake(playout));
+            (mark, output, waker)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        self.playout_changed = mark.is_some();
         if let Some((mark, outcome)) = mark {
-            return match mark.reached(outcome) {
-                Some(mark) => Turn::Mark(mark, outcome),
-                None => Turn::Done,
-            };
+            let mark = mark.reached(outcome);
+            return mark.map_or(PlayoutStep::Done, |mark| PlayoutStep::Mark(mark, outcome));
         }
         match output {
-            PlayoutOutput::Frame(rate, frame) => {
-                let sent = self.session.send(now, Audio::new(rate, &frame));
+            PlayoutOutput::Frame(frame) => {
+                let sent = self.session.send(now, frame.as_audio());
                 if sent == Err(SendError::NoCall) {
-                    self.end();
+                    self.close_playout();
                 }
-                Turn::Done
+                PlayoutStep::Done
             }
-            PlayoutOutput::Hangup => Turn::Hangup,
-            PlayoutOutput::Idle => Turn::Done,
+            PlayoutOutput::Hangup => PlayoutStep::Hangup,
+            PlayoutOutput::Idle => PlayoutStep::Done,
         }
     }
 
-    /// There is more to do than may be done at once.
-    pub(crate) fn go_on_at(&mut self, now: Timestamp) {
-        if self.stirred {
-            self.due = Some(now);
+    /// The playout has more to do than may be done at once: poll it again at `now`.
+    pub(crate) fn yield_playout(&mut self, now: Timestamp) {
+        if self.playout_changed {
+            self.playout_due = Some(now);
             self.due_for_silence = false;
         }
     }
 
-    /// Nothing more is played.
-    pub(crate) fn end(&mut self) {
-        self.handle.desk().end(self.session.stats());
-        self.due = None;
-        self.stirred = false;
+    /// Plays no more.
+    pub(crate) fn close_playout(&mut self) {
+        self.handle.control().close_playout(self.session.stats());
+        self.playout_due = None;
+        self.playout_changed = false;
         self.awaits_drain = false;
     }
 
-    /// Ends the session; tells whether it was not over before.
-    pub(crate) fn hang_up(&mut self, now: Timestamp) -> bool {
-        self.session.hangup(now).is_some()
-    }
-
     pub(crate) fn stats(&self) -> CallStats {
-        let playout = self.handle.desk().with(|playout| playout.stats());
+        let playout = self.handle.control().lock().playout.stats();
         CallStats::new(self.session.stats(), playout)
-    }
-
-    pub(crate) fn handle(&self) -> &CallHandle {
-        &self.handle
     }
 }

@@ -6,10 +6,11 @@ use crate::block_on;
 use crate::wake_cell::WakeCell;
 use audiosocket_proto::MarkOutcome;
 
-/// Waits until what was queued has been played; see [`CallHandle::played`](crate::CallHandle::played).
+/// A future that waits until queued audio has been played; see
+/// [`CallHandle::played`](crate::CallHandle::played).
 ///
-/// Its output says whether it was played or cleared, or the call was over first. Dropping it changes
-/// nothing.
+/// Its output says whether the audio was played or cleared, or the call was over first. Dropping it
+/// changes nothing.
 #[derive(Debug)]
 #[must_use = "it waits only while it is polled"]
 pub struct Played {
@@ -25,14 +26,13 @@ pub(crate) struct PlayedSender {
 impl Played {
     pub(crate) fn new() -> (Self, PlayedSender) {
         let outcome = Arc::default();
-        let ticket = PlayedSender {
+        let sender = PlayedSender {
             outcome: Arc::clone(&outcome),
         };
-        (Self { outcome }, ticket)
+        (Self { outcome }, sender)
     }
 
-    /// Blocks the thread until then. Not for the thread that drives the call, such as within a
-    /// callback: nothing is played while it blocks.
+    /// Blocks the thread until then. Do not call it in a callback: nothing is played while it blocks.
     pub fn wait(self) -> MarkOutcome {
         block_on::block_on(self)
     }
@@ -47,7 +47,7 @@ impl Future for Played {
     }
 }
 
-/// Its mark may stand in the queue for long, and would keep the task that waited.
+/// Its mark may stay in the queue for long, and would keep the task that waited in memory.
 impl Drop for Played {
     fn drop(&mut self) {
         self.outcome.close();

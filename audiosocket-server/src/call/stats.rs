@@ -1,7 +1,14 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use audiosocket_proto::{PlayoutStats, SessionStats};
 
 /// Counters of a call, from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct CallStats {
     /// Frames received, of any kind, the UUID included.
@@ -22,7 +29,7 @@ pub struct CallStats {
 }
 
 impl CallStats {
-    pub(crate) fn new(session: SessionStats, playout: PlayoutStats) -> Self {
+    pub(crate) fn new(session: &SessionStats, playout: PlayoutStats) -> Self {
         Self {
             frames_received: session.frames_received,
             audio_frames_received: session.audio_frames_received,
@@ -32,5 +39,48 @@ impl CallStats {
             frames_dropped: session.frames_dropped,
             playout,
         }
+    }
+}
+
+/// [`SessionStats`] that one thread writes and others read, each counter by itself.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicStats([AtomicU64; 6]);
+
+impl AtomicStats {
+    #[inline]
+    pub(crate) fn store(&self, stats: &SessionStats) {
+        let values = [
+            stats.frames_received,
+            stats.audio_frames_received,
+            stats.audio_bytes_received,
+            stats.audio_frames_sent,
+            stats.audio_bytes_sent,
+            stats.frames_dropped,
+        ];
+        for (counter, value) in self.0.iter().zip(values) {
+            counter.store(value, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn load(&self) -> SessionStats {
+        let [
+            frames_received,
+            audio_frames_received,
+            audio_bytes_received,
+            audio_frames_sent,
+            audio_bytes_sent,
+            frames_dropped,
+        ] = self
+            .0
+            .each_ref()
+            .map(|counter| counter.load(Ordering::Relaxed));
+        let mut stats = SessionStats::default();
+        stats.frames_received = frames_received;
+        stats.audio_frames_received = audio_frames_received;
+        stats.audio_bytes_received = audio_bytes_received;
+        stats.audio_frames_sent = audio_frames_sent;
+        stats.audio_bytes_sent = audio_bytes_sent;
+        stats.frames_dropped = frames_dropped;
+        stats
     }
 }

@@ -1,114 +1,71 @@
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
-use crate::{Acceptor, ServerAction, ServerDriver, ServerHandle};
-use audiosocket_proto::{Epoch, Timestamp};
-use socket2::{SockAddr, Socket};
+use crate::{Acceptor, Peer, ServerAction, ServerDriver, ServerHandle};
+use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
-use crate::io::accept_errors::is_of_one_connection;
-use crate::io::runtime::{CoalescingTimer, Listener, Timer};
+use crate::io::accept_backoff::is_of_one_connection;
+use crate::io::runtime::{Listener, Stream, Timer};
 use crate::io::timeout_spread::TimeoutSpread;
-use crate::io::{AcceptBackoff, BoundSockets, Connection, UnregisteredListener};
+use crate::io::timer::CoalescingTimer;
+use crate::io::{AcceptBackoff, Connection, ServerConfig};
 
-/// How many connections that wait in the kernel are taken at shutdown. A bound, since they may come
-/// faster than they are taken.
-const LAST_BATCH: usize = 4096;
+/// How many connections that wait in the kernel are accepted at shutdown. A bound, since they may come
+/// faster than they are accepted.
+const MAX_WAITING: usize = 4096;
 
-/// A server on a runtime, from its first connection to the end of its shutdown: the loop with which
-/// every adapter accepts.
+/// How many of them may fail in a row before the rest is left.
+const MAX_FAILED: usize = 16;
+
+/// Accepts the connections of a server, from its first to the end of its shutdown. The loop of every
+/// adapter.
 pub struct AcceptLoop<L, T, A> {
     acceptor: Arc<A>,
-    listening: BoundSockets,
-    doors: Vec<Door<L>>,
+    listeners: Vec<ListenerSlot<L>>,
     driver: ServerDriver,
+    session: SessionConfig,
+    blocked_handler_warning: bool,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
-    stagger: TimeoutSpread,
+    /// The waker that the timer wakes.
+    waker: Option<Waker>,
+    timeout_spread: TimeoutSpread,
 }
 
-/// Runs a connection apart from the server that accepted it.
-pub trait Serve<L: Listener, T, A: Acceptor>:
-    FnMut(Connection<L::Stream, T, A>) -> io::Result<()>
-{
-}
-
-impl<L: Listener, T, A: Acceptor, F> Serve<L, T, A> for F where
-    F: FnMut(Connection<L::Stream, T, A>) -> io::Result<()>
-{
-}
-
-/// A listening socket, and how it fares.
-struct Door<L> {
+/// A listener, and how it fares.
+struct ListenerSlot<L> {
     listener: L,
-    errors: AcceptBackoff,
+    backoff: AcceptBackoff,
     paused_until: Option<Timestamp>,
 }
 
-impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
-    /// Takes over the sockets of `listening`, each made the runtime's own by `adopt`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `adopt`.
-    pub fn new(
-        acceptor: A,
-        mut listening: BoundSockets,
-        adopt: impl Fn(std::net::TcpListener) -> io::Result<L>,
-    ) -> io::Result<Self> {
-        let mut doors = Vec::new();
-        for listener in std::mem::take(&mut listening.listeners) {
-            doors.push(Door {
-                listener: adopt(listener)?,
-                errors: AcceptBackoff::default(),
-                paused_until: None,
-            });
-        }
-        Ok(Self {
+impl<L, T, A> AcceptLoop<L, T, A>
+where
+    L: Listener<Stream: Stream>,
+    T: Timer,
+    A: Acceptor,
+{
+    /// Makes a server that accepts from these listeners.
+    pub fn new(acceptor: A, listeners: impl IntoIterator<Item = L>, config: &ServerConfig) -> Self {
+        let slot = |listener| ListenerSlot {
+            listener,
+            backoff: AcceptBackoff::default(),
+            paused_until: None,
+        };
+        Self {
             acceptor: Arc::new(acceptor),
-            driver: ServerDriver::new(listening.session.linger, listening.limits),
-            listening,
-            doors,
+            listeners: listeners.into_iter().map(slot).collect(),
+            driver: ServerDriver::new(config.session.linger, config.admission.clone()),
+            session: config.session,
+            blocked_handler_warning: config.blocked_handler_warning,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
-            stagger: TimeoutSpread::default(),
-        })
-    }
-
-    /// Has the runtime watch the listening sockets only: it gives each connection up by `release`, for
-    /// a [`BatchPoller`](crate::io::BatchPoller), or for another thread's runtime.
-    pub fn bare(
-        self,
-        release: fn(L::Stream) -> io::Result<TcpStream>,
-    ) -> AcceptLoop<UnregisteredListener<L>, T, A> {
-        let doors = self.doors.into_iter().map(|door| Door {
-            listener: UnregisteredListener::new(door.listener, release),
-            errors: door.errors,
-            paused_until: door.paused_until,
-        });
-        AcceptLoop {
-            acceptor: self.acceptor,
-            listening: self.listening,
-            doors: doors.collect(),
-            driver: self.driver,
-            epoch: self.epoch,
-            timer: self.timer,
-            stagger: self.stagger,
+            waker: None,
+            timeout_spread: TimeoutSpread::default(),
         }
-    }
-
-    /// How often connections are to be looked after, if that is [asked
-    /// for](crate::io::ServerOptions::wake_interval).
-    pub fn wake_interval(&self) -> Option<Duration> {
-        self.listening.wake_interval
-    }
-
-    /// The addresses that the server listens on, with the real port where 0 was asked for.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.listening.local_addrs
     }
 
     /// Shuts the server down from elsewhere.
@@ -116,49 +73,68 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
         self.driver.handle().clone()
     }
 
-    /// The sockets that are accepted from now, for a runtime that is not told by wakers.
+    /// The listeners from which connections are accepted now. For a runtime without wakers.
     pub fn listeners(&self) -> impl Iterator<Item = &L> {
-        self.doors
+        self.listeners
             .iter()
-            .filter(|door| door.paused_until.is_none())
-            .map(|door| &door.listener)
+            .filter(|slot| slot.paused_until.is_none())
+            .map(|slot| &slot.listener)
     }
 
-    /// When to poll next, whatever happens until then; `None` for never. For a runtime whose
-    /// timers do not wake.
+    /// When to poll next, whatever happens until then; `None` for never. For a runtime whose timers do
+    /// not wake.
     pub fn deadline(&self) -> Option<Instant> {
         self.epoch.instant(self.due()?)
     }
 
-    /// Accepts, and has `serve` run each connection apart; ready once
-    /// [`ServerHandle::shutdown`] has done its work. If `serve` fails, its connection is lost, and
-    /// nothing is accepted for a moment.
-    pub fn poll(&mut self, cx: &mut Context<'_>, mut serve: impl Serve<L, T, A>) -> Poll<()> {
+    /// Accepts connections and gives each to `serve`, which lets it run apart. Ready once
+    /// [`ServerHandle::shutdown`] is complete.
+    ///
+    /// If `serve` fails, its connection is lost, and its listener pauses.
+    ///
+    /// `C` is the timer of the connections, which may differ from that of the loop.
+    pub fn poll<C: Timer>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut serve: impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
+    ) -> Poll<()> {
         loop {
             match self.driver.poll(self.now(), cx) {
                 ServerAction::Accept => self.accept(cx, &mut serve),
                 ServerAction::StopAccepting => {
-                    self.take_what_waits(&mut serve);
+                    self.accept_waiting(&mut serve);
                     continue;
                 }
                 ServerAction::Over => break,
                 _ => {}
             }
             let (now, due) = (self.now(), self.due());
+            if !self
+                .waker
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
+                self.waker = Some(cx.waker().clone());
+                self.timer.waker_changed();
+            }
             ready!(self.timer.poll(cx, &self.epoch, now, due));
         }
         let calls = self.driver.handle().calls().len();
         if calls > 0 {
-            tracing::warn!(calls, "handlers still block, and are left behind");
+            tracing::warn!(calls, "the server ends while handlers still block");
         }
         Poll::Ready(())
     }
 
-    /// One from each listener before the calls that there are get their turn, since each takes several
-    /// times what a frame does.
-    fn accept(&mut self, cx: &mut Context<'_>, serve: &mut impl Serve<L, T, A>) {
+    /// Accepts one connection from each listener, and then lets the calls run: to accept takes several
+    /// times as long as a frame.
+    fn accept<C: Timer>(
+        &mut self,
+        cx: &mut Context<'_>,
+        serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
+    ) {
         let mut more = false;
-        for index in 0..self.doors.len() {
+        for index in 0..self.listeners.len() {
             more |= self.accept_one(index, cx, serve).is_ready();
         }
         if more {
@@ -167,73 +143,70 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
     }
 
     /// Pending if nothing can be accepted now.
-    fn accept_one(
+    fn accept_one<C: Timer>(
         &mut self,
         index: usize,
         cx: &mut Context<'_>,
-        serve: &mut impl Serve<L, T, A>,
+        serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
     ) -> Poll<()> {
         let now = self.now();
-        let door = &mut self.doors[index];
-        if door.paused_until.is_some_and(|until| now < until) {
+        let slot = &mut self.listeners[index];
+        if slot.paused_until.is_some_and(|until| now < until) {
             return Poll::Pending;
         }
-        door.paused_until = None;
-        let served = match ready!(door.listener.poll_accept(cx)) {
-            Ok((stream, peer)) => self.serve(stream, peer, serve),
-            Err(error) => Err(error),
-        };
-        let door = &mut self.doors[index];
+        slot.paused_until = None;
+        let accepted = ready!(slot.listener.poll_accept(cx));
+        let served = accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve));
+        let slot = &mut self.listeners[index];
         match served {
-            Ok(()) => door.errors.accepted(),
+            Ok(()) => slot.backoff.accepted(),
             Err(error) => {
-                let pause = door.errors.failed(&error);
-                door.paused_until = pause.map(|pause| now + pause);
+                let pause = slot.backoff.failed(&error);
+                slot.paused_until = pause.map(|pause| now + pause);
             }
         }
         Poll::Ready(())
     }
 
-    /// Closes the listeners. Connections that wait in the kernel are calls to their callers
-    /// already, and would be reset, so they are taken first.
-    fn take_what_waits(&mut self, serve: &mut impl Serve<L, T, A>) {
-        for mut door in std::mem::take(&mut self.doors) {
-            for _ in 0..LAST_BATCH {
-                // Asked directly: the runtime may not know yet that something waits.
-                let served = match door.listener.socket().accept() {
-                    Ok((connection, peer)) => adopt(&mut door.listener, connection, &peer)
-                        .and_then(|(stream, peer)| self.serve(stream, peer, serve)),
-                    Err(error) if is_of_one_connection(&error) => Err(error),
-                    Err(_) => break,
+    /// Accepts what waits in the kernel, then closes the listeners. The peers of waiting connections
+    /// take them for calls; closing the listener would reset them.
+    fn accept_waiting<C: Timer>(
+        &mut self,
+        serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
+    ) {
+        for mut slot in std::mem::take(&mut self.listeners) {
+            let mut failed = 0;
+            for _ in 0..MAX_WAITING {
+                let Poll::Ready(accepted) = slot.listener.poll_accept_waiting() else {
+                    break;
                 };
-                if let Err(error) = served {
-                    tracing::warn!(%error, "cannot serve a connection that waited at shutdown");
+                match accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve)) {
+                    Ok(()) => failed = 0,
+                    Err(error) => {
+                        failed += usize::from(!is_of_one_connection(&error));
+                        tracing::warn!(%error, "cannot serve a connection that waited at shutdown");
+                        if failed == MAX_FAILED {
+                            break;
+                        }
+                    }
                 }
             }
         }
     }
 
-    fn serve(
+    fn serve<C: Timer>(
         &mut self,
         stream: L::Stream,
-        peer: SocketAddr,
-        serve: &mut impl Serve<L, T, A>,
+        peer: Peer,
+        serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut local_addr = None;
-        let prepared = L::configure(&stream, |socket| {
-            local_addr = socket.local_addr()?.as_socket();
-            self.listening.prepare(socket)
-        });
-        if let Err(error) = prepared {
-            tracing::debug!(%peer, %error, "a connection was gone before it was served");
-            return Ok(());
-        }
-        let mut session = self.listening.session;
+        let local_addr = L::local_addr(&stream);
         let now = self.now();
-        session.uuid_timeout = self.stagger.patience(now, session.uuid_timeout);
+        let uuid_timeout = self.timeout_spread.timeout(now, self.session.uuid_timeout);
+        let session = self.session.uuid_timeout(uuid_timeout);
         let connection = Connection::new(
             stream,
-            peer.into(),
+            peer,
             Arc::clone(&self.acceptor),
             session,
             self.driver.handle().calls(),
@@ -242,6 +215,10 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
             connection.turn_away();
             return Ok(());
         }
+        let connection = match self.blocked_handler_warning {
+            true => connection.warn_if_blocked(),
+            false => connection,
+        };
         serve(match local_addr {
             Some(local_addr) => connection.at(local_addr),
             None => connection,
@@ -249,7 +226,7 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        let pauses = self.doors.iter().filter_map(|door| door.paused_until);
+        let pauses = self.listeners.iter().filter_map(|slot| slot.paused_until);
         pauses.chain(self.driver.poll_timeout()).min()
     }
 
@@ -258,20 +235,10 @@ impl<L: Listener, T: Timer, A: Acceptor> AcceptLoop<L, T, A> {
     }
 }
 
-fn adopt<L: Listener>(
-    listener: &mut L,
-    connection: Socket,
-    peer: &SockAddr,
-) -> io::Result<(L::Stream, SocketAddr)> {
-    connection.set_nonblocking(true)?;
-    let peer = peer.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-    Ok((listener.adopt(TcpStream::from(connection))?, peer))
-}
-
 impl<L, T, A> fmt::Debug for AcceptLoop<L, T, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AcceptLoop")
-            .field("listening", &self.listening)
+            .field("driver", &self.driver)
             .finish_non_exhaustive()
     }
 }

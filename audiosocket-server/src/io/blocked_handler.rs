@@ -1,10 +1,13 @@
-//! One thread for the whole process that notices when a handler blocks a thread which serves other
-//! calls as well.
+//! A warning in the log while a handler blocks a thread that serves other calls too.
 //!
-//! It looks while the handler still blocks, since one that waits for ever would else never be named.
-//! All that a call does for it is to say whose turn it is.
+//! A server asks for it. Then each of its connections is watched: each poll stores two numbers, and a
+//! thread for the whole process compares them several times a second. It warns while the handler still
+//! blocks, since a handler that blocks without end would else never be named. Connections that are not
+//! watched cost nothing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,183 +16,245 @@ use crate::CallHandle;
 
 use crate::io::LogRateLimit;
 
-/// A turn that takes longer is too long, also for a machine that is so busy that a thread waits for
-/// its core.
+/// A poll that takes longer is reported. Even on a machine so busy that a thread waits for its core, a
+/// poll takes less.
 const TOO_LONG: Duration = Duration::from_millis(500);
 
-/// How often to look. A turn is named after this and [`TOO_LONG`] at the latest.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often to check. A poll is reported after this and [`TOO_LONG`].
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// After how many looks at nothing the thread ends.
-const PATIENCE: u32 = 8;
+/// After how many checks of nothing the thread ends.
+const MAX_IDLE_CHECKS: u32 = 8;
 
-/// Whether the thread runs, which it does while there are turns.
-static RUNNING: AtomicBool = AtomicBool::new(false);
+static WATCHED: Mutex<Watched> = Mutex::new(Watched {
+    calls: None,
+    threads: Vec::new(),
+    next_id: NonZeroU64::MIN,
+    is_running: false,
+});
 
-static DESKS: Mutex<Vec<Weak<CallControl>>> = Mutex::new(Vec::new());
-
-static BUDGET: LogRateLimit = LogRateLimit::new();
+static LOG_LIMIT: LogRateLimit = LogRateLimit::new();
 
 thread_local! {
-    static DESK: Arc<CallControl> = {
-        let desk = Arc::new(CallControl::default());
-        lock(&DESKS).push(Arc::downgrade(&desk));
-        desk
+    static THREAD: Arc<ThreadState> = {
+        let thread = Arc::new(ThreadState::default());
+        lock(&WATCHED).threads.push(Arc::downgrade(&thread));
+        thread
     };
 }
 
-/// Whose turn it is on a thread.
-#[derive(Debug, Default)]
-struct CallControl {
-    inner: Mutex<Inner>,
+/// Everything that the checking thread checks.
+struct Watched {
+    /// The watched connections by their id; `None` before the first.
+    calls: Option<HashMap<NonZeroU64, CallHandle>>,
+    /// The threads that have polled one.
+    threads: Vec<Weak<ThreadState>>,
+    next_id: NonZeroU64,
+    is_running: bool,
 }
 
+/// The poll that a thread is in.
 #[derive(Debug, Default)]
-struct Inner {
-    /// How many turns there were.
-    turns: u64,
-    current: Option<CallHandle>,
-    /// How many turns there were at the last look.
-    turns_seen: u64,
-    /// The first look that saw the current turn, and whether it has been told of.
-    seen: Option<(Instant, bool)>,
+struct ThreadState {
+    /// How many polls there were.
+    polls: AtomicU64,
+    /// The connection that is polled now; 0 for none.
+    current: AtomicU64,
+    /// Whether `check` has a report.
+    is_reported: AtomicBool,
+    check: Mutex<Check>,
 }
 
-/// Runs what may call a handler, and has it told of if that takes too long.
-pub(crate) fn turn<R>(call: CallHandle, run: impl FnOnce() -> R) -> R {
-    // A thread that ends has no desk any more. A handler that drives another call makes a turn
-    // within a turn, which is the outer call's.
-    let entered = DESK.try_with(|desk| desk.enter(call)).unwrap_or(false);
-    let _leave = entered.then_some(Leave);
-    if entered && !RUNNING.load(Ordering::Acquire) {
-        start();
+/// What the checks of a thread have found.
+#[derive(Debug, Default)]
+struct Check {
+    /// The number of polls at the last check.
+    polls: u64,
+    /// The first check that saw the current poll.
+    since: Option<Instant>,
+    /// The call that the log has named, and the first check that saw it blocked.
+    report: Option<(CallHandle, Instant)>,
+}
+
+/// Watches a connection until it is dropped.
+#[derive(Debug)]
+pub(crate) struct BlockedHandlerWatch {
+    id: NonZeroU64,
+}
+
+impl BlockedHandlerWatch {
+    pub(crate) fn new(call: CallHandle) -> Self {
+        let mut watched = lock(&WATCHED);
+        let id = watched.next_id;
+        watched.next_id = id.saturating_add(1);
+        watched.calls.get_or_insert_default().insert(id, call);
+        if !watched.is_running {
+            let thread = thread::Builder::new().name("audiosocket-watch".to_owned());
+            match thread.spawn(check_all) {
+                Ok(_) => watched.is_running = true,
+                // The next connection tries again.
+                Err(error) => {
+                    drop(watched);
+                    if LOG_LIMIT.take(Instant::now()).is_some() {
+                        tracing::warn!(%error, "cannot check for handlers that block");
+                    }
+                }
+            }
+        }
+        Self { id }
     }
-    run()
+
+    /// Marks the beginning of a poll on this thread. The guard marks its end.
+    #[inline]
+    pub(crate) fn enter(&self) -> PollGuard {
+        // A thread that ends has no state any more. A handler that drives another connection polls
+        // within a poll; the outer one counts.
+        let entered = THREAD.try_with(|thread| thread.enter(self.id.get()));
+        PollGuard {
+            entered: entered.unwrap_or(false),
+        }
+    }
 }
 
-/// Also if the handler's panic goes through.
-struct Leave;
-
-impl Drop for Leave {
+impl Drop for BlockedHandlerWatch {
     fn drop(&mut self) {
-        let _ = DESK.try_with(|desk| desk.leave());
+        let call = lock(&WATCHED)
+            .calls
+            .as_mut()
+            .and_then(|calls| calls.remove(&self.id));
+        drop(call);
     }
 }
 
-impl CallControl {
-    fn enter(&self, call: CallHandle) -> bool {
-        let mut inner = lock(&self.inner);
-        if inner.current.is_some() {
+/// Marks the end of a poll, also if it panics.
+pub(crate) struct PollGuard {
+    entered: bool,
+}
+
+impl Drop for PollGuard {
+    #[inline]
+    fn drop(&mut self) {
+        if self.entered {
+            let _ = THREAD.try_with(|thread| thread.leave());
+        }
+    }
+}
+
+impl ThreadState {
+    /// Only this thread writes, so that no exchange is needed.
+    #[inline]
+    fn enter(&self, id: u64) -> bool {
+        if self.current.load(Ordering::Relaxed) != 0 {
             return false;
         }
-        inner.turns += 1;
-        inner.current = Some(call);
+        let polls = self.polls.load(Ordering::Relaxed);
+        self.polls.store(polls + 1, Ordering::Relaxed);
+        self.current.store(id, Ordering::Release);
         true
     }
 
+    #[inline]
     fn leave(&self) {
-        let mut inner = lock(&self.inner);
-        let (call, seen) = (inner.current.take(), inner.seen.take());
-        drop(inner);
-        if let (Some(call), Some((since, true))) = (call, seen) {
+        self.current.store(0, Ordering::Release);
+        if self.is_reported.load(Ordering::Relaxed) {
+            self.log_return();
+        }
+    }
+
+    #[cold]
+    fn log_return(&self) {
+        self.is_reported.store(false, Ordering::Relaxed);
+        let report = lock(&self.check).report.take();
+        if let Some((call, since)) = report {
             log(&call, since, "a handler that blocked has returned");
         }
     }
 
-    /// Tells of a turn that takes too long. Whether there was a turn since this was last asked.
-    fn look(&self, now: Instant) -> bool {
-        let mut inner = lock(&self.inner);
-        let same = inner.turns == inner.turns_seen;
-        inner.turns_seen = inner.turns;
-        let Some(call) = inner.current.clone() else {
-            return !same;
+    /// Looks for a poll that takes too long. Returns the connection, and the first check that saw it.
+    fn check(&self, now: Instant) -> Option<(NonZeroU64, Instant)> {
+        let id = NonZeroU64::new(self.current.load(Ordering::Acquire));
+        // Read after `current`, and written before it: an older number means an older poll.
+        let polls = self.polls.load(Ordering::Relaxed);
+        let mut check = lock(&self.check);
+        let Some(id) = id.filter(|_| polls == check.polls) else {
+            check.polls = polls;
+            check.since = id.map(|_| now);
+            return None;
         };
-        let seen = inner.seen.filter(|_| same);
-        let (since, told) = seen.unwrap_or((now, false));
-        let tells = !told && now - since >= TOO_LONG;
-        inner.seen = Some((since, told || tells));
-        drop(inner);
-        if tells {
-            log(
-                &call,
-                since,
-                "a handler blocks, and with it all other calls of its thread",
-            );
-        }
-        true
+        let since = *check.since.get_or_insert(now);
+        (check.report.is_none() && now - since >= TOO_LONG).then_some((id, since))
     }
 }
 
-fn log(call: &CallHandle, since: Instant, what: &str) {
+fn log(call: &CallHandle, since: Instant, message: &str) {
     let now = Instant::now();
-    let Some(suppressed) = BUDGET.take(now) else {
+    let Some(suppressed) = LOG_LIMIT.take(now) else {
         return;
     };
     let uuid = call.uuid();
     let uuid = uuid.as_ref().map(tracing::field::display);
     let millis = u64::try_from((now - since).as_millis()).unwrap_or(u64::MAX);
     let suppressed = (suppressed > 0).then_some(suppressed);
-    tracing::warn!(uuid, peer = %call.peer(), millis, suppressed, "{what}");
+    tracing::warn!(uuid, peer = %call.peer(), millis, suppressed, "{message}");
 }
 
-fn start() {
-    if RUNNING.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    let thread = thread::Builder::new().name("audiosocket-watch".to_owned());
-    if let Err(error) = thread.spawn(watch) {
-        // The next turn tries again.
-        RUNNING.store(false, Ordering::Release);
-        if BUDGET.take(Instant::now()).is_some() {
-            tracing::warn!(%error, "handlers that block are not noticed");
-        }
-    }
-}
-
-/// If what logs panics, the next turn starts another thread.
+/// If the logger panics, the next connection starts another thread.
 struct Stopped;
 
 impl Drop for Stopped {
     fn drop(&mut self) {
         if thread::panicking() {
-            RUNNING.store(false, Ordering::Release);
+            lock(&WATCHED).is_running = false;
         }
     }
 }
 
-fn watch() {
+/// The checking thread. It ends when there was nothing to watch for a while.
+fn check_all() {
     let _stopped = Stopped;
-    let mut idle = 0;
+    let mut idle_checks = 0;
     loop {
-        thread::sleep(LOOK);
-        idle = if look() { 0 } else { idle + 1 };
-        if idle < PATIENCE {
-            continue;
+        thread::sleep(CHECK_INTERVAL);
+        let mut watched = lock(&WATCHED);
+        if watched
+            .calls
+            .as_ref()
+            .is_some_and(|calls| !calls.is_empty())
+        {
+            idle_checks = 0;
+        } else {
+            idle_checks += 1;
+            if idle_checks >= MAX_IDLE_CHECKS {
+                watched.is_running = false;
+                return;
+            }
         }
-        RUNNING.store(false, Ordering::Release);
-        // A turn that began before that could be seen has started no other thread.
-        if !look() || RUNNING.swap(true, Ordering::AcqRel) {
-            return;
+        watched.threads.retain(|thread| thread.strong_count() > 0);
+        let threads: Vec<_> = watched.threads.iter().filter_map(Weak::upgrade).collect();
+        drop(watched);
+        let now = Instant::now();
+        for thread in threads {
+            let Some((id, since)) = thread.check(now) else {
+                continue;
+            };
+            let call = lock(&WATCHED)
+                .calls
+                .as_ref()
+                .and_then(|calls| calls.get(&id).cloned());
+            if let Some(call) = call {
+                log(
+                    &call,
+                    since,
+                    "a handler blocks, and with it all other calls of its thread",
+                );
+                lock(&thread.check).report = Some((call, since));
+                thread.is_reported.store(true, Ordering::Relaxed);
+            }
         }
-        idle = 0;
     }
-}
-
-fn look() -> bool {
-    let now = Instant::now();
-    let desks = {
-        let mut desks = lock(&DESKS);
-        desks.retain(|desk| desk.strong_count() > 0);
-        desks.clone()
-    };
-    let mut any = false;
-    for desk in desks.iter().filter_map(Weak::upgrade) {
-        any |= desk.look(now);
-    }
-    any
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that can panic runs under the locks, so a poisoned one is as good as any.
+    // Nothing that can panic runs under the locks, so a poisoned lock is as good as any.
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

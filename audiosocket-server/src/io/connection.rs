@@ -8,43 +8,52 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
+use tracing::Span;
+
 use crate::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
 
-use crate::io::runtime::{CoalescingTimer, Stream, Timer};
-use crate::io::{LogRateLimit, blocked_handler, read_buffer};
+use crate::io::blocked_handler::BlockedHandlerWatch;
+use crate::io::instruments::Instruments;
+use crate::io::runtime::{Stream, Timer};
+use crate::io::timer::CoalescingTimer;
+use crate::io::{LogRateLimit, read_buffer};
 
-/// How often one call may read and write before others get their turn, on streams that do not
-/// take part in a budget of their runtime.
-const ROUNDS: usize = 16;
+/// How often one poll may read and write before other tasks run, on streams that do not take part in
+/// a budget of their runtime.
+const MAX_ROUNDS: usize = 16;
 
-/// How many bytes one call may read before that: with one read more, a bound for how many callbacks a
-/// flood makes in one go.
-const MOST_READ: usize = 64 * 1024;
+/// How many bytes one poll may read before other tasks run. With one read more, this limits how many
+/// callbacks a flood causes in one poll.
+const MAX_READ: usize = 64 * 1024;
 
-/// For those that were refused before they sent a UUID, by a limit or as peers, and for those that were
-/// refused by it: so that a flood of the one does not hide the other.
+/// One limit for peers and one for calls, so that a flood of refused peers does not hide the calls
+/// that are refused by their UUID.
 static REFUSED_PEERS: LogRateLimit = LogRateLimit::new();
 static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 
-/// One connection of a server on a runtime, from accept to close: the loop that every adapter
-/// drives its calls with.
+/// One connection of a server on a runtime, from accept to close: a future that is ready when the
+/// connection is closed. All results go to the handler.
 ///
-/// As a future it is done when the connection is closed; what happened on it went to the handler. A
-/// handler that blocks the thread for 500 ms is then named in the log, and a panic that is not the
-/// handler's ends this connection and nothing else.
+/// Every adapter polls it, by [`Future::poll`]. A panic outside of the handler ends this connection
+/// and nothing else.
 ///
-/// Dropping it closes the connection at once and tells the handler
+/// Dropping it closes the connection at once and gives the handler
 /// [`End::Abandoned`](audiosocket_proto::End::Abandoned).
+///
+/// # Tracing
+///
+/// Each connection has a `tracing` span `call` at level `DEBUG`, with the field `peer` and, once the
+/// UUID has come, `uuid`. Callbacks run inside of it. Where the level is disabled, no span is made.
 pub struct Connection<S, T, A: Acceptor> {
-    /// Before the driver, so that it is dropped before: a connection counts as open until it is closed.
+    /// Before the driver, so that it is dropped first: a connection counts as open until it is closed.
     stream: S,
     driver: CallDriver<A>,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
     read_closed: bool,
     write_closed: bool,
-    /// Written to a stream that may hold it back, such as TLS.
+    /// Bytes were written to a stream that may hold them back, such as TLS.
     unflushed: bool,
 }
 
@@ -57,9 +66,14 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         config: SessionConfig,
         calls: &Calls,
     ) -> Self {
+        let span = tracing::debug_span!("call", %peer, uuid = tracing::field::Empty);
+        let mut driver = CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO);
+        if !span.is_disabled() {
+            driver.instruments.get_or_insert_default().span = Some(span);
+        }
         Self {
             stream,
-            driver: CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO),
+            driver,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
             read_closed: false,
@@ -68,87 +82,83 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         }
     }
 
-    /// Tells the acceptor at which address of this machine the connection came in.
+    /// Sets the address of this machine at which the connection came in, for the acceptor.
     #[must_use]
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
         self.driver = self.driver.at(local_addr);
         self
     }
 
-    /// Whether it is to be [turned away](Self::turn_away), rather than served.
+    /// Logs a warning while a handler blocks the thread for more than 500 ms.
+    #[must_use]
+    pub fn warn_if_blocked(mut self) -> Self {
+        let watch = BlockedHandlerWatch::new(self.driver.handle().clone());
+        self.driver.instruments.get_or_insert_default().watch = Some(watch);
+        self
+    }
+
+    /// Whether to [turn it away](Self::turn_away), and not to serve it.
     pub(crate) fn is_turned_away(&self) -> bool {
         self.driver.turned_away()
     }
 
-    /// Hangs up at once and closes, without waiting for the peer: for a connection that nothing is
-    /// left to serve with.
+    /// Hangs up at once and closes, without waiting for the peer: for a connection that cannot be
+    /// served.
     pub fn turn_away(mut self) {
+        let now = self.now();
         self.driver.handle().hangup();
+        self.driver.poll_commands(now, Waker::noop());
         let mut cx = Context::from_waker(Waker::noop());
-        // What is not done now is not done at all.
-        let _ = self.poll(&mut cx);
+        // One attempt, without a read, which may register the stream with a runtime. The hangup is lost
+        // if it cannot be written now.
+        while self.poll_write(&mut cx, now).is_ready() {}
+        let _ = self.closed(&mut cx);
     }
 
-    /// Puts a connection that was not polled yet on another stream and another runtime.
-    ///
-    /// # Errors
-    ///
-    /// Those of `to`. The connection is lost then.
-    pub fn moved<S2, T2>(
-        self,
-        to: impl FnOnce(S) -> io::Result<S2>,
-    ) -> io::Result<Connection<S2, T2, A>> {
-        Ok(Connection {
-            stream: to(self.stream)?,
-            driver: self.driver,
-            epoch: self.epoch,
-            timer: CoalescingTimer::new(),
-            read_closed: self.read_closed,
-            write_closed: self.write_closed,
-            unflushed: self.unflushed,
-        })
-    }
-
-    /// The stream, for a runtime that is not told by wakers.
+    /// The stream, for a runtime that does not wake by wakers.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// When to poll next, whatever happens until then; `None` for never. For a runtime whose
+    /// When to poll next if nothing wakes the connection before; `None` for never. For a runtime whose
     /// timers do not wake.
     pub fn deadline(&self) -> Option<Instant> {
         let due = self.driver.poll_timeout()?;
         self.epoch.instant(due)
     }
 
-    /// Everything that can be done now, until the connection is closed.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // The clock is looked at once, and again after whatever may have called a handler: to look at it
-        // costs as much as all that the core does with a frame.
+    /// Does everything that can be done now.
+    ///
+    /// A clock read costs as much as all that the core does with a frame. So the clock is read once, and
+    /// again only where a handler may have run since and the time decides something.
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut now = self.now();
+        if !self.driver.knows_waker(cx.waker()) {
+            self.timer.waker_changed();
+        }
         self.driver.poll_commands(now, cx.waker());
         let mut bytes_read = 0;
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             // Reading first, so that all answers to one read leave in one write.
-            let read = self.poll_read(cx, now);
+            let is_stale = bytes_read > 0;
+            let read = self.poll_read(cx, &mut now, is_stale);
             if let Poll::Ready(len) = read {
                 bytes_read += len;
-                now = self.now();
             }
-            let read = read.is_ready();
             let written = self.poll_write(cx, now).is_ready();
             if self.driver.poll_transmit() == Transmit::Close {
                 return self.closed(cx);
             }
-            let timed_out = !read && !written && self.poll_timer(cx, now).is_ready();
-            if !(read || written || timed_out) {
+            let idle = read.is_pending() && !written;
+            if idle && self.poll_timer(cx, now).is_pending() {
                 return Poll::Pending;
             }
-            if bytes_read >= MOST_READ {
+            if bytes_read >= MAX_READ {
                 break;
             }
         }
-        // A peer that floods us does not put off its deadlines, whose timer only a quiet round polls.
+        // A peer that floods the server does not delay its deadlines, whose timer is polled only in a
+        // round without reads.
         self.driver.handle_timeout(self.now());
         if self.driver.poll_transmit() == Transmit::Close {
             return self.closed(cx);
@@ -157,62 +167,83 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Pending
     }
 
-    /// One read, if there is something to read; its answers stay in the driver. Tells how much.
-    fn poll_read(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<usize> {
+    /// Reads once, if there is something to read. Answers stay in the driver. Returns how much was read.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: &mut Timestamp,
+        is_stale: bool,
+    ) -> Poll<usize> {
         if self.read_closed {
             return Poll::Pending;
         }
         read_buffer::with(|buffer| {
             let result = ready!(self.stream.poll_read(cx, buffer));
-            if let Some(lag) = self.stream.take_lag() {
-                self.driver.handle_lag(now, lag);
+            if is_stale {
+                *now = self.now();
             }
-            let len = *result.as_ref().unwrap_or(&0);
+            if let Some(lag) = self.stream.take_lag() {
+                self.driver.handle_lag(*now, lag);
+            }
             match result {
                 Ok(0) => {
                     self.read_closed = true;
-                    self.driver.handle_eof(now);
+                    self.driver.handle_eof(*now);
                 }
-                Ok(len) => self.driver.receive(now, &buffer[..len]),
+                Ok(len) => {
+                    self.driver.receive(*now, &buffer[..len]);
+                    return Poll::Ready(len);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.read_closed = true;
-                    self.driver.handle_read_error(now, error);
+                    self.driver.handle_read_error(*now, error);
                 }
             }
-            Poll::Ready(len)
+            Poll::Ready(0)
         })
     }
 
-    /// Ready if something was done, pending if nothing can be.
+    /// Writes, flushes or half-closes once. Pending if there is nothing to do, or it cannot be done now.
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
-            Transmit::Bytes(bytes) => match ready!(self.stream.poll_write(cx, bytes)) {
-                Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
-                written => written.map(|written| {
-                    self.driver.transmitted(now, written);
-                    self.unflushed = true;
-                }),
-            },
-            _ if self.unflushed => match ready!(self.stream.poll_flush(cx)) {
-                Ok(()) => {
-                    self.unflushed = false;
-                    // By itself, nothing that makes another look at the stream worth while.
-                    return self.poll_write(cx, now);
+            Transmit::Bytes(bytes) => {
+                let len = bytes.len();
+                match ready!(self.stream.poll_write(cx, bytes)) {
+                    Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
+                    Ok(written) => {
+                        // The write time-out counts from here.
+                        let now = if written < len { self.now() } else { now };
+                        self.driver.transmitted(now, written);
+                        self.unflushed = true;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
                 }
-                failed => failed,
-            },
-            Transmit::HalfClose => {
-                let closed = ready!(self.stream.poll_close(cx));
-                self.write_closed = true;
-                closed.map(|()| self.driver.half_closed())
             }
-            _ => return Poll::Pending,
+            transmit => {
+                let half_closes = transmit == Transmit::HalfClose;
+                if self.unflushed
+                    && let Err(error) = ready!(self.stream.poll_flush(cx))
+                {
+                    Err(error)
+                } else {
+                    // By itself, a flush gives no reason for another round.
+                    self.unflushed = false;
+                    if !half_closes {
+                        return Poll::Pending;
+                    }
+                    let closed = ready!(self.stream.poll_close(cx));
+                    self.write_closed = true;
+                    closed.map(|()| self.driver.half_closed())
+                }
+            }
         };
         match result {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 self.unflushed = false;
                 self.write_closed = true;
+                let now = self.now();
                 self.driver.handle_write_error(now, error);
             }
             _ => {}
@@ -224,15 +255,17 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let deadline = self.driver.poll_timeout();
         ready!(self.timer.poll(cx, &self.epoch, now, deadline));
-        self.driver.handle_timeout(self.now());
+        let is_past = deadline.is_some_and(|deadline| deadline <= now);
+        let now = if is_past { now } else { self.now() };
+        self.driver.handle_timeout(now);
         Poll::Ready(())
     }
 
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
-            // TLS says goodbye, or the peer takes the connection for one that was cut. No more than
-            // an attempt: a peer that does not take even this, or what is ahead of it, is not waited for.
+            // Without `close_notify` of TLS, the peer takes the connection for one that was cut. One
+            // attempt: a peer that does not take this, or the bytes ahead of it, is not waited for.
             let flushed =
                 !self.unflushed || matches!(self.stream.poll_flush(cx), Poll::Ready(Ok(())));
             if flushed {
@@ -240,12 +273,12 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             }
         }
         let uuid = self.driver.handle().uuid();
-        let budget = match uuid {
+        let log_limit = match uuid {
             Some(_) => &REFUSED_CALLS,
             None => &REFUSED_PEERS,
         };
         if let Some(reason) = self.driver.refusal()
-            && let Some(suppressed) = budget.take(Instant::now())
+            && let Some(suppressed) = log_limit.take(Instant::now())
         {
             let suppressed = (suppressed > 0).then_some(suppressed);
             let uuid = uuid.as_ref().map(tracing::field::display);
@@ -259,7 +292,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     }
 }
 
-/// Nothing in it is ever pinned.
+/// No field is pinned.
 impl<S, T, A: Acceptor> Unpin for Connection<S, T, A> {}
 
 impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
@@ -267,15 +300,19 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let connection = self.get_mut();
-        let handle = connection.driver.handle().clone();
-        blocked_handler::turn(handle, || {
-            let polled = catch_unwind(AssertUnwindSafe(|| Self::poll(connection, cx)));
-            polled.unwrap_or_else(|_| {
-                let peer = connection.driver.peer();
-                // The panic hook has said the rest.
-                tracing::error!(%peer, "a panic outside of the handler ends the connection");
-                Poll::Ready(())
-            })
+        let (span, _guard) = match connection.driver.instruments.as_deref() {
+            Some(Instruments { span, watch }) => {
+                (span.clone(), watch.as_ref().map(BlockedHandlerWatch::enter))
+            }
+            None => (None, None),
+        };
+        let _entered = span.as_ref().map(Span::enter);
+        let polled = catch_unwind(AssertUnwindSafe(|| connection.drive(cx)));
+        polled.unwrap_or_else(|_| {
+            let peer = connection.driver.peer();
+            // The panic hook has printed the rest.
+            tracing::error!(%peer, "a panic outside of the handler ends the connection");
+            Poll::Ready(())
         })
     }
 }

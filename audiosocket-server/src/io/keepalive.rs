@@ -3,24 +3,24 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// How the kernel finds out that a peer is dead. A call may be silent for minutes and be
-/// healthy, so this, and not silence, tells the two apart.
+/// How the kernel finds out that a peer is dead. A healthy call may be silent for minutes, so silence
+/// does not say.
 ///
 /// Times of probes count in whole seconds. Linux takes 1 s to 32,767 s and 1 to 127 probes.
+///
+/// ```
+/// use audiosocket_server::io::Keepalive;
+/// use std::time::Duration;
+///
+/// let keepalive = Keepalive::new().time(Duration::from_secs(10)).retries(5);
+/// # drop(keepalive);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Keepalive {
-    /// Quiet time before the first probe. Default: 30 s.
-    pub time: Duration,
-    /// Time between probes. Default: 10 s.
-    pub interval: Duration,
-    /// Unanswered probes after which the connection is lost. Default: 3.
-    pub retries: u32,
-    /// How long what was sent may stay unacknowledged (`TCP_USER_TIMEOUT`; on systems that have it).
-    /// While something is, there are no probes, and a peer to which audio or silence is sent would be
-    /// taken for alive for a quarter of an hour. It also ends the probes. `None` leaves it to the
-    /// system. Default: 60 s, as long as the probes take.
-    pub user_timeout: Option<Duration>,
+    time: Duration,
+    interval: Duration,
+    retries: u32,
+    user_timeout: Option<Duration>,
 }
 
 impl Default for Keepalive {
@@ -35,6 +35,44 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the quiet time before the first probe. Default: 30 s.
+    #[must_use]
+    pub fn time(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// Sets the time between probes. Default: 10 s.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Sets after how many unanswered probes the connection is lost. Default: 3.
+    #[must_use]
+    pub fn retries(mut self, probes: u32) -> Self {
+        self.retries = probes;
+        self
+    }
+
+    /// Sets how long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`, on systems that have it);
+    /// `None` leaves it to the system. Default: 60 s, as long as the probes take.
+    ///
+    /// There are no probes while bytes are unacknowledged. Without this timeout, a dead peer to which audio or
+    /// silence is sent would count as alive for a quarter of an hour. The timeout also ends the probes.
+    #[must_use]
+    pub fn user_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.user_timeout = timeout;
+        self
+    }
+
     pub(crate) fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
         let keepalive = TcpKeepalive::new()
             .with_time(self.time)

@@ -1,20 +1,43 @@
-//! What every adapter hands on to its users beside its own server, so that it is the same in all.
+//! What every adapter exports beside its own server, so that it is the same in all.
 
-#[doc = include_str!("../../docs/adapters-compared.md")]
-pub mod adapters_compared {}
-
-#[doc = include_str!("../../docs/beyond-tcp.md")]
-pub mod beyond_tcp {}
-
-pub use crate::io::{Keepalive, ServerOptions};
+/// Names for the root of each adapter.
 pub use crate::{
-    Acceptor, AnnounceError, Call, CallCounters, CallEvent, CallHandle, CallRequest, CallStats,
-    Callbacks, Calls, Duplicate, Elapsed, Exception, ExpectedCallHandler, ExpectedCalls,
-    ExpectedOnly, Handler, Incoming, IncomingCall, IncomingCalls, Lag, Limits, Peer, Played,
-    Refusal, Response, ServerHandle, WithMetadata, incoming,
+    Acceptor, Call, CallEvent, CallRequest, Callbacks, Exception, Handler, HandlerEvent, Peer,
+    Refusal, Response, ServerHandle, acceptor_fn,
 };
-pub use crate::{AllowList, Allowed, IpNet, ParseAllowListError};
 pub use audiosocket_proto::{
-    Audio, Bytes, Dropped, DtmfDigit, End, ErrorFlags, Frame, FrameKind, MarkOutcome, PeerError,
-    PlayoutStats, Ptime, SampleRate, SendError, SessionConfig, Timestamp, Uuid,
+    Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
 };
+
+/// Which calls a server takes: networks, expected calls, limits.
+pub mod admission {
+    pub use crate::{
+        Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
+        ParseAllowListError,
+    };
+}
+
+/// Deadlines, bounds and sockets.
+pub mod config {
+    pub use crate::io::Keepalive;
+    pub use audiosocket_proto::{Ptime, SessionConfig};
+}
+
+/// What goes over the wire, and what can be wrong with it.
+pub mod protocol {
+    pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
+}
+
+/// What went through calls, and what did not.
+pub mod stats {
+    pub use crate::{CallCounters, CallStats, Calls, Lag};
+    pub use audiosocket_proto::{Dropped, PlayoutStats};
+}
+
+/// Streams of calls and of their events.
+pub mod stream {
+    pub use crate::{
+        Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Play, Played,
+        incoming,
+    };
+}

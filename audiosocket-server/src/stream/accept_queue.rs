@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::wake_cell::WakeCell;
 use crate::{IncomingCall, Refusal};
 
-/// Calls between the one who takes them in and the one who asks for them.
+/// Calls that wait to be accepted.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptQueue {
     inner: WakeCell<Inner>,
@@ -13,16 +14,23 @@ pub(crate) struct AcceptQueue {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: VecDeque<IncomingCall>,
-    /// Calls that have been taken and are about to wait.
-    coming: usize,
-    /// Nobody takes in any more.
+    /// How many [`Place`]s exist.
+    reserved: usize,
+    /// No further calls arrive.
     closed: bool,
-    /// Nobody asks any more.
-    deserted: bool,
+    /// The application accepts no more calls.
+    receiver_closed: bool,
+}
+
+/// A place in the queue for one call. Dropping it frees the place.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// `None` once the call is in the queue.
+    queue: Option<Arc<AcceptQueue>>,
 }
 
 impl AcceptQueue {
-    /// The next call; `None` once there will be none.
+    /// The next call; `None` after the queue is closed and empty.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         self.inner
             .poll(cx.waker(), |inner| match inner.waiting.pop_front() {
@@ -31,52 +39,63 @@ impl AcceptQueue {
             })
     }
 
-    /// Nobody takes in any more.
+    /// No further calls arrive.
     pub(crate) fn close(&self) {
         self.inner.change(|inner| inner.closed = true);
     }
 
-    /// Nobody asks any more.
-    pub(crate) fn desert(&self) {
+    /// The application accepts no more calls.
+    pub(crate) fn close_receiver(&self) {
         let waiting = self.inner.with(|inner| {
-            inner.deserted = true;
+            inner.receiver_closed = true;
             std::mem::take(&mut inner.waiting)
         });
         self.inner.close();
-        // Which hangs them up.
+        // Not under the lock: this hangs the calls up.
         drop(waiting);
     }
 
-    /// Makes sure of a place for one call.
-    pub(crate) fn reserve(&self, max_waiting: usize) -> Result<(), Refusal> {
-        self.inner.with(|inner| {
-            if inner.deserted {
+    /// Reserves a place for one call.
+    pub(crate) fn reserve(this: &Arc<Self>, max_waiting: usize) -> Result<Place, Refusal> {
+        this.inner.with(|inner| {
+            if inner.receiver_closed {
                 return Err(Refusal::new("nobody accepts calls any more"));
             }
-            if inner.waiting.len() + inner.coming >= max_waiting {
+            if inner.waiting.len() + inner.reserved >= max_waiting {
                 return Err(Refusal::new("too many calls wait to be accepted"));
             }
-            inner.coming += 1;
+            inner.reserved += 1;
             Ok(())
+        })?;
+        Ok(Place {
+            queue: Some(Arc::clone(this)),
         })
     }
+}
 
-    /// Gives back the place that was reserved.
-    pub(crate) fn leave(&self) {
-        self.inner.with(|inner| inner.coming -= 1);
-    }
-
-    /// Takes the place that was reserved.
-    pub(crate) fn enter(&self, call: IncomingCall) {
-        let refused = self.inner.change(|inner| {
-            inner.coming -= 1;
-            if inner.deserted {
+impl Place {
+    /// Queues the call, and wakes the receiver.
+    pub(crate) fn fill(mut self, call: IncomingCall) {
+        let Some(queue) = self.queue.take() else {
+            return;
+        };
+        let refused = queue.inner.change(|inner| {
+            inner.reserved -= 1;
+            if inner.receiver_closed {
                 return Some(call);
             }
             inner.waiting.push_back(call);
             None
         });
-        // Which hangs it up.
+        // Not under the lock: this hangs the call up.
         drop(refused);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.queue {
+            queue.inner.with(|inner| inner.reserved -= 1);
+        }
     }
 }

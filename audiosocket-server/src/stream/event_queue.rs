@@ -1,39 +1,21 @@
+use std::any::Any;
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
-use crate::Lag;
 use crate::wake_cell::WakeCell;
-use audiosocket_proto::{DtmfDigit, End, MarkOutcome, PeerError, SampleRate};
+use crate::{CallEvent, Injected, Lag};
+use audiosocket_proto::{End, SampleRate};
 
-/// What an event that waits takes beside its audio, in bytes.
+/// How many bytes a waiting event takes beside its audio.
 const OVERHEAD: usize = 64;
 
-/// What happens on a call; see [`IncomingCall::next`](crate::IncomingCall::next).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallEvent {
-    /// The call has begun; always the first.
-    Started,
-    /// Audio from the caller, in bytes of slin at this rate; never empty.
-    Audio(SampleRate, Bytes),
-    /// The caller pressed a key.
-    Dtmf(DtmfDigit),
-    /// A [mark](crate::CallHandle::mark) was reached.
-    Mark(u64, MarkOutcome),
-    /// So much audio was dropped, since nobody asked for it in time. It is told of ahead of
-    /// everything that still waits.
-    Lagged(Lag),
-    /// The peer did something wrong. If that ends the call, [`Ended`](Self::Ended) follows.
-    Exception(PeerError),
-    /// The call is over; always the last.
-    Ended(End),
-}
-
-/// What happened on a call and was not asked for yet. Bounded.
+/// The events of a call that the application has not taken. Bounded.
 #[derive(Debug)]
-pub(crate) struct Events {
+pub(crate) struct EventQueue {
+    /// In bytes.
     limit: usize,
     inner: WakeCell<Inner>,
 }
@@ -41,20 +23,23 @@ pub(crate) struct Events {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: VecDeque<CallEvent>,
-    /// What they take.
+    /// The bytes of `waiting`.
     size: usize,
+    /// The bytes of injected values in `waiting`.
+    injected: usize,
     lag: Lag,
-    /// `Ended` waits or has been told.
+    /// Of the caller's latest audio.
+    sample_rate: Option<SampleRate>,
+    /// `Ended` waits or was taken.
     over: bool,
-    /// Nobody will ask.
-    deserted: bool,
+    receiver_closed: bool,
 }
 
-/// More waits than may, and none of it is audio.
+/// The queue is full, and holds no audio to drop.
 #[derive(Debug)]
 pub(crate) struct Overflow;
 
-impl Events {
+impl EventQueue {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -62,16 +47,19 @@ impl Events {
         }
     }
 
+    /// Queues an event. Drops the oldest audio if the queue is full. On overflow the event is queued all the same:
+    /// the call ends then.
     pub(crate) fn push(&self, event: CallEvent) -> Result<(), Overflow> {
         self.inner.change(|inner| {
-            if inner.deserted {
+            if inner.receiver_closed {
                 return Ok(());
+            }
+            if let CallEvent::Audio(audio) = &event {
+                inner.sample_rate = Some(audio.rate());
             }
             inner.size += size(&event);
             inner.waiting.push_back(event);
-            if inner.size > self.limit {
-                inner.drop_oldest(self.limit / 4 * 3);
-            }
+            inner.shrink(self.limit);
             if inner.size > self.limit && inner.waiting.len() > 1 {
                 return Err(Overflow);
             }
@@ -79,7 +67,28 @@ impl Events {
         })
     }
 
-    /// This was dropped before it came here.
+    /// Queues a value of the application.
+    fn inject(&self, value: Injected) -> Result<(), InjectError> {
+        let event = CallEvent::Injected(value);
+        let result = self.inner.change(|inner| {
+            if inner.receiver_closed || inner.over {
+                return Err((InjectError::CallOver, event));
+            }
+            // So that there is always room for the events of the caller.
+            if inner.injected + OVERHEAD > self.limit / 2 {
+                return Err((InjectError::QueueFull, event));
+            }
+            inner.injected += OVERHEAD;
+            inner.size += OVERHEAD;
+            inner.waiting.push_back(event);
+            inner.shrink(self.limit);
+            Ok(())
+        });
+        // The value is dropped here, not under the lock: this runs application code.
+        result.map_err(|(error, _event)| error)
+    }
+
+    /// Counts audio that was dropped before it arrived here.
     pub(crate) fn lagged(&self, lag: Lag) {
         self.inner.change(|inner| {
             inner.lag.frames += lag.frames;
@@ -87,7 +96,7 @@ impl Events {
         });
     }
 
-    /// The call is over; only the first end counts.
+    /// The call is over. Only the first end counts.
     pub(crate) fn end(&self, end: End) {
         self.inner.change(|inner| {
             if !std::mem::replace(&mut inner.over, true) {
@@ -96,9 +105,10 @@ impl Events {
         });
     }
 
-    pub(crate) fn desert(&self) {
+    /// The application takes no more events.
+    pub(crate) fn close_receiver(&self) {
         let dropped = self.inner.with(|inner| {
-            inner.deserted = true;
+            inner.receiver_closed = true;
             std::mem::take(&mut inner.waiting)
         });
         self.inner.close();
@@ -111,21 +121,42 @@ impl Events {
             next => Poll::Ready(next),
         })
     }
+
+    pub(crate) fn sample_rate(&self) -> Option<SampleRate> {
+        self.inner.with(|inner| inner.sample_rate)
+    }
+
+    /// Waits for the caller's first audio. Returns `None` if the call is over before. Takes no event.
+    pub(crate) fn poll_sample_rate(&self, cx: &mut Context<'_>) -> Poll<Option<SampleRate>> {
+        self.inner
+            .poll(cx.waker(), |inner| match inner.sample_rate {
+                None if !inner.over => Poll::Pending,
+                rate => Poll::Ready(rate),
+            })
+    }
 }
 
 impl Inner {
     fn next(&mut self) -> Option<CallEvent> {
-        let begins = matches!(self.waiting.front(), Some(CallEvent::Started));
-        if !begins && self.lag != Lag::default() {
+        let starts = matches!(self.waiting.front(), Some(CallEvent::Started));
+        if !starts && self.lag != Lag::default() {
             return Some(CallEvent::Lagged(std::mem::take(&mut self.lag)));
         }
         let event = self.waiting.pop_front()?;
-        self.size = self.size.saturating_sub(size(&event));
+        if !matches!(event, CallEvent::Ended(_)) {
+            self.size -= size(&event);
+        }
+        if matches!(event, CallEvent::Injected(_)) {
+            self.injected -= OVERHEAD;
+        }
         Some(event)
     }
 
-    /// Drops audio, the oldest first, until no more than `size` waits.
-    fn drop_oldest(&mut self, size: usize) {
+    /// Drops the oldest audio if more than `limit` bytes wait, until three quarters of it do.
+    fn shrink(&mut self, limit: usize) {
+        if self.size <= limit {
+            return;
+        }
         let Self {
             waiting,
             lag,
@@ -133,24 +164,92 @@ impl Inner {
             ..
         } = self;
         waiting.retain(|event| {
-            let CallEvent::Audio(_, audio) = event else {
+            let CallEvent::Audio(audio) = event else {
                 return true;
             };
-            if *left <= size {
+            if *left <= limit / 4 * 3 {
                 return true;
             }
-            *left -= self::size(event);
+            *left -= size(event);
             lag.frames += 1;
-            lag.bytes += audio.len() as u64;
+            lag.bytes += audio.bytes().len() as u64;
             false
         });
     }
 }
 
-/// What an event takes while it waits.
+/// How many bytes an event takes while it waits.
 fn size(event: &CallEvent) -> usize {
     match event {
-        CallEvent::Audio(_, audio) => OVERHEAD + audio.len(),
+        CallEvent::Audio(audio) => OVERHEAD + audio.bytes().len(),
         _ => OVERHEAD,
     }
 }
+
+/// Puts values of the application among the events of a call, from any task or thread: the result of a speech
+/// recogniser, a command from a web page. The task that serves the call then waits for one stream of events only.
+///
+/// Made by [`IncomingCall::injector`](crate::IncomingCall::injector). Cheap to clone; does not keep the call alive.
+///
+/// ```
+/// use audiosocket_server::{CallEvent, IncomingCall};
+///
+/// struct Transcript(String);
+///
+/// async fn talk(mut call: IncomingCall) {
+///     let injector = call.injector();
+///     std::thread::spawn(move || injector.inject(Transcript("good morning".to_owned())));
+///     while let Some(event) = call.next().await {
+///         if let CallEvent::Injected(value) = event
+///             && let Some(Transcript(text)) = value.downcast_ref()
+///         {
+///             println!("the caller said {text:?}");
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventInjector {
+    events: Arc<EventQueue>,
+}
+
+impl EventInjector {
+    pub(crate) fn new(events: Arc<EventQueue>) -> Self {
+        Self { events }
+    }
+
+    /// Queues `value` behind all events that wait. It comes as [`CallEvent::Injected`].
+    ///
+    /// An injected value takes 64 bytes of the [event queue](crate::Incoming::event_queue), whatever its size, and
+    /// injected values take half of the queue at most. If the queue is full, the oldest audio is dropped, as for
+    /// other events.
+    ///
+    /// # Errors
+    ///
+    /// [`InjectError::QueueFull`] if injected values take half of the queue. [`InjectError::CallOver`] if the call is
+    /// over, or its [`IncomingCall`](crate::IncomingCall) is dropped. The value is dropped.
+    pub fn inject(&self, value: impl Any + Send + Sync) -> Result<(), InjectError> {
+        self.events.inject(Injected::new(value))
+    }
+}
+
+/// Why a value was not injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InjectError {
+    /// Injected values take half of the event queue.
+    QueueFull,
+    /// The call is over.
+    CallOver,
+}
+
+impl fmt::Display for InjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueFull => "too many injected values wait on the call",
+            Self::CallOver => "the call is over",
+        })
+    }
+}
+
+impl Error for InjectError {}

@@ -1,96 +1,199 @@
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use futures_core::Stream;
 use uuid::Uuid;
 
-use crate::stream::event_queue::{CallEvent, Events};
-use crate::{Call, CallHandle, Peer, block_on};
+use crate::admission::calls::OpenWork;
+use crate::stream::event_queue::EventQueue;
+use crate::{Call, CallEvent, CallHandle, CallStats, EventInjector, Peer, Play, Played, block_on};
+use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError};
 
-/// A call that tells what happens on it to whoever asks; see [`incoming`](crate::incoming).
+/// A call, as a stream of its events; see [`incoming`](crate::incoming()).
 ///
-/// What it tells waits, up to a [bound](crate::Incoming::event_queue), so that whoever is slow to ask
-/// never keeps the connection from being read. Dropping it hangs up.
+/// A [`Stream`] of [`CallEvent`]s. The events wait in a [bounded queue](crate::Incoming::event_queue), so a slow
+/// task never keeps the connection from being read.
+///
+/// Dropping it hangs up. A server that shuts down waits, within its grace, until it is dropped: a task can finish its
+/// work after the last event.
 #[derive(Debug)]
+#[must_use = "dropping it hangs up"]
 pub struct IncomingCall {
     uuid: Uuid,
-    peer: Peer,
     handle: CallHandle,
-    events: Arc<Events>,
+    events: Arc<EventQueue>,
+    /// Dropped last: the server waits for it.
+    _work: OpenWork,
 }
 
-/// The time allowed was over before something happened; see [`IncomingCall::next_timeout`].
+/// The time allowed was over before an event came; see [`IncomingCall::next_timeout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Elapsed;
 
 impl IncomingCall {
-    pub(crate) fn new(call: &Call<'_>, events: Arc<Events>) -> Self {
+    pub(crate) fn new(call: &Call<'_>, events: Arc<EventQueue>, work: OpenWork) -> Self {
         Self {
             uuid: call.uuid(),
-            peer: call.peer().clone(),
             handle: call.handle(),
             events,
+            _work: work,
         }
     }
 
-    /// The UUID that Asterisk's dialplan gave the call.
+    /// Returns the UUID that Asterisk's dialplan gave the call.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         self.uuid
     }
 
-    /// Where the call comes from.
+    /// Returns the other end of the connection.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        &self.peer
+        self.handle.peer()
     }
 
-    /// Plays on the call and ends it, from here or, cloned, from anywhere.
+    /// Returns what was announced of the call; see [`CallHandle::metadata`].
+    #[must_use]
+    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
+        self.handle.metadata()
+    }
+
+    /// Returns a handle of the call. Its clones play on the call and end it from other tasks.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
         &self.handle
     }
 
-    /// What happens next: [`CallEvent::Started`] first, [`CallEvent::Ended`] last, and then `None`.
-    /// Cancel safe.
+    /// Returns the next event: [`CallEvent::Started`] first, [`CallEvent::Ended`] last, then `None`. Cancel safe.
     pub async fn next(&mut self) -> Option<CallEvent> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// [`next`](Self::next), to be polled, as by a `Stream`.
+    /// Polls for the next event; see [`next`](Self::next).
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CallEvent>> {
         self.events.poll_next(cx)
     }
 
-    /// What happens as an iterator, which blocks the thread until the next event comes. Not for
-    /// asynchronous code.
+    /// Returns an injector, which puts values of the application among the events of this call.
+    #[must_use]
+    pub fn injector(&self) -> EventInjector {
+        EventInjector::new(Arc::clone(&self.events))
+    }
+
+    /// Queues audio to be played, and waits for room; see [`CallHandle::play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::play`].
+    pub fn play(&self, audio: impl Into<AudioBuf>) -> Play {
+        self.handle.play(audio)
+    }
+
+    /// Queues audio to be played, or refuses it at once; see [`CallHandle::try_play`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::try_play`].
+    pub fn try_play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
+        self.handle.try_play(audio)
+    }
+
+    /// Drops the audio that waits to be played; see [`CallHandle::clear`].
+    pub fn clear(&self) -> Dropped {
+        self.handle.clear()
+    }
+
+    /// Queues a mark, which comes as [`CallEvent::Mark`]; see [`CallHandle::mark`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CallHandle::mark`].
+    pub fn mark(&self, mark: u64) -> Result<(), SendError> {
+        self.handle.mark(mark)
+    }
+
+    /// Waits until the audio that is queued now has been played; see [`CallHandle::played`].
+    pub fn played(&self) -> Played {
+        self.handle.played()
+    }
+
+    /// Ends the call; see [`CallHandle::hangup`]. The last events still come.
+    pub fn hangup(&self) {
+        self.handle.hangup();
+    }
+
+    /// Ends the call once the audio that is queued now has been played; see
+    /// [`CallHandle::hangup_after_playout`].
+    pub fn hangup_after_playout(&self) {
+        self.handle.hangup_after_playout();
+    }
+
+    /// Returns the counters of the call; see [`CallHandle::stats`].
+    #[must_use]
+    pub fn stats(&self) -> CallStats {
+        self.handle.stats()
+    }
+
+    /// Returns the sample rate of the caller's latest audio. Returns `None` before any audio.
+    #[must_use]
+    pub fn sample_rate(&self) -> Option<SampleRate> {
+        self.events.sample_rate()
+    }
+
+    /// Waits for the caller's first audio, and returns its sample rate. Returns 8 kHz if no audio comes within
+    /// `timeout`, or if the call ends. Takes no event. Cancel safe.
+    ///
+    /// Prompts can then be played in the rate of the caller. The time is that of the connection's clock.
+    pub async fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
+        let mut timer = self.handle.timer(timeout);
+        poll_fn(|cx| match self.events.poll_sample_rate(cx) {
+            Poll::Ready(rate) => Poll::Ready(rate.unwrap_or_default()),
+            Poll::Pending => Pin::new(&mut timer)
+                .poll(cx)
+                .map(|()| SampleRate::default()),
+        })
+        .await
+    }
+
+    /// Iterates over the events. Blocks the thread until the next event comes. Not for asynchronous code.
     pub fn blocking(&mut self) -> impl Iterator<Item = CallEvent> + use<'_> {
         std::iter::from_fn(|| block_on::block_on(self.next()))
     }
 
-    /// [`next`](Self::next) for a thread, which it blocks for as long as `timeout`.
+    /// Returns the next event as [`next`](Self::next) does. Blocks the thread, for `timeout` at most. Not for
+    /// asynchronous code.
     ///
     /// # Errors
     ///
-    /// [`Elapsed`] if nothing happened until then.
+    /// [`Elapsed`] if no event came in this time.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<CallEvent>, Elapsed> {
         let deadline = Instant::now().checked_add(timeout);
         block_on::block_on_until(self.next(), deadline).ok_or(Elapsed)
     }
 }
 
+impl Stream for IncomingCall {
+    type Item = CallEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CallEvent>> {
+        self.get_mut().poll_next(cx)
+    }
+}
+
 impl Drop for IncomingCall {
     fn drop(&mut self) {
-        self.events.desert();
+        self.events.close_receiver();
         self.handle.hangup();
     }
 }
 
 impl std::fmt::Display for Elapsed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("nothing happened on the call in time")
+        f.write_str("no event came in time")
     }
 }
 

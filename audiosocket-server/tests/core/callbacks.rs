@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use audiosocket_server::{Callbacks, Refusal, Response};
 
-use crate::acceptors::Transcript;
 use crate::call::{HANGUP, uuid_frame};
-use crate::connection::Connection;
+use crate::recorder::{Line, Transcript};
 use crate::wire::frame;
 
 /// A server that echoes, panics when it hears `boom`, hangs up when it hears `bye`, and writes
@@ -16,7 +15,7 @@ fn server(transcript: &Transcript) -> Callbacks {
     let (audios, exceptions, keys) = (transcript.clone(), transcript.clone(), transcript.clone());
     Callbacks::new(
         move |uuid, peer, audio| {
-            audios.note(format!("audio {} {peer} {:?}", last(uuid), audio.payload()));
+            audios.add(format!("audio {} {peer} {:?}", last(uuid), audio.payload()));
             match audio.payload() {
                 b"boom" => panic!("as told"),
                 b"bye" => Vec::new().into(),
@@ -27,11 +26,11 @@ fn server(transcript: &Transcript) -> Callbacks {
         },
         move |uuid, peer, error| {
             let uuid = uuid.map(last);
-            exceptions.note(format!("exception {uuid:?} {peer} {error}"));
+            exceptions.add(format!("exception {uuid:?} {peer} {error}"));
         },
     )
     .on_dtmf(move |uuid, peer, digit| {
-        keys.note(format!("dtmf {} {peer} {digit}", last(uuid)));
+        keys.add(format!("dtmf {} {peer} {digit}", last(uuid)));
         match digit.as_char() {
             '#' => Response::Hangup,
             _ => vec![digit.as_byte()].into(),
@@ -46,23 +45,15 @@ fn last(uuid: audiosocket_proto::Uuid) -> u8 {
 
 /// Drives a call, and asserts what the closures were told of it after its UUID.
 #[track_caller]
-fn assert_told(drive: impl FnOnce(&mut Connection<Callbacks>), expected: &[&str]) {
+fn assert_told(drive: impl FnOnce(&mut Line<Callbacks>), expected: &[&str]) {
     let transcript = Transcript::default();
-    let mut connection = Connection::talking(server(&transcript));
-    assert_eq!(
-        transcript.take_lines(),
-        [""; 0],
-        "the start is told to nobody"
-    );
-    drive(&mut connection);
-    assert_eq!(transcript.take_lines(), expected);
-    connection.see_to_close();
-    drop(connection);
-    assert_eq!(
-        transcript.take_lines(),
-        [""; 0],
-        "nothing after the empty audio"
-    );
+    let mut line = Line::talking(server(&transcript));
+    assert_eq!(transcript.take(), [""; 0], "the start is told to nobody");
+    drive(&mut line);
+    assert_eq!(transcript.take(), expected);
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the empty audio");
 }
 
 const EMPTY: &str = "audio 19 tester []";
@@ -70,19 +61,15 @@ const EMPTY: &str = "audio 19 tester []";
 #[test]
 fn the_caller_speaks_and_hangs_up() {
     assert_told(
-        |connection| {
-            connection.receive(&frame(0x10, &[1, 2]));
-            connection.receive(&frame(0x12, &[3]));
+        |line| {
+            line.receive(&frame(0x10, &[1, 2]));
+            line.receive(&frame(0x12, &[3]));
             assert_eq!(
-                connection.flush(),
+                line.flush(),
                 [frame(0x10, &[1, 2]), frame(0x12, &[3])].concat()
             );
-            connection.eof();
-            assert_eq!(
-                connection.flush(),
-                [0_u8; 0],
-                "the last answer goes nowhere"
-            );
+            line.eof();
+            assert_eq!(line.flush(), [0_u8; 0], "the last answer goes nowhere");
         },
         &["audio 19 tester [1, 2]", "audio 19 tester [3]", EMPTY],
     );
@@ -92,9 +79,9 @@ fn the_caller_speaks_and_hangs_up() {
 #[test]
 fn empty_audio_of_the_peer_is_not_passed_on() {
     assert_told(
-        |connection| {
-            connection.receive(&[frame(0x10, b""), frame(0x10, &[1])].concat());
-            connection.eof();
+        |line| {
+            line.receive(&[frame(0x10, b""), frame(0x10, &[1])].concat());
+            line.eof();
         },
         &["audio 19 tester [1]", EMPTY],
     );
@@ -103,9 +90,9 @@ fn empty_audio_of_the_peer_is_not_passed_on() {
 #[test]
 fn an_empty_answer_hangs_up() {
     assert_told(
-        |connection| {
-            connection.receive(&[frame(0x10, b"bye"), frame(0x10, b"more")].concat());
-            assert_eq!(connection.flush(), HANGUP);
+        |line| {
+            line.receive(&[frame(0x10, b"bye"), frame(0x10, b"more")].concat());
+            assert_eq!(line.flush(), HANGUP);
         },
         &["audio 19 tester [98, 121, 101]", EMPTY],
     );
@@ -114,12 +101,9 @@ fn an_empty_answer_hangs_up() {
 #[test]
 fn keys_are_told_and_answered() {
     assert_told(
-        |connection| {
-            connection.receive(&[frame(0x03, b"5"), frame(0x03, b"#")].concat());
-            assert_eq!(
-                connection.flush(),
-                [&frame(0x10, b"5")[..], &HANGUP].concat()
-            );
+        |line| {
+            line.receive(&[frame(0x03, b"5"), frame(0x03, b"#")].concat());
+            assert_eq!(line.flush(), [&frame(0x10, b"5")[..], &HANGUP].concat());
         },
         &["dtmf 19 tester 5", "dtmf 19 tester #", EMPTY],
     );
@@ -127,18 +111,17 @@ fn keys_are_told_and_answered() {
 
 #[test]
 fn keys_need_not_be_told() {
-    let mut connection =
-        Connection::talking(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
-    connection.receive(&[frame(0x03, b"5"), frame(0x10, &[1])].concat());
-    assert_eq!(connection.flush(), frame(0x10, &[1]));
+    let mut line = Line::talking(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
+    line.receive(&[frame(0x03, b"5"), frame(0x10, &[1])].concat());
+    assert_eq!(line.flush(), frame(0x10, &[1]));
 }
 
 #[test]
 fn a_panic_is_an_exception_before_the_end() {
     assert_told(
-        |connection| {
-            connection.receive(&frame(0x10, b"boom"));
-            assert_eq!(connection.flush(), HANGUP);
+        |line| {
+            line.receive(&frame(0x10, b"boom"));
+            assert_eq!(line.flush(), HANGUP);
         },
         &[
             "audio 19 tester [98, 111, 111, 109]",
@@ -151,9 +134,9 @@ fn a_panic_is_an_exception_before_the_end() {
 #[test]
 fn an_error_of_asterisk_is_an_exception() {
     assert_told(
-        |connection| {
-            connection.receive(&[frame(0xff, &[2]), frame(0xff, &[4])].concat());
-            connection.eof();
+        |line| {
+            line.receive(&[frame(0xff, &[2]), frame(0xff, &[4])].concat());
+            line.eof();
         },
         &[
             "exception Some(19) tester the peer reported error 0x02 (frame forwarding)",
@@ -165,24 +148,20 @@ fn an_error_of_asterisk_is_an_exception() {
 
 #[test]
 fn a_hangup_told_by_asterisk_is_none() {
-    assert_told(
-        |connection| connection.receive(&frame(0xff, &[1])),
-        &[EMPTY],
-    );
-    assert_told(|connection| connection.receive(&HANGUP), &[EMPTY]);
+    assert_told(|line| line.receive(&frame(0xff, &[1])), &[EMPTY]);
+    assert_told(|line| line.receive(&HANGUP), &[EMPTY]);
 }
 
 #[test]
 fn a_reset_between_frames_is_none() {
-    let reset =
-        |connection: &mut Connection<Callbacks>| connection.read_error(ErrorKind::ConnectionReset);
+    let reset = |line: &mut Line<Callbacks>| line.read_error(ErrorKind::ConnectionReset);
     assert_told(reset, &[EMPTY]);
 }
 
 #[test]
 fn a_connection_that_breaks_is_an_exception_before_the_end() {
     assert_told(
-        |connection| connection.read_error(ErrorKind::HostUnreachable),
+        |line| line.read_error(ErrorKind::HostUnreachable),
         &[
             "exception Some(19) tester the connection was lost: host unreachable",
             EMPTY,
@@ -193,9 +172,9 @@ fn a_connection_that_breaks_is_an_exception_before_the_end() {
 #[test]
 fn a_cut_frame_is_an_exception_before_the_end() {
     assert_told(
-        |connection| {
-            connection.receive(&frame(0x10, &[1, 2])[..4]);
-            connection.eof();
+        |line| {
+            line.receive(&frame(0x10, &[1, 2])[..4]);
+            line.eof();
         },
         &[
             "exception Some(19) tester the connection ended inside a frame, 4 bytes into it",
@@ -207,16 +186,16 @@ fn a_cut_frame_is_an_exception_before_the_end() {
 #[test]
 fn a_handle_and_a_shutdown_are_none() {
     assert_told(
-        |connection| {
-            connection.driver.handle().hangup();
-            connection.poll_commands();
+        |line| {
+            line.driver.handle().hangup();
+            line.poll_commands();
         },
         &[EMPTY],
     );
     assert_told(
-        |connection| {
-            connection.calls.shut_down();
-            connection.poll_commands();
+        |line| {
+            line.calls.shut_down();
+            line.poll_commands();
         },
         &[EMPTY],
     );
@@ -225,19 +204,19 @@ fn a_handle_and_a_shutdown_are_none() {
 #[test]
 fn a_call_that_is_let_fall_is_told_to_be_over() {
     let transcript = Transcript::default();
-    drop(Connection::talking(server(&transcript)));
-    assert_eq!(transcript.take_lines(), [EMPTY]);
+    drop(Line::talking(server(&transcript)));
+    assert_eq!(transcript.take(), [EMPTY]);
 }
 
 #[test]
 fn without_a_uuid_there_is_an_exception_and_no_end() {
     let transcript = Transcript::default();
-    let mut connection = Connection::new(server(&transcript));
-    connection.wait(Duration::from_secs(5));
-    connection.see_to_close();
-    drop(connection);
+    let mut line = Line::new(server(&transcript));
+    line.wait(Duration::from_secs(5));
+    line.see_to_close();
+    drop(line);
     assert_eq!(
-        transcript.take_lines(),
+        transcript.take(),
         ["exception None tester no UUID came in time"]
     );
 }
@@ -245,26 +224,22 @@ fn without_a_uuid_there_is_an_exception_and_no_end() {
 #[test]
 fn of_a_refused_call_no_callback_tells() {
     let transcript = Transcript::default();
-    let refusing = server(&transcript).admit(|request| match last(request.uuid) {
+    let refusing = server(&transcript).accept_if(|request| match last(request.uuid) {
         0x13 => Err(Refusal::new("not today")),
         _ => Ok(()),
     });
-    let mut connection = Connection::new(refusing.clone());
-    connection.receive(&[uuid_frame(), frame(0x10, &[1])].concat());
-    assert_eq!(connection.flush(), HANGUP);
-    connection.see_to_close();
+    let mut line = Line::new(refusing.clone());
+    line.receive(&[uuid_frame(), frame(0x10, &[1])].concat());
+    assert_eq!(line.flush(), HANGUP);
+    line.see_to_close();
     assert_eq!(
-        connection
-            .driver
-            .refusal()
-            .map(ToString::to_string)
-            .as_deref(),
+        line.driver.refusal().map(ToString::to_string).as_deref(),
         Some("not today")
     );
-    drop(connection);
-    assert_eq!(transcript.take_lines(), [""; 0]);
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0]);
 
-    let mut connection = Connection::new(refusing);
-    connection.receive(&[frame(0x01, &[7; 16]), frame(0x10, &[1])].concat());
-    assert_eq!(transcript.take_lines(), ["audio 7 tester [1]"]);
+    let mut line = Line::new(refusing);
+    line.receive(&[frame(0x01, &[7; 16]), frame(0x10, &[1])].concat());
+    assert_eq!(transcript.take(), ["audio 7 tester [1]"]);
 }

@@ -7,10 +7,9 @@ use std::task::{Context, Poll, Waker};
 use audiosocket_proto::Transmit;
 use audiosocket_server::{Calls, Refusal};
 
-use crate::acceptors::{ACCEPT, Recorded, echo, refusing, silent};
 use crate::call::HANGUP;
-use crate::connection::Connection;
 use crate::handles::Bell;
+use crate::recorder::{ACCEPT, Desk, Line};
 use crate::wire::frame;
 
 #[test]
@@ -18,8 +17,8 @@ fn connections_are_counted_while_they_are_registered() {
     let calls = Calls::default();
     assert!(calls.is_empty());
     // Without a UUID too.
-    let first = Connection::among(&calls, silent(), |_| {});
-    let second = Connection::talking_among(&calls.clone(), silent());
+    let first = Line::among(&calls, Desk::new(), |config| config);
+    let second = Line::talking_among(&calls.clone(), Desk::new());
     assert_eq!(calls.len(), 2);
     drop(first);
     assert_eq!(calls.len(), 1);
@@ -32,9 +31,9 @@ fn connections_are_counted_while_they_are_registered() {
 #[test]
 fn those_that_were_refused_are_not_counted_among_the_admitted() {
     let calls = Calls::default();
-    let first = Connection::talking_among(&calls, silent());
+    let first = Line::talking_among(&calls, Desk::new());
     calls.refuse_calls(true);
-    let _second = Connection::among(&calls, silent(), |_| {});
+    let _second = Line::among(&calls, Desk::new(), |config| config);
     assert_eq!((calls.len(), calls.admitted()), (2, 1));
     drop(first);
     assert_eq!((calls.len(), calls.admitted()), (1, 0));
@@ -43,7 +42,7 @@ fn those_that_were_refused_are_not_counted_among_the_admitted() {
 #[test]
 fn idle_waits_until_the_last_is_gone() {
     let calls = Calls::default();
-    let [first, second] = [(), ()].map(|()| Connection::talking_among(&calls, silent()));
+    let [first, second] = [(), ()].map(|()| Line::talking_among(&calls, Desk::new()));
 
     let (bell, other_bell) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
     let (waker, other_waker) = (Waker::from(bell.clone()), Waker::from(other_bell.clone()));
@@ -74,60 +73,51 @@ fn idle_is_ready_at_once_without_connections() {
 #[test]
 fn all_are_hung_up_and_those_that_come_later_too() {
     let calls = Calls::default();
-    let acceptor = silent();
-    let transcript = acceptor.transcript();
-    let mut connections = [(), ()].map(|()| Connection::talking_among(&calls, acceptor.clone()));
-    transcript.take_lines();
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let mut lines = [(), ()].map(|()| Line::talking_among(&calls, desk.clone()));
+    transcript.take();
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
-    for connection in &mut connections {
-        connection.driver.poll_commands(connection.now, &waker);
+    for line in &mut lines {
+        line.driver.poll_commands(line.now, &waker);
     }
 
     calls.shut_down();
     assert_eq!(bell.rung(), 2);
-    for connection in &mut connections {
-        connection.poll_commands();
-        assert_eq!(connection.flush(), HANGUP);
-        assert_eq!(
-            transcript.take_lines(),
-            ["end: hung up by shutdown", "drop"]
-        );
+    for line in &mut lines {
+        line.poll_commands();
+        assert_eq!(line.flush(), HANGUP);
+        assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
     }
     assert_eq!(calls.len(), 2, "hung up is not yet closed");
-    drop(connections);
+    drop(lines);
 
-    let mut late = Connection::talking_among(&calls, acceptor);
-    transcript.take_lines();
+    let mut late = Line::talking_among(&calls, desk);
+    transcript.take();
     late.poll_commands();
     assert_eq!(late.flush(), HANGUP);
-    assert_eq!(
-        transcript.take_lines(),
-        ["end: hung up by shutdown", "drop"]
-    );
+    assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
 }
 
 /// The first reason stays: a call that was being hung up is not said to have been shut down.
 #[test]
 fn a_hangup_that_was_asked_for_before_is_not_renamed() {
     let calls = Calls::default();
-    let acceptor = silent();
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking_among(&calls, acceptor);
-    transcript.take_lines();
-    connection.driver.handle().hangup();
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking_among(&calls, desk);
+    transcript.take();
+    line.driver.handle().hangup();
     calls.shut_down();
-    connection.poll_commands();
-    assert_eq!(
-        transcript.take_lines(),
-        ["end: hung up by this side", "drop"]
-    );
+    line.poll_commands();
+    assert_eq!(transcript.take(), ["end HungUp", "drop"]);
 }
 
 #[test]
 fn one_who_waits_no_longer_leaves_no_waker_behind() {
     let calls = Calls::default();
-    let _line = Connection::talking_among(&calls, silent());
+    let _line = Line::talking_among(&calls, Desk::new());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
     {
@@ -142,93 +132,85 @@ fn one_who_waits_no_longer_leaves_no_waker_behind() {
 /// Ends a call by [`Calls::abandon`] after `before`, and asserts what its handler was told since
 /// the call began.
 #[track_caller]
-fn assert_abandoned(before: impl FnOnce(&mut Connection<Recorded>), expected: &[&str]) {
+fn assert_abandoned(before: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
     let calls = Calls::default();
-    let acceptor = echo();
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking_among(&calls, acceptor);
-    transcript.take_lines();
-    before(&mut connection);
+    let desk = Desk::echo();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking_among(&calls, desk);
+    transcript.take();
+    before(&mut line);
     calls.abandon();
-    connection.driver.handle().hangup();
-    connection.poll_commands();
-    assert_eq!(
-        connection.transmit(),
-        Transmit::Close,
-        "and no hangup before it"
-    );
-    assert_eq!(connection.driver.poll_timeout(), None);
-    assert_eq!(transcript.take_lines(), expected);
-    connection.see_to_close();
-    drop(connection);
-    assert_eq!(transcript.take_lines(), [""; 0], "nothing after the end");
+    line.driver.handle().hangup();
+    line.poll_commands();
+    assert_eq!(line.transmit(), Transmit::Close, "and no hangup before it");
+    assert_eq!(line.driver.poll_timeout(), None);
+    assert_eq!(transcript.take(), expected);
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }
 
 #[test]
 fn an_abandoned_call_is_closed_as_it_is() {
-    assert_abandoned(|_| {}, &["end: abandoned", "drop"]);
+    assert_abandoned(|_| {}, &["end Abandoned", "drop"]);
     assert_abandoned(
-        |connection| connection.receive(&frame(0x10, &[1, 2])),
-        &["audio slin 2 bytes", "end: abandoned", "drop"],
+        |line| line.receive(&frame(0x10, &[1, 2])),
+        &["audio slin 2", "end Abandoned", "drop"],
     );
-    let cut =
-        |connection: &mut Connection<Recorded>| connection.receive(&frame(0x10, &[1, 2])[..4]);
-    assert_abandoned(cut, &["end: abandoned", "drop"]);
+    let cut = |line: &mut Line<Desk>| line.receive(&frame(0x10, &[1, 2])[..4]);
+    assert_abandoned(cut, &["end Abandoned", "drop"]);
 }
 
 /// Nobody can wait for a hangup any more, be it asked for or on its way.
 #[test]
 fn abandoning_overtakes_a_hangup() {
-    let asked = |connection: &mut Connection<Recorded>| connection.driver.handle().hangup();
-    assert_abandoned(asked, &["end: abandoned", "drop"]);
+    let asked = |line: &mut Line<Desk>| line.driver.handle().hangup();
+    assert_abandoned(asked, &["end Abandoned", "drop"]);
     assert_abandoned(
-        |connection| {
-            connection.driver.handle().hangup();
-            connection.poll_commands();
-            assert_eq!(connection.transmit(), Transmit::Bytes(&HANGUP));
+        |line| {
+            line.driver.handle().hangup();
+            line.poll_commands();
+            assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
         },
-        &["end: hung up by this side", "drop"],
+        &["end HungUp", "drop"],
     );
     assert_abandoned(
-        |connection| {
-            connection.driver.handle().hangup();
-            connection.poll_commands();
-            connection.flush();
-            connection.driver.half_closed();
-            assert_eq!(connection.transmit(), Transmit::Idle, "it lingers");
+        |line| {
+            line.driver.handle().hangup();
+            line.poll_commands();
+            line.flush();
+            line.driver.half_closed();
+            assert_eq!(line.transmit(), Transmit::Idle, "it lingers");
         },
-        &["end: hung up by this side", "drop"],
+        &["end HungUp", "drop"],
     );
 }
 
 #[test]
 fn a_call_that_the_peer_ended_is_not_abandoned_as_well() {
     assert_abandoned(
-        |connection| connection.receive(&HANGUP),
-        &["end: hung up by the peer", "drop"],
+        |line| line.receive(&HANGUP),
+        &["end HangupReceived", "drop"],
     );
-    assert_abandoned(
-        |connection| connection.eof(),
-        &["end: closed by the peer", "drop"],
-    );
+    assert_abandoned(|line| line.eof(), &["end Closed", "drop"]);
 }
 
 #[test]
 fn a_connection_without_a_call_is_abandoned_in_silence() {
-    let (waiting, refused) = (silent(), refusing("full"));
-    let (transcript, refusals) = (waiting.transcript(), refused.transcript());
+    let (waiting, refused) = (Desk::new(), Desk::refusing("full"));
+    let (transcript, refusals) = (waiting.transcript.clone(), refused.transcript.clone());
     let calls = Calls::default();
-    let waiting = Connection::among(&calls, waiting, |_| {});
-    let mut connections = [waiting, Connection::talking_among(&calls, refused)];
+    let waiting = Line::among(&calls, waiting, |config| config);
+    let mut lines = [waiting, Line::talking_among(&calls, refused)];
     calls.abandon();
-    for connection in &mut connections {
-        connection.poll_commands();
-        assert_eq!(connection.transmit(), Transmit::Close);
-        connection.see_to_close();
+    for line in &mut lines {
+        line.poll_commands();
+        assert_eq!(line.transmit(), Transmit::Close);
+        line.see_to_close();
     }
-    assert_eq!(transcript.take_lines(), [""; 0]);
-    assert_eq!(refusals.take_lines(), [ACCEPT]);
-    assert_eq!(connections[1].driver.refusal(), Some(&Refusal::new("full")));
+    assert_eq!(transcript.take(), [""; 0]);
+    assert_eq!(refusals.take(), [ACCEPT]);
+    assert_eq!(lines[1].driver.refusal(), Some(&Refusal::new("full")));
 }
 
 #[test]
@@ -236,12 +218,12 @@ fn once_abandoned_those_that_come_later_are_too() {
     let calls = Calls::default();
     calls.abandon();
     for _ in 0..2 {
-        let acceptor = silent();
-        let transcript = acceptor.transcript();
-        let mut late = Connection::talking_among(&calls, acceptor);
+        let desk = Desk::new();
+        let transcript = desk.transcript.clone();
+        let mut late = Line::talking_among(&calls, desk);
         late.poll_commands();
         assert_eq!(late.transmit(), Transmit::Close);
-        assert_eq!(transcript.take_lines()[2..], ["end: abandoned", "drop"]);
+        assert_eq!(transcript.take()[2..], ["end Abandoned", "drop"]);
         // Which is less, and takes nothing back.
         calls.shut_down();
     }

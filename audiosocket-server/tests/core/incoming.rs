@@ -5,15 +5,17 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_proto::{Audio, Bytes, End, MarkOutcome, PeerError, SampleRate, Transmit};
+use audiosocket_proto::{
+    Audio, AudioBuf, Bytes, End, MarkOutcome, PeerError, SampleRate, Transmit,
+};
 use audiosocket_server::{
     Acceptor, Call, CallEvent, CallRequest, Elapsed, Handler, Incoming, IncomingCall,
     IncomingCalls, Refusal, Response, incoming,
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::connection::Connection;
 use crate::handles::Bell;
+use crate::recorder::Line;
 use crate::wire::{UUID, frame};
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -36,27 +38,27 @@ fn told(call: &mut IncomingCall) -> Vec<CallEvent> {
 }
 
 /// A call that has begun, and what it is asked by; `Started` has been told.
-fn begun(acceptor: Incoming, calls: &mut IncomingCalls) -> (Connection<Incoming>, IncomingCall) {
-    let connection = Connection::talking(acceptor);
+fn begun(acceptor: Incoming, calls: &mut IncomingCalls) -> (Line<Incoming>, IncomingCall) {
+    let line = Line::talking(acceptor);
     let mut call = accepted(calls).expect("the call is there");
     assert_eq!(told(&mut call), [CallEvent::Started]);
-    (connection, call)
+    (line, call)
 }
 
 fn audio(bytes: &[u8]) -> CallEvent {
-    CallEvent::Audio(RATE, Bytes::copy_from_slice(bytes))
+    CallEvent::Audio(AudioBuf::new(RATE, Bytes::copy_from_slice(bytes)))
 }
 
 #[test]
 fn a_call_from_its_start_to_its_end() {
     let (acceptor, mut calls) = incoming();
     assert!(accepted(&mut calls).is_none());
-    let mut connection = Connection::talking(acceptor);
-    connection.receive(&frame(0x12, b"wide"));
-    connection.receive(&frame(0x03, b"5"));
-    connection.receive(&frame(0x03, b"x"));
-    connection.receive(&frame(0xff, &[0x02]));
-    connection.eof();
+    let mut line = Line::talking(acceptor);
+    line.receive(&frame(0x12, b"wide"));
+    line.receive(&frame(0x03, b"5"));
+    line.receive(&frame(0x03, b"x"));
+    line.receive(&frame(0xff, &[0x02]));
+    line.eof();
 
     let mut call = accepted(&mut calls).unwrap();
     assert_eq!(call.uuid().as_u128(), UUID);
@@ -74,7 +76,8 @@ fn a_call_from_its_start_to_its_end() {
     };
     assert_eq!(*started, CallEvent::Started);
     let payload = Bytes::from_static(b"wide");
-    assert_eq!(*wide, CallEvent::Audio(SampleRate::Hz16000, payload));
+    let payload = AudioBuf::new(SampleRate::Hz16000, payload);
+    assert_eq!(*wide, CallEvent::Audio(payload));
     assert_eq!(digit.as_char(), '5');
     assert_eq!(*malformed, CallEvent::Exception(PeerError::DtmfMalformed));
     assert!(matches!(
@@ -90,12 +93,12 @@ fn a_call_from_its_start_to_its_end() {
 #[test]
 fn the_handle_plays_and_marks() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor, &mut calls);
-    call.handle().play(RATE, vec![7; 320]).unwrap();
+    let (mut line, mut call) = begun(acceptor, &mut calls);
+    call.handle().try_play((RATE, vec![7; 320])).unwrap();
     call.handle().mark(42).unwrap();
-    connection.poll_commands();
+    line.poll_commands();
     assert!(told(&mut call).is_empty(), "it has not left yet");
-    assert_eq!(connection.flush(), frame(0x10, &[7; 320]));
+    assert_eq!(line.flush(), frame(0x10, &[7; 320]));
     assert_eq!(told(&mut call), [CallEvent::Mark(42, MarkOutcome::Played)]);
 }
 
@@ -104,13 +107,13 @@ fn the_handle_plays_and_marks() {
 #[test]
 fn whoever_does_not_ask_misses_the_oldest_audio() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor.event_queue(10_000), &mut calls);
-    connection.receive(&frame(0x03, b"1"));
+    let (mut line, mut call) = begun(acceptor.event_queue(10_000), &mut calls);
+    line.receive(&frame(0x03, b"1"));
     for number in 0..100 {
-        connection.receive(&frame(0x10, &[number; 320]));
+        line.receive(&frame(0x10, &[number; 320]));
     }
-    connection.receive(&frame(0x03, b"2"));
-    connection.eof();
+    line.receive(&frame(0x03, b"2"));
+    line.eof();
 
     let events = told(&mut call);
     let CallEvent::Lagged(lag) = events[0] else {
@@ -130,33 +133,29 @@ fn whoever_does_not_ask_misses_the_oldest_audio() {
 #[test]
 fn a_frame_that_is_longer_than_all_that_may_wait_is_told() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor.event_queue(0), &mut calls);
-    connection.receive(&frame(0x10, b"hello"));
-    connection.receive(&frame(0x10, b"again"));
+    let (mut line, mut call) = begun(acceptor.event_queue(0), &mut calls);
+    line.receive(&frame(0x10, b"hello"));
+    line.receive(&frame(0x10, b"again"));
     let events = told(&mut call);
     let [CallEvent::Lagged(lag), ..] = events[..] else {
         panic!("{events:?}");
     };
     assert_eq!((lag.frames, lag.bytes), (2, 10));
-    assert_eq!(connection.transmit(), Transmit::Idle, "the call goes on");
+    assert_eq!(line.transmit(), Transmit::Idle, "the call goes on");
 }
 
 /// It cannot be dropped, and must not pile up.
 #[test]
 fn a_flood_of_keys_that_nobody_asks_for_ends_the_call() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor.event_queue(6_400), &mut calls);
+    let (mut line, mut call) = begun(acceptor.event_queue(6_400), &mut calls);
     for _ in 0..100 {
-        connection.receive(&frame(0x03, b"1"));
+        line.receive(&frame(0x03, b"1"));
     }
-    assert_eq!(
-        connection.transmit(),
-        Transmit::Idle,
-        "all of that may wait"
-    );
-    connection.receive(&frame(0x03, b"1"));
-    assert_eq!(connection.transmit(), Transmit::Bytes(&HANGUP));
-    connection.receive(&frame(0x03, b"1").repeat(100));
+    assert_eq!(line.transmit(), Transmit::Idle, "all of that may wait");
+    line.receive(&frame(0x03, b"1"));
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    line.receive(&frame(0x03, b"1").repeat(100));
     let events = told(&mut call);
     assert_eq!(events.len(), 102);
     assert_eq!(events[101], CallEvent::Ended(End::HungUp));
@@ -165,25 +164,24 @@ fn a_flood_of_keys_that_nobody_asks_for_ends_the_call() {
 #[test]
 fn whoever_lets_a_call_go_hangs_it_up() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, call) = begun(acceptor, &mut calls);
+    let (mut line, call) = begun(acceptor, &mut calls);
     drop(call);
-    connection.receive(&frame(0x10, b"nobody keeps this"));
-    connection.poll_commands();
-    assert_eq!(connection.flush(), HANGUP);
+    line.receive(&frame(0x10, b"nobody keeps this"));
+    line.poll_commands();
+    assert_eq!(line.flush(), HANGUP);
 }
 
 #[test]
 fn calls_that_nobody_accepts() {
     let (acceptor, mut calls) = incoming();
-    let acceptor = Arc::new(acceptor.max_waiting(2));
+    let acceptor = Arc::new(acceptor.accept_queue(2));
     let open = || {
-        let mut connection = Connection::with(Shared(Arc::clone(&acceptor)), |_| {});
-        connection.receive(&uuid_frame());
-        connection
+        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |config| config);
+        line.receive(&uuid_frame());
+        line
     };
     let (mut first, second, mut third) = (open(), open(), open());
-    let refusal =
-        |connection: &Connection<Shared>| connection.driver.refusal().map(Refusal::to_string);
+    let refusal = |line: &Line<Shared>| line.driver.refusal().map(Refusal::to_string);
     assert_eq!(refusal(&first), None);
     assert_eq!(refusal(&second), None);
     let reason = "too many calls wait to be accepted";
@@ -217,11 +215,11 @@ impl Acceptor for Shared {
 }
 
 #[test]
-fn calls_that_are_not_admitted() {
+fn a_call_that_is_not_accepted_does_not_arrive() {
     let (acceptor, mut calls) = incoming();
-    let acceptor = acceptor.admit(|request| Err(Refusal::new(request.peer.to_string())));
-    let connection = Connection::talking(acceptor);
-    assert_eq!(connection.driver.refusal().unwrap().to_string(), "tester");
+    let acceptor = acceptor.accept_if(|request| Err(Refusal::new(request.peer.to_string())));
+    let line = Line::talking(acceptor);
+    assert_eq!(line.driver.refusal().unwrap().to_string(), "tester");
     assert!(accepted(&mut calls).is_none());
 }
 
@@ -232,11 +230,11 @@ fn the_stream_ends_with_the_server() {
     let waker = Waker::from(Arc::clone(&bell));
     let mut cx = Context::from_waker(&waker);
     assert!(calls.poll_accept(&mut cx).is_pending());
-    let connection = Connection::talking(acceptor);
+    let line = Line::talking(acceptor);
     assert_eq!(bell.rung(), 1);
     assert!(calls.poll_accept(&mut cx).is_ready());
     assert!(calls.poll_accept(&mut cx).is_pending());
-    drop(connection);
+    drop(line);
     assert_eq!(bell.rung(), 2);
     assert!(matches!(calls.poll_accept(&mut cx), Poll::Ready(None)));
 }
@@ -244,14 +242,14 @@ fn the_stream_ends_with_the_server() {
 #[test]
 fn an_event_wakes_whoever_asks() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor, &mut calls);
+    let (mut line, mut call) = begun(acceptor, &mut calls);
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
     let mut cx = Context::from_waker(&waker);
     assert!(call.poll_next(&mut cx).is_pending());
-    connection.receive(&frame(0x10, b"hello"));
+    line.receive(&frame(0x10, b"hello"));
     assert_eq!(bell.rung(), 1);
-    connection.receive(&frame(0x10, b"again"));
+    line.receive(&frame(0x10, b"again"));
     assert_eq!(bell.rung(), 1, "it is awake");
     assert_eq!(told(&mut call), [audio(b"hello"), audio(b"again")]);
 }
@@ -267,25 +265,25 @@ fn a_thread_iterates() {
             }
         }
     });
-    let mut connection = Connection::talking(acceptor);
+    let mut line = Line::talking(acceptor);
     assert_eq!(heard.recv().unwrap(), CallEvent::Started);
-    connection.receive(&frame(0x10, b"hello"));
+    line.receive(&frame(0x10, b"hello"));
     assert_eq!(heard.recv().unwrap(), audio(b"hello"));
-    connection.eof();
+    line.eof();
     assert_eq!(heard.recv().unwrap(), CallEvent::Ended(End::Closed));
-    drop(connection);
+    drop(line);
     thread.join().unwrap();
 }
 
 #[test]
 fn a_thread_that_does_not_wait_for_ever() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor, &mut calls);
+    let (mut line, mut call) = begun(acceptor, &mut calls);
     let waited: Result<_, Elapsed> = call.next_timeout(Duration::from_millis(1));
     assert!(waited.is_err());
-    connection.receive(&frame(0x10, b"hello"));
+    line.receive(&frame(0x10, b"hello"));
     assert_eq!(call.next_timeout(Duration::MAX), Ok(Some(audio(b"hello"))));
-    connection.eof();
+    line.eof();
     let ended = CallEvent::Ended(End::Closed);
     assert_eq!(call.next_timeout(Duration::ZERO), Ok(Some(ended)));
     assert_eq!(call.next_timeout(Duration::ZERO), Ok(None));
@@ -335,18 +333,18 @@ impl<H: Handler> Handler for WrappedCall<H> {
 #[test]
 fn a_call_that_does_not_begin_gives_its_place_back() {
     let (acceptor, mut calls) = incoming();
-    let inside = Arc::new(acceptor.max_waiting(1));
+    let inside = Arc::new(acceptor.accept_queue(1));
     for refuses in [true, false] {
         for _ in 0..5 {
-            drop(Connection::talking(Wrapped {
+            drop(Line::talking(Wrapped {
                 inside: Arc::clone(&inside),
                 refuses,
                 forwards_start: false,
             }));
         }
     }
-    let connection = Connection::talking(Shared(inside));
-    assert!(connection.driver.refusal().is_none());
+    let line = Line::talking(Shared(inside));
+    assert!(line.driver.refusal().is_none());
     assert!(accepted(&mut calls).is_some());
 }
 
@@ -354,13 +352,13 @@ fn a_call_that_does_not_begin_gives_its_place_back() {
 #[test]
 fn a_call_whose_end_is_not_told_ends_with_its_handler() {
     let (acceptor, mut calls) = incoming();
-    let mut connection = Connection::talking(Wrapped {
+    let mut line = Line::talking(Wrapped {
         inside: Arc::new(acceptor),
         refuses: false,
         forwards_start: true,
     });
     let mut call = accepted(&mut calls).unwrap();
-    connection.eof();
+    line.eof();
     let events = [CallEvent::Started, CallEvent::Ended(End::Abandoned)];
     assert_eq!(told(&mut call), events);
     let mut cx = Context::from_waker(Waker::noop());
@@ -371,13 +369,13 @@ fn a_call_whose_end_is_not_told_ends_with_its_handler() {
 #[test]
 fn the_figures_at_the_end_are_final() {
     let (acceptor, mut calls) = incoming();
-    let (mut connection, mut call) = begun(acceptor, &mut calls);
-    connection.poll_commands();
-    connection.receive(&[frame(0x10, b"one."), frame(0x10, b"two."), frame(0x00, b"")].concat());
+    let (mut line, mut call) = begun(acceptor, &mut calls);
+    line.poll_commands();
+    line.receive(&[frame(0x10, b"one."), frame(0x10, b"two."), frame(0x00, b"")].concat());
     let events = told(&mut call);
     assert_eq!(events.last(), Some(&CallEvent::Ended(End::HangupReceived)));
     let stats = call.handle().stats();
     assert_eq!((stats.frames_received, stats.audio_bytes_received), (4, 8));
-    drop(connection);
+    drop(line);
     assert_eq!(call.handle().stats(), stats);
 }

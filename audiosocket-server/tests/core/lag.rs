@@ -1,25 +1,23 @@
 //! Audio that was dropped before a handler could hear it.
 
 use audiosocket_proto::Transmit;
-use audiosocket_server::{InboundBuffer, Lag};
+use audiosocket_server::Lag;
 
-use crate::acceptors::{ACCEPT, panicking_in, silent};
 use crate::call::{HANGUP, uuid_frame};
-use crate::connection::Connection;
+use crate::recorder::{ACCEPT, Desk, Line};
 use crate::wire::frame;
 
-const TOLD: &str =
-    "exception: the handler is too slow: 2 frames of audio (8 bytes) were dropped unheard";
+const TOLD: &str = "exception Lagged(Lag { frames: 2, bytes: 8 })";
 
 #[test]
 fn it_is_told_ahead_of_what_came_after() {
-    let acceptor = silent();
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
-    transcript.take_lines();
-    connection.driver.handle_lag(connection.now, lag());
-    connection.receive(&frame(0x10, &[1, 2]));
-    assert_eq!(transcript.take_lines(), [TOLD, "audio slin 2 bytes"]);
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    line.driver.handle_lag(line.now, lag());
+    line.receive(&frame(0x10, &[1, 2]));
+    assert_eq!(transcript.take(), [TOLD, "audio slin 2"]);
 }
 
 #[test]
@@ -32,63 +30,58 @@ fn it_says_how_much() {
 
 #[test]
 fn without_a_call_nobody_is_told() {
-    let acceptor = silent();
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::new(acceptor);
-    connection.driver.handle_lag(connection.now, lag());
-    assert_eq!(transcript.take_lines(), [""; 0]);
-    connection.receive(&uuid_frame());
-    assert_eq!(transcript.take_lines(), [ACCEPT, "start"]);
-    connection.receive(&HANGUP);
-    assert_eq!(
-        transcript.take_lines(),
-        ["end: hung up by the peer", "drop"]
-    );
-    connection.driver.handle_lag(connection.now, lag());
-    connection.see_to_close();
-    connection.driver.handle_lag(connection.now, lag());
-    assert_eq!(transcript.take_lines(), [""; 0]);
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    line.driver.handle_lag(line.now, lag());
+    assert_eq!(transcript.take(), [""; 0]);
+    line.receive(&uuid_frame());
+    assert_eq!(transcript.take(), [ACCEPT, "start"]);
+    line.receive(&HANGUP);
+    assert_eq!(transcript.take(), ["end HangupReceived", "drop"]);
+    line.driver.handle_lag(line.now, lag());
+    line.see_to_close();
+    line.driver.handle_lag(line.now, lag());
+    assert_eq!(transcript.take(), [""; 0]);
 }
 
 #[test]
 fn a_panic_at_it_ends_the_call() {
-    let acceptor = panicking_in(&["on_exception"]);
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
-    transcript.take_lines();
-    connection.driver.handle_lag(connection.now, lag());
-    let panicked = r#"exception: the handler panicked: "in on_exception""#;
+    let desk = Desk::panicking_in(&["on_exception"]);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    line.driver.handle_lag(line.now, lag());
+    let panicked = r#"exception HandlerPanicked("in on_exception")"#;
     assert_eq!(
-        transcript.take_lines(),
-        [TOLD, panicked, "end: handler panicked", "drop"]
+        transcript.take(),
+        [TOLD, panicked, "end HandlerPanicked", "drop"]
     );
-    assert_eq!(connection.transmit(), Transmit::Bytes(&HANGUP));
-    connection.receive(&frame(0x10, &[1, 2]));
-    connection.see_to_close();
-    assert_eq!(transcript.take_lines(), [""; 0]);
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    line.receive(&frame(0x10, &[1, 2]));
+    line.see_to_close();
+    assert_eq!(transcript.take(), [""; 0]);
 }
 
 #[test]
 fn a_handler_can_hang_up_at_it() {
-    let acceptor = silent().in_call(|call, record| {
-        if record.callback() == "on_exception" {
+    let desk = Desk::new().on_any(|name, call| {
+        if name == "on_exception" {
             call.hangup();
         }
     });
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
-    transcript.take_lines();
-    connection.driver.handle_lag(connection.now, lag());
-    assert_eq!(
-        transcript.take_lines(),
-        [TOLD, "end: hung up by this side", "drop"]
-    );
-    assert_eq!(connection.flush(), HANGUP);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    transcript.take();
+    line.driver.handle_lag(line.now, lag());
+    assert_eq!(transcript.take(), [TOLD, "end HungUp", "drop"]);
+    assert_eq!(line.flush(), HANGUP);
 }
 
 /// Two frames of four bytes each.
 fn lag() -> Lag {
-    let mut backlog = InboundBuffer::new(0);
-    backlog.push(&frame(0x10, &[1; 4]).repeat(2));
-    backlog.take_lag().expect("no room for any")
+    let mut lag = Lag::default();
+    lag.frames = 2;
+    lag.bytes = 8;
+    lag
 }

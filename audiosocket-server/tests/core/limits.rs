@@ -1,17 +1,18 @@
 //! How many connections a server takes.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use audiosocket_proto::{End, SessionConfig, Timestamp, Transmit};
-use audiosocket_server::{CallDriver, Calls, Limits, Peer};
+use audiosocket_server::{
+    Acceptor, Admission, CallDriver, CallRequest, Calls, Exception, Handler, Limits, Peer, Refusal,
+};
 
-use crate::acceptors::{Recorded, refusing, refusing_peers, silent};
 use crate::call::{HANGUP, uuid_frame};
-use crate::connection::Connection;
+use crate::recorder::{Desk, Line};
 
-type Driver = CallDriver<Recorded>;
+type Driver = CallDriver<Desk>;
 
 fn limited(limit: impl FnOnce(&mut Limits)) -> Calls {
     let mut limits = Limits::default();
@@ -25,7 +26,7 @@ fn connect(calls: &Calls, from: &str) -> Driver {
         Err(_) => Peer::from(from),
     };
     let config = SessionConfig::default();
-    CallDriver::new(Arc::new(silent()), peer, config, calls, Timestamp::ZERO)
+    CallDriver::new(Arc::new(Desk::new()), peer, config, calls, Timestamp::ZERO)
 }
 
 fn call(calls: &Calls, from: &str) -> Driver {
@@ -155,8 +156,12 @@ fn an_application_that_takes_no_calls() {
 /// Else they would keep those out who may come.
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
-    let calls = limited(|limits| (limits.max_calls, limits.max_pending) = (1, 1));
-    let strangers = [(), ()].map(|()| Connection::among(&calls, refusing_peers("no"), |_| {}));
+    let admission = Admission::new().limits(Limits::new().max_calls(1).max_pending(1));
+    let calls = Calls::new(admission.admit_peer(|peer| match peer.to_string() {
+        peer if peer == "one" => Ok(()),
+        _ => Err(Refusal::new("no")),
+    }));
+    let strangers = [(), ()].map(|()| connect(&calls, "stranger"));
     assert_eq!(connect(&calls, "one").refusal(), None);
     drop(strangers);
     let counters = calls.counters();
@@ -194,17 +199,17 @@ fn fewer_linger_while_the_application_refuses_calls() {
     assert!(!connect(&calls, "one").turned_away());
 }
 
-/// Nor one of connections that each send a UUID which nobody knows: they leave the room to others.
+/// They leave the room to others.
 #[test]
 fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let calls = limited(|limits| limits.max_calls = 1);
-    let refused = |_| Connection::talking_among(&calls, refusing("unknown"));
-    let mut connections: Vec<_> = (0..300).map(refused).collect();
-    let lingering = connections.iter_mut().filter_map(|connection| {
-        assert_eq!(connection.flush(), HANGUP);
-        connection.driver.half_closed();
-        connection.wait(Duration::ZERO);
-        (connection.transmit() != Transmit::Close).then_some(())
+    let refused = |_| Line::talking_among(&calls, Desk::refusing("unknown"));
+    let mut lines: Vec<_> = (0..300).map(refused).collect();
+    let lingering = lines.iter_mut().filter_map(|line| {
+        assert_eq!(line.flush(), HANGUP);
+        line.driver.half_closed();
+        line.wait(Duration::ZERO);
+        (line.transmit() != Transmit::Close).then_some(())
     });
     assert_eq!(lingering.count(), 256);
     let taken = call(&calls, "one");
@@ -212,31 +217,125 @@ fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let counters = calls.counters();
     assert_eq!((counters.refused, counters.started), (300, 1));
     assert_eq!(counters.over_max_calls, 0);
-    drop((connections, taken));
+    drop((lines, taken));
     assert!(calls.is_empty());
+}
+
+/// A caller that learns of the end, and calls again at once, is not refused.
+#[test]
+fn the_place_of_a_call_is_free_before_its_last_callback() {
+    let calls = limited(|limits| limits.max_calls = 1);
+    let (same, second) = (calls.clone(), Arc::new(Mutex::new(None)));
+    let slot = Arc::clone(&second);
+    let desk = Desk::new().on_any(move |callback, _| {
+        if callback == "on_end" {
+            *slot.lock().unwrap() = Some(call(&same, "second"));
+        }
+    });
+    let mut first = Line::talking_among(&calls, desk);
+    assert_refused(connect(&calls, "early"), "too many calls");
+    first.receive(&HANGUP);
+    let second = second.lock().unwrap().take().expect("the call has ended");
+    assert_eq!(second.refusal(), None);
+    assert_eq!(calls.counters().started, 2);
+    assert_eq!((calls.len(), calls.admitted()), (2, 1), "the first lingers");
+    assert_refused(connect(&calls, "third"), "too many calls");
+    drop(first);
+    assert_eq!((calls.len(), calls.admitted()), (1, 1));
+    drop(second);
+    assert!(calls.is_empty());
+}
+
+/// The same for a connection that never became a call, which is reported to the acceptor.
+#[test]
+fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
+    let calls = limited(|limits| limits.max_pending = 1);
+    let (same, admitted) = (calls.clone(), Arc::new(Mutex::new(Vec::new())));
+    let record = Arc::clone(&admitted);
+    let acceptor = Reporting(move || {
+        let next = connect(&same, "next");
+        record.lock().unwrap().push(next.refusal().cloned());
+    });
+    let mut first = Line::among(&calls, acceptor, |config| config);
+    first.wait(Duration::from_secs(5));
+    assert_eq!(*admitted.lock().unwrap(), [None]);
+    assert_eq!(first.flush(), HANGUP);
+}
+
+/// Runs a closure when something goes wrong before a call.
+struct Reporting<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Acceptor for Reporting<F> {
+    type Handler = Box<dyn Handler>;
+
+    fn accept(&self, _: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
+        Err(Refusal::new("no calls here"))
+    }
+
+    fn on_exception(&self, _: &Peer, _: &Exception) {
+        (self.0)();
+    }
+}
+
+/// A call that is over, and whose peer does not close. Returns whether the server waits for the peer.
+fn lingers_after_its_end(calls: &Calls) -> (Driver, bool) {
+    let mut driver = call(calls, "one");
+    assert_eq!(driver.refusal(), None);
+    driver.receive(Timestamp::ZERO, &HANGUP);
+    driver.transmit_all();
+    driver.half_closed();
+    driver.handle_timeout(Timestamp::ZERO);
+    let lingers = driver.poll_transmit() != Transmit::Close;
+    (driver, lingers)
+}
+
+/// Calls that are over take no place of others, so their connections have a bound of their own.
+#[test]
+fn a_flood_of_short_calls_does_not_keep_connections_without_bound() {
+    // The bound is `max_calls`, so that all calls can be hung up at once, and 256 for a small server.
+    for (max_calls, bound) in [(2, 256), (300, 300)] {
+        let calls = limited(|limits| limits.max_calls = max_calls);
+        let (mut ended, lingering): (Vec<_>, Vec<_>) =
+            (0..400).map(|_| lingers_after_its_end(&calls)).unzip();
+        assert_eq!(lingering.iter().filter(|lingers| **lingers).count(), bound);
+        assert!(lingering[..bound].iter().all(|lingers| *lingers));
+        assert_eq!((calls.len(), calls.admitted()), (400, 0));
+        ended.truncate(bound - 1);
+        assert!(lingers_after_its_end(&calls).1);
+        drop(ended);
+        assert!(calls.is_empty());
+    }
+}
+
+/// Refused connections and calls that are over do not share a bound: neither can use up the other's.
+#[test]
+fn refused_connections_do_not_shorten_the_linger_of_calls() {
+    let calls = limited(|limits| limits.max_calls = 1);
+    let open = call(&calls, "open");
+    let refused: Vec<_> = (0..400).map(|_| connect(&calls, "refused")).collect();
+    drop(open);
+    assert!(lingers_after_its_end(&calls).1);
+    drop(refused);
 }
 
 #[test]
 fn a_call_that_lasts_too_long_is_hung_up() {
-    let acceptor = silent();
-    let transcript = acceptor.transcript();
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
     let longest = Duration::from_secs(3600);
-    let mut connection = Connection::with(acceptor, |config| config.max_duration = Some(longest));
+    let mut line = Line::with(desk, |config| config.max_duration(Some(longest)));
     // From the UUID on.
-    connection.wait(Duration::from_secs(4));
-    connection.receive(&uuid_frame());
-    connection.wait(longest - Duration::from_nanos(1));
-    assert_eq!(connection.transmit(), Transmit::Idle);
-    transcript.take_lines();
-    connection.wait(Duration::from_nanos(1));
-    assert_eq!(
-        transcript.take_lines(),
-        ["end: hung up after the longest duration", "drop"]
-    );
-    assert_eq!(connection.flush(), HANGUP);
+    line.wait(Duration::from_secs(4));
+    line.receive(&uuid_frame());
+    line.wait(longest - Duration::from_nanos(1));
+    assert_eq!(line.transmit(), Transmit::Idle);
+    transcript.take();
+    line.wait(Duration::from_nanos(1));
+    assert_eq!(transcript.take(), ["end MaxDuration", "drop"]);
+    assert_eq!(line.flush(), HANGUP);
     assert_eq!(
         End::MaxDuration.to_string(),
         "hung up after the longest duration"
     );
-    connection.see_to_close();
+    line.see_to_close();
 }

@@ -2,29 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod acceptors;
 mod admission;
 mod answers;
 #[path = "../../../audiosocket-proto/tests/common/call.rs"]
 mod call;
 mod callbacks;
 mod calls;
-mod connection;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
 mod emitted;
 mod ends;
+mod events;
 mod expected;
 mod handles;
-mod inbound_buffer;
 mod incoming;
+mod incoming_events;
 mod lag;
 mod limits;
 mod panics;
+mod play_waits;
 mod played;
 mod playing;
 mod playing_from_elsewhere;
+mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod shutdown;
+mod shutdown_work;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;

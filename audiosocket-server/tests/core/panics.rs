@@ -2,27 +2,26 @@
 
 use audiosocket_proto::Transmit;
 
-use crate::acceptors::{ACCEPT, answering, panicking_in, silent};
 use crate::call::{HANGUP, uuid_frame};
-use crate::connection::Connection;
+use crate::recorder::{ACCEPT, Desk, Line};
 use crate::wire::frame;
 
 /// Runs a call through every callback, and asserts what was told and that the caller heard a
 /// hangup. Begins with the UUID in a read of its own.
 #[track_caller]
 fn assert_told(panic_in: &'static [&'static str], reads: &[Vec<u8>], expected: &[&str]) {
-    let acceptor = panicking_in(panic_in);
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::new(acceptor);
-    connection.receive(&uuid_frame());
+    let desk = Desk::panicking_in(panic_in);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::new(desk);
+    line.receive(&uuid_frame());
     for read in reads {
-        connection.receive(read);
+        line.receive(read);
     }
-    assert_eq!(connection.transmit(), Transmit::Bytes(&HANGUP));
-    assert_eq!(transcript.take_lines(), expected);
-    connection.see_to_close();
-    drop(connection);
-    assert_eq!(transcript.take_lines(), [""; 0], "nothing after the end");
+    assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
+    assert_eq!(transcript.take(), expected);
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }
 
 #[test]
@@ -30,16 +29,22 @@ fn in_accept() {
     assert_told(
         &["accept"],
         &[frame(0x10, &[1, 2])],
-        &[ACCEPT, r#"no call: the handler panicked: "in accept""#],
+        &[
+            ACCEPT,
+            r#"no call from tester: HandlerPanicked("in accept")"#,
+        ],
     );
 }
 
 #[test]
 fn in_accept_and_again_when_that_is_reported() {
     assert_told(
-        &["accept", "on_exception"],
+        &["accept", "acceptor's on_exception"],
         &[frame(0x10, &[1, 2])],
-        &[ACCEPT, r#"no call: the handler panicked: "in accept""#],
+        &[
+            ACCEPT,
+            r#"no call from tester: HandlerPanicked("in accept")"#,
+        ],
     );
 }
 
@@ -51,8 +56,8 @@ fn in_on_start() {
         &[
             ACCEPT,
             "start",
-            r#"exception: the handler panicked: "in on_start""#,
-            "end: handler panicked",
+            r#"exception HandlerPanicked("in on_start")"#,
+            "end HandlerPanicked",
             "drop",
         ],
     );
@@ -66,9 +71,9 @@ fn in_on_audio() {
         &[
             ACCEPT,
             "start",
-            "audio slin 2 bytes",
-            r#"exception: the handler panicked: "in on_audio""#,
-            "end: handler panicked",
+            "audio slin 2",
+            r#"exception HandlerPanicked("in on_audio")"#,
+            "end HandlerPanicked",
             "drop",
         ],
     );
@@ -83,8 +88,8 @@ fn in_on_dtmf() {
             ACCEPT,
             "start",
             "dtmf 1",
-            r#"exception: the handler panicked: "in on_dtmf""#,
-            "end: handler panicked",
+            r#"exception HandlerPanicked("in on_dtmf")"#,
+            "end HandlerPanicked",
             "drop",
         ],
     );
@@ -98,9 +103,9 @@ fn in_on_ignored() {
         &[
             ACCEPT,
             "start",
-            "ignored 0x02 (silence) 0 bytes",
-            r#"exception: the handler panicked: "in on_ignored""#,
-            "end: handler panicked",
+            "ignored 0x02 (silence) 0",
+            r#"exception HandlerPanicked("in on_ignored")"#,
+            "end HandlerPanicked",
             "drop",
         ],
     );
@@ -115,9 +120,9 @@ fn in_on_exception() {
         &[
             ACCEPT,
             "start",
-            "exception: the peer reported error 0x04 (memory)",
-            r#"exception: the handler panicked: "in on_exception""#,
-            "end: handler panicked",
+            "exception Peer(Reported { flags: ErrorFlags(0x04 (memory)) })",
+            r#"exception HandlerPanicked("in on_exception")"#,
+            "end HandlerPanicked",
             "drop",
         ],
     );
@@ -131,8 +136,8 @@ fn in_the_on_exception_that_tells_of_the_end() {
         &[
             ACCEPT,
             "start",
-            "exception: a second UUID on the same connection",
-            "end: failed: a second UUID on the same connection",
+            "exception Peer(UuidRepeated)",
+            "end Failed(UuidRepeated)",
             "drop",
         ],
     );
@@ -143,13 +148,7 @@ fn in_on_end() {
     assert_told(
         &["on_end"],
         &[frame(0x03, b"#")],
-        &[
-            ACCEPT,
-            "start",
-            "dtmf #",
-            "end: hung up by this side",
-            "drop",
-        ],
+        &[ACCEPT, "start", "dtmf #", "end HungUp", "drop"],
     );
 }
 
@@ -158,13 +157,7 @@ fn in_the_handlers_drop() {
     assert_told(
         &["drop"],
         &[frame(0x03, b"#")],
-        &[
-            ACCEPT,
-            "start",
-            "dtmf #",
-            "end: hung up by this side",
-            "drop",
-        ],
+        &[ACCEPT, "start", "dtmf #", "end HungUp", "drop"],
     );
 }
 
@@ -176,9 +169,9 @@ fn in_everything_from_on_audio_on() {
         &[
             ACCEPT,
             "start",
-            "audio slin 2 bytes",
-            r#"exception: the handler panicked: "in on_audio""#,
-            "end: handler panicked",
+            "audio slin 2",
+            r#"exception HandlerPanicked("in on_audio")"#,
+            "end HandlerPanicked",
             "drop",
         ],
     );
@@ -186,73 +179,64 @@ fn in_everything_from_on_audio_on() {
 
 #[test]
 fn while_the_driver_is_dropped() {
-    let acceptor = panicking_in(&["on_end", "drop"]);
-    let transcript = acceptor.transcript();
-    drop(Connection::talking(acceptor));
+    let desk = Desk::panicking_in(&["on_end", "drop"]);
+    let transcript = desk.transcript.clone();
+    drop(Line::talking(desk));
     assert_eq!(
-        transcript.take_lines(),
-        [ACCEPT, "start", "end: abandoned", "drop"]
+        transcript.take(),
+        [ACCEPT, "start", "end Abandoned", "drop"]
     );
 }
 
 #[test]
 fn after_the_connection_is_gone() {
-    let acceptor = panicking_in(&["on_end"]);
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
-    connection.eof();
-    assert_eq!(connection.transmit(), Transmit::Close);
-    drop(connection);
-    assert_eq!(
-        transcript.take_lines(),
-        [ACCEPT, "start", "end: closed by the peer", "drop"]
-    );
+    let desk = Desk::panicking_in(&["on_end"]);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    line.eof();
+    assert_eq!(line.transmit(), Transmit::Close);
+    drop(line);
+    assert_eq!(transcript.take(), [ACCEPT, "start", "end Closed", "drop"]);
 }
 
 #[test]
 fn what_was_answered_before_is_sent() {
-    let acceptor = panicking_in(&["on_audio"]);
-    let mut connection = Connection::talking(acceptor);
-    connection.receive(&[frame(0x03, b"*"), frame(0x10, &[1, 2])].concat());
-    assert_eq!(
-        connection.flush(),
-        [&frame(0x10, b"star")[..], &HANGUP].concat()
-    );
+    let desk = Desk::panicking_in(&["on_audio"]);
+    let mut line = Line::talking(desk);
+    line.receive(&[frame(0x03, b"*"), frame(0x10, &[1, 2])].concat());
+    assert_eq!(line.flush(), [&frame(0x10, b"star")[..], &HANGUP].concat());
 }
 
 #[test]
 fn other_calls_of_the_same_server_notice_nothing() {
-    let acceptor = answering(|_, _| panic!("boom"));
-    let transcript = acceptor.transcript();
-    let (mut one, mut other) = (
-        Connection::talking(acceptor.clone()),
-        Connection::talking(acceptor),
-    );
+    let desk = Desk::new().on_audio(|_, _| panic!("boom"));
+    let transcript = desk.transcript.clone();
+    let (mut one, mut other) = (Line::talking(desk.clone()), Line::talking(desk));
     one.receive(&frame(0x10, &[1, 2]));
     assert_eq!(
-        transcript.take_lines()[5..],
+        transcript.take()[5..],
         [
-            r#"exception: the handler panicked: "boom""#,
-            "end: handler panicked",
+            r#"exception HandlerPanicked("boom")"#,
+            "end HandlerPanicked",
             "drop"
         ]
     );
     other.receive(&frame(0x03, b"*"));
     assert_eq!(other.flush(), frame(0x10, b"star"));
-    assert_eq!(transcript.take_lines(), ["dtmf *"]);
+    assert_eq!(transcript.take(), ["dtmf *"]);
 }
 
 #[test]
 fn a_panic_without_words_is_told_too() {
-    let acceptor = answering(|_, _| std::panic::panic_any(42));
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
-    connection.receive(&frame(0x10, &[1, 2]));
+    let desk = Desk::new().on_audio(|_, _| std::panic::panic_any(42));
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    line.receive(&frame(0x10, &[1, 2]));
     assert_eq!(
-        transcript.take_lines()[3..],
+        transcript.take()[3..],
         [
-            r#"exception: the handler panicked: "(no message)""#,
-            "end: handler panicked",
+            r#"exception HandlerPanicked("(no message)")"#,
+            "end HandlerPanicked",
             "drop"
         ]
     );
@@ -268,49 +252,41 @@ fn in_the_drop_of_what_it_panicked_with() {
         }
     }
     // In `on_audio`, and then in `on_exception` and `on_end` as well.
-    let acceptor = silent().in_call(|_, record| {
-        if record.callback() != "on_start" {
+    let desk = Desk::new().on_any(|name, _| {
+        if name != "on_start" {
             std::panic::panic_any(Bomb);
         }
     });
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
-    assert_eq!(transcript.take_lines(), [ACCEPT, "start"]);
-    connection.receive(&frame(0x10, &[1, 2]));
-    assert_eq!(
-        transcript.take_lines(),
-        [
-            "audio slin 2 bytes",
-            r#"exception: the handler panicked: "(no message)""#,
-            "end: handler panicked",
-            "drop",
-        ]
-    );
-    assert_eq!(connection.flush(), HANGUP);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
+    assert_eq!(transcript.take(), [ACCEPT, "start"]);
+    line.receive(&frame(0x10, &[1, 2]));
+    assert_eq!(transcript.take(), ["drop"]);
+    assert_eq!(line.flush(), HANGUP);
 }
 
 #[test]
 fn in_on_mark() {
-    let acceptor = panicking_in(&["on_mark"]).in_call(|call, record| {
-        if record.callback() == "on_start" {
+    let desk = Desk::panicking_in(&["on_mark"]).on_any(|name, call| {
+        if name == "on_start" {
             call.mark(1).unwrap();
             call.mark(2).unwrap();
         }
     });
-    let transcript = acceptor.transcript();
-    let mut connection = Connection::talking(acceptor);
+    let transcript = desk.transcript.clone();
+    let mut line = Line::talking(desk);
     assert_eq!(
-        transcript.take_lines(),
+        transcript.take(),
         [
             ACCEPT,
             "start",
-            "mark 1: Played",
-            r#"exception: the handler panicked: "in on_mark""#,
-            "end: handler panicked",
+            "mark 1 Played",
+            r#"exception HandlerPanicked("in on_mark")"#,
+            "end HandlerPanicked",
             "drop",
         ]
     );
-    connection.see_to_close();
-    drop(connection);
-    assert_eq!(transcript.take_lines(), [""; 0], "nothing after the end");
+    line.see_to_close();
+    drop(line);
+    assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }

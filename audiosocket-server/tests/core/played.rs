@@ -9,36 +9,35 @@ use std::time::Duration;
 use audiosocket_proto::MarkOutcome::{self, CallOver, Cleared, Played};
 use audiosocket_server::Played as Waiting;
 
-use crate::acceptors::{Recorded, silent};
-use crate::connection::Connection;
 use crate::handles::Bell;
 use crate::playing::{PTIME, RATE, speech};
+use crate::recorder::{Desk, Line};
 
 fn poll(waiting: &mut Waiting) -> Poll<MarkOutcome> {
     pin!(waiting).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// A call with a frame on its way and one behind it.
-fn speaking() -> Connection<Recorded> {
-    let mut connection = Connection::talking(silent());
-    connection.driver.handle().play(RATE, speech(2)).unwrap();
-    connection.poll_commands();
-    connection.flush();
-    connection
+fn speaking() -> Line<Desk> {
+    let mut line = Line::talking(Desk::new());
+    line.driver.handle().try_play((RATE, speech(2))).unwrap();
+    line.poll_commands();
+    line.flush();
+    line
 }
 
 #[test]
 fn it_is_played_when_its_last_sample_is_written() {
-    let mut connection = speaking();
-    let mut waiting = connection.driver.handle().played();
-    connection.poll_commands();
+    let mut line = speaking();
+    let mut waiting = line.driver.handle().played();
+    line.poll_commands();
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
     let mut cx = Context::from_waker(&waker);
     assert_eq!(pin!(&mut waiting).poll(&mut cx), Poll::Pending);
-    connection.wait(PTIME);
+    line.wait(PTIME);
     assert_eq!(bell.rung(), 0, "it has not been written");
-    connection.flush();
+    line.flush();
     assert_eq!(bell.rung(), 1);
     assert_eq!(poll(&mut waiting), Poll::Ready(Played));
     assert_eq!(poll(&mut waiting), Poll::Ready(Played), "for ever");
@@ -47,13 +46,13 @@ fn it_is_played_when_its_last_sample_is_written() {
 /// What is queued later does not keep it waiting.
 #[test]
 fn it_is_about_what_is_queued_when_it_is_asked_for() {
-    let mut connection = speaking();
-    let mut waiting = connection.driver.handle().played();
-    connection.driver.handle().play(RATE, speech(100)).unwrap();
-    connection.wait(PTIME);
-    connection.flush();
+    let mut line = speaking();
+    let mut waiting = line.driver.handle().played();
+    line.driver.handle().try_play((RATE, speech(100))).unwrap();
+    line.wait(PTIME);
+    line.flush();
     assert_eq!(poll(&mut waiting), Poll::Ready(Played));
-    let mut nothing = Connection::talking(silent());
+    let mut nothing = Line::talking(Desk::new());
     let mut waiting = nothing.driver.handle().played();
     nothing.poll_commands();
     assert_eq!(
@@ -65,73 +64,73 @@ fn it_is_about_what_is_queued_when_it_is_asked_for() {
 
 #[test]
 fn several_may_wait() {
-    let mut connection = speaking();
-    let handle = connection.driver.handle().clone();
+    let mut line = speaking();
+    let handle = line.driver.handle().clone();
     let mut waiting = [handle.played(), handle.played()];
-    handle.play(RATE, speech(1)).unwrap();
+    handle.try_play((RATE, speech(1))).unwrap();
     let mut later = handle.played();
-    connection.poll_commands();
-    connection.wait(PTIME);
-    connection.flush();
+    line.poll_commands();
+    line.wait(PTIME);
+    line.flush();
     for waiting in &mut waiting {
         assert_eq!(poll(waiting), Poll::Ready(Played));
     }
     assert_eq!(poll(&mut later), Poll::Pending);
     handle.clear();
-    connection.poll_commands();
+    line.poll_commands();
     assert_eq!(poll(&mut later), Poll::Ready(Cleared));
 }
 
 #[test]
 fn it_is_cleared_with_what_it_waits_for() {
-    let mut connection = speaking();
-    let mut waiting = connection.driver.handle().played();
-    connection.driver.handle().clear();
-    connection.poll_commands();
+    let mut line = speaking();
+    let mut waiting = line.driver.handle().played();
+    line.driver.handle().clear();
+    line.poll_commands();
     assert_eq!(poll(&mut waiting), Poll::Ready(Cleared));
 }
 
 #[test]
 fn a_call_that_ends_first_says_so() {
-    let ends: [fn(&mut Connection<Recorded>); 4] = [
-        Connection::eof,
-        |connection| connection.write_error(std::io::ErrorKind::BrokenPipe),
-        |connection| {
-            connection.driver.handle().hangup();
-            connection.poll_commands();
+    let ends: [fn(&mut Line<Desk>); 4] = [
+        Line::eof,
+        |line| line.write_error(std::io::ErrorKind::BrokenPipe),
+        |line| {
+            line.driver.handle().hangup();
+            line.poll_commands();
         },
-        |connection| connection.receive(&[0, 0, 0]),
+        |line| line.receive(&[0, 0, 0]),
     ];
     for end in ends {
-        let mut connection = speaking();
-        let mut waiting = connection.driver.handle().played();
-        end(&mut connection);
+        let mut line = speaking();
+        let mut waiting = line.driver.handle().played();
+        end(&mut line);
         assert_eq!(poll(&mut waiting), Poll::Ready(CallOver));
-        let handle = connection.driver.handle().clone();
+        let handle = line.driver.handle().clone();
         assert_eq!(poll(&mut handle.played()), Poll::Ready(CallOver));
-        drop(connection);
+        drop(line);
         assert_eq!(handle.played().wait(), CallOver);
     }
 }
 
 #[test]
 fn a_driver_that_is_dropped_says_so() {
-    let connection = speaking();
-    let handle = connection.driver.handle().clone();
+    let line = speaking();
+    let handle = line.driver.handle().clone();
     let mut waiting = handle.played();
     assert_eq!(poll(&mut waiting), Poll::Pending);
-    drop(connection);
+    drop(line);
     assert_eq!(poll(&mut waiting), Poll::Ready(CallOver));
     // And before the call has begun.
-    let connection = Connection::new(silent());
-    assert_eq!(connection.driver.handle().played().wait(), CallOver);
+    let line = Line::new(Desk::new());
+    assert_eq!(line.driver.handle().played().wait(), CallOver);
 }
 
 #[test]
 fn a_thread_waits() {
     for clear in [true, false] {
-        let mut connection = speaking();
-        let handle = connection.driver.handle().clone();
+        let mut line = speaking();
+        let handle = line.driver.handle().clone();
         let (begun, asked) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || {
             let played = handle.played();
@@ -140,11 +139,11 @@ fn a_thread_waits() {
         });
         asked.recv().unwrap();
         if clear {
-            connection.driver.handle().clear();
+            line.driver.handle().clear();
         }
-        connection.poll_commands();
-        connection.wait(PTIME);
-        connection.flush();
+        line.poll_commands();
+        line.wait(PTIME);
+        line.flush();
         assert_eq!(thread.join().unwrap(), if clear { Cleared } else { Played });
     }
 }
@@ -152,24 +151,24 @@ fn a_thread_waits() {
 /// It waits in another task than the one that asked for it.
 #[test]
 fn the_last_waker_counts() {
-    let mut connection = speaking();
-    let mut waiting = connection.driver.handle().played();
+    let mut line = speaking();
+    let mut waiting = line.driver.handle().played();
     let bells = [(); 2].map(|()| Arc::new(Bell::default()));
     for bell in &bells {
         let waker = Waker::from(bell.clone());
         let polled = pin!(&mut waiting).poll(&mut Context::from_waker(&waker));
         assert_eq!(polled, Poll::Pending);
     }
-    connection.driver.handle().clear();
-    connection.poll_commands();
+    line.driver.handle().clear();
+    line.poll_commands();
     assert_eq!(bells.map(|bell| bell.rung()), [0, 1]);
 }
 
 /// Its mark stands in the queue until that is played; the task that gave up waiting does not.
 #[test]
 fn one_that_is_dropped_keeps_no_task() {
-    let mut connection = speaking();
-    let mut waiting = connection.driver.handle().played();
+    let mut line = speaking();
+    let mut waiting = line.driver.handle().played();
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
     let polled = pin!(&mut waiting).poll(&mut Context::from_waker(&waker));
@@ -177,25 +176,25 @@ fn one_that_is_dropped_keeps_no_task() {
     drop(waker);
     drop(waiting);
     assert_eq!(Arc::strong_count(&bell), 1);
-    connection.wait(PTIME);
-    connection.flush();
+    line.wait(PTIME);
+    line.flush();
     assert_eq!(bell.rung(), 0);
 }
 
 /// Many of them, more than are told at once, in one turn of the loop after another.
 #[test]
 fn a_thousand_are_all_told() {
-    let mut connection = speaking();
-    let handle = connection.driver.handle().clone();
+    let mut line = speaking();
+    let handle = line.driver.handle().clone();
     let mut waiting: Vec<_> = (0..1000).map(|_| handle.played()).collect();
-    connection.poll_commands();
-    connection.wait(PTIME);
-    connection.flush();
+    line.poll_commands();
+    line.wait(PTIME);
+    line.flush();
     for _ in 0..1000 {
-        if connection.driver.poll_timeout() != Some(connection.now) {
+        if line.driver.poll_timeout() != Some(line.now) {
             break;
         }
-        connection.wait(Duration::ZERO);
+        line.wait(Duration::ZERO);
     }
     for waiting in &mut waiting {
         assert_eq!(poll(waiting), Poll::Ready(Played));

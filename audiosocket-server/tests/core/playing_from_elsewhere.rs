@@ -8,40 +8,36 @@ use std::time::Duration;
 use audiosocket_proto::{Bytes, Dropped, SendError};
 use audiosocket_server::CallHandle;
 
-use crate::acceptors::{Recorded, silent};
 use crate::call::{HANGUP, uuid_frame};
-use crate::connection::Connection;
 use crate::handles::Bell;
 use crate::playing::{PTIME, RATE, silence, speech, spoken};
+use crate::recorder::{Desk, Line};
 use crate::wire::frame;
 
 /// A call that has begun, and that a bell stands for while it sleeps.
 struct Sleeping {
-    connection: Connection<Recorded>,
+    line: Line<Desk>,
     bell: Arc<Bell>,
     rung: usize,
 }
 
 impl Sleeping {
     fn new(fill_silence: bool) -> Self {
-        let acceptor = silent();
-        let connection =
-            Connection::talking_with(acceptor, |config| config.fill_silence = fill_silence);
+        let desk = Desk::new();
+        let line = Line::talking_with(desk, |config| config.fill_silence(fill_silence));
         let mut sleeping = Self {
-            connection,
+            line,
             bell: Arc::default(),
             rung: 0,
         };
-        sleeping.connection.flush();
+        sleeping.line.flush();
         sleeping.wake();
         sleeping
     }
 
     fn wake(&mut self) {
         let waker = Waker::from(self.bell.clone());
-        self.connection
-            .driver
-            .poll_commands(self.connection.now, &waker);
+        self.line.driver.poll_commands(self.line.now, &waker);
     }
 
     /// Acts on the handle in another thread; tells whether that rang.
@@ -49,7 +45,7 @@ impl Sleeping {
         &mut self,
         act: impl FnOnce(&CallHandle) -> R + Send + 'static,
     ) -> (bool, R) {
-        let handle = self.connection.driver.handle().clone();
+        let handle = self.line.driver.handle().clone();
         let result = thread::spawn(move || act(&handle)).join().unwrap();
         let before = std::mem::replace(&mut self.rung, self.bell.rung());
         (self.rung > before, result)
@@ -59,43 +55,43 @@ impl Sleeping {
 #[test]
 fn to_play_wakes_a_quiet_call() {
     let mut call = Sleeping::new(false);
-    let (rang, played) = call.rings(|handle| handle.play(RATE, speech(2)));
+    let (rang, played) = call.rings(|handle| handle.try_play((RATE, speech(2))));
     assert!(rang);
     assert_eq!(played, Ok(()));
     call.wake();
-    assert_eq!(call.connection.flush(), spoken());
+    assert_eq!(call.line.flush(), spoken());
     // It will be awake for the next frame, and sees what comes until then.
-    let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
+    let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
     for _ in 0..2 {
-        call.connection.wait(PTIME);
-        assert_eq!(call.connection.flush(), spoken());
+        call.line.wait(PTIME);
+        assert_eq!(call.line.flush(), spoken());
     }
 }
 
 #[test]
 fn to_play_does_not_wake_a_call_that_sends_silence() {
     let mut call = Sleeping::new(true);
-    let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
+    let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
-    call.connection.wait(PTIME);
-    assert_eq!(call.connection.flush(), spoken());
-    call.connection.wait(PTIME);
-    assert_eq!(call.connection.flush(), silence());
+    call.line.wait(PTIME);
+    assert_eq!(call.line.flush(), spoken());
+    call.line.wait(PTIME);
+    assert_eq!(call.line.flush(), silence());
 }
 
 /// Silence that was put off comes later than what is played.
 #[test]
 fn to_play_wakes_a_call_whose_silence_is_put_off() {
     let mut call = Sleeping::new(true);
-    call.connection.receive(&frame(0x03, b"*"));
-    call.connection.flush();
-    call.connection.wait(PTIME);
+    call.line.receive(&frame(0x03, b"*"));
+    call.line.flush();
+    call.line.wait(PTIME);
     call.wake();
-    let (rang, _) = call.rings(|handle| handle.play(RATE, speech(1)));
+    let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(rang);
     call.wake();
-    assert_eq!(call.connection.flush(), spoken());
+    assert_eq!(call.line.flush(), spoken());
 }
 
 #[test]
@@ -103,31 +99,31 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
     for fill_silence in [true, false] {
         let mut call = Sleeping::new(fill_silence);
         assert_eq!(call.rings(CallHandle::clear), (false, Dropped::default()));
-        call.connection
+        call.line
             .driver
             .handle()
-            .play(RATE, speech(1500))
+            .try_play((RATE, speech(1500)))
             .unwrap();
         call.wake();
-        call.connection.flush();
+        call.line.flush();
         call.rung = call.bell.rung();
         let (rang, dropped) = call.rings(CallHandle::clear);
         assert!(!rang);
         assert!(dropped.samples >= 1499 * 160);
-        call.connection.wait(PTIME);
-        let heard = call.connection.flush();
+        call.line.wait(PTIME);
+        let heard = call.line.flush();
         assert_eq!(heard, if fill_silence { silence() } else { vec![] });
     }
 
     let mut call = Sleeping::new(false);
-    call.connection
+    call.line
         .driver
         .handle()
-        .play(RATE, speech(3))
+        .try_play((RATE, speech(3)))
         .unwrap();
-    call.connection.driver.handle().mark(5).unwrap();
+    call.line.driver.handle().mark(5).unwrap();
     call.wake();
-    call.connection.flush();
+    call.line.flush();
     call.wake();
     call.rung = call.bell.rung();
     let (rang, _) = call.rings(CallHandle::clear);
@@ -136,35 +132,35 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
 
 #[test]
 fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
-    let acceptor = silent();
-    let transcript = acceptor.transcript();
+    let desk = Desk::new();
+    let transcript = desk.transcript.clone();
     let mut call = Sleeping {
-        connection: Connection::talking(acceptor),
+        line: Line::talking(desk),
         bell: Arc::default(),
         rung: 0,
     };
     call.wake();
-    transcript.take_lines();
+    transcript.take();
     let (rang, marked) = call.rings(|handle| handle.mark(1));
     assert!(rang);
     assert_eq!(marked, Ok(()));
     call.wake();
-    assert_eq!(transcript.take_lines(), ["mark 1: Played"]);
+    assert_eq!(transcript.take(), ["mark 1 Played"]);
 
-    call.connection
+    call.line
         .driver
         .handle()
-        .play(RATE, speech(2))
+        .try_play((RATE, speech(2)))
         .unwrap();
     call.wake();
-    call.connection.flush();
+    call.line.flush();
     call.rung = call.bell.rung();
     let (rang, _) = call.rings(|handle| handle.mark(2));
     assert!(!rang, "it is awake when that is played");
-    call.connection.wait(PTIME);
-    assert_eq!(transcript.take_lines(), [""; 0]);
-    call.connection.flush();
-    assert_eq!(transcript.take_lines(), ["mark 2: Played"]);
+    call.line.wait(PTIME);
+    assert_eq!(transcript.take(), [""; 0]);
+    call.line.flush();
+    assert_eq!(transcript.take(), ["mark 2 Played"]);
 }
 
 #[test]
@@ -173,29 +169,29 @@ fn hanging_up_behind_what_is_played() {
     let (rang, ()) = call.rings(CallHandle::hangup_after_playout);
     assert!(rang);
     call.wake();
-    assert_eq!(call.connection.flush(), HANGUP);
+    assert_eq!(call.line.flush(), HANGUP);
 
     let mut call = Sleeping::new(false);
-    call.connection
+    call.line
         .driver
         .handle()
-        .play(RATE, speech(2))
+        .try_play((RATE, speech(2)))
         .unwrap();
     call.wake();
-    call.connection.flush();
+    call.line.flush();
     call.rung = call.bell.rung();
     let (rang, ()) = call.rings(CallHandle::hangup_after_playout);
     assert!(!rang);
-    call.connection.wait(PTIME);
-    assert_eq!(call.connection.flush(), spoken());
-    call.connection.wait(PTIME);
-    assert_eq!(call.connection.flush(), HANGUP);
+    call.line.wait(PTIME);
+    assert_eq!(call.line.flush(), spoken());
+    call.line.wait(PTIME);
+    assert_eq!(call.line.flush(), HANGUP);
 }
 
 #[test]
 fn what_is_refused_wakes_nobody() {
     let mut call = Sleeping::new(false);
-    let (rang, refused) = call.rings(|handle| handle.play(RATE, Bytes::new()));
+    let (rang, refused) = call.rings(|handle| handle.try_play((RATE, Bytes::new())));
     assert_eq!((rang, refused), (false, Err(SendError::EmptyAudio)));
     let (rang, _) = call.rings(CallHandle::stats);
     assert!(!rang);
@@ -203,54 +199,52 @@ fn what_is_refused_wakes_nobody() {
 
 #[test]
 fn before_and_after_the_call_nothing_is_played() {
-    let mut connection = Connection::with(silent(), |config| config.fill_silence = true);
-    let handle = connection.driver.handle().clone();
+    let mut line = Line::with(Desk::new(), |config| config.fill_silence(true));
+    let handle = line.driver.handle().clone();
     let refused = |handle: &CallHandle| {
-        assert_eq!(handle.play(RATE, speech(1)), Err(SendError::NoCall));
+        assert_eq!(handle.try_play((RATE, speech(1))), Err(SendError::NoCall));
         assert_eq!(handle.mark(1), Err(SendError::NoCall));
         assert_eq!(handle.clear(), Dropped::default());
         handle.hangup_after_playout();
     };
     refused(&handle);
-    connection.poll_commands();
-    connection.receive(&uuid_frame());
-    assert_eq!(connection.flush(), silence());
+    line.poll_commands();
+    line.receive(&uuid_frame());
+    assert_eq!(line.flush(), silence());
 
     // Not even if the peer took nothing of what was due.
-    handle.play(RATE, speech(9)).unwrap();
-    connection.wait(PTIME);
-    connection.wait(PTIME);
-    connection.eof();
+    handle.try_play((RATE, speech(9))).unwrap();
+    line.wait(PTIME);
+    line.wait(PTIME);
+    line.eof();
     let bell = Arc::new(Bell::default());
-    connection
-        .driver
-        .poll_commands(connection.now, &Waker::from(bell.clone()));
+    line.driver
+        .poll_commands(line.now, &Waker::from(bell.clone()));
     refused(&handle);
     assert_eq!(bell.rung(), 0, "a call that is over is not woken");
-    drop(connection);
+    drop(line);
     refused(&handle);
 }
 
 /// Sixteen threads at once: nothing is lost, and each one's order is kept.
 #[test]
 fn pieces_of_many_threads_are_all_played() {
-    let mut connection =
-        Connection::talking_with(silent(), |config| config.max_playout = Duration::MAX);
+    let mut line = Line::talking_with(Desk::new(), |config| config.max_playout(Duration::MAX));
     thread::scope(|scope| {
         for thread in 1..=16_u8 {
-            let handle = connection.driver.handle().clone();
+            let handle = line.driver.handle().clone();
             scope.spawn(move || {
                 for _ in 0..100 {
-                    handle.play(RATE, vec![thread; 320]).unwrap();
+                    handle.try_play((RATE, vec![thread; 320])).unwrap();
                 }
             });
         }
     });
-    connection.poll_commands();
+    line.poll_commands();
     let mut heard = [0; 17];
     for _ in 0..1600 {
-        heard[usize::from(connection.flush()[3])] += 1;
-        connection.wait(PTIME);
+        heard[usize::from(line.flush()[3])] += 1;
+        line.wait(PTIME);
     }
     assert_eq!(heard[1..], [100; 16]);
 }
@@ -271,7 +265,7 @@ impl AsRef<[u8]> for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let _ = self.handle.play(RATE, Bytes::from_static(&[9, 9]));
+        let _ = self.handle.try_play((RATE, Bytes::from_static(&[9, 9])));
         let _ = self.handle.stats();
         *self.dropped.lock().unwrap() += 1;
     }
@@ -282,58 +276,58 @@ impl Drop for Owner {
 #[test]
 fn audio_may_use_the_handle_when_it_is_dropped() {
     let dropped = Arc::new(Mutex::new(0));
-    let new_line = || Connection::talking(silent());
-    let owned = |connection: &Connection<Recorded>, len| {
+    let new_line = || Line::talking(Desk::new());
+    let owned = |line: &Line<Desk>, len| {
         Bytes::from_owner(Owner {
             audio: vec![7; len],
-            handle: connection.driver.handle().clone(),
+            handle: line.driver.handle().clone(),
             dropped: dropped.clone(),
         })
     };
     let count = || std::mem::take(&mut *dropped.lock().unwrap());
 
     // Refused.
-    let connection = new_line();
-    let handle = connection.driver.handle().clone();
+    let line = new_line();
+    let handle = line.driver.handle().clone();
     handle.hangup_after_playout();
     assert_eq!(
-        handle.play(RATE, owned(&connection, 320)),
+        handle.try_play((RATE, owned(&line, 320))),
         Err(SendError::NoCall)
     );
     assert_eq!(
-        handle.play(RATE, owned(&connection, 0)),
+        handle.try_play((RATE, owned(&line, 0))),
         Err(SendError::NoCall)
     );
     assert_eq!(count(), 2);
 
     // Played: pieces that join, and a piece that is a frame.
-    let mut connection = new_line();
-    let handle = connection.driver.handle().clone();
+    let mut line = new_line();
+    let handle = line.driver.handle().clone();
     for len in [10, 20, 320, 290] {
-        handle.play(RATE, owned(&connection, len)).unwrap();
+        handle.try_play((RATE, owned(&line, len))).unwrap();
     }
-    connection.poll_commands();
+    line.poll_commands();
     for _ in 0..3 {
-        connection.flush();
-        connection.wait(PTIME);
+        line.flush();
+        line.wait(PTIME);
     }
     assert_eq!(count(), 4);
 
     // Cleared, and dropped with the call.
-    let mut connection = new_line();
-    let handle = connection.driver.handle().clone();
-    handle.play(RATE, owned(&connection, 1000)).unwrap();
+    let mut line = new_line();
+    let handle = line.driver.handle().clone();
+    handle.try_play((RATE, owned(&line, 1000))).unwrap();
     assert_eq!(handle.clear().samples, 500);
     assert_eq!(count(), 1);
-    handle.play(RATE, owned(&connection, 1000)).unwrap();
-    connection.eof();
+    handle.try_play((RATE, owned(&line, 1000))).unwrap();
+    line.eof();
     assert_eq!(count(), 1);
     drop(handle);
 
-    let connection = new_line();
-    let handle = connection.driver.handle().clone();
-    handle.play(RATE, owned(&connection, 1000)).unwrap();
-    drop(connection);
+    let line = new_line();
+    let handle = line.driver.handle().clone();
+    handle.try_play((RATE, owned(&line, 1000))).unwrap();
+    drop(line);
     assert_eq!(count(), 1);
 }
 
@@ -342,8 +336,8 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
 fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
     let dropped = Arc::new(Mutex::new(0));
     let seen = dropped.clone();
-    let acceptor = silent().in_call(move |call, record| {
-        if record.callback() != "on_start" {
+    let desk = Desk::new().on_any(move |name, call| {
+        if name != "on_start" {
             return;
         }
         let handle = call.handle();
@@ -354,13 +348,13 @@ fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
                 dropped: seen.clone(),
             })
         };
-        call.play(RATE, owned(1000)).unwrap();
+        call.try_play((RATE, owned(1000))).unwrap();
         assert_eq!(call.clear().samples, 500);
-        assert_eq!(call.play(RATE, owned(0)), Err(SendError::EmptyAudio));
+        assert_eq!(call.try_play((RATE, owned(0))), Err(SendError::EmptyAudio));
         call.hangup_after_playout();
-        assert_eq!(call.play(RATE, owned(10)), Err(SendError::NoCall));
+        assert_eq!(call.try_play((RATE, owned(10))), Err(SendError::NoCall));
     });
-    let connection = Connection::talking(acceptor);
-    drop(connection);
+    let line = Line::talking(desk);
+    drop(line);
     assert_eq!(*dropped.lock().unwrap(), 3);
 }

@@ -7,10 +7,9 @@ use std::time::Duration;
 use audiosocket_proto::{Timestamp, Transmit};
 use audiosocket_server::{Calls, Limits, ServerAction, ServerDriver};
 
-use crate::acceptors::{Recorded, Transcript, silent};
 use crate::call::HANGUP;
-use crate::connection::Connection;
 use crate::handles::Bell;
+use crate::recorder::{Desk, Line, Transcript};
 
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -56,7 +55,7 @@ fn it_is_over_when_the_last_call_is() {
 fn patience_ends_in_steps() {
     let (mut office, mut caller) = Office::draining(seconds(5));
     for (patience, told) in [
-        (seconds(5), &["end: hung up by shutdown", "drop"][..]),
+        (seconds(5), &["end ShutDown", "drop"][..]),
         (LINGER + seconds(1), &[]),
         (seconds(1), &[]),
     ] {
@@ -83,7 +82,7 @@ fn patience_ends_in_steps() {
         1,
         "its handler blocks"
     );
-    assert_eq!(caller.connection.transmit(), Transmit::Close);
+    assert_eq!(caller.line.transmit(), Transmit::Close);
 }
 
 #[test]
@@ -91,8 +90,8 @@ fn a_call_that_is_hung_up_in_time_is_not_abandoned() {
     let (mut office, mut caller) = Office::draining(seconds(5));
     office.pass(seconds(5));
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
-    assert_eq!(caller.connection.flush(), HANGUP);
+    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
+    assert_eq!(caller.line.flush(), HANGUP);
     drop(caller);
     assert_eq!(office.poll(), ServerAction::Over);
 }
@@ -103,13 +102,13 @@ fn a_late_poll_takes_one_step() {
     let (mut office, mut caller) = Office::draining(seconds(5));
     office.pass(seconds(1000));
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
-    assert_eq!(caller.connection.transmit(), Transmit::Bytes(&HANGUP));
+    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
+    assert_eq!(caller.line.transmit(), Transmit::Bytes(&HANGUP));
     assert_eq!(office.patience(), Some(LINGER + seconds(1)));
     office.pass(seconds(1000));
     assert_eq!(office.poll(), ServerAction::Wait);
     assert_eq!(caller.told(), [""; 0]);
-    assert_eq!(caller.connection.transmit(), Transmit::Close);
+    assert_eq!(caller.line.transmit(), Transmit::Close);
     assert_eq!(office.patience(), Some(seconds(1)));
 }
 
@@ -117,7 +116,7 @@ fn a_late_poll_takes_one_step() {
 fn without_grace_calls_are_hung_up_at_once() {
     let (mut office, mut caller) = Office::draining(Duration::ZERO);
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
+    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
     assert_eq!(office.patience(), Some(LINGER + seconds(1)));
 }
 
@@ -135,7 +134,7 @@ fn asked_again_it_is_shorter_and_never_longer() {
     }
     office.shutdown(Duration::ZERO);
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
+    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
 
     // Nothing is left to be shortened.
     for patience in [LINGER + seconds(1), seconds(1)] {
@@ -183,10 +182,10 @@ fn endless_grace_and_linger_do_not_overflow() {
     assert_eq!(caller.told(), [""; 0]);
     office.shutdown(Duration::ZERO);
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end: hung up by shutdown", "drop"]);
+    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
     office.pass(seconds(100 * 365 * 24 * 3600));
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.connection.transmit(), Transmit::Bytes(&HANGUP));
+    assert_eq!(caller.line.transmit(), Transmit::Bytes(&HANGUP));
 }
 
 /// They waited in the kernel, and `StopAccepting` is what takes them.
@@ -200,7 +199,7 @@ fn calls_that_come_while_it_stops_are_waited_for() {
     assert_eq!(late.told(), [""; 0]);
     office.pass(seconds(5));
     assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(late.told(), ["end: hung up by shutdown", "drop"]);
+    assert_eq!(late.told(), ["end ShutDown", "drop"]);
 }
 
 #[test]
@@ -208,14 +207,14 @@ fn calls_that_come_later_end_as_the_others_did() {
     let (mut office, _caller) = Office::draining(Duration::ZERO);
     assert_eq!(office.poll(), ServerAction::Wait);
     let mut late = office.caller();
-    assert_eq!(late.told(), ["end: hung up by shutdown", "drop"]);
-    assert_eq!(late.connection.flush(), HANGUP);
+    assert_eq!(late.told(), ["end ShutDown", "drop"]);
+    assert_eq!(late.line.flush(), HANGUP);
 
     office.pass(LINGER + seconds(1));
     assert_eq!(office.poll(), ServerAction::Wait);
     let mut later = office.caller();
-    assert_eq!(later.told(), ["end: abandoned", "drop"]);
-    assert_eq!(later.connection.transmit(), Transmit::Close);
+    assert_eq!(later.told(), ["end Abandoned", "drop"]);
+    assert_eq!(later.line.transmit(), Transmit::Close);
 }
 
 #[test]
@@ -250,14 +249,14 @@ fn dropped_it_abandons_its_calls_and_keeps_no_waker() {
     assert_eq!(office.poll(), ServerAction::Wait);
     let (bell, handle) = (office.bell.clone(), office.driver.handle().clone());
     drop(office);
-    assert_eq!(caller.told(), ["end: abandoned", "drop"]);
-    assert_eq!(caller.connection.transmit(), Transmit::Close);
+    assert_eq!(caller.told(), ["end Abandoned", "drop"]);
+    assert_eq!(caller.line.transmit(), Transmit::Close);
     assert_eq!(Arc::strong_count(&bell), 1);
 
     handle.shutdown(Duration::ZERO);
     assert_eq!(bell.rung(), 1, "by the shutdown before");
     let mut late = Caller::new(handle.calls());
-    assert_eq!(late.told(), ["end: abandoned", "drop"]);
+    assert_eq!(late.told(), ["end Abandoned", "drop"]);
 }
 
 const fn seconds(seconds: u64) -> Duration {
@@ -320,25 +319,22 @@ impl Office {
 
 /// A call that is going on.
 struct Caller {
-    connection: Connection<Recorded>,
+    line: Line<Desk>,
     transcript: Transcript,
 }
 
 impl Caller {
     fn new(calls: &Calls) -> Self {
-        let acceptor = silent();
-        let transcript = acceptor.transcript();
-        let connection = Connection::talking_among(calls, acceptor);
-        transcript.take_lines();
-        Self {
-            connection,
-            transcript,
-        }
+        let desk = Desk::new();
+        let transcript = desk.transcript.clone();
+        let line = Line::talking_among(calls, desk);
+        transcript.take();
+        Self { line, transcript }
     }
 
     /// What its handler is told once it is awake.
     fn told(&mut self) -> Vec<String> {
-        self.connection.poll_commands();
-        self.transcript.take_lines()
+        self.line.poll_commands();
+        self.transcript.take()
     }
 }

@@ -1,66 +1,68 @@
 //! How a server accepts, fails to, and stops.
 
-use std::cell::RefCell;
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::io::{AcceptLoop, Connection, ServerOptions, Timer};
+use audiosocket_server::Callbacks;
+use audiosocket_server::io::{AcceptLoop, Connection, ServerConfig, Timer};
 
-use crate::rig::{Bell, Recorded, echo};
-use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, next_adopted, pass};
+use crate::rig::{Bell, Told, echo};
+use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, pass};
 
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[test]
-fn one_of_each_listener_is_accepted_and_then_it_is_the_calls_turn() {
-    let mut office = Office::new();
-    office.come(0, 9);
-    office.come(1, 1);
+fn one_connection_of_each_listener_is_accepted_at_a_time() {
+    let mut server = Rig::new();
+    server.come(0, 9);
+    server.come(1, 1);
     for served in 2..=10 {
-        assert!(office.poll().is_pending());
-        assert_eq!((office.served.len(), office.bell.rung()), (served, 1));
+        assert!(server.poll().is_pending());
+        assert_eq!((server.served.len(), server.bell.rung()), (served, 1));
     }
-    assert!(office.poll().is_pending());
-    assert_eq!((office.served.len(), office.bell.rung()), (10, 0));
-    assert_eq!(office.serving.handle().calls().len(), 10);
+    assert!(server.poll().is_pending());
+    assert_eq!((server.served.len(), server.bell.rung()), (10, 0));
+    assert_eq!(server.accept_loop.handle().calls().len(), 10);
 }
 
 #[test]
-fn a_listener_that_fails_is_left_alone_for_a_while_and_others_are_not() {
-    let mut office = Office::new();
-    office.fails(0, 24);
-    office.come(0, 1);
+fn a_listener_that_fails_pauses_and_others_do_not() {
+    let mut server = Rig::new();
+    server.fails(0, 24);
+    server.come(0, 1);
     for _ in 0..3 {
-        office.come(1, 1);
-        assert!(office.poll().is_pending());
+        server.come(1, 1);
+        assert!(server.poll().is_pending());
     }
-    assert_eq!((office.served.len(), office.waiting()), (3, [1, 0]));
-    assert_eq!(office.serving.listeners().count(), 1);
-    assert_eq!(office.serving.deadline(), Some(FakeTimer::now() + PAUSE));
+    assert_eq!((server.served.len(), server.waiting()), (3, [1, 0]));
+    assert_eq!(server.accept_loop.listeners().count(), 1);
+    assert_eq!(
+        server.accept_loop.deadline(),
+        Some(FakeTimer::now() + PAUSE)
+    );
 
     pass(PAUSE);
-    assert!(office.poll().is_pending());
-    assert_eq!((office.served.len(), office.waiting()), (4, [0, 0]));
-    assert_eq!(office.serving.listeners().count(), 2);
-    assert_eq!(office.serving.deadline(), None);
+    assert!(server.poll().is_pending());
+    assert_eq!((server.served.len(), server.waiting()), (4, [0, 0]));
+    assert_eq!(server.accept_loop.listeners().count(), 2);
+    assert_eq!(server.accept_loop.deadline(), None);
 }
 
-/// So that thousands who came at once do not have their end at once: what their callers then do, and the
-/// server with it, would keep the calls waiting.
+/// Otherwise thousands of connections that came at once would end at once, and what their peers and the
+/// server then do would keep the calls waiting.
 #[test]
-fn who_came_at_once_is_given_up_one_after_the_other() {
-    let mut office = Office::new();
-    office.come(0, 3);
-    office.come(1, 3);
+fn timeouts_of_connections_that_came_at_once_are_spread() {
+    let mut server = Rig::new();
+    server.come(0, 3);
+    server.come(1, 3);
     for _ in 0..3 {
-        assert!(office.poll().is_pending());
+        assert!(server.poll().is_pending());
     }
-    assert_eq!(office.served.len(), 6);
-    let mut deadlines: Vec<_> = office.served.iter().map(Connection::deadline).collect();
+    assert_eq!(server.served.len(), 6);
+    let mut deadlines: Vec<_> = server.served.iter().map(Connection::deadline).collect();
     deadlines.sort();
     let now = FakeTimer::now();
     let patience: Vec<_> = deadlines
@@ -75,137 +77,146 @@ fn who_came_at_once_is_given_up_one_after_the_other() {
 }
 
 #[test]
-fn a_connection_that_is_gone_is_no_reason_to_pause() {
-    let mut office = Office::new();
+fn a_closed_connection_causes_no_pause() {
+    let mut server = Rig::new();
     let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
-    office.incoming[0].borrow_mut().push_back(Err(gone));
-    office.come(0, 1);
+    server.incoming[0].borrow_mut().push_back(Err(gone));
+    server.come(0, 1);
     for served in [0, 1] {
-        assert!(office.poll().is_pending());
-        assert_eq!(office.served.len(), served);
+        assert!(server.poll().is_pending());
+        assert_eq!(server.served.len(), served);
     }
-    assert_eq!(office.waiting(), [0, 0]);
+    assert_eq!(server.waiting(), [0, 0]);
 }
 
 #[test]
-fn who_cannot_be_served_is_lost_and_nobody_else() {
-    let mut office = Office::new();
-    office.come(0, 3);
-    office.come(1, 1);
-    office.no_thread_for = 1;
-    assert!(office.poll().is_pending());
-    assert_eq!((office.served.len(), office.waiting()), (1, [2, 0]));
-    assert_eq!(office.serving.handle().calls().len(), 1);
+fn a_connection_that_cannot_be_served_is_lost_alone() {
+    let mut server = Rig::new();
+    server.come(0, 3);
+    server.come(1, 1);
+    server.failures = 1;
+    assert!(server.poll().is_pending());
+    assert_eq!((server.served.len(), server.waiting()), (1, [2, 0]));
+    assert_eq!(server.accept_loop.handle().calls().len(), 1);
 
     pass(PAUSE);
     for served in [2, 3] {
-        assert!(office.poll().is_pending());
-        assert_eq!(office.served.len(), served);
+        assert!(server.poll().is_pending());
+        assert_eq!(server.served.len(), served);
     }
-    assert_eq!(office.waiting(), [0, 0]);
+    assert_eq!(server.waiting(), [0, 0]);
 }
 
-/// No thread and no task is made for those, of which there may be many.
+/// No thread and no task is made for refused connections, of which there may be many.
 #[test]
-fn who_is_turned_away_is_not_served() {
-    let mut office = Office::new();
-    office.serving.handle().refuse_calls(true);
-    office.come(0, 15);
-    while office.waiting() != [0, 0] {
-        assert!(office.poll().is_pending());
+fn refused_connections_are_not_served() {
+    let mut server = Rig::new();
+    server.accept_loop.handle().refuse_calls(true);
+    server.come(0, 15);
+    while server.waiting() != [0, 0] {
+        assert!(server.poll().is_pending());
     }
-    assert_eq!(office.served.len(), 8, "those that linger");
-    let calls = office.serving.handle().calls().clone();
+    assert_eq!(server.served.len(), 8, "those that linger");
+    let calls = server.accept_loop.handle().calls().clone();
     assert_eq!((calls.len(), calls.admitted()), (8, 0));
 }
 
-/// The pause is longer each time, and as short as ever after one who could be served.
+/// A served connection makes the next pause short again.
 #[test]
-fn pauses_grow_while_it_goes_on() {
-    let mut office = Office::new();
-    office.come(0, 30);
-    office.no_thread_for = 3;
+fn pauses_grow_while_connections_cannot_be_served() {
+    let mut server = Rig::new();
+    server.come(0, 30);
+    server.failures = 3;
     for pause in [PAUSE, PAUSE * 2, PAUSE * 4] {
-        assert!(office.poll().is_pending());
-        assert_eq!(office.serving.deadline(), Some(FakeTimer::now() + pause));
+        assert!(server.poll().is_pending());
+        assert_eq!(
+            server.accept_loop.deadline(),
+            Some(FakeTimer::now() + pause)
+        );
         pass(pause);
     }
-    assert!(office.poll().is_pending());
-    assert_eq!(office.served.len(), 1);
-    office.no_thread_for = 1;
-    assert!(office.poll().is_pending());
-    assert_eq!(office.serving.deadline(), Some(FakeTimer::now() + PAUSE));
+    assert!(server.poll().is_pending());
+    assert_eq!(server.served.len(), 1);
+    server.failures = 1;
+    assert!(server.poll().is_pending());
+    assert_eq!(
+        server.accept_loop.deadline(),
+        Some(FakeTimer::now() + PAUSE)
+    );
 }
 
 #[test]
 fn shutdown_does_not_wait_for_a_pause() {
-    let mut office = Office::new();
-    office.fails(0, 24);
-    // Once more, since others might have waited behind the one that failed.
+    let mut server = Rig::new();
+    server.fails(0, 24);
+    // Woken again, since other connections may wait behind the one that failed.
     for rung in [1, 0] {
-        assert!(office.poll().is_pending());
-        assert_eq!(office.bell.rung(), rung);
+        assert!(server.poll().is_pending());
+        assert_eq!(server.bell.rung(), rung);
     }
-    office.serving.handle().shutdown(Duration::from_secs(1));
-    assert_eq!(office.bell.rung(), 1);
-    assert!(office.poll().is_ready());
-    assert!(office.poll().is_ready(), "and stays so");
+    server.accept_loop.handle().shutdown(Duration::from_secs(1));
+    assert_eq!(server.bell.rung(), 1);
+    assert!(server.poll().is_ready());
+    assert!(server.poll().is_ready(), "and stays so");
 }
 
-/// They are calls to their callers already; that one cannot be taken over is no reason to reset
-/// the others.
+/// Their peers take them for calls. One that fails is no reason to reset the others.
 #[test]
-fn what_waits_in_the_kernel_is_taken_at_shutdown_but_for_who_fails() {
-    let mut office = Office::new();
-    let callers: Vec<_> = [0, 1, 0, 1, 0]
-        .map(|door| TcpStream::connect(office.serving.local_addrs()[door]).unwrap())
-        .into();
-    next_adopted([Ok(()), Err(io::ErrorKind::OutOfMemory.into())]);
-    office.no_thread_for = 1;
-    office.serving.handle().shutdown(Duration::from_secs(1));
-    assert!(office.poll().is_pending());
-    assert_eq!(
-        office.served.len(),
-        3,
-        "one was not adopted, and one not served"
-    );
-    assert_eq!(office.serving.listeners().count(), 0);
+fn connections_that_wait_in_the_kernel_are_accepted_at_shutdown() {
+    let mut server = Rig::new();
+    server.wait(0, [Ok(()), Err(io::ErrorKind::OutOfMemory.into()), Ok(())]);
+    server.wait(1, [Ok(()), Ok(())]);
+    server.failures = 1;
+    server.accept_loop.handle().shutdown(Duration::from_secs(1));
+    assert!(server.poll().is_pending());
+    assert_eq!(server.served.len(), 3, "one failed, and one was not served");
+    assert_eq!(server.accept_loop.listeners().count(), 0);
 
-    office.served.clear();
-    assert_eq!(office.bell.rung(), 1, "by the end of the last call");
-    assert!(office.poll().is_ready());
-    drop(callers);
+    server.served.clear();
+    assert_eq!(server.bell.rung(), 1, "woken by the end of the last call");
+    assert!(server.poll().is_ready());
 }
 
-/// A server with two listeners, and those whom it served.
-struct Office {
-    serving: AcceptLoop<FakeListener, FakeTimer, Recorded>,
+/// A system that is out of descriptors fails each time, and leaves the connection in the kernel.
+#[test]
+fn a_listener_that_keeps_failing_at_shutdown_is_closed() {
+    let mut server = Rig::new();
+    server.wait(0, (0..100).map(|_| Err(io::Error::from_raw_os_error(24))));
+    server.accept_loop.handle().shutdown(Duration::from_secs(1));
+    assert!(server.poll().is_ready());
+    assert_eq!(server.kernel[0].borrow().len(), 100 - 16);
+}
+
+/// A server with two listeners, and the connections that it served.
+struct Rig {
+    accept_loop: AcceptLoop<FakeListener, FakeTimer, Callbacks>,
     incoming: Vec<Incoming>,
-    served: Vec<Connection<FakeStream, FakeTimer, Recorded>>,
-    /// How many of the next ones cannot be served.
-    no_thread_for: usize,
+    kernel: Vec<Incoming>,
+    served: Vec<Connection<FakeStream, FakeTimer, Callbacks>>,
+    /// How many of the next connections cannot be served.
+    failures: usize,
     bell: Arc<Bell>,
 }
 
-impl Office {
+impl Rig {
     fn new() -> Self {
-        let options = ServerOptions::new().bind("127.0.0.1:0").bind("127.0.0.1:0");
-        let incoming = RefCell::new(Vec::new());
-        let serving = AcceptLoop::new(echo(), options.listen().unwrap(), |socket| {
-            let listener = FakeListener {
-                incoming: Incoming::default(),
-                socket,
-            };
-            incoming.borrow_mut().push(listener.incoming.clone());
-            Ok(listener)
-        });
+        let listeners = [FakeListener::default(), FakeListener::default()];
+        let incoming = listeners.iter().map(|from| from.incoming.clone()).collect();
+        let kernel = listeners.iter().map(|from| from.waiting.clone()).collect();
+        let acceptor = echo(&Told::default());
         Self {
-            serving: serving.unwrap(),
-            incoming: incoming.into_inner(),
+            accept_loop: AcceptLoop::new(acceptor, listeners, &ServerConfig::new()),
+            incoming,
+            kernel,
             served: Vec::new(),
-            no_thread_for: 0,
+            failures: 0,
             bell: Arc::default(),
         }
+    }
+
+    /// Puts connections into the kernel, of which the runtime knows nothing so far.
+    fn wait(&self, listener: usize, connections: impl IntoIterator<Item = io::Result<()>>) {
+        self.kernel[listener].borrow_mut().extend(connections);
     }
 
     fn come(&self, listener: usize, count: usize) {
@@ -219,22 +230,23 @@ impl Office {
         self.incoming[listener].borrow_mut().push_back(Err(error));
     }
 
-    /// Who was not accepted.
+    /// How many connections were not accepted.
     fn waiting(&self) -> [usize; 2] {
         [0, 1].map(|listener| self.incoming[listener].borrow().len())
     }
 
     fn poll(&mut self) -> Poll<()> {
         let waker = Waker::from(self.bell.clone());
-        let (served, no_thread_for) = (&mut self.served, &mut self.no_thread_for);
+        let (served, failures) = (&mut self.served, &mut self.failures);
         let serve = |connection| {
-            if *no_thread_for > 0 {
-                *no_thread_for -= 1;
+            if *failures > 0 {
+                *failures -= 1;
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             served.push(connection);
             Ok(())
         };
-        self.serving.poll(&mut Context::from_waker(&waker), serve)
+        self.accept_loop
+            .poll(&mut Context::from_waker(&waker), serve)
     }
 }

@@ -1,53 +1,52 @@
 //! Connections that are looked after together: real sockets, and a clock that only tests move.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::{Bytes, SampleRate, SessionConfig};
-use audiosocket_server::io::{AcceptLoop, BatchPoller, ServerOptions, UnregisteredListener};
+use audiosocket_proto::{Ptime, SampleRate, SessionConfig};
+use audiosocket_server::io::{AcceptLoop, BatchPoller, ListenOptions, ServerConfig};
 use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
 
-use crate::rig::{AUDIO, AUDIO_RECORD, Bell, HANGUP, UUID, echo};
-use crate::runtime::{FakeStream, FakeTimer, KernelListener, pass, timers_touched};
+use crate::rig::{AUDIO, Bell, HANGUP, Told, UUID, echo};
+use crate::runtime::{FakeTimer, KernelListener, pass, timers_touched};
 
 const INTERVAL: Duration = Duration::from_millis(2);
 
 #[test]
 fn nothing_ticks_while_nobody_is_there() {
-    let mut office = Office::new(echo());
+    let mut server = Rig::new(echo(&Told::default()));
     let before = timers_touched();
-    office.poll();
+    server.poll();
     assert_eq!(timers_touched(), before);
 
-    let caller = office.connect();
-    office.look();
+    let caller = server.connect();
+    server.look();
     let with_a_call = timers_touched();
     assert!(with_a_call > before);
     drop(caller);
-    office.look_until(|office| office.open() == 0);
+    server.look_until(|server| server.open() == 0);
     let after = timers_touched();
-    office.look();
+    server.look();
     assert_eq!(timers_touched(), after);
 }
 
 #[test]
 fn what_comes_in_waits_for_the_next_look() {
-    let acceptor = echo();
-    let transcript = acceptor.transcript();
-    let mut office = Office::new(acceptor);
-    let mut callers = [office.call(), office.call()];
-    office.look();
+    let told = Told::default();
+    let mut server = Rig::new(echo(&told));
+    let mut callers = [server.call(), server.call()];
+    server.look();
     for caller in &mut callers {
         caller.write_all(AUDIO).unwrap();
     }
     pass(INTERVAL - Duration::from_nanos(1));
-    office.poll();
-    assert_eq!(transcript.take_lines(), [""; 0]);
+    server.poll();
+    assert_eq!(*told.lock().unwrap(), [""; 0]);
     pass(Duration::from_nanos(1));
-    office.look_until(|_| transcript.lines().len() == 2);
+    server.look_until(|_| told.lock().unwrap().len() == 2);
     for caller in &mut callers {
         assert_eq!(hear(caller, AUDIO.len()), AUDIO);
     }
@@ -56,24 +55,21 @@ fn what_comes_in_waits_for_the_next_look() {
 /// The close comes with the last frame, without an event of its own.
 #[test]
 fn a_close_behind_the_last_frame_is_seen() {
-    let acceptor = echo();
-    let transcript = acceptor.transcript();
-    let mut office = Office::new(acceptor);
-    let mut caller = office.call();
+    let told = Told::default();
+    let mut server = Rig::new(echo(&told));
+    let mut caller = server.call();
     caller.write_all(AUDIO).unwrap();
     drop(caller);
-    office.look_until(|office| office.open() == 0);
-    assert_eq!(
-        transcript.take_lines(),
-        [AUDIO_RECORD, "end: closed by the peer"]
-    );
+    server.look_until(|server| server.open() == 0);
+    assert_eq!(*told.lock().unwrap(), ["audio 4", "end"]);
 }
 
 /// A caller that takes nothing for a while gets it all when it does.
 #[test]
 fn what_does_not_fit_leaves_when_it_does() {
-    let mut office = Office::new(echo());
-    let mut caller = office.call();
+    let told = Told::default();
+    let mut server = Rig::new(echo(&told));
+    let mut caller = server.call();
     caller.set_nonblocking(true).unwrap();
     let audio = [&b"\x10\xff\xfe"[..], &[7; 65_534]].concat();
     let (mut sent, mut took) = (0, Vec::new());
@@ -87,9 +83,9 @@ fn what_does_not_fit_leaves_when_it_does() {
             }
             Err(error) => panic!("{error}"),
         }
-        office.look();
+        server.look();
     }
-    office.look_until(|_| {
+    server.look_until(|_| {
         take_what_is_there(&mut caller, &mut took);
         took.len() == all.len()
     });
@@ -98,31 +94,31 @@ fn what_does_not_fit_leaves_when_it_does() {
 
 #[test]
 fn an_order_does_not_wait() {
-    let mut office = Office::new(echo());
-    let mut caller = office.call();
-    office.look();
-    office.poll();
-    office.bell.rung();
-    office.serving.handle().calls().shut_down();
-    assert_eq!(office.bell.rung(), 1);
-    office.poll();
+    let mut server = Rig::new(echo(&Told::default()));
+    let mut caller = server.call();
+    server.look();
+    server.poll();
+    server.bell.rung();
+    server.accept_loop.handle().calls().shut_down();
+    assert_eq!(server.bell.rung(), 1);
+    server.poll();
     assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
 }
 
 /// Also those of a connection that never says a word.
 #[test]
 fn deadlines_are_met_at_the_next_look() {
-    let mut office = Office::new(echo());
-    let mut caller = office.connect();
-    office.look();
+    let mut server = Rig::new(echo(&Told::default()));
+    let mut caller = server.connect();
+    server.look();
     pass(SessionConfig::default().uuid_timeout - INTERVAL * 2);
-    office.poll();
+    server.poll();
     caller.set_nonblocking(true).unwrap();
     let silent = caller.read(&mut [0]).unwrap_err();
     assert_eq!(silent.kind(), ErrorKind::WouldBlock);
     caller.set_nonblocking(false).unwrap();
     pass(INTERVAL * 2);
-    office.poll();
+    server.poll();
     assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
 }
 
@@ -130,20 +126,20 @@ fn deadlines_are_met_at_the_next_look() {
 #[test]
 fn what_is_played_keeps_to_its_schedule() {
     let player = Player::default();
-    let mut office = Office::new(player.clone());
-    let _caller = office.call();
+    let mut server = Rig::new(player.clone());
+    let _caller = server.call();
     let handle = player.handle.lock().unwrap().clone().unwrap();
     handle
-        .play(SampleRate::Hz8000, Bytes::from(vec![1; 320 * 100]))
+        .try_play((SampleRate::Hz8000, vec![1; 320 * 100]))
         .unwrap();
-    office.poll();
+    server.poll();
     let frames = || handle.stats().playout.frames;
     assert_eq!(frames(), 1, "the first at once");
     // Which does not go into the 20 ms of a frame.
     let step = Duration::from_millis(3);
     for looks in 1..=200 {
         pass(step);
-        office.poll();
+        server.poll();
         assert_eq!(frames(), 1 + looks * 3 / 20, "after {looks} looks");
     }
     assert_eq!(handle.stats().playout.late, 0);
@@ -159,12 +155,24 @@ fn work_that_takes_longer_than_the_interval_leaves_others_their_turn() {
         },
         |_, _, _| {},
     );
-    let mut office = Office::new(slow);
-    let mut caller = office.call();
+    let mut server = Rig::new(slow);
+    let mut caller = server.call();
     caller.write_all(AUDIO).unwrap();
-    office.bell.rung();
-    office.look_until(|office| office.bell.rung() > 0);
+    server.bell.rung();
+    server.look_until(|server| server.bell.rung() > 0);
     assert_eq!(hear(&mut caller, AUDIO.len()), AUDIO);
+}
+
+#[test]
+fn a_wake_interval_is_more_than_zero_and_less_than_half_a_ptime() {
+    let new = |interval| BatchPoller::<FakeTimer, Callbacks>::new(interval, Ptime::default());
+    for interval in [Duration::ZERO, Duration::from_millis(10)] {
+        let error = new(interval).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{interval:?}");
+    }
+    for interval in [Duration::from_nanos(1), Duration::from_nanos(9_999_999)] {
+        new(interval).unwrap();
+    }
 }
 
 fn hear(caller: &mut TcpStream, len: usize) -> Vec<u8> {
@@ -182,25 +190,27 @@ fn take_what_is_there(caller: &mut TcpStream, took: &mut Vec<u8>) {
 }
 
 /// A server of which a test moves the clock.
-struct Office<A: Acceptor> {
-    serving: AcceptLoop<UnregisteredListener<KernelListener>, FakeTimer, A>,
-    crowd: BatchPoller<FakeTimer, A>,
+struct Rig<A: Acceptor> {
+    accept_loop: AcceptLoop<KernelListener, FakeTimer, A>,
+    batch: BatchPoller<FakeTimer, A>,
+    addr: SocketAddr,
     bell: Arc<Bell>,
 }
 
-impl<A: Acceptor> Office<A> {
+impl<A: Acceptor> Rig<A> {
     fn new(acceptor: A) -> Self {
-        let mut session = SessionConfig::default();
-        session.fill_silence = false;
-        session.max_unsent = usize::MAX;
-        let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
-        let serving =
-            AcceptLoop::<_, FakeTimer, _>::new(acceptor, options.listen().unwrap(), |socket| {
-                Ok(KernelListener(socket))
-            });
+        let mut config = ServerConfig::new();
+        config.session = config.session.fill_silence(false);
+        config.session = config.session.max_unsent(usize::MAX);
+        let mut options = ListenOptions::new();
+        options.addrs.push("127.0.0.1:0".into());
+        let sockets = options.listen_blocking().unwrap();
+        let addr = sockets.local_addrs[0];
+        let listener = KernelListener::new(sockets);
         Self {
-            serving: serving.unwrap().bare(FakeStream::release),
-            crowd: BatchPoller::new(INTERVAL).unwrap(),
+            accept_loop: AcceptLoop::new(acceptor, [listener], &config),
+            batch: BatchPoller::new(INTERVAL, config.session.ptime).unwrap(),
+            addr,
             bell: Arc::default(),
         }
     }
@@ -208,7 +218,7 @@ impl<A: Acceptor> Office<A> {
     /// Someone who has connected and been accepted.
     fn connect(&mut self) -> TcpStream {
         let before = self.open();
-        let caller = TcpStream::connect(self.serving.local_addrs()[0]).unwrap();
+        let caller = TcpStream::connect(self.addr).unwrap();
         caller
             .set_read_timeout(Some(Duration::from_secs(60)))
             .unwrap();
@@ -221,14 +231,14 @@ impl<A: Acceptor> Office<A> {
     /// Someone who has a call.
     fn call(&mut self) -> TcpStream {
         let mut caller = self.connect();
-        let before = self.serving.handle().counters().started;
+        let before = self.accept_loop.handle().counters().started;
         caller.write_all(UUID).unwrap();
-        self.look_until(|office| office.serving.handle().counters().started > before);
+        self.look_until(|server| server.accept_loop.handle().counters().started > before);
         caller
     }
 
     fn open(&self) -> usize {
-        self.serving.handle().calls().len()
+        self.accept_loop.handle().calls().len()
     }
 
     /// Lets the interval pass.
@@ -251,12 +261,8 @@ impl<A: Acceptor> Office<A> {
     fn poll(&mut self) {
         let waker = Waker::from(self.bell.clone());
         let mut cx = Context::from_waker(&waker);
-        let crowd = &mut self.crowd;
-        let over = self
-            .serving
-            .poll(&mut cx, |connection| crowd.add(connection));
+        let over = self.batch.poll_server(&mut self.accept_loop, &mut cx);
         assert!(over.is_pending());
-        crowd.poll(&mut cx);
     }
 }
 

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accept_loop;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 mod batch;
 mod connection;
 mod fairness;

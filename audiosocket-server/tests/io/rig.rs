@@ -1,16 +1,16 @@
-//! A connection with a handler that echoes and records its callbacks.
+//! A connection with a handler that echoes and writes down what it is told.
 
 use std::cell::{RefCell, RefMut};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::io::Connection;
 use audiosocket_server::{Callbacks, Calls};
-use audiosocket_testing::transcript::{Record, Transcript, TranscriptAcceptor};
 
 use crate::runtime::{FakeStream, FakeTimer, Script};
 
@@ -39,64 +39,60 @@ impl Wake for Bell {
     }
 }
 
-/// Two closures, with a transcript of what happens between a call's start and its end.
-pub(crate) type Recorded = TranscriptAcceptor<Callbacks>;
+pub(crate) type Told = Arc<Mutex<Vec<String>>>;
 
-/// The record of [`AUDIO`].
-pub(crate) const AUDIO_RECORD: &str = "audio slin 4 bytes";
-
-/// Answers audio with the same audio.
-pub(crate) fn echo() -> Recorded {
-    recorded(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
-}
-
-fn recorded(callbacks: Callbacks) -> Recorded {
-    TranscriptAcceptor::new(callbacks).keep_if(|entry| {
-        !matches!(
-            entry.record,
-            Record::Accept(_) | Record::Start | Record::Drop
-        )
-    })
+/// Echoes, and writes down what it is told.
+pub(crate) fn echo(told: &Told) -> Callbacks {
+    let (on_audio, on_exception) = (told.clone(), told.clone());
+    Callbacks::new(
+        move |_, _, audio| {
+            on_audio.lock().unwrap().push(match audio.len() {
+                0 => "end".to_owned(),
+                len => format!("audio {len}"),
+            });
+            audio.into()
+        },
+        move |_, _, error| on_exception.lock().unwrap().push(error.to_string()),
+    )
 }
 
 pub(crate) struct Rig {
-    pub(crate) connection: Connection<FakeStream, FakeTimer, Recorded>,
+    pub(crate) connection: Connection<FakeStream, FakeTimer, Callbacks>,
     pub(crate) calls: Calls,
     pub(crate) bell: Arc<Bell>,
     script: Rc<RefCell<Script>>,
-    pub(crate) transcript: Transcript,
+    pub(crate) told: Told,
 }
 
 impl Rig {
     /// A call that has begun.
     pub(crate) fn talking() -> Self {
-        Self::talking_with(|_| {})
+        Self::talking_with(|config| config)
     }
 
-    pub(crate) fn talking_with(configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        let mut rig = Self::with(echo(), configure);
+    pub(crate) fn talking_with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
+        let told = Told::default();
+        let mut rig = Self::new(echo(&told), configure);
+        rig.told = told;
         rig.reads([UUID]);
         assert!(rig.poll().is_pending());
         rig.log();
         rig
     }
 
-    pub(crate) fn new(callbacks: Callbacks) -> Self {
-        Self::with(recorded(callbacks), |_| {})
-    }
-
-    fn with(acceptor: Recorded, configure: impl FnOnce(&mut SessionConfig)) -> Self {
-        let mut config = SessionConfig::default();
-        config.fill_silence = false;
-        configure(&mut config);
+    pub(crate) fn new(
+        callbacks: Callbacks,
+        configure: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Self {
+        let config = configure(SessionConfig::new().fill_silence(false));
         let (script, calls) = (Rc::default(), Calls::default());
         let stream = FakeStream::new(&script);
         Self {
-            transcript: acceptor.transcript(),
-            connection: Connection::new(stream, "peer".into(), acceptor.into(), config, &calls),
+            connection: Connection::new(stream, "peer".into(), callbacks.into(), config, &calls),
             calls,
             bell: Arc::default(),
             script,
+            told: Told::default(),
         }
     }
 
@@ -115,7 +111,7 @@ impl Rig {
 
     pub(crate) fn poll(&mut self) -> Poll<()> {
         let waker = Waker::from(self.bell.clone());
-        self.connection.poll(&mut Context::from_waker(&waker))
+        Pin::new(&mut self.connection).poll(&mut Context::from_waker(&waker))
     }
 
     /// What the stream did since this was last asked.
@@ -128,9 +124,9 @@ impl Rig {
         std::mem::take(&mut self.script().sent)
     }
 
-    /// Returns and removes the records of the handler so far.
-    pub(crate) fn records(&self) -> Vec<String> {
-        self.transcript.take_lines()
+    /// What the handler was told since this was last asked.
+    pub(crate) fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
     }
 
     /// What it sent when nothing is left to serve it with.

@@ -3,19 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use audiosocket_server::Lag;
-use audiosocket_server::io::{Listener, Stream, Timer};
-use socket2::{Domain, SockRef, Socket, Type};
+use audiosocket_server::io::{
+    BoundSockets, Listener, Stream, TcpOptions, Timer, UnregisteredStream, pending_if_would_block,
+};
+use audiosocket_server::{Lag, Peer};
 
 thread_local! {
     static NOW: Cell<Instant> = Cell::new(Instant::now());
     static TIMERS_TOUCHED: Cell<usize> = const { Cell::new(0) };
-    static ADOPTED: RefCell<VecDeque<io::Result<()>>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// Lets time pass.
@@ -26,11 +26,6 @@ pub(crate) fn pass(time: Duration) {
 /// How often a timer was made or moved.
 pub(crate) fn timers_touched() -> usize {
     TIMERS_TOUCHED.get()
-}
-
-/// Makes the next ones fail, or succeed, that the runtime takes over.
-pub(crate) fn next_adopted(results: impl IntoIterator<Item = io::Result<()>>) {
-    ADOPTED.with_borrow_mut(|adopted| adopted.extend(results));
 }
 
 pub(crate) struct FakeTimer(Instant);
@@ -83,23 +78,16 @@ impl Script {
     }
 }
 
+#[derive(Default)]
 pub(crate) struct FakeStream {
     script: Rc<RefCell<Script>>,
-    /// For a server to set its options.
-    socket: Option<Socket>,
 }
 
 impl FakeStream {
     pub(crate) fn new(script: &Rc<RefCell<Script>>) -> Self {
         Self {
             script: script.clone(),
-            socket: None,
         }
-    }
-
-    /// The socket behind it.
-    pub(crate) fn release(self) -> io::Result<TcpStream> {
-        Ok(self.socket.unwrap().into())
     }
 }
 
@@ -147,80 +135,56 @@ impl Stream for FakeStream {
     }
 }
 
-/// Those who wait to be accepted, and errors.
+/// Connections that wait to be accepted, and errors.
 pub(crate) type Incoming = Rc<RefCell<VecDeque<io::Result<()>>>>;
 
+#[derive(Default)]
 pub(crate) struct FakeListener {
     pub(crate) incoming: Incoming,
-    /// For those who wait in the kernel.
-    pub(crate) socket: TcpListener,
+    /// What waits in the kernel, of which `incoming` knows nothing.
+    pub(crate) waiting: Incoming,
 }
 
 impl Listener for FakeListener {
     type Stream = FakeStream;
 
-    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(FakeStream, SocketAddr)>> {
-        let Some(accepted) = self.incoming.borrow_mut().pop_front() else {
-            return Poll::Pending;
-        };
-        Poll::Ready(accepted.map(|()| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-            (connection(socket), self.socket.local_addr().unwrap())
-        }))
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(FakeStream, Peer)>> {
+        accept(&self.incoming)
     }
 
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.socket)
-    }
-
-    fn adopt(&mut self, stream: TcpStream) -> io::Result<FakeStream> {
-        let next = ADOPTED.with_borrow_mut(VecDeque::pop_front);
-        next.unwrap_or(Ok(())).map(|()| connection(stream.into()))
-    }
-
-    fn configure(
-        connection: &FakeStream,
-        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        apply(&SockRef::from(connection.socket.as_ref().unwrap()))
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(FakeStream, Peer)>> {
+        accept(&self.waiting)
     }
 }
 
-fn connection(socket: Socket) -> FakeStream {
-    FakeStream {
-        script: Rc::default(),
-        socket: Some(socket),
-    }
+fn accept(from: &Incoming) -> Poll<io::Result<(FakeStream, Peer)>> {
+    let Some(accepted) = from.borrow_mut().pop_front() else {
+        return Poll::Pending;
+    };
+    Poll::Ready(accepted.map(|()| (FakeStream::default(), "peer".into())))
 }
 
-/// A real listener, of which the runtime watches neither itself nor what it accepts.
-pub(crate) struct KernelListener(pub(crate) TcpListener);
+/// A real listener, which the runtime does not watch.
+pub(crate) struct KernelListener {
+    socket: TcpListener,
+    options: TcpOptions,
+}
 
-impl Listener for KernelListener {
-    type Stream = FakeStream;
-
-    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(FakeStream, SocketAddr)>> {
-        match self.0.accept() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            accepted => Poll::Ready(accepted.and_then(|(stream, peer)| {
-                stream.set_nonblocking(true)?;
-                Ok((self.adopt(stream)?, peer))
-            })),
+impl KernelListener {
+    pub(crate) fn new(mut sockets: BoundSockets) -> Self {
+        Self {
+            socket: sockets.listeners.remove(0),
+            options: sockets.tcp,
         }
     }
+}
 
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.0)
-    }
+impl Listener for KernelListener {
+    type Stream = UnregisteredStream;
 
-    fn adopt(&mut self, stream: TcpStream) -> io::Result<FakeStream> {
-        Ok(connection(stream.into()))
-    }
-
-    fn configure(
-        connection: &FakeStream,
-        apply: impl FnOnce(&SockRef<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        FakeListener::configure(connection, apply)
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
+        let accepted = self.options.accept(&self.socket);
+        let (stream, peer) = ready!(pending_if_would_block(accepted))?;
+        Poll::Ready(Ok((stream.into(), peer.into())))
     }
 }

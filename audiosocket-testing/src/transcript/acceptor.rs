@@ -1,9 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome, Uuid};
+use audiosocket_proto::Uuid;
 use audiosocket_server::{
-    Acceptor, Call, CallRequest, Exception, Handler, Peer, Refusal, Response,
+    Acceptor, Call, CallRequest, Exception, Handler, HandlerEvent, Peer, Refusal, Response,
 };
 
 use super::{Entry, Record, Transcript};
@@ -108,10 +108,6 @@ impl Recorder {
 impl<A: Acceptor> Acceptor for TranscriptAcceptor<A> {
     type Handler = TranscriptHandler<A::Handler>;
 
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        self.acceptor.admit_peer(peer)
-    }
-
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         let CallRequest { uuid, peer, .. } = *request;
         let record = Record::Accept(uuid);
@@ -134,43 +130,27 @@ impl<A: Acceptor> Acceptor for TranscriptAcceptor<A> {
 }
 
 impl<H: Handler> Handler for TranscriptHandler<H> {
-    fn on_start(&mut self, call: &mut Call<'_>) {
-        self.recorder.record_in(call, Record::Start);
-        self.handler.on_start(call);
+    fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
+        if let Some(record) = record_of(event) {
+            self.recorder.record_in(call, record);
+        }
+        self.handler.on_event(call, event)
     }
+}
 
-    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        let record = Record::Audio(audio.rate(), audio.payload().to_vec());
-        self.recorder.record_in(call, record);
-        self.handler.on_audio(call, audio)
-    }
-
-    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        self.recorder.record_in(call, Record::Dtmf(digit));
-        self.handler.on_dtmf(call, digit)
-    }
-
-    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
-        self.recorder.record_in(call, Record::Mark(mark, outcome));
-        self.handler.on_mark(call, mark, outcome);
-    }
-
-    fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
-        let record = Record::Ignored(frame.kind, frame.payload.to_vec());
-        self.recorder.record_in(call, record);
-        self.handler.on_ignored(call, frame);
-    }
-
-    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
-        let record = Record::Exception(error.to_string());
-        self.recorder.record_in(call, record);
-        self.handler.on_exception(call, error);
-    }
-
-    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        self.recorder.record_in(call, Record::End(end));
-        self.handler.on_end(call, end);
-    }
+/// Returns `None` for an event that this version does not know.
+fn record_of(event: HandlerEvent<'_>) -> Option<Record> {
+    Some(match event {
+        HandlerEvent::Start => Record::Start,
+        HandlerEvent::Audio(audio) => Record::Audio(audio.rate(), audio.payload().to_vec()),
+        HandlerEvent::Dtmf(digit) => Record::Dtmf(digit),
+        HandlerEvent::Mark(mark, outcome) => Record::Mark(mark, outcome),
+        HandlerEvent::Ignored(frame) => Record::Ignored(frame.kind, frame.payload.to_vec()),
+        HandlerEvent::Exception(error) => Record::Exception(error.to_string()),
+        HandlerEvent::Shutdown => Record::Shutdown,
+        HandlerEvent::End(end) => Record::End(end),
+        _ => return None,
+    })
 }
 
 impl<H> Drop for TranscriptHandler<H> {

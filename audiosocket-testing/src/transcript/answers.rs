@@ -2,11 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use audiosocket_proto::{Audio, DtmfDigit};
-use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Peer, Refusal, Response};
+use audiosocket_server::{Acceptor, Call, CallRequest, Handler, Refusal, Response};
 
 type OnAudio = dyn for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send + Sync;
 type OnDtmf = dyn Fn(&mut Call<'_>, DtmfDigit) -> Response<'static> + Send + Sync;
-type Admit = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
 /// An acceptor made of closures, for tests. It takes every call and answers nothing, unless a
@@ -15,7 +14,6 @@ type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 pub struct Answers {
     on_audio: Arc<OnAudio>,
     on_dtmf: Arc<OnDtmf>,
-    admit: Arc<Admit>,
     accept: Arc<Accept>,
 }
 
@@ -30,7 +28,6 @@ impl Answers {
         Self {
             on_audio: Arc::new(|_, _| Response::Nothing),
             on_dtmf: Arc::new(|_, _| Response::Nothing),
-            admit: Arc::new(|_| Ok(())),
             accept: Arc::new(|_| Ok(())),
         }
     }
@@ -55,16 +52,6 @@ impl Answers {
         self
     }
 
-    /// Decides whether a peer may send its UUID.
-    #[must_use]
-    pub fn admit(
-        mut self,
-        admit: impl Fn(&Peer) -> Result<(), Refusal> + Send + Sync + 'static,
-    ) -> Self {
-        self.admit = Arc::new(admit);
-        self
-    }
-
     /// Decides whether a call is taken.
     #[must_use]
     pub fn accept(
@@ -84,10 +71,6 @@ impl Default for Answers {
 
 impl Acceptor for Answers {
     type Handler = Answering;
-
-    fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
-        (self.admit)(peer)
-    }
 
     fn accept(&self, request: &CallRequest<'_>) -> Result<Answering, Refusal> {
         (self.accept)(request)?;

@@ -32,6 +32,7 @@ pub struct Entry {
 /// | `mark 7: Played` | [`Mark`](Self::Mark) |
 /// | `ignored 0x7f 3 bytes` | [`Ignored`](Self::Ignored) |
 /// | `exception: the handler panicked: "why"` | [`Exception`](Self::Exception) |
+/// | `shutdown` | [`Shutdown`](Self::Shutdown) |
 /// | `end: closed by the peer` | [`End`](Self::End) |
 /// | `drop` | [`Drop`](Self::Drop) |
 /// | the text itself | [`Note`](Self::Note) |
@@ -54,6 +55,8 @@ pub enum Record {
     Ignored(FrameKind, Vec<u8>),
     /// The handler's `on_exception`, with the exception's text.
     Exception(String),
+    /// `on_shutdown`.
+    Shutdown,
     /// `on_end`.
     End(End),
     /// The handler is dropped.
@@ -103,6 +106,7 @@ impl Record {
             Self::Mark(..) => "on_mark",
             Self::Ignored(..) => "on_ignored",
             Self::NoCall(_) | Self::Exception(_) => "on_exception",
+            Self::Shutdown => "on_shutdown",
             Self::End(_) => "on_end",
             Self::Drop => "drop",
             Self::Note(_) => "note",
@@ -127,6 +131,7 @@ impl fmt::Display for Record {
             Self::Mark(mark, outcome) => write!(f, "mark {mark}: {outcome:?}"),
             Self::Ignored(kind, payload) => write!(f, "ignored {kind} {} bytes", payload.len()),
             Self::Exception(error) => write!(f, "exception: {error}"),
+            Self::Shutdown => f.write_str("shutdown"),
             Self::End(end) => write!(f, "end: {end}"),
             Self::Drop => f.write_str("drop"),
             Self::Note(text) => f.write_str(text),

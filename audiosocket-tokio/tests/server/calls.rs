@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::net::TcpListener;
 
 use audiosocket_testing::transcript::Transcript;
-use audiosocket_tokio::{Limits, ServerOptions, start_server};
+use audiosocket_tokio::admission::Limits;
+use audiosocket_tokio::{Server, start_server};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -114,10 +115,8 @@ async fn a_peer_that_is_no_asterisk_is_refused() {
 /// However many are refused in one go: more than may linger, and more than tokio would let one task
 /// read and write.
 async fn each_of_many_calls_beyond_the_limits_gets_a_hangup() {
-    let mut limits = Limits::default();
-    limits.max_calls = 0;
-    let options = ServerOptions::new().bind("127.0.0.1:0").limits(limits);
-    let server = Running::start_with(options).await;
+    let builder = Server::builder().bind("127.0.0.1:0");
+    let server = Running::start_with(builder.limits(Limits::new().max_calls(0))).await;
     // Blocking, as above.
     let mut calls: Vec<_> = (0..600).map(|_| blocking_call(server.addr)).collect();
     let refused = tokio::task::spawn_blocking(move || {
@@ -182,7 +181,7 @@ async fn closures_see_the_call_and_its_end() {
 async fn a_ready_socket_is_served() {
     let ready = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut server =
-        Running::start_with(ServerOptions::new().listener(ready).session(no_silence())).await;
+        Running::start_with(Server::builder().listener(ready).session(no_silence())).await;
     let _call = server.call(7).await;
     server.expect(&["7 start"]).await;
 }

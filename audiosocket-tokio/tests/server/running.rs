@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use audiosocket_testing::transcript::Transcript;
-use audiosocket_tokio::{Server, ServerHandle, ServerOptions};
+use audiosocket_tokio::{Server, ServerBuilder, ServerHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -22,17 +22,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start() -> Self {
-        Self::start_with(
-            ServerOptions::new()
-                .bind("127.0.0.1:0")
-                .session(no_silence()),
-        )
-        .await
+        let builder = Server::builder().bind("127.0.0.1:0");
+        Self::start_with(builder.session(no_silence())).await
     }
 
-    pub(crate) async fn start_with(options: ServerOptions) -> Self {
+    pub(crate) async fn start_with(builder: ServerBuilder) -> Self {
         let (acceptor, transcript) = recorded();
-        let server = Server::start(acceptor, options).await.unwrap();
+        let server = builder.start(acceptor).await.unwrap();
         let addr = server.local_addrs()[0];
         let handle = server.handle();
         Self {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use audiosocket_tokio::{Server, ServerOptions};
+use audiosocket_tokio::Server;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -87,14 +87,8 @@ async fn calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup() {
 
 async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
     let (acceptor, _transcript) = recorded();
-    let server = Server::start(
-        acceptor,
-        ServerOptions::new()
-            .bind("127.0.0.1:0")
-            .session(no_silence()),
-    )
-    .await
-    .unwrap();
+    let builder = Server::builder().bind("127.0.0.1:0").session(no_silence());
+    let server = builder.start(acceptor).await.unwrap();
     let handle = server.handle();
     let call = blocking_call(server.local_addrs()[0]);
     let mut serving = pin!(server.serve_forever());
@@ -110,10 +104,9 @@ async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
 }
 
 async fn an_endless_linger_does_not_keep_an_idle_server() {
-    let mut session = no_silence();
-    session.linger = Duration::MAX;
-    let options = ServerOptions::new().bind("127.0.0.1:0").session(session);
-    let server = Running::start_with(options).await;
+    let session = no_silence().linger(Duration::MAX);
+    let builder = Server::builder().bind("127.0.0.1:0").session(session);
+    let server = Running::start_with(builder).await;
     server.handle.shutdown(Duration::ZERO);
     server.task.await.unwrap().unwrap();
 }

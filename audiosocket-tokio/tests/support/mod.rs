@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use audiosocket_testing::transcript::{Answers, Record, Transcript, TranscriptAcceptor};
-use audiosocket_tokio::{Refusal, Response, SessionConfig};
+use audiosocket_tokio::Refusal;
+use audiosocket_tokio::Response;
+use audiosocket_tokio::config::SessionConfig;
 
 /// An acceptor made of closures, with a [`Transcript`].
 pub(crate) type Recorded = TranscriptAcceptor<Answers>;
@@ -17,9 +19,7 @@ pub(crate) fn uuid_frame(uuid: u128) -> Vec<u8> {
 
 /// The default, but that nothing is sent without being asked for.
 pub(crate) fn no_silence() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.fill_silence = false;
-    config
+    SessionConfig::new().fill_silence(false)
 }
 
 /// A frame of 8 kHz audio.

@@ -1,8 +1,9 @@
-use serde_json::Value;
+use audiosocket_testing::load::Report;
+use audiosocket_testing::usage::ProcessUsage;
 
 use super::{Outcome, REST};
+use crate::callers::millis;
 use crate::figure::Figure;
-use crate::process::Usage;
 use crate::runtime::Runtime;
 
 /// What a server may come to.
@@ -51,32 +52,29 @@ impl Outcome {
             |what: &str, measured, unit| Figure::new(format!("{name}: {what}"), measured, unit);
         let count = |what: &str, count: u64| new(what, count as f64, "");
         let none = |what: &str, measured| new(what, measured, "").at_most(0.0);
-        let [alone, flooded] = self.both("/latency_us/p99");
-        let [own_alone, own_flooded] = self.both("/own_delay_us/p99");
-        let [_, longest] = self.both("/latency_us/max");
-        let lost = ["/frames/missing", "/frames/wrong", "/frames/extra"];
-        let lost = lost.into_iter().flat_map(|pointer| self.both(pointer));
-        let more = |of: fn(&Usage) -> u64| of(&self.after) as f64 - of(&self.before) as f64;
+        let [alone, flooded] = self.both(|report| millis(report.latency_us, |times| times.p99));
+        let own = |report: &Report| millis(report.self_latency_us, |times| times.p99);
+        let [own_alone, own_flooded] = self.both(own);
+        let longest = millis(self.flooded.latency_us, |times| times.max);
+        let failed = self.both(|report| report.calls.failed as f64);
+        let lost = self.both(|report| {
+            let frames = &report.frames;
+            (frames.missing + frames.wrong + frames.extra) as f64
+        });
+        let more = |of: fn(&ProcessUsage) -> u64| of(&self.after) as f64 - of(&self.before) as f64;
         let bounds = Bounds::of(runtime);
         let megabytes =
             |what, bytes: f64, most: u64| new(what, bytes / 1e6, "MB").at_most(most as f64 / 1e6);
         let (connects, until_rest) = (&self.connects, self.until_rest.as_secs_f64());
         vec![
-            none(
-                "good calls that failed",
-                self.both("/calls/failed").iter().sum(),
-            ),
-            none("frames of good calls lost", lost.sum()),
-            new("latency of good calls, p99, alone", alone / 1e3, "ms"),
-            new("the same under the flood", flooded / 1e3, "ms").at_most_if(bounds.latency),
+            none("good calls that failed", failed.iter().sum()),
+            none("frames of good calls lost", lost.iter().sum()),
+            new("latency of good calls, p99, alone", alone, "ms"),
+            new("the same under the flood", flooded, "ms").at_most_if(bounds.latency),
             new("how many times as long", flooded / alone, "").at_most_if(bounds.times_as_long),
-            new(
-                "the callers' own lateness, p99, alone",
-                own_alone / 1e3,
-                "ms",
-            ),
-            new("the same under the flood", own_flooded / 1e3, "ms"),
-            new("latency under the flood, max", longest / 1e3, "ms"),
+            new("the callers' own lateness, p99, alone", own_alone, "ms"),
+            new("the same under the flood", own_flooded, "ms"),
+            new("latency under the flood, max", longest, "ms"),
             count("attackers' connections", connects.made),
             new("of these there at once, median", connects.at_once, ""),
             new(
@@ -95,10 +93,14 @@ impl Outcome {
             new("resets that fell short", connects.resets_short * 1e2, "%").at_most(10.0),
             count("descriptors, most", self.most.descriptors),
             count("threads, most", self.most.threads),
-            megabytes("resident, most", self.most.resident as f64, bounds.resident),
+            megabytes(
+                "resident, most",
+                self.most.resident_bytes as f64,
+                bounds.resident,
+            ),
             megabytes(
                 "resident after, more than before",
-                more(|usage| usage.resident),
+                more(|usage| usage.resident_bytes),
                 kept(runtime),
             ),
             none("descriptors left behind", more(|usage| usage.descriptors)),
@@ -108,11 +110,8 @@ impl Outcome {
         ]
     }
 
-    /// A number in the reports on the good calls: alone, and under the flood.
-    fn both(&self, pointer: &str) -> [f64; 2] {
-        [&self.alone, &self.flooded].map(|report| {
-            let number = report.pointer(pointer).and_then(Value::as_f64);
-            number.unwrap_or(f64::NAN)
-        })
+    /// A number from the reports of the good callers: alone, and under the flood.
+    fn both(&self, of: impl Fn(&Report) -> f64) -> [f64; 2] {
+        [of(&self.alone), of(&self.flooded)]
     }
 }

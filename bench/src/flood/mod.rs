@@ -9,13 +9,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use audiosocket_testing::load::Report;
+use audiosocket_testing::usage::ProcessUsage;
 use clap::Args;
-use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::callers::Callers;
 use crate::cores::Cores;
 use crate::figure::Figure;
-use crate::process::{self, Usage};
 use crate::program::{Program, Serve, Server};
 use crate::runtime::Runtime;
 use attack::{Attack, Connects};
@@ -23,9 +24,8 @@ use attack::{Attack, Connects};
 /// The good calls.
 const CALLS: u32 = 100;
 
-/// How many of them begin in a second. No part of 1 s / 20 ms, so that their frames come at all
-/// times.
-const RATE: u32 = 97;
+/// No divisor of 1 s / 20 ms, so that their frames come at all times.
+const CALLS_PER_SECOND: f64 = 97.0;
 
 /// How many seconds the good calls last, and the attack: long enough for those that do not read to fill
 /// what the kernel has, to be given up after the 30 s of the write time-out, and to come again.
@@ -47,8 +47,7 @@ pub(crate) struct FloodArgs {
 
 /// `audiosocket serve echo` on one core, its callers and its attackers on another.
 pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> {
-    let (program, cores) = (Program::build()?.before_all_else(), Cores::find()?);
-    process::raise_descriptors()?;
+    let (program, cores) = (Program::build()?.with_real_time_priority(), Cores::find()?);
     let runtimes = args.runtime.map_or(Runtime::ALL.to_vec(), |one| vec![one]);
     let logs = TempDir::new()?;
     let mut figures = Vec::new();
@@ -79,14 +78,14 @@ struct Flood<'a> {
 }
 
 struct Outcome {
-    /// The good callers' reports, without attackers and with them.
-    alone: Value,
-    flooded: Value,
+    /// The reports of the good callers, without attackers and with them.
+    alone: Report,
+    flooded: Report,
     connects: Connects,
     /// What the server had at rest, when it had most, and in the end.
-    before: Usage,
-    most: Usage,
-    after: Usage,
+    before: ProcessUsage,
+    most: ProcessUsage,
+    after: ProcessUsage,
     /// From the end of the attack and of the calls.
     until_rest: Duration,
     /// How often frames of a call began to be dropped since its peer took nothing, and how many such calls
@@ -122,11 +121,11 @@ impl Flood<'_> {
             let report = report.unwrap_or_else(|_| Err(io::Error::other("a caller panicked")))?;
             io::Result::Ok((report, connects, most, ended))
         })?;
-        let rested = Usage {
-            resident: before.resident + figures::kept(self.runtime),
+        let rested = ProcessUsage {
+            resident_bytes: before.resident_bytes + figures::kept(self.runtime),
             ..before
         };
-        self.server.at_rest(rested, REST)?;
+        self.server.at_rest(&rested, REST)?;
         let until_rest = ended.elapsed();
         if !self.short {
             thread::sleep(REST.saturating_sub(until_rest));
@@ -141,8 +140,8 @@ impl Flood<'_> {
             flooded,
             connects,
             before,
-            most: Usage {
-                resident: self.server.most_resident()?,
+            most: ProcessUsage {
+                resident_bytes: self.server.peak_resident_bytes()?,
                 ..most
             },
             after,
@@ -151,14 +150,14 @@ impl Flood<'_> {
         })
     }
 
-    fn call(&self, seconds: u64) -> io::Result<Value> {
-        let args = [
-            format!("--calls={CALLS}"),
-            format!("--rate={RATE}"),
-            format!("--duration={seconds}s"),
+    /// From a process of its own, for its real-time priority.
+    fn call(&self, seconds: u64) -> io::Result<Report> {
+        let callers = Callers {
+            calls_per_second: Some(CALLS_PER_SECOND),
             // An echo may be late, but is not lost.
-            "--linger=5s".to_owned(),
-        ];
-        self.program.report(self.server, &args, self.cores)
+            linger: Duration::from_secs(5),
+            ..Callers::new(CALLS, Duration::from_secs(seconds))
+        };
+        self.program.report(self.server, &callers, self.cores)
     }
 }

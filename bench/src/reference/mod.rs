@@ -11,8 +11,6 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use clap::ValueEnum;
 
-use crate::process;
-
 /// As many connections may wait to be accepted as those of `audiosocket serve`.
 const BACKLOG: i32 = 1024;
 
@@ -29,7 +27,6 @@ pub(crate) enum Reference {
 impl Reference {
     /// Serves until the process is ended.
     pub(crate) fn serve(self) -> io::Result<()> {
-        process::raise_descriptors()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         // Again, as the standard library lets but 128 wait.
         rustix::net::listen(&listener, BACKLOG)?;

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use audiosocket_testing::load::{JitterReport, Report};
 use clap::Args;
 
+use crate::callers::{Callers, millis};
 use crate::cores::Cores;
 use crate::figure::Figure;
 use crate::machine;
@@ -18,12 +20,13 @@ use crate::prompt;
 use crate::runtime::Runtime;
 use served::{Outcome, Served};
 
-/// How many calls begin in a second, on all servers together. Not just ten: of calls that begin
-/// whole ptimes after one another all frames would be due at once.
-const RATE: f64 = 10.02;
+/// The calls that start per second, on all servers together. It is not 10: the frames of calls that
+/// start whole ptimes apart would be due at the same time.
+const CALLS_PER_SECOND: f64 = 10.02;
 
-/// How long calls are: 20.7 s in the mean, so that about 200 go on at once.
-const DURATION: &str = "1s-60s";
+/// The range of the durations of calls in seconds. The mean is 20.7 s, so that about 200 calls exist
+/// at a time.
+const DURATIONS: [u64; 2] = [1, 60];
 
 /// By how many bytes the memory of a server may grow between the tenth minute and the end. Each of
 /// six has 5,000 calls in that time, so that a leak of 200 bytes a call shows.
@@ -54,8 +57,8 @@ struct Times {
     steady: Duration,
 }
 
-/// `audiosocket serve echo` and `serve play --loop` on one core, as processes, `audiosocket call` for
-/// each on another.
+/// Runs `audiosocket serve echo` and `serve play --loop` on one core, as processes, and the callers
+/// of each on the other core.
 pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?, Cores::find()?);
     let (directory, prompt) = prompt::write(10)?;
@@ -69,13 +72,15 @@ pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
         }
     }
     thread::sleep(times.settling);
-    let rate = RATE / servers.len() as f64;
-    let duration = if short { "1s-3s" } else { DURATION };
-    let calls = [
-        format!("--calls={}", (times.calls.as_secs_f64() * rate).ceil()),
-        format!("--rate={rate}"),
-        format!("--duration={duration}"),
-    ];
+    let calls_per_second = CALLS_PER_SECOND / servers.len() as f64;
+    let durations = if short { [1, 3] } else { DURATIONS };
+    let [shortest, longest] = durations.map(Duration::from_secs);
+    let calls = (times.calls.as_secs_f64() * calls_per_second).ceil() as u32;
+    let callers = Callers {
+        calls_per_second: Some(calls_per_second),
+        durations: shortest..=longest,
+        ..Callers::new(calls, shortest)
+    };
     let start = Instant::now();
     let over = AtomicBool::new(false);
     let watch = |core| machine::watch(core, start, &over);
@@ -85,8 +90,8 @@ pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
             cores.on_load(|| scope.spawn(|| watch("caller")))?,
         ];
         let soak = |served: Served| {
-            let (program, cores, calls) = (&program, &cores, &calls);
-            scope.spawn(move || served.soak(program, calls, times, start, cores))
+            let (cores, callers) = (&cores, &callers);
+            scope.spawn(move || served.soak(callers, times, start, cores))
         };
         let soaking: Vec<_> = servers.into_iter().map(soak).collect();
         let outcomes = soaking.into_iter().map(|soaking| {
@@ -118,23 +123,26 @@ fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
     let runtime = servers.first().map_or("", |server| server.runtime.name());
     let sum = |of: &dyn Fn(&Outcome) -> f64| servers.iter().map(of).sum::<f64>();
     let most = |of: &dyn Fn(&Outcome) -> f64| servers.iter().map(of).fold(0.0, f64::max);
-    let reported = |pointer: &'static str| sum(&move |server| server.reported(pointer));
+    let reported = |of: fn(&Report) -> u64| sum(&move |server| of(&server.report) as f64);
+    let jitter = |server: &Outcome, of: fn(&JitterReport) -> u64| {
+        let jitter = server.report.jitter.as_ref();
+        jitter.map_or(f64::NAN, |jitter| of(jitter) as f64)
+    };
     let new =
         |what: &str, measured, unit| Figure::new(format!("{runtime}: {what}"), measured, unit);
     let none = |what: &str, measured| new(what, measured, "").at_most(0.0);
     // Each frame that a caller sends lasts 20 ms.
-    let at_once = reported("/frames/sent") * 0.02 / times.calls.as_secs_f64();
-    let lost = ["/frames/missing", "/frames/wrong", "/frames/extra"].map(reported);
-    let millis = |pointer: &'static str| most(&move |server| server.reported(pointer)) / 1e3;
+    let at_once = reported(|report| report.frames.sent) * 0.02 / times.calls.as_secs_f64();
+    let lost = reported(|report| {
+        let frames = &report.frames;
+        frames.missing + frames.wrong + frames.extra
+    });
     let mut figures = vec![
-        new("calls", reported("/calls/placed"), ""),
+        new("calls", reported(|report| report.calls.placed), ""),
         new("calls at once, mean", at_once, ""),
-        none("calls that failed", reported("/calls/failed")),
-        new("frames echoed", reported("/frames/echoed"), ""),
-        none(
-            "frames missing, wrong or extra in echoes",
-            lost.iter().sum(),
-        ),
+        none("calls that failed", reported(|report| report.calls.failed)),
+        new("frames echoed", reported(|report| report.frames.echoed), ""),
+        none("frames missing, wrong or extra in echoes", lost),
         none(
             "frames dropped by the server",
             sum(&|server| server.log.dropped),
@@ -149,21 +157,21 @@ fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
         ),
         none(
             "calls that did not end, says the log",
-            sum(&|server| server.reported("/calls/placed") - server.log.ended),
+            sum(&|server| server.report.calls.placed as f64 - server.log.ended),
         ),
         new(
             "callers without audio for 60 ms",
-            reported("/jitter/gaps"),
+            sum(&|server| jitter(server, |jitter| jitter.gaps)),
             "",
         ),
         new(
             "the longest time without audio",
-            millis("/jitter/longest_gap_us"),
+            most(&|server| jitter(server, |jitter| jitter.longest_gap_us)) / 1e3,
             "ms",
         ),
         new(
             "the callers' own lateness, max",
-            millis("/own_delay_us/max"),
+            most(&|server| millis(server.report.self_latency_us, |times| times.max)),
             "ms",
         ),
         none(
@@ -184,7 +192,7 @@ fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
             figures.push(new(&resident, steady, "MB"));
             figures.push(new(&growth, end - steady, "MB").at_most(GROWTH / 1e6));
         }
-        let idle = server.left(|usage| usage.resident);
+        let idle = server.left(|usage| usage.resident_bytes);
         figures.push(new(
             &what("resident after the last call, more than before the first"),
             idle / 1e6,
@@ -202,7 +210,7 @@ fn write_samples(path: &Path, outcomes: &[Outcome]) -> io::Result<()> {
         for (at, usage) in &outcome.samples {
             let seconds = at.as_secs();
             let (descriptors, threads) = (usage.descriptors, usage.threads);
-            let resident = usage.resident;
+            let resident = usage.resident_bytes;
             writeln!(
                 file,
                 "{seconds},{runtime},{what},{descriptors},{threads},{resident}"

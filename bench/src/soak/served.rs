@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use audiosocket_testing::load::{Expect, Report};
+use audiosocket_testing::usage::ProcessUsage;
 
 use super::Times;
 use super::log::Log;
+use crate::callers::Callers;
 use crate::cores::Cores;
-use crate::process::Usage;
 use crate::program::{Program, Serve, Server};
 use crate::runtime::Runtime;
 
@@ -30,13 +31,13 @@ pub(super) struct Outcome {
     /// Echo or play.
     pub(super) what: &'static str,
     /// What it had before the first call, and after the last.
-    before: Usage,
-    after: Usage,
+    before: ProcessUsage,
+    after: ProcessUsage,
     /// What it had in between, and how long after the first call.
-    pub(super) samples: Vec<(Duration, Usage)>,
+    pub(super) samples: Vec<(Duration, ProcessUsage)>,
     pub(super) log: Log,
-    /// The callers'.
-    report: Value,
+    /// The report of the callers.
+    pub(super) report: Report,
 }
 
 impl Served {
@@ -64,23 +65,24 @@ impl Served {
     /// Places the calls, and looks at the server until it is at rest again.
     pub(super) fn soak(
         self,
-        program: &Program,
-        calls: &[String],
+        callers: &Callers,
         times: Times,
         start: Instant,
         cores: &Cores,
     ) -> io::Result<Outcome> {
         let before = self.server.usage()?;
-        let mut call = calls.to_vec();
-        call.push(match self.what {
-            "echo" => "--expect=echo".to_owned(),
-            _ => "--expect=any".to_owned(),
-        });
-        // On a busy machine an echo may be late, but is not lost.
-        call.push("--linger=10s".to_owned());
+        let callers = Callers {
+            expect: match self.what {
+                "echo" => Expect::Echo,
+                _ => Expect::Any,
+            },
+            // On a busy machine an echo may be late, but is not lost.
+            linger: Duration::from_secs(10),
+            ..callers.clone()
+        };
         let mut samples = Vec::new();
         let report = thread::scope(|scope| {
-            let calling = scope.spawn(|| program.report(&self.server, &call, cores));
+            let calling = scope.spawn(|| callers.run(&self.server.addr, cores));
             while !calling.is_finished() {
                 samples.push((start.elapsed(), self.server.usage()?));
                 thread::sleep(times.between_samples);
@@ -89,13 +91,13 @@ impl Served {
             report.unwrap_or_else(|_| Err(io::Error::other("the caller panicked")))
         })?;
         let lines = fs::read_to_string(&self.log)?;
-        self.tell_what_failed(&report, &lines);
-        // What its memory did is told by the samples.
-        let anything = Usage {
-            resident: u64::MAX,
+        self.print_failures(&report, &lines);
+        // The samples have its memory.
+        let limit = ProcessUsage {
+            resident_bytes: u64::MAX,
             ..before
         };
-        let after = self.server.at_rest(anything, REST)?;
+        let after = self.server.at_rest(&limit, REST)?;
         Ok(Outcome {
             runtime: self.runtime,
             what: self.what,
@@ -107,11 +109,11 @@ impl Served {
         })
     }
 
-    /// On standard error, since figures alone do not say why.
-    fn tell_what_failed(&self, report: &Value, log: &str) {
+    /// Prints to standard error, since the figures have no reasons.
+    fn print_failures(&self, report: &Report, log: &str) {
         let name = format!("{} {}", self.runtime.name(), self.what);
-        for failure in report["failures"].as_array().into_iter().flatten() {
-            eprintln!("{name}: {failure}");
+        for failure in &report.failures {
+            eprintln!("{name}: {failure:?}");
         }
         for line in log.lines().filter(|line| Log::is_warning(line)).take(20) {
             eprintln!("{name}: {line}");
@@ -120,14 +122,8 @@ impl Served {
 }
 
 impl Outcome {
-    /// A number in the callers' report.
-    pub(super) fn reported(&self, pointer: &str) -> f64 {
-        let number = self.report.pointer(pointer).and_then(Value::as_f64);
-        number.unwrap_or(f64::NAN)
-    }
-
     /// By how much more the server had after the last call than before the first.
-    pub(super) fn left(&self, of: impl Fn(&Usage) -> u64) -> f64 {
+    pub(super) fn left(&self, of: impl Fn(&ProcessUsage) -> u64) -> f64 {
         of(&self.after) as f64 - of(&self.before) as f64
     }
 
@@ -136,9 +132,9 @@ impl Outcome {
         let end = times.calls.saturating_sub(times.steady);
         [times.steady, end].map(|from| {
             let within = from..from + times.steady;
-            let within = |sample: &&(Duration, Usage)| within.contains(&sample.0);
+            let within = |sample: &&(Duration, ProcessUsage)| within.contains(&sample.0);
             let samples = self.samples.iter().filter(within);
-            let mut resident: Vec<_> = samples.map(|(_, usage)| usage.resident).collect();
+            let mut resident: Vec<_> = samples.map(|(_, usage)| usage.resident_bytes).collect();
             resident.sort_unstable();
             let median = resident.get(resident.len() / 2);
             median.map_or(f64::NAN, |median| *median as f64)

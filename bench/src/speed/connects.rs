@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use audiosocket_testing::usage::own_cpu_time;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
@@ -13,7 +14,6 @@ use tokio::time::timeout;
 use super::Bench;
 use super::{rounds, spread};
 use crate::figure::Figure;
-use crate::process;
 use crate::program::Server;
 
 const UUID: &[u8; 19] = b"\x01\x00\x10of a short call!";
@@ -37,7 +37,6 @@ struct Rate {
 /// Each call sends its UUID, hangs up, and waits until the server has closed too.
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let time = Duration::from_millis(if bench.short { 300 } else { 2_000 });
-    process::raise_descriptors()?;
     let load = "short calls";
     let turns = rounds::take(
         bench,
@@ -77,19 +76,12 @@ fn call_for(server: &Server, time: Duration) -> io::Result<Rate> {
     let addr: SocketAddr = server.addr.parse().map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build()?;
-    let (cpu, own_cpu) = (
-        process::processor_time(server.id())?,
-        process::own_processor_time()?,
-    );
+    let (cpu, own_cpu) = (server.cpu_time()?, own_cpu_time()?);
     let begun = Instant::now();
     let calls = runtime.block_on(LocalSet::new().run_until(all(addr, begun + time)))?;
     let took = begun.elapsed().as_secs_f64();
-    let cpu = process::processor_time(server.id())?
-        .saturating_sub(cpu)
-        .as_secs_f64();
-    let own_cpu = process::own_processor_time()?
-        .saturating_sub(own_cpu)
-        .as_secs_f64();
+    let cpu = server.cpu_time()?.saturating_sub(cpu).as_secs_f64();
+    let own_cpu = own_cpu_time()?.saturating_sub(own_cpu).as_secs_f64();
     Ok(Rate {
         per_second: calls as f64 / took,
         cpu: cpu * 1e6 / calls as f64,

@@ -1,10 +1,10 @@
-use serde_json::Value;
+use audiosocket_testing::load::{Bottleneck, ServerCost};
 
-/// What `audiosocket call --server-pid` tells: microseconds of the server's processor time for each
-/// frame, and how much of that is outside the kernel.
+/// What a frame costs the server, in microseconds of processor time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     pub(super) cpu: f64,
+    /// The part of it outside the kernel.
     pub(super) user: f64,
     /// The callers were busy all the time, and the server was not.
     pub(super) callers_were_the_limit: bool,
@@ -12,14 +12,12 @@ pub(super) struct Cost {
 
 impl Cost {
     /// `None` without frames.
-    pub(super) fn of(process: &Value) -> Option<Self> {
-        let cpu = process["cpu_us_per_frame"].as_f64()?;
-        // So short a time that no tick of the clock fell into it.
-        let user = process["user_us_per_frame"].as_f64().unwrap_or(f64::NAN);
+    pub(super) fn of(server: &ServerCost) -> Option<Self> {
         Some(Self {
-            cpu,
-            user,
-            callers_were_the_limit: process["limit"] == "caller",
+            cpu: server.cpu_us_per_frame?,
+            // Without a clock tick in so short a time it is unknown.
+            user: server.user_us_per_frame.unwrap_or(f64::NAN),
+            callers_were_the_limit: server.limit == Bottleneck::Caller,
         })
     }
 }

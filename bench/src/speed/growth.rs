@@ -1,22 +1,24 @@
 //! What a frame costs a server that has many other calls, which are quiet.
 
 use std::io;
-use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use audiosocket_testing::load::LoadMode;
 
 use super::Bench;
 use super::cost::Cost;
 use super::per_frame::in_real_time;
 use super::{Contender, plots, rounds, spread};
+use crate::callers::{CallerProcess, Callers};
 use crate::figure::Figure;
 use crate::program::Server;
 
 /// Without silence: with it a quiet call is sent 50 frames a second, and is not quiet.
 const OPTIONS: [&str; 2] = ["--no-silence", "--max-calls=20000"];
 
-/// How many quiet calls begin in a second: no more than may be without a UUID at a time.
-const RATE: u32 = 4_000;
+/// The quiet calls that start per second: no more than the server allows without a UUID at a time.
+const CALLS_PER_SECOND: u32 = 4_000;
 
 const ROUNDS: usize = 3;
 
@@ -70,26 +72,31 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A program that has calls on the line and says nothing; ended when it is dropped.
-struct Quiet(Option<Child>);
+/// A process of quiet callers, if there are any. It is killed when this is dropped.
+struct Quiet {
+    _process: Option<CallerProcess>,
+}
 
 impl Quiet {
     /// Waits until they are all there.
     fn begin(bench: &Bench, server: &Server, calls: u32) -> io::Result<Self> {
         if calls == 0 {
-            return Ok(Self(None));
+            return Ok(Self { _process: None });
         }
-        let args = [
-            "--quiet".to_owned(),
-            format!("--calls={calls}"),
-            format!("--rate={RATE}"),
-            "--duration=1h".to_owned(),
-        ];
+        let callers = Callers {
+            calls_per_second: Some(CALLS_PER_SECOND.into()),
+            mode: LoadMode::Quiet,
+            ..Callers::new(calls, Duration::from_secs(3600))
+        };
         let before = server.usage()?.descriptors;
-        let child = bench.program.spawn_call(server, &args, &bench.cores)?;
-        let quiet = Self(Some(child));
+        let process = bench
+            .program
+            .spawn_callers(server, &callers, &bench.cores)?;
+        let quiet = Self {
+            _process: Some(process),
+        };
         let begun = Instant::now();
-        let patience = Duration::from_secs(u64::from(calls / RATE)) + PATIENCE;
+        let patience = Duration::from_secs(u64::from(calls / CALLS_PER_SECOND)) + PATIENCE;
         while server.usage()?.descriptors < before + u64::from(calls) {
             if begun.elapsed() > patience {
                 return Err(io::Error::other("quiet calls cannot all begin"));
@@ -105,14 +112,5 @@ impl Quiet {
             return Err(io::Error::other("quiet calls have ended"));
         }
         Ok(())
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

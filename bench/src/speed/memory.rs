@@ -1,9 +1,13 @@
 //! What a call takes in memory that is merely there.
 
 use std::io;
+use std::time::Duration;
+
+use audiosocket_testing::load::LoadMode;
 
 use super::Bench;
 use super::{rounds, spread};
+use crate::callers::Callers;
 use crate::figure::Figure;
 
 /// With deadlines, as a careful user has them, and without silence: that would be sent to 5,000
@@ -15,8 +19,8 @@ const OPTIONS: [&str; 4] = [
     "--max-calls=20000",
 ];
 
-/// How many begin in a second. Not all at once: this is no test of how many may wait.
-const RATE: u32 = 2_500;
+/// Not all at once: this is no test of the listener's backlog.
+const CALLS_PER_SECOND: f64 = 2_500.0;
 
 /// What does not depend on other things needs not be repeated as often.
 const ROUNDS: usize = 3;
@@ -24,16 +28,13 @@ const ROUNDS: usize = 3;
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let calls = if bench.short { 200 } else { 5_000 };
     let load = format!("{calls} idle calls");
-    let one = ["--calls=1".to_owned(), "--duration=200ms".to_owned()];
-    let all = [
-        "--quiet".to_owned(),
-        format!("--calls={calls}"),
-        format!("--rate={RATE}"),
-        format!(
-            "--duration={}ms",
-            (f64::from(calls) / f64::from(RATE) + 1.5) * 1e3
-        ),
-    ];
+    let one = Callers::new(1, Duration::from_millis(200));
+    let starting = f64::from(calls) / CALLS_PER_SECOND;
+    let all = Callers {
+        calls_per_second: Some(CALLS_PER_SECOND),
+        mode: LoadMode::Quiet,
+        ..Callers::new(calls, Duration::from_secs_f64(starting + 1.5))
+    };
     let rounds = ROUNDS.min(bench.repeat);
     let turns = rounds::take(
         bench,
@@ -44,13 +45,14 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
             let server = bench.echo(contender, &OPTIONS)?;
             // After the first call, which leaves buffers that are all calls'.
             bench.report(&server, &one)?;
-            let before = server.usage()?.resident as f64;
-            let mut args = all.to_vec();
-            args.push(format!("--server-pid={}", server.id()));
-            let report = bench.report(&server, &args)?;
-            let with_all = report["server_process"]["resident_bytes"].as_f64();
-            let with_all = with_all.ok_or_else(|| io::Error::other("memory was not measured"))?;
-            Ok((with_all - before) / f64::from(calls))
+            let before = server.usage()?.resident_bytes as f64;
+            let all = Callers {
+                server_pid: Some(server.id()),
+                ..all.clone()
+            };
+            let measured = bench.report(&server, &all)?.server_process;
+            let measured = measured.ok_or_else(|| io::Error::other("memory was not measured"))?;
+            Ok((measured.resident_bytes as f64 - before) / f64::from(calls))
         },
     );
     let mut figures = Vec::new();

@@ -14,11 +14,13 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use audiosocket_testing::load::Report;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
+use crate::callers::{Callers, good};
 use crate::cores::Cores;
 use crate::figure::Figure;
 use crate::program::{Program, Server};
@@ -128,22 +130,22 @@ impl Bench {
         Server::start(command, &self.cores)
     }
 
-    /// Places calls, all of which have to be good, and tells what they cost the server.
-    fn cost(&self, server: &Server, args: &[String]) -> io::Result<Cost> {
-        let mut args = args.to_vec();
-        args.push(format!("--server-pid={}", server.id()));
-        // Whoever is late is slow, and not wrong.
-        args.push("--linger=10s".to_owned());
-        let report = self.report(server, &args)?;
-        let cost = Cost::of(&report["server_process"]);
-        cost.ok_or_else(|| io::Error::other(format!("no time was measured: {report}")))
+    /// Places calls, and returns what they cost the server. All calls have to succeed.
+    fn cost(&self, server: &Server, callers: &Callers) -> io::Result<Cost> {
+        let callers = Callers {
+            server_pid: Some(server.id()),
+            // A late echo is slow, not wrong.
+            linger: Duration::from_secs(10),
+            ..callers.clone()
+        };
+        let report = self.report(server, &callers)?;
+        let cost = report.server_process.as_ref().and_then(Cost::of);
+        cost.ok_or_else(|| io::Error::other(format!("no time was measured: {report:?}")))
     }
 
-    fn report(&self, server: &Server, args: &[String]) -> io::Result<Value> {
-        let report = self.program.report(server, args, &self.cores)?;
-        if report["ok"] != true {
-            return Err(io::Error::other(format!("calls failed: {report}")));
-        }
-        Ok(report)
+    /// Places calls from a process, whose processor time shows whether the callers were the limit.
+    /// All calls have to succeed.
+    fn report(&self, server: &Server, callers: &Callers) -> io::Result<Report> {
+        good(self.program.report(server, callers, &self.cores)?)
     }
 }

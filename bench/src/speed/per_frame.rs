@@ -1,16 +1,23 @@
 //! What a frame costs that is echoed.
 
 use std::io;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use audiosocket_testing::load::LoadMode;
 
 use super::Bench;
 use super::contender::{ASYNCIO, Bounds, Contender};
 use super::cost::Cost;
 use super::rounds::{self, Turns};
 use super::{plots, spread};
+use crate::callers::Callers;
 use crate::figure::Figure;
 
-/// How many calls begin in a second, where all at once would be too many.
-const RATE: u32 = 2_000;
+/// Where all calls at once would be too many.
+const CALLS_PER_SECOND: f64 = 2_000.0;
+
+const SIXTEEN: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
 /// Rounds under a load of which the least is told.
 const ROUNDS_FOR_THE_LEAST: usize = 8;
@@ -23,8 +30,8 @@ pub(super) fn paced(bench: &Bench) -> io::Result<Vec<Figure>> {
         false => &[(1000, "1,000 calls", 4.0), (200, "200 calls", 3.0)],
     };
     for (calls, name, seconds) in loads {
-        let args = in_real_time(*calls, *seconds);
-        let turns = echo(bench, name, bench.repeat, |_| true, &args);
+        let callers = in_real_time(*calls, *seconds);
+        let turns = echo(bench, name, bench.repeat, |_| true, &callers);
         // The bounds are for the first.
         let bound = |bounds: &Bounds| bounds.paced.filter(|_| *calls == 1000);
         figures.extend(costs(name, &turns));
@@ -42,13 +49,13 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
         false => (256, 3.5, ROUNDS_FOR_THE_LEAST.max(bench.repeat)),
     };
     let name = format!("{calls} calls in a closed loop");
-    let args = closed_loop(calls, 1, seconds);
+    let callers = closed_loop(calls, NonZeroU32::MIN, seconds);
     let turns = echo(
         bench,
         &name,
         rounds,
         |contender| !contender.gathers(),
-        &args,
+        &callers,
     );
     let mut figures = costs(&name, &turns);
     figures.extend(ratios(&name, &turns, |_| None));
@@ -94,13 +101,13 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
 pub(super) fn sixteen(bench: &Bench) -> io::Result<Vec<Figure>> {
     let (calls, seconds) = if bench.short { (10, 1.5) } else { (64, 3.0) };
     let name = format!("{calls} calls with 16 frames waiting");
-    let args = closed_loop(calls, 16, seconds);
+    let callers = closed_loop(calls, SIXTEEN, seconds);
     let turns = echo(
         bench,
         &name,
         bench.repeat,
         |contender| !contender.gathers(),
-        &args,
+        &callers,
     );
     let mut figures = costs(&name, &turns);
     if let Some(asyncio) = rounds::of(&turns, ASYNCIO) {
@@ -120,24 +127,21 @@ pub(super) fn sixteen(bench: &Bench) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// So many calls, which talk for so many seconds once the last has begun and has warmed up.
-pub(super) fn in_real_time(calls: u32, seconds: f64) -> Vec<String> {
-    let beginning = f64::from(calls) / f64::from(RATE);
-    vec![
-        format!("--calls={calls}"),
-        format!("--rate={RATE}"),
-        format!("--duration={}ms", (beginning + 1.0 + seconds) * 1e3),
-    ]
+/// Callers that send for this many seconds after the last call has started and has warmed up.
+pub(super) fn in_real_time(calls: u32, seconds: f64) -> Callers {
+    let starting = f64::from(calls) / CALLS_PER_SECOND;
+    Callers {
+        calls_per_second: Some(CALLS_PER_SECOND),
+        ..Callers::new(calls, Duration::from_secs_f64(starting + 1.0 + seconds))
+    }
 }
 
-/// So many calls, all of which send so many frames at once for so many seconds, the first of which
-/// is not measured.
-fn closed_loop(calls: u32, frames: u32, seconds: f64) -> Vec<String> {
-    vec![
-        format!("--calls={calls}"),
-        format!("--duration={}ms", seconds * 1e3),
-        format!("--closed-loop={frames}"),
-    ]
+/// Callers that each send this many frames at once. The first second is not measured.
+fn closed_loop(calls: u32, frames: NonZeroU32, seconds: f64) -> Callers {
+    Callers {
+        mode: LoadMode::ClosedLoop(frames),
+        ..Callers::new(calls, Duration::from_secs_f64(seconds))
+    }
 }
 
 fn echo(
@@ -145,11 +149,11 @@ fn echo(
     load: &str,
     rounds: usize,
     takes_part: impl Fn(&Contender) -> bool,
-    args: &[String],
+    callers: &Callers,
 ) -> Vec<Turns<Cost>> {
     rounds::take(bench, load, rounds, takes_part, |contender| {
         let server = bench.echo(contender, &[])?;
-        bench.cost(&server, args)
+        bench.cost(&server, callers)
     })
 }
 

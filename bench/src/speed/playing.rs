@@ -2,10 +2,13 @@
 
 use std::io;
 
+use audiosocket_testing::load::Expect;
+
 use super::Bench;
 use super::cost::Cost;
 use super::per_frame::in_real_time;
 use super::{rounds, spread};
+use crate::callers::Callers;
 use crate::figure::Figure;
 use crate::program::Serve;
 use crate::prompt;
@@ -20,8 +23,10 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let (calls, seconds) = if bench.short { (20, 0.5) } else { (1000, 3.0) };
     let (_directory, prompt) = prompt::write(10)?;
     let echo = in_real_time(calls, seconds);
-    let mut play = echo.clone();
-    play.push("--expect=any".to_owned());
+    let play = Callers {
+        expect: Expect::Any,
+        ..echo.clone()
+    };
     let load = format!("{calls} calls are played to");
     let ours = |contender: &super::Contender| contender.is_ours() && !contender.gathers();
     let turns = rounds::take(bench, &load, bench.repeat, ours, |contender| {

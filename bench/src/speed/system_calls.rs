@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::ProcResult;
+use procfs::process::{Process, Task};
 use tempfile::NamedTempFile;
 
 use super::Bench;
 use super::{rounds, spread};
+use crate::callers::Callers;
 use crate::figure::Figure;
-use crate::process;
 use crate::program::Server;
 
 /// How long `strace` may take to begin.
@@ -67,7 +69,7 @@ struct Count {
 }
 
 /// Of one call that long, from before it begins until after it has ended.
-fn count(bench: &Bench, server: &Server, millis: u32) -> io::Result<Count> {
+fn count(bench: &Bench, server: &Server, millis: u64) -> io::Result<Count> {
     let table = NamedTempFile::new()?;
     let mut strace = Command::new("strace")
         .args(["-c", "-f", "-qq", "-o"])
@@ -76,7 +78,7 @@ fn count(bench: &Bench, server: &Server, millis: u32) -> io::Result<Count> {
         .stdin(Stdio::null())
         .spawn()?;
     let begun = Instant::now();
-    while !process::is_traced(server.id())? {
+    while !is_traced(server.id())? {
         if begun.elapsed() > PATIENCE || strace.try_wait()?.is_some() {
             let _ = strace.kill();
             strace.wait()?;
@@ -84,19 +86,27 @@ fn count(bench: &Bench, server: &Server, millis: u32) -> io::Result<Count> {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    let report = bench.report(server, &[format!("--duration={millis}ms")]);
+    let report = bench.report(server, &Callers::new(1, Duration::from_millis(millis)));
     // It leaves the server alone, and writes what it has.
     kill(Pid::from_raw(strace.id() as i32), Signal::SIGINT)?;
     strace.wait()?;
-    let frames = report?["frames"]["echoed"].as_f64();
+    let frames = report?.frames.echoed as f64;
     let system_calls = total(&fs::read_to_string(table.path())?);
-    match (system_calls, frames) {
-        (Some(system_calls), Some(frames)) => Ok(Count {
-            system_calls,
-            frames,
-        }),
-        _ => Err(io::Error::other("strace counted nothing")),
-    }
+    let system_calls = system_calls.ok_or_else(|| io::Error::other("strace counted nothing"))?;
+    Ok(Count {
+        system_calls,
+        frames,
+    })
+}
+
+/// Whether each thread of the process has a tracer.
+fn is_traced(pid: u32) -> io::Result<bool> {
+    let process = Process::new(pid as i32).map_err(io::Error::other)?;
+    let tasks = process.tasks().map_err(io::Error::other)?;
+    let traced = |task: ProcResult<Task>| Ok(task?.status()?.tracerpid != 0);
+    let all: ProcResult<Vec<_>> = tasks.map(traced).collect();
+    let all = all.map_err(io::Error::other)?;
+    Ok(all.into_iter().all(|traced| traced))
 }
 
 /// The number of calls in the last line of such a table: percent, seconds, microseconds a call,

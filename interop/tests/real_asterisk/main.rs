@@ -1,10 +1,10 @@
 //! Calls from a real Asterisk; see `interop/README.md`.
 
-mod announced;
 mod audio;
 mod barge_in;
 mod codecs;
 mod dtmf;
+mod expected_calls;
 mod hangup;
 mod load;
 mod play;

@@ -1,7 +1,9 @@
-//! Who is taken.
+//! Refused peers and refused calls.
+
+use audiosocket_server::{Admission, Refusal};
 
 use crate::Runner;
-use crate::acceptor::Admission;
+use crate::acceptor::panic;
 use crate::cases::{NOTHING, call};
 use crate::frames::{audio, dtmf, uuid};
 use crate::test_server::TestServer;
@@ -25,7 +27,8 @@ fn a_refused_call(runner: &Runner) {
 /// A peer that is not admitted gets a hangup before it sends a byte. A UUID that it sends begins no
 /// call.
 fn a_refused_peer(runner: &Runner) {
-    let server = TestServer::with_admission(runner, Admission::Refuse);
+    let refusing = Admission::new().admit_peer(|_| Err(Refusal::new("no peer may connect")));
+    let server = TestServer::with_admission(runner, refusing);
     for _ in 0..20 {
         let mut connection = server.connect();
         connection.expect_hangup();
@@ -37,7 +40,8 @@ fn a_refused_peer(runner: &Runner) {
 
 /// A panic in `admit_peer` reaches the acceptor's `on_exception`, and the peer gets a hangup.
 fn a_panic_about_a_peer(runner: &Runner) {
-    let server = TestServer::with_admission(runner, Admission::Panic);
+    let panicking = Admission::new().admit_peer(|_| panic("admit_peer"));
+    let server = TestServer::with_admission(runner, panicking);
     for _ in 0..2 {
         let mut connection = server.connect();
         connection.expect_hangup();

@@ -10,6 +10,7 @@ cases! {
     on every runner:
     nothing
     bytes_of_every_type
+    a_hangup
     no_bytes_of_every_type
     an_answer_too_long
     an_answer_of_many_frames
@@ -49,11 +50,25 @@ fn bytes_of_every_type(runner: &Runner) {
     }
 }
 
-/// An answer of no bytes hangs up, in each type that it can have.
+fn a_hangup(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let sent = [audio(b"before"), audio(b"hangup")].concat();
+    let back = [audio(b"before"), HANGUP.to_vec()].concat();
+    let records = ["audio slin \"before\"", "audio slin \"hangup\""];
+    ends(
+        &server,
+        "echo",
+        &sent,
+        &back,
+        &records,
+        "hung up by this side",
+    );
+}
+
+/// An answer of no bytes sends nothing, in each type that it can have, and the call goes on.
 fn no_bytes_of_every_type(runner: &Runner) {
     let server = TestServer::new(runner);
     for answer in [
-        "hangup",
         "empty-audio",
         "empty-slice",
         "empty-vec",
@@ -61,14 +76,16 @@ fn no_bytes_of_every_type(runner: &Runner) {
         "empty-some",
         "empty-wide",
     ] {
-        let sent = [audio(b"before"), audio(answer.as_bytes())].concat();
-        let back = [audio(b"before"), HANGUP.to_vec()].concat();
-        let records = ["audio slin \"before\"", &format!("audio slin \"{answer}\"")];
+        let sent = [audio(answer.as_bytes()), audio(b"hangup")].concat();
+        let records = [
+            &*format!("audio slin \"{answer}\""),
+            "audio slin \"hangup\"",
+        ];
         ends(
             &server,
             "echo",
             &sent,
-            &back,
+            &HANGUP,
             &records,
             "hung up by this side",
         );
@@ -93,7 +110,7 @@ fn an_answer_too_long(runner: &Runner) {
 
 /// An answer larger than a frame, sent as several, at the rate of what was heard.
 fn an_answer_of_many_frames(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = 1 << 20);
+    let server = TestServer::with(runner, |session| session.max_unsent(1 << 20));
     let back: Vec<_> = (1..=5)
         .flat_map(|piece| frame(0x12, &[piece; 40_000]))
         .collect();

@@ -43,7 +43,7 @@ fn replayed_in_pieces(runner: &Runner) {
 }
 
 fn replayed(runner: &Runner, piece: usize) {
-    let server = TestServer::with(runner, |session| session.max_unsent = 1 << 20);
+    let server = TestServer::with(runner, |session| session.max_unsent(1 << 20));
     let folder = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../audiosocket-proto/captures"

@@ -99,7 +99,7 @@ fn a_close_before_any_byte(runner: &Runner) {
 
 /// A peer that closes its sending side only still gets all answers, and no hangup after them.
 fn a_half_close_before_large_answers(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = 1 << 24);
+    let server = TestServer::with(runner, |session| session.max_unsent(1 << 24));
     let mut connection = server.call("echo");
     let mut records = Vec::new();
     let mut back = Vec::new();
@@ -227,7 +227,7 @@ fn a_hangup_arrives_though_much_is_unread(runner: &Runner) {
 
 /// A peer that never closes its side is closed to after the linger.
 fn a_peer_that_does_not_close(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.linger = crate::cases::SHORT);
+    let server = TestServer::with(runner, |session| session.linger(crate::cases::SHORT));
     for (order, end) in [
         ("hangup", "hung up by this side"),
         ("panic", "handler panicked"),

@@ -104,7 +104,7 @@ fn a_second_uuid(runner: &Runner) {
 
 /// A peer that sends no UUID in time is hung up on; the UUID that comes then is too late.
 fn a_uuid_too_late(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.uuid_timeout = crate::cases::SHORT);
+    let server = TestServer::with(runner, |session| session.uuid_timeout(crate::cases::SHORT));
     for first in [&b""[..], &uuid("echo")[..18]] {
         let mut connection = server.connect();
         connection.send(first);

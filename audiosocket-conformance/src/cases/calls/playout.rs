@@ -127,11 +127,11 @@ fn cleared_by_the_handle(runner: &Runner) {
     connection.wait_for("start");
     let handle = connection.handle();
     let old = audio(&[0x55; 320]);
-    handle.play(RATE, vec![0x55; 320 * 1400]).unwrap();
+    handle.try_play((RATE, vec![0x55; 320 * 1400])).unwrap();
     connection.expect(&old.repeat(3));
     let dropped = thread::spawn(move || {
         let dropped = handle.clear();
-        handle.play(RATE, speech(500)).unwrap();
+        handle.try_play((RATE, speech(500))).unwrap();
         dropped
     });
     let dropped = dropped.join().unwrap();
@@ -216,7 +216,7 @@ fn waits_until_it_is_played(runner: &Runner) {
     connection.wait_for("start");
     let handle = connection.handle();
     for _ in 0..3 {
-        handle.play(RATE, speech(400)).unwrap();
+        handle.try_play((RATE, speech(400))).unwrap();
         let waiting = handle.played();
         connection.expect(&played(0x10, &speech(400)));
         assert_eq!(server.outcome(waiting), MarkOutcome::Played);
@@ -232,13 +232,13 @@ fn waits_end_at_a_clear_and_at_the_end(runner: &Runner) {
     connection.wait_for("start");
     let handle = connection.handle();
     // The first frame of it may be written before it can be cleared.
-    handle.play(RATE, speech(3200)).unwrap();
+    handle.try_play((RATE, speech(3200))).unwrap();
     let cleared = handle.played();
     handle.clear();
     connection.send(&audio(b"alive"));
     while connection.frame() != audio(b"alive") {}
     assert_eq!(server.outcome(cleared), MarkOutcome::Cleared);
-    handle.play(RATE, speech(320_000)).unwrap();
+    handle.try_play((RATE, speech(320_000))).unwrap();
     let over = handle.played();
     connection.half_close();
     connection.wait_for("end: closed by the peer");
@@ -254,9 +254,9 @@ fn a_hangup_after_playout(runner: &Runner) {
     let mut connection = server.call("echo");
     connection.wait_for("start");
     let handle = connection.handle();
-    handle.play(RATE, speech(1000)).unwrap();
+    handle.try_play((RATE, speech(1000))).unwrap();
     handle.hangup_after_playout();
-    assert_eq!(handle.play(RATE, speech(2)), Err(SendError::NoCall));
+    assert_eq!(handle.try_play((RATE, speech(2))), Err(SendError::NoCall));
     connection.expect(&played(0x10, &speech(1000)));
     connection.expect_hangup();
     connection.close();
@@ -293,7 +293,7 @@ fn a_hangup_before_it_is_played(runner: &Runner) {
 
 /// A peer closes while audio is played to it: `on_end` is the only callback.
 fn a_close_while_it_plays(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 32000"), audio(b"mark 1")].concat());
     connection.wait_for("audio slin \"mark 1\"");
@@ -310,7 +310,7 @@ fn played_from_many_threads(runner: &Runner) {
     let threads: Vec<_> = (1..=8)
         .map(|thread| {
             let handle = connection.handle();
-            thread::spawn(move || handle.play(RATE, vec![thread; 640]).unwrap())
+            thread::spawn(move || handle.try_play((RATE, vec![thread; 640])).unwrap())
         })
         .collect();
     for thread in threads {
@@ -334,9 +334,9 @@ fn refused_when_full(runner: &Runner) {
     let refused = "not played: refused, since 40.0 s of audio wait to be played";
     connection.wait_for(refused);
     let handle = connection.handle();
-    assert!(handle.play(RATE, speech(2)).is_err());
+    assert!(handle.try_play((RATE, speech(2))).is_err());
     handle.clear();
-    handle.play(RATE, speech(2)).unwrap();
+    handle.try_play((RATE, speech(2))).unwrap();
     connection.half_close();
     let records = ["audio slin \"play 640000 2\"", refused];
     connection.transcript(&call("echo", &records, THEIRS));
@@ -353,7 +353,7 @@ fn refused_at_the_end(runner: &Runner) {
     let mut records = call("play at end", &NOTHING, THEIRS);
     records.extend(["not played: there is no call to send to"; 2].map(str::to_owned));
     connection.transcript(&records);
-    assert_eq!(handle.play(RATE, speech(2)), Err(SendError::NoCall));
+    assert_eq!(handle.try_play((RATE, speech(2))), Err(SendError::NoCall));
     assert_eq!(handle.mark(1), Err(SendError::NoCall));
     assert_eq!(handle.clear().samples, 0);
     handle.hangup_after_playout();

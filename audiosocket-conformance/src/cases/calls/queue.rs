@@ -21,7 +21,7 @@ const DROPPED: &str = "not sent: dropped, since the peer takes nothing";
 /// Frames fit to the last byte of the bound; the next one is dropped, and the rest is sent.
 fn the_bound_is_exact(runner: &Runner) {
     for (room, echoed) in [(ROOM, true), (ROOM - 1, false)] {
-        let server = TestServer::with(runner, |session| session.max_unsent = room);
+        let server = TestServer::with(runner, |session| session.max_unsent(room));
         let mut back: Vec<_> = (0..3).flat_map(|number| audio(&[number; 320])).collect();
         let mut records = vec![
             "audio slin \"many\"".to_owned(),
@@ -44,7 +44,7 @@ fn the_bound_is_exact(runner: &Runner) {
 /// A call that dropped frames goes on as if nothing had been, once the queue is empty; but they are
 /// counted.
 fn a_call_that_caught_up(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = ROOM);
+    let server = TestServer::with(runner, |session| session.max_unsent(ROOM));
     let mut connection = server.call("echo");
     for _ in 0..3 {
         connection.send(&audio(b"many"));
@@ -67,7 +67,7 @@ fn a_call_that_caught_up(runner: &Runner) {
 
 /// A hangup goes out however full the queue is.
 fn a_hangup_needs_no_room(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = 0);
+    let server = TestServer::with(runner, |session| session.max_unsent(0));
     let records = [
         "audio slin \"x\"",
         &format!("exception: the answer was {DROPPED}"),

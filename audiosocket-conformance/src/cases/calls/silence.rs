@@ -18,7 +18,7 @@ const THEIRS: &str = "closed by the peer";
 
 /// The caller hears silence as soon as the call has begun, and it does not stop.
 fn silence_from_the_uuid_on(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("greet by playing");
     // Played at the start, the greeting is ahead of it.
     connection.expect(&played(0x10, &speech(700)));
@@ -34,7 +34,7 @@ fn silence_from_the_uuid_on(runner: &Runner) {
 
 /// Silence has the rate of what the caller sends, as long as nothing else was sent to it.
 fn silence_of_the_callers_rate(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
     connection.expect(&silence());
     connection.send(&frame(0x12, b"quiet"));
@@ -47,7 +47,7 @@ fn silence_of_the_callers_rate(runner: &Runner) {
 
 /// An echo comes back whole and in order, whatever silence is about it.
 fn an_echo_between_silence(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
     connection.expect(&silence());
     let mut records = Vec::new();

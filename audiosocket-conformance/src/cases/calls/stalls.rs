@@ -43,8 +43,7 @@ fn a_peer_that_never_reads(runner: &Runner) {
 /// behind all the rest. Everything that it sent until then was read.
 fn a_write_that_stalls(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.write_timeout = SHORT;
-        session.max_unsent = usize::MAX;
+        session.write_timeout(SHORT).max_unsent(usize::MAX)
     });
     let mut connection = flooded(&server);
     let why = "the peer stopped taking what was sent to it";
@@ -57,8 +56,7 @@ fn a_write_that_stalls(runner: &Runner) {
 /// wait are discarded after the linger.
 fn a_hangup_behind_a_stalled_write(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.linger = SHORT;
-        session.max_unsent = usize::MAX;
+        session.linger(SHORT).max_unsent(usize::MAX)
     });
     let mut connection = flooded(&server);
     connection.send(&audio(b"hangup"));
@@ -74,7 +72,7 @@ fn a_hangup_behind_a_stalled_write(runner: &Runner) {
 
 /// A slow reader gets everything in order if it fits the queue, the hangup last.
 fn a_peer_that_reads_late(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = usize::MAX);
+    let server = TestServer::with(runner, |session| session.max_unsent(usize::MAX));
     let mut connection = flooded(&server);
     connection.send(&audio(b"bye"));
     connection.wait_for("audio slin \"bye\"");
@@ -90,7 +88,7 @@ fn a_peer_that_reads_late(runner: &Runner) {
 
 /// A peer that never writes is a call on hold, unless an idle time-out says otherwise.
 fn a_peer_that_never_writes(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.idle_timeout = Some(SHORT));
+    let server = TestServer::with(runner, |session| session.idle_timeout(Some(SHORT)));
     for sent in [&b""[..], &audio(b"never whole")[..7]] {
         let mut connection = server.call("echo");
         connection.send(sent);
@@ -106,9 +104,10 @@ fn a_peer_that_never_writes(runner: &Runner) {
 /// the end of the linger, after a hangup and after a refusal, and that of a stalled write.
 fn a_peer_that_never_pauses(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.linger = SHORT;
-        session.write_timeout = SHORT;
-        session.max_unsent = usize::MAX;
+        session
+            .linger(SHORT)
+            .write_timeout(SHORT)
+            .max_unsent(usize::MAX)
     });
     let flood = audio(b"hush").repeat(5_000);
     let mut connection = server.call("echo");

@@ -17,13 +17,12 @@ cases! {
     more_without_a_uuid_than_there_may_be
     more_from_one_address_than_there_may_be
     many_connections_at_once_beyond_the_limit
+    a_call_right_after_the_end_of_another
 }
 
 /// A call beyond the most is refused whatever it has sent, until another has ended.
 fn more_calls_than_there_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_calls = 2;
-    let server = TestServer::with_limits(runner, limits);
+    let server = TestServer::with_admission(runner, Limits::new().max_calls(2));
     let mut calls = [server.call("echo"), server.call("echo")];
     calls
         .iter()
@@ -47,9 +46,7 @@ fn more_calls_than_there_may_be(runner: &Runner) {
 /// Connections without a UUID are counted apart, wherever they are from. Calls do not count, and
 /// neither does a connection that has become one.
 fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_pending = 2;
-    let server = TestServer::with_limits(runner, limits);
+    let server = TestServer::with_admission(runner, Limits::new().max_pending(2));
     let talking = server.call("echo");
     talking.wait_for("start");
     let (mut first, mut second) = (server.connect(), server.connect_from(Some(ELSEWHERE)));
@@ -70,9 +67,7 @@ fn more_without_a_uuid_than_there_may_be(runner: &Runner) {
 
 /// The same limit for each address. An address at its limit keeps no other out.
 fn more_from_one_address_than_there_may_be(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_pending_per_addr = 2;
-    let server = TestServer::with_limits(runner, limits);
+    let server = TestServer::with_admission(runner, Limits::new().max_pending_per_addr(2));
     let mut silent = [server.connect(), server.connect()];
     server.open(2);
     is_refused(server.connect());
@@ -93,9 +88,7 @@ fn more_from_one_address_than_there_may_be(runner: &Runner) {
 /// Each of many connections gets a hangup, also those that are closed at once because too many linger
 /// already.
 fn many_connections_at_once_beyond_the_limit(runner: &Runner) {
-    let mut limits = Limits::default();
-    limits.max_calls = 1;
-    let server = TestServer::with_limits(runner, limits);
+    let server = TestServer::with_admission(runner, Limits::new().max_calls(1));
     let mut talking = server.call("echo");
     talking.wait_for("start");
     let crowd: Vec<_> = (0..400).map(|_| server.connect()).collect();
@@ -105,6 +98,26 @@ fn many_connections_at_once_beyond_the_limit(runner: &Runner) {
     talking.close();
     let records = ["audio slin \"hello\""];
     talking.transcript(&call("echo", &records, "closed by the peer"));
+}
+
+/// The place of a call is free before its last callback. A caller that learns of the end and calls again at once is not
+/// refused, although the connection of the first call still waits for its peer to close.
+fn a_call_right_after_the_end_of_another(runner: &Runner) {
+    let server = TestServer::with_admission(runner, Limits::new().max_calls(1));
+    for _ in 0..20 {
+        let mut ended = server.call("echo");
+        ended.send(&audio(b"hangup"));
+        let records = ["audio slin \"hangup\""];
+        ended.transcript(&call("echo", &records, "hung up by this side"));
+        let mut next = server.call("echo");
+        next.send(&audio(b"hello"));
+        next.expect(&audio(b"hello"));
+        ended.expect_hangup();
+        ended.close();
+        next.close();
+        let records = ["audio slin \"hello\""];
+        next.transcript(&call("echo", &records, "closed by the peer"));
+    }
 }
 
 /// Another address than that of all others.

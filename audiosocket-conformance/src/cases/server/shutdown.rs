@@ -17,6 +17,8 @@ cases! {
     with_answers_that_wait
     with_a_stuck_peer
     with_a_peer_that_does_not_close
+    announced_to_handlers
+    ended_by_a_handler
     hurried
     not_delayed
     with_a_handler_that_panics
@@ -105,7 +107,7 @@ fn with_a_connection_without_uuid(runner: &Runner) {
 
 /// The answers that wait for a call are sent before its hangup.
 fn with_answers_that_wait(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = 1 << 24);
+    let server = TestServer::with(runner, |session| session.max_unsent(1 << 24));
     let mut connection = server.call("echo");
     for _ in 0..200 {
         connection.send(&audio(b"flood"));
@@ -127,8 +129,7 @@ fn with_answers_that_wait(runner: &Runner) {
 /// linger.
 fn with_a_stuck_peer(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.linger = SHORT;
-        session.max_unsent = usize::MAX;
+        session.linger(SHORT).max_unsent(usize::MAX)
     });
     let mut connection = server.call("echo");
     for _ in 0..400 {
@@ -142,13 +143,49 @@ fn with_a_stuck_peer(runner: &Runner) {
 
 /// A peer that reads its hangup and does not close does not keep the server either.
 fn with_a_peer_that_does_not_close(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.linger = SHORT);
+    let server = TestServer::with(runner, |session| session.linger(SHORT));
     let mut connection = server.call("echo");
     connection.wait_for("start");
     server.shut_down(Duration::ZERO);
     connection.expect_hangup();
     server.returned();
     connection.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+}
+
+/// Every handler gets `on_shutdown` once. The call goes on.
+fn announced_to_handlers(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let mut connections = [(), ()].map(|()| server.call("note shutdown"));
+    for connection in &connections {
+        connection.wait_for("start");
+    }
+    server.shut_down(LONG);
+    for connection in &connections {
+        connection.wait_for("shutdown");
+    }
+    server.shut_down(LONG);
+    for connection in &mut connections {
+        connection.send(&audio(b"still here"));
+        connection.expect(&audio(b"still here"));
+        connection.close();
+    }
+    server.returned();
+    let records = ["shutdown", "audio slin \"still here\""];
+    for connection in &connections {
+        connection.transcript(&call("note shutdown", &records, "closed by the peer"));
+    }
+}
+
+/// A handler can hang up when the shutdown begins. Then the server does not wait for the grace.
+fn ended_by_a_handler(runner: &Runner) {
+    let server = TestServer::new(runner);
+    let mut connection = server.call("end at shutdown");
+    connection.wait_for("start");
+    server.shut_down(LONG);
+    connection.expect_hangup();
+    connection.close();
+    server.returned();
+    connection.transcript(&call("end at shutdown", &NOTHING, "hung up by this side"));
 }
 
 /// A second shutdown can shorten the grace of the first.

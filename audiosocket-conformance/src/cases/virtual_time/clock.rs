@@ -38,10 +38,7 @@ const IDLE: &str = "the peer sent nothing for too long";
 /// The defaults: 5 s for the UUID, 1 s of linger, 30 s of a stalled write, no idle time-out, and
 /// 128 KiB that may wait.
 fn the_defaults(runner: &Runner) {
-    let server = TestServer::with(runner, |session| {
-        *session = SessionConfig::default();
-        session.fill_silence = false;
-    });
+    let server = TestServer::with(runner, |_| SessionConfig::new().fill_silence(false));
     let mut silent = server.connect();
     silent.expect_hangup();
     assert_eq!(server.elapsed(), 5 * SECOND);
@@ -73,7 +70,7 @@ fn the_defaults(runner: &Runner) {
 
 /// The UUID has to be whole in time; a part of it buys no more of it.
 fn a_uuid_just_in_time(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.uuid_timeout = 5 * SECOND);
+    let server = TestServer::with(runner, |session| session.uuid_timeout(5 * SECOND));
     let mut early = server.connect();
     let mut late = server.connect();
     server.wait(5 * SECOND - NANO);
@@ -98,7 +95,7 @@ fn a_uuid_just_in_time(runner: &Runner) {
 /// The linger counts from the end of the call, whatever comes meanwhile, and it is over as soon
 /// as the peer closes.
 fn the_linger(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.linger = 3 * SECOND);
+    let server = TestServer::with(runner, |session| session.linger(3 * SECOND));
     let mut connection = server.call("echo");
     server.wait(DAY);
     connection.send(&audio(b"hangup"));
@@ -133,8 +130,7 @@ fn the_linger(runner: &Runner) {
 /// the connection is closed.
 fn the_linger_after_a_half_close(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.linger = 3 * SECOND;
-        session.max_unsent = usize::MAX;
+        session.linger(3 * SECOND).max_unsent(usize::MAX)
     });
     let mut reading = stuck(&server);
     let mut stuck = stuck(&server);
@@ -156,8 +152,7 @@ fn the_linger_after_a_half_close(runner: &Runner) {
 /// the call did.
 fn the_write_timeout(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.write_timeout = 30 * SECOND;
-        session.max_unsent = usize::MAX;
+        session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
     });
     let mut connection = server.call("echo");
     server.wait(100 * SECOND);
@@ -184,8 +179,7 @@ fn the_write_timeout(runner: &Runner) {
 /// A peer that has taken everything has no deadline, and gets a new one with the next answer.
 fn the_write_timeout_starts_over(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.write_timeout = 30 * SECOND;
-        session.max_unsent = usize::MAX;
+        session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
     });
     let mut connection = stuck(&server);
     server.wait(29 * SECOND);
@@ -204,7 +198,7 @@ fn the_write_timeout_starts_over(runner: &Runner) {
 /// it; the next answer, of which nothing can leave, has all of its time, whether it is returned or sent.
 fn a_write_that_never_begins(runner: &Runner) {
     for order in ["more", "many"] {
-        let server = TestServer::with(runner, |session| session.write_timeout = 30 * SECOND);
+        let server = TestServer::with(runner, |session| session.write_timeout(30 * SECOND));
         let mut connection = server.call("echo");
         // With its header it fills the way to the last byte.
         let full = noise(65_533);
@@ -224,7 +218,7 @@ fn a_write_that_never_begins(runner: &Runner) {
 
 /// The idle time-out counts from the last whole frame, of whatever kind; a part of one is none.
 fn the_idle_timeout(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.idle_timeout = Some(10 * SECOND));
+    let server = TestServer::with(runner, |session| session.idle_timeout(Some(10 * SECOND)));
     let mut connection = server.connect();
     server.wait(9 * SECOND);
     connection.send(&uuid("echo"));
@@ -262,10 +256,11 @@ fn the_idle_timeout(runner: &Runner) {
 fn the_earlier_of_two_deadlines(runner: &Runner) {
     for (idle, write, why, ended, gone) in [(20, 30, IDLE, 20, 22), (30, 20, STALLED, 20, 20)] {
         let server = TestServer::with(runner, |session| {
-            session.idle_timeout = Some(idle * SECOND);
-            session.write_timeout = write * SECOND;
-            session.linger = 2 * SECOND;
-            session.max_unsent = usize::MAX;
+            session
+                .idle_timeout(Some(idle * SECOND))
+                .write_timeout(write * SECOND)
+                .linger(2 * SECOND)
+                .max_unsent(usize::MAX)
         });
         let mut connection = stuck(&server);
         connection.wait_for("start");
@@ -281,10 +276,11 @@ fn the_earlier_of_two_deadlines(runner: &Runner) {
 /// "Never" can be written as the longest of all durations.
 fn deadlines_that_never_come(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
-        session.uuid_timeout = Duration::MAX;
-        session.linger = Duration::MAX;
-        session.write_timeout = Duration::MAX;
-        session.idle_timeout = Some(Duration::MAX);
+        session
+            .uuid_timeout(Duration::MAX)
+            .linger(Duration::MAX)
+            .write_timeout(Duration::MAX)
+            .idle_timeout(Some(Duration::MAX))
     });
     let mut connection = server.connect();
     server.wait(DAY);
@@ -304,7 +300,7 @@ fn deadlines_that_never_come(runner: &Runner) {
 
 /// How long a call has been going on counts from when it was accepted.
 fn the_duration_of_a_call(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.uuid_timeout = DAY);
+    let server = TestServer::with(runner, |session| session.uuid_timeout(DAY));
     server.wait(SECOND);
     let mut connection = server.connect();
     server.wait(3 * SECOND);
@@ -318,7 +314,7 @@ fn the_duration_of_a_call(runner: &Runner) {
 
 /// Calls have their grace at shutdown, and not more, and then their linger.
 fn the_grace_of_a_shutdown(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.linger = 2 * SECOND);
+    let server = TestServer::with(runner, |session| session.linger(2 * SECOND));
     let mut connection = server.call("echo");
     connection.wait_for("start");
     server.shut_down(10 * SECOND);

@@ -135,7 +135,7 @@ fn a_write_side_that_closes(runner: &Runner) {
 /// Both sides of the connection end, in either order, while answers wait. They cannot be
 /// delivered, and the connection is closed at once.
 fn a_write_side_that_closes_after_the_other(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = usize::MAX);
+    let server = TestServer::with(runner, |session| session.max_unsent(usize::MAX));
     for order in [[0, 1], [1, 0]] {
         let mut connection = server.call("echo");
         connection.send(&audio(b"flood").repeat(3));
@@ -154,7 +154,7 @@ fn a_write_side_that_closes_after_the_other(runner: &Runner) {
 /// A call that is hung up when nothing can be written lingers for the peer's end all the same.
 fn a_hangup_that_cannot_be_sent(runner: &Runner) {
     let linger = Duration::from_secs(2);
-    let server = TestServer::with(runner, |session| session.linger = linger);
+    let server = TestServer::with(runner, |session| session.linger(linger));
     let mut connection = server.call("echo");
     connection.fail(Fault::Write(ErrorKind::BrokenPipe));
     connection.send(&audio(b"first"));
@@ -229,7 +229,7 @@ fn connections_that_are_abandoned(runner: &Runner) {
 
 /// Dropped frames are an exception again only after the peer has taken half of what waited.
 fn a_peer_that_falls_behind_twice(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_unsent = 200_000);
+    let server = TestServer::with(runner, |session| session.max_unsent(200_000));
     let mut connection = server.call("echo");
     let flood = |connection: &mut ScriptedConnection, count| {
         for _ in 0..count {
@@ -291,7 +291,7 @@ fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
         (Duration::from_secs(13), "abandoned"),
         (Duration::from_secs(14), "abandoned"),
     ] {
-        let server = TestServer::with(runner, |session| session.linger = Duration::from_secs(2));
+        let server = TestServer::with(runner, |session| session.linger(Duration::from_secs(2)));
         let mut connection = server.call("echo");
         connection.wait_for("start");
         connection.fail(Fault::Blocked);

@@ -59,12 +59,15 @@ fn started(server: &TestServer) -> ScriptedConnection {
 /// Each frame is due one ptime after the one before, for ten minutes and whatever is asked of the
 /// call meanwhile; the hangup behind them one ptime after the last.
 fn frames_at_their_times(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.max_playout = Duration::MAX);
+    let server = TestServer::with(runner, |session| session.max_playout(Duration::MAX));
     server.wait(SECOND);
     let mut connection = started(&server);
     server.wait(NANO);
     for _ in 0..600 {
-        connection.handle().play(RATE, vec![7; 16_000]).unwrap();
+        connection
+            .handle()
+            .try_play((RATE, vec![7; 16_000]))
+            .unwrap();
     }
     connection.handle().hangup_after_playout();
     for n in 0..30_000 {
@@ -80,7 +83,7 @@ fn frames_at_their_times(runner: &Runner) {
 
 /// What is played when the call begins leaves at once.
 fn a_greeting_at_once(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     server.wait(SECOND);
     let mut connection = server.call("greet by playing");
     connection.expect(&played(0x10, &speech(320)));
@@ -103,7 +106,7 @@ fn a_stall_without_a_burst(runner: &Runner) {
         let server = TestServer::new(runner);
         let mut connection = started(&server);
         let handle = connection.handle();
-        handle.play(RATE, speech(32_000)).unwrap();
+        handle.try_play((RATE, speech(32_000))).unwrap();
         let all = played(0x10, &speech(32_000));
         connection.expect(&all[..323]);
         connection.fail(Fault::Blocked);
@@ -129,13 +132,13 @@ fn cleared_within_a_frame(runner: &Runner) {
             let server = TestServer::new(runner);
             let mut connection = started(&server);
             let handle = connection.handle();
-            handle.play(RATE, vec![0x55; queued]).unwrap();
+            handle.try_play((RATE, vec![0x55; queued])).unwrap();
             connection.expect(&audio(&[0x55; 320]));
             server.wait(after);
             let dropped = handle.clear();
             assert_eq!(dropped.samples, samples);
             assert_eq!(dropped.duration, RATE.duration_of(samples));
-            handle.play(RATE, vec![0x66; 640]).unwrap();
+            handle.try_play((RATE, vec![0x66; 640])).unwrap();
             for n in 1..3 {
                 connection.expect(&audio(&[0x66; 320]));
                 assert_eq!(server.elapsed(), PTIME * n);
@@ -190,13 +193,13 @@ fn marks_at_their_time(runner: &Runner) {
 
 /// Silence begins with the UUID, and what is played takes its place on the same grid.
 fn silence_at_its_times(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.connect();
     server.wait(SECOND);
     connection.send(&crate::frames::uuid("echo"));
     expect_paced(&server, &mut connection, &silence(), 500);
     server.wait(PTIME / 4);
-    connection.handle().play(RATE, vec![7; 641]).unwrap();
+    connection.handle().try_play((RATE, vec![7; 641])).unwrap();
     server.wait(PTIME / 4);
     assert_eq!(connection.handle().stats().playout.frames, 0);
     server.wait(PTIME / 2);
@@ -212,7 +215,7 @@ fn silence_at_its_times(runner: &Runner) {
 
 /// Silence gives way to an echo, and goes on 200 ms after the end of it, at its rate.
 fn silence_gives_way(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
     connection.expect(&silence());
     let echo = frame(0x12, &[9; 960]);
@@ -236,18 +239,18 @@ fn silence_gives_way(runner: &Runner) {
 /// A peer that stops reading holds up what is played: that waits where it can be cleared, and when
 /// the peer goes on, what is played then comes at its pace.
 fn a_peer_that_stops_reading(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.fill_silence = true);
+    let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = started(&server);
     let handle = connection.handle();
     connection.expect(&silence());
-    handle.play(RATE, vec![0x55; 320 * 1500]).unwrap();
+    handle.try_play((RATE, vec![0x55; 320 * 1500])).unwrap();
     server.wait(20 * SECOND);
     // 65,536 bytes are on their way, and the frame of which they hold a part waits to follow.
     let stats = handle.stats().playout;
     assert_eq!((stats.frames, stats.silence), (203, 1));
     assert_eq!(stats.depth, PTIME * (1500 - 203));
     assert_eq!(handle.clear().samples, 160 * (1500 - 203));
-    handle.play(RATE, vec![0x66; 640]).unwrap();
+    handle.try_play((RATE, vec![0x66; 640])).unwrap();
     server.wait(SECOND);
     connection.expect(&audio(&[0x55; 320]).repeat(203));
     assert_eq!(server.elapsed(), 21 * SECOND, "all of it was on its way");
@@ -291,10 +294,13 @@ fn a_mark_behind_a_peer_that_stops_reading(runner: &Runner) {
 /// cleared, at the same time as the next frame would have.
 fn hung_up_when_it_is_heard(runner: &Runner) {
     for clear in [false, true] {
-        let server = TestServer::with(runner, |session| session.fill_silence = true);
+        let server = TestServer::with(runner, |session| session.fill_silence(true));
         let mut connection = started(&server);
         connection.expect(&silence());
-        connection.handle().play(RATE, vec![7; 16_000]).unwrap();
+        connection
+            .handle()
+            .try_play((RATE, vec![7; 16_000]))
+            .unwrap();
         connection.handle().hangup_after_playout();
         server.wait(PTIME + PTIME / 2);
         connection.expect(&audio(&[7; 320]));

@@ -13,7 +13,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::{SessionConfig, Timestamp};
-use audiosocket_server::{Limits, ServerAction, ServerDriver};
+use audiosocket_server::{Admission, ServerAction, ServerDriver};
 
 use self::connection::Connection;
 use self::woken::Woken;
@@ -26,7 +26,7 @@ const STARTED: Timestamp = Timestamp::from_nanos(77_000_000_000);
 pub(super) fn serve(
     acceptor: ScriptedAcceptor,
     session: SessionConfig,
-    limits: Limits,
+    admission: Admission,
 ) -> Rc<dyn Env> {
     Rc::new(Core {
         shared: Rc::new(RefCell::new(Server {
@@ -34,7 +34,7 @@ pub(super) fn serve(
             session,
             now: STARTED,
             connections: Vec::new(),
-            driver: ServerDriver::new(session.linger, limits),
+            driver: ServerDriver::new(session.linger, admission),
             // So that it is polled once, which leaves a waker with it.
             woken: Arc::new(Woken::new(true)),
             listening: true,

@@ -1,7 +1,7 @@
-//! Calls that the application knows of before they come.
+//! Calls that the application announces before they arrive.
 
-mod call;
 mod registry;
+mod uuids;
 
 use std::error::Error;
 use std::fmt;
@@ -10,99 +10,95 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::{Acceptor, CallRequest, Handler, Refusal};
 use audiosocket_proto::{Epoch, Timestamp};
-use registry::{Entered, Registry};
+use registry::Registry;
 
-pub use call::{ExpectedCallHandler, ExpectedOnly, WithMetadata};
+pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 
-/// The calls that are expected, with what is known of each: caller number, tenant, language.
+/// The calls that the application expects, with its metadata of each: caller number, tenant, language.
 ///
-/// The application announces a UUID and its metadata `M` before Asterisk connects. A server
-/// that [takes announced calls only](Self::then) refuses every other UUID, and has the metadata of
-/// those that it takes. AudioSocket has no password; this makes one of the UUID.
+/// The application announces a UUID and its metadata `M` before Asterisk connects. A server with these
+/// [expected calls](crate::Admission::expected_calls) refuses every other UUID. The metadata of a call that
+/// it takes is on the call. AudioSocket has no password; an announced UUID serves as one.
 ///
 /// ```
-/// use audiosocket_server::{ExpectedCalls, CallRequest, Callbacks};
+/// use audiosocket_server::{Admission, Callbacks, ExpectedCalls, Refusal, acceptor_fn};
 ///
 /// struct Caller {
 ///     number: String,
 ///     language: String,
 /// }
 ///
-/// let announced = ExpectedCalls::new();
+/// let expected = ExpectedCalls::new();
 ///
-/// // Wherever the dialplan asks, by AGI or HTTP; the answer is the UUID that it calls with.
+/// // When the dialplan asks, by AGI or HTTP. The answer is the UUID, which Asterisk then calls with.
 /// let caller = Caller { number: "+4930123456".to_owned(), language: "de".to_owned() };
-/// let uuid = announced.announce(caller)?;
+/// let uuid = expected.announce(caller)?;
 ///
-/// // And for the server:
-/// let acceptor = announced.then(|_: &CallRequest<'_>, caller| {
+/// // For the server:
+/// let admission = Admission::new().expected_calls(&expected);
+/// let acceptor = acceptor_fn(|request| {
+///     let caller = request.metadata::<Caller>().ok_or(Refusal::new("no caller"))?;
 ///     println!("{} speaks {}", caller.number, caller.language);
 ///     Ok(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
 /// });
-/// # drop(acceptor);
+/// # drop((admission, acceptor, uuid));
 /// # Ok::<(), audiosocket_server::AnnounceError>(())
 /// ```
 ///
 /// # What is refused
 ///
-/// An announcement is good for one call, which has to begin in [time](Self::valid_for). It is spent
-/// when the call is let in, also if the acceptor behind then refuses it. Of calls that come at
-/// once with one UUID exactly one is let in. The others are refused, each with a reason of its own:
-/// a UUID that was never announced, whose announcement has expired or was
-/// [withdrawn](Self::withdraw), whose call is over, or [whose call goes on](Duplicate). To tell
-/// these apart the last 10,000 UUIDs that are good no more are remembered; older ones are as unknown
-/// as all others.
+/// An announcement is good for one call, which must start in [time](Self::valid_for). The call uses it up when
+/// its UUID arrives, even if the acceptor then refuses the call. Of several calls with one UUID at once exactly one
+/// starts. The server refuses the others, each with its own reason: the UUID was never announced, its announcement
+/// has expired or was [withdrawn](Self::withdraw), its call is over, or [its call goes on](Duplicate). A UUID is in use
+/// until the handler of its call is dropped. For these reasons the registry remembers the last 10,000 UUIDs that
+/// can no longer start a call. It does not distinguish older ones from unknown UUIDs.
 ///
 /// # Whether a UUID can be guessed
 ///
-/// [`announce`](Self::announce) makes a random UUID: 122 bits from the operating system. With
-/// 10,000 announcements waiting and a million tries in a second, one is hit in some 10^19 years. Nor does the time that a refusal takes bring anybody nearer. UUIDs are found by a
-/// hash under a key that is random and secret (`HashMap` with its SipHash), and are compared only
-/// with one of the same hash; so the time says nothing of how much of a guess was right, and
-/// comparison in constant time would hide nothing. All of this holds for as long as the UUID is a
-/// secret between the application and Asterisk: whoever reads the network or Asterisk's log can use
-/// it, within its time, before Asterisk does.
+/// [`announce`](Self::announce) makes a random UUID: 122 bits from the operating system. With 10,000
+/// announcements waiting and a million attempts per second, an attacker guesses one in about 10^19 years. The time
+/// that a refusal takes gives no hint: the registry finds UUIDs by a hash under a random, secret key (`HashMap`
+/// with its SipHash) and compares only UUIDs of the same hash, so the time says nothing about how much of a guess
+/// was right, and a comparison in constant time would hide nothing more. All of this holds as long as the UUID is
+/// a secret between the application and Asterisk. A reader of the network or of Asterisk's log can use it, within
+/// its time, before Asterisk does.
 ///
-/// A UUID that [the application chose](Self::announce_as) is as good as its origin. Version 4 is random, and
-/// so is what the dialplan's `${UUID()}` makes. Versions 1 and 6 are a clock and a network address,
-/// and can be guessed.
+/// A UUID that [the application chose](Self::announce_as) is as secret as its origin. Version 4 is random, and so
+/// is the result of the dialplan's `${UUID()}`. Versions 1 and 6 consist of a clock and a network address, and
+/// can be guessed.
 ///
 /// # Clones
 ///
-/// A clone is another handle of the same registry. The settings are those of a handle: they are
-/// cloned with it, and changing them afterwards changes no other.
+/// A clone is another handle of the same registry. The settings belong to the handle: a clone copies them, and
+/// later changes affect no other handle.
 ///
-/// Nothing is ever done behind the caller's back: what has expired goes when something else is
-/// announced or asked, so that no thread or timer is needed. What waits is bounded all the same.
-#[derive(Debug)]
+/// No thread and no timer runs for a registry: an expired announcement is removed when the application or a call
+/// uses the registry the next time. The number of waiting announcements is bounded all the same.
 pub struct ExpectedCalls<M> {
-    book: Arc<Mutex<Registry<M>>>,
+    registry: Arc<Mutex<Registry<M>>>,
     settings: Settings,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Settings {
     valid_for: Duration,
     max_waiting: usize,
     on_duplicate: Duplicate,
-    clock: Clock,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-#[derive(Clone)]
-struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
-/// What becomes of a call whose UUID is that of an announced call which goes on.
+/// What happens to a call with the UUID of an expected call that goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Duplicate {
-    /// It is refused.
+    /// The new call is refused.
     #[default]
     Refuse,
-    /// It takes the other one's place and metadata; the other one is hung up. For a dialplan that
-    /// calls again with the same UUID when its connection broke, which the server may be last to
-    /// notice. Whoever learns the UUID of a call can then take the call over.
+    /// The new call replaces the other one and gets its metadata. The other one is hung up. For a dialplan that
+    /// calls again with the same UUID when its connection broke, which the server may notice later. With this
+    /// policy a stranger who learns the UUID of a call can take the call over.
     Replace,
 }
 
@@ -110,65 +106,63 @@ pub enum Duplicate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnnounceError {
-    /// As many as [may wait](ExpectedCalls::max_waiting) do wait.
+    /// [`max_waiting`](ExpectedCalls::max_waiting) announced calls wait already.
     Full,
-    /// The UUID has been announced, and its call is still awaited.
+    /// The UUID is announced already, and its call has not arrived.
     Waiting,
     /// The UUID is that of a call that goes on.
     InCall,
 }
 
 impl<M> ExpectedCalls<M> {
-    /// Expects nobody yet.
+    /// Expects no call so far.
     #[must_use]
     pub fn new() -> Self {
         let epoch = Epoch::new(Instant::now());
         let clock = move || epoch.timestamp(Instant::now());
         Self {
-            book: Arc::default(),
+            registry: Arc::default(),
             settings: Settings {
                 valid_for: Duration::from_secs(30),
                 max_waiting: 10_000,
                 on_duplicate: Duplicate::default(),
-                clock: Clock(Arc::new(clock)),
+                clock: Arc::new(clock),
             },
         }
     }
 
-    /// How long an announced call may take to come. Default: 30 s.
+    /// Sets how long an announced call may take to arrive. Default: 30 s.
     #[must_use]
     pub fn valid_for(mut self, time: Duration) -> Self {
         self.settings.valid_for = time;
         self
     }
 
-    /// How many announced calls may be awaited at once. Default: 10,000.
+    /// Sets how many announced calls may wait at once. Default: 10,000.
     #[must_use]
     pub fn max_waiting(mut self, calls: usize) -> Self {
         self.settings.max_waiting = calls;
         self
     }
 
-    /// What becomes of a second call with the UUID of one that goes on. Default:
-    /// [`Duplicate::Refuse`].
+    /// Sets what happens to a second call with the UUID of a call that goes on. Default: [`Duplicate::Refuse`].
     #[must_use]
     pub fn on_duplicate(mut self, policy: Duplicate) -> Self {
         self.settings.on_duplicate = policy;
         self
     }
 
-    /// The clock that [`valid_for`](Self::valid_for) is measured by: for tests, and for runtimes whose
-    /// clock can stand still. Clones have to have the same one. Default: that of
-    /// [`Instant`], which is read nowhere else in what a server decides.
+    /// Sets the clock for [`valid_for`](Self::valid_for): for tests, and for runtimes whose clock can stand still.
+    /// All clones need the same clock. Default: [`Instant::now`], which a server reads for no other decision.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.settings.clock = Clock(Arc::new(now));
+        self.settings.clock = Arc::new(now);
         self
     }
 }
 
 impl<M> ExpectedCalls<M> {
-    /// Announces a call, and makes its UUID, which is random and not to be guessed.
+    /// Announces a call. Returns its UUID, which is random and cannot be guessed.
     ///
     /// # Errors
     ///
@@ -176,103 +170,66 @@ impl<M> ExpectedCalls<M> {
     ///
     /// # Panics
     ///
-    /// If the operating system has no random numbers to give.
+    /// If the operating system has no random numbers.
     pub fn announce(&self, metadata: M) -> Result<Uuid, AnnounceError> {
         let uuid = Uuid::new_v4();
         self.announce_as(uuid, metadata)?;
         Ok(uuid)
     }
 
-    /// Announces a call of a UUID that was made elsewhere; see [above](Self#whether-a-uuid-can-be-guessed)
-    /// for what it should be. One that was good already, and is no more, can be announced again.
+    /// Announces a call with a UUID from elsewhere; see [above](Self#whether-a-uuid-can-be-guessed) for its
+    /// properties. A UUID whose call is over, or whose announcement expired or was withdrawn, can be announced
+    /// again.
     ///
     /// # Errors
     ///
     /// Any [`AnnounceError`].
     pub fn announce_as(&self, uuid: Uuid, metadata: M) -> Result<(), AnnounceError> {
+        // Still held when the lock is released: dropping it runs application code.
         let metadata = Arc::new(metadata);
         let Settings {
             valid_for,
             max_waiting,
             ..
         } = self.settings;
-        self.with(|book, now| {
-            book.announce(uuid, Arc::clone(&metadata), now + valid_for, max_waiting)
+        self.with(|registry, now| {
+            registry.announce(uuid, Arc::clone(&metadata), now + valid_for, max_waiting)
         })
     }
 
-    /// Takes an announcement back, and returns what it said; nothing if no call of this UUID is
-    /// awaited.
+    /// Withdraws an announcement, and returns its metadata. Returns `None` if no call with this UUID is waited for.
     pub fn withdraw(&self, uuid: Uuid) -> Option<Arc<M>> {
-        self.with(|book, _now| book.withdraw(uuid))
+        self.with(|registry, _now| registry.withdraw(uuid))
     }
 
-    /// What was announced of a call that goes on: from before its acceptor is asked until after its
-    /// last callback. Nothing before and after that, or if the call was not announced.
-    #[must_use]
-    pub fn metadata(&self, uuid: Uuid) -> Option<Arc<M>> {
-        self.lock().metadata(uuid)
-    }
-
-    /// How many announced calls are awaited.
+    /// Returns how many announced calls have not arrived.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.with(|book, _now| book.waiting())
+        self.with(|registry, _now| registry.waiting())
     }
 
-    /// An acceptor that takes announced calls only, and has `accept` make their handlers: a
-    /// closure, the types of whose arguments are `&CallRequest<'_>` and `Arc<M>`.
-    #[must_use]
-    pub fn then<F, H>(self, accept: F) -> ExpectedOnly<M, WithMetadata<M, F>>
-    where
-        F: Fn(&CallRequest<'_>, Arc<M>) -> Result<H, Refusal> + Send + Sync + 'static,
-        H: Handler,
-        M: Send + Sync + 'static,
-    {
-        let acceptor = WithMetadata::new(self.clone(), accept);
-        self.guard(acceptor)
-    }
-
-    /// Has `acceptor` asked of announced calls only: [`Callbacks`](crate::Callbacks),
-    /// [`incoming`](crate::incoming()), or any other. It gets at the metadata by
-    /// [`metadata`](Self::metadata).
-    #[must_use]
-    pub fn guard<A>(self, acceptor: A) -> ExpectedOnly<M, A>
-    where
-        A: Acceptor,
-        M: Send + Sync + 'static,
-    {
-        ExpectedOnly::new(self, acceptor)
-    }
-
-    /// A call of this UUID wants to begin.
-    fn enter(&self, uuid: Uuid) -> Result<Entered, Refusal> {
-        let policy = self.settings.on_duplicate;
-        self.with(|book, _now| book.enter(uuid, policy))
-    }
-
-    /// Acts on what has not expired.
+    /// Runs `act` after the expired announcements are removed.
     fn with<R>(&self, act: impl FnOnce(&mut Registry<M>, Timestamp) -> R) -> R {
-        let now = (self.settings.clock.0)();
-        let mut book = self.lock();
-        let expired = book.purge(now);
-        let result = act(&mut book, now);
-        drop(book);
-        // Which runs the application's code, which may come back here.
+        let now = (self.settings.clock)();
+        let mut registry = self.lock();
+        let expired = registry.purge(now);
+        let result = act(&mut registry, now);
+        drop(registry);
+        // Not under the lock: this runs application code, which may use the registry.
         drop(expired);
         result
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry<M>> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        // Nothing under the lock can panic, so a poisoned lock is valid too.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<M> Clone for ExpectedCalls<M> {
     fn clone(&self) -> Self {
         Self {
-            book: Arc::clone(&self.book),
+            registry: Arc::clone(&self.registry),
             settings: self.settings.clone(),
         }
     }
@@ -281,6 +238,16 @@ impl<M> Clone for ExpectedCalls<M> {
 impl<M> Default for ExpectedCalls<M> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<M> fmt::Debug for ExpectedCalls<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExpectedCalls")
+            .field("valid_for", &self.settings.valid_for)
+            .field("max_waiting", &self.settings.max_waiting)
+            .field("on_duplicate", &self.settings.on_duplicate)
+            .finish_non_exhaustive()
     }
 }
 
@@ -295,9 +262,3 @@ impl fmt::Display for AnnounceError {
 }
 
 impl Error for AnnounceError {}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock")
-    }
-}

@@ -3,197 +3,180 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{AnnounceError, Duplicate};
-use crate::{CallHandle, Refusal};
+use crate::{AnnounceError, CallHandle, Duplicate, Refusal};
 use audiosocket_proto::Timestamp;
 
-/// How many UUIDs that are good no more are remembered, to say why.
+/// How many UUIDs that can no longer start a call are remembered, for the reason of a refusal.
 const REMEMBERED: usize = 10_000;
 
-/// Which UUID is good for what.
+/// What each UUID can be used for.
 ///
-/// What is removed is given back, to be dropped by the caller once the lock is released. What peers
-/// send adds nothing.
+/// Methods return what they remove. The caller drops it after it has released the lock. Bytes from peers add
+/// nothing.
 #[derive(Debug)]
-pub(crate) struct Registry<M> {
+pub(super) struct Registry<M> {
     entries: HashMap<Uuid, Entry<M>>,
-    /// Those that wait, by when they expire.
-    due: BTreeMap<Due, Uuid>,
-    /// Those that are past, the one that was first to be so ahead.
-    past: BTreeMap<u64, Uuid>,
+    /// The entries that wait, by the time at which they expire.
+    deadlines: BTreeMap<Deadline, Uuid>,
+    /// The retired entries, oldest first.
+    retired: BTreeMap<u64, Uuid>,
     last_id: u64,
 }
 
-/// When an announcement expires; the number keeps apart what expires at once.
-type Due = (Timestamp, u64);
+/// When an announcement expires. The number is unique.
+type Deadline = (Timestamp, u64);
 
 #[derive(Debug)]
-enum Entry<M> {
+pub(super) enum Entry<M> {
     Waiting {
         metadata: Arc<M>,
-        due: Due,
+        deadline: Deadline,
     },
-    Live {
+    InCall {
         id: u64,
         metadata: Arc<M>,
-        /// Once the call has begun.
-        handle: Option<CallHandle>,
+        handle: CallHandle,
     },
-    Past {
+    Retired {
         id: u64,
-        fate: Fate,
+        why: Retired,
     },
 }
 
-/// What became of an announcement.
+/// Why a UUID can no longer start a call.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+pub(super) enum Retired {
     Expired,
     Withdrawn,
     Used,
 }
 
-/// A call that was let in.
+/// A call that has started.
 #[derive(Debug)]
-pub(crate) struct Entered {
-    /// Tells it from others of the same UUID.
-    pub(crate) id: u64,
-    /// The call whose place it takes.
-    pub(crate) replaced: Option<CallHandle>,
+pub(super) struct Started<M> {
+    /// Distinguishes the call from others with the same UUID.
+    pub(super) id: u64,
+    pub(super) metadata: Arc<M>,
+    /// The call that had this UUID before.
+    pub(super) replaced: Option<CallHandle>,
 }
 
-/// What is to be dropped.
-#[derive(Debug)]
-#[expect(dead_code, reason = "it is there to be dropped")]
-pub(crate) struct Removed<M>(Option<Entry<M>>);
-
 impl<M> Registry<M> {
-    pub(crate) fn announce(
+    pub(super) fn announce(
         &mut self,
         uuid: Uuid,
         metadata: Arc<M>,
         until: Timestamp,
         max_waiting: usize,
     ) -> Result<(), AnnounceError> {
-        let past = match self.entries.get(&uuid) {
+        let retired = match self.entries.get(&uuid) {
             Some(Entry::Waiting { .. }) => return Err(AnnounceError::Waiting),
-            Some(Entry::Live { .. }) => return Err(AnnounceError::InCall),
-            Some(Entry::Past { id, .. }) => Some(*id),
+            Some(Entry::InCall { .. }) => return Err(AnnounceError::InCall),
+            Some(Entry::Retired { id, .. }) => Some(*id),
             None => None,
         };
-        if self.due.len() >= max_waiting {
+        if self.deadlines.len() >= max_waiting {
             return Err(AnnounceError::Full);
         }
-        if let Some(id) = past {
-            self.past.remove(&id);
+        if let Some(id) = retired {
+            self.retired.remove(&id);
         }
-        let due = (until, self.new_id());
-        self.due.insert(due, uuid);
-        self.entries.insert(uuid, Entry::Waiting { metadata, due });
+        let deadline = (until, self.new_id());
+        self.deadlines.insert(deadline, uuid);
+        self.entries
+            .insert(uuid, Entry::Waiting { metadata, deadline });
         Ok(())
     }
 
-    pub(crate) fn withdraw(&mut self, uuid: Uuid) -> Option<Arc<M>> {
-        let Some(Entry::Waiting { metadata, due }) = self.entries.get(&uuid) else {
+    pub(super) fn withdraw(&mut self, uuid: Uuid) -> Option<Arc<M>> {
+        let Some(Entry::Waiting { metadata, deadline }) = self.entries.get(&uuid) else {
             return None;
         };
         let metadata = Arc::clone(metadata);
-        self.due.remove(due);
-        self.retire(uuid, Fate::Withdrawn);
+        self.deadlines.remove(deadline);
+        self.retire(uuid, Retired::Withdrawn);
         Some(metadata)
     }
 
-    /// Lets a call in, or says why not.
-    pub(crate) fn enter(&mut self, uuid: Uuid, policy: Duplicate) -> Result<Entered, Refusal> {
-        let reason = match self.entries.get(&uuid) {
-            Some(Entry::Waiting { due, .. }) => {
-                self.due.remove(due);
-                return Ok(self.let_in(uuid));
+    /// Starts a call with this UUID, or returns the reason for which it may not start.
+    pub(super) fn start(
+        &mut self,
+        uuid: Uuid,
+        call: &CallHandle,
+        policy: Duplicate,
+    ) -> Result<Started<M>, Refusal> {
+        let id = self.new_id();
+        let entry = self.entries.get_mut(&uuid);
+        let (metadata, replaced) = match entry {
+            Some(Entry::Waiting { metadata, deadline }) => {
+                self.deadlines.remove(deadline);
+                let metadata = Arc::clone(metadata);
+                self.entries.insert(
+                    uuid,
+                    Entry::InCall {
+                        id,
+                        metadata: Arc::clone(&metadata),
+                        handle: call.clone(),
+                    },
+                );
+                (metadata, None)
             }
-            Some(Entry::Live { .. }) if policy == Duplicate::Replace => {
-                return Ok(self.let_in(uuid));
+            Some(Entry::InCall {
+                id: current,
+                metadata,
+                handle,
+            }) if policy == Duplicate::Replace => {
+                *current = id;
+                let replaced = std::mem::replace(handle, call.clone());
+                (Arc::clone(metadata), Some(replaced))
             }
-            Some(Entry::Live { .. }) => "its UUID is that of a call that goes on",
-            Some(Entry::Past { fate, .. }) => fate.reason(),
-            None => "its UUID was not announced",
+            Some(Entry::InCall { .. }) => {
+                return Err(Refusal::new("its UUID is that of a call that goes on"));
+            }
+            Some(Entry::Retired { why, .. }) => return Err(Refusal::new(why.reason())),
+            None => return Err(Refusal::new("its UUID was not announced")),
         };
-        Err(Refusal::new(reason))
+        Ok(Started {
+            id,
+            metadata,
+            replaced,
+        })
     }
 
-    /// A call that was let in has begun. False if another took its place meanwhile.
-    pub(crate) fn begin(&mut self, uuid: Uuid, call: u64, reached_by: &CallHandle) -> bool {
-        match self.entries.get_mut(&uuid) {
-            Some(Entry::Live { id, handle, .. }) if *id == call => {
-                *handle = Some(reached_by.clone());
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// A call that was let in is over.
-    pub(crate) fn leave(&mut self, uuid: Uuid, call: u64) -> Removed<M> {
+    /// Retires the UUID of a call that is over, unless another call has replaced it.
+    pub(super) fn end(&mut self, uuid: Uuid, call: u64) -> Option<Entry<M>> {
         match self.entries.get(&uuid) {
-            Some(Entry::Live { id, .. }) if *id == call => self.retire(uuid, Fate::Used),
-            // Another took its place.
-            _ => Removed(None),
-        }
-    }
-
-    pub(crate) fn metadata(&self, uuid: Uuid) -> Option<Arc<M>> {
-        match self.entries.get(&uuid) {
-            Some(Entry::Live { metadata, .. }) => Some(Arc::clone(metadata)),
+            Some(Entry::InCall { id, .. }) if *id == call => self.retire(uuid, Retired::Used),
             _ => None,
         }
     }
 
-    pub(crate) fn waiting(&self) -> usize {
-        self.due.len()
+    pub(super) fn waiting(&self) -> usize {
+        self.deadlines.len()
     }
 
-    /// Takes out what has expired by `now`.
-    pub(crate) fn purge(&mut self, now: Timestamp) -> Vec<Removed<M>> {
+    /// Removes the announcements that have expired by `now`.
+    pub(super) fn purge(&mut self, now: Timestamp) -> Vec<Entry<M>> {
         let mut removed = Vec::new();
-        while let Some(entry) = self.due.first_entry()
+        while let Some(entry) = self.deadlines.first_entry()
             && entry.key().0 <= now
         {
             let uuid = entry.remove();
-            removed.push(self.retire(uuid, Fate::Expired));
+            removed.extend(self.retire(uuid, Retired::Expired));
         }
         removed
     }
 
-    /// Makes a call of an announcement, or of the call whose place it takes.
-    fn let_in(&mut self, uuid: Uuid) -> Entered {
-        let new = self.new_id();
-        let mut replaced = None;
-        self.entries.entry(uuid).and_modify(|entry| match entry {
-            Entry::Waiting { metadata, .. } => {
-                *entry = Entry::Live {
-                    id: new,
-                    metadata: Arc::clone(metadata),
-                    handle: None,
-                };
-            }
-            Entry::Live { id, handle, .. } => {
-                *id = new;
-                replaced = handle.take();
-            }
-            Entry::Past { .. } => {}
-        });
-        Entered { id: new, replaced }
-    }
-
-    /// Keeps no more of it than what became of it, and forgets the oldest if these are too many.
-    fn retire(&mut self, uuid: Uuid, fate: Fate) -> Removed<M> {
-        if self.past.len() >= REMEMBERED
-            && let Some((_, oldest)) = self.past.pop_first()
+    /// Keeps only the reason, and forgets the oldest retired UUID if there are too many.
+    fn retire(&mut self, uuid: Uuid, why: Retired) -> Option<Entry<M>> {
+        if self.retired.len() >= REMEMBERED
+            && let Some((_, oldest)) = self.retired.pop_first()
         {
             self.entries.remove(&oldest);
         }
         let id = self.new_id();
-        self.past.insert(id, uuid);
-        Removed(self.entries.insert(uuid, Entry::Past { id, fate }))
+        self.retired.insert(id, uuid);
+        self.entries.insert(uuid, Entry::Retired { id, why })
     }
 
     fn new_id(&mut self) -> u64 {
@@ -206,14 +189,14 @@ impl<M> Default for Registry<M> {
     fn default() -> Self {
         Self {
             entries: HashMap::new(),
-            due: BTreeMap::new(),
-            past: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
+            retired: BTreeMap::new(),
             last_id: 0,
         }
     }
 }
 
-impl Fate {
+impl Retired {
     fn reason(self) -> &'static str {
         match self {
             Self::Expired => "its UUID was announced, and has expired",

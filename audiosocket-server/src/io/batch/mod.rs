@@ -1,121 +1,138 @@
-//! Many connections that share one wait: a server that collects what is ready now and then, instead of
-//! being woken for each frame.
+//! Many connections that are polled together, at an interval, instead of one wake-up for each frame.
 
-mod poller;
 mod ready_queue;
+mod unregistered;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::Acceptor;
+use audiosocket_proto::Ptime;
+use mio::{Events, Interest, Token};
 use slab::Slab;
 
+use crate::Acceptor;
 use crate::io::runtime::{Listener, Timer};
-use crate::io::unregistered::{UnregisteredStream, UnregisteredTimer};
 use crate::io::{AcceptLoop, Connection};
-use poller::Poller;
 use ready_queue::ReadyQueue;
 
-pub(crate) use poller::SUPPORTED;
+pub use unregistered::{UnregisteredStream, UnregisteredTimer};
 
-/// The connections of a server with a
-/// [`wake_interval`](crate::io::ServerOptions::wake_interval), all of them polled in one future.
+/// How many events are collected at once.
+const EVENTS: usize = 1024;
+
+/// A connection that a [`BatchPoller`] can poll.
+pub type BatchConnection<T, A> = Connection<UnregisteredStream, UnregisteredTimer<T>, A>;
+
+/// The connections of a server with a wake interval, all of them polled in one future.
 ///
-/// Their sockets are the crowd's own and not the runtime's, so that none of their frames wakes it. What
-/// wakes it is one timer, and then all is done that has come since: what was received, and every
-/// deadline. Deadlines do not move the timer: among many calls there is always one that is about to be
-/// due, and nothing would be gathered any more. Commands of a
-/// [`CallHandle`](crate::CallHandle) do not wait.
+/// Their sockets are registered with a poller of the batch and not with the runtime, so that no frame
+/// wakes the runtime. One timer does, and then everything is done that has come since: what was
+/// received, and every deadline. Deadlines do not move the timer: among many calls one is always about to
+/// be due, and nothing would be gathered any more. Commands of a [`CallHandle`](crate::CallHandle) do not
+/// wait.
 pub struct BatchPoller<T, A: Acceptor> {
     interval: Duration,
-    members: Slab<Member<T, A>>,
-    /// Without those of which nothing is left but this.
-    alarms: BinaryHeap<Reverse<(Instant, usize)>>,
-    poller: Poller,
+    entries: Slab<Entry<T, A>>,
+    /// Without deadlines of connections that are closed.
+    deadlines: BinaryHeap<Reverse<(Instant, usize)>>,
+    poller: mio::Poll,
+    events: Events,
     woken: Arc<ReadyQueue>,
-    /// Whose turn it is.
-    turns: Vec<usize>,
-    /// Rings when it is time to collect; none while nobody is here.
+    /// The keys of the connections to poll.
+    ready: Vec<usize>,
+    /// When to collect next; none while there are no connections.
     timer: Option<T>,
 }
 
-struct Member<T, A: Acceptor> {
-    connection: Connection<UnregisteredStream, UnregisteredTimer<T>, A>,
+struct Entry<T, A: Acceptor> {
+    connection: BatchConnection<T, A>,
     waker: Waker,
-    /// Not later than the connection's deadline, so that one which moves with every frame sets no
-    /// alarm with every frame.
-    alarm: Option<Instant>,
+    /// Not later than the connection's deadline, so that a deadline that moves with every frame does
+    /// not go into the heap with every frame.
+    deadline: Option<Instant>,
 }
 
 impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
-    /// Nobody yet, to be looked after every `interval`.
+    /// Makes a batch without connections, to be polled every `interval`.
     ///
     /// # Errors
     ///
-    /// Those of `epoll_create1(2)`; `Unsupported` on systems without it.
-    pub fn new(interval: Duration) -> io::Result<Self> {
+    /// `InvalidInput` if the interval is zero, or half of `ptime` or longer: then all played audio would be
+    /// late. Those of the system, when it is out of descriptors.
+    pub fn new(interval: Duration, ptime: Ptime) -> io::Result<Self> {
+        let longest = ptime.duration() / 2;
+        if interval.is_zero() || interval >= longest {
+            let message =
+                format!("the wake interval {interval:?} is not between zero and {longest:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         Ok(Self {
             interval,
-            members: Slab::new(),
-            alarms: BinaryHeap::new(),
-            poller: Poller::new()?,
+            entries: Slab::new(),
+            deadlines: BinaryHeap::new(),
+            poller: mio::Poll::new()?,
+            events: Events::with_capacity(EVENTS),
             woken: Arc::default(),
-            turns: Vec::new(),
+            ready: Vec::new(),
             timer: None,
         })
     }
 
-    /// Takes a connection in, to be served from the next [`poll`](Self::poll) on.
+    /// Adds a connection, which the next [`poll`](Self::poll) polls.
     ///
     /// # Errors
     ///
-    /// Those of `epoll_ctl(2)`. The connection is [turned away](Connection::turn_away) then.
-    pub fn add(&mut self, connection: Connection<UnregisteredStream, T, A>) -> io::Result<()> {
-        let mut connection = connection.moved(Ok)?;
-        let entry = self.members.vacant_entry();
-        let key = entry.key();
-        let socket = connection.stream_mut().socket();
-        if let Err(error) = self.poller.add(socket, key) {
+    /// Those of registering its socket. The connection is [turned away](Connection::turn_away) then.
+    pub fn add(&mut self, mut connection: BatchConnection<T, A>) -> io::Result<()> {
+        let vacant = self.entries.vacant_entry();
+        let key = vacant.key();
+        let registered = self.poller.registry().register(
+            connection.stream_mut().socket_mut(),
+            Token(key),
+            Interest::READABLE | Interest::WRITABLE,
+        );
+        if let Err(error) = registered {
             connection.turn_away();
             return Err(error);
         }
-        entry.insert(Member {
+        vacant.insert(Entry {
             connection,
             waker: self.woken.waker(key),
-            alarm: None,
+            deadline: None,
         });
-        // It has deadlines and can be hung up before it says a word.
-        self.turns.push(key);
+        // It has deadlines, and can be hung up before its peer sends anything.
+        self.ready.push(key);
         Ok(())
     }
 
-    /// Takes in all whom `serving` accepts, and serves them until that is over.
-    pub async fn serve<L>(mut self, mut serving: AcceptLoop<L, T, A>)
+    /// Adds what `accept_loop` accepts, and polls the connections. Ready when the accept loop is.
+    pub fn poll_server<L>(
+        &mut self,
+        accept_loop: &mut AcceptLoop<L, T, A>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()>
     where
         L: Listener<Stream = UnregisteredStream>,
     {
-        poll_fn(|cx| {
-            let over = serving.poll(cx, |connection| self.add(connection));
-            if over.is_pending() {
-                self.poll(cx);
-            }
-            over
-        })
-        .await;
+        let over = accept_loop.poll(cx, |connection| self.add(connection));
+        if over.is_pending() {
+            self.poll(cx);
+        }
+        over
     }
 
-    /// Does what is to be done now, and has `cx` woken when there is more.
+    /// Does what can be done now, and wakes `cx` when there is more.
     pub fn poll(&mut self, cx: &mut Context<'_>) {
-        self.woken.take(cx.waker(), &mut self.turns);
-        self.yield_now();
-        if self.members.is_empty() {
+        self.woken.take(cx.waker(), &mut self.ready);
+        self.poll_ready();
+        if self.entries.is_empty() {
             self.timer = None;
             return;
         }
@@ -125,9 +142,9 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         }
         let now = T::now();
         let more = self.collect(now);
-        self.yield_now();
-        // From the time of the collection, so that what comes right behind it waits no longer than
-        // that, however long the work takes.
+        self.poll_ready();
+        // Counted from the collection: what comes right behind it then waits no longer than the interval,
+        // however long the work takes.
         let pause = self.interval.saturating_sub(T::GRANULARITY);
         let next = now + pause.max(Duration::from_nanos(1));
         if let Some(timer) = &mut self.timer {
@@ -140,67 +157,70 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         }
     }
 
-    /// Gives a turn to everybody who has something to do; tells whether there are more of them.
+    /// Finds the connections with something to do. Returns whether there may be more of them.
     fn collect(&mut self, now: Instant) -> bool {
-        while let Some(Reverse((at, key))) = self.alarms.peek().copied()
+        while let Some(Reverse((at, key))) = self.deadlines.peek().copied()
             && at <= now
         {
-            self.alarms.pop();
-            let Some(member) = self.members.get_mut(key) else {
+            self.deadlines.pop();
+            let Some(entry) = self.entries.get_mut(key) else {
                 continue;
             };
-            if member.alarm != Some(at) {
+            if entry.deadline != Some(at) {
                 continue;
             }
-            member.alarm = None;
-            match member.connection.deadline() {
-                Some(deadline) if deadline <= now => self.turns.push(key),
-                deadline => member.set_alarm(deadline, key, &mut self.alarms),
+            entry.deadline = None;
+            match entry.connection.deadline() {
+                Some(deadline) if deadline <= now => self.ready.push(key),
+                deadline => entry.set_deadline(deadline, key, &mut self.deadlines),
             }
         }
-        let (members, turns) = (&mut self.members, &mut self.turns);
-        let collected = self.poller.collect(|key, readiness| {
-            if let Some(member) = members.get_mut(key) {
-                member.connection.stream_mut().became(readiness);
-                turns.push(key);
+        if let Err(error) = self.poller.poll(&mut self.events, Some(Duration::ZERO)) {
+            tracing::error!(%error, "cannot find out which calls have sent something");
+            return false;
+        }
+        let mut count = 0;
+        for event in &self.events {
+            count += 1;
+            let Token(key) = event.token();
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.connection.stream_mut().set_ready(event);
+                self.ready.push(key);
             }
-        });
-        collected.unwrap_or_else(|error| {
-            tracing::error!(%error, "cannot learn which calls have something to say");
-            false
-        })
+        }
+        count == EVENTS
     }
 
-    fn yield_now(&mut self) {
-        let mut turns = std::mem::take(&mut self.turns);
-        for key in turns.drain(..) {
-            let Some(member) = self.members.get_mut(key) else {
+    fn poll_ready(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for key in ready.drain(..) {
+            let Some(entry) = self.entries.get_mut(key) else {
                 continue;
             };
-            let mut cx = Context::from_waker(&member.waker);
-            if Pin::new(&mut member.connection).poll(&mut cx).is_ready() {
-                self.members.remove(key);
+            let mut cx = Context::from_waker(&entry.waker);
+            if Pin::new(&mut entry.connection).poll(&mut cx).is_ready() {
+                self.entries.remove(key);
                 continue;
             }
-            let deadline = member.connection.deadline();
-            member.set_alarm(deadline, key, &mut self.alarms);
+            let deadline = entry.connection.deadline();
+            entry.set_deadline(deadline, key, &mut self.deadlines);
         }
-        self.turns = turns;
+        self.ready = ready;
     }
 }
 
-impl<T: Timer, A: Acceptor> Member<T, A> {
-    fn set_alarm(
+impl<T: Timer, A: Acceptor> Entry<T, A> {
+    fn set_deadline(
         &mut self,
         deadline: Option<Instant>,
         key: usize,
-        alarms: &mut BinaryHeap<Reverse<(Instant, usize)>>,
+        deadlines: &mut BinaryHeap<Reverse<(Instant, usize)>>,
     ) {
         if let Some(at) = deadline
-            && self.alarm.is_none_or(|alarm| at < alarm)
+            && self.deadline.is_none_or(|known| at < known)
         {
-            self.alarm = Some(at);
-            alarms.push(Reverse((at, key)));
+            self.deadline = Some(at);
+            deadlines.push(Reverse((at, key)));
         }
     }
 }
@@ -209,7 +229,7 @@ impl<T, A: Acceptor> fmt::Debug for BatchPoller<T, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BatchPoller")
             .field("interval", &self.interval)
-            .field("members", &self.members.len())
+            .field("connections", &self.entries.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Who was woken since this was last asked, from whatever thread.
+/// The keys of the connections that were woken, from whatever thread.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue {
     inner: Mutex<Inner>,
@@ -10,20 +10,20 @@ pub(crate) struct ReadyQueue {
 #[derive(Debug, Default)]
 struct Inner {
     keys: Vec<usize>,
-    /// Of the future that all are polled in.
+    /// Wakes the future that polls all connections.
     waker: Option<Waker>,
 }
 
 impl ReadyQueue {
-    /// Wakes whoever is under `key`.
+    /// Makes a waker for the connection with this key.
     pub(crate) fn waker(self: &Arc<Self>, key: usize) -> Waker {
-        Waker::from(Arc::new(Bell {
+        Waker::from(Arc::new(KeyWaker {
             key,
-            woken: self.clone(),
+            queue: self.clone(),
         }))
     }
 
-    /// Adds them to `keys`, and has `waker` woken by the next one.
+    /// Moves the keys to `keys`. The next one wakes `waker`.
     pub(crate) fn take(&self, waker: &Waker, keys: &mut Vec<usize>) {
         let mut inner = self.lock();
         keys.append(&mut inner.keys);
@@ -38,7 +38,7 @@ impl ReadyQueue {
         drop(replaced);
     }
 
-    fn wake(&self, key: usize) {
+    fn push(&self, key: usize) {
         let mut inner = self.lock();
         inner.keys.push(key);
         let waker = inner.waker.take();
@@ -49,22 +49,22 @@ impl ReadyQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+        // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Bell {
+struct KeyWaker {
     key: usize,
-    woken: Arc<ReadyQueue>,
+    queue: Arc<ReadyQueue>,
 }
 
-impl Wake for Bell {
+impl Wake for KeyWaker {
     fn wake(self: Arc<Self>) {
-        self.woken.wake(self.key);
+        self.queue.push(self.key);
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.wake(self.key);
+        self.queue.push(self.key);
     }
 }

@@ -1,7 +1,8 @@
-//! Calls that were announced, and those that were not.
+//! Expected calls, and calls that nothing announced.
 
-mod behind;
+mod metadata;
 mod model;
+mod refusals;
 mod threads;
 
 use std::sync::Arc;
@@ -10,52 +11,69 @@ use std::time::Duration;
 
 use audiosocket_proto::{Audio, Timestamp, Uuid};
 use audiosocket_server::{
-    Acceptor, AnnounceError, Call, CallRequest, Duplicate, ExpectedCalls, Handler, Refusal,
-    Response,
+    Acceptor, Admission, AnnounceError, Call, CallRequest, Calls, Duplicate, ExpectedCalls,
+    Handler, Refusal, Response,
 };
 
-use crate::acceptors::{panicking_in, silent};
 use crate::call::HANGUP;
-use crate::connection::Connection;
+use crate::recorder::{Desk, Line};
 use crate::wire::frame;
-
-const UNKNOWN: &str = "its UUID was not announced";
-const EXPIRED: &str = "its UUID was announced, and has expired";
-const WITHDRAWN: &str = "its UUID was announced, and withdrawn";
-const USED: &str = "its UUID has been used";
-const IN_CALL: &str = "its UUID is that of a call that goes on";
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A clock that only tests move.
+const IN_CALL: &str = "its UUID is that of a call that goes on";
+const USED: &str = "its UUID has been used";
+
+/// A clock that only tests advance.
 #[derive(Clone, Default)]
-pub(super) struct Clock(Arc<AtomicU64>);
+struct Clock(Arc<AtomicU64>);
 
 impl Clock {
-    pub(super) fn pass(&self, time: Duration) {
+    fn advance(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap();
         self.0.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    pub(super) fn registry<M>(&self) -> ExpectedCalls<M> {
+    fn expected_calls<M>(&self) -> ExpectedCalls<M> {
         let Self(nanos) = self.clone();
         ExpectedCalls::new().clock(move || Timestamp::from_nanos(nanos.load(Ordering::Relaxed)))
     }
 }
 
-/// What a server does with a call of this UUID.
-pub(super) fn call<A: Acceptor>(acceptor: &Arc<A>, uuid: Uuid) -> Connection<Shared<A>> {
-    let mut connection = Connection::new(Shared(Arc::clone(acceptor)));
-    connection.receive(&frame(0x01, uuid.as_bytes()));
-    connection
+/// A server that takes expected calls only.
+struct Server<A> {
+    acceptor: Arc<A>,
+    calls: Calls,
 }
 
-pub(super) fn refusal<A: Acceptor>(connection: &Connection<A>) -> Option<String> {
-    connection.driver.refusal().map(ToString::to_string)
+impl<A: Acceptor> Server<A> {
+    fn new<M: Send + Sync + 'static>(expected: &ExpectedCalls<M>, acceptor: A) -> Self {
+        Self {
+            acceptor: Arc::new(acceptor),
+            calls: Calls::new(Admission::new().expected_calls(expected)),
+        }
+    }
+
+    /// A connection that has sent this UUID.
+    fn call(&self, uuid: Uuid) -> Line<Shared<A>> {
+        let acceptor = Shared(Arc::clone(&self.acceptor));
+        let mut line = Line::among(&self.calls, acceptor, |config| config);
+        line.receive(&frame(0x01, uuid.as_bytes()));
+        line
+    }
+
+    /// Why a call with this UUID is refused, if it is.
+    fn refusal(&self, uuid: Uuid) -> Option<String> {
+        refusal(&self.call(uuid))
+    }
 }
 
-/// An acceptor that several connections have.
-pub(super) struct Shared<A>(Arc<A>);
+fn refusal<A: Acceptor>(line: &Line<A>) -> Option<String> {
+    line.driver.refusal().map(ToString::to_string)
+}
+
+/// An acceptor of several connections.
+struct Shared<A>(Arc<A>);
 
 impl<A: Acceptor> Acceptor for Shared<A> {
     type Handler = A::Handler;
@@ -65,13 +83,14 @@ impl<A: Acceptor> Acceptor for Shared<A> {
     }
 }
 
-/// Says the metadata at the start of the call.
-struct Speaker(Arc<String>);
+/// Sends the metadata when the call starts.
+struct Speaker;
 
 impl Handler for Speaker {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        let said = Audio::new(Default::default(), self.0.as_bytes());
-        call.send(said).unwrap();
+        let metadata = call.metadata::<String>().unwrap();
+        let audio = Audio::new(Default::default(), metadata.as_bytes());
+        call.send(audio).unwrap();
     }
 
     fn on_audio<'a>(&mut self, _: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
@@ -79,9 +98,8 @@ impl Handler for Speaker {
     }
 }
 
-fn speaker(announced: &ExpectedCalls<String>) -> Arc<impl Acceptor> {
-    let announced = announced.clone();
-    Arc::new(announced.then(|_: &CallRequest<'_>, said| Ok(Speaker(said))))
+fn speaking(expected: &ExpectedCalls<String>) -> Server<impl Acceptor> {
+    Server::new(expected, |_: &CallRequest<'_>| Ok(Speaker))
 }
 
 fn text(text: &str) -> String {
@@ -89,242 +107,139 @@ fn text(text: &str) -> String {
 }
 
 #[test]
-fn a_call_arrives_with_what_was_announced() {
-    let announced = Clock::default().registry();
-    let acceptor = speaker(&announced);
-    let [anna, berta] = ["anna", "berta"].map(|name| announced.announce(text(name)).unwrap());
+fn a_call_has_the_metadata_that_was_announced() {
+    let expected = Clock::default().expected_calls();
+    let server = speaking(&expected);
+    let [anna, berta] = ["anna", "berta"].map(|name| expected.announce(text(name)).unwrap());
     assert_ne!(anna, berta);
     assert_eq!(anna.get_version_num(), 4);
-    assert_eq!(announced.waiting(), 2);
-    assert_eq!(announced.metadata(anna), None, "it does not go on yet");
+    assert_eq!(expected.waiting(), 2);
 
-    let mut connection = call(&acceptor, berta);
-    assert_eq!(refusal(&connection), None);
-    assert_eq!(connection.flush(), frame(0x10, b"berta"));
-    assert_eq!(announced.waiting(), 1);
-    assert_eq!(announced.metadata(berta).as_deref(), Some(&text("berta")));
-    connection.receive(&frame(0x10, b"audio"));
-    assert_eq!(connection.flush(), frame(0x10, b"audio"));
-    connection.eof();
-    assert_eq!(announced.metadata(berta), None, "it goes on no more");
+    let mut line = server.call(berta);
+    assert_eq!(refusal(&line), None);
+    assert_eq!(line.flush(), frame(0x10, b"berta"));
+    assert_eq!(expected.waiting(), 1);
+    line.receive(&frame(0x10, b"audio"));
+    assert_eq!(line.flush(), frame(0x10, b"audio"));
+    line.eof();
 
-    let mut connection = call(&acceptor, anna);
-    assert_eq!(connection.flush(), frame(0x10, b"anna"));
+    let mut line = server.call(anna);
+    assert_eq!(line.flush(), frame(0x10, b"anna"));
 }
 
 #[test]
-fn each_way_of_being_refused_has_its_reason() {
+fn a_call_that_started_does_not_expire() {
     let clock = Clock::default();
-    let announced = clock.registry();
-    let acceptor = speaker(&announced);
-    let refused = |uuid| {
-        let mut connection = call(&acceptor, uuid);
-        assert_eq!(connection.flush(), HANGUP);
-        refusal(&connection).unwrap()
-    };
-
-    assert_eq!(refused(Uuid::from_u128(1)), UNKNOWN);
-    assert_eq!(refused(Uuid::nil()), UNKNOWN);
-
-    let withdrawn = announced.announce(text("withdrawn")).unwrap();
-    let told = announced.withdraw(withdrawn);
-    assert_eq!(told.as_deref(), Some(&text("withdrawn")));
-    assert_eq!(announced.withdraw(withdrawn), None);
-    assert_eq!(refused(withdrawn), WITHDRAWN);
-
-    let used = announced.announce(text("used")).unwrap();
-    let mut connection = call(&acceptor, used);
-    assert_eq!(refused(used), IN_CALL);
-    assert_eq!(announced.withdraw(used), None, "it came");
-    assert_eq!(
-        connection.flush(),
-        frame(0x10, b"used"),
-        "nobody disturbs it"
-    );
-    connection.eof();
-    assert_eq!(refused(used), USED);
-    drop(connection);
-    assert_eq!(refused(used), USED);
-
-    let expired = announced.announce(text("expired")).unwrap();
-    clock.pass(30 * SECOND);
-    assert_eq!(refused(expired), EXPIRED);
-    assert_eq!(announced.withdraw(expired), None);
-    clock.pass(3600 * SECOND);
-    assert_eq!(refused(expired), EXPIRED, "it is still known why");
+    let expected = clock.expected_calls();
+    let server = speaking(&expected);
+    let uuid = expected.announce(text("long")).unwrap();
+    let line = server.call(uuid);
+    clock.advance(3600 * SECOND);
+    assert_eq!(server.refusal(uuid).unwrap(), IN_CALL);
+    let metadata = line.driver.handle().metadata::<String>();
+    assert_eq!(metadata.as_deref(), Some(&text("long")));
+    drop(line);
+    assert_eq!(server.refusal(uuid).unwrap(), USED);
 }
 
 #[test]
-fn an_announcement_is_good_until_its_time_has_passed() {
+fn the_number_of_announced_calls_is_bounded() {
     let clock = Clock::default();
-    let announced = clock.registry().valid_for(7 * SECOND);
-    let acceptor = speaker(&announced);
-    let just_in_time = announced.announce(text("just in time")).unwrap();
-    let too_late = announced.announce(text("too late")).unwrap();
-    clock.pass(7 * SECOND - Duration::from_nanos(1));
-    assert_eq!(refusal(&call(&acceptor, just_in_time)), None);
-    clock.pass(Duration::from_nanos(1));
-    assert_eq!(refusal(&call(&acceptor, too_late)).unwrap(), EXPIRED);
-
-    let for_ever = announced.clone().valid_for(Duration::MAX);
-    let uuid = for_ever.announce(text("patient")).unwrap();
-    clock.pass(1_000_000_000 * SECOND);
-    assert_eq!(refusal(&call(&acceptor, uuid)), None);
-}
-
-/// A call that goes on is not a call that waits.
-#[test]
-fn a_call_that_came_does_not_expire() {
-    let clock = Clock::default();
-    let announced = clock.registry();
-    let acceptor = speaker(&announced);
-    let uuid = announced.announce(text("long")).unwrap();
-    let connection = call(&acceptor, uuid);
-    clock.pass(3600 * SECOND);
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), IN_CALL);
-    assert_eq!(announced.metadata(uuid).as_deref(), Some(&text("long")));
-    drop(connection);
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
-}
-
-#[test]
-fn how_many_wait_is_bounded() {
-    let clock = Clock::default();
-    let announced = clock.registry();
+    let expected = clock.expected_calls();
     for number in 0..10_000_u128 {
         let uuid = Uuid::from_u128(number);
-        announced.announce_as(uuid, text("early")).unwrap();
+        expected.announce_as(uuid, text("early")).unwrap();
     }
-    clock.pass(10 * SECOND);
-    let one_more = || announced.announce(text("one more"));
-    assert_eq!(one_more(), Err(AnnounceError::Full));
+    clock.advance(10 * SECOND);
+    let announce = || expected.announce(text("one more"));
+    assert_eq!(announce(), Err(AnnounceError::Full));
 
-    // Room is made by one that comes, one that is withdrawn, and those that expire.
-    let acceptor = speaker(&announced);
-    let connection = call(&acceptor, Uuid::from_u128(5));
-    one_more().unwrap();
-    assert_eq!(one_more(), Err(AnnounceError::Full));
-    announced.withdraw(Uuid::from_u128(6)).unwrap();
-    one_more().unwrap();
-    assert_eq!(one_more(), Err(AnnounceError::Full));
-    clock.pass(20 * SECOND);
-    assert_eq!(announced.waiting(), 2);
-    one_more().unwrap();
-    drop(connection);
+    // A call that starts makes room, and so do a withdrawal and an expiry.
+    let server = speaking(&expected);
+    let line = server.call(Uuid::from_u128(5));
+    announce().unwrap();
+    assert_eq!(announce(), Err(AnnounceError::Full));
+    expected.withdraw(Uuid::from_u128(6)).unwrap();
+    announce().unwrap();
+    assert_eq!(announce(), Err(AnnounceError::Full));
+    clock.advance(20 * SECOND);
+    assert_eq!(expected.waiting(), 2);
+    announce().unwrap();
+    drop(line);
 
-    let small = clock.registry().max_waiting(0);
-    assert_eq!(small.announce(()), Err(AnnounceError::Full));
+    let none = clock.expected_calls().max_waiting(0);
+    assert_eq!(none.announce(()), Err(AnnounceError::Full));
 }
 
 #[test]
 fn a_uuid_is_announced_once_at_a_time() {
     let clock = Clock::default();
-    let announced = clock.registry();
-    let acceptor = speaker(&announced);
+    let expected = clock.expected_calls();
+    let server = speaking(&expected);
     let uuid = Uuid::from_u128(4711);
-    let announce = |said| announced.announce_as(uuid, text(said));
+    let announce = |metadata| expected.announce_as(uuid, text(metadata));
     announce("first").unwrap();
     assert_eq!(announce("again"), Err(AnnounceError::Waiting));
-    let mut connection = call(&acceptor, uuid);
-    assert_eq!(
-        connection.flush(),
-        frame(0x10, b"first"),
-        "the first counts"
-    );
+    let mut line = server.call(uuid);
+    assert_eq!(line.flush(), frame(0x10, b"first"), "the first counts");
     assert_eq!(announce("again"), Err(AnnounceError::InCall));
-    connection.eof();
+    line.eof();
 
     announce("after a call").unwrap();
-    assert!(announced.withdraw(uuid).is_some());
-    announce("after it was withdrawn").unwrap();
-    clock.pass(30 * SECOND);
-    announce("after it expired").unwrap();
-    let mut connection = call(&acceptor, uuid);
-    assert_eq!(connection.flush(), frame(0x10, b"after it expired"));
-}
-
-/// What is kept of UUIDs that are good no more is bounded as well.
-#[test]
-fn the_oldest_uuids_are_forgotten() {
-    let clock = Clock::default();
-    let announced = clock.registry();
-    let acceptor = speaker(&announced);
-    for number in 0..=10_000_u128 {
-        let uuid = Uuid::from_u128(number);
-        announced.announce_as(uuid, text("brief")).unwrap();
-        announced.withdraw(uuid).unwrap();
-    }
-    let refused = |number| refusal(&call(&acceptor, Uuid::from_u128(number)));
-    assert_eq!(refused(0).unwrap(), UNKNOWN);
-    assert_eq!(refused(1).unwrap(), WITHDRAWN);
-    assert_eq!(refused(10_000).unwrap(), WITHDRAWN);
+    assert!(expected.withdraw(uuid).is_some());
+    announce("after a withdrawal").unwrap();
+    clock.advance(30 * SECOND);
+    announce("after an expiry").unwrap();
+    let mut line = server.call(uuid);
+    assert_eq!(line.flush(), frame(0x10, b"after an expiry"));
 }
 
 #[test]
-fn a_newcomer_takes_the_place_of_a_call_if_told_to() {
-    let announced = Clock::default().registry().on_duplicate(Duplicate::Replace);
-    let acceptor = speaker(&announced);
-    let uuid = announced.announce(text("hello")).unwrap();
-    let mut first = call(&acceptor, uuid);
+fn a_call_replaces_the_one_with_its_uuid_if_the_policy_says_so() {
+    let expected = Clock::default()
+        .expected_calls()
+        .on_duplicate(Duplicate::Replace);
+    let server = speaking(&expected);
+    let uuid = expected.announce(text("hello")).unwrap();
+    let in_call = || expected.announce_as(uuid, text("again")) == Err(AnnounceError::InCall);
+    let mut first = server.call(uuid);
     assert_eq!(first.flush(), frame(0x10, b"hello"));
-    let mut second = call(&acceptor, uuid);
-    assert_eq!(
-        second.flush(),
-        frame(0x10, b"hello"),
-        "of the same metadata"
-    );
+    let mut second = server.call(uuid);
+    assert_eq!(second.flush(), frame(0x10, b"hello"), "the same metadata");
     first.poll_commands();
     assert_eq!(first.flush(), HANGUP);
     first.see_to_close();
     drop(first);
-    assert_eq!(announced.metadata(uuid).as_deref(), Some(&text("hello")));
+    assert!(in_call(), "the UUID is that of the second call");
 
-    let third = call(&acceptor, uuid);
+    let third = server.call(uuid);
     second.poll_commands();
     assert_eq!(second.flush(), HANGUP);
     drop(third);
-    assert_eq!(announced.metadata(uuid), None);
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
+    assert_eq!(server.refusal(uuid).unwrap(), USED);
+    assert!(!in_call());
 }
 
-/// The other call is let in while the first one's handler is being made.
+/// The second call starts while the acceptor makes the handler of the first one.
 #[test]
-fn a_call_whose_place_is_taken_before_it_starts_is_hung_up() {
-    let announced = Clock::default().registry().on_duplicate(Duplicate::Replace);
-    let plain = speaker(&announced);
-    let uuid = announced.announce(text("hello")).unwrap();
+fn a_call_that_is_replaced_before_it_starts_is_hung_up() {
+    let expected = Clock::default()
+        .expected_calls()
+        .on_duplicate(Duplicate::Replace);
+    let other = speaking(&expected);
+    let uuid = expected.announce(text("hello")).unwrap();
     let meanwhile = std::sync::Mutex::new(None);
-    let slow = announced.clone().guard({
-        let acceptor = silent();
+    let slow = Server::new(&expected, {
+        let desk = Desk::new();
         move |request: &CallRequest<'_>| {
-            *meanwhile.lock().unwrap() = Some(call(&plain, request.uuid));
-            acceptor.accept(request)
+            *meanwhile.lock().unwrap() = Some(other.call(request.uuid));
+            desk.accept(request)
         }
     });
-    let mut first = call(&Arc::new(slow), uuid);
+    let mut first = slow.call(uuid);
     first.poll_commands();
     assert_eq!(first.flush(), HANGUP);
     first.eof();
-    assert!(announced.metadata(uuid).is_some(), "the other one's");
-}
-
-#[test]
-fn an_announcement_is_spent_by_a_call_that_is_refused_after_all() {
-    let announced = Clock::default().registry();
-    let closed = |_: &CallRequest<'_>, _| Err::<Speaker, _>(Refusal::new("closed"));
-    let acceptor = Arc::new(announced.clone().then(closed));
-    let uuid = announced.announce(text("hello")).unwrap();
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), "closed");
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
-    assert_eq!(announced.metadata(uuid), None);
-}
-
-#[test]
-fn an_announcement_is_spent_by_a_call_whose_acceptor_panics() {
-    let announced = Clock::default().registry();
-    let acceptor = panicking_in(&["accept"]);
-    let acceptor = Arc::new(announced.clone().guard(acceptor));
-    let uuid = announced.announce(()).unwrap();
-    assert_eq!(call(&acceptor, uuid).flush(), HANGUP);
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
+    let again = expected.announce_as(uuid, text("again"));
+    assert_eq!(again, Err(AnnounceError::InCall), "the second call goes on");
 }

@@ -1,15 +1,13 @@
-//! The registry of announced calls against one that is so simple that it can be seen to be right.
+//! The registry of expected calls against a model that is simple enough to be obviously right.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_proto::Uuid;
 use audiosocket_server::{Acceptor, AnnounceError, Duplicate};
 use proptest::prelude::*;
 
-use super::{Clock, Shared, call, refusal};
-use crate::acceptors::silent;
-use crate::connection::Connection;
+use super::{Clock, Server, Shared, refusal};
+use crate::recorder::{Desk, Line};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -142,60 +140,66 @@ fn uuid(number: u8) -> Uuid {
 
 fn run(ops: &[Op], policy: Duplicate) {
     let clock = Clock::default();
-    let announced = clock
-        .registry()
+    let expected = clock
+        .expected_calls()
         .valid_for(Duration::from_secs(VALID_FOR))
         .max_waiting(MAX_WAITING)
         .on_duplicate(policy);
-    let acceptor = Arc::new(announced.clone().guard(silent()));
+    let server = Server::new(&expected, Desk::new());
     let mut naive = Naive {
         now: 0,
         known: [Known::Nothing; 4],
     };
-    let mut calls: Vec<(usize, Connection<Shared<_>>)> = Vec::new();
+    let mut calls: Vec<(usize, Line<Shared<_>>)> = Vec::new();
     for (step, op) in ops.iter().enumerate() {
         match *op {
             Op::Announce(number) => {
-                let result = announced.announce_as(uuid(number), step);
+                let result = expected.announce_as(uuid(number), step);
                 assert_eq!(result, naive.announce(number, step));
             }
             Op::Withdraw(number) => {
-                let metadata = announced.withdraw(uuid(number));
+                let metadata = expected.withdraw(uuid(number));
                 assert_eq!(metadata.as_deref().copied(), naive.withdraw(number));
             }
             Op::Call(number) => {
-                let connection = call(&acceptor, uuid(number));
+                let line = server.call(uuid(number));
                 let (refused, hung_up) = naive.call(number, step, policy);
-                assert_eq!(refusal(&connection).as_deref(), refused);
+                assert_eq!(refusal(&line).as_deref(), refused);
                 if refused.is_none() {
-                    calls.push((step, connection));
+                    calls.push((step, line));
                 }
                 assert_eq!(ended_by_us(&mut calls), hung_up);
             }
             Op::End(index) if !calls.is_empty() => {
-                let (ended, connection) = calls.swap_remove(index % calls.len());
-                drop(connection);
+                let (ended, line) = calls.swap_remove(index % calls.len());
+                drop(line);
                 naive.end(ended);
             }
             Op::End(_) => {}
             Op::Pass(seconds) => {
-                clock.pass(Duration::from_secs(seconds));
+                clock.advance(Duration::from_secs(seconds));
                 naive.pass(seconds);
             }
         }
-        assert_eq!(announced.waiting(), naive.waiting());
+        assert_eq!(expected.waiting(), naive.waiting());
         for number in 0..4 {
-            let metadata = announced.metadata(uuid(number));
-            assert_eq!(metadata.as_deref().copied(), naive.metadata(number));
+            assert_eq!(metadata(&calls, uuid(number)), naive.metadata(number));
         }
     }
 }
 
+/// The metadata of the call with this UUID. There is one such call at most.
+fn metadata<A: Acceptor>(calls: &[(usize, Line<A>)], uuid: Uuid) -> Option<usize> {
+    let mut calls = calls.iter().map(|(_, line)| line.driver.handle());
+    let call = calls.find(|call| call.uuid() == Some(uuid))?;
+    call.metadata::<usize>().map(|metadata| *metadata)
+}
+
 /// The call that was hung up, which is then over.
-fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, Connection<A>)>) -> Option<usize> {
-    let hung_up = calls.iter_mut().position(|(_, connection)| {
-        connection.poll_commands();
-        !connection.flush().is_empty()
+fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, Line<A>)>) -> Option<usize> {
+    let hung_up = calls.iter_mut().position(|(_, line)| {
+        line.poll_commands();
+        !line.flush().is_empty()
     })?;
     Some(calls.swap_remove(hung_up).0)
 }

@@ -1,79 +1,78 @@
-//! What is let go, and when many come at once.
+//! What the registry drops, and many calls at once.
 
 use std::sync::{Arc, Barrier, Weak};
 
 use audiosocket_proto::Uuid;
 use audiosocket_server::ExpectedCalls;
 
-use super::{Clock, IN_CALL, SECOND, USED, call, refusal};
-use crate::acceptors::silent;
+use super::{Clock, IN_CALL, SECOND, Server, USED, refusal};
+use crate::recorder::Desk;
 
-/// Metadata is the application's, and so is its drop, which may come back to the registry.
+/// Metadata belongs to the application. Its `drop` may use the registry.
 #[test]
-fn what_has_expired_is_let_go_outside_of_the_lock() {
-    struct Nosy(Option<ExpectedCalls<Self>>);
-    impl Drop for Nosy {
+fn metadata_is_dropped_outside_of_the_lock() {
+    struct Reentrant(Option<ExpectedCalls<Self>>);
+    impl Drop for Reentrant {
         fn drop(&mut self) {
-            if let Some(announced) = &self.0 {
-                let _ = announced.waiting();
+            if let Some(expected) = &self.0 {
+                let _ = expected.waiting();
             }
         }
     }
     let clock = Clock::default();
-    let announced: ExpectedCalls<Nosy> = clock.registry().max_waiting(2);
-    let nosy = || Nosy(Some(announced.clone()));
+    let expected: ExpectedCalls<Reentrant> = clock.expected_calls().max_waiting(2);
+    let metadata = || Reentrant(Some(expected.clone()));
     let uuid = Uuid::from_u128(1);
-    announced.announce_as(uuid, nosy()).unwrap();
-    assert!(announced.announce_as(uuid, nosy()).is_err());
-    announced.announce(nosy()).unwrap();
-    assert!(announced.announce(nosy()).is_err());
-    assert!(announced.withdraw(uuid).is_some());
-    clock.pass(30 * SECOND);
-    assert_eq!(announced.waiting(), 0);
+    expected.announce_as(uuid, metadata()).unwrap();
+    assert!(expected.announce_as(uuid, metadata()).is_err());
+    expected.announce(metadata()).unwrap();
+    assert!(expected.announce(metadata()).is_err());
+    assert!(expected.withdraw(uuid).is_some());
+    clock.advance(30 * SECOND);
+    assert_eq!(expected.waiting(), 0);
 
-    let acceptor = Arc::new(announced.clone().guard(silent()));
-    let uuid = announced.announce(nosy()).unwrap();
-    drop(call(&acceptor, uuid));
-    assert_eq!(refusal(&call(&acceptor, uuid)).unwrap(), USED);
+    let server = Server::new(&expected, Desk::new());
+    let uuid = expected.announce(metadata()).unwrap();
+    drop(server.call(uuid));
+    assert_eq!(server.refusal(uuid).unwrap(), USED);
 }
 
-/// No metadata is kept of what is past.
 #[test]
-fn metadata_is_let_go() {
+fn metadata_is_dropped_when_its_call_is_over() {
     let clock = Clock::default();
-    let announced = clock.registry();
-    let acceptor = Arc::new(announced.clone().guard(silent()));
+    let expected = clock.expected_calls();
+    let server = Server::new(&expected, Desk::new());
     let announce = || {
         let metadata = Arc::new(());
         let weak: Weak<()> = Arc::downgrade(&metadata);
-        (announced.announce(metadata).unwrap(), weak)
+        (expected.announce(metadata).unwrap(), weak)
     };
     let (used, of_used) = announce();
     let (withdrawn, of_withdrawn) = announce();
     let (_, of_expired) = announce();
-    drop(call(&acceptor, used));
-    drop(announced.withdraw(withdrawn));
-    clock.pass(30 * SECOND);
-    assert_eq!(announced.waiting(), 0);
+    drop(server.call(used));
+    drop(expected.withdraw(withdrawn));
+    clock.advance(30 * SECOND);
+    assert_eq!(expected.waiting(), 0);
     for weak in [of_used, of_withdrawn, of_expired] {
         assert!(weak.upgrade().is_none());
     }
 }
 
 #[test]
-fn one_of_many_that_come_at_once_is_let_in() {
+fn one_of_several_calls_at_once_is_accepted() {
     const CALLERS: usize = 4;
-    let announced = ExpectedCalls::new();
-    let acceptor = Arc::new(announced.clone().guard(silent()));
+    let expected = ExpectedCalls::new();
+    let server = Server::new(&expected, Desk::new());
     for _ in 0..200 {
-        let uuid = announced.announce(()).unwrap();
+        let uuid = expected.announce(()).unwrap();
         let start = Barrier::new(CALLERS);
-        let connections: Vec<_> = std::thread::scope(|scope| {
+        let lines: Vec<_> = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS)
                 .map(|_| {
                     scope.spawn(|| {
                         start.wait();
-                        call(&acceptor, uuid)
+                        server.call(uuid)
                     })
                 })
                 .collect();
@@ -82,28 +81,28 @@ fn one_of_many_that_come_at_once_is_let_in() {
                 .map(|caller| caller.join().unwrap())
                 .collect()
         });
-        let reasons: Vec<_> = connections.iter().filter_map(refusal).collect();
+        let reasons: Vec<_> = lines.iter().filter_map(refusal).collect();
         assert_eq!(reasons, [IN_CALL; CALLERS - 1]);
     }
 }
 
-/// Whoever comes while it is withdrawn is let in or is not, and the withdrawal says which.
+/// Either the call starts, or the withdrawal succeeds.
 #[test]
-fn a_call_and_a_withdrawal_at_once() {
-    let announced = ExpectedCalls::new();
-    let acceptor = Arc::new(announced.clone().guard(silent()));
+fn a_call_and_a_withdrawal_at_once_agree() {
+    let expected = ExpectedCalls::new();
+    let server = Server::new(&expected, Desk::new());
     for _ in 0..200 {
-        let uuid = announced.announce(()).unwrap();
+        let uuid = expected.announce(()).unwrap();
         let start = Barrier::new(2);
-        let (connection, withdrawn) = std::thread::scope(|scope| {
+        let (line, withdrawn) = std::thread::scope(|scope| {
             let caller = scope.spawn(|| {
                 start.wait();
-                call(&acceptor, uuid)
+                server.call(uuid)
             });
             start.wait();
-            let withdrawn = announced.withdraw(uuid).is_some();
+            let withdrawn = expected.withdraw(uuid).is_some();
             (caller.join().unwrap(), withdrawn)
         });
-        assert_eq!(refusal(&connection).is_some(), withdrawn);
+        assert_eq!(refusal(&line).is_some(), withdrawn);
     }
 }

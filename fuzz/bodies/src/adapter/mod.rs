@@ -129,7 +129,7 @@ impl Pair {
             Op::Hangup => self.command(CallHandle::hangup),
             Op::HangupAfterPlayout => self.command(CallHandle::hangup_after_playout),
             Op::Play(rate, len) => self.command(|call| {
-                call.play(rate, vec![len as u8; len.into()]).ok();
+                call.try_play((rate, vec![len as u8; len.into()])).ok();
             }),
             Op::Clear => self.command(|call| {
                 call.clear();

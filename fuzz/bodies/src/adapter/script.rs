@@ -126,9 +126,9 @@ pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
 pub(super) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     const LEAST: Duration = Duration::from_millis(1);
     let mut config = op::config(u)?;
-    config.linger = config.linger.max(LEAST);
-    config.write_timeout = config.write_timeout.max(LEAST);
-    config.idle_timeout = config.idle_timeout.map(|timeout| timeout.max(LEAST));
+    config = config.linger(config.linger.max(LEAST));
+    config = config.write_timeout(config.write_timeout.max(LEAST));
+    config = config.idle_timeout(config.idle_timeout.map(|timeout| timeout.max(LEAST)));
     Ok(config)
 }
 

@@ -4,7 +4,9 @@ mod naive;
 mod script;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use audiosocket_proto::{Bytes, Playout, PlayoutOutput, SendError, SessionConfig, Timestamp};
+use audiosocket_proto::{
+    AudioBuf, Playout, PlayoutOutput, SendError, SessionConfig, Timestamp, silence_after,
+};
 
 use naive::Naive;
 use script::Op;
@@ -40,6 +42,7 @@ struct Pair {
     playout: Playout<u32>,
     naive: Naive,
     now: Timestamp,
+    silence_from: Timestamp,
     ptime: u64,
     next_byte: u8,
     next_mark: u32,
@@ -58,6 +61,7 @@ impl Pair {
             playout,
             naive: Naive::new(config, start),
             now,
+            silence_from: Timestamp::ZERO,
             ptime: config.ptime.duration().as_nanos() as u64,
             next_byte: 0,
             next_mark: 0,
@@ -69,7 +73,9 @@ impl Pair {
         match *op {
             Op::Play(rate, len) => {
                 let audio: Vec<u8> = (0..len).map(|_| self.new_byte()).collect();
-                let result = self.playout.play(rate, Bytes::from(audio.clone()));
+                let result = self
+                    .playout
+                    .play(AudioBuf::new(rate, audio.clone()), &mut Vec::new());
                 assert_eq!(result, self.naive.play(rate, &audio));
             }
             Op::Mark => {
@@ -77,7 +83,10 @@ impl Pair {
                 let result = self.playout.mark(self.next_mark);
                 assert_eq!(result, self.naive.mark(self.next_mark));
             }
-            Op::Clear => assert_eq!(self.playout.clear().samples, self.naive.clear()),
+            Op::Clear => assert_eq!(
+                self.playout.clear(&mut Vec::new()).samples,
+                self.naive.clear()
+            ),
             Op::Hangup => {
                 self.playout.hangup();
                 self.naive.hangup();
@@ -91,27 +100,28 @@ impl Pair {
             Op::Poll(drained) => self.poll(drained),
             Op::Marks(drained) => self.marks(drained),
             Op::Sent(rate, time) => {
-                self.playout.sent(self.now, rate, time);
+                self.silence_from = silence_after(self.silence_from, self.now, time);
+                self.playout.sent(rate, self.silence_from);
                 let time = time.as_nanos() as u64;
                 self.naive.sent(self.now.as_nanos(), rate, time);
             }
             Op::Heard(rate) => {
-                self.playout.heard(rate);
+                self.playout.received(rate);
                 self.naive.heard(rate);
             }
             Op::Close => {
-                self.playout.close();
+                self.playout.close(&mut Vec::new());
                 self.naive.close();
             }
         }
     }
 
     fn poll(&mut self, drained: bool) {
-        let output = self.playout.poll(self.now, drained);
+        let output = self.playout.poll(self.now, drained, &mut Vec::new());
         let now = self.now.as_nanos();
         assert_eq!(output, self.naive.poll(now, drained));
-        if let PlayoutOutput::Frame(rate, _) = output {
-            assert!(drained, "a frame to a peer that takes nothing: {rate}");
+        if let PlayoutOutput::Frame(frame) = &output {
+            assert!(drained, "a frame to a peer that takes nothing: {frame:?}");
             assert!(now >= self.floor, "{} ns too early", self.floor - now);
             let kept = now.saturating_sub(self.ptime / 2);
             self.floor = self.floor.max(kept) + self.ptime;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use audiosocket_proto::{
-    MarkOutcome, PlayoutOutput, PlayoutStats, SampleRate, SendError, SessionConfig,
+    AudioBuf, MarkOutcome, PlayoutOutput, PlayoutStats, SampleRate, SendError, SessionConfig,
 };
 
 const MILLI: u64 = 1_000_000;
@@ -219,7 +219,7 @@ impl Naive {
         self.sent_rate = Some(rate);
         self.spoke = true;
         self.go_on(now);
-        PlayoutOutput::Frame(rate, frame.into())
+        PlayoutOutput::Frame(AudioBuf::new(rate, frame))
     }
 
     fn be_silent(&mut self, now: u64) -> PlayoutOutput {
@@ -240,7 +240,7 @@ impl Naive {
         self.go_on(now);
         let rate = self.sent_rate.unwrap_or(self.heard_rate);
         let len = self.ptime * u64::from(rate.hz()) / 1_000_000_000 * 2;
-        PlayoutOutput::Frame(rate, vec![0; len as usize].into())
+        PlayoutOutput::Frame(AudioBuf::new(rate, vec![0; len as usize]))
     }
 
     /// The next frame is due on the grid, the first time that is half a ptime away.

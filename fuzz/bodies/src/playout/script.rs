@@ -83,8 +83,8 @@ pub(super) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     ];
     let mut config = SessionConfig::default();
     let byte = u8::arbitrary(u)?;
-    config.ptime = PTIMES[usize::from(byte >> 1) % PTIMES.len()];
-    config.fill_silence = byte & 1 == 0;
+    config = config.ptime(PTIMES[usize::from(byte >> 1) % PTIMES.len()]);
+    config = config.fill_silence(byte & 1 == 0);
     config.max_playout = match u8::arbitrary(u)? {
         0xff => Duration::MAX,
         tens => Duration::from_millis(10) * tens.into(),

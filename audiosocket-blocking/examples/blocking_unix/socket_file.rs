@@ -1,1 +1,0 @@
-../../../audiosocket-tokio/examples/unix/socket_file.rs

@@ -1,0 +1,334 @@
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use audiosocket_server::Lag;
+use audiosocket_server::io::Stream;
+use rustix::event::{PollFd, PollFlags};
+
+use crate::Duplex;
+use crate::inbound_buffer::InboundBuffer;
+use crate::read_ahead::{self, ProgressCounter, ReadAhead};
+use crate::thread_waker::ThreadWaker;
+
+/// How many reads in a row one stream gets, so that other streams are not kept waiting.
+const MAX_READS: usize = 16;
+
+/// How old the readiness of a stream may be before it counts as out of date: a handler may have taken
+/// long.
+const MAX_AGE: Duration = Duration::from_millis(10);
+
+/// A non-blocking stream on a thread of its own, which waits for it. While a handler blocks that thread,
+/// the [read-ahead thread](crate::read_ahead) reads.
+#[derive(Debug)]
+pub(crate) struct ReadAheadStream<S> {
+    shared: Arc<Shared<S>>,
+    waker: Arc<ThreadWaker>,
+    /// What is not ready, and is waited for.
+    unready: PollFlags,
+    /// When `unready` was last up to date.
+    checked_at: Instant,
+    lag: Option<Lag>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    inner: Mutex<Inner<S>>,
+    /// Odd while the thread is busy. Changes each time that the thread reads.
+    progress: ProgressCounter,
+}
+
+#[derive(Debug)]
+struct Inner<S> {
+    stream: S,
+    buffer: InboundBuffer,
+    /// How the stream ended, if the read-ahead thread found its end.
+    ended: Option<io::Result<usize>>,
+    /// The end was returned to the call.
+    over: bool,
+}
+
+impl<S: Duplex> ReadAheadStream<S> {
+    /// Takes over a non-blocking stream, and the waker of the thread that will poll it. Reads at most
+    /// `max_unread` bytes ahead.
+    pub(crate) fn new(stream: S, waker: Arc<ThreadWaker>, max_unread: usize) -> Self {
+        let inner = Inner {
+            stream,
+            buffer: InboundBuffer::new(max_unread),
+            ended: None,
+            over: false,
+        };
+        let progress = ProgressCounter::new(AtomicU64::new(1));
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(inner),
+            progress: Arc::clone(&progress),
+        });
+        let call: Arc<dyn ReadAhead> = shared.clone();
+        read_ahead::track(Arc::downgrade(&call), progress);
+        Self {
+            shared,
+            waker,
+            unready: PollFlags::empty(),
+            checked_at: Instant::now(),
+            lag: None,
+        }
+    }
+
+    /// Gives access to the stream while nothing is read or written.
+    pub(crate) fn with<R>(&self, use_stream: impl FnOnce(&S) -> R) -> R {
+        use_stream(&self.shared.lock().stream)
+    }
+
+    /// Ends a [`wait`](Self::wait).
+    pub(crate) fn waker(&self) -> Waker {
+        Arc::clone(&self.waker).into()
+    }
+
+    /// Waits until there is something to do.
+    pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
+        self.shared.progress.fetch_add(1, Ordering::Release);
+        // The read-ahead thread does not wait for this lock, and does not read now.
+        let inner = self.shared.lock();
+        // It may have read, if this thread did not run for long.
+        if inner.has_read_ahead() {
+            drop(inner);
+            self.shared.progress.fetch_add(1, Ordering::Release);
+            return;
+        }
+        let mut fds = [
+            self.waker.poll_fd(),
+            PollFd::from_borrowed_fd(inner.stream.as_fd(), self.unready),
+        ];
+        // A stream from which nothing is wanted any more would still report its end.
+        let wanted = if self.unready.is_empty() { 1 } else { 2 };
+        self.waker.wait(&mut fds[..wanted], deadline);
+        let mut ready = fds[1].revents();
+        if ready.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+            ready = PollFlags::all();
+        }
+        self.unready &= !ready;
+        if self.unready.contains(PollFlags::IN) {
+            // Otherwise the next read sets it.
+            self.checked_at = Instant::now();
+        }
+        drop(inner);
+        self.shared.progress.fetch_add(1, Ordering::Release);
+    }
+
+    fn write<T>(&mut self, write: impl FnOnce(&mut S) -> io::Result<T>) -> Poll<io::Result<T>> {
+        if self.unready.contains(PollFlags::OUT) {
+            return Poll::Pending;
+        }
+        let result = write(&mut self.shared.lock().stream);
+        pending_if_would_block(result, PollFlags::OUT, &mut self.unready)
+    }
+}
+
+impl<S: Duplex> Stream for ReadAheadStream<S> {
+    fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.shared.progress.fetch_add(2, Ordering::Release);
+        if !self.unready.is_empty() && self.checked_at.elapsed() > MAX_AGE {
+            // Deadlines must not be judged by readiness from before a handler that took so long.
+            self.unready = PollFlags::empty();
+        }
+        if !self.unready.contains(PollFlags::IN) {
+            self.checked_at = Instant::now();
+        }
+        let mut inner = self.shared.lock();
+        if !inner.buffer.is_empty() {
+            // A handler that is too slow, but does not block.
+            inner.read_ahead(buffer);
+        }
+        self.lag = self.lag.take().or_else(|| inner.buffer.take_lag());
+        let buffered = inner.buffer.pop(buffer);
+        if buffered > 0 {
+            return Poll::Ready(Ok(buffered));
+        }
+        if let Some(ended) = inner.ended.take() {
+            inner.over = true;
+            return Poll::Ready(ended);
+        }
+        if self.unready.contains(PollFlags::IN) {
+            return Poll::Pending;
+        }
+        let result = inner.stream.read(buffer);
+        inner.over = is_end(&result);
+        if let Ok(len) = result {
+            inner.buffer.pass(&buffer[..len]);
+            if inner.stream.short_read_is_empty() && len < buffer.len() {
+                self.unready |= PollFlags::IN;
+            }
+        }
+        pending_if_would_block(result, PollFlags::IN, &mut self.unready)
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.write(bytes))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write(S::flush)
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write(S::close_write)
+    }
+
+    fn take_lag(&mut self) -> Option<Lag> {
+        self.lag.take()
+    }
+}
+
+impl<S> Shared<S> {
+    fn lock(&self) -> MutexGuard<'_, Inner<S>> {
+        // Only a stream that panicked can poison it, and that can be read again.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Read + Send + 'static> ReadAhead for Shared<S> {
+    fn read_ahead(&self, progress: u64, buffer: &mut [u8]) {
+        let mut inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The call's thread is back.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        // Otherwise it is back, too, and may have found nothing to read: it would not learn of what is
+        // read here.
+        if self.progress.load(Ordering::Acquire) == progress {
+            inner.read_ahead(buffer);
+        }
+    }
+}
+
+impl<S> Inner<S> {
+    fn has_read_ahead(&self) -> bool {
+        !self.buffer.is_empty() || self.ended.is_some()
+    }
+}
+
+impl<S: Read> Inner<S> {
+    /// Reads what has come into the buffer.
+    fn read_ahead(&mut self, buffer: &mut [u8]) {
+        for _ in 0..MAX_READS {
+            if self.over || self.ended.is_some() || self.buffer.is_full() {
+                return;
+            }
+            // The stream is the user's, and may panic on a thread that reads for other calls, too.
+            let read = catch_unwind(AssertUnwindSafe(|| self.stream.read(buffer)));
+            let read = read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked")));
+            match read {
+                ended if is_end(&ended) => self.ended = Some(ended),
+                Ok(len) => self.buffer.push(&buffer[..len]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn is_end(read: &io::Result<usize>) -> bool {
+    match read {
+        Ok(len) => *len == 0,
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+        ),
+    }
+}
+
+/// Turns `WouldBlock` into pending, and notes what is not ready.
+fn pending_if_would_block<T>(
+    result: io::Result<T>,
+    interest: PollFlags,
+    unready: &mut PollFlags,
+) -> Poll<io::Result<T>> {
+    let result = audiosocket_server::io::pending_if_would_block(result);
+    if result.is_pending() {
+        *unready |= interest;
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::net::Shutdown;
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    const MAX_UNREAD: usize = 128 * 1024;
+
+    struct Panics(File);
+
+    impl Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("bad")
+        }
+    }
+
+    impl Write for Panics {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    impl AsFd for Panics {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    impl Duplex for Panics {}
+
+    /// A call can still write after the end of its stream was returned, though its handler then blocked for
+    /// so long that the read-ahead thread came by.
+    #[test]
+    fn a_stream_is_not_read_ahead_after_its_end_was_returned() {
+        let (stream, mut peer) = UnixStream::pair().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        let mut stream = ReadAheadStream::new(stream, ThreadWaker::new().unwrap(), MAX_UNREAD);
+        let mut cx = Context::from_waker(Waker::noop());
+        let read = stream.poll_read(&mut cx, &mut [0; 8]);
+        assert!(matches!(read, Poll::Ready(Ok(0))));
+        let mut written = 0;
+        while let Poll::Ready(len) = stream.poll_write(&mut cx, &[1; 4096]) {
+            written += len.unwrap();
+        }
+        let progress = stream.shared.progress.load(Ordering::Relaxed);
+        stream.shared.read_ahead(progress, &mut [0; 8]);
+
+        peer.read_exact(&mut vec![0; written]).unwrap();
+        stream.wait(None);
+        let written = stream.poll_write(&mut cx, b"last words");
+        assert!(matches!(written, Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn a_stream_that_panics_while_it_is_read_ahead_fails_its_own_call() {
+        let stream = Panics(File::open("/dev/null").unwrap());
+        let mut stream = ReadAheadStream::new(stream, ThreadWaker::new().unwrap(), MAX_UNREAD);
+        let progress = stream.shared.progress.load(Ordering::Relaxed);
+        stream.shared.read_ahead(progress, &mut [0; 8]);
+
+        // The thread does not wait for an event that will not come.
+        stream.wait(None);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Err(error)) = stream.poll_read(&mut cx, &mut [0; 8]) else {
+            panic!("the panic was not returned");
+        };
+        assert_eq!(error.to_string(), "the stream panicked");
+    }
+}

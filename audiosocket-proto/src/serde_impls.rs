@@ -1,0 +1,22 @@
+//! `Serialize` and `Deserialize` where a derive would not keep what a type promises.
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
+
+use crate::DtmfDigit;
+
+/// Writes the key's character.
+impl Serialize for DtmfDigit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_char(self.as_char())
+    }
+}
+
+/// Reads the character of one of the sixteen keys.
+impl<'de> Deserialize<'de> for DtmfDigit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let key = char::deserialize(deserializer)?;
+        let digit = u8::try_from(key).ok().and_then(Self::new);
+        digit.ok_or_else(|| D::Error::custom("not one of the keys 0-9 * # A-D"))
+    }
+}

@@ -1,0 +1,54 @@
+use super::{Session, State};
+use crate::{End, Event, PeerError, Timestamp};
+
+impl Session {
+    /// Acts on every deadline that has come by `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Event<'static>> {
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        match self.state {
+            State::AwaitingUuid { .. } => Some(self.end(now, End::Failed(PeerError::UuidTimeout))),
+            State::Active { .. }
+                if self
+                    .write_deadline()
+                    .is_some_and(|deadline| now >= deadline) =>
+            {
+                let event = self.end(now, End::Failed(PeerError::WriteStalled));
+                self.close();
+                Some(event)
+            }
+            State::Active { ends_at } if ends_at.is_some_and(|end| now >= end) => {
+                Some(self.end(now, End::MaxDuration))
+            }
+            State::Active { .. } => Some(self.end(now, End::Failed(PeerError::IdleTimeout))),
+            State::Closing { .. } | State::Closed => {
+                self.close();
+                None
+            }
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never. In a call
+    /// with nothing unsent, without an idle time-out and without a longest duration it is `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        match self.state {
+            State::AwaitingUuid { until, .. } => Some(until),
+            State::Active { ends_at } => {
+                let idle = self
+                    .limits
+                    .idle_timeout
+                    .map(|timeout| self.last_received + timeout);
+                let deadlines = idle.into_iter().chain(ends_at);
+                deadlines.chain(self.write_deadline()).min()
+            }
+            State::Closing { since, .. } => Some(since + self.limits.linger),
+            State::Closed => None,
+        }
+    }
+
+    fn write_deadline(&self) -> Option<Timestamp> {
+        (!self.send_buffer.is_empty()).then(|| self.last_progress + self.limits.write_timeout)
+    }
+}

@@ -1,0 +1,172 @@
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::{LimitReached, Limits, Peer};
+
+/// How many connections a server has taken and refused since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
+#[non_exhaustive]
+pub struct CallCounters {
+    /// All connections, refused ones included.
+    pub connections: u64,
+    /// Connections that became calls: they sent a UUID, and the acceptor took them.
+    pub started: u64,
+    /// Connections refused by the [`Admission`](crate::Admission) or by the acceptor, for their peer or for
+    /// their UUID.
+    pub refused: u64,
+    /// Connections refused by [`Limits::max_calls`].
+    pub over_max_calls: u64,
+    /// Connections refused by [`Limits::max_pending`].
+    pub over_max_pending: u64,
+    /// Connections refused by [`Limits::max_pending_per_addr`].
+    pub over_max_pending_per_addr: u64,
+    /// Connections refused while the application [took no calls](crate::Calls::refuse_calls).
+    pub while_refusing: u64,
+}
+
+/// Counts connections, and compares them with the limits.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionCounts {
+    limits: Limits,
+    pub(crate) refusing: bool,
+    pub(crate) counters: CallCounters,
+    /// `Pending` connections and calls.
+    admitted: usize,
+    pending: usize,
+    /// Has no entry for an address without pending connections, so it is no larger than `pending`.
+    pending_from: HashMap<IpAddr, usize>,
+}
+
+/// How a connection counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionClass {
+    /// Without a UUID so far.
+    Pending,
+    Call,
+    /// Over, and still open for its linger. Counts against no limit.
+    Ended,
+    /// Refused, and still open for its linger. Counts against no limit.
+    Refused,
+}
+
+impl ConnectionCounts {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Counts a new connection. `peer_admitted` says whether its peer may connect at all.
+    pub(crate) fn enter(
+        &mut self,
+        peer: &Peer,
+        peer_admitted: bool,
+    ) -> Result<ConnectionClass, LimitReached> {
+        self.counters.connections += 1;
+        if !peer_admitted {
+            self.counters.refused += 1;
+            return Ok(ConnectionClass::Refused);
+        }
+        let source = source(peer);
+        if let Err(limit) = self.check(source) {
+            *self.counters.refused_by(limit) += 1;
+            return Err(limit);
+        }
+        self.admitted += 1;
+        self.pending += 1;
+        if let Some(source) = source {
+            *self.pending_from.entry(source).or_default() += 1;
+        }
+        Ok(ConnectionClass::Pending)
+    }
+
+    /// How many connections count against `max_calls`.
+    pub(crate) fn admitted(&self) -> usize {
+        self.admitted
+    }
+
+    /// The connection sent its UUID, and the call was accepted or refused.
+    pub(crate) fn identify(&mut self, peer: &Peer, class: &mut ConnectionClass, accepted: bool) {
+        if accepted {
+            self.counters.started += 1;
+            if *class == ConnectionClass::Pending {
+                self.end_pending(peer);
+            }
+            *class = ConnectionClass::Call;
+        } else {
+            self.counters.refused += 1;
+            self.release(peer, *class);
+            *class = ConnectionClass::Refused;
+        }
+    }
+
+    /// The connection counts no more.
+    pub(crate) fn release(&mut self, peer: &Peer, class: ConnectionClass) {
+        match class {
+            ConnectionClass::Pending => self.end_pending(peer),
+            ConnectionClass::Call => {}
+            ConnectionClass::Ended | ConnectionClass::Refused => return,
+        }
+        self.admitted -= 1;
+    }
+
+    fn check(&self, source: Option<IpAddr>) -> Result<(), LimitReached> {
+        let limits = self.limits;
+        let pending_from = source.and_then(|source| self.pending_from.get(&source));
+        if self.refusing {
+            Err(LimitReached::Refusing)
+        } else if self.admitted >= limits.max_calls {
+            Err(LimitReached::Calls)
+        } else if self.pending >= limits.max_pending {
+            Err(LimitReached::Pending)
+        } else if source.is_some() && *pending_from.unwrap_or(&0) >= limits.max_pending_per_addr {
+            Err(LimitReached::PendingFromAddr)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn end_pending(&mut self, peer: &Peer) {
+        self.pending -= 1;
+        if let Some(source) = source(peer)
+            && let Some(count) = self.pending_from.get_mut(&source)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.pending_from.remove(&source);
+            }
+        }
+    }
+}
+
+impl CallCounters {
+    fn refused_by(&mut self, limit: LimitReached) -> &mut u64 {
+        match limit {
+            LimitReached::Calls => &mut self.over_max_calls,
+            LimitReached::Pending => &mut self.over_max_pending,
+            LimitReached::PendingFromAddr => &mut self.over_max_pending_per_addr,
+            LimitReached::Refusing => &mut self.while_refusing,
+        }
+    }
+}
+
+/// The network of one party: an IPv4 address, or the 64 bits that a site gets of IPv6.
+fn source(peer: &Peer) -> Option<IpAddr> {
+    Some(match peer.socket_addr()?.ip().to_canonical() {
+        IpAddr::V6(addr) => {
+            let network = addr.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+        addr => addr,
+    })
+}

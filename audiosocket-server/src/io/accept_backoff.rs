@@ -1,0 +1,93 @@
+use std::io;
+use std::time::Duration;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Decides what to do when accepting fails: never give up, and never spin.
+///
+/// A connection that was closed before it was accepted is no reason to wait. When descriptors or memory
+/// run out, the connection stays in the kernel's queue, and accepting would fail again at once. So there
+/// is a pause before the next attempt, 10 ms at first and 1 s at most. The pause also limits how often
+/// the error is logged.
+#[derive(Debug, Default)]
+pub struct AcceptBackoff {
+    pause: Option<Duration>,
+}
+
+impl AcceptBackoff {
+    /// Accepting worked.
+    pub fn accepted(&mut self) {
+        self.pause = None;
+    }
+
+    /// Accepting failed, other than because it would block. Logs the error. Returns how long to wait
+    /// before the next attempt; `None` for no pause.
+    pub fn failed(&mut self, error: &io::Error) -> Option<Duration> {
+        if is_of_one_connection(error) {
+            tracing::debug!(%error, "a connection was closed before it was accepted");
+            return None;
+        }
+        let pause = self
+            .pause
+            .map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
+        self.pause = Some(pause);
+        tracing::warn!(%error, ?pause, "cannot accept connections; trying again");
+        Some(pause)
+    }
+}
+
+/// Whether `accept(2)` passed the error on from a connection that has failed already.
+pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::TimedOut
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `EMFILE` on Linux, which std has no kind for.
+    fn out_of_descriptors() -> io::Error {
+        io::Error::from_raw_os_error(24)
+    }
+
+    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM`. A test can make the system return only the first.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_lack_of_descriptors_or_memory_causes_a_pause() {
+        for number in [24, 23, 105, 12] {
+            let error = io::Error::from_raw_os_error(number);
+            let pause = AcceptBackoff::default().failed(&error);
+            assert_eq!(pause, Some(FIRST_PAUSE), "{error}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_a_second_and_start_again_after_a_success() {
+        let mut errors = AcceptBackoff::default();
+        let pauses: Vec<_> = (0..9)
+            .map(|_| errors.failed(&out_of_descriptors()).unwrap().as_millis())
+            .collect();
+        assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        errors.accepted();
+        assert_eq!(errors.failed(&out_of_descriptors()), Some(FIRST_PAUSE));
+    }
+
+    #[test]
+    fn a_closed_connection_causes_no_pause() {
+        let mut errors = AcceptBackoff::default();
+        for gone in [io::ErrorKind::ConnectionAborted, io::ErrorKind::Interrupted] {
+            assert_eq!(errors.failed(&gone.into()), None);
+        }
+    }
+}

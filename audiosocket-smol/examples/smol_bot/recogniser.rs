@@ -1,1 +1,0 @@
-../../../audiosocket-tokio/examples/bot/recogniser.rs

@@ -1,0 +1,148 @@
+//! A server that takes calls over TLS: callers hear themselves. Asterisk reaches it through stunnel or a
+//! proxy: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and gives the calls ten
+//! seconds.
+//!
+//! ```sh
+//! cargo run -p audiosocket-smol --example smol_tls -- 127.0.0.1:9093 server.pem server.key
+//! ```
+//!
+//! A fourth argument, a file with certificates of authorities, lets only those call that show a
+//! certificate by one of them. AudioSocket itself has no authentication.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_signal::{Signal, Signals};
+use audiosocket_smol::listener::{Handshake, Listener, SmolTcpStream, TcpListener};
+use audiosocket_smol::{
+    Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
+    ServerHandle,
+};
+use futures_rustls::server::TlsStream;
+use futures_rustls::{Accept, TlsAcceptor};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use smol::stream::StreamExt;
+
+/// How long calls may go on once the server shuts down.
+const GRACE: Duration = Duration::from_secs(10);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [addr, certificate, key, callers @ ..] = &arguments[..] else {
+        return Err("usage: smol_tls ADDRESS:PORT CERTIFICATE.pem KEY.pem [CALLERS.pem]".into());
+    };
+    let callers = callers.first().map(String::as_str);
+    let tls = server_config(certificate, key, callers)?;
+
+    smol::block_on(async {
+        let tcp = TcpListener::bind(addr).await?;
+        let addr = tcp.local_addr()?;
+        let listener = TlsListener {
+            tcp,
+            tls: tls.into(),
+        };
+        let server = Server::builder()
+            .with_listener(listener)
+            .start(Echo)
+            .await?;
+        shut_down_at_signal(server.handle())?;
+        println!("listening on {addr}");
+        Ok(server.serve_forever().await?)
+    })
+}
+
+/// TLS over TCP.
+struct TlsListener {
+    tcp: TcpListener,
+    tls: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Stream = Handshake<Accept<SmolTcpStream>, TlsStream<SmolTcpStream>>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, peer) = ready!(self.tcp.poll_accept(cx))?;
+        Poll::Ready(Ok((Handshake::new(self.tls.accept(stream)), peer)))
+    }
+}
+
+/// Callers hear themselves, and the end of each call is printed. Replace it with your handler.
+struct Echo;
+
+impl Acceptor for Echo {
+    type Handler = Self;
+
+    fn accept(&self, _request: &CallRequest<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    /// A connection that did not become a call: most often, its handshake failed.
+    fn on_exception(&self, peer: &Peer, error: &Exception) {
+        eprintln!("{peer}: {error}");
+    }
+}
+
+impl Handler for Echo {
+    fn on_audio<'a>(&mut self, _call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        audio.into()
+    }
+
+    fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
+        eprintln!("{}: {error}", call.uuid());
+    }
+
+    fn on_end(&mut self, call: &mut Call<'_>, end: End) {
+        println!("{} from {}: {end}", call.uuid(), call.peer());
+    }
+}
+
+/// Reads PEM files: the server's certificate, with those that vouch for it behind it, its key, and the
+/// authorities that vouch for callers.
+fn server_config(
+    certificate: &str,
+    key: &str,
+    callers: Option<&str>,
+) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let config = match callers {
+        None => config.with_no_client_auth(),
+        Some(callers) => {
+            let mut authorities = RootCertStore::empty();
+            for certificate in read_certificates(callers)? {
+                authorities.add(certificate)?;
+            }
+            let authorities = Arc::new(authorities);
+            let verifier = WebPkiClientVerifier::builder_with_provider(authorities, provider);
+            config.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{key}: {error}"))?;
+    let chain = read_certificates(certificate)?;
+    Ok(Arc::new(config.with_single_cert(chain, key)?))
+}
+
+fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| format!("{path}: {error}"))
+}
+
+/// Shuts the server down at Ctrl-C or SIGTERM.
+fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
+    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
+    smol::spawn(async move {
+        signals.next().await;
+        server.shutdown(GRACE);
+    })
+    .detach();
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! One timer of the reactor for all calls of the process.
+//!
+//! Each timer that is set wakes the reactor of `async-io`, which then waits for its eventfd and its timerfd
+//! again: some ten system calls. The deadline of a call moves with its frames, and must not set one.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use audiosocket_server::io::Timer;
+use slab::Slab;
+
+/// Timers fire in steps of this, as tokio's do: a thousand calls that are played to would set the reactor's
+/// timer fifty thousand times a second. Audio that leaves every 20 ms stays on time.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// How late the reactor may be before its timer counts as lost.
+const LATE: Duration = Duration::from_millis(10);
+
+static TIMERS: Mutex<Timers> = Mutex::new(Timers::new(None));
+
+/// The reactor wakes this.
+static REACTOR_WAKER: LazyLock<Waker> = LazyLock::new(|| Waker::from(Arc::new(WakeTimers)));
+
+struct WakeTimers;
+
+/// All timers of the process.
+struct Timers {
+    /// Wake-ups are whole multiples of [`GRANULARITY`] after it.
+    epoch: Option<Instant>,
+    entries: Slab<Entry>,
+    /// Time and key of each wake-up.
+    wake_ups: BTreeSet<(Instant, usize)>,
+    /// For the first of them.
+    next: Option<(Instant, async_io::Timer)>,
+}
+
+/// A timer that waits, or has waited.
+struct Entry {
+    deadline: Instant,
+    /// Not later than the first wake-up after the deadline; `None` once it has fired.
+    wake_up: Option<Instant>,
+    waker: Option<Waker>,
+}
+
+/// A timer by the clock of `async-io`, which is the system's.
+pub(crate) struct SmolTimer {
+    deadline: Instant,
+    /// Its entry in [`TIMERS`], if it has ever waited.
+    key: Option<usize>,
+}
+
+impl Timer for SmolTimer {
+    const GRANULARITY: Duration = GRANULARITY;
+
+    const CHEAP_RESET: bool = true;
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn at(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            key: None,
+        }
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+        if let Some(key) = self.key {
+            lock().set_deadline(key, deadline);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if Self::now() >= self.deadline {
+            return Poll::Ready(());
+        }
+        let mut timers = lock();
+        let key = *self
+            .key
+            .get_or_insert_with(|| timers.entries.insert(Entry::new(self.deadline)));
+        let replaced = timers.wait(key, cx.waker());
+        let is_due = timers.set_next(Self::now());
+        drop(timers);
+        if is_due {
+            REACTOR_WAKER.wake_by_ref();
+        }
+        // This may drop a task, and with it another timer.
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl Drop for SmolTimer {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let entry = lock().remove(key);
+            drop(entry);
+        }
+    }
+}
+
+impl Wake for WakeTimers {
+    fn wake(self: Arc<Self>) {
+        loop {
+            let now = Instant::now();
+            let mut timers = lock();
+            let due = timers.fire(now);
+            let is_due = timers.set_next(now);
+            drop(timers);
+            due.into_iter().for_each(wake);
+            if !is_due {
+                return;
+            }
+        }
+    }
+}
+
+/// A waker is its executor's code. If one panics, the others are woken all the same.
+fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+impl Entry {
+    fn new(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            wake_up: None,
+            waker: None,
+        }
+    }
+}
+
+impl Timers {
+    const fn new(epoch: Option<Instant>) -> Self {
+        Self {
+            epoch,
+            entries: Slab::new(),
+            wake_ups: BTreeSet::new(),
+            next: None,
+        }
+    }
+
+    /// Moves a deadline. A wake-up that is not later remains.
+    fn set_deadline(&mut self, key: usize, deadline: Instant) {
+        let entry = &mut self.entries[key];
+        entry.deadline = deadline;
+        let latest = deadline + GRANULARITY;
+        if let Some(wake_up) = entry.wake_up.take_if(|wake_up| *wake_up >= latest) {
+            self.wake_ups.remove(&(wake_up, key));
+        }
+    }
+
+    /// Has `waker` woken at the deadline. Returns the waker that it replaces.
+    fn wait(&mut self, key: usize, waker: &Waker) -> Option<Waker> {
+        let entry = &mut self.entries[key];
+        if entry.wake_up.is_none() {
+            let wake_up = wake_up_at(&mut self.epoch, entry.deadline);
+            entry.wake_up = Some(wake_up);
+            self.wake_ups.insert((wake_up, key));
+        }
+        match &entry.waker {
+            Some(known) if known.will_wake(waker) => None,
+            _ => entry.waker.replace(waker.clone()),
+        }
+    }
+
+    fn remove(&mut self, key: usize) -> Entry {
+        let entry = self.entries.remove(key);
+        if let Some(wake_up) = entry.wake_up {
+            self.wake_ups.remove(&(wake_up, key));
+        }
+        entry
+    }
+
+    /// Returns the wakers of all timers that are due. A timer that would be next but was moved is put at
+    /// its new place now, so that it wakes nothing too early.
+    fn fire(&mut self, now: Instant) -> Vec<Waker> {
+        self.next = None;
+        let mut wakers = Vec::new();
+        while let Some((wake_up, key)) = self.wake_ups.first().copied() {
+            let entry = &mut self.entries[key];
+            if entry.deadline > wake_up {
+                let later = wake_up_at(&mut self.epoch, entry.deadline);
+                entry.wake_up = Some(later);
+                self.wake_ups.insert((later, key));
+            } else if wake_up <= now {
+                entry.wake_up = None;
+                wakers.extend(entry.waker.take());
+            } else {
+                break;
+            }
+            self.wake_ups.remove(&(wake_up, key));
+        }
+        wakers
+    }
+
+    /// Sets the reactor's timer for the first wake-up. Returns whether that is due already.
+    ///
+    /// A reactor that meets an error, even of a socket that is not ours, forgets which wakers it was about to
+    /// wake. So a timer that should have fired is replaced.
+    fn set_next(&mut self, now: Instant) -> bool {
+        let Some((first, _)) = self.wake_ups.first().copied() else {
+            self.next = None;
+            return false;
+        };
+        let will_fire = |at: Instant| at <= first && now < at + LATE;
+        if self.next.as_ref().is_some_and(|(at, _)| will_fire(*at)) {
+            return false;
+        }
+        let mut timer = async_io::Timer::at(first);
+        let polled = Pin::new(&mut timer).poll(&mut Context::from_waker(&REACTOR_WAKER));
+        self.next = polled.is_pending().then_some((first, timer));
+        polled.is_ready()
+    }
+}
+
+/// The first wake-up that is not before the deadline.
+fn wake_up_at(epoch: &mut Option<Instant>, deadline: Instant) -> Instant {
+    let epoch = epoch.get_or_insert(deadline);
+    // A second is a whole multiple of it.
+    let unit = GRANULARITY.subsec_nanos();
+    let beyond = deadline.saturating_duration_since(*epoch).subsec_nanos() % unit;
+    deadline + Duration::from_nanos(((unit - beyond) % unit).into())
+}
+
+fn lock() -> MutexGuard<'static, Timers> {
+    // What could panic under the lock leaves nothing half done, so a poisoned lock is as good as any.
+    TIMERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,386 @@
+//! An async client: Asterisk's side of one call.
+//!
+//! A [`Client`] sends the UUID when it connects, then audio, digits and error frames, as Asterisk
+//! does, and receives what the server sends. It needs a Tokio runtime.
+//!
+//! ```
+//! use audiosocket_proto::client::ClientEnd;
+//! use audiosocket_proto::{SampleRate, Uuid};
+//! use audiosocket_testing::client::{Client, Reply};
+//! # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! # // A server that echoes one frame and hangs up.
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let server = listener.local_addr()?;
+//! # tokio::spawn(async move {
+//! #     let (mut stream, _) = listener.accept().await?;
+//! #     let mut bytes = [0; 19 + 323];
+//! #     stream.read_exact(&mut bytes).await?;
+//! #     stream.write_all(&bytes[19..]).await?;
+//! #     stream.write_all(&[0, 0, 0]).await
+//! # });
+//! let mut client = Client::connect(server, Uuid::from_u128(7), SampleRate::Hz8000).await?;
+//! client.send_audio(&[0x11; 320]).await?;
+//!
+//! let echo = Reply::Audio { rate: SampleRate::Hz8000, payload: vec![0x11; 320] };
+//! assert_eq!(client.next().await?, Some(echo));
+//! assert_eq!(client.next().await?, Some(Reply::Ended(ClientEnd::ServerHungUp)));
+//! assert_eq!(client.next().await?, None);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
+use audiosocket_proto::{Decoder, DtmfDigit, ErrorFlags, SampleRate, SendError, Transmit, Uuid};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::{TcpStream, ToSocketAddrs};
+
+const READ_BUFFER_LEN: usize = 64 * 1024;
+
+thread_local! {
+    /// The read buffer of all clients of a thread. A client takes it for one read.
+    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Asterisk's side of one call.
+///
+/// Asterisk ends a call by closing the connection: call [`hangup`](Self::hangup) or drop the client.
+#[derive(Debug)]
+pub struct Client<S = TcpStream> {
+    stream: S,
+    session: ClientSession,
+    decoder: Decoder,
+    /// Received, and not returned by `next` so far.
+    replies: VecDeque<Reply>,
+}
+
+/// What the server did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The server sent a frame of audio. It is never empty.
+    Audio {
+        /// The sample rate of the frame.
+        rate: SampleRate,
+        /// Signed 16-bit little-endian samples. A server can send an odd number of bytes.
+        payload: Vec<u8>,
+    },
+    /// The call ended.
+    Ended(ClientEnd),
+}
+
+impl Client {
+    /// Connects to a server, and sends the UUID. The client sends audio at `rate`.
+    ///
+    /// # Errors
+    ///
+    /// If no connection can be made, or if the server closes it at once.
+    pub async fn connect(
+        server: impl ToSocketAddrs,
+        uuid: Uuid,
+        rate: SampleRate,
+    ) -> io::Result<Self> {
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
+        Self::with_stream(stream, uuid, rate).await
+    }
+
+    /// Writes all queued frames in one write, without waiting, as Asterisk does. Frames that the
+    /// kernel does not take are lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the write; [`io::ErrorKind::WouldBlock`] also for a short write.
+    pub(crate) fn try_flush(&mut self) -> io::Result<()> {
+        let Transmit::Bytes(bytes) = self.session.poll_transmit() else {
+            return Ok(());
+        };
+        let len = bytes.len();
+        let written = self.stream.try_write(bytes);
+        self.session.transmitted(len);
+        match written? {
+            written if written == len => Ok(()),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Starts a call on a connected stream, such as TLS or a Unix socket, and sends the UUID.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    pub async fn with_stream(stream: S, uuid: Uuid, rate: SampleRate) -> io::Result<Self> {
+        let mut client = Self::new(stream, uuid, rate);
+        client.flush().await?;
+        Ok(client)
+    }
+
+    /// A client that has queued the UUID.
+    pub(crate) fn new(stream: S, uuid: Uuid, rate: SampleRate) -> Self {
+        Self {
+            stream,
+            session: ClientSession::new(uuid, rate),
+            decoder: Decoder::new(),
+            replies: VecDeque::new(),
+        }
+    }
+
+    /// Sends one frame of audio: signed 16-bit little-endian samples. Waits while the server does
+    /// not read. Asterisk does not wait: it ends such a call.
+    ///
+    /// If the future is dropped, the rest of the frame is sent with the next frame.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidInput`] if `payload` is empty or longer than 65,535 bytes,
+    /// [`io::ErrorKind::NotConnected`] after the end of the call, and those of the stream.
+    pub async fn send_audio(&mut self, payload: &[u8]) -> io::Result<()> {
+        self.queue_audio(payload).map_err(to_io)?;
+        self.flush().await
+    }
+
+    /// Sends a digit. See [`send_audio`](Self::send_audio).
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotConnected`] after the end of the call, and those of the stream.
+    pub async fn send_dtmf(&mut self, digit: DtmfDigit) -> io::Result<()> {
+        self.queue_dtmf(digit).map_err(to_io)?;
+        self.flush().await
+    }
+
+    /// Sends an error frame. See [`send_audio`](Self::send_audio).
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotConnected`] after the end of the call, and those of the stream.
+    pub async fn send_error(&mut self, flags: ErrorFlags) -> io::Result<()> {
+        self.session.send_error(flags).map_err(to_io)?;
+        self.flush().await
+    }
+
+    /// Waits for the next reply. Returns `None` after [`Reply::Ended`].
+    ///
+    /// The call ends as on Asterisk: with a hangup frame, with the end of the stream, and with any
+    /// frame other than a hangup or audio of at least one byte. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream, such as [`io::ErrorKind::ConnectionReset`].
+    pub async fn next(&mut self) -> io::Result<Option<Reply>> {
+        while self.replies.is_empty() && !self.is_over() {
+            poll_fn(|cx| {
+                let mut replies = std::mem::take(&mut self.replies);
+                let polled = self.poll_events(cx, |event| replies.extend(Reply::new(event)));
+                self.replies = replies;
+                polled
+            })
+            .await?;
+        }
+        Ok(self.replies.pop_front())
+    }
+
+    /// Ends the call as Asterisk does: closes the connection without a hangup frame.
+    ///
+    /// The kernel resets a TCP connection with unread data. Asterisk does not avoid that either.
+    pub fn hangup(self) {
+        drop(self.stream);
+    }
+
+    /// Returns the stream. Unread replies are lost.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    pub(crate) fn queue_audio(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.session.send_audio(payload)
+    }
+
+    pub(crate) fn queue_dtmf(&mut self, digit: DtmfDigit) -> Result<(), SendError> {
+        self.session.send_dtmf(digit)
+    }
+
+    /// Reads once, and passes all events to `on_event`.
+    pub(crate) fn poll_events(
+        &mut self,
+        cx: &mut Context<'_>,
+        on_event: impl FnMut(ClientEvent<'_>),
+    ) -> Poll<io::Result<()>> {
+        let mut buffer = READ_BUFFER.take();
+        buffer.resize(READ_BUFFER_LEN, 0);
+        let polled = self.poll_read(cx, &mut buffer, on_event);
+        READ_BUFFER.set(buffer);
+        polled
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        mut on_event: impl FnMut(ClientEvent<'_>),
+    ) -> Poll<io::Result<()>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        let mut bytes = buffer.filled();
+        if bytes.is_empty()
+            && let Some(event) = self.session.handle_eof(&self.decoder)
+        {
+            on_event(event);
+        }
+        while let Some(event) = self.session.receive(&mut self.decoder, &mut bytes) {
+            on_event(event);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.session.poll_transmit(), Transmit::Close)
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        while let Transmit::Bytes(bytes) = self.session.poll_transmit() {
+            let written = self.stream.write(bytes).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.session.transmitted(written);
+        }
+        self.stream.flush().await
+    }
+}
+
+impl Reply {
+    fn new(event: ClientEvent<'_>) -> Option<Self> {
+        match event {
+            ClientEvent::Audio(audio) => Some(Self::Audio {
+                rate: audio.rate(),
+                payload: audio.payload().to_vec(),
+            }),
+            ClientEvent::Ended(end) => Some(Self::Ended(end)),
+            _ => None,
+        }
+    }
+}
+
+fn to_io(error: SendError) -> io::Error {
+    let kind = match error {
+        SendError::NoCall => io::ErrorKind::NotConnected,
+        _ => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    const UUID: Uuid = Uuid::from_u128(7);
+
+    /// A client that has connected, and the server's end.
+    async fn call() -> (Client<DuplexStream>, DuplexStream) {
+        let (near, mut far) = duplex(1 << 17);
+        let client = Client::with_stream(near, UUID, SampleRate::Hz16000).await;
+        let mut uuid = [0; 19];
+        far.read_exact(&mut uuid).await.unwrap();
+        assert_eq!(uuid[..3], [1, 0, 16]);
+        assert_eq!(uuid[3..], UUID.as_bytes()[..]);
+        (client.unwrap(), far)
+    }
+
+    #[tokio::test]
+    async fn frames_are_sent_in_order_after_the_uuid() {
+        let (mut client, mut far) = call().await;
+        client.send_audio(&[1, 2]).await.unwrap();
+        let digit = DtmfDigit::new(b'#').unwrap();
+        client.send_dtmf(digit).await.unwrap();
+        client.send_error(ErrorFlags(4)).await.unwrap();
+        client.hangup();
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(
+            bytes,
+            [0x12, 0, 2, 1, 2, 0x03, 0, 1, b'#', 0xff, 0, 1, 4],
+            "the client just closes"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_long_frame_waits_until_the_server_reads() {
+        let (near, far) = duplex(16);
+        let (mut reader, _writer) = tokio::io::split(far);
+        let reading = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).await.map(|_| bytes.len())
+        });
+        let client = Client::with_stream(near, UUID, SampleRate::Hz8000).await;
+        let mut client = client.unwrap();
+        client.send_audio(&[1; 65_535]).await.unwrap();
+        client.hangup();
+        assert_eq!(reading.await.unwrap().unwrap(), 19 + 3 + 65_535);
+    }
+
+    #[tokio::test]
+    async fn replies_come_in_order_and_end_with_the_call() {
+        let (mut client, mut far) = call().await;
+        far.write_all(&[0x10, 0, 1, 5, 0x11, 0, 2, 6])
+            .await
+            .unwrap();
+        let first = Reply::Audio {
+            rate: SampleRate::Hz8000,
+            payload: vec![5],
+        };
+        assert_eq!(client.next().await.unwrap(), Some(first));
+        far.write_all(&[7]).await.unwrap();
+        let second = Reply::Audio {
+            rate: SampleRate::Hz12000,
+            payload: vec![6, 7],
+        };
+        assert_eq!(client.next().await.unwrap(), Some(second));
+        far.write_all(&[0x10, 0, 0]).await.unwrap();
+        let end = match client.next().await.unwrap() {
+            Some(Reply::Ended(ClientEnd::Rejected { kind })) => kind,
+            reply => panic!("{reply:?}"),
+        };
+        assert_eq!(end, SampleRate::Hz8000.kind());
+        assert_eq!(client.next().await.unwrap(), None);
+        let error = client.send_audio(&[1]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_stream_inside_a_frame_is_an_end_of_its_own() {
+        for (bytes, end) in [
+            (&[][..], ClientEnd::ServerClosed),
+            (&[0x10, 0], ClientEnd::Truncated),
+        ] {
+            let (mut client, mut far) = call().await;
+            far.write_all(bytes).await.unwrap();
+            drop(far);
+            assert_eq!(client.next().await.unwrap(), Some(Reply::Ended(end)));
+        }
+    }
+
+    #[tokio::test]
+    async fn audio_of_an_impossible_length_is_refused() {
+        let (mut client, _far) = call().await;
+        for payload in [&[][..], &[0; 65_536]] {
+            let error = client.send_audio(payload).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
+        client.send_audio(&[0; 65_535]).await.unwrap();
+    }
+}

@@ -1,1 +1,0 @@
-//! A load generator: many callers against one server.

@@ -1,0 +1,217 @@
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use audiosocket_proto::{DtmfDigit, SampleRate};
+use uuid::Uuid;
+
+use super::config::{Expect, LoadError, LoadMode, Options, RunConfig};
+use super::progress::{Progress, ProgressHook};
+use super::report::Report;
+use super::run;
+use super::tap::{CallTap, TapFactory};
+
+/// A load test: options, until [`run`](Self::run).
+///
+/// ```no_run
+/// # async fn f() -> Result<(), audiosocket_testing::load::LoadError> {
+/// use std::time::Duration;
+///
+/// use audiosocket_testing::load::LoadTest;
+///
+/// let report = LoadTest::new("127.0.0.1:9092")
+///     .calls(200)
+///     .calls_per_second(50.0)
+///     .duration(Duration::from_secs(30))
+///     .run()
+///     .await?;
+/// assert!(report.ok, "{:?}", report.failures);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a test does nothing until it runs"]
+pub struct LoadTest {
+    options: Options,
+    tap: Option<TapFactory>,
+    on_progress: Option<ProgressHook>,
+}
+
+impl LoadTest {
+    /// A test of one call to `server`: a host and a port, such as `127.0.0.1:9092`.
+    pub fn new(server: impl Into<String>) -> Self {
+        Self {
+            options: Options::new(server.into()),
+            tap: None,
+            on_progress: None,
+        }
+    }
+
+    /// Sets the number of calls; 1 by default.
+    pub fn calls(mut self, calls: u32) -> Self {
+        self.options.calls = calls;
+        self
+    }
+
+    /// Sets the number of calls that start per second, between 0.001 and 1,000,000. By default, all
+    /// start at once.
+    pub fn calls_per_second(mut self, calls: f64) -> Self {
+        self.options.calls_per_second = Some(calls);
+        self
+    }
+
+    /// Sets how long each caller sends. The default is 5 s, or the length of the
+    /// [audio](Self::audio); with a [barge-in](Self::barge_in_after) 5 s after that.
+    pub fn duration(self, duration: Duration) -> Self {
+        self.durations(duration..=duration)
+    }
+
+    /// Sets a range for the duration of each call. The durations are drawn from the seed. Short
+    /// ones are more frequent: half of the calls end in the first quarter of the range, and the mean
+    /// is at a third.
+    pub fn durations(mut self, durations: RangeInclusive<Duration>) -> Self {
+        self.options.durations = Some(durations);
+        self
+    }
+
+    /// Sets how callers send; [`LoadMode::Paced`] by default.
+    pub fn mode(mut self, mode: LoadMode) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    /// Sends `frames` frames in one write, and as many again as soon as all have come back: as much
+    /// as the server can take. A shorthand for [`mode`](Self::mode).
+    pub fn closed_loop(self, frames: NonZeroU32) -> Self {
+        self.mode(LoadMode::ClosedLoop(frames))
+    }
+
+    /// Sends no audio. A shorthand for [`mode`](Self::mode).
+    pub fn quiet(self) -> Self {
+        self.mode(LoadMode::Quiet)
+    }
+
+    /// Sets the sample rate of the callers' audio; 8 kHz by default.
+    pub fn rate(mut self, rate: SampleRate) -> Self {
+        self.options.rate = rate;
+        self
+    }
+
+    /// Sets the duration of a frame; 20 ms by default. A frame takes 9 to 65,535 bytes.
+    pub fn ptime(mut self, ptime: Duration) -> Self {
+        self.options.ptime = ptime;
+        self
+    }
+
+    /// Sets what each caller sends: samples at the sample rate of the test, then silence. Without
+    /// it, callers send noise.
+    pub fn audio(mut self, samples: Vec<i16>) -> Self {
+        self.options.audio = Some(samples);
+        self
+    }
+
+    /// Makes each caller send silence for this time and then speak, and measures how long the
+    /// server continues to speak. Without [audio](Self::audio), the caller sends two seconds of
+    /// synthesized speech.
+    ///
+    /// A call fails if the server did not speak when the caller barged in, or if it did not then
+    /// fall silent for 500 ms or end the call.
+    pub fn barge_in_after(mut self, time: Duration) -> Self {
+        self.options.barge_in_after = Some(time);
+        self
+    }
+
+    /// Sets digits that each caller sends at the start of the call, 100 ms apart.
+    pub fn dtmf(mut self, digits: impl IntoIterator<Item = DtmfDigit>) -> Self {
+        self.options.dtmf = digits.into_iter().collect();
+        self
+    }
+
+    /// Sets the UUID of the only call. By default, UUIDs are drawn from the seed.
+    pub fn uuid(mut self, uuid: Uuid) -> Self {
+        self.options.uuid = Some(uuid);
+        self
+    }
+
+    /// Sets the seed of the audio, the UUIDs and the durations of all calls. By default it is a
+    /// random number, which is in the report.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = Some(seed);
+        self
+    }
+
+    /// Sets what the server has to do. The default is [`Expect::Echo`], and [`Expect::Any`] with a
+    /// [barge-in](Self::barge_in_after).
+    pub fn expect(mut self, expect: Expect) -> Self {
+        self.options.expect = Some(expect);
+        self
+    }
+
+    /// Sets how long a caller waits for outstanding echoes after its last frame; 1 s by default.
+    pub fn linger(mut self, time: Duration) -> Self {
+        self.options.linger = time;
+        self
+    }
+
+    /// Sets how long connecting may take; 5 s by default.
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.options.connect_timeout = time;
+        self
+    }
+
+    /// Measures what the calls cost the server: a process of this machine, with this id. Works on
+    /// Linux only.
+    pub fn server_pid(mut self, pid: u32) -> Self {
+        self.options.server_pid = Some(pid);
+        self
+    }
+
+    /// Calls `tap` for each call that has connected, and passes the audio of the call to the
+    /// result.
+    pub fn tap<T: CallTap + 'static>(
+        mut self,
+        tap: impl Fn(Uuid) -> T + Send + Sync + 'static,
+    ) -> Self {
+        self.tap = Some(TapFactory::new(tap));
+        self
+    }
+
+    /// Calls `hook` ten times per second while the test runs, and at its end.
+    pub fn on_progress(mut self, hook: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.on_progress = Some(ProgressHook::new(hook));
+        self
+    }
+
+    /// Runs the test, until all calls have ended.
+    ///
+    /// It needs a Tokio runtime with I/O and time. A runtime of one thread is best: it carries a
+    /// thousand calls, and the calls never wait for each other. Each call takes a file descriptor;
+    /// the usual limit of 1,024 is too low for a thousand calls.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Config`] for invalid options, and [`LoadError::Io`] if the server's name cannot
+    /// be resolved or the system lacks resources. A failed call is no error.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime with I/O and time.
+    pub async fn run(self) -> Result<Report, LoadError> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// Runs the test, until all calls have ended or `stop` is ready. Calls that have not ended then
+    /// count as interrupted, and calls that have not started are not placed.
+    ///
+    /// # Errors
+    ///
+    /// See [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// See [`run`](Self::run).
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<Report, LoadError> {
+        let config = RunConfig::new(self.options)?;
+        Ok(run::place_all(config, self.tap, self.on_progress, stop).await?)
+    }
+}

@@ -1,0 +1,334 @@
+//! One caller: connects, sends, receives, hangs up.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use audiosocket_proto::Audio;
+use audiosocket_proto::client::{ClientEnd, ClientEvent};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
+use super::schedule::{Schedule, ScheduledEvent};
+use crate::client::Client;
+use crate::load::config::{CallConfig, Expect, LoadMode, RunConfig};
+use crate::load::rx::{BargeInOutcome, RxAnalyzer, RxReport, SentFrame};
+use crate::load::shared::Run;
+use crate::load::signal::TestSignal;
+use crate::load::tap::CallTap;
+use crate::load::timer::CallTimer;
+
+/// Places the call with this number. Returns when it has ended, or when `stop` becomes true.
+pub(in crate::load) async fn place(
+    run: &Run,
+    number: u32,
+    mut stop: watch::Receiver<bool>,
+) -> CallOutcome {
+    let call = run.config.call(number);
+    let uuid = call.uuid;
+    let connected = tokio::select! {
+        biased;
+        connected = connect(run) => connected.map_err(Verdict::Failed),
+        _ = stop.wait_for(|stop| *stop) => Err(Verdict::Interrupted),
+    };
+    let stream = match connected {
+        Ok(stream) => stream,
+        Err(verdict) => {
+            return CallOutcome {
+                uuid,
+                verdict,
+                hangup: None,
+                sent: SentCounts::default(),
+                received: RxReport::default(),
+            };
+        }
+    };
+    run.stats.connected();
+    let mut caller = Caller::new(run, call, stream);
+    let ending = tokio::select! {
+        // First, since a server that floods the caller uses all of Tokio's budget each time.
+        biased;
+        _ = stop.wait_for(|stop| *stop) => Ending::Interrupted,
+        ending = poll_fn(|cx| caller.poll(cx)) => ending,
+    };
+    run.stats.stopped();
+    caller.finish(uuid, ending)
+}
+
+async fn connect(run: &Run) -> Result<TcpStream, CallFailure> {
+    let limit = run.config.connect_timeout;
+    let connecting = TcpStream::connect(&run.addrs[..]);
+    let stream = tokio::time::timeout(limit, connecting)
+        .await
+        .map_err(|_| CallFailure::ConnectTimeout(limit))?
+        .map_err(CallFailure::Connect)?;
+    // Otherwise, latency would include the time for which the kernel waits for more data.
+    stream.set_nodelay(true).map_err(CallFailure::Connect)?;
+    Ok(stream)
+}
+
+struct Caller<'r> {
+    run: &'r Run,
+    config: &'r RunConfig,
+    client: Client,
+    signal: TestSignal,
+    /// The frame to send; kept for its memory.
+    frame: Vec<u8>,
+    /// The number of frames queued since the last write.
+    queued: u64,
+    /// The scheduled times of those that the server has to echo.
+    audible_due: Vec<Instant>,
+    schedule: Schedule,
+    timer: CallTimer<'r>,
+    /// When to hang up; known after the last frame.
+    hangup_at: Option<Instant>,
+    /// A write failed. The reason comes from the read side.
+    write_closed: bool,
+    rx: RxAnalyzer<'r>,
+    tap: Option<Box<dyn CallTap>>,
+    sent: SentCounts,
+}
+
+/// Why a call ended.
+#[derive(Debug)]
+enum Ending {
+    CallerHungUp,
+    Interrupted,
+    ByServer(ClientEnd),
+    WriteBlocked,
+    Lost(io::Error),
+}
+
+impl<'r> Caller<'r> {
+    fn new(run: &'r Run, call: CallConfig, stream: TcpStream) -> Self {
+        let config = &run.config;
+        let start = Instant::now();
+        let schedule = Schedule::new(
+            config.mode,
+            start,
+            call.phase,
+            config.ptime,
+            call.frames,
+            config.digits.len(),
+        );
+        Self {
+            run,
+            config,
+            client: Client::new(stream, call.uuid, config.rate),
+            rx: RxAnalyzer::new(config, &call, &run.stats),
+            tap: run.tap.as_ref().map(|tap| tap.tap(call.uuid)),
+            signal: call.signal,
+            frame: Vec::new(),
+            queued: 0,
+            audible_due: Vec::new(),
+            schedule,
+            // Due at once, which sends the UUID.
+            timer: CallTimer::new(&run.timer, start),
+            hangup_at: None,
+            write_closed: false,
+            sent: SentCounts::default(),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        loop {
+            // First, so that a server that floods the caller cannot keep it from sending. Reading
+            // takes part in Tokio's budget, so that it cannot keep other calls from sending either.
+            if let Poll::Ready(due) = self.timer.poll(cx) {
+                if let Err(error) = due {
+                    return Poll::Ready(Ending::Lost(error));
+                }
+                if let Some(ending) = self.send_due(Instant::now()) {
+                    return Poll::Ready(ending);
+                }
+            } else if let Some(ending) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(ending);
+            }
+        }
+    }
+
+    /// Sends all that is due, and sets the timer for the next event.
+    fn send_due(&mut self, now: Instant) -> Option<Ending> {
+        while let Some((event, due_at)) = self.schedule.take(now) {
+            match event {
+                ScheduledEvent::Digit(index) => {
+                    let _ = self.client.queue_dtmf(self.config.digits[index]);
+                    self.sent.digits += 1;
+                }
+                ScheduledEvent::Frame(number) => {
+                    self.queue(number, due_at, now);
+                    self.sent.late += u64::from(now - due_at > self.config.ptime);
+                    if self.config.barge_in == Some(number) {
+                        self.rx.barge_in(now);
+                    }
+                }
+                ScheduledEvent::StartLoop => self.queue_burst(now),
+                ScheduledEvent::End => {}
+            }
+        }
+        if let Err(ending) = self.write(now) {
+            return Some(ending);
+        }
+        let next = self
+            .schedule
+            .next()
+            .unwrap_or_else(|| self.stop_sending(now));
+        self.timer.reset(next);
+        self.ending_by_caller(now)
+    }
+
+    fn queue(&mut self, number: u64, due_at: Instant, now: Instant) {
+        if self.signal.write_frame(number, &mut self.frame) {
+            self.audible_due.push(due_at);
+        }
+        let _ = self.client.queue_audio(&self.frame);
+        if let Some(tap) = &mut self.tap {
+            tap.sent(Audio::new(self.config.rate, &self.frame), now);
+        }
+        self.queued += 1;
+    }
+
+    /// Queues the next frames of a closed loop.
+    fn queue_burst(&mut self, now: Instant) {
+        if let LoadMode::ClosedLoop(frames) = self.config.mode {
+            for number in self.sent.frames..self.sent.frames + u64::from(frames.get()) {
+                self.queue(number, now, now);
+            }
+        }
+    }
+
+    /// Sends the next frames of a closed loop, if all echoes have come.
+    fn continue_loop(&mut self, now: Instant) -> Option<Ending> {
+        let started = self.sent.frames > 0 && self.hangup_at.is_none() && !self.write_closed;
+        if !(self.config.is_closed_loop() && started && self.rx.has_all_echoes()) {
+            return None;
+        }
+        self.queue_burst(now);
+        self.write(now).err()
+    }
+
+    /// The caller sends nothing more. Returns when it will hang up.
+    fn stop_sending(&mut self, now: Instant) -> Instant {
+        self.run.stats.stopped();
+        *self.hangup_at.get_or_insert(now + linger(self.config))
+    }
+
+    /// Writes all queued frames. A short write ends the call, as on Asterisk.
+    fn write(&mut self, now: Instant) -> Result<(), Ending> {
+        match self.client.try_flush() {
+            _ if self.write_closed => {}
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(Ending::WriteBlocked);
+            }
+            // There may still be a hangup frame to read, which the server sent before it closed.
+            Err(_) => self.write_closed = true,
+        }
+        let frames = std::mem::take(&mut self.queued);
+        let audible = self.audible_due.drain(..);
+        if !self.write_closed {
+            self.sent.frames += frames;
+            self.run.stats.sent(frames);
+            audible.for_each(|due| self.rx.sent(SentFrame { at: now, due }));
+        }
+        Ok(())
+    }
+
+    /// Reads once. Returns `Some` if that ended the call.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+        let (rx, tap) = (&mut self.rx, &mut self.tap);
+        let (mut read_at, mut ending) = (None, None);
+        let read = self.client.poll_events(cx, |event| {
+            let now = *read_at.get_or_insert_with(Instant::now);
+            match event {
+                ClientEvent::Audio(audio) => {
+                    rx.receive(audio, now);
+                    if let Some(tap) = tap {
+                        tap.received(audio, now);
+                    }
+                }
+                ClientEvent::Ended(end) => ending = Some(Ending::ByServer(end)),
+                _ => {}
+            }
+        });
+        if let Err(error) = ready!(read) {
+            return Poll::Ready(Some(Ending::Lost(error)));
+        }
+        let now = read_at.unwrap_or_else(Instant::now);
+        Poll::Ready(
+            ending
+                .or_else(|| self.ending_by_caller(now))
+                .or_else(|| self.continue_loop(now)),
+        )
+    }
+
+    /// The caller hangs up when it has sent all and received all echoes, or at `hangup_at`.
+    fn ending_by_caller(&self, now: Instant) -> Option<Ending> {
+        let hangup_at = self.hangup_at?;
+        let complete = !self.write_closed && self.rx.has_all_echoes();
+        (complete || now >= hangup_at).then_some(Ending::CallerHungUp)
+    }
+
+    fn finish(self, uuid: Uuid, ending: Ending) -> CallOutcome {
+        let hangup = match ending {
+            Ending::ByServer(ClientEnd::ServerHungUp) => HangupBy::Server,
+            Ending::ByServer(ClientEnd::ServerClosed | ClientEnd::Truncated) | Ending::Lost(_) => {
+                HangupBy::Closed
+            }
+            _ => HangupBy::Caller,
+        };
+        let interrupted = matches!(ending, Ending::Interrupted);
+        let by_server = hangup != HangupBy::Caller;
+        let mut received = self.rx.finish(Instant::now(), by_server);
+        if interrupted {
+            // The caller did not wait for them.
+            received.echo.missing = 0;
+        }
+        let verdict = match failure(self.config, &received, ending) {
+            _ if interrupted => Verdict::Interrupted,
+            Some(failure) => Verdict::Failed(failure),
+            None => Verdict::Completed,
+        };
+        CallOutcome {
+            uuid,
+            verdict,
+            hangup: Some(hangup),
+            sent: self.sent,
+            received,
+        }
+    }
+}
+
+/// Why a call with this ending failed, if it did.
+fn failure(config: &RunConfig, received: &RxReport, ending: Ending) -> Option<CallFailure> {
+    let early = config.expect == Expect::Echo;
+    match ending {
+        Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(CallFailure::HungUpEarly),
+        Ending::ByServer(ClientEnd::ServerClosed) if early => Some(CallFailure::ClosedEarly),
+        Ending::ByServer(ClientEnd::Truncated) => Some(CallFailure::Truncated),
+        Ending::ByServer(ClientEnd::Rejected { kind }) => Some(CallFailure::Rejected(kind)),
+        Ending::WriteBlocked => Some(CallFailure::WriteBlocked),
+        Ending::Lost(error) => Some(CallFailure::Lost(error)),
+        // The caller sent nothing to echo.
+        _ if early && config.mode == LoadMode::Quiet => None,
+        _ if received.frames.received == 0 => Some(CallFailure::NoAudio),
+        _ if received.frames.received == received.frames.silence => Some(CallFailure::OnlySilence),
+        _ => match received.barge_in? {
+            BargeInOutcome::NotReached => Some(CallFailure::OverBeforeBargeIn),
+            BargeInOutcome::WasSilent => Some(CallFailure::SilentBeforeBargeIn),
+            BargeInOutcome::NeverSilent => Some(CallFailure::NeverSilent),
+            BargeInOutcome::FellSilent(_) => None,
+        },
+    }
+}
+
+/// How long the caller stays after its last frame: for the echo, or for the time of the frame.
+fn linger(config: &RunConfig) -> Duration {
+    match config.expect {
+        Expect::Echo => config.linger,
+        Expect::Any => config.ptime,
+    }
+}

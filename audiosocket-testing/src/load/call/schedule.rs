@@ -1,0 +1,217 @@
+//! What a caller sends at which time.
+
+use std::time::{Duration, Instant};
+
+use crate::load::config::LoadMode;
+
+/// The time between two digits; shorter if the call is too short for them.
+const DIGIT_GAP: Duration = Duration::from_millis(100);
+
+/// The schedule of one call. Its times are absolute: a late event does not delay later ones.
+#[derive(Debug)]
+pub(in crate::load) struct Schedule {
+    mode: LoadMode,
+    first_frame: Instant,
+    ptime: Duration,
+    frames: u64,
+    /// The number of audio events taken: frames, or the start and the end of a closed loop.
+    taken: u64,
+    first_digit: Instant,
+    digit_gap: Duration,
+    digits: u64,
+    next_digit: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) enum ScheduledEvent {
+    /// Send the digit with this index.
+    Digit(usize),
+    /// Send the frame with this number.
+    Frame(u64),
+    /// Start the closed loop.
+    StartLoop,
+    /// Stop sending.
+    End,
+}
+
+impl Schedule {
+    /// A schedule of `frames` frames, or of the time that they last, from `phase` after `start` on,
+    /// and of `digits` digits from `start` on: Asterisk also sends digits before audio.
+    pub(in crate::load) fn new(
+        mode: LoadMode,
+        start: Instant,
+        phase: Duration,
+        ptime: Duration,
+        frames: u64,
+        digits: usize,
+    ) -> Self {
+        let digits = digits as u64;
+        let call = times(ptime, frames);
+        let digit_gap = match u32::try_from(digits) {
+            Ok(digits @ 1..) => DIGIT_GAP.min(call / digits),
+            _ => Duration::ZERO,
+        };
+        Self {
+            mode,
+            first_frame: start + phase,
+            ptime,
+            frames,
+            taken: 0,
+            first_digit: start,
+            digit_gap,
+            digits,
+            next_digit: 0,
+        }
+    }
+
+    /// The time of the next event; `None` if there is none.
+    pub(in crate::load) fn next(&self) -> Option<Instant> {
+        let audio = self.next_audio().map(|(_, due_at)| due_at);
+        self.next_digit().into_iter().chain(audio).min()
+    }
+
+    /// Takes an event that is due at `now`, and returns it with its scheduled time.
+    pub(in crate::load) fn take(&mut self, now: Instant) -> Option<(ScheduledEvent, Instant)> {
+        let audio = self.next_audio().filter(|(_, due_at)| *due_at <= now);
+        if let Some(due_at) = self.next_digit().filter(|due_at| *due_at <= now)
+            && audio.is_none_or(|(_, audio_at)| due_at <= audio_at)
+        {
+            self.next_digit += 1;
+            return Some((
+                ScheduledEvent::Digit((self.next_digit - 1) as usize),
+                due_at,
+            ));
+        }
+        self.taken += u64::from(audio.is_some());
+        audio
+    }
+
+    fn next_digit(&self) -> Option<Instant> {
+        (self.next_digit < self.digits)
+            .then(|| self.first_digit + times(self.digit_gap, self.next_digit))
+    }
+
+    fn next_audio(&self) -> Option<(ScheduledEvent, Instant)> {
+        let at = |frame| self.first_frame + times(self.ptime, frame);
+        match (self.mode, self.taken) {
+            (LoadMode::Paced, frame) => {
+                (frame < self.frames).then(|| (ScheduledEvent::Frame(frame), at(frame)))
+            }
+            (LoadMode::ClosedLoop(_), 0) => Some((ScheduledEvent::StartLoop, at(0))),
+            (LoadMode::ClosedLoop(_), 1) | (LoadMode::Quiet, 0) => {
+                Some((ScheduledEvent::End, at(self.frames)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `count` times `step`, without the accumulated rounding errors of a sum.
+fn times(step: Duration, count: u64) -> Duration {
+    let nanos = step.as_nanos().saturating_mul(count.into());
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    const PTIME: Duration = Duration::from_millis(20);
+
+    fn play(mut schedule: Schedule, start: Instant) -> Vec<(u128, ScheduledEvent)> {
+        let mut done = Vec::new();
+        while let Some(due) = schedule.next() {
+            let (what, due_at) = schedule.take(due).unwrap();
+            assert_eq!(due_at, due);
+            done.push(((due - start).as_millis(), what));
+        }
+        done
+    }
+
+    #[test]
+    fn frames_and_digits_are_in_order_of_time() {
+        let start = Instant::now();
+        let schedule = Schedule::new(
+            LoadMode::Paced,
+            start,
+            Duration::from_millis(7),
+            PTIME,
+            7,
+            2,
+        );
+        assert_eq!(
+            play(schedule, start),
+            [
+                (0, ScheduledEvent::Digit(0)),
+                (7, ScheduledEvent::Frame(0)),
+                (27, ScheduledEvent::Frame(1)),
+                (47, ScheduledEvent::Frame(2)),
+                (67, ScheduledEvent::Frame(3)),
+                (70, ScheduledEvent::Digit(1)),
+                (87, ScheduledEvent::Frame(4)),
+                (107, ScheduledEvent::Frame(5)),
+                (127, ScheduledEvent::Frame(6)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_closed_loop_starts_and_ends_as_a_paced_call_does() {
+        let start = Instant::now();
+        let phase = Duration::from_millis(7);
+        let schedule = Schedule::new(
+            LoadMode::ClosedLoop(NonZeroU32::MIN),
+            start,
+            phase,
+            PTIME,
+            7,
+            1,
+        );
+        assert_eq!(
+            play(schedule, start),
+            [
+                (0, ScheduledEvent::Digit(0)),
+                (7, ScheduledEvent::StartLoop),
+                (147, ScheduledEvent::End)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_quiet_call_lasts_as_long_as_others() {
+        let start = Instant::now();
+        let schedule = Schedule::new(LoadMode::Quiet, start, Duration::ZERO, PTIME, 50, 2);
+        assert_eq!(
+            play(schedule, start),
+            [
+                (0, ScheduledEvent::Digit(0)),
+                (100, ScheduledEvent::Digit(1)),
+                (1000, ScheduledEvent::End),
+            ]
+        );
+    }
+
+    #[test]
+    fn late_events_are_taken_at_once_and_delay_nothing() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(LoadMode::Paced, start, Duration::ZERO, PTIME, 4, 0);
+        let late = start + Duration::from_millis(50);
+        let mut taken = Vec::new();
+        while let Some((ScheduledEvent::Frame(number), due)) = schedule.take(late) {
+            taken.push((number, (due - start).as_millis()));
+        }
+        assert_eq!(taken, [(0, 0), (1, 20), (2, 40)]);
+        assert_eq!(schedule.next(), Some(start + Duration::from_millis(60)));
+    }
+
+    #[test]
+    fn an_hour_ends_on_the_nanosecond() {
+        let start = Instant::now();
+        let ptime = Duration::from_nanos(19_999_999);
+        let mut schedule = Schedule::new(LoadMode::Paced, start, Duration::ZERO, ptime, 180_001, 0);
+        schedule.taken = 180_000;
+        assert_eq!(schedule.next(), Some(start + ptime * 180_000));
+    }
+}

@@ -1,0 +1,52 @@
+//! The options of a load test, as given.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use audiosocket_proto::{DtmfDigit, SampleRate};
+use uuid::Uuid;
+
+use super::mode::{Expect, LoadMode};
+
+#[derive(Clone, Debug)]
+pub(in crate::load) struct Options {
+    pub(in crate::load) server: String,
+    pub(in crate::load) calls: u32,
+    pub(in crate::load) calls_per_second: Option<f64>,
+    pub(in crate::load) durations: Option<RangeInclusive<Duration>>,
+    pub(in crate::load) mode: LoadMode,
+    pub(in crate::load) rate: SampleRate,
+    pub(in crate::load) ptime: Duration,
+    pub(in crate::load) audio: Option<Vec<i16>>,
+    pub(in crate::load) barge_in_after: Option<Duration>,
+    pub(in crate::load) dtmf: Vec<DtmfDigit>,
+    pub(in crate::load) uuid: Option<Uuid>,
+    pub(in crate::load) seed: Option<u64>,
+    pub(in crate::load) expect: Option<Expect>,
+    pub(in crate::load) linger: Duration,
+    pub(in crate::load) connect_timeout: Duration,
+    pub(in crate::load) server_pid: Option<u32>,
+}
+
+impl Options {
+    pub(in crate::load) fn new(server: String) -> Self {
+        Self {
+            server,
+            calls: 1,
+            calls_per_second: None,
+            durations: None,
+            mode: LoadMode::Paced,
+            rate: SampleRate::Hz8000,
+            ptime: Duration::from_millis(20),
+            audio: None,
+            barge_in_after: None,
+            dtmf: Vec::new(),
+            uuid: None,
+            seed: None,
+            expect: None,
+            linger: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(5),
+            server_pid: None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The results of a load test.
+
+pub(super) mod server_cost;
+pub(super) mod summary;
+
+use audiosocket_proto::SampleRate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::config::Expect;
+use super::stats::Quantiles;
+pub use server_cost::{Bottleneck, ServerCost};
+
+/// The results of a load test.
+///
+/// The names of a few fields differ in JSON, which `audiosocket call --json` prints: each such field
+/// has its JSON name in its documentation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The server as given.
+    pub server: String,
+    /// What the server had to do.
+    pub expect: Expect,
+    /// The number of frames in one write of a closed loop; `None` in other modes.
+    pub closed_loop: Option<u32>,
+    /// Whether callers sent no audio.
+    pub quiet: bool,
+    /// The sample rate of the callers' audio. In JSON `format`: Asterisk's name, such as `slin16`.
+    #[serde(rename = "format", with = "rate_name")]
+    pub rate: SampleRate,
+    /// Milliseconds of audio in a frame.
+    pub ptime_ms: f64,
+    /// The minimum duration of a call in seconds.
+    pub duration_s: f64,
+    /// The maximum duration of a call in seconds.
+    pub longest_s: f64,
+    /// The seed of all random numbers.
+    pub seed: u64,
+    /// The duration of the test in seconds.
+    pub seconds: f64,
+    /// Whether all calls completed, and no frame was missing, wrong or extra.
+    pub ok: bool,
+    /// The calls by result.
+    pub calls: CallTotals,
+    /// Failed calls by reason, the most frequent reason first.
+    pub failures: Vec<FailureGroup>,
+    /// Connected calls by their end.
+    pub hangups: HangupTotals,
+    /// Frames of audio.
+    pub frames: FrameTotals,
+    /// Digits that callers sent.
+    pub digits_sent: u64,
+    /// From the write of a frame to the read that completed its echo. `None` without echoes.
+    pub latency_us: Option<Quantiles>,
+    /// From the scheduled time of a frame to the read that completed its echo.
+    ///
+    /// A caller that is delayed writes late, and its `latency_us` does not include the time in which
+    /// the server stood still meanwhile. `None` without echoes and in a closed loop.
+    pub since_due_us: Option<Quantiles>,
+    /// How regularly audio came. `None` without audio and in a closed loop.
+    pub jitter: Option<JitterReport>,
+    /// The reactions of the server to a barge-in. `None` if callers did not barge in.
+    pub barge_in: Option<BargeInReport>,
+    /// The cost for the server's process. `None` if it was not measured.
+    pub server_process: Option<ServerCost>,
+    /// How late this process reads what has come. In JSON `own_delay_us`.
+    ///
+    /// About this much of latency and jitter comes from this process or from a busy machine. If it
+    /// is not far below them, use fewer calls or another machine.
+    #[serde(rename = "own_delay_us")]
+    pub self_latency_us: Option<Quantiles>,
+}
+
+/// Calls by result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CallTotals {
+    /// All calls.
+    pub placed: u64,
+    /// Calls without a failure.
+    pub completed: u64,
+    /// Failed calls. A frame that is missing, wrong or extra is no failure of its call.
+    pub failed: u64,
+    /// Calls that the user stopped.
+    pub interrupted: u64,
+}
+
+/// Calls that failed for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FailureGroup {
+    /// The reason.
+    pub reason: String,
+    /// The number of calls.
+    pub calls: u64,
+    /// The UUID of the first of these calls.
+    pub uuid: Uuid,
+}
+
+/// Connected calls by their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HangupTotals {
+    /// The caller closed the connection.
+    pub caller: u64,
+    /// The server sent a hangup frame.
+    pub server: u64,
+    /// The server closed the connection without a hangup frame, or the connection was lost.
+    pub closed: u64,
+}
+
+/// Frames of audio.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FrameTotals {
+    /// Sent by callers.
+    pub sent: u64,
+    /// The part of `sent` that was more than one ptime late: this machine is the limit.
+    pub late: u64,
+    /// Received by callers, as the server cut them.
+    pub received: u64,
+    /// The part of `received` that was silence: all zero.
+    pub silence: u64,
+    /// Sent, and received whole.
+    pub echoed: u64,
+    /// Sent, and not received.
+    pub missing: u64,
+    /// Sent, and received changed.
+    pub wrong: u64,
+    /// Received beyond the sent frames.
+    pub extra: u64,
+}
+
+/// How regularly audio came, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JitterReport {
+    /// The time between two frames against the duration of the first, early or late: the magnitude
+    /// of the delay variation between packets (RFC 5481, IPDV). In JSON `spacing_us`.
+    #[serde(rename = "spacing_us")]
+    pub jitter_us: Option<Quantiles>,
+    /// The same of late frames, and 0 for early frames. In JSON `late_us`.
+    #[serde(rename = "late_us")]
+    pub lateness_us: Option<Quantiles>,
+    /// The time since the first frame against the duration of all audio since then, early or late
+    /// (RFC 5481, PDV). In JSON `grid_us`.
+    #[serde(rename = "grid_us")]
+    pub drift_us: Option<Quantiles>,
+    /// The drift of the last frame, over all calls. In JSON `drift_us`.
+    #[serde(rename = "drift_us")]
+    pub final_drift_us: Option<DriftRange>,
+    /// Frames less than 5 ms after another, both at least 10 ms long.
+    pub bursts: u64,
+    /// Pauses of more than 60 ms without audio to play. A gap is in no other number of this struct,
+    /// and drift starts again after it: a server may pause.
+    pub gaps: u64,
+    /// The longest gap.
+    pub longest_gap_us: u64,
+}
+
+/// The drift of the last frame of a call: negative if the frame was early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DriftRange {
+    /// The minimum over all calls, in microseconds.
+    pub min: i64,
+    /// The maximum over all calls, in microseconds.
+    pub max: i64,
+}
+
+/// Calls by the reaction of the server to a barge-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BargeInReport {
+    /// The server fell silent.
+    pub fell_silent: u64,
+    /// The server spoke until the end of the call.
+    pub never_silent: u64,
+    /// The server did not speak when the caller barged in.
+    pub not_speaking: u64,
+    /// From the barge-in until the server fell silent, as a telephone plays the audio. In JSON
+    /// `went_on_us`.
+    #[serde(rename = "went_on_us")]
+    pub silent_after_us: Option<Quantiles>,
+}
+
+/// A sample rate by Asterisk's name of the format.
+mod rate_name {
+    use audiosocket_proto::SampleRate;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        rate: &SampleRate,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(rate.format_name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SampleRate, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,164 @@
+//! Builds the report from the outcomes of calls.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::server_cost::ServerCost;
+use super::{
+    BargeInReport, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals, JitterReport,
+    Report,
+};
+use crate::load::call::{CallOutcome, HangupBy, Verdict};
+use crate::load::config::{LoadMode, RunConfig};
+use crate::load::rx::{BargeInOutcome, JitterTotals, RxReport};
+use crate::load::stats::{TimeHistogram, Times};
+
+/// Adds up outcomes, until [`finish`](Self::finish).
+#[derive(Debug)]
+pub(in crate::load) struct SummaryBuilder {
+    calls: CallTotals,
+    failures: BTreeMap<String, FailureGroup>,
+    hangups: HangupTotals,
+    frames: FrameTotals,
+    digits_sent: u64,
+    jitter: JitterTotals,
+    drift: Option<DriftRange>,
+    fell_silent: u64,
+    never_silent: u64,
+    not_speaking: u64,
+    silent_after: TimeHistogram,
+}
+
+impl SummaryBuilder {
+    pub(in crate::load) fn new() -> Self {
+        Self {
+            calls: CallTotals::default(),
+            failures: BTreeMap::new(),
+            hangups: HangupTotals::default(),
+            frames: FrameTotals::default(),
+            digits_sent: 0,
+            jitter: JitterTotals::default(),
+            drift: None,
+            fell_silent: 0,
+            never_silent: 0,
+            not_speaking: 0,
+            silent_after: TimeHistogram::new(),
+        }
+    }
+
+    pub(in crate::load) fn add(&mut self, outcome: &CallOutcome) {
+        self.calls.placed += 1;
+        match &outcome.verdict {
+            Verdict::Completed => self.calls.completed += 1,
+            Verdict::Interrupted => self.calls.interrupted += 1,
+            Verdict::Failed(failure) => {
+                self.calls.failed += 1;
+                let reason = failure.to_string();
+                let group = self
+                    .failures
+                    .entry(reason)
+                    .or_insert_with_key(|reason| FailureGroup {
+                        reason: reason.clone(),
+                        calls: 0,
+                        uuid: outcome.uuid,
+                    });
+                group.calls += 1;
+            }
+        }
+        match outcome.hangup {
+            Some(HangupBy::Caller) => self.hangups.caller += 1,
+            Some(HangupBy::Server) => self.hangups.server += 1,
+            Some(HangupBy::Closed) => self.hangups.closed += 1,
+            None => {}
+        }
+        self.frames.sent += outcome.sent.frames;
+        self.frames.late += outcome.sent.late;
+        self.digits_sent += outcome.sent.digits;
+        self.add_received(&outcome.received);
+    }
+
+    fn add_received(&mut self, received: &RxReport) {
+        self.frames.received += received.frames.received;
+        self.frames.silence += received.frames.silence;
+        self.frames.echoed += received.echo.echoed;
+        self.frames.missing += received.echo.missing;
+        self.frames.wrong += received.echo.wrong;
+        self.frames.extra += received.echo.extra;
+        let (all, this) = (&mut self.jitter, &received.jitter);
+        all.gaps += this.gaps;
+        all.bursts += this.bursts;
+        all.longest_gap = all.longest_gap.max(this.longest_gap);
+        if let Some(drift) = this.final_drift {
+            let all = self.drift.get_or_insert(DriftRange {
+                min: drift,
+                max: drift,
+            });
+            all.min = all.min.min(drift);
+            all.max = all.max.max(drift);
+        }
+        match received.barge_in {
+            Some(BargeInOutcome::FellSilent(after)) => {
+                self.fell_silent += 1;
+                self.silent_after.record(after);
+            }
+            Some(BargeInOutcome::NeverSilent) => self.never_silent += 1,
+            Some(BargeInOutcome::WasSilent | BargeInOutcome::NotReached) => self.not_speaking += 1,
+            None => {}
+        }
+    }
+
+    pub(in crate::load) fn finish(
+        self,
+        config: &RunConfig,
+        elapsed: Duration,
+        times: &Times,
+        server_process: Option<ServerCost>,
+    ) -> Report {
+        let frames = &self.frames;
+        let bad_frames = frames.missing + frames.wrong + frames.extra;
+        let bad_calls = self.calls.failed + self.calls.interrupted;
+        let mut failures: Vec<_> = self.failures.into_values().collect();
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.calls));
+        let jitter = self.jitter;
+        Report {
+            server: config.server.clone(),
+            expect: config.expect,
+            closed_loop: match config.mode {
+                LoadMode::ClosedLoop(frames) => Some(frames.get()),
+                LoadMode::Paced | LoadMode::Quiet => None,
+            },
+            quiet: config.mode == LoadMode::Quiet,
+            rate: config.rate,
+            ptime_ms: config.ptime.as_secs_f64() * 1e3,
+            duration_s: config.durations.range().start().as_secs_f64(),
+            longest_s: config.durations.range().end().as_secs_f64(),
+            seed: config.seed,
+            seconds: (elapsed.as_secs_f64() * 1e3).round() / 1e3,
+            ok: bad_calls + bad_frames == 0,
+            calls: self.calls,
+            failures,
+            hangups: self.hangups,
+            jitter: (frames.received > 0 && !config.is_closed_loop()).then(|| JitterReport {
+                jitter_us: times.jitter.quantiles(),
+                lateness_us: times.lateness.quantiles(),
+                drift_us: times.drift.quantiles(),
+                final_drift_us: self.drift,
+                bursts: jitter.bursts,
+                gaps: jitter.gaps,
+                longest_gap_us: jitter.longest_gap.as_micros() as u64,
+            }),
+            frames: self.frames,
+            digits_sent: self.digits_sent,
+            latency_us: times.latency.quantiles(),
+            since_due_us: times.since_due.quantiles(),
+            barge_in: config.barge_in.map(|_| BargeInReport {
+                fell_silent: self.fell_silent,
+                never_silent: self.never_silent,
+                not_speaking: self.not_speaking,
+                silent_after_us: self.silent_after.quantiles(),
+            }),
+            server_process,
+            self_latency_us: times.self_latency.quantiles(),
+        }
+    }
+}

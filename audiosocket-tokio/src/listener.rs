@@ -1,0 +1,208 @@
+//! Listeners: TCP, and those of your own for TLS, Unix sockets or in-memory streams.
+//!
+//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the
+//! same limits, admission and shutdown as over TCP. A listener of your own is a type with one method:
+//!
+//! ```no_run
+//! use audiosocket_tokio::Server;
+//! use audiosocket_tokio::listener::Listener;
+//! use audiosocket_tokio::Peer;
+//! use std::io;
+//! use std::task::{Context, Poll, ready};
+//! use tokio::net::{UnixListener, UnixStream};
+//!
+//! struct Local(UnixListener);
+//!
+//! impl Listener for Local {
+//!     type Stream = UnixStream;
+//!
+//!     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Peer)>> {
+//!         let (stream, _) = ready!(self.0.poll_accept(cx))?;
+//!         Poll::Ready(Ok((stream, "local".into())))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> io::Result<()> {
+//! let mut server = Server::with_listener(Local(UnixListener::bind("calls.sock")?)).await?;
+//! while let Some(call) = server.accept().await {
+//!     println!("{}", call.uuid());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For TLS, the handshake belongs in the stream, where it keeps no other caller waiting: [`Handshake`]. The
+//! examples `tls` and `unix` are whole servers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use audiosocket_server::Peer;
+use audiosocket_server::io::{TcpOptions, pending_if_would_block};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+
+#[cfg(unix)]
+pub use audiosocket_server::io::SocketFile;
+pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
+
+/// A listening TCP socket. It sets up each connection as [`Server::bind`](crate::Server::bind) does:
+/// `TCP_NODELAY`, the send buffer and the keepalive.
+#[derive(Debug)]
+pub struct TcpListener {
+    socket: tokio::net::TcpListener,
+    options: TcpOptions,
+}
+
+impl TcpListener {
+    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder); on the first
+    /// one, if it is a name that stands for several.
+    ///
+    /// # Errors
+    ///
+    /// Those of resolving, binding and listening. They name the address.
+    pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
+        let mut options = ListenOptions::new();
+        options.addrs.push(addr.into());
+        let mut sockets = options.listen(resolve).await?;
+        Self::new(sockets.listeners.remove(0), sockets.tcp)
+    }
+
+    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        Ok(Self { socket, options })
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Peer)>> {
+        loop {
+            let (stream, peer) = ready!(self.socket.poll_accept(cx))?;
+            if self.options.prepare(&SockRef::from(&stream), peer) {
+                return Poll::Ready(Ok((stream, peer.into())));
+            }
+        }
+    }
+
+    /// Asks the kernel: tokio may not know yet that something waits.
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(TcpStream, Peer)>> {
+        let accepted = pending_if_would_block(self.options.accept(&self.socket));
+        let (stream, peer) = ready!(accepted)?;
+        Poll::Ready(TcpStream::from_std(stream).map(|stream| (stream, peer.into())))
+    }
+
+    fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
+        stream.local_addr().ok()
+    }
+}
+
+pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
+    Ok(lookup_host(name).await?.collect())
+}
+
+/// A stream that begins with a handshake, which runs when the stream is first read from or written to.
+///
+/// Until its handshake is complete, the connection is one without a UUID. It has the time of such a
+/// connection ([`uuid_timeout`](crate::config::SessionConfig)), and counts against the limits of these.
+///
+/// ```ignore
+/// type Stream = Handshake<tokio_rustls::Accept<TcpStream>, tokio_rustls::server::TlsStream<TcpStream>>;
+///
+/// fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+///     let (tcp, peer) = ready!(self.tcp.poll_accept(cx))?;
+///     Poll::Ready(Ok((Handshake::new(self.tls.accept(tcp)), peer)))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Handshake<F, S>(State<F, S>);
+
+#[derive(Debug)]
+enum State<F, S> {
+    Pending(F),
+    Complete(S),
+    Failed,
+}
+
+impl<F, S> Handshake<F, S> {
+    /// Makes a stream of a handshake that resolves to it. An error of the handshake is one of the
+    /// connection.
+    pub fn new(handshake: F) -> Self
+    where
+        F: Future<Output = io::Result<S>>,
+    {
+        Self(State::Pending(handshake))
+    }
+}
+
+impl<F, S> Handshake<F, S>
+where
+    F: Future<Output = io::Result<S>> + Unpin,
+    S: Unpin,
+{
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
+        if let State::Pending(handshake) = &mut self.0 {
+            match ready!(Pin::new(handshake).poll(cx)) {
+                Ok(stream) => self.0 = State::Complete(stream),
+                Err(error) => {
+                    self.0 = State::Failed;
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(match &mut self.0 {
+            State::Complete(stream) => Ok(Pin::new(stream)),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        })
+    }
+}
+
+impl<F, S> AsyncRead for Handshake<F, S>
+where
+    F: Future<Output = io::Result<S>> + Unpin,
+    S: AsyncRead + Unpin,
+{
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_stream(cx))?.poll_read(cx, buffer)
+    }
+}
+
+impl<F, S> AsyncWrite for Handshake<F, S>
+where
+    F: Future<Output = io::Result<S>> + Unpin,
+    S: AsyncWrite + Unpin,
+{
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_stream(cx))?.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_stream(cx))?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_stream(cx))?.poll_shutdown(cx)
+    }
+}
