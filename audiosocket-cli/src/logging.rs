@@ -1,20 +1,78 @@
+use std::env;
 use std::io::{IsTerminal as _, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing::warn;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sends log lines to standard error, filtered by `RUST_LOG`, or by `directives` without it.
 pub(crate) fn init(directives: &str) {
-    let variable = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let filter = EnvFilter::builder().parse_lossy(match &*variable {
-        "" => directives,
-        variable => variable,
-    });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let variable = env::var("RUST_LOG").unwrap_or_default();
+    let (filter, wrong) = filter(&variable, directives);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
-        // Which it would write to standard error, and panic if that is what cannot be written.
-        .log_internal_errors(false)
+        // It would write to standard error, and panic if standard error cannot be written.
+        .log_internal_errors(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
         .init();
+    if let Some(error) = wrong {
+        warn!("RUST_LOG is ignored: {error}");
+    }
+}
+
+/// The filter of `variable`; if it is empty or wrong, the filter of `directives`. Both are a level (`debug`), or a
+/// list of targets with levels (`audiosocket_server=debug,warn`).
+fn filter(variable: &str, directives: &str) -> (Targets, Option<ParseError>) {
+    let default = || directives.parse().expect("the program's own directives");
+    if variable.is_empty() {
+        return (default(), None);
+    }
+    match variable.parse() {
+        Ok(filter) => (filter, None),
+        Err(error) => (default(), Some(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_leaves_the_default() {
+        let (filter, wrong) = filter("", "info");
+        assert!(wrong.is_none());
+        assert!(filter.would_enable("audiosocket", &Level::INFO));
+        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    }
+
+    #[test]
+    fn a_level_replaces_the_default() {
+        let (filter, wrong) = filter("warn", "info");
+        assert!(wrong.is_none());
+        assert!(filter.would_enable("audiosocket", &Level::WARN));
+        assert!(!filter.would_enable("audiosocket", &Level::INFO));
+    }
+
+    #[test]
+    fn a_target_has_a_level_of_its_own() {
+        let (filter, wrong) = filter("audiosocket_server=debug,warn", "info");
+        assert!(wrong.is_none());
+        assert!(filter.would_enable("audiosocket_server::io", &Level::DEBUG));
+        assert!(!filter.would_enable("audiosocket_tokio", &Level::INFO));
+    }
+
+    #[test]
+    fn a_wrong_variable_leaves_the_default() {
+        let (filter, wrong) = filter("audiosocket=loud", "info");
+        assert!(wrong.is_some());
+        assert!(filter.would_enable("audiosocket", &Level::INFO));
+        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    }
 }

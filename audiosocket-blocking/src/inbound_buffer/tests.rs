@@ -229,7 +229,8 @@ impl Naive {
         let mut popped = Vec::new();
         let first = self.waiting.front().map(|(number, _)| *number);
         while popped.len() < most
-            && let Some((_, byte)) = self.waiting.pop_front_if(|(n, _)| Some(*n) == first)
+            && self.waiting.front().map(|(number, _)| *number) == first
+            && let Some((_, byte)) = self.waiting.pop_front()
         {
             popped.push(byte);
         }

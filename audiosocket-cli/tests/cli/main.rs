@@ -27,6 +27,8 @@ mod serve_gathered;
 mod serve_limits;
 mod serve_memory;
 #[cfg(feature = "jemalloc")]
+mod serve_memory_flood;
+#[cfg(feature = "jemalloc")]
 mod serve_memory_given_back;
 mod serve_play;
 mod serve_record;

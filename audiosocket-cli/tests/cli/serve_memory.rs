@@ -8,36 +8,12 @@ use super::process::{ServeProcess, audiosocket, call};
 
 on_every_runtime! {
     calls_are_refused_before_the_address_space_is_full,
-    a_flood_does_not_fill_it_either,
 }
 
 fn calls_are_refused_before_the_address_space_is_full(runtime: &str) {
     // For some hundred calls, of which each has a stack if it has a thread.
     let room = if runtime == "blocking" { 40 } else { 1 };
     crowd_out(serve_with_room(runtime, room));
-}
-
-/// Far more callers than fit, who come far faster than anybody looks at the memory.
-fn a_flood_does_not_fill_it_either(runtime: &str) {
-    let server = serve_with_room(runtime, if runtime == "blocking" { 30 } else { 1 });
-    let flood = [
-        "--calls",
-        "2000",
-        "--calls-per-second",
-        "2000",
-        "--duration",
-        "2s",
-    ];
-    let report = call(server.addr(), &flood);
-    let figures = &report.figures;
-    assert!(report.count("/calls/completed") > 0, "{figures}");
-    assert!(report.count("/calls/failed") > 0, "{figures}");
-    for frames in ["wrong", "extra"] {
-        assert_eq!(report.count(&format!("/frames/{frames}")), 0, "{figures}");
-    }
-    let report = call(server.addr(), &["--duration", "200ms"]);
-    assert_eq!(report.code, 0, "{}", report.figures);
-    server.terminate();
 }
 
 /// What the system says of the process's memory, in bytes.
@@ -49,7 +25,7 @@ pub(crate) fn status(server: &ServeProcess, what: &str) -> u64 {
 }
 
 /// An echo that has so many MiB of address space for calls, before it refuses any.
-fn serve_with_room(runtime: &str, room: u64) -> ServeProcess {
+pub(crate) fn serve_with_room(runtime: &str, room: u64) -> ServeProcess {
     let idle = serve(runtime, "unlimited");
     // By the end of a call it has all that it has whatever the number of calls.
     assert_eq!(call(idle.addr(), &["--duration", "100ms"]).code, 0);

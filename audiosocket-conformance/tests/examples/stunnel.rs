@@ -1,6 +1,6 @@
 //! Through a real stunnel, as `audiosocket-server/docs/beyond-tcp.md` sets it up: the program `audiosocket call` in place
 //! of Asterisk, plain TCP to stunnel, and TLS from there to the examples. Needs `stunnel`, and the
-//! environment variable `AUDIOSOCKET_TEST_STUNNEL`, which `.ci/run` sets.
+//! environment variable `AUDIOSOCKET_TEST_STUNNEL`, which `.ci/examples` sets.
 
 use std::fs;
 use std::net::SocketAddr;

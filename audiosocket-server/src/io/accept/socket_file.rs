@@ -28,8 +28,10 @@ impl SocketFile {
     ///
     /// `AddrInUse` if a server listens at `path`; those of the file system.
     pub fn listen(path: impl Into<PathBuf>) -> io::Result<(UnixListener, Self)> {
-        let path = path.into();
-        let lock = File::create(path.with_added_extension("lock"))?;
+        let path: PathBuf = path.into();
+        let mut lock_path = path.clone().into_os_string();
+        lock_path.push(".lock");
+        let lock = File::create(lock_path)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => error,
             TryLockError::WouldBlock => {
