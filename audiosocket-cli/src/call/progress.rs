@@ -21,7 +21,7 @@ impl ProgressDisplay {
     }
 
     /// Updates the bar.
-    pub(super) fn hook(&self) -> impl FnMut(load::ProgressDisplay) + Send + 'static {
+    pub(super) fn hook(&self) -> impl FnMut(load::Progress) + Send + 'static {
         let bar = self.bar.clone();
         move |progress| {
             if let Some(planned) = progress.planned {

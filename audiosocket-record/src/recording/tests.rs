@@ -25,7 +25,7 @@ impl Caller {
         let settings = RecordingSettings {
             encoding: Some(Encoding::Slin),
             max_samples,
-            ..Settings::default()
+            ..RecordingSettings::default()
         };
         Self::with_settings(disk, settings, None)
     }
@@ -38,7 +38,7 @@ impl Caller {
                 jitter_buffer: Duration::from_millis(60),
             },
             sync: false,
-            ..Settings::default()
+            ..RecordingSettings::default()
         };
         Self::with_settings(disk, settings, Some(name.into()))
     }

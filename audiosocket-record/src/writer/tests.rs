@@ -20,7 +20,7 @@ impl Writer {
     fn start(disk: &MemoryDisk) -> Self {
         let settings = RecordingSettings {
             encoding: Some(Encoding::Slin),
-            ..Settings::default()
+            ..RecordingSettings::default()
         };
         let (queue, thread) = start(disk.clone(), settings, QueueLimits::default(), None).unwrap();
         Self { queue, thread }
