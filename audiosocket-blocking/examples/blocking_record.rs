@@ -1,7 +1,7 @@
 //! Records every call: one WAV file each, at the rate of the call, named by its UUID.
 //!
 //! Each call has a thread that may wait for the disk. What the caller says meanwhile waits in the
-//! call's own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] tells
+//! call's own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] says
 //! what was lost.
 //!
 //! ```sh
