@@ -48,11 +48,11 @@ fn main() -> io::Result<()> {
 
 /// Records to the end of the call. At an error the call is dropped, and so hung up; the file is whole as far
 /// as it was written.
-fn record(mut call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error>> {
+fn record(call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error>> {
     let uuid = call.uuid();
     let mut recording: Option<(SampleRate, WavWriter<_>)> = None;
     let mut samples = Vec::new();
-    while let Some(event) = call.next() {
+    for event in call {
         let (rate, slin) = match event {
             CallEvent::Audio(audio) => (audio.rate(), audio.into_bytes()),
             CallEvent::Lagged(lag) => {
