@@ -1,7 +1,7 @@
 //! Records every call: one WAV file each, at the rate of the call, named by its UUID.
 //!
 //! Each call has a thread that may wait for the disk. What the caller says meanwhile waits in the
-//! call's own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] tells
+//! call's own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] says
 //! what was lost.
 //!
 //! ```sh
@@ -48,11 +48,11 @@ fn main() -> io::Result<()> {
 
 /// Records to the end of the call. At an error the call is dropped, and so hung up; the file is whole as far
 /// as it was written.
-fn record(mut call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error>> {
+fn record(call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error>> {
     let uuid = call.uuid();
     let mut recording: Option<(SampleRate, WavWriter<_>)> = None;
     let mut samples = Vec::new();
-    while let Some(event) = call.next() {
+    for event in call {
         let (rate, slin) = match event {
             CallEvent::Audio(audio) => (audio.rate(), audio.into_bytes()),
             CallEvent::Lagged(lag) => {

@@ -60,10 +60,10 @@ impl Duplex for UnixStream {
 }
 
 /// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
-/// one of them. Returns when the connection is closed; what happened on it went to the handler.
+/// one of them. Returns when the connection is closed. Everything that happens on it goes to the handler.
 ///
 /// The descriptor is made non-blocking, and is waited for, both to read and to write. It has to be
-/// readable when the stream has something to read, unless a read has told already. While a handler
+/// readable when the stream has something to read, unless a read has shown it already. While a handler
 /// blocks, another thread reads: `read` must not wait for anything, nor for a peer that does not read.
 ///
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set

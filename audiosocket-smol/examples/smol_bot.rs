@@ -18,7 +18,7 @@ use audiosocket_smol::config::SessionConfig;
 use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
 use smol::{Timer, future, stream::StreamExt};
 
-/// A caller who sends nothing for this long is silent.
+// A caller who sends nothing for this long is silent.
 const NO_AUDIO: Duration = Duration::from_millis(100);
 
 const GREETING: &str = "Hello, this is a bot that has no words but beeps: one for each. Say something \
@@ -33,11 +33,11 @@ fn main() -> io::Result<()> {
         let server = builder.listen().await?;
         println!("listening on {}", server.local_addrs()[0]);
         let (handle, mut signals) = (server.handle(), Signals::new([Signal::Int])?);
-        smol::spawn(async move {
+        let shut_down = async move {
             signals.next().await;
             handle.shutdown(Duration::from_secs(10));
-        })
-        .detach();
+        };
+        smol::spawn(shut_down).detach();
         server.serve_calls(talk).await
     })
 }
@@ -97,7 +97,6 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
     Ok(())
 }
 
-/// Pieces of speech, made as they are played.
 type Speech = Peekable<Box<dyn Iterator<Item = AudioBuf> + Send>>;
 
 fn say(call: &IncomingCall, text: &str) -> Speech {

@@ -9,7 +9,7 @@ use crate::runtime::FuturesStream;
 use crate::timer::SmolTimer;
 
 /// Serves one call over any stream: a TCP connection, TLS, a Unix socket, an in-memory pipe.
-/// Returns when the connection is closed; what happened on it went to the handler.
+/// Returns when the connection is closed. Everything that happens on it goes to the handler.
 ///
 /// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
 /// `TCP_NODELAY`, the send buffer and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
@@ -18,7 +18,7 @@ use crate::timer::SmolTimer;
 ///
 /// # Cancellation
 ///
-/// Cancel safe, in that dropping the future closes the connection at once and tells the handler
+/// Cancel safe: dropping the future closes the connection at once and gives the handler
 /// [`End::Abandoned`](crate::End::Abandoned).
 ///
 /// ```

@@ -2,7 +2,7 @@
 //!
 //! Writing to a disk blocks, and a task must not. So the audio of a second is collected, and then
 //! written on one of tokio's threads for that. What the caller says meanwhile waits in the call's
-//! own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] tells what
+//! own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] says what
 //! was lost.
 //!
 //! ```sh
