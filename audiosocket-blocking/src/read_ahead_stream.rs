@@ -25,7 +25,7 @@ const MAX_AGE: Duration = Duration::from_millis(10);
 /// the [read-ahead thread](crate::read_ahead) reads.
 #[derive(Debug)]
 pub(crate) struct ReadAheadStream<S> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<SharedStream<S>>,
     waker: Arc<ThreadWaker>,
     /// What is not ready, and is waited for.
     unready: PollFlags,
@@ -35,14 +35,14 @@ pub(crate) struct ReadAheadStream<S> {
 }
 
 #[derive(Debug)]
-struct Shared<S> {
-    inner: Mutex<Inner<S>>,
+struct SharedStream<S> {
+    inner: Mutex<ReadState<S>>,
     /// Odd while the thread is busy. Changes each time that the thread reads.
     progress: ProgressCounter,
 }
 
 #[derive(Debug)]
-struct Inner<S> {
+struct ReadState<S> {
     stream: S,
     buffer: InboundBuffer,
     /// How the stream ended, if the read-ahead thread found its end.
@@ -55,14 +55,14 @@ impl<S: Duplex> ReadAheadStream<S> {
     /// Takes over a non-blocking stream, and the waker of the thread that will poll it. Reads at most
     /// `max_unread` bytes ahead.
     pub(crate) fn new(stream: S, waker: Arc<ThreadWaker>, max_unread: usize) -> Self {
-        let inner = Inner {
+        let inner = ReadState {
             stream,
             buffer: InboundBuffer::new(max_unread),
             ended: None,
             over: false,
         };
         let progress = ProgressCounter::new(AtomicU64::new(1));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedStream {
             inner: Mutex::new(inner),
             progress: Arc::clone(&progress),
         });
@@ -182,14 +182,14 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
     }
 }
 
-impl<S> Shared<S> {
-    fn lock(&self) -> MutexGuard<'_, Inner<S>> {
+impl<S> SharedStream<S> {
+    fn lock(&self) -> MutexGuard<'_, ReadState<S>> {
         // Only a stream that panicked can poison it, and that can be read again.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Read + Send + 'static> ReadAhead for Shared<S> {
+impl<S: Read + Send + 'static> ReadAhead for SharedStream<S> {
     fn read_ahead(&self, progress: u64, buffer: &mut [u8]) {
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
@@ -205,13 +205,13 @@ impl<S: Read + Send + 'static> ReadAhead for Shared<S> {
     }
 }
 
-impl<S> Inner<S> {
+impl<S> ReadState<S> {
     fn has_read_ahead(&self) -> bool {
         !self.buffer.is_empty() || self.ended.is_some()
     }
 }
 
-impl<S: Read> Inner<S> {
+impl<S: Read> ReadState<S> {
     /// Reads what has come into the buffer.
     fn read_ahead(&mut self, buffer: &mut [u8]) {
         for _ in 0..MAX_READS {

@@ -9,13 +9,14 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use crate::buffer::SendBuffer;
+use crate::wire::frame;
 use crate::{
     Audio, Decoder, DtmfDigit, ErrorFlags, Frame, FrameKind, MAX_PAYLOAD_LEN, Message, SampleRate,
-    SendError, Transmit, frame,
+    SendError, Transmit,
 };
 
-/// Appends `message` to `out` as a frame, whatever it is: what a client or a test needs, and what
-/// a server must not do; its counterpart is [`encoder`](crate::encoder).
+/// Appends any `message` to `out` as a frame. For clients and tests; a server uses
+/// [`encoder`](crate::encoder), which writes only what Asterisk accepts.
 ///
 /// # Errors
 ///
@@ -37,7 +38,7 @@ pub fn encode(message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> 
     Ok(())
 }
 
-/// What the server did, as Asterisk takes it.
+/// An event on the client's side of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent<'a> {
@@ -139,7 +140,7 @@ impl ClientSession {
 
     /// The caller hangs up: as Asterisk does, this closes the connection without a word.
     ///
-    /// Returns the `Ended` event, or `None` if it has been told before.
+    /// Returns the `Ended` event; `None` if there was one before.
     pub fn hangup(&mut self) -> Option<ClientEvent<'static>> {
         (!self.over).then(|| self.end(ClientEnd::CallerHungUp))
     }
@@ -169,7 +170,7 @@ impl ClientSession {
     }
 
     /// What the write side has to do now; see [`Transmit`]. After the end there is nothing but
-    /// [`Transmit::Close`]: what was queued is dropped, as Asterisk does.
+    /// [`Transmit::Close`]: queued bytes are dropped, as Asterisk does.
     #[must_use]
     pub fn poll_transmit(&self) -> Transmit<'_> {
         match self.send_buffer.unsent() {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{ErrorFlags, FrameKind};
 
-/// What the other end of a connection did wrong.
+/// An error of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -16,7 +16,7 @@ pub enum PeerError {
     /// The first frame was not the UUID that Asterisk always sends first, so there is no call:
     /// audio before the UUID, or a peer that does not speak AudioSocket. Ends the session.
     UuidExpected {
-        /// The kind of what came instead.
+        /// The kind of the first frame.
         kind: FrameKind,
     },
     /// A UUID frame was not of 16 bytes. Ends the session.
@@ -72,7 +72,7 @@ impl fmt::Display for PeerError {
 
 impl Error for PeerError {}
 
-/// Why something could not be sent: what a user of this crate asked for and cannot have.
+/// Why something could not be sent: an error of the user of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::{Audio, DtmfDigit, Frame, PeerError};
 
-/// Something that happened on a session; borrows from the decoder or from the read buffer, never
-/// from the session, so that it can be answered while it is looked at.
+/// An event on a session. It borrows from the decoder or from the read buffer, never from the session,
+/// so that the session can be used while the event is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -15,7 +15,7 @@ pub enum Event<'a> {
     Audio(Audio<'a>),
     /// A key was pressed.
     Dtmf(DtmfDigit),
-    /// A frame that asks for nothing: an unknown kind, legacy silence, audio of no bytes.
+    /// A frame without meaning: an unknown kind, legacy silence, audio of no bytes.
     Ignored(Frame<'a>),
     /// The peer did something wrong that the call survives.
     Exception(PeerError),
@@ -48,17 +48,17 @@ pub enum End {
     /// The peer reset the connection between two frames. Also an ordinary end: when a caller hangs
     /// up, Asterisk may close with audio of ours still unread, and its kernel then sends a reset in
     /// place of an orderly end. Asterisk 22.10.1 did so in 28 of 1,600 `Dial` calls and 3 of 1,600
-    /// `AudioSocket()` calls. A kernel tells of a reset once: if a write of ours meets it first, the
+    /// `AudioSocket()` calls. A kernel reports a reset once: if a write meets it first, the
     /// read side may see no more than [`Closed`](Self::Closed).
     ///
-    /// Over TLS, also an end without `close_notify`: whoever cut the connection did not have to be
-    /// the peer.
+    /// Over TLS, also an end without `close_notify`: the connection may have been cut by someone other
+    /// than the peer.
     Reset,
     /// The connection broke otherwise: timed out, unreachable.
     ConnectionLost,
     /// The handler panicked, and this side hung up.
     HandlerPanicked,
-    /// Whoever drove the session stopped doing so, such as a runtime that was shut down.
+    /// The driver of the session stopped, such as a runtime that was shut down.
     Abandoned,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Display for End {
     }
 }
 
-/// What the write side of the connection has to do next; see [`Session::poll_transmit`](crate::Session::poll_transmit).
+/// The next thing that the write side of the connection has to do; see [`Session::poll_transmit`](crate::Session::poll_transmit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transmit<'a> {

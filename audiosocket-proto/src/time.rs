@@ -5,7 +5,7 @@ use core::time::Duration;
 
 /// A point in time, in nanoseconds since an epoch that the caller chose.
 ///
-/// The core never reads a clock. Whoever drives it picks a monotonic clock and an epoch (the start
+/// The core never reads a clock. The driver picks a monotonic clock and an epoch (the start
 /// of the process, of the call, zero in a test) and keeps to them for the life of a session. With
 /// `std`, [`Epoch`] converts from and to `std::time::Instant`.
 ///

@@ -4,18 +4,18 @@ use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, HandlerEvent, Peer, Refusal, Response,
 };
 
-use crate::queue::Queue;
+use crate::queue::WriterQueue;
 use crate::track::Track;
 
 /// An acceptor whose calls are recorded, from [`Recorder::record`](crate::Recorder::record).
 #[derive(Debug)]
 pub struct RecordingAcceptor<A> {
     acceptor: A,
-    queue: Queue,
+    queue: WriterQueue,
 }
 
 impl<A> RecordingAcceptor<A> {
-    pub(crate) fn new(acceptor: A, queue: Queue) -> Self {
+    pub(crate) fn new(acceptor: A, queue: WriterQueue) -> Self {
         Self { acceptor, queue }
     }
 }

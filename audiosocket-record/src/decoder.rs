@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use audiosocket_media::{CodecDetector, Encoding, Law, SampleRate};
 
-use crate::track::Frame;
+use crate::track::RecordedFrame;
 
 /// The detector has been seen to be wrong up to this confidence.
 const LIKELY: f64 = 0.57;
@@ -30,7 +30,7 @@ pub(crate) struct DecodedAudio {
 }
 
 impl DecodedAudio {
-    fn new(encoding: Encoding, frame: &Frame) -> Self {
+    fn new(encoding: Encoding, frame: &RecordedFrame) -> Self {
         let mut samples = Vec::new();
         encoding.decode(&frame.payload, &mut samples);
         Self {
@@ -52,7 +52,7 @@ pub(crate) struct AudioDecoder {
     encoding: Encoding,
     /// `None` once the encoding is certain, or the detector gave up.
     detector: Option<Box<CodecDetector>>,
-    held: Vec<Frame>,
+    held: Vec<RecordedFrame>,
     held_bytes: usize,
     examined: usize,
 }
@@ -78,7 +78,7 @@ impl AudioDecoder {
     }
 
     /// Takes a frame, and appends the frames whose encoding is known now, in order.
-    pub(crate) fn push(&mut self, frame: Frame, decoded: &mut Vec<DecodedAudio>) {
+    pub(crate) fn push(&mut self, frame: RecordedFrame, decoded: &mut Vec<DecodedAudio>) {
         if frame.rate != SampleRate::Hz8000 {
             self.flush(decoded);
             return decoded.push(DecodedAudio::new(Encoding::Slin, &frame));
@@ -104,7 +104,7 @@ impl AudioDecoder {
 
     /// Appends audio that was held back for [`LONGEST_HOLD`].
     pub(crate) fn tick(&mut self, now: Instant, decoded: &mut Vec<DecodedAudio>) {
-        let waited = |first: &Frame| now.saturating_duration_since(first.at);
+        let waited = |first: &RecordedFrame| now.saturating_duration_since(first.at);
         if self.held.first().map(waited) > Some(LONGEST_HOLD) {
             self.flush(decoded);
         }
@@ -131,7 +131,7 @@ impl AudioDecoder {
 
 /// The encoding of bytes that the detector cannot use: a G.711 law if more than half of them are
 /// that law's silence.
-fn encoding_of_silence(frames: &[Frame]) -> Encoding {
+fn encoding_of_silence(frames: &[RecordedFrame]) -> Encoding {
     let bytes = || frames.iter().flat_map(|frame| &frame.payload);
     let half = bytes().count() / 2;
     let silent = |law: &Law| bytes().filter(|byte| **byte == law.silence()).count() > half;
@@ -161,8 +161,8 @@ mod tests {
         (samples.collect(), decoder.encoding(SampleRate::Hz8000))
     }
 
-    fn frame(at: Instant, payload: &[u8]) -> Frame {
-        Frame {
+    fn frame(at: Instant, payload: &[u8]) -> RecordedFrame {
+        RecordedFrame {
             at,
             rate: SampleRate::Hz8000,
             payload: payload.to_vec(),

@@ -8,16 +8,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::storage::Storage;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MemoryDisk(Arc<Shared>);
+pub(crate) struct MemoryDisk(Arc<SharedDisk>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedDisk {
+    state: Mutex<DiskState>,
     hang_ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct DiskState {
     files: BTreeMap<String, Arc<Mutex<Cursor<Vec<u8>>>>>,
     synced: usize,
     /// The greatest length of a file.
@@ -60,9 +60,9 @@ impl MemoryDisk {
         files.collect()
     }
 
-    fn working(&self) -> MutexGuard<'_, State> {
+    fn working(&self) -> MutexGuard<'_, DiskState> {
         let state = self.0.state.lock().unwrap();
-        let hangs = |state: &mut State| state.hangs;
+        let hangs = |state: &mut DiskState| state.hangs;
         self.0.hang_ended.wait_while(state, hangs).unwrap()
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::RecorderStats;
 use crate::quota::{QuotaPermit, Usage};
-use crate::track::{CallStart, Frame, Track, TrackError};
+use crate::track::{CallStart, RecordedFrame, Track, TrackError};
 
 /// New calls are refused while more starts and ends than this wait. On a disk that hangs, calls
 /// that come and go would take more and more memory.
@@ -22,7 +22,7 @@ pub(crate) type CallId = u64;
 #[derive(Debug)]
 pub(crate) enum WriterMessage {
     Start(CallId, CallStart, QuotaPermit<1>),
-    Frame(CallId, Frame, QuotaPermit<2>),
+    Frame(CallId, RecordedFrame, QuotaPermit<2>),
     /// The number is that of the frames that are lost at the end.
     End(CallId, Instant, u64, QuotaPermit<1>),
     Tick(Instant),
@@ -61,13 +61,13 @@ impl fmt::Debug for PathOf {
 
 /// The queue to the writer. It never blocks. Clones are the same queue.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue {
+pub(crate) struct WriterQueue {
     messages: Sender<WriterMessage>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<QueueState>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct QueueState {
     pub(crate) limits: QueueLimits,
     /// `None` if the writer names the files.
     path_of: Option<PathOf>,
@@ -80,7 +80,7 @@ pub(crate) struct Shared {
     stats: Mutex<RecorderStats>,
 }
 
-impl Queue {
+impl WriterQueue {
     pub(crate) fn new(
         messages: Sender<WriterMessage>,
         limits: QueueLimits,
@@ -88,7 +88,7 @@ impl Queue {
     ) -> Self {
         Self {
             messages,
-            shared: Arc::new(Shared {
+            shared: Arc::new(QueueState {
                 limits,
                 path_of,
                 next: AtomicU64::new(0),

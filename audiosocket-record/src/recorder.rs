@@ -10,8 +10,8 @@ use audiosocket_server::Acceptor;
 use uuid::Uuid;
 
 use crate::acceptor::RecordingAcceptor;
-use crate::queue::{PathOf, Queue, QueueLimits, WriterMessage};
-use crate::recording::Settings;
+use crate::queue::{PathOf, QueueLimits, WriterMessage, WriterQueue};
+use crate::recording::RecordingSettings;
 use crate::storage::Directory;
 use crate::timeline::Gaps;
 use crate::track::{Track, TrackError};
@@ -26,7 +26,7 @@ use crate::writer;
 /// waits.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: Queue,
+    queue: WriterQueue,
     /// `None` once the recorder is finished.
     thread: Option<JoinHandle<()>>,
 }
@@ -128,7 +128,7 @@ impl Drop for Recorder {
 pub struct RecorderBuilder {
     directory: PathBuf,
     path_of: Option<PathOf>,
-    settings: Settings,
+    settings: RecordingSettings,
     limits: QueueLimits,
 }
 
@@ -137,7 +137,7 @@ impl RecorderBuilder {
         Self {
             directory,
             path_of,
-            settings: Settings::default(),
+            settings: RecordingSettings::default(),
             limits: QueueLimits::default(),
         }
     }

@@ -9,7 +9,7 @@ use crate::RecorderStats;
 use crate::decoder::{AudioDecoder, DecodedAudio};
 use crate::storage::{Storage, create_named};
 use crate::timeline::{Gaps, Segment, Timeline};
-use crate::track::{CallStart, Frame};
+use crate::track::{CallStart, RecordedFrame};
 use crate::wav_file::{MAX_SAMPLES, WavFile, WrittenFile};
 
 /// The most files of one call: one for each rate. Each change of the rate begins another file, and
@@ -21,7 +21,7 @@ const SILENCE: [i16; 4096] = [0; 4096];
 
 /// How calls are recorded.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct RecordingSettings {
     /// The encoding of audio that claims to be slin at 8 kHz; `None` to detect it.
     pub(crate) encoding: Option<Encoding>,
     pub(crate) gaps: Gaps,
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) max_samples: u32,
 }
 
-impl Default for Settings {
+impl Default for RecordingSettings {
     fn default() -> Self {
         Self {
             encoding: None,
@@ -44,7 +44,7 @@ impl Default for Settings {
 /// What all recordings of a recorder share.
 pub(crate) struct Context<S> {
     pub(crate) storage: S,
-    pub(crate) settings: Settings,
+    pub(crate) settings: RecordingSettings,
     /// A full disk fails many recordings at once.
     pub(crate) error_lines: LogRateLimit,
 }
@@ -79,7 +79,7 @@ struct Failure {
 }
 
 impl<S: Storage> Recording<S> {
-    pub(crate) fn new(start: CallStart, settings: &Settings) -> Self {
+    pub(crate) fn new(start: CallStart, settings: &RecordingSettings) -> Self {
         Self {
             from: start.at,
             timeline: Timeline::new(start.at, settings.gaps),
@@ -94,7 +94,7 @@ impl<S: Storage> Recording<S> {
         }
     }
 
-    pub(crate) fn push(&mut self, context: &Context<S>, frame: Frame) {
+    pub(crate) fn push(&mut self, context: &Context<S>, frame: RecordedFrame) {
         self.lost += frame.lost.frames;
         let mut decoded = Vec::new();
         self.decoder.push(frame, &mut decoded);

@@ -7,7 +7,7 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Audio;
 use uuid::Uuid;
 
-use crate::queue::{CallId, Queue, Shared, WriterMessage};
+use crate::queue::{CallId, QueueState, WriterMessage, WriterQueue};
 use crate::quota::{QuotaPermit, Usage};
 
 /// Each call may have this many bytes waiting, however much waits of other calls: three quarters of
@@ -42,7 +42,7 @@ impl CallStart {
 
 /// Audio as it arrived.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub(crate) struct RecordedFrame {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
     pub(crate) payload: Vec<u8>,
@@ -66,7 +66,7 @@ pub(crate) struct LostAudio {
 #[derive(Debug)]
 pub struct Track {
     id: CallId,
-    queue: Queue,
+    queue: WriterQueue,
     /// For error messages: the path, or the UUID.
     name: String,
     /// Bytes of this call that wait.
@@ -80,7 +80,7 @@ pub struct Track {
 }
 
 impl Track {
-    pub(crate) fn new(id: CallId, queue: Queue, name: String) -> Self {
+    pub(crate) fn new(id: CallId, queue: WriterQueue, name: String) -> Self {
         Self {
             id,
             queue,
@@ -109,7 +109,7 @@ impl Track {
             }
             return self.write_lost(at, 1, payload.len() as u64);
         };
-        let frame = Frame {
+        let frame = RecordedFrame {
             at,
             rate,
             payload: payload.to_vec(),
@@ -148,7 +148,7 @@ impl Track {
     }
 
     fn permit(&self, bytes: usize) -> Option<QuotaPermit<2>> {
-        let Shared {
+        let QueueState {
             limits, waiting, ..
         } = &*self.queue.shared;
         let usages = [self.waiting.clone(), waiting.clone()];

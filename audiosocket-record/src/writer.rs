@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use audiosocket_server::io::LogRateLimit;
 
-use crate::queue::{CallId, PathOf, Queue, QueueLimits, WriterMessage};
-use crate::recording::{Context, Recording, Settings};
+use crate::queue::{CallId, PathOf, QueueLimits, WriterMessage, WriterQueue};
+use crate::recording::{Context, Recording, RecordingSettings};
 use crate::storage::Storage;
 
 /// How often files are brought up to date. A crash loses this or a second of audio.
@@ -17,12 +17,12 @@ const TICK: Duration = Duration::from_secs(1);
 /// wait together.
 pub(crate) fn start(
     storage: impl Storage,
-    settings: Settings,
+    settings: RecordingSettings,
     limits: QueueLimits,
     path_of: Option<PathOf>,
-) -> io::Result<(Queue, JoinHandle<()>)> {
+) -> io::Result<(WriterQueue, JoinHandle<()>)> {
     let (sender, messages) = mpsc::channel();
-    let queue = Queue::new(sender.clone(), limits, path_of);
+    let queue = WriterQueue::new(sender.clone(), limits, path_of);
     let state = WriterState {
         context: Context {
             storage,
@@ -39,7 +39,7 @@ pub(crate) fn start(
 /// The state of the writer thread.
 struct WriterState<S: Storage> {
     context: Context<S>,
-    queue: Queue,
+    queue: WriterQueue,
     recordings: HashMap<CallId, Recording<S>>,
 }
 

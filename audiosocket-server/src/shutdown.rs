@@ -35,11 +35,11 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub struct ServerDriver {
     handle: ServerHandle,
     linger: Duration,
-    phase: Phase,
+    phase: ShutdownPhase,
 }
 
 #[derive(Debug)]
-enum Phase {
+enum ShutdownPhase {
     Accepting,
     Closing {
         step: Step,
@@ -83,7 +83,7 @@ impl ServerDriver {
                 calls: Calls::new(admission),
             },
             linger,
-            phase: Phase::Accepting,
+            phase: ShutdownPhase::Accepting,
         }
     }
 
@@ -92,8 +92,8 @@ impl ServerDriver {
         if let Some(grace) = self.handle.graces.poll(cx.waker(), Option::take) {
             let requested = now + grace;
             match &mut self.phase {
-                Phase::Accepting => {
-                    self.phase = Phase::Closing {
+                ShutdownPhase::Accepting => {
+                    self.phase = ShutdownPhase::Closing {
                         step: Step::Draining,
                         until: requested,
                         idle: self.handle.calls.idle(),
@@ -101,7 +101,7 @@ impl ServerDriver {
                     self.handle.calls.begin_shutdown();
                     return ServerAction::StopAccepting;
                 }
-                Phase::Closing {
+                ShutdownPhase::Closing {
                     step: Step::Draining,
                     until,
                     ..
@@ -109,9 +109,9 @@ impl ServerDriver {
                 _ => {}
             }
         }
-        while let Phase::Closing { until, idle, .. } = &mut self.phase {
+        while let ShutdownPhase::Closing { until, idle, .. } = &mut self.phase {
             if Pin::new(idle).poll(cx).is_ready() {
-                self.phase = Phase::Over;
+                self.phase = ShutdownPhase::Over;
             } else if now < *until {
                 return ServerAction::Wait;
             } else {
@@ -119,7 +119,7 @@ impl ServerDriver {
             }
         }
         match self.phase {
-            Phase::Accepting => ServerAction::Accept,
+            ShutdownPhase::Accepting => ServerAction::Accept,
             _ => ServerAction::Over,
         }
     }
@@ -128,8 +128,8 @@ impl ServerDriver {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
-            Phase::Closing { until, .. } => Some(until),
-            Phase::Accepting | Phase::Over => None,
+            ShutdownPhase::Closing { until, .. } => Some(until),
+            ShutdownPhase::Accepting | ShutdownPhase::Over => None,
         }
     }
 
@@ -140,7 +140,7 @@ impl ServerDriver {
     }
 
     fn next_step(&mut self, now: Timestamp) {
-        let Phase::Closing { step, until, .. } = &mut self.phase else {
+        let ShutdownPhase::Closing { step, until, .. } = &mut self.phase else {
             return;
         };
         match step {
@@ -154,7 +154,7 @@ impl ServerDriver {
                 *step = Step::Abandoning;
                 *until = now + MARGIN;
             }
-            Step::Abandoning => self.phase = Phase::Over,
+            Step::Abandoning => self.phase = ShutdownPhase::Over,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::task::Waker;
 /// A value that several threads change, and that one task waits for.
 #[derive(Debug, Default)]
 pub(crate) struct WakeCell<T> {
-    inner: Mutex<Inner<T>>,
+    inner: Mutex<CellState<T>>,
 }
 
 #[derive(Debug, Default)]
-struct Inner<T> {
+struct CellState<T> {
     value: T,
     waker: Option<Waker>,
 }
@@ -58,7 +58,7 @@ impl<T> WakeCell<T> {
         drop(waker);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+    fn lock(&self) -> MutexGuard<'_, CellState<T>> {
         // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

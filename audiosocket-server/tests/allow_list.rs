@@ -108,11 +108,11 @@ fn a_peer_without_an_address_is_refused_unless_said_otherwise() {
 }
 
 #[test]
-fn an_empty_list_allows_nobody() {
-    let nobody: AllowList = [].into_iter().collect();
-    assert!(!nobody.allows(&peer("127.0.0.1")));
-    assert!(!nobody.allows(&Peer::from("pipe")));
-    assert_eq!(nobody, AllowList::default());
+fn an_empty_list_allows_no_peer() {
+    let none: AllowList = [].into_iter().collect();
+    assert!(!none.allows(&peer("127.0.0.1")));
+    assert!(!none.allows(&Peer::from("pipe")));
+    assert_eq!(none, AllowList::default());
 }
 
 #[test]

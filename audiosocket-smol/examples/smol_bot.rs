@@ -25,8 +25,7 @@ const GREETING: &str = "Hello, this is a bot that has no words but beeps: one fo
     after them, or while they last, and they say how long you spoke. To leave, press the hash key.";
 
 fn main() -> io::Result<()> {
-    let addr = std::env::args().nth(1);
-    let addr = addr.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
+    let addr = std::env::args().nth(1).unwrap_or("127.0.0.1:9092".into());
     // How far the speech may be ahead of what the caller hears.
     let session = SessionConfig::new().max_playout(Duration::from_secs(5));
     let builder = Server::builder().bind(addr).session(session);
@@ -61,7 +60,10 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
                 speech = interrupt(&call);
                 continue;
             }
-            Ok(Some(CallEvent::Ended(end))) => return Ok(println!("{uuid}: {end}")),
+            Ok(Some(CallEvent::Ended(end))) => {
+                println!("{uuid}: {end}");
+                return Ok(());
+            }
             Ok(_) => continue,
             Err(_) => AudioBuf::from_samples(rate, &vec![0; rate.samples_in(NO_AUDIO) as usize]),
         };

@@ -52,6 +52,7 @@ impl ServerBuilder {
 /// Setters for all servers.
 impl<S> ServerBuilder<S> {
     audiosocket_server::server_builder_setters!();
+    audiosocket_server::shared_thread_setters!();
 }
 
 /// Servers on TCP.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use audiosocket_testing::process::{Process, Signal, Stream};
+use audiosocket_testing::process::{OutputStream, Process, Signal};
 use uuid::Uuid;
 
 use crate::{PATIENCE, wait_for};
@@ -168,7 +168,7 @@ impl Server {
     /// The lines of its log so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
-        self.process.lines(Stream::Stderr)
+        self.process.lines(OutputStream::Stderr)
     }
 }
 

@@ -84,7 +84,7 @@ fn what_is_no_audio_is_never_dropped_but_fills_it() {
 }
 
 #[test]
-#[should_panic(expected = "what waits comes first")]
+#[should_panic(expected = "bytes that wait come first")]
 fn nothing_passes_what_waits() {
     let mut inbound = InboundBuffer::new(10);
     inbound.push(&[0x10]);

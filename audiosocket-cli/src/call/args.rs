@@ -67,7 +67,7 @@ pub(crate) struct CallArgs {
     seed: Option<u64>,
     /// What the server has to do for a call to succeed [default: echo, or any with --barge-in-after]
     #[arg(long, value_enum)]
-    expect: Option<Expect>,
+    expect: Option<ExpectOption>,
     /// How long to wait for outstanding echoes after the caller's last frame
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     linger: Duration,
@@ -84,7 +84,7 @@ pub(crate) struct CallArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Expect {
+enum ExpectOption {
     /// Send back every byte of the caller's audio, in order. The server may cut frames differently
     /// (except those of --audio), and may send frames of silence (all zero) between. It must not
     /// end the call
@@ -168,11 +168,11 @@ impl CallArgs {
     }
 }
 
-impl From<Expect> for load::Expect {
-    fn from(expect: Expect) -> Self {
+impl From<ExpectOption> for load::Expect {
+    fn from(expect: ExpectOption) -> Self {
         match expect {
-            Expect::Echo => Self::Echo,
-            Expect::Any => Self::Any,
+            ExpectOption::Echo => Self::Echo,
+            ExpectOption::Any => Self::Any,
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::signals::Signals;
 use crate::usage_error::usage_error;
 use crate::{open_files, output};
-use progress::Progress;
+use progress::ProgressDisplay;
 use recordings::{RecordedCall, Recordings};
 
 pub(crate) use args::CallArgs;
@@ -77,7 +77,7 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
         let recorder = Arc::clone(recorder);
         test = test.tap(move |uuid| RecordedCall::start(&recorder, uuid));
     }
-    let progress = Progress::new(args.is_paced());
+    let progress = ProgressDisplay::new(args.is_paced());
     let test = test.on_progress(progress.hook());
     let stop = async {
         signals.next().await;

@@ -3,11 +3,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar on standard error during a test; nothing if that is not a terminal.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     bar: ProgressBar,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// The number of frames is only known beforehand if calls are paced.
     pub(super) fn new(paced: bool) -> Self {
         let (bar, template) = if paced {

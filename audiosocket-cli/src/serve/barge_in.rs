@@ -19,14 +19,14 @@ const UNSURE: usize = 4_800;
 pub(super) struct BargeIn {
     rate: SampleRate,
     vad: EnergyVad,
-    codec: Codec,
+    codec: CallerCodec,
     samples: Vec<i16>,
     events: Vec<VadEvent>,
 }
 
 /// What is in frames of kind `0x10`.
 #[derive(Debug)]
-enum Codec {
+enum CallerCodec {
     Unknown {
         detector: Box<CodecDetector>,
         /// What came and could not be decoded yet.
@@ -41,7 +41,7 @@ impl BargeIn {
         Self {
             rate,
             vad: vad(rate),
-            codec: Codec::Unknown {
+            codec: CallerCodec::Unknown {
                 detector: Box::default(),
                 undecoded: Vec::new(),
             },
@@ -69,7 +69,7 @@ impl BargeIn {
     }
 }
 
-impl Codec {
+impl CallerCodec {
     /// Appends to `samples` what could be decoded by now.
     fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
         match self {

@@ -149,7 +149,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args);
-            let builder = builder.threads(args.threads);
+            let builder = builder.threads(args.threads).blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
@@ -160,6 +160,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
         }),
         Runtime::Smol => async_io::block_on(async {
             let builder = options!(audiosocket_smol, args);
+            let builder = builder.blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
@@ -183,7 +184,6 @@ macro_rules! options {
             .limits($args.limits())
             .allow_list($args.allow_list())
             .reuse_port($args.reuse_port)
-            .blocked_handler_warning(true)
             .session($args.session());
         let listen = $args.listen.iter();
         listen.fold(builder, |builder, addr| builder.bind(addr))
@@ -247,12 +247,11 @@ impl ServeArgs {
     }
 
     fn session(&self) -> SessionConfig {
-        let session = SessionConfig::new()
+        SessionConfig::new()
             .uuid_timeout(self.uuid_timeout)
             .idle_timeout(self.idle_timeout)
             .max_duration(self.max_duration)
-            .fill_silence(!self.no_silence);
-        session
+            .fill_silence(!self.no_silence)
     }
 
     fn limits(&self) -> Limits {

@@ -16,8 +16,8 @@ pub(crate) struct RecordArgs {
     directory: PathBuf,
     /// The codec of audio that claims to be slin at 8 kHz: a Dial without c(slin) sends the call's
     /// own codec with that name
-    #[arg(long, value_enum, default_value_t = Codec::Auto)]
-    codec: Codec,
+    #[arg(long, value_enum, default_value_t = CodecOption::Auto)]
+    codec: CodecOption,
     /// Leave out pauses in which no audio came. By default they are silence in the recording, so
     /// that it has the call's time
     #[arg(long)]
@@ -28,7 +28,7 @@ pub(crate) struct RecordArgs {
 
 /// The codec of frames that claim to be slin at 8 kHz.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Codec {
+enum CodecOption {
     /// Detect it
     Auto,
     /// Signed 16-bit samples, as the frames claim
@@ -39,7 +39,7 @@ enum Codec {
     Alaw,
 }
 
-impl Codec {
+impl CodecOption {
     fn encoding(self) -> Option<Encoding> {
         match self {
             Self::Auto => None,

@@ -83,7 +83,7 @@ fn an_interval_that_would_make_playout_late_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(
-        error.contains("wake interval 10ms: more than nothing, less than 10ms"),
+        error.contains("the wake interval 10ms is not between zero and 10ms"),
         "{error}"
     );
 }

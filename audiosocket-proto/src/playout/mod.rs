@@ -34,7 +34,7 @@ const MAX_ENTRIES: usize = 65_536;
 ///
 /// - on an absolute schedule: each frame is due one [`Ptime`] after the frame before it *was due*, so
 ///   delays do not add up. Behind a frame that is late by more than half a ptime, the schedule skips
-///   the missed time, in whole ptimes; nothing is ever sent faster to catch up;
+///   the missed time; nothing is ever sent faster to catch up;
 /// - without gaps between pieces: the next piece completes a frame that a piece did not fill. Only
 ///   when nothing follows, the frame is padded with silence;
 /// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
@@ -48,9 +48,7 @@ const MAX_ENTRIES: usize = 65_536;
 /// - calls [`poll_mark`](Self::poll_mark) after that and whenever all bytes have been written;
 /// - reports audio that it sends beside the playout by [`sent`](Self::sent).
 ///
-/// The server's `CallDriver` does all this. The playout is apart from the session so that a handle on
-/// another thread has its answers at once: whether there was room, and how much was cleared. `M` is
-/// the type of a mark.
+/// The server's `CallDriver` does all this. `M` is the type of a mark.
 ///
 /// Dropping [`Bytes`] can run code of their owner. So nothing is dropped in here: methods that take
 /// audio out of the queue push it to `dropped`, for a driver that holds a lock while it calls them.
@@ -82,7 +80,7 @@ pub struct Playout<M> {
     ptime: Ptime,
     max: CompactDuration,
     fill_silence: bool,
-    state: State,
+    state: PlayoutState,
     queue: Queue<M>,
     /// Marks that have left the queue, in order. Audio ahead of a mark that was played may still wait
     /// to be written.
@@ -94,7 +92,7 @@ pub struct Playout<M> {
     /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of the
     /// audio that was sent by other means.
     silence_from: Timestamp,
-    /// The frame before was given out, so `next` is one ptime after it was due.
+    /// The last frame was given out; `next` is one ptime after it was due.
     running: bool,
     /// A frame is due and waits for the peer to take the bytes that were sent before.
     held: bool,
@@ -106,7 +104,7 @@ pub struct Playout<M> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum PlayoutState {
     New,
     Open,
     Closed,
@@ -127,7 +125,7 @@ impl<M> Playout<M> {
             ptime: config.ptime,
             max: config.max_playout.into(),
             fill_silence: config.fill_silence,
-            state: State::New,
+            state: PlayoutState::New,
             queue: Queue::new(),
             reached: VecDeque::new(),
             rate: Rate::Received(SampleRate::default()),
@@ -143,7 +141,7 @@ impl<M> Playout<M> {
 
     /// The call has begun; the first frame is due now.
     pub fn start(&mut self, now: Timestamp) {
-        self.state = State::Open;
+        self.state = PlayoutState::Open;
         self.next = now;
     }
 
@@ -179,11 +177,10 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether [`play`](Self::play) takes audio at all: after [`start`](Self::start), and before
-    /// [`hangup`](Self::hangup) and the end.
+    /// Whether the call has begun, and neither [`hangup`](Self::hangup) nor its end has come.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == State::Open && !self.queue.ends_in_hangup()
+        self.state == PlayoutState::Open && !self.queue.ends_in_hangup()
     }
 
     /// How much more audio may be queued now; at least one ptime if no audio waits. Zero if 65,536
@@ -200,7 +197,7 @@ impl<M> Playout<M> {
         }
     }
 
-    /// How much audio may wait; see [`SessionConfig::max_playout`].
+    /// See [`SessionConfig::max_playout`].
     #[must_use]
     pub fn capacity(&self) -> Duration {
         self.max.duration()
@@ -214,15 +211,15 @@ impl<M> Playout<M> {
     /// [`SendError::PlayoutFull`] if 65,536 pieces and marks wait; [`SendError::NoCall`] before
     /// and after the call.
     pub fn mark(&mut self, mark: M) -> Result<(), SendError> {
-        if self.state != State::Open {
+        if self.state != PlayoutState::Open {
             return Err(SendError::NoCall);
         }
         if self.queue.len() + self.reached.len() >= MAX_ENTRIES {
             return Err(self.full());
         }
-        let reached = self.queue.push_mark(mark);
-        self.reached
-            .extend(reached.map(|mark| (mark, MarkOutcome::Played)));
+        let reached = self.queue.push_mark(mark).into_iter();
+        let played = reached.map(|mark| (mark, MarkOutcome::Played));
+        self.reached.extend(played);
         Ok(())
     }
 
@@ -235,8 +232,7 @@ impl<M> Playout<M> {
         self.stats.samples_dropped += cleared.samples;
         self.speaking = false;
         self.dry_since = None;
-        let reached = &mut self.reached;
-        let mut passed = |mark| reached.push_back((mark, MarkOutcome::Cleared));
+        let mut passed = |mark| self.reached.push_back((mark, MarkOutcome::Cleared));
         self.queue.clear(&mut passed, dropped);
         cleared
     }
@@ -244,7 +240,7 @@ impl<M> Playout<M> {
     /// Asks for a hangup once the audio that waits has been played. Nothing can be played after it.
     /// [`clear`](Self::clear) still works; the hangup then comes in place of the next frame.
     pub fn hangup(&mut self) {
-        if self.state == State::Open {
+        if self.state == PlayoutState::Open {
             self.queue.push_hangup();
         }
     }
@@ -271,7 +267,7 @@ impl<M> Playout<M> {
     /// everything has been written.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.state != State::Open || self.held {
+        if self.state != PlayoutState::Open || self.held {
             None
         } else if self.running || !self.queue.is_empty() {
             // With an empty queue, in order to notice that it ran dry.
@@ -282,8 +278,7 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence after audio that was
-    /// [sent](Self::sent). More such audio moves it.
+    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, which audio that is [sent](Self::sent) moves.
     #[must_use]
     pub fn awaits_silence(&self) -> bool {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
@@ -306,22 +301,20 @@ impl<M> Playout<M> {
             self.held = true;
             return PlayoutOutput::Idle;
         }
-        let reached = &mut self.reached;
-        let mut passed = |mark| reached.push_back((mark, MarkOutcome::Played));
+        let mut passed = |mark| self.reached.push_back((mark, MarkOutcome::Played));
         match self.queue.pop(self.ptime, &mut passed, dropped) {
             QueueHead::Frame(frame) => {
                 self.stats.late += u64::from(self.advance(now, due));
                 self.stats.frames += 1;
-                let dry_since = self.dry_since.take();
-                let underrun =
-                    dry_since.is_some_and(|since| now.saturating_since(since) < UNDERRUN_WITHIN);
+                let is_underrun = |since| now.saturating_since(since) < UNDERRUN_WITHIN;
+                let underrun = self.dry_since.take().is_some_and(is_underrun);
                 self.stats.underruns += u64::from(underrun);
                 self.speaking = true;
                 self.rate = Rate::Sent(frame.rate);
                 PlayoutOutput::Frame(frame)
             }
             QueueHead::Hangup => {
-                self.state = State::Closed;
+                self.state = PlayoutState::Closed;
                 PlayoutOutput::Hangup
             }
             QueueHead::Nothing => {
@@ -352,7 +345,7 @@ impl<M> Playout<M> {
     /// The call is over. Moves the audio that waits to `dropped`, and returns the marks, which
     /// [`poll_mark`](Self::poll_mark) does not return any more.
     pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
-        self.state = State::Closed;
+        self.state = PlayoutState::Closed;
         self.held = false;
         self.clear(dropped);
         core::mem::take(&mut self.reached)

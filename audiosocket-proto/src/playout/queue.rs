@@ -16,11 +16,11 @@ const RETAINED: usize = 16;
 
 /// Audio that waits to be played, marks and a hangup, in order.
 pub(super) struct Queue<M> {
-    entries: VecDeque<Entry<M>>,
+    entries: VecDeque<QueueEntry<M>>,
     audio: Length,
 }
 
-enum Entry<M> {
+enum QueueEntry<M> {
     /// Never empty.
     Audio(AudioBuf),
     /// Never the first.
@@ -58,7 +58,7 @@ impl<M> Queue<M> {
 
     pub(super) fn push(&mut self, audio: AudioBuf) {
         self.audio = self.audio.plus(Length::of(&audio));
-        self.entries.push_back(Entry::Audio(audio));
+        self.entries.push_back(QueueEntry::Audio(audio));
     }
 
     /// Returns the mark if nothing is ahead of it; a hangup never is.
@@ -67,18 +67,18 @@ impl<M> Queue<M> {
         if place == 0 {
             return Some(mark);
         }
-        self.entries.insert(place, Entry::Mark(mark));
+        self.entries.insert(place, QueueEntry::Mark(mark));
         None
     }
 
     pub(super) fn push_hangup(&mut self) {
         if !self.ends_in_hangup() {
-            self.entries.push_back(Entry::Hangup);
+            self.entries.push_back(QueueEntry::Hangup);
         }
     }
 
     pub(super) fn ends_in_hangup(&self) -> bool {
-        matches!(self.entries.back(), Some(Entry::Hangup))
+        matches!(self.entries.back(), Some(QueueEntry::Hangup))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -104,12 +104,12 @@ impl<M> Queue<M> {
         dropped: &mut Vec<Bytes>,
     ) -> QueueHead {
         let front = match self.entries.front_mut() {
-            None | Some(Entry::Mark(_)) => QueueHead::Nothing,
-            Some(Entry::Hangup) => {
+            None | Some(QueueEntry::Mark(_)) => QueueHead::Nothing,
+            Some(QueueEntry::Hangup) => {
                 self.entries.pop_front();
                 QueueHead::Hangup
             }
-            Some(Entry::Audio(audio)) => {
+            Some(QueueEntry::Audio(audio)) => {
                 let rate = audio.rate;
                 let len = ptime.frame_len(rate);
                 QueueHead::Frame(if audio.bytes.len() > len {
@@ -121,8 +121,8 @@ impl<M> Queue<M> {
                 })
             }
         };
-        while let Some(Entry::Mark(_)) = self.entries.front() {
-            if let Some(Entry::Mark(mark)) = self.entries.pop_front() {
+        while let Some(QueueEntry::Mark(_)) = self.entries.front() {
+            if let Some(QueueEntry::Mark(mark)) = self.entries.pop_front() {
                 passed(mark);
             }
         }
@@ -143,11 +143,11 @@ impl<M> Queue<M> {
         let mut frame = Vec::new();
         loop {
             match self.entries.pop_front() {
-                Some(Entry::Audio(mut audio)) if audio.rate == rate => {
+                Some(QueueEntry::Audio(mut audio)) if audio.rate == rate => {
                     let taken = audio.split_to(audio.bytes.len().min(len - frame.len()));
                     self.audio = self.audio.minus(Length::of(&taken));
                     if !audio.is_empty() {
-                        self.entries.push_front(Entry::Audio(audio));
+                        self.entries.push_front(QueueEntry::Audio(audio));
                     }
                     let taken = taken.into_bytes();
                     if taken.len() == len {
@@ -157,7 +157,7 @@ impl<M> Queue<M> {
                     frame.extend_from_slice(&taken);
                     dropped.push(taken);
                 }
-                Some(Entry::Mark(mark)) => passed(mark),
+                Some(QueueEntry::Mark(mark)) => passed(mark),
                 Some(other) => {
                     self.entries.push_front(other);
                     break;
@@ -177,14 +177,14 @@ impl<M> Queue<M> {
         let hangup = self.ends_in_hangup();
         for entry in core::mem::take(&mut self.entries) {
             match entry {
-                Entry::Audio(audio) => dropped.push(audio.into_bytes()),
-                Entry::Mark(mark) => passed(mark),
-                Entry::Hangup => {}
+                QueueEntry::Audio(audio) => dropped.push(audio.into_bytes()),
+                QueueEntry::Mark(mark) => passed(mark),
+                QueueEntry::Hangup => {}
             }
         }
         self.audio = Length::default();
         if hangup {
-            self.entries.push_back(Entry::Hangup);
+            self.entries.push_back(QueueEntry::Hangup);
         }
     }
 }

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-/// Counters of what was played on a call, from its start.
+/// Counters of the playout of a call, from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -11,12 +11,11 @@ use core::time::Duration;
 pub struct PlayoutStats {
     /// Frames of played audio that were sent.
     pub frames: u64,
-    /// How many of them left late by more than half a [`Ptime`](crate::Ptime): this machine, or a
-    /// handler that blocks, was too slow, or the peer did not take what was sent. Behind each the
-    /// schedule skips what was missed.
+    /// How many of them left late by more than half a [`Ptime`](crate::Ptime): this machine or a handler
+    /// was too slow, or the peer did not take the bytes before. After each, the schedule skips the
+    /// missed time.
     pub late: u64,
-    /// How often the queue ran dry and was given more within 500 ms: the caller heard a gap in what
-    /// was most likely one utterance.
+    /// How often the queue ran dry and got more within 500 ms: most likely a gap in one utterance.
     pub underruns: u64,
     /// Frames of silence that were sent because there was nothing to play.
     pub silence: u64,
@@ -26,7 +25,7 @@ pub struct PlayoutStats {
     pub depth: Duration,
 }
 
-/// Of these, what a playout counts; the rest it knows by its queue.
+/// The counters that a playout keeps. The others come from its queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) frames: u64,
@@ -49,7 +48,7 @@ impl Counts {
     }
 }
 
-/// What was cleared before it was played.
+/// The audio that was cleared before it was played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",

@@ -1,4 +1,4 @@
-use super::{Session, State};
+use super::{Session, SessionState};
 use crate::{End, Event, PeerError, Timestamp};
 
 impl Session {
@@ -8,8 +8,10 @@ impl Session {
             return None;
         }
         match self.state {
-            State::AwaitingUuid { .. } => Some(self.end(now, End::Failed(PeerError::UuidTimeout))),
-            State::Active { .. }
+            SessionState::AwaitingUuid { .. } => {
+                Some(self.end(now, End::Failed(PeerError::UuidTimeout)))
+            }
+            SessionState::Active { .. }
                 if self
                     .write_deadline()
                     .is_some_and(|deadline| now >= deadline) =>
@@ -18,11 +20,11 @@ impl Session {
                 self.close();
                 Some(event)
             }
-            State::Active { ends_at } if ends_at.is_some_and(|end| now >= end) => {
+            SessionState::Active { ends_at } if ends_at.is_some_and(|end| now >= end) => {
                 Some(self.end(now, End::MaxDuration))
             }
-            State::Active { .. } => Some(self.end(now, End::Failed(PeerError::IdleTimeout))),
-            State::Closing { .. } | State::Closed => {
+            SessionState::Active { .. } => Some(self.end(now, End::Failed(PeerError::IdleTimeout))),
+            SessionState::Closing { .. } | SessionState::Closed => {
                 self.close();
                 None
             }
@@ -34,8 +36,8 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
-            State::AwaitingUuid { until, .. } => Some(until),
-            State::Active { ends_at } => {
+            SessionState::AwaitingUuid { until, .. } => Some(until),
+            SessionState::Active { ends_at } => {
                 let idle = self
                     .limits
                     .idle_timeout
@@ -43,8 +45,8 @@ impl Session {
                 let deadlines = idle.into_iter().chain(ends_at);
                 deadlines.chain(self.write_deadline()).min()
             }
-            State::Closing { since, .. } => Some(since + self.limits.linger),
-            State::Closed => None,
+            SessionState::Closing { since, .. } => Some(since + self.limits.linger),
+            SessionState::Closed => None,
         }
     }
 

@@ -5,9 +5,10 @@ mod deadlines;
 use crate::buffer::SendBuffer;
 use crate::config::SessionLimits;
 use crate::time::CompactDuration;
+use crate::wire::frame;
 use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
-    PeerError, SendError, SessionConfig, SessionStats, Timestamp, Transmit, encoder, frame,
+    PeerError, SendError, SessionConfig, SessionStats, Timestamp, Transmit, encoder,
 };
 
 /// One call, without a socket and without a clock.
@@ -21,20 +22,19 @@ use crate::{
 ///                                                                        read to the end or 1 s
 /// ```
 ///
-/// Whoever drives it does four things, in any order and as often as they like:
+/// A driver does these things, in any order:
 ///
-/// - bytes that were read go into [`receive`](Self::receive) until it returns `None`; the end of
-///   the stream into [`handle_eof`](Self::handle_eof), errors of the connection into
+/// - It passes the bytes that it reads to [`receive`](Self::receive) until that returns `None`; the
+///   end of the stream to [`handle_eof`](Self::handle_eof); errors of the connection to
 ///   [`handle_reset`](Self::handle_reset), [`handle_write_closed`](Self::handle_write_closed) or
-///   [`handle_connection_lost`](Self::handle_connection_lost);
-/// - [`poll_transmit`](Self::poll_transmit) says what the write side has to do. Its answer holds
-///   until the next call of a `&mut self` method;
-/// - [`poll_timeout`](Self::poll_timeout) says when to call
-///   [`handle_timeout`](Self::handle_timeout). It holds likewise; calling earlier does no harm;
-/// - [`send`](Self::send) and [`hangup`](Self::hangup) as the application wishes.
+///   [`handle_connection_lost`](Self::handle_connection_lost).
+/// - It writes what [`poll_transmit`](Self::poll_transmit) returns.
+/// - It calls [`handle_timeout`](Self::handle_timeout) at the time that
+///   [`poll_timeout`](Self::poll_timeout) returns. An earlier call does no harm.
+/// - It calls [`send`](Self::send) and [`hangup`](Self::hangup) for the application.
 ///
-/// Time must not run backwards from call to call; if it does, deadlines come late and nothing
-/// else happens.
+/// The answers of `poll_transmit` and `poll_timeout` hold until the next call of a `&mut self` method.
+/// If time runs backwards from call to call, deadlines come late and nothing else happens.
 ///
 /// # Example: an echo
 ///
@@ -63,23 +63,23 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    state: State,
+    state: SessionState,
     limits: SessionLimits,
     send_buffer: SendBuffer,
     stats: SessionStats,
-    /// When the last whole frame came; kept only if `limits.idle_timeout` needs it.
+    /// When the last whole frame came, if `limits.idle_timeout` needs it.
     last_received: Timestamp,
-    /// When the peer last took anything, or had nothing to take; means nothing while the send
-    /// buffer is empty.
+    /// When the peer last took bytes, or had none to take. Has no meaning while the send buffer is
+    /// empty.
     last_progress: Timestamp,
     /// The peer takes nothing more; the send buffer stays empty.
     write_closed: bool,
 }
 
-/// What counts in one state only is kept in it, and takes memory only once.
+/// Data of one state is kept in it, so that it takes memory only once.
 #[derive(Clone, Copy, Debug)]
-enum State {
-    /// `Ended` has not been told in these two.
+enum SessionState {
+    /// No `Ended` event so far, here and in `Active`.
     AwaitingUuid {
         until: Timestamp,
         max_duration: Option<CompactDuration>,
@@ -88,7 +88,7 @@ enum State {
         /// By [`SessionConfig::max_duration`].
         ends_at: Option<Timestamp>,
     },
-    /// `Ended` has been told in these two.
+    /// After the `Ended` event, as is `Closed`.
     Closing {
         since: Timestamp,
         half_closed: bool,
@@ -102,7 +102,7 @@ impl Session {
     #[must_use]
     pub fn new(config: SessionConfig, now: Timestamp) -> Self {
         Self {
-            state: State::AwaitingUuid {
+            state: SessionState::AwaitingUuid {
                 until: now + config.uuid_timeout,
                 max_duration: config.max_duration.map(CompactDuration::from),
             },
@@ -115,10 +115,10 @@ impl Session {
         }
     }
 
-    /// Takes the next frame out of `input` and says what it means; `None` once `input` is used up.
+    /// Takes the next frame out of `input` and returns its meaning; `None` once `input` is used up.
     ///
-    /// `decoder` is this connection's. It stands apart because the event borrows from it. Once the
-    /// session is over, input is discarded unread, and `None` returned.
+    /// `decoder` is that of this connection. It is apart because the event borrows from it. Once the
+    /// session is over, input is discarded.
     #[inline]
     pub fn receive<'d, 'i: 'd>(
         &mut self,
@@ -127,16 +127,16 @@ impl Session {
         input: &mut &'i [u8],
     ) -> Option<Event<'d>> {
         match self.state {
-            State::Active { .. } => {}
-            State::AwaitingUuid { .. } => {
-                // A peer that does not begin with a UUID is turned down by its first three bytes,
-                // before it can make us wait for a payload and hold it.
+            SessionState::Active { .. } => {}
+            SessionState::AwaitingUuid { .. } => {
+                // A peer that does not begin with a UUID is refused by its first three bytes, before
+                // it can send a payload that has to be kept.
                 if let Some(error) = decoder.peek(input).and_then(not_a_uuid) {
                     *input = &[];
                     return Some(self.end(now, End::Failed(error)));
                 }
             }
-            State::Closing { .. } | State::Closed => {
+            SessionState::Closing { .. } | SessionState::Closed => {
                 *input = &[];
                 return None;
             }
@@ -145,28 +145,28 @@ impl Session {
         Some(self.handle_frame(now, frame))
     }
 
-    /// The peer closed its side; `decoder` tells whether that was between two frames.
+    /// The peer closed its side; `decoder` knows whether that was between two frames.
     ///
-    /// What waits to be sent is still offered to the peer, which may have closed only that side.
+    /// Unsent bytes are still offered to the peer, which may have closed only that side.
     pub fn handle_eof(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
         let event = self.end_of_stream(now, decoder, End::Closed);
-        if let State::Closing { peer_closed, .. } = &mut self.state {
+        if let SessionState::Closing { peer_closed, .. } = &mut self.state {
             *peer_closed = true;
         }
         self.close_if_done();
         event
     }
 
-    /// The peer reset the connection; `decoder` tells whether that was between two frames.
+    /// The peer reset the connection; `decoder` knows whether that was between two frames.
     pub fn handle_reset(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
         let event = self.end_of_stream(now, decoder, End::Reset);
         self.close();
         event
     }
 
-    /// Writing met the end of the connection (`EPIPE`, `ECONNRESET`). What the peer sent before
-    /// that may still wait to be read, so this does not end the call: the read side will tell.
-    /// Until then everything that would be sent is discarded.
+    /// Writing met the end of the connection (`EPIPE`, `ECONNRESET`). Frames of the peer may still wait
+    /// to be read, so the call ends only when reading meets the end too. Until then everything that
+    /// would be sent is discarded.
     pub fn handle_write_closed(&mut self) {
         self.write_closed = true;
         self.send_buffer.clear();
@@ -174,10 +174,10 @@ impl Session {
         self.close_if_done();
     }
 
-    /// Reading or writing failed otherwise; the connection is of no more use.
+    /// Reading or writing failed otherwise. The connection cannot be used any more.
     ///
-    /// Like a reset, that is no event on a call that is over already: Asterisk closes at once when
-    /// it is told to hang up, and what crosses that meets an error.
+    /// As with a reset, there is no event on a call that is over already: Asterisk closes at once when
+    /// it gets a hangup, and bytes that cross it meet an error.
     pub fn handle_connection_lost(&mut self, now: Timestamp) -> Option<Event<'static>> {
         let event = (!self.is_over()).then(|| self.end(now, End::ConnectionLost));
         self.close();
@@ -192,10 +192,10 @@ impl Session {
             return Transmit::Bytes(self.send_buffer.unsent());
         }
         match self.state {
-            State::Closing {
+            SessionState::Closing {
                 half_closed: false, ..
             } => Transmit::HalfClose,
-            State::Closed => Transmit::Close,
+            SessionState::Closed => Transmit::Close,
             _ => Transmit::Idle,
         }
     }
@@ -216,7 +216,7 @@ impl Session {
 
     /// The write side has been closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
-        if let State::Closing { half_closed, .. } = &mut self.state {
+        if let SessionState::Closing { half_closed, .. } = &mut self.state {
             *half_closed = true;
         }
     }
@@ -231,7 +231,7 @@ impl Session {
     /// reading side.
     #[inline]
     pub fn send(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
-        if !matches!(self.state, State::Active { .. }) || self.write_closed {
+        if !matches!(self.state, SessionState::Active { .. }) || self.write_closed {
             return Err(SendError::NoCall);
         }
         encoder::check(audio)?;
@@ -257,21 +257,23 @@ impl Session {
     /// the peer closes or [`SessionConfig::linger`] is over. To close at once would make the
     /// kernel answer unread audio with a reset, which can destroy the hangup on its way.
     ///
-    /// Returns the `Ended` event, or `None` if it has been told before.
+    /// Returns the `Ended` event; `None` if there was one before.
     pub fn hangup(&mut self, now: Timestamp) -> Option<Event<'static>> {
         (!self.is_over()).then(|| self.end(now, End::HungUp))
     }
 
-    /// Closes at once when the call is over, and by that may destroy the hangup on its way.
+    /// Closes at once when the call is over, which may destroy the hangup on its way.
     pub fn do_not_linger(&mut self) {
         self.limits.linger = CompactDuration::ZERO;
     }
 
-    /// Whether the call is over: [`Event::Ended`] has been told, and only the connection is left
-    /// to be closed.
+    /// Whether the call is over: after [`Event::Ended`], only the connection is left to be closed.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Closing { .. } | State::Closed)
+        matches!(
+            self.state,
+            SessionState::Closing { .. } | SessionState::Closed
+        )
     }
 
     /// Bytes that wait for the peer to take them, headers included.
@@ -314,11 +316,11 @@ impl Session {
             }
             Message::Dtmf(digit) => Event::Dtmf(digit),
             Message::Uuid(uuid) => {
-                let State::AwaitingUuid { max_duration, .. } = self.state else {
+                let SessionState::AwaitingUuid { max_duration, .. } = self.state else {
                     return self.end(now, End::Failed(PeerError::UuidRepeated));
                 };
                 let ends_at = max_duration.map(|longest| now + longest);
-                self.state = State::Active { ends_at };
+                self.state = SessionState::Active { ends_at };
                 Event::Started(uuid)
             }
             Message::Hangup | Message::Error(ErrorFlags::HANGUP) => {
@@ -350,8 +352,8 @@ impl Session {
         (!self.is_over()).then(|| self.end(now, end))
     }
 
-    /// The one way out of `AwaitingUuid` and `Active`, except by `Started`; so `Ended` is told
-    /// once, and nothing but the hangup follows what is in the send buffer.
+    /// The one way out of `AwaitingUuid` and `Active`, except by `Started`. So there is one `Ended`
+    /// event, and only the hangup follows the bytes in the send buffer.
     fn end(&mut self, now: Timestamp, end: End) -> Event<'static> {
         debug_assert!(!self.is_over());
         let peer_has_left = matches!(
@@ -366,7 +368,7 @@ impl Session {
             encoder::encode_hangup(self.send_buffer.tail());
         }
         let half_closed = self.write_closed;
-        self.state = State::Closing {
+        self.state = SessionState::Closing {
             since: now,
             half_closed,
             peer_closed: false,
@@ -376,7 +378,7 @@ impl Session {
 
     fn close_if_done(&mut self) {
         if self.send_buffer.is_empty()
-            && let State::Closing {
+            && let SessionState::Closing {
                 peer_closed: true, ..
             } = self.state
         {
@@ -386,21 +388,15 @@ impl Session {
 
     fn close(&mut self) {
         self.send_buffer.clear();
-        self.state = State::Closed;
+        self.state = SessionState::Closed;
     }
 }
 
 /// Why a connection that begins with this header is not a call.
 fn not_a_uuid(header: Header) -> Option<PeerError> {
-    match header {
-        Header {
-            kind: FrameKind::UUID,
-            len: 16,
-        } => None,
-        Header {
-            kind: FrameKind::UUID,
-            len,
-        } => Some(PeerError::UuidLength { len: len.into() }),
-        Header { kind, .. } => Some(PeerError::UuidExpected { kind }),
+    match (header.kind, header.len) {
+        (FrameKind::UUID, 16) => None,
+        (FrameKind::UUID, len) => Some(PeerError::UuidLength { len: len.into() }),
+        (kind, _) => Some(PeerError::UuidExpected { kind }),
     }
 }

@@ -22,28 +22,32 @@ struct Caller {
 
 impl Caller {
     fn new(disk: &MemoryDisk, max_samples: u32) -> Self {
-        let settings = Settings {
+        let settings = RecordingSettings {
             encoding: Some(Encoding::Slin),
             max_samples,
-            ..Settings::default()
+            ..RecordingSettings::default()
         };
         Self::with_settings(disk, settings, None)
     }
 
     /// A call that is recorded as a listener hears it, into a file of this name.
     fn to_file(disk: &MemoryDisk, name: &str) -> Self {
-        let settings = Settings {
+        let settings = RecordingSettings {
             encoding: Some(Encoding::Slin),
             gaps: Gaps::Playback {
                 jitter_buffer: Duration::from_millis(60),
             },
             sync: false,
-            ..Settings::default()
+            ..RecordingSettings::default()
         };
         Self::with_settings(disk, settings, Some(name.into()))
     }
 
-    fn with_settings(disk: &MemoryDisk, settings: Settings, path: Option<PathBuf>) -> Self {
+    fn with_settings(
+        disk: &MemoryDisk,
+        settings: RecordingSettings,
+        path: Option<PathBuf>,
+    ) -> Self {
         let start = CallStart {
             uuid: Uuid::from_bytes([0xab; 16]),
             at: Instant::now(),
@@ -67,7 +71,7 @@ impl Caller {
             self.at += FRAME;
             let mut payload = Vec::new();
             pcm::to_slin(samples, &mut payload);
-            let frame = Frame {
+            let frame = RecordedFrame {
                 at: self.at,
                 rate,
                 payload,

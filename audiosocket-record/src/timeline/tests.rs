@@ -16,9 +16,9 @@ enum Part {
     /// Silence, in milliseconds.
     Quiet(u64),
     /// A frame, by its number.
-    Frame(i16),
+    RecordedFrame(i16),
 }
-use Part::{Frame, Quiet};
+use Part::{Quiet, RecordedFrame};
 
 impl Caller {
     fn new(gaps: Gaps) -> Self {
@@ -60,14 +60,14 @@ impl Caller {
     fn parts(&self) -> Vec<Part> {
         let part = |segment: &Segment| match segment {
             Segment::Silence(silence) => Quiet(silence.as_millis() as u64),
-            Segment::Audio(_, samples) => Frame(samples[0]),
+            Segment::Audio(_, samples) => RecordedFrame(samples[0]),
         };
         self.segments.iter().map(part).collect()
     }
 }
 
 fn frames(numbers: std::ops::Range<i16>) -> impl Iterator<Item = Part> {
-    numbers.map(Frame)
+    numbers.map(RecordedFrame)
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_gap_has_the_length_of_the_time_that_passed() {
     let call = Caller::new(Gaps::Keep).frames([20, 40]);
     // The frames after the gap have different delays. The least delay is the length of the gap.
     let call = call.frames([5_060, 5_065, 5_090, 5_120]).tick(5_600);
-    let wanted = [Frame(0), Frame(1), Quiet(4_985)];
+    let wanted = [RecordedFrame(0), RecordedFrame(1), Quiet(4_985)];
     let wanted = wanted.into_iter().chain(frames(2..6)).collect::<Vec<_>>();
     assert_eq!(call.parts(), wanted);
 }
@@ -118,14 +118,23 @@ fn delayed_audio_stays_in_one_piece() {
 #[test]
 fn a_word_between_two_gaps_stays_between_them() {
     let call = Caller::new(Gaps::Keep).frames([20, 3_020, 6_020]);
-    let wanted = [Frame(0), Quiet(2_980), Frame(1), Quiet(2_980), Frame(2)];
+    let wanted = [
+        RecordedFrame(0),
+        Quiet(2_980),
+        RecordedFrame(1),
+        Quiet(2_980),
+        RecordedFrame(2),
+    ];
     assert_eq!(call.finish(6_020), wanted);
 }
 
 #[test]
 fn gaps_at_the_start_and_at_the_end_are_recorded() {
     let call = Caller::new(Gaps::Keep).frames([1_720]);
-    assert_eq!(call.finish(4_720), [Quiet(1_700), Frame(0), Quiet(3_000)]);
+    assert_eq!(
+        call.finish(4_720),
+        [Quiet(1_700), RecordedFrame(0), Quiet(3_000)]
+    );
 }
 
 #[test]
@@ -136,7 +145,7 @@ fn a_long_gap_is_recorded_while_it_lasts() {
     let quiet = |parts: &[Part]| -> u64 {
         let quiet = parts.iter().map(|part| match part {
             Quiet(ms) => *ms,
-            Frame(_) => 0,
+            RecordedFrame(_) => 0,
         });
         quiet.sum()
     };
@@ -149,7 +158,7 @@ fn a_long_gap_is_recorded_while_it_lasts() {
 fn gaps_can_be_skipped() {
     let call = Caller::new(Gaps::Skip).frames([1_000, 30_000]);
     let call = call.tick(90_000);
-    assert_eq!(call.finish(100_000), [Frame(0), Frame(1)]);
+    assert_eq!(call.finish(100_000), [RecordedFrame(0), RecordedFrame(1)]);
 }
 
 #[test]
@@ -163,7 +172,10 @@ fn lost_audio_is_silence_of_its_length() {
             samples: vec![7; FRAME as usize],
         };
         call.timeline.push(audio, &mut call.segments);
-        assert_eq!(call.finish(100), [Frame(0), Quiet(60), Frame(7)]);
+        assert_eq!(
+            call.finish(100),
+            [RecordedFrame(0), Quiet(60), RecordedFrame(7)]
+        );
     }
 }
 
@@ -193,7 +205,7 @@ fn playback_gaps(arrivals: &[u32]) -> Vec<u64> {
     for part in call.tick(600_000).finish(600_000) {
         match part {
             Quiet(ms) => quiet += ms,
-            Frame(_) => found.push(std::mem::take(&mut quiet)),
+            RecordedFrame(_) => found.push(std::mem::take(&mut quiet)),
         }
     }
     assert_eq!(quiet, 0);

@@ -8,7 +8,7 @@ fn limits() -> QueueLimits {
     QueueLimits::default()
 }
 
-fn start(queue: &Queue, at: Instant) -> Result<Track, TrackError> {
+fn start(queue: &WriterQueue, at: Instant) -> Result<Track, TrackError> {
     queue.start(Uuid::nil(), at, SystemTime::UNIX_EPOCH)
 }
 
@@ -16,7 +16,7 @@ fn start(queue: &Queue, at: Instant) -> Result<Track, TrackError> {
 fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
     let (sender, messages) = mpsc::channel();
     let began = Instant::now();
-    let mut track = start(&Queue::new(sender, limits(), None), began).unwrap();
+    let mut track = start(&WriterQueue::new(sender, limits(), None), began).unwrap();
     let audio = Audio::new(SampleRate::Hz8000, &[1; 65_534]);
     // 655 MB in a tenth of a second. The writer takes nothing meanwhile.
     for frame in 0..10_000 {
@@ -39,7 +39,7 @@ fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
 #[test]
 fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
     let (sender, messages) = mpsc::channel();
-    let queue = Queue::new(sender, limits(), None);
+    let queue = WriterQueue::new(sender, limits(), None);
     let at = Instant::now();
     let mut track = start(&queue, at).unwrap();
     let mut behind = start(&queue, at).unwrap();
@@ -66,7 +66,7 @@ fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
 #[test]
 fn new_calls_are_refused_when_the_disk_hangs() {
     let (sender, messages) = mpsc::channel();
-    let queue = Queue::new(sender, limits(), None);
+    let queue = WriterQueue::new(sender, limits(), None);
     let going_on = start(&queue, Instant::now()).unwrap();
     let calls = std::iter::from_fn(|| start(&queue, Instant::now()).ok());
     assert_eq!(calls.take(1_000_000).count(), MAX_EVENTS / 2);
@@ -83,7 +83,7 @@ fn new_calls_are_refused_when_the_disk_hangs() {
 #[test]
 fn a_call_is_refused_after_the_recorder_has_ended() {
     let (sender, _) = mpsc::channel();
-    let queue = Queue::new(sender, limits(), None);
+    let queue = WriterQueue::new(sender, limits(), None);
     let refused = start(&queue, Instant::now()).err();
     assert_eq!(refused, Some(TrackError::RecorderEnded));
 }

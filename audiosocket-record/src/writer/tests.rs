@@ -12,15 +12,15 @@ use super::*;
 const FRAME: Duration = Duration::from_millis(20);
 
 struct Writer {
-    queue: Queue,
+    queue: WriterQueue,
     thread: JoinHandle<()>,
 }
 
 impl Writer {
     fn start(disk: &MemoryDisk) -> Self {
-        let settings = Settings {
+        let settings = RecordingSettings {
             encoding: Some(Encoding::Slin),
-            ..Settings::default()
+            ..RecordingSettings::default()
         };
         let (queue, thread) = start(disk.clone(), settings, QueueLimits::default(), None).unwrap();
         Self { queue, thread }

@@ -26,11 +26,11 @@ const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 /// which is then short. [`ServerDriver`](crate::ServerDriver) does this.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    shared: Arc<Shared>,
+    shared: Arc<OpenCalls>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct OpenCalls {
     admission: Admission,
     open: Mutex<OpenConnections>,
 }
@@ -71,7 +71,7 @@ impl Calls {
             ..OpenConnections::default()
         };
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(OpenCalls {
                 admission,
                 open: Mutex::new(open),
             }),
@@ -85,7 +85,11 @@ impl Calls {
 
     /// Counts a connection as open until the returned registration is dropped. A connection whose peer was not
     /// admitted counts against no limit.
-    pub(crate) fn register(&self, call: &CallHandle, peer_admitted: bool) -> (Registration, Entry) {
+    pub(crate) fn register(
+        &self,
+        call: &CallHandle,
+        peer_admitted: bool,
+    ) -> (Registration, CallEntry) {
         let mut open = self.lock();
         let id = open.new_id();
         let entered = open.counts.enter(call.peer(), peer_admitted);
@@ -115,7 +119,7 @@ impl Calls {
             calls: self.clone(),
             id,
         };
-        let entry = Entry {
+        let entry = CallEntry {
             limit_reached: entered.err(),
             may_linger,
         };
@@ -276,7 +280,7 @@ pub(crate) struct Registration {
 
 /// What the limits say about a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct CallEntry {
     pub(crate) limit_reached: Option<LimitReached>,
     /// Whether the connection may wait until its peer has read the hangup.
     pub(crate) may_linger: bool,

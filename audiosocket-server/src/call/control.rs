@@ -13,7 +13,7 @@ use crate::admission::expected::Metadata;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::AtomicStats;
-use crate::call::timer::CallTimer;
+use crate::call::timer::DeadlineTimer;
 use crate::{CallStats, Peer};
 use audiosocket_proto::{
     AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,
@@ -32,11 +32,11 @@ pub(crate) struct CallControl {
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
     peer: Peer,
-    inner: Mutex<Inner>,
+    inner: Mutex<ControlState>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub(crate) struct ControlState {
     pub(crate) playout: Playout<Mark>,
     pub(crate) rare: Option<Box<Rare>>,
     /// Of the connection.
@@ -51,7 +51,7 @@ pub(crate) struct Rare {
     /// Of an expected call, once its UUID has come.
     metadata: Option<Metadata>,
     /// A timer to be started. A later one replaces it.
-    timer: Option<Arc<CallTimer>>,
+    timer: Option<Arc<DeadlineTimer>>,
 }
 
 /// Requests of handles and of the server to a connection, as bits.
@@ -113,9 +113,9 @@ pub(crate) enum Mark {
     Future(PlayedSender),
 }
 
-/// Who changes the playout.
+/// Where a change of the playout comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
+pub(crate) enum CommandSource {
     /// A callback, after which the connection polls the playout.
     Callback,
     /// A handle, which has to wake the connection.
@@ -130,7 +130,7 @@ impl CallControl {
             session_stats: AtomicStats::default(),
             uuid: OnceLock::new(),
             peer,
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(ControlState {
                 playout: Playout::new(config),
                 rare: None,
                 waker: None,
@@ -166,11 +166,11 @@ impl CallControl {
     }
 
     /// Queues `audio` if all of it fits.
-    pub(crate) fn try_play(&self, audio: AudioBuf, caller: Caller) -> Result<(), SendError> {
-        self.change(caller, |inner, dropped, _| {
+    pub(crate) fn try_play(&self, audio: AudioBuf, source: CommandSource) -> Result<(), SendError> {
+        self.change(source, |inner, dropped, _| {
             // Audio that waits in a `play` future comes first.
-            let waits = |rare: &Box<Rare>| !rare.waiting_plays.is_empty();
-            let must_wait = inner.rare.as_ref().is_some_and(waits);
+            let rare = inner.rare.as_deref();
+            let must_wait = rare.is_some_and(|rare| !rare.waiting_plays.is_empty());
             if must_wait && inner.playout.is_open() && !audio.is_empty() {
                 dropped.push(audio.into_bytes());
                 let queued = inner.playout.stats().depth;
@@ -180,19 +180,19 @@ impl CallControl {
         })
     }
 
-    pub(crate) fn clear(&self, caller: Caller) -> Dropped {
-        self.change(caller, |inner, dropped, wakers| {
+    pub(crate) fn clear(&self, source: CommandSource) -> Dropped {
+        self.change(source, |inner, dropped, wakers| {
             inner.cancel_plays(wakers);
             inner.playout.clear(dropped)
         })
     }
 
-    pub(crate) fn mark(&self, mark: Mark, caller: Caller) -> Result<(), SendError> {
-        self.change(caller, |inner, _, _| inner.playout.mark(mark))
+    pub(crate) fn mark(&self, mark: Mark, source: CommandSource) -> Result<(), SendError> {
+        self.change(source, |inner, _, _| inner.playout.mark(mark))
     }
 
-    pub(crate) fn hangup_after_playout(&self, caller: Caller) {
-        self.change(caller, |inner, _, wakers| {
+    pub(crate) fn hangup_after_playout(&self, source: CommandSource) {
+        self.change(source, |inner, _, wakers| {
             inner.playout.hangup();
             inner.cancel_plays(wakers);
         });
@@ -203,8 +203,8 @@ impl CallControl {
     /// `act` also gets the audio to drop and the tasks to wake after the lock is released.
     pub(crate) fn change<R>(
         &self,
-        caller: Caller,
-        act: impl FnOnce(&mut Inner, &mut Vec<Bytes>, &mut Vec<Waker>) -> R,
+        source: CommandSource,
+        act: impl FnOnce(&mut ControlState, &mut Vec<Bytes>, &mut Vec<Waker>) -> R,
     ) -> R {
         let (mut dropped, mut wakers) = (Vec::new(), Vec::new());
         let mut inner = self.lock();
@@ -212,7 +212,7 @@ impl CallControl {
         let result = act(&mut inner, &mut dropped, &mut wakers);
         let playout = &inner.playout;
         let changed = playout.poll_timeout() != before || playout.awaits_drain();
-        let waker = (changed && caller == Caller::Handle)
+        let waker = (changed && source == CommandSource::Handle)
             .then(|| self.add_command(Commands::PLAYOUT_CHANGED))
             .filter(|is_first| *is_first)
             .and_then(|_| inner.waker.clone());
@@ -240,13 +240,13 @@ impl CallControl {
     }
 
     /// Asks the connection to start this timer, in place of an earlier one.
-    pub(crate) fn set_timer(&self, timer: Arc<CallTimer>) {
+    pub(crate) fn set_timer(&self, timer: Arc<DeadlineTimer>) {
         let replaced = self.lock().rare().timer.replace(timer);
         drop(replaced);
         self.command(Commands::START_TIMER);
     }
 
-    pub(crate) fn take_timer(&self) -> Option<Arc<CallTimer>> {
+    pub(crate) fn take_timer(&self) -> Option<Arc<DeadlineTimer>> {
         self.lock().rare.as_mut()?.timer.take()
     }
 
@@ -331,13 +331,13 @@ impl CallControl {
         drop(waker);
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ControlState> {
         // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl ControlState {
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }

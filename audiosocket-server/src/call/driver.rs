@@ -10,7 +10,7 @@ use crate::admission::expected::UuidInUse;
 use crate::call::control::EndRequest;
 use crate::call::lifecycle::catch_panic;
 use crate::call::outbound::{Outbound, PlayoutStep};
-use crate::call::timer::CallTimer;
+use crate::call::timer::DeadlineTimer;
 use crate::{
     Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
 };
@@ -66,7 +66,7 @@ pub(super) enum Phase<H> {
     Waiting { local_addr: Option<SocketAddr> },
     Talking {
         handler: H,
-        timer: Option<Arc<CallTimer>>,
+        timer: Option<Arc<DeadlineTimer>>,
         /// After the handler, so that it is dropped later.
         _uuid_in_use: Option<UuidInUse>,
     },
@@ -141,7 +141,8 @@ impl<A: Acceptor> CallDriver<A> {
         self.step(now, |call| {
             let event = call.outbound.session.handle_timeout(now);
             call.dispatch_if_any(event);
-            let is_due = |timer: &mut Arc<CallTimer>| timer.deadline().is_some_and(|at| at <= now);
+            let is_due =
+                |timer: &mut Arc<DeadlineTimer>| timer.deadline().is_some_and(|at| at <= now);
             if let Phase::Talking { timer, .. } = &mut call.phase
                 && let Some(timer) = timer.take_if(is_due)
             {

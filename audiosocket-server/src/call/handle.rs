@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::call::control::{CallControl, Caller, EndRequest, Mark};
+use crate::call::control::{CallControl, CommandSource, EndRequest, Mark};
 use crate::call::play::Play;
-use crate::call::timer::{CallTimer, TimerFuture};
+use crate::call::timer::{DeadlineTimer, TimerFuture};
 use crate::{CallStats, Peer, Played};
 use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError, SessionConfig};
 
@@ -109,7 +109,7 @@ impl CallHandle {
     /// An empty playout takes audio of any length. [`SendError::EmptyAudio`] and [`SendError::NoCall`]
     /// as for `play`.
     pub fn try_play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        self.control.try_play(audio.into(), Caller::Handle)
+        self.control.try_play(audio.into(), CommandSource::Handle)
     }
 
     /// Drops the audio that waits to be played, and returns how much that was: barge-in. The caller
@@ -117,7 +117,7 @@ impl CallHandle {
     ///
     /// A [`play`](Self::play) that waits for room fails with [`SendError::Cleared`].
     pub fn clear(&self) -> Dropped {
-        self.control.clear(Caller::Handle)
+        self.control.clear(CommandSource::Handle)
     }
 
     /// Queues a mark. [`Handler::on_mark`](crate::Handler::on_mark) gets it when everything that was
@@ -128,7 +128,8 @@ impl CallHandle {
     /// [`SendError::PlayoutFull`] if 65,536 pieces and marks wait; [`SendError::NoCall`] before
     /// and after the call.
     pub fn mark(&self, mark: u64) -> Result<(), SendError> {
-        self.control.mark(Mark::Handler(mark), Caller::Handle)
+        self.control
+            .mark(Mark::Handler(mark), CommandSource::Handle)
     }
 
     /// Waits until everything that is queued now has been played.
@@ -139,7 +140,9 @@ impl CallHandle {
     pub fn played(&self) -> Played {
         let (played, sender) = Played::new();
         // On an error the sender is dropped, which is the outcome `CallOver`.
-        let _ = self.control.mark(Mark::Future(sender), Caller::Handle);
+        let _ = self
+            .control
+            .mark(Mark::Future(sender), CommandSource::Handle);
         played
     }
 
@@ -150,7 +153,7 @@ impl CallHandle {
 
     /// Ends the call once everything that is queued now has been played. Nothing more can be played.
     pub fn hangup_after_playout(&self) {
-        self.control.hangup_after_playout(Caller::Handle);
+        self.control.hangup_after_playout(CommandSource::Handle);
     }
 
     /// Counters of the call: those of its connection as of the last time that it was polled, those of
@@ -166,7 +169,7 @@ impl CallHandle {
 
     /// A timer on the clock of the connection. A call has one at a time; a later one replaces it.
     pub(crate) fn timer(&self, after: Duration) -> TimerFuture {
-        let (timer, future) = CallTimer::new(after);
+        let (timer, future) = DeadlineTimer::new(after);
         self.control.set_timer(timer);
         future
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::call::driver::{CallDriver, Phase};
 use crate::call::outbound::Outbound;
-use crate::call::timer::CallTimer;
+use crate::call::timer::DeadlineTimer;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
@@ -131,7 +131,7 @@ impl<A: Acceptor> CallDriver<A> {
     }
 
     /// Starts a timer in place of an earlier one. Once the call is over it fires at once.
-    pub(super) fn start_timer(&mut self, new: Arc<CallTimer>) {
+    pub(super) fn start_timer(&mut self, new: Arc<DeadlineTimer>) {
         match &mut self.phase {
             Phase::Talking { timer, .. } => {
                 new.start(self.now);

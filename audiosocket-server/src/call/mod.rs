@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::call::control::{CallControl, Caller, Mark};
+use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::outbound::Outbound;
 use crate::{CallHandle, CallStats, Peer};
 use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
@@ -71,12 +71,13 @@ impl Call<'_> {
     ///
     /// As [`CallHandle::try_play`].
     pub fn try_play(&mut self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        self.change().try_play(audio.into(), Caller::Callback)
+        self.change()
+            .try_play(audio.into(), CommandSource::Callback)
     }
 
     /// Drops the audio that waits to be played; see [`CallHandle::clear`].
     pub fn clear(&mut self) -> Dropped {
-        self.change().clear(Caller::Callback)
+        self.change().clear(CommandSource::Callback)
     }
 
     /// Queues a mark; see [`CallHandle::mark`].
@@ -85,7 +86,8 @@ impl Call<'_> {
     ///
     /// As [`CallHandle::mark`].
     pub fn mark(&mut self, mark: u64) -> Result<(), SendError> {
-        self.change().mark(Mark::Handler(mark), Caller::Callback)
+        self.change()
+            .mark(Mark::Handler(mark), CommandSource::Callback)
     }
 
     /// Ends the call when the callback returns, after the answer.
@@ -96,7 +98,7 @@ impl Call<'_> {
     /// Ends the call once everything that is queued now has been played; see
     /// [`CallHandle::hangup_after_playout`].
     pub fn hangup_after_playout(&mut self) {
-        self.change().hangup_after_playout(Caller::Callback);
+        self.change().hangup_after_playout(CommandSource::Callback);
     }
 
     /// A handle that controls this call from other tasks and threads.

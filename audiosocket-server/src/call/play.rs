@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::CallHandle;
-use crate::call::control::{Caller, Inner};
+use crate::call::control::{CommandSource, ControlState};
 use audiosocket_proto::{AudioBuf, Playout, SendError};
 
 static NEXT_TICKET: AtomicU64 = AtomicU64::new(0);
@@ -64,7 +64,7 @@ impl Future for Play {
         // Wakers are cloned and dropped without the lock: both run code of the executor.
         let mut waker = Some(cx.waker().clone());
         let control = call.control();
-        control.change(Caller::Handle, |inner, dropped, wakers| {
+        control.change(CommandSource::Handle, |inner, dropped, wakers| {
             let result = queue(inner, audio, ticket, &mut waker, dropped);
             if result.is_ready()
                 && let Some(ticket) = ticket.take()
@@ -80,7 +80,7 @@ impl Drop for Play {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             let control = self.call.control();
-            let waker = control.change(Caller::Handle, |inner, _, wakers| {
+            let waker = control.change(CommandSource::Handle, |inner, _, wakers| {
                 inner.rare().waiting_plays.remove(ticket, wakers)
             });
             drop(waker);
@@ -90,7 +90,7 @@ impl Drop for Play {
 
 /// Queues as much of `audio` as there is room for. Waits with the rest.
 fn queue(
-    inner: &mut Inner,
+    inner: &mut ControlState,
     audio: &mut AudioBuf,
     ticket: &mut Option<u64>,
     waker: &mut Option<Waker>,

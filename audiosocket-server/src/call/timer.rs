@@ -10,18 +10,18 @@ use audiosocket_proto::Timestamp;
 ///
 /// The connection starts it when it takes its commands. It fires at the deadline, or when the call is over.
 #[derive(Debug)]
-pub(crate) struct CallTimer {
+pub(crate) struct DeadlineTimer {
     after: Duration,
     deadline: OnceLock<Timestamp>,
     fired: WakeCell<bool>,
 }
 
-/// Waits for a [`CallTimer`].
+/// Waits for a [`DeadlineTimer`].
 #[derive(Debug)]
 #[must_use = "it waits only while it is polled"]
-pub(crate) struct TimerFuture(Arc<CallTimer>);
+pub(crate) struct TimerFuture(Arc<DeadlineTimer>);
 
-impl CallTimer {
+impl DeadlineTimer {
     pub(crate) fn new(after: Duration) -> (Arc<Self>, TimerFuture) {
         let timer = Arc::new(Self {
             after,

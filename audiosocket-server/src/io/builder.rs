@@ -63,14 +63,6 @@ macro_rules! server_builder_setters {
             self
         }
 
-        /// Sets whether to log a warning while a handler blocks its thread for more than 500 ms. Default:
-        /// off. When on, each poll of a call stores two numbers more, and the process has one more thread.
-        #[must_use]
-        pub fn blocked_handler_warning(mut self, warn: bool) -> Self {
-            self.config.blocked_handler_warning = warn;
-            self
-        }
-
         /// Sets how many bytes of events may wait for [`IncomingCall::next`](crate::IncomingCall::next) on
         /// one call; each event takes 64 beside its audio. Default: 128 KiB, about seven seconds at
         /// 8 kHz.
@@ -157,6 +149,21 @@ macro_rules! tcp_builder_setters {
         #[must_use]
         pub fn send_buffer(mut self, bytes: impl Into<::std::option::Option<usize>>) -> Self {
             self.source.tcp.send_buffer = bytes.into();
+            self
+        }
+    };
+}
+
+/// Setters for a server whose calls share threads.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! shared_thread_setters {
+    () => {
+        /// Sets whether to log a warning while a handler blocks its thread for more than 500 ms. Default:
+        /// off. When on, each poll of a call stores two numbers more, and the process has one more thread.
+        #[must_use]
+        pub fn blocked_handler_warning(mut self, warn: bool) -> Self {
+            self.config.blocked_handler_warning = warn;
             self
         }
     };

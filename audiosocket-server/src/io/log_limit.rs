@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 const LINES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Keeps peers that make trouble without end from filling the log: ten lines a second, and the
-/// number of those that were left out with the next one.
+/// Limits the log lines about one cause to ten a second, so that a peer cannot fill the log. The next line
+/// has the number of lines that were left out.
 #[derive(Debug)]
 pub struct LogRateLimit {
     spent: Mutex<Option<Spent>>,
@@ -20,7 +20,7 @@ struct Spent {
 }
 
 impl LogRateLimit {
-    /// A budget of which nothing is spent.
+    /// A limit with all of its lines left.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -28,7 +28,7 @@ impl LogRateLimit {
         }
     }
 
-    /// Whether there may be another line at `now`; if so, how many there were not since the last one.
+    /// `None` if no line may be logged at `now`; else how many lines were left out since the last one.
     pub fn take(&self, now: Instant) -> Option<u64> {
         // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,12 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_suppressed_is_told_with_the_next_line() {
+    fn the_next_line_has_the_number_of_suppressed_lines() {
         let start = Instant::now();
-        let budget = LogRateLimit::new();
-        let lines = (0..1000).filter_map(|_| budget.take(start)).count();
+        let limit = LogRateLimit::new();
+        let lines = (0..1000).filter_map(|_| limit.take(start)).count();
         assert_eq!(lines, LINES as usize);
-        assert_eq!(budget.take(start + PERIOD), Some(990));
-        assert_eq!(budget.take(start + PERIOD), Some(0));
+        assert_eq!(limit.take(start + PERIOD), Some(990));
+        assert_eq!(limit.take(start + PERIOD), Some(0));
     }
 }

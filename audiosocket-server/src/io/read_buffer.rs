@@ -1,42 +1,41 @@
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Enough for everything that the kernel has of most calls, and for all but the very longest frame.
+/// Enough for all bytes that wait on most connections, and for all but the very longest frame.
 const LEN: usize = 64 * 1024;
 
-/// How many buffers wait for a thread that needs one: as many as threads read at the same moment.
-const SPARE: usize = 16;
+/// How many buffers the pool keeps: as many as threads read at the same moment.
+const MAX_POOLED: usize = 16;
 
 type Buffer = Box<[u8]>;
 
 thread_local! {
-    static SCRATCH: Cell<Option<Buffer>> = const { Cell::new(None) };
+    static READ_BUFFER: Cell<Option<Buffer>> = const { Cell::new(None) };
 }
 
 static POOL: Mutex<Vec<Buffer>> = Mutex::new(Vec::new());
 
-/// Lends this thread's read buffer: one for each worker thread, however many calls it serves.
+/// Runs `use_buffer` with the read buffer of this thread. A thread has one, however many calls it serves.
 ///
-/// Whoever asks again while it is lent, such as a handler that drives another call, gets one of
-/// its own.
+/// While it is in use, a nested call gets another buffer: a handler can drive another call.
 pub(crate) fn with<R>(use_buffer: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut buffer = SCRATCH
+    let mut buffer = READ_BUFFER
         .take()
         .or_else(|| pool().pop())
         .unwrap_or_else(|| vec![0; LEN].into_boxed_slice());
     let result = use_buffer(&mut buffer);
-    SCRATCH.set(Some(buffer));
+    READ_BUFFER.set(Some(buffer));
     result
 }
 
-/// Leaves this thread's read buffer to others while it waits. For a thread that serves one call:
-/// thousands of such threads have a few buffers between them.
+/// Gives the read buffer of this thread to the pool while the thread waits. For a thread that serves one
+/// call: thousands of such threads share a few buffers.
 pub fn release_read_buffer() {
-    let Some(buffer) = SCRATCH.take() else {
+    let Some(buffer) = READ_BUFFER.take() else {
         return;
     };
     let mut pool = pool();
-    if pool.len() < SPARE {
+    if pool.len() < MAX_POOLED {
         pool.push(buffer);
     }
 }

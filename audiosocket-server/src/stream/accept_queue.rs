@@ -8,11 +8,11 @@ use crate::{IncomingCall, Refusal};
 /// Calls that wait to be accepted.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptQueue {
-    inner: WakeCell<Inner>,
+    inner: WakeCell<AcceptQueueState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct AcceptQueueState {
     waiting: VecDeque<IncomingCall>,
     /// How many [`Place`]s exist.
     reserved: usize,

@@ -17,11 +17,11 @@ const OVERHEAD: usize = 64;
 pub(crate) struct EventQueue {
     /// In bytes.
     limit: usize,
-    inner: WakeCell<Inner>,
+    inner: WakeCell<EventQueueState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct EventQueueState {
     waiting: VecDeque<CallEvent>,
     /// The bytes of `waiting`.
     size: usize,
@@ -136,7 +136,7 @@ impl EventQueue {
     }
 }
 
-impl Inner {
+impl EventQueueState {
     fn next(&mut self) -> Option<CallEvent> {
         let starts = matches!(self.waiting.front(), Some(CallEvent::Started));
         if !starts && self.lag != Lag::default() {

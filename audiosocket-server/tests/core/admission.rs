@@ -9,61 +9,66 @@ use audiosocket_server::{
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{ACCEPT, Desk, Line, Transcript, refusing_peers};
+use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection, Transcript, refusing_peers};
 use crate::wire::frame;
 
 #[test]
-fn a_refused_call_gets_a_hangup_and_tells_why() {
-    let desk = Desk::refusing("the office is closed");
+fn a_refused_call_gets_a_hangup_and_has_a_reason() {
+    let desk = RecordingAcceptor::refusing("the office is closed");
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let mut line = TestConnection::new(desk);
     assert_eq!(line.driver.refusal(), None);
     line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
     assert_eq!(transcript.take(), [ACCEPT]);
     let refusal = line.driver.refusal().map(ToString::to_string);
     assert_eq!(refusal.as_deref(), Some("the office is closed"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
-    assert_hung_up_in_silence(line, &transcript);
+    assert_hung_up_without_a_callback(line, &transcript);
 }
 
 #[track_caller]
-fn assert_hung_up_in_silence(mut line: Line<Desk>, transcript: &Transcript) {
+fn assert_hung_up_without_a_callback(
+    mut line: TestConnection<RecordingAcceptor>,
+    transcript: &Transcript,
+) {
     assert_eq!(line.flush(), HANGUP);
     assert_eq!(line.transmit(), Transmit::HalfClose);
-    line.see_to_close();
+    line.expect_close();
     assert!(line.driver.refusal().is_some(), "for a log at the end");
     drop(line);
-    assert_eq!(transcript.take(), [""; 0], "no callback tells of it");
+    assert_eq!(transcript.take(), [""; 0], "no callback");
 }
 
 #[test]
-fn a_call_that_is_taken_has_no_refusal() {
-    let mut line = Line::talking(Desk::new());
+fn an_accepted_call_has_no_refusal() {
+    let mut line = TestConnection::talking(RecordingAcceptor::new());
     assert_eq!(line.driver.refusal(), None);
     line.eof();
     assert_eq!(line.driver.refusal(), None);
 }
 
-/// The hangup leaves at once: no byte of the peer is awaited, and none of what it sends is heard.
+/// The hangup leaves at once. The server reads nothing from the peer.
 #[test]
-fn a_refused_peer_gets_a_hangup_before_it_says_anything() {
-    let desk = Desk::new();
+fn a_refused_peer_gets_a_hangup_before_it_sends_anything() {
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(refusing_peers("a stranger"));
-    let mut line = Line::among(&calls, desk, |config| config);
+    let mut line = TestConnection::among(&calls, desk, |config| config);
     let refusal = line.driver.refusal().map(ToString::to_string);
     assert_eq!(refusal.as_deref(), Some("tester: a stranger"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
     line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
-    assert_hung_up_in_silence(line, &transcript);
+    assert_hung_up_without_a_callback(line, &transcript);
 }
 
-/// Whoever is refused is held for no longer than any other call that was hung up.
+/// As every other call that is hung up.
 #[test]
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
     let calls = Calls::new(refusing_peers("a stranger"));
     let linger = Duration::from_millis(700);
-    let mut line = Line::among(&calls, Desk::new(), |config| config.linger(linger));
+    let mut line = TestConnection::among(&calls, RecordingAcceptor::new(), |config| {
+        config.linger(linger)
+    });
     assert_eq!(line.flush(), HANGUP);
     line.driver.half_closed();
     assert_eq!(line.driver.poll_timeout(), Some(line.now + linger));
@@ -72,28 +77,28 @@ fn a_refused_peer_that_stays_is_closed_after_the_linger() {
 }
 
 #[test]
-fn a_panic_about_a_peer_is_told_to_the_acceptor_once() {
-    let desk = Desk::new();
+fn a_panic_about_a_peer_is_reported_to_the_acceptor_once() {
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(Admission::new().admit_peer(|_| panic!("in admit_peer")));
-    let mut line = Line::among(&calls, desk, |config| config);
-    let told = "no call from tester: HandlerPanicked(\"in admit_peer\")";
-    assert_eq!(transcript.take(), [told]);
+    let mut line = TestConnection::among(&calls, desk, |config| config);
+    let report = "no call from tester: HandlerPanicked(\"in admit_peer\")";
+    assert_eq!(transcript.take(), [report]);
     assert_eq!(line.driver.refusal(), None);
     assert_eq!(line.flush(), HANGUP);
     line.receive(&uuid_frame());
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0]);
 }
 
-/// So that a server can choose what handles a call.
+/// So a server can choose the handler of each call.
 #[test]
-fn a_boxed_handler_is_told_everything() {
-    let desk = Desk::new();
+fn a_boxed_handler_runs_the_same_callbacks() {
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let boxed = |desk: &Desk, request: &CallRequest<'_>| -> Box<dyn Handler> {
-        Box::new(desk.accept(request).expect("it takes every call"))
+    let boxed = |desk: &RecordingAcceptor, request: &CallRequest<'_>| -> Box<dyn Handler> {
+        Box::new(desk.accept(request).expect("it accepts every call"))
     };
     let everything = [
         uuid_frame(),
@@ -103,11 +108,11 @@ fn a_boxed_handler_is_told_everything() {
         frame(0x03, b"?"),
     ]
     .concat();
-    let mut line = Line::new(desk.clone());
+    let mut line = TestConnection::new(desk.clone());
     line.receive(&everything);
     line.eof();
     let plain = transcript.take();
-    let mut line = Line::new(move |request: &CallRequest<'_>| Ok(boxed(&desk, request)));
+    let mut line = TestConnection::new(move |request: &CallRequest<'_>| Ok(boxed(&desk, request)));
     line.receive(&everything);
     line.eof();
     assert_eq!(transcript.take(), plain);
@@ -123,37 +128,37 @@ fn a_closure_can_accept() {
         }
     }
     let accept = acceptor_fn(|request| match request.uuid.is_nil() {
-        true => Err(Refusal::new("nobody")),
+        true => Err(Refusal::new("the nil UUID")),
         false => Ok(Echo),
     });
-    let mut line = Line::talking(accept);
+    let mut line = TestConnection::talking(accept);
     line.receive(&frame(0x10, &[1, 2]));
     assert_eq!(line.flush(), frame(0x10, &[1, 2]));
 
-    let mut line = Line::new(accept);
+    let mut line = TestConnection::new(accept);
     line.receive(&frame(0x01, &[0; 16]));
     assert_eq!(line.flush(), HANGUP);
 }
 
 #[test]
-fn a_connection_without_a_uuid_is_told_to_the_acceptor_once() {
-    let desk = Desk::new();
+fn a_connection_without_a_uuid_is_reported_to_the_acceptor_once() {
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let mut line = TestConnection::new(desk);
     line.wait(Duration::from_secs(5));
     assert_eq!(
         transcript.take(),
         ["no call from tester: Peer(UuidTimeout)"]
     );
     assert_eq!(line.flush(), HANGUP);
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "no on_end, since no call");
 }
 
 #[test]
-fn what_is_not_a_call_is_told_to_the_acceptor_once() {
-    type Provocation = fn(&mut Line<Desk>);
+fn a_connection_that_is_no_call_is_reported_to_the_acceptor_once() {
+    type Provocation = fn(&mut TestConnection<RecordingAcceptor>);
     let cases: [(Provocation, &str); 5] = [
         (
             |line| line.receive(b"GET / HTTP/1.1\r\n\r\n"),
@@ -179,22 +184,22 @@ fn what_is_not_a_call_is_told_to_the_acceptor_once() {
             "no call from tester: ConnectionLost(Kind(TimedOut))",
         ),
     ];
-    for (provoke, told) in cases {
-        let desk = Desk::new();
+    for (provoke, report) in cases {
+        let desk = RecordingAcceptor::new();
         let transcript = desk.transcript.clone();
-        let mut line = Line::new(desk);
+        let mut line = TestConnection::new(desk);
         provoke(&mut line);
-        assert_eq!(transcript.take(), [told]);
-        line.see_to_close();
+        assert_eq!(transcript.take(), [report]);
+        line.expect_close();
         drop(line);
         assert_eq!(transcript.take(), [""; 0]);
     }
 }
 
-/// A port scan or a health check is nothing to write home about.
+/// Such as a port scan or a health check.
 #[test]
-fn a_connection_that_just_closes_is_told_to_nobody() {
-    type Provocation = fn(&mut Line<Desk>);
+fn a_connection_that_only_closes_is_not_reported() {
+    type Provocation = fn(&mut TestConnection<RecordingAcceptor>);
     let cases: [Provocation; 4] = [
         |line| line.eof(),
         |line| line.read_error(ErrorKind::ConnectionReset),
@@ -206,9 +211,9 @@ fn a_connection_that_just_closes_is_told_to_nobody() {
         |_dropped| {},
     ];
     for provoke in cases {
-        let desk = Desk::new();
+        let desk = RecordingAcceptor::new();
         let transcript = desk.transcript.clone();
-        let mut line = Line::new(desk);
+        let mut line = TestConnection::new(desk);
         provoke(&mut line);
         drop(line);
         assert_eq!(transcript.take(), [""; 0]);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use audiosocket_proto::{Audio, Bytes, SampleRate, Transmit};
 use audiosocket_server::Response;
 
-use crate::recorder::{Desk, Line, Transcript};
+use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 use crate::wire::frame;
 
 #[test]
 fn an_echo_keeps_the_rate() {
-    let mut line = Line::talking(Desk::echo());
+    let mut line = TestConnection::talking(RecordingAcceptor::echo());
     for kind in 0x10..=0x18 {
         line.receive(&frame(kind, &[kind; 321]));
         assert_eq!(line.flush(), frame(kind, &[kind; 321]));
@@ -35,7 +35,9 @@ fn what_an_answer_is_made_of_decides_its_rate() {
         (|_| Some(vec![9]).into(), frame(0x10, &[9])),
     ];
     for (answer, expected) in cases {
-        let mut line = Line::talking(Desk::new().on_audio(move |_, audio| answer(audio)));
+        let mut line = TestConnection::talking(
+            RecordingAcceptor::new().on_audio(move |_, audio| answer(audio)),
+        );
         line.receive(&frame(0x12, &[1, 2]));
         assert_eq!(line.flush(), expected);
     }
@@ -43,7 +45,7 @@ fn what_an_answer_is_made_of_decides_its_rate() {
 
 #[test]
 fn several_answers_to_one_read_leave_in_one_piece() {
-    let mut line = Line::talking(Desk::echo());
+    let mut line = TestConnection::talking(RecordingAcceptor::echo());
     let read: Vec<u8> = (1..=25).flat_map(|n| frame(0x10, &[n; 320])).collect();
     line.receive(&read);
     assert_eq!(line.transmit(), Transmit::Bytes(&read));
@@ -51,13 +53,13 @@ fn several_answers_to_one_read_leave_in_one_piece() {
 
 #[test]
 fn what_a_callback_sends_leaves_ahead_of_what_it_returns() {
-    let desk = Desk::echo().on_any(|name, call| {
+    let desk = RecordingAcceptor::echo().on_any(|name, call| {
         let audio = Audio::new(SampleRate::Hz16000, name.as_bytes());
         if name != "on_end" {
             call.send(audio).unwrap();
         }
     });
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     assert_eq!(line.flush(), frame(0x12, b"on_start"));
     line.receive(&frame(0x10, &[1, 2]));
     let expected = [frame(0x12, b"on_audio"), frame(0x10, &[1, 2])].concat();
@@ -74,9 +76,9 @@ fn what_a_callback_sends_leaves_ahead_of_what_it_returns() {
 #[test]
 fn audio_that_is_too_long_is_reported_and_the_call_goes_on() {
     for len in [65_536, 131_000, 200_000] {
-        let desk = Desk::new().on_audio(move |_, _| vec![0; len].into());
+        let desk = RecordingAcceptor::new().on_audio(move |_, _| vec![0; len].into());
         let transcript = desk.transcript.clone();
-        let mut line = Line::talking(desk);
+        let mut line = TestConnection::talking(desk);
         transcript.take();
         let told = format!("exception Answer(AudioTooLong {{ len: {len} }})");
         // Each of them, since it is the handler's own doing and not the peer's.
@@ -93,9 +95,9 @@ fn audio_that_is_too_long_is_reported_and_the_call_goes_on() {
 #[test]
 fn a_peer_that_falls_behind_is_told_of_once() {
     const FULL: &str = "exception Answer(QueueFull)";
-    let desk = Desk::echo();
+    let desk = RecordingAcceptor::echo();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking_with(desk, |config| config.max_unsent(200));
+    let mut line = TestConnection::talking_with(desk, |config| config.max_unsent(200));
     transcript.take();
     let audio = frame(0x10, &[1; 97]);
 
@@ -114,12 +116,12 @@ fn a_peer_that_falls_behind_is_told_of_once() {
 /// Its own mistakes in between do not make the peer fall behind anew.
 #[test]
 fn a_peer_that_is_behind_stays_so_until_it_takes_something() {
-    let desk = Desk::new().on_audio(|_, audio| match audio.len() {
+    let desk = RecordingAcceptor::new().on_audio(|_, audio| match audio.len() {
         1 => vec![0; 70_000].into(),
         _ => audio.into(),
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking_with(desk, |config| config.max_unsent(5));
+    let mut line = TestConnection::talking_with(desk, |config| config.max_unsent(5));
     line.receive(&frame(0x10, &[1, 2]));
     transcript.take();
     for payload in [&[1, 2][..], &[1], &[1, 2]] {
@@ -141,7 +143,7 @@ fn a_peer_that_is_behind_stays_so_until_it_takes_something() {
 fn a_call_tells_who_it_is_and_how_it_goes() {
     let seen = Transcript::default();
     let sink = seen.clone();
-    let desk = Desk::echo().on_any(move |name, call| {
+    let desk = RecordingAcceptor::echo().on_any(move |name, call| {
         let stats = call.stats();
         sink.add(format!(
             "{name} {} {} {:?} in {} out {}",
@@ -153,7 +155,7 @@ fn a_call_tells_who_it_is_and_how_it_goes() {
         ));
     });
     // The clock of each input counts, and no other is read.
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     line.pass(Duration::from_millis(20));
     line.receive(&frame(0x10, &[1, 2]));
     line.pass(Duration::from_millis(20));
@@ -171,7 +173,7 @@ fn a_call_tells_who_it_is_and_how_it_goes() {
 
 #[test]
 fn every_end_is_told_at_its_time() {
-    type Provocation = fn(&mut Line<Desk>);
+    type Provocation = fn(&mut TestConnection<RecordingAcceptor>);
     let ends: [Provocation; 5] = [
         |line| line.eof(),
         |line| line.read_error(ErrorKind::ConnectionReset),
@@ -182,10 +184,10 @@ fn every_end_is_told_at_its_time() {
     for provoke in ends {
         let seen = Transcript::default();
         let sink = seen.clone();
-        let desk = Desk::new().on_any(move |name, call| {
+        let desk = RecordingAcceptor::new().on_any(move |name, call| {
             sink.add(format!("{name} {:?}", call.duration()));
         });
-        let mut line = Line::talking_with(desk, |config| {
+        let mut line = TestConnection::talking_with(desk, |config| {
             config.idle_timeout(Some(Duration::from_secs(7)))
         });
         line.pass(Duration::from_secs(7));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use audiosocket_server::{Callbacks, Refusal, Response};
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{Line, Transcript};
+use crate::recorder::{TestConnection, Transcript};
 use crate::wire::frame;
 
 /// A server that echoes, panics when it hears `boom`, hangs up when it hears `bye`, and writes
@@ -45,13 +45,13 @@ fn last(uuid: audiosocket_proto::Uuid) -> u8 {
 
 /// Drives a call, and asserts what the closures were told of it after its UUID.
 #[track_caller]
-fn assert_told(drive: impl FnOnce(&mut Line<Callbacks>), expected: &[&str]) {
+fn assert_told(drive: impl FnOnce(&mut TestConnection<Callbacks>), expected: &[&str]) {
     let transcript = Transcript::default();
-    let mut line = Line::talking(server(&transcript));
+    let mut line = TestConnection::talking(server(&transcript));
     assert_eq!(transcript.take(), [""; 0], "the start is told to nobody");
     drive(&mut line);
     assert_eq!(transcript.take(), expected);
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "nothing after the empty audio");
 }
@@ -111,7 +111,8 @@ fn keys_are_told_and_answered() {
 
 #[test]
 fn keys_need_not_be_told() {
-    let mut line = Line::talking(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
+    let mut line =
+        TestConnection::talking(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
     line.receive(&[frame(0x03, b"5"), frame(0x10, &[1])].concat());
     assert_eq!(line.flush(), frame(0x10, &[1]));
 }
@@ -154,7 +155,7 @@ fn a_hangup_told_by_asterisk_is_none() {
 
 #[test]
 fn a_reset_between_frames_is_none() {
-    let reset = |line: &mut Line<Callbacks>| line.read_error(ErrorKind::ConnectionReset);
+    let reset = |line: &mut TestConnection<Callbacks>| line.read_error(ErrorKind::ConnectionReset);
     assert_told(reset, &[EMPTY]);
 }
 
@@ -204,16 +205,16 @@ fn a_handle_and_a_shutdown_are_none() {
 #[test]
 fn a_call_that_is_let_fall_is_told_to_be_over() {
     let transcript = Transcript::default();
-    drop(Line::talking(server(&transcript)));
+    drop(TestConnection::talking(server(&transcript)));
     assert_eq!(transcript.take(), [EMPTY]);
 }
 
 #[test]
 fn without_a_uuid_there_is_an_exception_and_no_end() {
     let transcript = Transcript::default();
-    let mut line = Line::new(server(&transcript));
+    let mut line = TestConnection::new(server(&transcript));
     line.wait(Duration::from_secs(5));
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(
         transcript.take(),
@@ -228,10 +229,10 @@ fn of_a_refused_call_no_callback_tells() {
         0x13 => Err(Refusal::new("not today")),
         _ => Ok(()),
     });
-    let mut line = Line::new(refusing.clone());
+    let mut line = TestConnection::new(refusing.clone());
     line.receive(&[uuid_frame(), frame(0x10, &[1])].concat());
     assert_eq!(line.flush(), HANGUP);
-    line.see_to_close();
+    line.expect_close();
     assert_eq!(
         line.driver.refusal().map(ToString::to_string).as_deref(),
         Some("not today")
@@ -239,7 +240,7 @@ fn of_a_refused_call_no_callback_tells() {
     drop(line);
     assert_eq!(transcript.take(), [""; 0]);
 
-    let mut line = Line::new(refusing);
+    let mut line = TestConnection::new(refusing);
     line.receive(&[frame(0x01, &[7; 16]), frame(0x10, &[1])].concat());
     assert_eq!(transcript.take(), ["audio 7 tester [1]"]);
 }

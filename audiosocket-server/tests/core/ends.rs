@@ -7,34 +7,38 @@ use audiosocket_proto::Transmit;
 use audiosocket_server::{CallHandle, Response};
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{ACCEPT, Desk, Line};
+use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 /// Ends a call by `end`, and asserts what its handler was told, from its start to its drop.
 #[track_caller]
-fn assert_told(desk: Desk, end: impl FnOnce(&mut Line<Desk>), expected: &[&str]) {
+fn assert_told(
+    desk: RecordingAcceptor,
+    end: impl FnOnce(&mut TestConnection<RecordingAcceptor>),
+    expected: &[&str],
+) {
     let transcript = desk.transcript.clone();
-    let mut line = Line::with(desk, |config| {
+    let mut line = TestConnection::with(desk, |config| {
         config.idle_timeout(Some(Duration::from_secs(60)))
     });
     line.receive(&uuid_frame());
     assert_eq!(transcript.take(), [ACCEPT, "start"]);
     end(&mut line);
     assert_eq!(transcript.take(), [expected, &["drop"]].concat());
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }
 
 #[test]
 fn the_caller_hangs_up() {
-    assert_told(Desk::new(), |line| line.eof(), &["end Closed"]);
+    assert_told(RecordingAcceptor::new(), |line| line.eof(), &["end Closed"]);
 }
 
 #[test]
 fn the_caller_hangs_up_in_the_middle_of_a_frame() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| {
             line.receive(&frame(0x10, &[1, 2])[..4]);
             line.eof();
@@ -48,10 +52,11 @@ fn the_caller_hangs_up_in_the_middle_of_a_frame() {
 
 #[test]
 fn the_peer_says_hangup() {
-    let by_frame = |line: &mut Line<Desk>| line.receive(&HANGUP);
-    assert_told(Desk::new(), by_frame, &["end HangupReceived"]);
-    let by_error = |line: &mut Line<Desk>| line.receive(&frame(0xff, &[0x01]));
-    assert_told(Desk::new(), by_error, &["end HangupReceived"]);
+    let by_frame = |line: &mut TestConnection<RecordingAcceptor>| line.receive(&HANGUP);
+    assert_told(RecordingAcceptor::new(), by_frame, &["end HangupReceived"]);
+    let by_error =
+        |line: &mut TestConnection<RecordingAcceptor>| line.receive(&frame(0xff, &[0x01]));
+    assert_told(RecordingAcceptor::new(), by_error, &["end HangupReceived"]);
 }
 
 #[test]
@@ -62,14 +67,18 @@ fn the_connection_is_reset() {
         ErrorKind::BrokenPipe,
         ErrorKind::NotConnected,
     ] {
-        assert_told(Desk::new(), |line| line.read_error(kind), &["end Reset"]);
+        assert_told(
+            RecordingAcceptor::new(),
+            |line| line.read_error(kind),
+            &["end Reset"],
+        );
     }
 }
 
 #[test]
 fn the_connection_is_reset_in_the_middle_of_a_frame() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| {
             line.receive(&[0x10]);
             line.read_error(ErrorKind::ConnectionReset);
@@ -87,17 +96,18 @@ fn reading_or_writing_fails_otherwise() {
         "exception ConnectionLost(Kind(TimedOut))",
         "end ConnectionLost",
     ];
-    let read = |line: &mut Line<Desk>| line.read_error(ErrorKind::TimedOut);
-    assert_told(Desk::new(), read, &expected);
-    let write = |line: &mut Line<Desk>| line.write_error(ErrorKind::TimedOut);
-    assert_told(Desk::new(), write, &expected);
+    let read = |line: &mut TestConnection<RecordingAcceptor>| line.read_error(ErrorKind::TimedOut);
+    assert_told(RecordingAcceptor::new(), read, &expected);
+    let write =
+        |line: &mut TestConnection<RecordingAcceptor>| line.write_error(ErrorKind::TimedOut);
+    assert_told(RecordingAcceptor::new(), write, &expected);
 }
 
 /// What the peer sent before it closed is still to be read, and then the read side tells.
 #[test]
 fn writing_meets_the_end_of_the_connection() {
     assert_told(
-        Desk::echo(),
+        RecordingAcceptor::echo(),
         |line| {
             line.write_error(ErrorKind::BrokenPipe);
             line.receive(&frame(0x10, &[1, 2]));
@@ -111,7 +121,7 @@ fn writing_meets_the_end_of_the_connection() {
 #[test]
 fn on_audio_answers_with_a_hangup() {
     assert_told(
-        Desk::new().on_audio(|_, _| Response::Hangup),
+        RecordingAcceptor::new().on_audio(|_, _| Response::Hangup),
         |line| {
             line.receive(&frame(0x10, &[1, 2]));
             assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
@@ -129,7 +139,7 @@ fn an_answer_of_no_bytes_sends_nothing_and_the_call_goes_on() {
     ];
     for answer in answers {
         assert_told(
-            Desk::new().on_audio(move |_, _| answer()),
+            RecordingAcceptor::new().on_audio(move |_, _| answer()),
             |line| {
                 line.receive(&frame(0x10, &[1, 2]));
                 assert_eq!(line.transmit(), Transmit::Idle);
@@ -143,7 +153,7 @@ fn an_answer_of_no_bytes_sends_nothing_and_the_call_goes_on() {
 #[test]
 fn on_dtmf_answers_with_a_hangup() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| {
             line.receive(&frame(0x03, b"#"));
             assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
@@ -155,7 +165,7 @@ fn on_dtmf_answers_with_a_hangup() {
 #[test]
 fn a_callback_asks_for_a_hangup() {
     assert_told(
-        Desk::new().on_audio(|call, audio| {
+        RecordingAcceptor::new().on_audio(|call, audio| {
             call.hangup();
             audio.into()
         }),
@@ -183,7 +193,7 @@ fn any_callback_can_ask_for_a_hangup() {
         ),
     ] {
         assert_told(
-            Desk::new().on_any(move |name, call| {
+            RecordingAcceptor::new().on_any(move |name, call| {
                 if name == callback {
                     call.hangup();
                 }
@@ -196,18 +206,18 @@ fn any_callback_can_ask_for_a_hangup() {
 
 #[test]
 fn on_start_can_ask_for_a_hangup() {
-    let desk = Desk::new().on_any(|name, call| {
+    let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_start" {
             call.hangup();
         }
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let mut line = TestConnection::new(desk);
     // What came in the same read is told to nobody.
     line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
     assert_eq!(transcript.take(), [ACCEPT, "start", "end HungUp", "drop"]);
     assert_eq!(line.flush(), HANGUP);
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0]);
 }
@@ -215,7 +225,7 @@ fn on_start_can_ask_for_a_hangup() {
 #[test]
 fn a_handle_hangs_up() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| {
             let handle: CallHandle = line.driver.handle().clone();
             handle.hangup();
@@ -230,7 +240,7 @@ fn a_handle_hangs_up() {
 #[test]
 fn a_server_that_shuts_down_hangs_up() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| {
             line.calls.shut_down();
             line.poll_commands();
@@ -243,7 +253,7 @@ fn a_server_that_shuts_down_hangs_up() {
 #[test]
 fn the_peer_sends_a_second_uuid() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| line.receive(&uuid_frame()),
         &["exception Peer(UuidRepeated)", "end Failed(UuidRepeated)"],
     );
@@ -252,7 +262,7 @@ fn the_peer_sends_a_second_uuid() {
 #[test]
 fn the_peer_reports_an_error_and_a_hangup() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| line.receive(&frame(0xff, &[0x05])),
         &[
             "exception Peer(Reported { flags: ErrorFlags(0x05 (hangup, memory)) })",
@@ -264,7 +274,7 @@ fn the_peer_reports_an_error_and_a_hangup() {
 #[test]
 fn the_peer_takes_nothing() {
     assert_told(
-        Desk::echo(),
+        RecordingAcceptor::echo(),
         |line| {
             line.receive(&frame(0x10, &[1, 2]));
             line.wait(Duration::from_secs(30));
@@ -281,7 +291,7 @@ fn the_peer_takes_nothing() {
 #[test]
 fn the_peer_sends_nothing() {
     assert_told(
-        Desk::new(),
+        RecordingAcceptor::new(),
         |line| line.wait(Duration::from_secs(60)),
         &["exception Peer(IdleTimeout)", "end Failed(IdleTimeout)"],
     );
@@ -289,9 +299,9 @@ fn the_peer_sends_nothing() {
 
 #[test]
 fn whoever_drives_the_call_lets_it_fall() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let line = Line::talking(desk);
+    let line = TestConnection::talking(desk);
     drop(line);
     assert_eq!(
         transcript.take(),
@@ -311,7 +321,7 @@ fn nothing_in_the_same_read_is_told_after_the_end() {
     ]
     .concat();
     assert_told(
-        Desk::echo(),
+        RecordingAcceptor::echo(),
         |line| {
             line.receive(&read);
             assert_eq!(line.flush(), [&frame(0x10, &[1, 2])[..], &HANGUP].concat());
@@ -324,7 +334,7 @@ fn nothing_in_the_same_read_is_told_after_the_end() {
 fn on_end_cannot_send_any_more() {
     let seen = crate::recorder::Transcript::default();
     let sink = seen.clone();
-    let desk = Desk::new().on_any(move |name, call| {
+    let desk = RecordingAcceptor::new().on_any(move |name, call| {
         if name == "on_end" {
             let result = call.send(audiosocket_proto::Audio::new(
                 audiosocket_proto::SampleRate::Hz8000,

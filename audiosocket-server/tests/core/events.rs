@@ -2,7 +2,7 @@
 
 use audiosocket_server::{Acceptor, Call, CallRequest, Handler, HandlerEvent, Refusal, Response};
 
-use crate::recorder::{Desk, Line, Transcript};
+use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 use crate::wire::frame;
 
 /// Writes down the names of the events, and passes them on.
@@ -21,7 +21,7 @@ impl<H: Handler> Handler for Wrapped<H> {
 }
 
 struct Wrapping {
-    desk: Desk,
+    desk: RecordingAcceptor,
     names: Transcript,
 }
 
@@ -38,9 +38,9 @@ impl Acceptor for Wrapping {
 
 #[test]
 fn a_wrapper_of_one_method_passes_on_every_event_and_answer() {
-    let (desk, names) = (Desk::echo(), Transcript::default());
+    let (desk, names) = (RecordingAcceptor::echo(), Transcript::default());
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(Wrapping {
+    let mut line = TestConnection::talking(Wrapping {
         desk,
         names: names.clone(),
     });
@@ -85,7 +85,7 @@ impl Handler for Greets {
 #[test]
 fn the_answer_to_any_event_is_carried_out() {
     let acceptor = audiosocket_server::acceptor_fn(|_| Ok(Greets));
-    let mut line = Line::talking(acceptor);
+    let mut line = TestConnection::talking(acceptor);
     assert_eq!(line.flush(), frame(0x10, b"hi"));
     line.receive(&frame(0x77, b""));
     assert_eq!(line.flush(), frame(0x00, b""));

@@ -9,19 +9,19 @@ use audiosocket_proto::Transmit;
 use audiosocket_server::CallHandle;
 
 use crate::call::HANGUP;
-use crate::recorder::{Desk, Line, Transcript};
+use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 
 /// Counts how often it was woken.
 #[derive(Default)]
-pub(crate) struct Bell(AtomicUsize);
+pub(crate) struct CountingWaker(AtomicUsize);
 
-impl Bell {
-    pub(crate) fn rung(&self) -> usize {
+impl CountingWaker {
+    pub(crate) fn wake_count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -29,15 +29,15 @@ impl Wake for Bell {
 
 #[test]
 fn a_command_wakes_whoever_drives_the_call() {
-    let mut line = Line::talking(Desk::new());
-    let bell = Arc::new(Bell::default());
+    let mut line = TestConnection::talking(RecordingAcceptor::new());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     line.driver.poll_commands(line.now, &waker);
-    assert_eq!(bell.rung(), 0);
+    assert_eq!(bell.wake_count(), 0);
     assert_eq!(line.transmit(), Transmit::Idle);
 
     line.driver.handle().hangup();
-    assert_eq!(bell.rung(), 1);
+    assert_eq!(bell.wake_count(), 1);
     line.driver.poll_commands(line.now, &waker);
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
 }
@@ -45,19 +45,22 @@ fn a_command_wakes_whoever_drives_the_call() {
 /// As with every poll: a task that moved is woken where it is, not where it was.
 #[test]
 fn the_waker_of_the_last_poll_counts() {
-    let mut line = Line::talking(Desk::new());
-    let (before, after) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let mut line = TestConnection::talking(RecordingAcceptor::new());
+    let (before, after) = (
+        Arc::new(CountingWaker::default()),
+        Arc::new(CountingWaker::default()),
+    );
     line.driver
         .poll_commands(line.now, &Waker::from(before.clone()));
     line.driver
         .poll_commands(line.now, &Waker::from(after.clone()));
     line.driver.handle().hangup();
-    assert_eq!((before.rung(), after.rung()), (0, 1));
+    assert_eq!((before.wake_count(), after.wake_count()), (0, 1));
 }
 
 #[test]
 fn a_command_that_came_before_the_first_poll_is_not_lost() {
-    let mut line = Line::talking(Desk::new());
+    let mut line = TestConnection::talking(RecordingAcceptor::new());
     line.driver.handle().hangup();
     line.poll_commands();
     assert_eq!(line.flush(), HANGUP);
@@ -67,13 +70,13 @@ fn a_command_that_came_before_the_first_poll_is_not_lost() {
 fn a_callback_can_give_its_handle_away() {
     let handles = Arc::new(std::sync::Mutex::new(Vec::new()));
     let sink = handles.clone();
-    let desk = Desk::new().on_any(move |name, call| {
+    let desk = RecordingAcceptor::new().on_any(move |name, call| {
         if name == "on_start" {
             sink.lock().unwrap().push(call.handle());
         }
     });
     let transcript: Transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     transcript.take();
     let handle = handles.lock().unwrap().pop().unwrap();
     let elsewhere = std::thread::spawn(move || {
@@ -98,9 +101,9 @@ fn a_callback_can_give_its_handle_away() {
 fn a_command_comes_at_the_time_of_its_poll() {
     let seen = Transcript::default();
     let sink = seen.clone();
-    let desk =
-        Desk::new().on_any(move |name, call| sink.add(format!("{name} {:?}", call.duration())));
-    let mut line = Line::talking(desk);
+    let desk = RecordingAcceptor::new()
+        .on_any(move |name, call| sink.add(format!("{name} {:?}", call.duration())));
+    let mut line = TestConnection::talking(desk);
     line.pass(Duration::from_secs(3));
     line.driver.handle().hangup();
     line.poll_commands();
@@ -127,7 +130,7 @@ impl Drop for HangsUpWhenDropped {
 /// It would hang here if a waker were dropped under the lock that its drop takes.
 #[test]
 fn a_waker_may_use_the_handle_when_it_is_dropped() {
-    let mut line = Line::talking(Desk::new());
+    let mut line = TestConnection::talking(RecordingAcceptor::new());
     let handle = line.driver.handle().clone();
     let waker = || Waker::from(Arc::new(HangsUpWhenDropped(handle.clone())));
     line.driver.poll_commands(line.now, &waker());
@@ -136,7 +139,7 @@ fn a_waker_may_use_the_handle_when_it_is_dropped() {
     line.driver.poll_commands(line.now, Waker::noop());
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
 
-    let line = Line::talking(Desk::new());
+    let line = TestConnection::talking(RecordingAcceptor::new());
     let handle = line.driver.handle().clone();
     let mut driver = line.driver;
     driver.poll_commands(line.now, &Waker::from(Arc::new(HangsUpWhenDropped(handle))));

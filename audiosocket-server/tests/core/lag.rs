@@ -4,16 +4,16 @@ use audiosocket_proto::Transmit;
 use audiosocket_server::Lag;
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{ACCEPT, Desk, Line};
+use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 const TOLD: &str = "exception Lagged(Lag { frames: 2, bytes: 8 })";
 
 #[test]
 fn it_is_told_ahead_of_what_came_after() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     transcript.take();
     line.driver.handle_lag(line.now, lag());
     line.receive(&frame(0x10, &[1, 2]));
@@ -30,9 +30,9 @@ fn it_says_how_much() {
 
 #[test]
 fn without_a_call_nobody_is_told() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let mut line = TestConnection::new(desk);
     line.driver.handle_lag(line.now, lag());
     assert_eq!(transcript.take(), [""; 0]);
     line.receive(&uuid_frame());
@@ -40,16 +40,16 @@ fn without_a_call_nobody_is_told() {
     line.receive(&HANGUP);
     assert_eq!(transcript.take(), ["end HangupReceived", "drop"]);
     line.driver.handle_lag(line.now, lag());
-    line.see_to_close();
+    line.expect_close();
     line.driver.handle_lag(line.now, lag());
     assert_eq!(transcript.take(), [""; 0]);
 }
 
 #[test]
 fn a_panic_at_it_ends_the_call() {
-    let desk = Desk::panicking_in(&["on_exception"]);
+    let desk = RecordingAcceptor::panicking_in(&["on_exception"]);
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     transcript.take();
     line.driver.handle_lag(line.now, lag());
     let panicked = r#"exception HandlerPanicked("in on_exception")"#;
@@ -59,19 +59,19 @@ fn a_panic_at_it_ends_the_call() {
     );
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
     line.receive(&frame(0x10, &[1, 2]));
-    line.see_to_close();
+    line.expect_close();
     assert_eq!(transcript.take(), [""; 0]);
 }
 
 #[test]
 fn a_handler_can_hang_up_at_it() {
-    let desk = Desk::new().on_any(|name, call| {
+    let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_exception" {
             call.hangup();
         }
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     transcript.take();
     line.driver.handle_lag(line.now, lag());
     assert_eq!(transcript.take(), [TOLD, "end HungUp", "drop"]);

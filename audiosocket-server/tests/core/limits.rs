@@ -1,4 +1,4 @@
-//! How many connections a server takes.
+//! The limits on connections.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,9 +10,9 @@ use audiosocket_server::{
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 
-type Driver = CallDriver<Desk>;
+type Driver = CallDriver<RecordingAcceptor>;
 
 fn limited(limit: impl FnOnce(&mut Limits)) -> Calls {
     let mut limits = Limits::default();
@@ -26,7 +26,13 @@ fn connect(calls: &Calls, from: &str) -> Driver {
         Err(_) => Peer::from(from),
     };
     let config = SessionConfig::default();
-    CallDriver::new(Arc::new(Desk::new()), peer, config, calls, Timestamp::ZERO)
+    CallDriver::new(
+        Arc::new(RecordingAcceptor::new()),
+        peer,
+        config,
+        calls,
+        Timestamp::ZERO,
+    )
 }
 
 fn call(calls: &Calls, from: &str) -> Driver {
@@ -38,7 +44,7 @@ fn call(calls: &Calls, from: &str) -> Driver {
 #[track_caller]
 fn assert_refused(mut driver: Driver, why: &str) {
     assert_eq!(driver.refusal().unwrap().to_string(), why);
-    // What it says is not heard.
+    // The server reads nothing from it.
     driver.receive(Timestamp::ZERO, &uuid_frame());
     assert_eq!(driver.transmit_all(), HANGUP);
     assert_eq!(driver.poll_transmit(), Transmit::HalfClose);
@@ -60,12 +66,12 @@ impl TransmitAll for Driver {
 }
 
 #[test]
-fn calls_at_once() {
+fn calls_beyond_the_limit_are_refused() {
     let calls = limited(|limits| limits.max_calls = 2);
     let first = call(&calls, "one");
     let second = connect(&calls, "two");
     assert_refused(connect(&calls, "three"), "too many calls");
-    assert_eq!(calls.len(), 2, "who was refused has left");
+    assert_eq!(calls.len(), 2, "the refused connection is closed");
     drop(first);
     let third = call(&calls, "three");
     assert_eq!(third.refusal(), None);
@@ -77,19 +83,19 @@ fn calls_at_once() {
 }
 
 #[test]
-fn connections_without_a_uuid() {
+fn connections_without_a_uuid_beyond_the_limit_are_refused() {
     let calls = limited(|limits| limits.max_pending = 2);
     let why = "too many connections without a UUID";
     let mut first = connect(&calls, "one");
     let second = connect(&calls, "two");
     assert_refused(connect(&calls, "three"), why);
-    // A UUID makes room, and so does one who leaves without.
+    // A UUID makes room, and so does the close of a connection without one.
     first.receive(Timestamp::ZERO, &uuid_frame());
     let third = connect(&calls, "three");
     assert_refused(connect(&calls, "four"), why);
     drop(second);
     assert_eq!(connect(&calls, "four").refusal(), None);
-    // A call that ends makes no more.
+    // The end of a call makes no room.
     drop(first);
     let fourth = connect(&calls, "four");
     assert_refused(connect(&calls, "five"), why);
@@ -98,11 +104,11 @@ fn connections_without_a_uuid() {
 }
 
 #[test]
-fn connections_without_a_uuid_from_one_address() {
+fn connections_without_a_uuid_from_one_address_beyond_the_limit_are_refused() {
     let calls = limited(|limits| limits.max_pending_per_addr = 1);
     let why = "too many connections without a UUID from this address";
     let mut here = connect(&calls, "192.0.2.1:1000");
-    // Also as IPv6 writes it.
+    // The same address in IPv6 counts, too.
     for same in ["192.0.2.1:1001", "[::ffff:192.0.2.1]:1002"] {
         assert_refused(connect(&calls, same), why);
     }
@@ -110,7 +116,7 @@ fn connections_without_a_uuid_from_one_address() {
     let site = connect(&calls, "[2001:db8::1]:1000");
     assert_refused(connect(&calls, "[2001:db8::ffff:0:0:2]:1"), why);
     let other_site = connect(&calls, "[2001:db8:0:1::1]:1000");
-    // Names are not addresses.
+    // A name is no address.
     let named = [connect(&calls, "pipe"), connect(&calls, "pipe")];
     for driver in [&elsewhere, &site, &other_site, &named[0], &named[1]] {
         assert_eq!(driver.refusal(), None);
@@ -125,7 +131,7 @@ fn connections_without_a_uuid_from_one_address() {
 }
 
 #[test]
-fn one_asterisk_that_places_500_calls_at_once_is_served() {
+fn an_asterisk_that_places_500_calls_at_once_is_served() {
     let calls = Calls::default();
     let from = |port| connect(&calls, &format!("192.0.2.1:{port}"));
     let pending: Vec<_> = (1..=500).map(from).collect();
@@ -133,7 +139,7 @@ fn one_asterisk_that_places_500_calls_at_once_is_served() {
 }
 
 #[test]
-fn an_application_that_takes_no_calls() {
+fn an_application_can_refuse_all_calls() {
     let calls = Calls::default();
     let going_on = call(&calls, "one");
     calls.refuse_calls(true);
@@ -153,7 +159,7 @@ fn an_application_that_takes_no_calls() {
     assert_eq!(calls.counters().while_refusing, 1);
 }
 
-/// Else they would keep those out who may come.
+/// Otherwise strangers would keep callers out.
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
     let admission = Admission::new().limits(Limits::new().max_calls(1).max_pending(1));
@@ -168,9 +174,8 @@ fn peers_that_are_not_admitted_count_against_no_limit() {
     assert_eq!((counters.refused, counters.over_max_calls), (2, 0));
 }
 
-/// A flood of refused connections is not kept either.
 #[test]
-fn only_so_many_refused_connections_linger() {
+fn the_number_of_refused_connections_that_linger_is_bounded() {
     let calls = limited(|limits| limits.max_calls = 0);
     let lingering = |driver: &mut Driver| {
         assert_eq!(driver.transmit_all(), HANGUP);
@@ -186,7 +191,7 @@ fn only_so_many_refused_connections_linger() {
     assert_eq!(next.each_mut().map(lingering), [true, false]);
 }
 
-/// Fewer do while it is for want of what they take too; the rest are not to be served at all.
+/// Each of them takes some of the memory that the application lacks. The rest is closed at once.
 #[test]
 fn fewer_linger_while_the_application_refuses_calls() {
     let calls = limited(|_| {});
@@ -203,7 +208,7 @@ fn fewer_linger_while_the_application_refuses_calls() {
 #[test]
 fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let calls = limited(|limits| limits.max_calls = 1);
-    let refused = |_| Line::talking_among(&calls, Desk::refusing("unknown"));
+    let refused = |_| TestConnection::talking_among(&calls, RecordingAcceptor::refusing("unknown"));
     let mut lines: Vec<_> = (0..300).map(refused).collect();
     let lingering = lines.iter_mut().filter_map(|line| {
         assert_eq!(line.flush(), HANGUP);
@@ -212,12 +217,12 @@ fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
         (line.transmit() != Transmit::Close).then_some(())
     });
     assert_eq!(lingering.count(), 256);
-    let taken = call(&calls, "one");
-    assert_eq!(taken.refusal(), None);
+    let accepted = call(&calls, "one");
+    assert_eq!(accepted.refusal(), None);
     let counters = calls.counters();
     assert_eq!((counters.refused, counters.started), (300, 1));
     assert_eq!(counters.over_max_calls, 0);
-    drop((lines, taken));
+    drop((lines, accepted));
     assert!(calls.is_empty());
 }
 
@@ -227,12 +232,12 @@ fn the_place_of_a_call_is_free_before_its_last_callback() {
     let calls = limited(|limits| limits.max_calls = 1);
     let (same, second) = (calls.clone(), Arc::new(Mutex::new(None)));
     let slot = Arc::clone(&second);
-    let desk = Desk::new().on_any(move |callback, _| {
+    let desk = RecordingAcceptor::new().on_any(move |callback, _| {
         if callback == "on_end" {
             *slot.lock().unwrap() = Some(call(&same, "second"));
         }
     });
-    let mut first = Line::talking_among(&calls, desk);
+    let mut first = TestConnection::talking_among(&calls, desk);
     assert_refused(connect(&calls, "early"), "too many calls");
     first.receive(&HANGUP);
     let second = second.lock().unwrap().take().expect("the call has ended");
@@ -256,7 +261,7 @@ fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
         let next = connect(&same, "next");
         record.lock().unwrap().push(next.refusal().cloned());
     });
-    let mut first = Line::among(&calls, acceptor, |config| config);
+    let mut first = TestConnection::among(&calls, acceptor, |config| config);
     first.wait(Duration::from_secs(5));
     assert_eq!(*admitted.lock().unwrap(), [None]);
     assert_eq!(first.flush(), HANGUP);
@@ -320,11 +325,11 @@ fn refused_connections_do_not_shorten_the_linger_of_calls() {
 
 #[test]
 fn a_call_that_lasts_too_long_is_hung_up() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let longest = Duration::from_secs(3600);
-    let mut line = Line::with(desk, |config| config.max_duration(Some(longest)));
-    // From the UUID on.
+    let mut line = TestConnection::with(desk, |config| config.max_duration(Some(longest)));
+    // The duration begins with the UUID.
     line.wait(Duration::from_secs(4));
     line.receive(&uuid_frame());
     line.wait(longest - Duration::from_nanos(1));
@@ -337,5 +342,5 @@ fn a_call_that_lasts_too_long_is_hung_up() {
         End::MaxDuration.to_string(),
         "hung up after the longest duration"
     );
-    line.see_to_close();
+    line.expect_close();
 }

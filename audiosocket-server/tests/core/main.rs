@@ -14,19 +14,14 @@ mod ends;
 mod events;
 mod expected;
 mod handles;
-mod incoming;
-mod incoming_events;
 mod lag;
 mod limits;
 mod panics;
-mod play_waits;
-mod played;
 mod playing;
-mod playing_from_elsewhere;
 mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod shutdown;
-mod shutdown_work;
+mod stream;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;

@@ -3,23 +3,23 @@
 use audiosocket_proto::Transmit;
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::{ACCEPT, Desk, Line};
+use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 /// Runs a call through every callback, and asserts what was told and that the caller heard a
 /// hangup. Begins with the UUID in a read of its own.
 #[track_caller]
 fn assert_told(panic_in: &'static [&'static str], reads: &[Vec<u8>], expected: &[&str]) {
-    let desk = Desk::panicking_in(panic_in);
+    let desk = RecordingAcceptor::panicking_in(panic_in);
     let transcript = desk.transcript.clone();
-    let mut line = Line::new(desk);
+    let mut line = TestConnection::new(desk);
     line.receive(&uuid_frame());
     for read in reads {
         line.receive(read);
     }
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
     assert_eq!(transcript.take(), expected);
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }
@@ -179,9 +179,9 @@ fn in_everything_from_on_audio_on() {
 
 #[test]
 fn while_the_driver_is_dropped() {
-    let desk = Desk::panicking_in(&["on_end", "drop"]);
+    let desk = RecordingAcceptor::panicking_in(&["on_end", "drop"]);
     let transcript = desk.transcript.clone();
-    drop(Line::talking(desk));
+    drop(TestConnection::talking(desk));
     assert_eq!(
         transcript.take(),
         [ACCEPT, "start", "end Abandoned", "drop"]
@@ -190,9 +190,9 @@ fn while_the_driver_is_dropped() {
 
 #[test]
 fn after_the_connection_is_gone() {
-    let desk = Desk::panicking_in(&["on_end"]);
+    let desk = RecordingAcceptor::panicking_in(&["on_end"]);
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     line.eof();
     assert_eq!(line.transmit(), Transmit::Close);
     drop(line);
@@ -201,17 +201,20 @@ fn after_the_connection_is_gone() {
 
 #[test]
 fn what_was_answered_before_is_sent() {
-    let desk = Desk::panicking_in(&["on_audio"]);
-    let mut line = Line::talking(desk);
+    let desk = RecordingAcceptor::panicking_in(&["on_audio"]);
+    let mut line = TestConnection::talking(desk);
     line.receive(&[frame(0x03, b"*"), frame(0x10, &[1, 2])].concat());
     assert_eq!(line.flush(), [&frame(0x10, b"star")[..], &HANGUP].concat());
 }
 
 #[test]
 fn other_calls_of_the_same_server_notice_nothing() {
-    let desk = Desk::new().on_audio(|_, _| panic!("boom"));
+    let desk = RecordingAcceptor::new().on_audio(|_, _| panic!("boom"));
     let transcript = desk.transcript.clone();
-    let (mut one, mut other) = (Line::talking(desk.clone()), Line::talking(desk));
+    let (mut one, mut other) = (
+        TestConnection::talking(desk.clone()),
+        TestConnection::talking(desk),
+    );
     one.receive(&frame(0x10, &[1, 2]));
     assert_eq!(
         transcript.take()[5..],
@@ -228,9 +231,9 @@ fn other_calls_of_the_same_server_notice_nothing() {
 
 #[test]
 fn a_panic_without_words_is_told_too() {
-    let desk = Desk::new().on_audio(|_, _| std::panic::panic_any(42));
+    let desk = RecordingAcceptor::new().on_audio(|_, _| std::panic::panic_any(42));
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     line.receive(&frame(0x10, &[1, 2]));
     assert_eq!(
         transcript.take()[3..],
@@ -252,13 +255,13 @@ fn in_the_drop_of_what_it_panicked_with() {
         }
     }
     // In `on_audio`, and then in `on_exception` and `on_end` as well.
-    let desk = Desk::new().on_any(|name, _| {
+    let desk = RecordingAcceptor::new().on_any(|name, _| {
         if name != "on_start" {
             std::panic::panic_any(Bomb);
         }
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     assert_eq!(transcript.take(), [ACCEPT, "start"]);
     line.receive(&frame(0x10, &[1, 2]));
     assert_eq!(transcript.take(), ["drop"]);
@@ -267,14 +270,14 @@ fn in_the_drop_of_what_it_panicked_with() {
 
 #[test]
 fn in_on_mark() {
-    let desk = Desk::panicking_in(&["on_mark"]).on_any(|name, call| {
+    let desk = RecordingAcceptor::panicking_in(&["on_mark"]).on_any(|name, call| {
         if name == "on_start" {
             call.mark(1).unwrap();
             call.mark(2).unwrap();
         }
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     assert_eq!(
         transcript.take(),
         [
@@ -286,7 +289,7 @@ fn in_on_mark() {
             "drop",
         ]
     );
-    line.see_to_close();
+    line.expect_close();
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "nothing after the end");
 }

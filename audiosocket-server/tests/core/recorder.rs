@@ -37,7 +37,7 @@ type OnAny = dyn Fn(&'static str, &mut Call<'_>) + Send + Sync;
 
 /// Makes handlers that write to its transcript.
 #[derive(Clone)]
-pub(crate) struct Desk {
+pub(crate) struct RecordingAcceptor {
     pub(crate) transcript: Transcript,
     refusal: Option<&'static str>,
     panic_in: &'static [&'static str],
@@ -45,7 +45,7 @@ pub(crate) struct Desk {
     on_any: Arc<OnAny>,
 }
 
-impl Desk {
+impl RecordingAcceptor {
     /// Answers nothing.
     pub(crate) fn new() -> Self {
         Self {
@@ -101,15 +101,15 @@ impl Desk {
     }
 }
 
-impl Acceptor for Desk {
-    type Handler = Clerk;
+impl Acceptor for RecordingAcceptor {
+    type Handler = RecordingHandler;
 
-    fn accept(&self, request: &CallRequest<'_>) -> Result<Clerk, Refusal> {
+    fn accept(&self, request: &CallRequest<'_>) -> Result<RecordingHandler, Refusal> {
         let line = format!("accept {} from {}", request.uuid, request.peer);
         self.note("accept", line);
         match self.refusal {
             Some(reason) => Err(Refusal::new(reason)),
-            None => Ok(Clerk(self.clone())),
+            None => Ok(RecordingHandler(self.clone())),
         }
     }
 
@@ -125,16 +125,16 @@ pub(crate) fn refusing_peers(reason: &'static str) -> Admission {
 }
 
 /// The handler of one call.
-pub(crate) struct Clerk(Desk);
+pub(crate) struct RecordingHandler(RecordingAcceptor);
 
-impl Clerk {
+impl RecordingHandler {
     fn note(&self, callback: &'static str, call: &mut Call<'_>, line: String) {
         (self.0.on_any)(callback, call);
         self.0.note(callback, line);
     }
 }
 
-impl Handler for Clerk {
+impl Handler for RecordingHandler {
     fn on_start(&mut self, call: &mut Call<'_>) {
         self.note("on_start", call, "start".to_owned());
     }
@@ -172,14 +172,14 @@ impl Handler for Clerk {
     }
 }
 
-impl Drop for Clerk {
+impl Drop for RecordingHandler {
     fn drop(&mut self) {
         self.0.note("drop", "drop".to_owned());
     }
 }
 
-/// A connection to a [`Desk`] or another acceptor, with a clock that only tests move.
-pub(crate) struct Line<A: Acceptor> {
+/// A connection to a [`RecordingAcceptor`] or another acceptor, with a clock that only tests move.
+pub(crate) struct TestConnection<A: Acceptor> {
     pub(crate) driver: CallDriver<A>,
     pub(crate) now: Timestamp,
     pub(crate) calls: Calls,
@@ -187,7 +187,7 @@ pub(crate) struct Line<A: Acceptor> {
     sent: Vec<u8>,
 }
 
-impl<A: Acceptor> Line<A> {
+impl<A: Acceptor> TestConnection<A> {
     /// A connection that was just accepted.
     pub(crate) fn new(acceptor: A) -> Self {
         Self::with(acceptor, |config| config)
@@ -284,7 +284,7 @@ impl<A: Acceptor> Line<A> {
 
     /// Does all that could provoke another callback, or bytes after the end, then sees the
     /// connection to its close.
-    pub(crate) fn see_to_close(&mut self) {
+    pub(crate) fn expect_close(&mut self) {
         self.receive(&crate::wire::frame(0x10, &[1, 2]));
         self.receive(&crate::wire::frame(0x03, b"1"));
         self.driver.handle().hangup();

@@ -1,4 +1,4 @@
-//! The life of a server, under a clock that only tests move.
+//! The life of a server, under a clock that only tests advance.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -8,269 +8,264 @@ use audiosocket_proto::{Timestamp, Transmit};
 use audiosocket_server::{Calls, Limits, ServerAction, ServerDriver};
 
 use crate::call::HANGUP;
-use crate::handles::Bell;
-use crate::recorder::{Desk, Line, Transcript};
+use crate::handles::CountingWaker;
+use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 
 const LINGER: Duration = Duration::from_secs(3);
 
 #[test]
-fn accepts_until_it_is_told_otherwise() {
-    let mut office = Office::new();
-    let _caller = office.caller();
+fn a_server_accepts_until_its_shutdown() {
+    let mut server = Server::new();
+    let _caller = server.call();
     for _ in 0..3 {
-        assert_eq!(office.poll(), ServerAction::Accept);
-        assert_eq!(office.patience(), None);
-        office.pass(seconds(1_000_000));
+        assert_eq!(server.poll(), ServerAction::Accept);
+        assert_eq!(server.until_deadline(), None);
+        server.pass(seconds(1_000_000));
     }
 }
 
 #[test]
-fn without_calls_it_is_over_at_once() {
-    let mut office = Office::new();
-    office.shutdown(seconds(5));
-    assert_eq!(office.poll(), ServerAction::StopAccepting);
+fn a_shutdown_without_calls_is_over_at_once() {
+    let mut server = Server::new();
+    server.shutdown(seconds(5));
+    assert_eq!(server.poll(), ServerAction::StopAccepting);
     for _ in 0..2 {
-        assert_eq!(office.poll(), ServerAction::Over);
-        assert_eq!(office.patience(), None);
-        office.shutdown(seconds(5));
+        assert_eq!(server.poll(), ServerAction::Over);
+        assert_eq!(server.until_deadline(), None);
+        server.shutdown(seconds(5));
     }
 }
 
 #[test]
-fn it_is_over_when_the_last_call_is() {
-    let (mut office, caller) = Office::draining(seconds(5));
-    let other = office.caller();
-    assert_eq!(office.poll(), ServerAction::Wait);
-    office.pass(seconds(2));
-    drop(caller);
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(office.patience(), Some(seconds(3)));
+fn a_shutdown_is_over_when_the_last_call_is() {
+    let (mut server, call) = Server::draining(seconds(5));
+    let other = server.call();
+    assert_eq!(server.poll(), ServerAction::Wait);
+    server.pass(seconds(2));
+    drop(call);
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(server.until_deadline(), Some(seconds(3)));
     drop(other);
-    assert_eq!(office.poll(), ServerAction::Over);
-    assert_eq!(office.patience(), None);
+    assert_eq!(server.poll(), ServerAction::Over);
+    assert_eq!(server.until_deadline(), None);
 }
 
-/// Each step at its deadline and not a nanosecond before.
+/// Each step comes at its deadline, and not a nanosecond before.
 #[test]
-fn patience_ends_in_steps() {
-    let (mut office, mut caller) = Office::draining(seconds(5));
-    for (patience, told) in [
+fn a_shutdown_goes_in_steps() {
+    let (mut server, mut call) = Server::draining(seconds(5));
+    for (wait, callbacks) in [
         (seconds(5), &["end ShutDown", "drop"][..]),
         (LINGER + seconds(1), &[]),
         (seconds(1), &[]),
     ] {
-        assert_eq!(office.poll(), ServerAction::Wait);
-        assert_eq!(office.patience(), Some(patience));
-        office.pass(patience - Duration::from_nanos(1));
-        assert_eq!(office.poll(), ServerAction::Wait);
-        assert_eq!(caller.told(), [""; 0]);
-        office.pass(Duration::from_nanos(1));
-        let last = patience == seconds(1);
+        assert_eq!(server.poll(), ServerAction::Wait);
+        assert_eq!(server.until_deadline(), Some(wait));
+        server.pass(wait - Duration::from_nanos(1));
+        assert_eq!(server.poll(), ServerAction::Wait);
+        assert_eq!(call.callbacks(), [""; 0]);
+        server.pass(Duration::from_nanos(1));
+        let last = wait == seconds(1);
         assert_eq!(
-            office.poll(),
+            server.poll(),
             if last {
                 ServerAction::Over
             } else {
                 ServerAction::Wait
             }
         );
-        assert_eq!(caller.told(), told);
+        assert_eq!(call.callbacks(), callbacks);
     }
-    assert_eq!(office.patience(), None);
+    assert_eq!(server.until_deadline(), None);
     assert_eq!(
-        office.driver.handle().calls().len(),
+        server.driver.handle().calls().len(),
         1,
         "its handler blocks"
     );
-    assert_eq!(caller.line.transmit(), Transmit::Close);
+    assert_eq!(call.line.transmit(), Transmit::Close);
 }
 
 #[test]
 fn a_call_that_is_hung_up_in_time_is_not_abandoned() {
-    let (mut office, mut caller) = Office::draining(seconds(5));
-    office.pass(seconds(5));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
-    assert_eq!(caller.line.flush(), HANGUP);
-    drop(caller);
-    assert_eq!(office.poll(), ServerAction::Over);
+    let (mut server, mut call) = Server::draining(seconds(5));
+    server.pass(seconds(5));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), ["end ShutDown", "drop"]);
+    assert_eq!(call.line.flush(), HANGUP);
+    drop(call);
+    assert_eq!(server.poll(), ServerAction::Over);
 }
 
-/// What was slow to poll does not take it out on the calls: each step begins when it is taken.
+/// A late poll does not shorten the time of the calls: each step begins when it is taken.
 #[test]
 fn a_late_poll_takes_one_step() {
-    let (mut office, mut caller) = Office::draining(seconds(5));
-    office.pass(seconds(1000));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
-    assert_eq!(caller.line.transmit(), Transmit::Bytes(&HANGUP));
-    assert_eq!(office.patience(), Some(LINGER + seconds(1)));
-    office.pass(seconds(1000));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), [""; 0]);
-    assert_eq!(caller.line.transmit(), Transmit::Close);
-    assert_eq!(office.patience(), Some(seconds(1)));
+    let (mut server, mut call) = Server::draining(seconds(5));
+    server.pass(seconds(1000));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), ["end ShutDown", "drop"]);
+    assert_eq!(call.line.transmit(), Transmit::Bytes(&HANGUP));
+    assert_eq!(server.until_deadline(), Some(LINGER + seconds(1)));
+    server.pass(seconds(1000));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), [""; 0]);
+    assert_eq!(call.line.transmit(), Transmit::Close);
+    assert_eq!(server.until_deadline(), Some(seconds(1)));
 }
 
 #[test]
 fn without_grace_calls_are_hung_up_at_once() {
-    let (mut office, mut caller) = Office::draining(Duration::ZERO);
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
-    assert_eq!(office.patience(), Some(LINGER + seconds(1)));
+    let (mut server, mut call) = Server::draining(Duration::ZERO);
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), ["end ShutDown", "drop"]);
+    assert_eq!(server.until_deadline(), Some(LINGER + seconds(1)));
 }
 
 #[test]
-fn asked_again_it_is_shorter_and_never_longer() {
-    let (mut office, mut caller) = Office::draining(seconds(10));
-    for (asked, patience) in [(20, 10), (9, 9), (30, 9), (1, 1), (2, 1)] {
-        office.shutdown(seconds(asked));
-        assert_eq!(
-            office.poll(),
-            ServerAction::Wait,
-            "and not to stop once more"
-        );
-        assert_eq!(office.patience(), Some(seconds(patience)));
+fn a_second_shutdown_shortens_the_grace_and_never_extends_it() {
+    let (mut server, mut call) = Server::draining(seconds(10));
+    for (requested, wait) in [(20, 10), (9, 9), (30, 9), (1, 1), (2, 1)] {
+        server.shutdown(seconds(requested));
+        assert_eq!(server.poll(), ServerAction::Wait, "not to stop again");
+        assert_eq!(server.until_deadline(), Some(seconds(wait)));
     }
-    office.shutdown(Duration::ZERO);
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
+    server.shutdown(Duration::ZERO);
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), ["end ShutDown", "drop"]);
 
-    // Nothing is left to be shortened.
-    for patience in [LINGER + seconds(1), seconds(1)] {
-        office.shutdown(Duration::ZERO);
-        assert_eq!(office.poll(), ServerAction::Wait);
-        assert_eq!(office.patience(), Some(patience));
-        office.pass(patience);
+    // No grace is left to shorten.
+    for wait in [LINGER + seconds(1), seconds(1)] {
+        server.shutdown(Duration::ZERO);
+        assert_eq!(server.poll(), ServerAction::Wait);
+        assert_eq!(server.until_deadline(), Some(wait));
+        server.pass(wait);
     }
-    assert_eq!(office.poll(), ServerAction::Over);
+    assert_eq!(server.poll(), ServerAction::Over);
 }
 
 #[test]
-fn the_shorter_of_two_that_wait_counts() {
+fn the_shorter_of_two_requests_counts() {
     for graces in [[7, 4], [4, 7]] {
-        let mut office = Office::new();
-        let _caller = office.caller();
+        let mut server = Server::new();
+        let _caller = server.call();
         for grace in graces {
-            office.shutdown(seconds(grace));
+            server.shutdown(seconds(grace));
         }
-        assert_eq!(office.poll(), ServerAction::StopAccepting);
-        assert_eq!(office.poll(), ServerAction::Wait);
-        assert_eq!(office.patience(), Some(seconds(4)));
+        assert_eq!(server.poll(), ServerAction::StopAccepting);
+        assert_eq!(server.poll(), ServerAction::Wait);
+        assert_eq!(server.until_deadline(), Some(seconds(4)));
     }
 }
 
-/// Time that is asked for begins when the order is taken, and a later order compares with what is
-/// left.
+/// The grace begins when the server takes the request. A later request is compared with the time that is left.
 #[test]
-fn what_is_left_is_what_is_shortened() {
-    let (mut office, _caller) = Office::draining(seconds(10));
-    office.pass(seconds(8));
-    office.shutdown(seconds(5));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(office.patience(), Some(seconds(2)));
+fn a_later_grace_is_compared_with_the_time_that_is_left() {
+    let (mut server, _caller) = Server::draining(seconds(10));
+    server.pass(seconds(8));
+    server.shutdown(seconds(5));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(server.until_deadline(), Some(seconds(2)));
 }
 
 #[test]
 fn endless_grace_and_linger_do_not_overflow() {
-    let mut office = Office::with_linger(Duration::MAX);
-    let mut caller = office.caller();
-    office.shutdown(Duration::MAX);
-    assert_eq!(office.poll(), ServerAction::StopAccepting);
-    office.pass(seconds(100 * 365 * 24 * 3600));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), [""; 0]);
-    office.shutdown(Duration::ZERO);
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.told(), ["end ShutDown", "drop"]);
-    office.pass(seconds(100 * 365 * 24 * 3600));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(caller.line.transmit(), Transmit::Bytes(&HANGUP));
+    let mut server = Server::with_linger(Duration::MAX);
+    let mut call = server.call();
+    server.shutdown(Duration::MAX);
+    assert_eq!(server.poll(), ServerAction::StopAccepting);
+    server.pass(seconds(100 * 365 * 24 * 3600));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), [""; 0]);
+    server.shutdown(Duration::ZERO);
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.callbacks(), ["end ShutDown", "drop"]);
+    server.pass(seconds(100 * 365 * 24 * 3600));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(call.line.transmit(), Transmit::Bytes(&HANGUP));
 }
 
-/// They waited in the kernel, and `StopAccepting` is what takes them.
+/// They waited in the kernel, and the server takes them at `StopAccepting`.
 #[test]
-fn calls_that_come_while_it_stops_are_waited_for() {
-    let mut office = Office::new();
-    office.shutdown(seconds(5));
-    assert_eq!(office.poll(), ServerAction::StopAccepting);
-    let mut late = office.caller();
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(late.told(), [""; 0]);
-    office.pass(seconds(5));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    assert_eq!(late.told(), ["end ShutDown", "drop"]);
+fn a_shutdown_waits_for_calls_that_start_while_it_begins() {
+    let mut server = Server::new();
+    server.shutdown(seconds(5));
+    assert_eq!(server.poll(), ServerAction::StopAccepting);
+    let mut late = server.call();
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(late.callbacks(), [""; 0]);
+    server.pass(seconds(5));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert_eq!(late.callbacks(), ["end ShutDown", "drop"]);
 }
 
 #[test]
-fn calls_that_come_later_end_as_the_others_did() {
-    let (mut office, _caller) = Office::draining(Duration::ZERO);
-    assert_eq!(office.poll(), ServerAction::Wait);
-    let mut late = office.caller();
-    assert_eq!(late.told(), ["end ShutDown", "drop"]);
+fn calls_that_start_later_end_as_the_others_did() {
+    let (mut server, _caller) = Server::draining(Duration::ZERO);
+    assert_eq!(server.poll(), ServerAction::Wait);
+    let mut late = server.call();
+    assert_eq!(late.callbacks(), ["end ShutDown", "drop"]);
     assert_eq!(late.line.flush(), HANGUP);
 
-    office.pass(LINGER + seconds(1));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    let mut later = office.caller();
-    assert_eq!(later.told(), ["end Abandoned", "drop"]);
+    server.pass(LINGER + seconds(1));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    let mut later = server.call();
+    assert_eq!(later.callbacks(), ["end Abandoned", "drop"]);
     assert_eq!(later.line.transmit(), Transmit::Close);
 }
 
 #[test]
-fn shutdown_wakes_and_so_does_the_end_of_the_last_call() {
-    let mut office = Office::new();
-    let callers = [office.caller(), office.caller()];
-    assert_eq!(office.poll(), ServerAction::Accept);
-    assert_eq!(office.bell.rung(), 0);
-    office.shutdown(seconds(5));
-    assert_eq!(office.bell.rung(), 1);
-    assert_eq!(office.poll(), ServerAction::StopAccepting);
+fn a_shutdown_and_the_end_of_the_last_call_wake_the_server() {
+    let mut server = Server::new();
+    let calls_open = [server.call(), server.call()];
+    assert_eq!(server.poll(), ServerAction::Accept);
+    assert_eq!(server.wakes.wake_count(), 0);
+    server.shutdown(seconds(5));
+    assert_eq!(server.wakes.wake_count(), 1);
+    assert_eq!(server.poll(), ServerAction::StopAccepting);
 
-    // In every phase alike: what waited for the calls waits on.
-    for (phase, rung) in [(0, 1), (1, 1), (2, 1)] {
-        assert_eq!(office.poll(), ServerAction::Wait, "phase {phase}");
-        assert_eq!(office.bell.rung(), rung);
+    // The same in every phase.
+    for (phase, wake_count) in [(0, 1), (1, 1), (2, 1)] {
+        assert_eq!(server.poll(), ServerAction::Wait, "phase {phase}");
+        assert_eq!(server.wakes.wake_count(), wake_count);
         if phase < 2 {
-            office.pass(office.patience().expect("a deadline"));
+            server.pass(server.until_deadline().expect("a deadline"));
         }
     }
-    let [first, second] = callers;
+    let [first, second] = calls_open;
     drop(first);
-    assert_eq!(office.bell.rung(), 1);
+    assert_eq!(server.wakes.wake_count(), 1);
     drop(second);
-    assert_eq!(office.bell.rung(), 2);
-    assert_eq!(office.poll(), ServerAction::Over);
+    assert_eq!(server.wakes.wake_count(), 2);
+    assert_eq!(server.poll(), ServerAction::Over);
 }
 
 #[test]
-fn dropped_it_abandons_its_calls_and_keeps_no_waker() {
-    let (mut office, mut caller) = Office::draining(seconds(5));
-    assert_eq!(office.poll(), ServerAction::Wait);
-    let (bell, handle) = (office.bell.clone(), office.driver.handle().clone());
-    drop(office);
-    assert_eq!(caller.told(), ["end Abandoned", "drop"]);
-    assert_eq!(caller.line.transmit(), Transmit::Close);
-    assert_eq!(Arc::strong_count(&bell), 1);
+fn a_dropped_server_abandons_its_calls_and_keeps_no_waker() {
+    let (mut server, mut call) = Server::draining(seconds(5));
+    assert_eq!(server.poll(), ServerAction::Wait);
+    let (wakes, handle) = (server.wakes.clone(), server.driver.handle().clone());
+    drop(server);
+    assert_eq!(call.callbacks(), ["end Abandoned", "drop"]);
+    assert_eq!(call.line.transmit(), Transmit::Close);
+    assert_eq!(Arc::strong_count(&wakes), 1);
 
     handle.shutdown(Duration::ZERO);
-    assert_eq!(bell.rung(), 1, "by the shutdown before");
-    let mut late = Caller::new(handle.calls());
-    assert_eq!(late.told(), ["end Abandoned", "drop"]);
+    assert_eq!(wakes.wake_count(), 1, "by the shutdown before");
+    let mut late = OpenCall::new(handle.calls());
+    assert_eq!(late.callbacks(), ["end Abandoned", "drop"]);
 }
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A server with its clock, and a bell for a waker.
-struct Office {
+/// A server with a clock that only tests advance, and a waker that counts.
+struct Server {
     driver: ServerDriver,
     now: Timestamp,
-    bell: Arc<Bell>,
+    wakes: Arc<CountingWaker>,
 }
 
-impl Office {
+impl Server {
     fn new() -> Self {
         Self::with_linger(LINGER)
     }
@@ -279,22 +274,22 @@ impl Office {
         Self {
             driver: ServerDriver::new(linger, Limits::default()),
             now: Timestamp::from_nanos(99_000_000_000),
-            bell: Arc::default(),
+            wakes: Arc::default(),
         }
     }
 
-    /// With one call, and told to stop accepting just now.
-    fn draining(grace: Duration) -> (Self, Caller) {
-        let mut office = Self::new();
-        let caller = office.caller();
-        assert_eq!(office.poll(), ServerAction::Accept);
-        office.shutdown(grace);
-        assert_eq!(office.poll(), ServerAction::StopAccepting);
-        (office, caller)
+    /// With one call, at the beginning of its shutdown.
+    fn draining(grace: Duration) -> (Self, OpenCall) {
+        let mut server = Self::new();
+        let call = server.call();
+        assert_eq!(server.poll(), ServerAction::Accept);
+        server.shutdown(grace);
+        assert_eq!(server.poll(), ServerAction::StopAccepting);
+        (server, call)
     }
 
-    fn caller(&self) -> Caller {
-        Caller::new(self.driver.handle().calls())
+    fn call(&self) -> OpenCall {
+        OpenCall::new(self.driver.handle().calls())
     }
 
     fn shutdown(&self, grace: Duration) {
@@ -302,7 +297,7 @@ impl Office {
     }
 
     fn poll(&mut self) -> ServerAction {
-        let waker = Waker::from(self.bell.clone());
+        let waker = Waker::from(self.wakes.clone());
         self.driver.poll(self.now, &mut Context::from_waker(&waker))
     }
 
@@ -310,30 +305,30 @@ impl Office {
         self.now = self.now + time;
     }
 
-    /// How long nothing has to be done from now on.
-    fn patience(&self) -> Option<Duration> {
+    /// How long the server has nothing to do.
+    fn until_deadline(&self) -> Option<Duration> {
         let until = self.driver.poll_timeout()?;
         Some(until.saturating_since(self.now))
     }
 }
 
-/// A call that is going on.
-struct Caller {
-    line: Line<Desk>,
+/// An open call.
+struct OpenCall {
+    line: TestConnection<RecordingAcceptor>,
     transcript: Transcript,
 }
 
-impl Caller {
+impl OpenCall {
     fn new(calls: &Calls) -> Self {
-        let desk = Desk::new();
+        let desk = RecordingAcceptor::new();
         let transcript = desk.transcript.clone();
-        let line = Line::talking_among(calls, desk);
+        let line = TestConnection::talking_among(calls, desk);
         transcript.take();
         Self { line, transcript }
     }
 
-    /// What its handler is told once it is awake.
-    fn told(&mut self) -> Vec<String> {
+    /// Carries out the commands of the call, and returns the callbacks since the last time.
+    fn callbacks(&mut self) -> Vec<String> {
         self.line.poll_commands();
         self.transcript.take()
     }

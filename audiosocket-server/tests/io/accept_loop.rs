@@ -9,7 +9,7 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_server::Callbacks;
 use audiosocket_server::io::{AcceptLoop, Connection, ServerConfig, Timer};
 
-use crate::rig::{Bell, Told, echo};
+use crate::rig::{CountingWaker, Told, echo};
 use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, pass};
 
 const PAUSE: Duration = Duration::from_millis(10);
@@ -21,10 +21,10 @@ fn one_connection_of_each_listener_is_accepted_at_a_time() {
     server.come(1, 1);
     for served in 2..=10 {
         assert!(server.poll().is_pending());
-        assert_eq!((server.served.len(), server.bell.rung()), (served, 1));
+        assert_eq!((server.served.len(), server.bell.wake_count()), (served, 1));
     }
     assert!(server.poll().is_pending());
-    assert_eq!((server.served.len(), server.bell.rung()), (10, 0));
+    assert_eq!((server.served.len(), server.bell.wake_count()), (10, 0));
     assert_eq!(server.accept_loop.handle().calls().len(), 10);
 }
 
@@ -150,12 +150,12 @@ fn shutdown_does_not_wait_for_a_pause() {
     let mut server = Rig::new();
     server.fails(0, 24);
     // Woken again, since other connections may wait behind the one that failed.
-    for rung in [1, 0] {
+    for wake_count in [1, 0] {
         assert!(server.poll().is_pending());
-        assert_eq!(server.bell.rung(), rung);
+        assert_eq!(server.bell.wake_count(), wake_count);
     }
     server.accept_loop.handle().shutdown(Duration::from_secs(1));
-    assert_eq!(server.bell.rung(), 1);
+    assert_eq!(server.bell.wake_count(), 1);
     assert!(server.poll().is_ready());
     assert!(server.poll().is_ready(), "and stays so");
 }
@@ -173,7 +173,11 @@ fn connections_that_wait_in_the_kernel_are_accepted_at_shutdown() {
     assert_eq!(server.accept_loop.listeners().count(), 0);
 
     server.served.clear();
-    assert_eq!(server.bell.rung(), 1, "woken by the end of the last call");
+    assert_eq!(
+        server.bell.wake_count(),
+        1,
+        "woken by the end of the last call"
+    );
     assert!(server.poll().is_ready());
 }
 
@@ -195,7 +199,7 @@ struct Rig {
     served: Vec<Connection<FakeStream, FakeTimer, Callbacks>>,
     /// How many of the next connections cannot be served.
     failures: usize,
-    bell: Arc<Bell>,
+    bell: Arc<CountingWaker>,
 }
 
 impl Rig {

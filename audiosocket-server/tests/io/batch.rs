@@ -10,7 +10,7 @@ use audiosocket_proto::{Ptime, SampleRate, SessionConfig};
 use audiosocket_server::io::{AcceptLoop, BatchPoller, ListenOptions, ServerConfig};
 use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
 
-use crate::rig::{AUDIO, Bell, HANGUP, Told, UUID, echo};
+use crate::rig::{AUDIO, CountingWaker, HANGUP, Told, UUID, echo};
 use crate::runtime::{FakeTimer, KernelListener, pass, timers_touched};
 
 const INTERVAL: Duration = Duration::from_millis(2);
@@ -98,9 +98,9 @@ fn an_order_does_not_wait() {
     let mut caller = server.call();
     server.look();
     server.poll();
-    server.bell.rung();
+    server.bell.wake_count();
     server.accept_loop.handle().calls().shut_down();
-    assert_eq!(server.bell.rung(), 1);
+    assert_eq!(server.bell.wake_count(), 1);
     server.poll();
     assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
 }
@@ -158,8 +158,8 @@ fn work_that_takes_longer_than_the_interval_leaves_others_their_turn() {
     let mut server = Rig::new(slow);
     let mut caller = server.call();
     caller.write_all(AUDIO).unwrap();
-    server.bell.rung();
-    server.look_until(|server| server.bell.rung() > 0);
+    server.bell.wake_count();
+    server.look_until(|server| server.bell.wake_count() > 0);
     assert_eq!(hear(&mut caller, AUDIO.len()), AUDIO);
 }
 
@@ -194,7 +194,7 @@ struct Rig<A: Acceptor> {
     accept_loop: AcceptLoop<KernelListener, FakeTimer, A>,
     batch: BatchPoller<FakeTimer, A>,
     addr: SocketAddr,
-    bell: Arc<Bell>,
+    bell: Arc<CountingWaker>,
 }
 
 impl<A: Acceptor> Rig<A> {

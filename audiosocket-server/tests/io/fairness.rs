@@ -22,7 +22,7 @@ fn a_flood_is_read_in_turns() {
         assert!(reads <= 100, "{reads} at once");
         turns += 1;
         // Others get their turn, and then it again.
-        if rig.bell.rung() == 0 {
+        if rig.bell.wake_count() == 0 {
             break;
         }
     }

@@ -24,16 +24,16 @@ pub(crate) const AUDIO: &[u8] = b"\x10\x00\x04four";
 
 /// Counts how often it was woken.
 #[derive(Default)]
-pub(crate) struct Bell(AtomicUsize);
+pub(crate) struct CountingWaker(AtomicUsize);
 
-impl Bell {
+impl CountingWaker {
     /// How often since this was last asked.
-    pub(crate) fn rung(&self) -> usize {
+    pub(crate) fn wake_count(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -59,7 +59,7 @@ pub(crate) fn echo(told: &Told) -> Callbacks {
 pub(crate) struct Rig {
     pub(crate) connection: Connection<FakeStream, FakeTimer, Callbacks>,
     pub(crate) calls: Calls,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) bell: Arc<CountingWaker>,
     script: Rc<RefCell<Script>>,
     pub(crate) told: Told,
 }

@@ -32,7 +32,7 @@ struct WakeTimers;
 struct Timers {
     /// Wake-ups are whole multiples of [`GRANULARITY`] after it.
     epoch: Option<Instant>,
-    entries: Slab<Entry>,
+    entries: Slab<TimerEntry>,
     /// Time and key of each wake-up.
     wake_ups: BTreeSet<(Instant, usize)>,
     /// For the first of them.
@@ -40,7 +40,7 @@ struct Timers {
 }
 
 /// A timer that waits, or has waited.
-struct Entry {
+struct TimerEntry {
     deadline: Instant,
     /// Not later than the first wake-up after the deadline; `None` once it has fired.
     wake_up: Option<Instant>,
@@ -84,7 +84,7 @@ impl Timer for SmolTimer {
         let mut timers = lock();
         let key = *self
             .key
-            .get_or_insert_with(|| timers.entries.insert(Entry::new(self.deadline)));
+            .get_or_insert_with(|| timers.entries.insert(TimerEntry::new(self.deadline)));
         let replaced = timers.wait(key, cx.waker());
         let is_due = timers.set_next(Self::now());
         drop(timers);
@@ -127,7 +127,7 @@ fn wake(waker: Waker) {
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
 
-impl Entry {
+impl TimerEntry {
     fn new(deadline: Instant) -> Self {
         Self {
             deadline,
@@ -171,7 +171,7 @@ impl Timers {
         }
     }
 
-    fn remove(&mut self, key: usize) -> Entry {
+    fn remove(&mut self, key: usize) -> TimerEntry {
         let entry = self.entries.remove(key);
         if let Some(wake_up) = entry.wake_up {
             self.wake_ups.remove(&(wake_up, key));

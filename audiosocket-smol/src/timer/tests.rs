@@ -39,7 +39,7 @@ impl Rig {
     }
 
     fn timer_with(&mut self, due: Instant, waker: &Waker) -> usize {
-        let key = self.timers.entries.insert(Entry::new(due));
+        let key = self.timers.entries.insert(TimerEntry::new(due));
         drop(self.timers.wait(key, waker));
         key
     }

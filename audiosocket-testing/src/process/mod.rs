@@ -35,7 +35,7 @@ pub use rustix::process::Signal;
 
 pub use self::error::ProcessError;
 use self::output::Lines;
-pub use self::output::{Output, Stream};
+pub use self::output::{Output, OutputStream};
 
 /// The start of the line that a server prints when it accepts connections, unless
 /// [`ready_line`](ProcessBuilder::ready_line) sets another. The rest of the line is the address.
@@ -120,10 +120,10 @@ impl ProcessBuilder {
         };
         let lines = Lines::default();
         if let Some(stdout) = child.stdout.take() {
-            lines.read(Stream::Stdout, stdout);
+            lines.read(OutputStream::Stdout, stdout);
         }
         if let Some(stderr) = child.stderr.take() {
-            lines.read(Stream::Stderr, stderr);
+            lines.read(OutputStream::Stderr, stderr);
         }
         // From here on the program is killed whatever happens.
         let mut process = Process {
@@ -217,7 +217,7 @@ impl Process {
 
     /// Returns the lines of `stream` so far that are still kept.
     #[must_use]
-    pub fn lines(&self, stream: Stream) -> Vec<String> {
+    pub fn lines(&self, stream: OutputStream) -> Vec<String> {
         self.lines.of(stream)
     }
 

@@ -14,7 +14,7 @@ const MAX_LINE: u64 = 1 << 20;
 /// One of the two streams that a program writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a program has these two")]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -35,10 +35,10 @@ pub struct Output {
 
 /// The lines that a program has written, filled by one thread for each stream.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct Lines(Arc<SharedOutput>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedOutput {
     kept: Mutex<Kept>,
     changed: Condvar,
 }
@@ -46,7 +46,7 @@ struct Shared {
 /// The lines that are kept, in the order in which they were read.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    lines: VecDeque<(Stream, String)>,
+    lines: VecDeque<(OutputStream, String)>,
     bytes: usize,
     /// How many lines were discarded, all of them before those in `lines`.
     discarded: usize,
@@ -56,7 +56,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    fn push(&mut self, stream: Stream, line: String) {
+    fn push(&mut self, stream: OutputStream, line: String) {
         self.bytes += line.len();
         self.lines.push_back((stream, line));
         while self.bytes > MAX_KEPT
@@ -84,7 +84,7 @@ impl Kept {
         self.open_streams == 0
     }
 
-    fn of(&self, stream: Stream) -> impl Iterator<Item = &str> {
+    fn of(&self, stream: OutputStream) -> impl Iterator<Item = &str> {
         let lines = self.lines.iter().filter(move |(from, _)| *from == stream);
         lines.map(|(_, line)| &**line)
     }
@@ -92,7 +92,7 @@ impl Kept {
 
 impl Lines {
     /// Starts a thread that reads `stream` to its end.
-    pub(super) fn read(&self, stream: Stream, from: impl Read + Send + 'static) {
+    pub(super) fn read(&self, stream: OutputStream, from: impl Read + Send + 'static) {
         self.kept().open_streams += 1;
         let lines = self.clone();
         thread::spawn(move || {
@@ -142,7 +142,7 @@ impl Lines {
         self.kept().count(matches)
     }
 
-    pub(super) fn of(&self, stream: Stream) -> Vec<String> {
+    pub(super) fn of(&self, stream: OutputStream) -> Vec<String> {
         self.kept().of(stream).map(str::to_owned).collect()
     }
 
@@ -151,8 +151,8 @@ impl Lines {
         let text = |stream| kept.of(stream).flat_map(|line| [line, "\n"]).collect();
         Output {
             status,
-            stdout: text(Stream::Stdout),
-            stderr: text(Stream::Stderr),
+            stdout: text(OutputStream::Stdout),
+            stderr: text(OutputStream::Stderr),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Process, Signal, Stream};
+use super::{OutputStream, Process, Signal};
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
@@ -112,7 +112,7 @@ fn old_lines_are_discarded() {
     let script = "line=$(head -c 1048575 /dev/zero | tr '\\0' x); \
                   for _ in $(seq 40); do echo $line; done; echo listening on x; exec sleep 60";
     let process = Process::start(shell(script)).unwrap();
-    let lines = process.lines(Stream::Stdout);
+    let lines = process.lines(OutputStream::Stdout);
     assert!(lines.len() <= 17, "{} lines are kept", lines.len());
     assert_eq!(lines.last().unwrap(), "listening on x");
 }

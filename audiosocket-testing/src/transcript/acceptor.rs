@@ -17,7 +17,7 @@ type InCall = dyn Fn(&mut Call<'_>, &Record) + Send + Sync;
 /// Clones share the acceptor and the transcript.
 pub struct TranscriptAcceptor<A> {
     acceptor: Arc<A>,
-    recorder: Recorder,
+    recorder: CallbackRecorder,
 }
 
 /// A handler of a [`TranscriptAcceptor`].
@@ -25,11 +25,11 @@ pub struct TranscriptHandler<H> {
     handler: H,
     uuid: Uuid,
     peer: Peer,
-    recorder: Recorder,
+    recorder: CallbackRecorder,
 }
 
 #[derive(Clone)]
-struct Recorder {
+struct CallbackRecorder {
     transcript: Transcript,
     keep: Arc<Keep>,
     on_entry: Arc<OnEntry>,
@@ -41,7 +41,7 @@ impl<A> TranscriptAcceptor<A> {
     pub fn new(acceptor: A) -> Self {
         Self {
             acceptor: Arc::new(acceptor),
-            recorder: Recorder {
+            recorder: CallbackRecorder {
                 transcript: Transcript::new(),
                 keep: Arc::new(|_| true),
                 on_entry: Arc::new(|_| {}),
@@ -90,7 +90,7 @@ impl<A> TranscriptAcceptor<A> {
     }
 }
 
-impl Recorder {
+impl CallbackRecorder {
     fn record(&self, entry: &Entry) {
         if (self.keep)(entry) {
             self.transcript.push(entry.clone());

@@ -49,7 +49,9 @@ async fn shutdown_hangs_up_what_is_left() {
     assert_eq!(read_to_end(&mut talking).await, HANGUP);
     assert_eq!(read_to_end(&mut silent).await, HANGUP);
     drop((talking, silent));
-    server.expect(&["7 end: hung up by shutdown"]).await;
+    server
+        .expect(&["7 shutdown", "7 end: hung up by shutdown"])
+        .await;
     server.task.await.unwrap().unwrap();
 }
 

@@ -15,7 +15,7 @@ const REMEMBERED: usize = 10_000;
 /// nothing.
 #[derive(Debug)]
 pub(super) struct Registry<M> {
-    entries: HashMap<Uuid, Entry<M>>,
+    entries: HashMap<Uuid, ExpectedEntry<M>>,
     /// The entries that wait, by the time at which they expire.
     deadlines: BTreeMap<Deadline, Uuid>,
     /// The retired entries, oldest first.
@@ -27,7 +27,7 @@ pub(super) struct Registry<M> {
 type Deadline = (Timestamp, u64);
 
 #[derive(Debug)]
-pub(super) enum Entry<M> {
+pub(super) enum ExpectedEntry<M> {
     Waiting {
         metadata: Arc<M>,
         deadline: Deadline,
@@ -70,9 +70,9 @@ impl<M> Registry<M> {
         max_waiting: usize,
     ) -> Result<(), AnnounceError> {
         let retired = match self.entries.get(&uuid) {
-            Some(Entry::Waiting { .. }) => return Err(AnnounceError::Waiting),
-            Some(Entry::InCall { .. }) => return Err(AnnounceError::InCall),
-            Some(Entry::Retired { id, .. }) => Some(*id),
+            Some(ExpectedEntry::Waiting { .. }) => return Err(AnnounceError::Waiting),
+            Some(ExpectedEntry::InCall { .. }) => return Err(AnnounceError::InCall),
+            Some(ExpectedEntry::Retired { id, .. }) => Some(*id),
             None => None,
         };
         if self.deadlines.len() >= max_waiting {
@@ -84,12 +84,12 @@ impl<M> Registry<M> {
         let deadline = (until, self.new_id());
         self.deadlines.insert(deadline, uuid);
         self.entries
-            .insert(uuid, Entry::Waiting { metadata, deadline });
+            .insert(uuid, ExpectedEntry::Waiting { metadata, deadline });
         Ok(())
     }
 
     pub(super) fn withdraw(&mut self, uuid: Uuid) -> Option<Arc<M>> {
-        let Some(Entry::Waiting { metadata, deadline }) = self.entries.get(&uuid) else {
+        let Some(ExpectedEntry::Waiting { metadata, deadline }) = self.entries.get(&uuid) else {
             return None;
         };
         let metadata = Arc::clone(metadata);
@@ -108,12 +108,12 @@ impl<M> Registry<M> {
         let id = self.new_id();
         let entry = self.entries.get_mut(&uuid);
         let (metadata, replaced) = match entry {
-            Some(Entry::Waiting { metadata, deadline }) => {
+            Some(ExpectedEntry::Waiting { metadata, deadline }) => {
                 self.deadlines.remove(deadline);
                 let metadata = Arc::clone(metadata);
                 self.entries.insert(
                     uuid,
-                    Entry::InCall {
+                    ExpectedEntry::InCall {
                         id,
                         metadata: Arc::clone(&metadata),
                         handle: call.clone(),
@@ -121,7 +121,7 @@ impl<M> Registry<M> {
                 );
                 (metadata, None)
             }
-            Some(Entry::InCall {
+            Some(ExpectedEntry::InCall {
                 id: current,
                 metadata,
                 handle,
@@ -130,10 +130,10 @@ impl<M> Registry<M> {
                 let replaced = std::mem::replace(handle, call.clone());
                 (Arc::clone(metadata), Some(replaced))
             }
-            Some(Entry::InCall { .. }) => {
+            Some(ExpectedEntry::InCall { .. }) => {
                 return Err(Refusal::new("its UUID is that of a call that goes on"));
             }
-            Some(Entry::Retired { why, .. }) => return Err(Refusal::new(why.reason())),
+            Some(ExpectedEntry::Retired { why, .. }) => return Err(Refusal::new(why.reason())),
             None => return Err(Refusal::new("its UUID was not announced")),
         };
         Ok(Started {
@@ -144,9 +144,11 @@ impl<M> Registry<M> {
     }
 
     /// Retires the UUID of a call that is over, unless another call has replaced it.
-    pub(super) fn end(&mut self, uuid: Uuid, call: u64) -> Option<Entry<M>> {
+    pub(super) fn end(&mut self, uuid: Uuid, call: u64) -> Option<ExpectedEntry<M>> {
         match self.entries.get(&uuid) {
-            Some(Entry::InCall { id, .. }) if *id == call => self.retire(uuid, Retired::Used),
+            Some(ExpectedEntry::InCall { id, .. }) if *id == call => {
+                self.retire(uuid, Retired::Used)
+            }
             _ => None,
         }
     }
@@ -156,7 +158,7 @@ impl<M> Registry<M> {
     }
 
     /// Removes the announcements that have expired by `now`.
-    pub(super) fn purge(&mut self, now: Timestamp) -> Vec<Entry<M>> {
+    pub(super) fn purge(&mut self, now: Timestamp) -> Vec<ExpectedEntry<M>> {
         let mut removed = Vec::new();
         while let Some(entry) = self.deadlines.first_entry()
             && entry.key().0 <= now
@@ -168,7 +170,7 @@ impl<M> Registry<M> {
     }
 
     /// Keeps only the reason, and forgets the oldest retired UUID if there are too many.
-    fn retire(&mut self, uuid: Uuid, why: Retired) -> Option<Entry<M>> {
+    fn retire(&mut self, uuid: Uuid, why: Retired) -> Option<ExpectedEntry<M>> {
         if self.retired.len() >= REMEMBERED
             && let Some((_, oldest)) = self.retired.pop_first()
         {
@@ -176,7 +178,8 @@ impl<M> Registry<M> {
         }
         let id = self.new_id();
         self.retired.insert(id, uuid);
-        self.entries.insert(uuid, Entry::Retired { id, why })
+        self.entries
+            .insert(uuid, ExpectedEntry::Retired { id, why })
     }
 
     fn new_id(&mut self) -> u64 {

@@ -39,7 +39,7 @@ pub type BatchConnection<T, A> = Connection<UnregisteredStream, UnregisteredTime
 /// wait.
 pub struct BatchPoller<T, A: Acceptor> {
     interval: Duration,
-    entries: Slab<Entry<T, A>>,
+    entries: Slab<BatchEntry<T, A>>,
     /// Without deadlines of connections that are closed.
     deadlines: BinaryHeap<Reverse<(Instant, usize)>>,
     poller: mio::Poll,
@@ -51,7 +51,7 @@ pub struct BatchPoller<T, A: Acceptor> {
     timer: Option<T>,
 }
 
-struct Entry<T, A: Acceptor> {
+struct BatchEntry<T, A: Acceptor> {
     connection: BatchConnection<T, A>,
     waker: Waker,
     /// Not later than the connection's deadline, so that a deadline that moves with every frame does
@@ -102,7 +102,7 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
             connection.turn_away();
             return Err(error);
         }
-        vacant.insert(Entry {
+        vacant.insert(BatchEntry {
             connection,
             waker: self.woken.waker(key),
             deadline: None,
@@ -209,7 +209,7 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
     }
 }
 
-impl<T: Timer, A: Acceptor> Entry<T, A> {
+impl<T: Timer, A: Acceptor> BatchEntry<T, A> {
     fn set_deadline(
         &mut self,
         deadline: Option<Instant>,

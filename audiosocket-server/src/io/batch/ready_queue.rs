@@ -4,11 +4,11 @@ use std::task::{Wake, Waker};
 /// The keys of the connections that were woken, from whatever thread.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue {
-    inner: Mutex<Inner>,
+    inner: Mutex<ReadyState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct ReadyState {
     keys: Vec<usize>,
     /// Wakes the future that polls all connections.
     waker: Option<Waker>,
@@ -48,7 +48,7 @@ impl ReadyQueue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ReadyState> {
         // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,7 +9,7 @@ use audiosocket_server::{
 };
 
 use super::{Clock, Server, refusal, text};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 #[test]
@@ -24,13 +24,13 @@ fn an_expected_call_runs_the_same_callbacks_as_any_other() {
     ]
     .concat();
     let callbacks = |calls: &Calls| {
-        let desk = Desk::new().on_any(|callback, call| {
+        let desk = RecordingAcceptor::new().on_any(|callback, call| {
             if callback == "on_start" {
                 call.mark(1).unwrap();
             }
         });
         let transcript = desk.transcript.clone();
-        let mut line = Line::among(calls, desk, |config| config);
+        let mut line = TestConnection::among(calls, desk, |config| config);
         line.receive(&everything);
         line.eof();
         drop(line);
@@ -38,7 +38,7 @@ fn an_expected_call_runs_the_same_callbacks_as_any_other() {
     };
     let expected = ExpectedCalls::new();
     expected.announce_as(uuid, ()).unwrap();
-    let with = Server::new(&expected, Desk::new()).calls;
+    let with = Server::new(&expected, RecordingAcceptor::new()).calls;
     let without = Calls::default();
     let plain = callbacks(&without);
     assert_eq!(callbacks(&with), plain);
@@ -47,10 +47,10 @@ fn an_expected_call_runs_the_same_callbacks_as_any_other() {
 
 #[test]
 fn what_is_no_call_is_reported_to_the_acceptor() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
-    let calls = Server::new(&ExpectedCalls::<()>::new(), Desk::new()).calls;
-    let mut line = Line::among(&calls, desk, |config| config);
+    let calls = Server::new(&ExpectedCalls::<()>::new(), RecordingAcceptor::new()).calls;
+    let mut line = TestConnection::among(&calls, desk, |config| config);
     line.receive(b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(transcript.take().len(), 1, "not a call");
 }
@@ -91,9 +91,9 @@ fn the_incoming_call_and_its_handle_have_the_metadata() {
 
 #[test]
 fn a_call_of_a_server_without_expected_calls_has_no_metadata() {
-    let line = Line::talking(|request: &CallRequest<'_>| {
+    let line = TestConnection::talking(|request: &CallRequest<'_>| {
         assert!(request.metadata::<String>().is_none());
-        Desk::new().accept(request)
+        RecordingAcceptor::new().accept(request)
     });
     assert_eq!(refusal(&line), None);
     assert!(line.driver.handle().metadata::<String>().is_none());
@@ -105,7 +105,7 @@ fn a_uuid_is_in_use_until_the_handler_is_dropped() {
     let expected: ExpectedCalls<()> = Clock::default().expected_calls();
     let (registry, seen) = (expected.clone(), Arc::new(Mutex::new(Vec::new())));
     let record = Arc::clone(&seen);
-    let desk = Desk::new().on_any(move |callback, call: &mut Call<'_>| {
+    let desk = RecordingAcceptor::new().on_any(move |callback, call: &mut Call<'_>| {
         let again = registry.announce_as(call.uuid(), ());
         record.lock().unwrap().push((callback, again));
     });

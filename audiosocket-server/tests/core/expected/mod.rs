@@ -16,7 +16,7 @@ use audiosocket_server::{
 };
 
 use crate::call::HANGUP;
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,9 +55,9 @@ impl<A: Acceptor> Server<A> {
     }
 
     /// A connection that has sent this UUID.
-    fn call(&self, uuid: Uuid) -> Line<Shared<A>> {
+    fn call(&self, uuid: Uuid) -> TestConnection<Shared<A>> {
         let acceptor = Shared(Arc::clone(&self.acceptor));
-        let mut line = Line::among(&self.calls, acceptor, |config| config);
+        let mut line = TestConnection::among(&self.calls, acceptor, |config| config);
         line.receive(&frame(0x01, uuid.as_bytes()));
         line
     }
@@ -68,7 +68,7 @@ impl<A: Acceptor> Server<A> {
     }
 }
 
-fn refusal<A: Acceptor>(line: &Line<A>) -> Option<String> {
+fn refusal<A: Acceptor>(line: &TestConnection<A>) -> Option<String> {
     line.driver.refusal().map(ToString::to_string)
 }
 
@@ -208,7 +208,7 @@ fn a_call_replaces_the_one_with_its_uuid_if_the_policy_says_so() {
     assert_eq!(second.flush(), frame(0x10, b"hello"), "the same metadata");
     first.poll_commands();
     assert_eq!(first.flush(), HANGUP);
-    first.see_to_close();
+    first.expect_close();
     drop(first);
     assert!(in_call(), "the UUID is that of the second call");
 
@@ -230,7 +230,7 @@ fn a_call_that_is_replaced_before_it_starts_is_hung_up() {
     let uuid = expected.announce(text("hello")).unwrap();
     let meanwhile = std::sync::Mutex::new(None);
     let slow = Server::new(&expected, {
-        let desk = Desk::new();
+        let desk = RecordingAcceptor::new();
         move |request: &CallRequest<'_>| {
             *meanwhile.lock().unwrap() = Some(other.call(request.uuid));
             desk.accept(request)

@@ -7,7 +7,7 @@ use audiosocket_server::{Acceptor, AnnounceError, Duplicate};
 use proptest::prelude::*;
 
 use super::{Clock, Server, Shared, refusal};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -145,12 +145,12 @@ fn run(ops: &[Op], policy: Duplicate) {
         .valid_for(Duration::from_secs(VALID_FOR))
         .max_waiting(MAX_WAITING)
         .on_duplicate(policy);
-    let server = Server::new(&expected, Desk::new());
+    let server = Server::new(&expected, RecordingAcceptor::new());
     let mut naive = Naive {
         now: 0,
         known: [Known::Nothing; 4],
     };
-    let mut calls: Vec<(usize, Line<Shared<_>>)> = Vec::new();
+    let mut calls: Vec<(usize, TestConnection<Shared<_>>)> = Vec::new();
     for (step, op) in ops.iter().enumerate() {
         match *op {
             Op::Announce(number) => {
@@ -189,14 +189,14 @@ fn run(ops: &[Op], policy: Duplicate) {
 }
 
 /// The metadata of the call with this UUID. There is one such call at most.
-fn metadata<A: Acceptor>(calls: &[(usize, Line<A>)], uuid: Uuid) -> Option<usize> {
+fn metadata<A: Acceptor>(calls: &[(usize, TestConnection<A>)], uuid: Uuid) -> Option<usize> {
     let mut calls = calls.iter().map(|(_, line)| line.driver.handle());
     let call = calls.find(|call| call.uuid() == Some(uuid))?;
     call.metadata::<usize>().map(|metadata| *metadata)
 }
 
 /// The call that was hung up, which is then over.
-fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, Line<A>)>) -> Option<usize> {
+fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, TestConnection<A>)>) -> Option<usize> {
     let hung_up = calls.iter_mut().position(|(_, line)| {
         line.poll_commands();
         !line.flush().is_empty()

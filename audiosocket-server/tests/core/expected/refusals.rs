@@ -7,7 +7,7 @@ use audiosocket_server::{CallRequest, Refusal};
 
 use super::{Clock, IN_CALL, SECOND, Server, Speaker, USED, refusal, speaking, text};
 use crate::call::HANGUP;
-use crate::recorder::Desk;
+use crate::recorder::RecordingAcceptor;
 use crate::wire::frame;
 
 const UNKNOWN: &str = "its UUID was not announced";
@@ -100,7 +100,7 @@ fn a_call_that_the_acceptor_refuses_uses_its_announcement_up() {
 #[test]
 fn a_call_whose_acceptor_panics_uses_its_announcement_up() {
     let expected = Clock::default().expected_calls();
-    let server = Server::new(&expected, Desk::panicking_in(&["accept"]));
+    let server = Server::new(&expected, RecordingAcceptor::panicking_in(&["accept"]));
     let uuid = expected.announce(()).unwrap();
     assert_eq!(server.call(uuid).flush(), HANGUP);
     assert_eq!(server.refusal(uuid).unwrap(), USED);
@@ -109,7 +109,7 @@ fn a_call_whose_acceptor_panics_uses_its_announcement_up() {
 /// The acceptor does not run for a call that is not expected.
 #[test]
 fn an_unexpected_call_runs_no_callback() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let server = Server::new(&Clock::default().expected_calls::<()>(), desk);
     assert_eq!(server.refusal(Uuid::from_u128(1)).unwrap(), UNKNOWN);

@@ -6,7 +6,7 @@ use audiosocket_proto::Uuid;
 use audiosocket_server::ExpectedCalls;
 
 use super::{Clock, IN_CALL, SECOND, Server, USED, refusal};
-use crate::recorder::Desk;
+use crate::recorder::RecordingAcceptor;
 
 /// Metadata belongs to the application. Its `drop` may use the registry.
 #[test]
@@ -31,7 +31,7 @@ fn metadata_is_dropped_outside_of_the_lock() {
     clock.advance(30 * SECOND);
     assert_eq!(expected.waiting(), 0);
 
-    let server = Server::new(&expected, Desk::new());
+    let server = Server::new(&expected, RecordingAcceptor::new());
     let uuid = expected.announce(metadata()).unwrap();
     drop(server.call(uuid));
     assert_eq!(server.refusal(uuid).unwrap(), USED);
@@ -41,7 +41,7 @@ fn metadata_is_dropped_outside_of_the_lock() {
 fn metadata_is_dropped_when_its_call_is_over() {
     let clock = Clock::default();
     let expected = clock.expected_calls();
-    let server = Server::new(&expected, Desk::new());
+    let server = Server::new(&expected, RecordingAcceptor::new());
     let announce = || {
         let metadata = Arc::new(());
         let weak: Weak<()> = Arc::downgrade(&metadata);
@@ -63,7 +63,7 @@ fn metadata_is_dropped_when_its_call_is_over() {
 fn one_of_several_calls_at_once_is_accepted() {
     const CALLERS: usize = 4;
     let expected = ExpectedCalls::new();
-    let server = Server::new(&expected, Desk::new());
+    let server = Server::new(&expected, RecordingAcceptor::new());
     for _ in 0..200 {
         let uuid = expected.announce(()).unwrap();
         let start = Barrier::new(CALLERS);
@@ -90,7 +90,7 @@ fn one_of_several_calls_at_once_is_accepted() {
 #[test]
 fn a_call_and_a_withdrawal_at_once_agree() {
     let expected = ExpectedCalls::new();
-    let server = Server::new(&expected, Desk::new());
+    let server = Server::new(&expected, RecordingAcceptor::new());
     for _ in 0..200 {
         let uuid = expected.announce(()).unwrap();
         let start = Barrier::new(2);

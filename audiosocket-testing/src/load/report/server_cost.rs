@@ -60,7 +60,7 @@ pub enum Bottleneck {
 
 /// The counters at one time.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct CostSample {
     at: Instant,
     frames: u64,
     cpu: Duration,
@@ -93,9 +93,9 @@ pub(in crate::load) async fn measure(run: &Run) -> Option<ServerCost> {
         .ok()
 }
 
-fn mark(run: &Run, process: &ObservedProcess) -> io::Result<Mark> {
+fn mark(run: &Run, process: &ObservedProcess) -> io::Result<CostSample> {
     let frames = run.stats.frames();
-    Ok(Mark {
+    Ok(CostSample {
         at: Instant::now(),
         frames: match run.config.expect {
             Expect::Echo => frames.echoed,
@@ -106,7 +106,12 @@ fn mark(run: &Run, process: &ObservedProcess) -> io::Result<Mark> {
     })
 }
 
-fn cost(begin: Mark, end: Mark, activity: [Activity; 2], usage: ProcessUsage) -> ServerCost {
+fn cost(
+    begin: CostSample,
+    end: CostSample,
+    activity: [Activity; 2],
+    usage: ProcessUsage,
+) -> ServerCost {
     let [before, after] = activity;
     let seconds = (end.at - begin.at).as_secs_f64();
     let frames = end.frames - begin.frames;
@@ -156,8 +161,8 @@ impl Bottleneck {
 mod tests {
     use super::*;
 
-    fn mark(at: Instant, frames: u64, cpu_ms: u64, own_cpu_ms: u64) -> Mark {
-        Mark {
+    fn mark(at: Instant, frames: u64, cpu_ms: u64, own_cpu_ms: u64) -> CostSample {
+        CostSample {
             at,
             frames,
             cpu: Duration::from_millis(cpu_ms),

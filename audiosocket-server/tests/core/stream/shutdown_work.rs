@@ -11,7 +11,7 @@ use audiosocket_server::{
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::recorder::Line;
+use crate::recorder::TestConnection;
 
 const LINGER: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ struct Server {
 
 /// A call of the server: its connection, and the application's side.
 struct OpenCall {
-    line: Line<Shared>,
+    line: TestConnection<Shared>,
     incoming: IncomingCall,
 }
 
@@ -60,8 +60,8 @@ impl Server {
         self.driver.handle().calls()
     }
 
-    fn connect(&self) -> Line<Shared> {
-        Line::talking_among(self.calls(), Shared(Arc::clone(&self.acceptor)))
+    fn connect(&self) -> TestConnection<Shared> {
+        TestConnection::talking_among(self.calls(), Shared(Arc::clone(&self.acceptor)))
     }
 
     fn call(&mut self) -> OpenCall {
@@ -239,7 +239,7 @@ fn a_handler_learns_of_the_shutdown_once() {
         let callbacks = Arc::clone(callbacks);
         move |_: &CallRequest<'_>| Ok(Recording(Arc::clone(&callbacks)))
     };
-    let mut line = Line::talking_among(&calls, recording(&callbacks));
+    let mut line = TestConnection::talking_among(&calls, recording(&callbacks));
     calls.begin_shutdown();
     calls.begin_shutdown();
     for _ in 0..2 {
@@ -251,7 +251,7 @@ fn a_handler_learns_of_the_shutdown_once() {
 
     // The notice arrives before the UUID does.
     let callbacks = Arc::default();
-    let mut line = Line::among(&calls, recording(&callbacks), |config| config);
+    let mut line = TestConnection::among(&calls, recording(&callbacks), |config| config);
     line.poll_commands();
     assert_eq!(*callbacks.lock().unwrap(), [""; 0]);
     line.receive(&uuid_frame());

@@ -2,11 +2,12 @@
 //!
 //! Asterisk takes hangup (`0x00`) and audio (`0x10` to `0x18`) of at least one byte; anything else
 //! ends the call (`res/res_audiosocket.c`). So there is no function here for anything else. The
-//! other direction, for whoever stands in for Asterisk, is in [`client`](crate::client).
+//! other direction, for clients and tests, is in [`client`](crate::client).
 
 use alloc::vec::Vec;
 
-use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError, frame};
+use crate::wire::frame;
+use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError};
 
 /// Appends one frame of audio to `out`: header and payload together, since Asterisk gives up when
 /// the payload follows its header late.

@@ -7,9 +7,9 @@ use std::time::Instant;
 use crate::{Acceptor, Peer, ServerAction, ServerDriver, ServerHandle};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
-use crate::io::accept_backoff::is_of_one_connection;
+use crate::io::accept::accept_backoff::is_of_one_connection;
+use crate::io::accept::timeout_spread::TimeoutSpread;
 use crate::io::runtime::{Listener, Stream, Timer};
-use crate::io::timeout_spread::TimeoutSpread;
 use crate::io::timer::CoalescingTimer;
 use crate::io::{AcceptBackoff, Connection, ServerConfig};
 

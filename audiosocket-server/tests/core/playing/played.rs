@@ -9,17 +9,17 @@ use std::time::Duration;
 use audiosocket_proto::MarkOutcome::{self, CallOver, Cleared, Played};
 use audiosocket_server::Played as Waiting;
 
-use crate::handles::Bell;
+use crate::handles::CountingWaker;
 use crate::playing::{PTIME, RATE, speech};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 
 fn poll(waiting: &mut Waiting) -> Poll<MarkOutcome> {
     pin!(waiting).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// A call with a frame on its way and one behind it.
-fn speaking() -> Line<Desk> {
-    let mut line = Line::talking(Desk::new());
+fn speaking() -> TestConnection<RecordingAcceptor> {
+    let mut line = TestConnection::talking(RecordingAcceptor::new());
     line.driver.handle().try_play((RATE, speech(2))).unwrap();
     line.poll_commands();
     line.flush();
@@ -31,14 +31,14 @@ fn it_is_played_when_its_last_sample_is_written() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
     line.poll_commands();
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     let mut cx = Context::from_waker(&waker);
     assert_eq!(pin!(&mut waiting).poll(&mut cx), Poll::Pending);
     line.wait(PTIME);
-    assert_eq!(bell.rung(), 0, "it has not been written");
+    assert_eq!(bell.wake_count(), 0, "it has not been written");
     line.flush();
-    assert_eq!(bell.rung(), 1);
+    assert_eq!(bell.wake_count(), 1);
     assert_eq!(poll(&mut waiting), Poll::Ready(Played));
     assert_eq!(poll(&mut waiting), Poll::Ready(Played), "for ever");
 }
@@ -52,7 +52,7 @@ fn it_is_about_what_is_queued_when_it_is_asked_for() {
     line.wait(PTIME);
     line.flush();
     assert_eq!(poll(&mut waiting), Poll::Ready(Played));
-    let mut nothing = Line::talking(Desk::new());
+    let mut nothing = TestConnection::talking(RecordingAcceptor::new());
     let mut waiting = nothing.driver.handle().played();
     nothing.poll_commands();
     assert_eq!(
@@ -92,8 +92,8 @@ fn it_is_cleared_with_what_it_waits_for() {
 
 #[test]
 fn a_call_that_ends_first_says_so() {
-    let ends: [fn(&mut Line<Desk>); 4] = [
-        Line::eof,
+    let ends: [fn(&mut TestConnection<RecordingAcceptor>); 4] = [
+        TestConnection::eof,
         |line| line.write_error(std::io::ErrorKind::BrokenPipe),
         |line| {
             line.driver.handle().hangup();
@@ -122,7 +122,7 @@ fn a_driver_that_is_dropped_says_so() {
     drop(line);
     assert_eq!(poll(&mut waiting), Poll::Ready(CallOver));
     // And before the call has begun.
-    let line = Line::new(Desk::new());
+    let line = TestConnection::new(RecordingAcceptor::new());
     assert_eq!(line.driver.handle().played().wait(), CallOver);
 }
 
@@ -153,7 +153,7 @@ fn a_thread_waits() {
 fn the_last_waker_counts() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
-    let bells = [(); 2].map(|()| Arc::new(Bell::default()));
+    let bells = [(); 2].map(|()| Arc::new(CountingWaker::default()));
     for bell in &bells {
         let waker = Waker::from(bell.clone());
         let polled = pin!(&mut waiting).poll(&mut Context::from_waker(&waker));
@@ -161,7 +161,7 @@ fn the_last_waker_counts() {
     }
     line.driver.handle().clear();
     line.poll_commands();
-    assert_eq!(bells.map(|bell| bell.rung()), [0, 1]);
+    assert_eq!(bells.map(|bell| bell.wake_count()), [0, 1]);
 }
 
 /// Its mark stands in the queue until that is played; the task that gave up waiting does not.
@@ -169,7 +169,7 @@ fn the_last_waker_counts() {
 fn one_that_is_dropped_keeps_no_task() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     let polled = pin!(&mut waiting).poll(&mut Context::from_waker(&waker));
     assert_eq!(polled, Poll::Pending);
@@ -178,7 +178,7 @@ fn one_that_is_dropped_keeps_no_task() {
     assert_eq!(Arc::strong_count(&bell), 1);
     line.wait(PTIME);
     line.flush();
-    assert_eq!(bell.rung(), 0);
+    assert_eq!(bell.wake_count(), 0);
 }
 
 /// Many of them, more than are told at once, in one turn of the loop after another.

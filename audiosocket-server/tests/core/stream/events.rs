@@ -10,8 +10,8 @@ use audiosocket_server::{CallEvent, Incoming, IncomingCall, InjectError, incomin
 use futures_core::Stream;
 
 use crate::call::HANGUP;
-use crate::handles::Bell;
-use crate::recorder::Line;
+use crate::handles::CountingWaker;
+use crate::recorder::TestConnection;
 use crate::wire::frame;
 
 fn noop() -> Context<'static> {
@@ -28,9 +28,11 @@ fn events(call: &mut IncomingCall) -> Vec<CallEvent> {
 }
 
 /// A call that has started, and whose first event is taken.
-fn started(configure: impl FnOnce(Incoming) -> Incoming) -> (Line<Incoming>, IncomingCall) {
+fn started(
+    configure: impl FnOnce(Incoming) -> Incoming,
+) -> (TestConnection<Incoming>, IncomingCall) {
     let (acceptor, mut calls) = incoming();
-    let line = Line::talking(configure(acceptor));
+    let line = TestConnection::talking(configure(acceptor));
     let Poll::Ready(Some(mut call)) = calls.poll_accept(&mut noop()) else {
         panic!("no call");
     };
@@ -81,7 +83,7 @@ fn the_call_hangs_up_after_its_playout() {
 fn calls_and_events_are_streams() {
     let (acceptor, mut calls) = incoming();
     assert!(Pin::new(&mut calls).poll_next(&mut noop()).is_pending());
-    let mut line = Line::talking(acceptor);
+    let mut line = TestConnection::talking(acceptor);
     let Poll::Ready(Some(mut call)) = Pin::new(&mut calls).poll_next(&mut noop()) else {
         panic!("no call");
     };
@@ -102,7 +104,7 @@ fn calls_and_events_are_streams() {
 #[test]
 fn an_injected_value_comes_behind_the_events_that_wait() {
     let (mut line, mut call) = started(|acceptor| acceptor);
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     assert!(
         call.poll_next(&mut Context::from_waker(&waker))
@@ -113,7 +115,7 @@ fn an_injected_value_comes_behind_the_events_that_wait() {
     let thread = std::thread::spawn(move || injector.inject("recognised"));
     assert_eq!(thread.join().unwrap(), Ok(()));
     line.receive(&frame(0x03, b"2"));
-    assert_eq!(bell.rung(), 1);
+    assert_eq!(bell.wake_count(), 1);
 
     let events = events(&mut call);
     assert!(matches!(events[0], CallEvent::Dtmf(digit) if digit.as_char() == '1'));
@@ -194,7 +196,7 @@ fn the_sample_rate_is_that_of_the_latest_audio() {
 #[test]
 fn the_first_audio_ends_the_wait_for_the_sample_rate() {
     let (mut line, mut call) = started(|acceptor| acceptor);
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     {
         let mut cx = Context::from_waker(&waker);
@@ -204,7 +206,7 @@ fn the_first_audio_ends_the_wait_for_the_sample_rate() {
         line.wait(Duration::from_millis(499));
         assert!(wait.as_mut().poll(&mut cx).is_pending());
         line.receive(&frame(0x12, b"wide"));
-        assert_ne!(bell.rung(), 0);
+        assert_ne!(bell.wake_count(), 0);
         let rate = wait.as_mut().poll(&mut cx);
         assert_eq!(rate, Poll::Ready(SampleRate::Hz16000));
     }
@@ -220,7 +222,7 @@ fn the_first_audio_ends_the_wait_for_the_sample_rate() {
 fn the_wait_for_the_sample_rate_ends_at_its_timeout() {
     let (mut line, mut call) = started(|acceptor| acceptor);
     let timeout = Duration::from_millis(500);
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     let mut cx = Context::from_waker(&waker);
     let mut wait = pin!(call.wait_sample_rate(timeout));
@@ -230,7 +232,7 @@ fn the_wait_for_the_sample_rate_ends_at_its_timeout() {
     line.wait(timeout - Duration::from_nanos(1));
     assert!(wait.as_mut().poll(&mut cx).is_pending());
     line.wait(Duration::from_nanos(1));
-    assert_eq!(bell.rung(), 1);
+    assert_eq!(bell.wake_count(), 1);
     assert_eq!(line.driver.poll_timeout(), None);
     let rate = wait.as_mut().poll(&mut cx);
     assert_eq!(rate, Poll::Ready(SampleRate::Hz8000));
@@ -256,7 +258,7 @@ fn the_end_of_the_call_ends_the_wait_for_the_sample_rate() {
 #[test]
 fn a_dropped_wait_for_the_sample_rate_is_forgotten() {
     let (mut line, mut call) = started(|acceptor| acceptor);
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
     {
         let mut wait = pin!(call.wait_sample_rate(Duration::from_secs(1)));
@@ -271,5 +273,5 @@ fn a_dropped_wait_for_the_sample_rate_is_forgotten() {
     drop(waker);
     assert_eq!(Arc::strong_count(&bell), 1);
     line.wait(Duration::from_secs(1));
-    assert_eq!(bell.rung(), 0);
+    assert_eq!(bell.wake_count(), 0);
 }

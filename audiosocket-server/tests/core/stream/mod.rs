@@ -1,4 +1,7 @@
-//! Calls as a stream of events.
+//! Incoming calls: their events, and the queues.
+
+mod events;
+mod shutdown_work;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -14,8 +17,8 @@ use audiosocket_server::{
 };
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::handles::Bell;
-use crate::recorder::Line;
+use crate::handles::CountingWaker;
+use crate::recorder::TestConnection;
 use crate::wire::{UUID, frame};
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -27,21 +30,24 @@ fn accepted(calls: &mut IncomingCalls) -> Option<IncomingCall> {
     }
 }
 
-/// What can be told now, without waiting.
-fn told(call: &mut IncomingCall) -> Vec<CallEvent> {
+/// All events that wait.
+fn take_events(call: &mut IncomingCall) -> Vec<CallEvent> {
     let mut cx = Context::from_waker(Waker::noop());
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     while let Poll::Ready(Some(event)) = call.poll_next(&mut cx) {
-        told.push(event);
+        events.push(event);
     }
-    told
+    events
 }
 
-/// A call that has begun, and what it is asked by; `Started` has been told.
-fn begun(acceptor: Incoming, calls: &mut IncomingCalls) -> (Line<Incoming>, IncomingCall) {
-    let line = Line::talking(acceptor);
+/// A call that has started, and whose first event is taken.
+fn started(
+    acceptor: Incoming,
+    calls: &mut IncomingCalls,
+) -> (TestConnection<Incoming>, IncomingCall) {
+    let line = TestConnection::talking(acceptor);
     let mut call = accepted(calls).expect("the call is there");
-    assert_eq!(told(&mut call), [CallEvent::Started]);
+    assert_eq!(take_events(&mut call), [CallEvent::Started]);
     (line, call)
 }
 
@@ -53,7 +59,7 @@ fn audio(bytes: &[u8]) -> CallEvent {
 fn a_call_from_its_start_to_its_end() {
     let (acceptor, mut calls) = incoming();
     assert!(accepted(&mut calls).is_none());
-    let mut line = Line::talking(acceptor);
+    let mut line = TestConnection::talking(acceptor);
     line.receive(&frame(0x12, b"wide"));
     line.receive(&frame(0x03, b"5"));
     line.receive(&frame(0x03, b"x"));
@@ -70,9 +76,9 @@ fn a_call_from_its_start_to_its_end() {
         malformed,
         reported,
         ended,
-    ] = &told(&mut call)[..]
+    ] = &take_events(&mut call)[..]
     else {
-        panic!("something else was told");
+        panic!("other events");
     };
     assert_eq!(*started, CallEvent::Started);
     let payload = Bytes::from_static(b"wide");
@@ -86,28 +92,30 @@ fn a_call_from_its_start_to_its_end() {
     ));
     assert_eq!(*ended, CallEvent::Ended(End::Closed));
     let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(call.poll_next(&mut cx), Poll::Ready(None), "and for ever");
-    assert_eq!(call.poll_next(&mut cx), Poll::Ready(None), "and for ever");
+    assert_eq!(call.poll_next(&mut cx), Poll::Ready(None), "and again");
+    assert_eq!(call.poll_next(&mut cx), Poll::Ready(None), "and again");
 }
 
 #[test]
 fn the_handle_plays_and_marks() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor, &mut calls);
+    let (mut line, mut call) = started(acceptor, &mut calls);
     call.handle().try_play((RATE, vec![7; 320])).unwrap();
     call.handle().mark(42).unwrap();
     line.poll_commands();
-    assert!(told(&mut call).is_empty(), "it has not left yet");
+    assert!(take_events(&mut call).is_empty(), "it has not left yet");
     assert_eq!(line.flush(), frame(0x10, &[7; 320]));
-    assert_eq!(told(&mut call), [CallEvent::Mark(42, MarkOutcome::Played)]);
+    assert_eq!(
+        take_events(&mut call),
+        [CallEvent::Mark(42, MarkOutcome::Played)]
+    );
 }
 
-/// The oldest audio is dropped, and nothing but audio; what is told of it comes before all that
-/// was not dropped.
+/// Only audio is dropped, the oldest first. `Lagged` comes before all events that were not dropped.
 #[test]
-fn whoever_does_not_ask_misses_the_oldest_audio() {
+fn a_slow_application_misses_the_oldest_audio() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor.event_queue(10_000), &mut calls);
+    let (mut line, mut call) = started(acceptor.event_queue(10_000), &mut calls);
     line.receive(&frame(0x03, b"1"));
     for number in 0..100 {
         line.receive(&frame(0x10, &[number; 320]));
@@ -115,7 +123,7 @@ fn whoever_does_not_ask_misses_the_oldest_audio() {
     line.receive(&frame(0x03, b"2"));
     line.eof();
 
-    let events = told(&mut call);
+    let events = take_events(&mut call);
     let CallEvent::Lagged(lag) = events[0] else {
         panic!("{:?} comes first", events[0]);
     };
@@ -124,19 +132,19 @@ fn whoever_does_not_ask_misses_the_oldest_audio() {
     assert!(matches!(events[1], CallEvent::Dtmf(digit) if digit.as_char() == '1'));
     let heard: Vec<_> = (first..100).map(|number| audio(&[number; 320])).collect();
     assert_eq!(events[2..events.len() - 2], heard);
-    // Of 10,000 bytes at least three quarters are kept.
+    // At least three quarters of 10,000 bytes are kept.
     assert!((19..=26).contains(&heard.len()), "{}", heard.len());
     assert!(matches!(events[events.len() - 2], CallEvent::Dtmf(digit) if digit.as_char() == '2'));
     assert_eq!(events[events.len() - 1], CallEvent::Ended(End::Closed));
 }
 
 #[test]
-fn a_frame_that_is_longer_than_all_that_may_wait_is_told() {
+fn a_frame_that_does_not_fit_into_the_queue_is_counted_as_lag() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor.event_queue(0), &mut calls);
+    let (mut line, mut call) = started(acceptor.event_queue(0), &mut calls);
     line.receive(&frame(0x10, b"hello"));
     line.receive(&frame(0x10, b"again"));
-    let events = told(&mut call);
+    let events = take_events(&mut call);
     let [CallEvent::Lagged(lag), ..] = events[..] else {
         panic!("{events:?}");
     };
@@ -144,55 +152,55 @@ fn a_frame_that_is_longer_than_all_that_may_wait_is_told() {
     assert_eq!(line.transmit(), Transmit::Idle, "the call goes on");
 }
 
-/// It cannot be dropped, and must not pile up.
+/// Keys cannot be dropped, and the queue is bounded.
 #[test]
-fn a_flood_of_keys_that_nobody_asks_for_ends_the_call() {
+fn a_flood_of_keys_that_no_task_takes_ends_the_call() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor.event_queue(6_400), &mut calls);
+    let (mut line, mut call) = started(acceptor.event_queue(6_400), &mut calls);
     for _ in 0..100 {
         line.receive(&frame(0x03, b"1"));
     }
-    assert_eq!(line.transmit(), Transmit::Idle, "all of that may wait");
+    assert_eq!(line.transmit(), Transmit::Idle, "all of them fit");
     line.receive(&frame(0x03, b"1"));
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
     line.receive(&frame(0x03, b"1").repeat(100));
-    let events = told(&mut call);
+    let events = take_events(&mut call);
     assert_eq!(events.len(), 102);
     assert_eq!(events[101], CallEvent::Ended(End::HungUp));
 }
 
 #[test]
-fn whoever_lets_a_call_go_hangs_it_up() {
+fn a_dropped_call_is_hung_up() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, call) = begun(acceptor, &mut calls);
+    let (mut line, call) = started(acceptor, &mut calls);
     drop(call);
-    line.receive(&frame(0x10, b"nobody keeps this"));
+    line.receive(&frame(0x10, b"no task takes this"));
     line.poll_commands();
     assert_eq!(line.flush(), HANGUP);
 }
 
 #[test]
-fn calls_that_nobody_accepts() {
+fn calls_that_are_not_accepted_fill_the_accept_queue() {
     let (acceptor, mut calls) = incoming();
     let acceptor = Arc::new(acceptor.accept_queue(2));
     let open = || {
-        let mut line = Line::with(Shared(Arc::clone(&acceptor)), |config| config);
+        let mut line = TestConnection::with(Shared(Arc::clone(&acceptor)), |config| config);
         line.receive(&uuid_frame());
         line
     };
     let (mut first, second, mut third) = (open(), open(), open());
-    let refusal = |line: &Line<Shared>| line.driver.refusal().map(Refusal::to_string);
+    let refusal = |line: &TestConnection<Shared>| line.driver.refusal().map(Refusal::to_string);
     assert_eq!(refusal(&first), None);
     assert_eq!(refusal(&second), None);
     let reason = "too many calls wait to be accepted";
     assert_eq!(refusal(&third).as_deref(), Some(reason));
     assert_eq!(third.flush(), HANGUP);
 
-    // Who has been accepted makes room; who has gone meanwhile is there to be accepted all the same.
+    // An accepted call makes room. A call that has ended meanwhile can still be accepted.
     first.eof();
     let mut gone = accepted(&mut calls).unwrap();
     let events = [CallEvent::Started, CallEvent::Ended(End::Closed)];
-    assert_eq!(told(&mut gone), events);
+    assert_eq!(take_events(&mut gone), events);
     let mut fourth = open();
     assert_eq!(refusal(&fourth), None);
 
@@ -203,7 +211,7 @@ fn calls_that_nobody_accepts() {
     assert_eq!(refusal(&open()).as_deref(), Some(reason));
 }
 
-/// An acceptor that several connections have.
+/// An acceptor of several connections.
 struct Shared(Arc<Incoming>);
 
 impl Acceptor for Shared {
@@ -218,7 +226,7 @@ impl Acceptor for Shared {
 fn a_call_that_is_not_accepted_does_not_arrive() {
     let (acceptor, mut calls) = incoming();
     let acceptor = acceptor.accept_if(|request| Err(Refusal::new(request.peer.to_string())));
-    let line = Line::talking(acceptor);
+    let line = TestConnection::talking(acceptor);
     assert_eq!(line.driver.refusal().unwrap().to_string(), "tester");
     assert!(accepted(&mut calls).is_none());
 }
@@ -226,59 +234,59 @@ fn a_call_that_is_not_accepted_does_not_arrive() {
 #[test]
 fn the_stream_ends_with_the_server() {
     let (acceptor, mut calls) = incoming();
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut cx = Context::from_waker(&waker);
     assert!(calls.poll_accept(&mut cx).is_pending());
-    let line = Line::talking(acceptor);
-    assert_eq!(bell.rung(), 1);
+    let line = TestConnection::talking(acceptor);
+    assert_eq!(wakes.wake_count(), 1);
     assert!(calls.poll_accept(&mut cx).is_ready());
     assert!(calls.poll_accept(&mut cx).is_pending());
     drop(line);
-    assert_eq!(bell.rung(), 2);
+    assert_eq!(wakes.wake_count(), 2);
     assert!(matches!(calls.poll_accept(&mut cx), Poll::Ready(None)));
 }
 
 #[test]
-fn an_event_wakes_whoever_asks() {
+fn an_event_wakes_the_task_that_waits() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor, &mut calls);
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let (mut line, mut call) = started(acceptor, &mut calls);
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut cx = Context::from_waker(&waker);
     assert!(call.poll_next(&mut cx).is_pending());
     line.receive(&frame(0x10, b"hello"));
-    assert_eq!(bell.rung(), 1);
+    assert_eq!(wakes.wake_count(), 1);
     line.receive(&frame(0x10, b"again"));
-    assert_eq!(bell.rung(), 1, "it is awake");
-    assert_eq!(told(&mut call), [audio(b"hello"), audio(b"again")]);
+    assert_eq!(wakes.wake_count(), 1, "it is awake");
+    assert_eq!(take_events(&mut call), [audio(b"hello"), audio(b"again")]);
 }
 
 #[test]
 fn a_thread_iterates() {
     let (acceptor, mut calls) = incoming();
-    let (told, heard) = std::sync::mpsc::channel();
+    let (sender, received) = std::sync::mpsc::channel();
     let thread = thread::spawn(move || {
         for mut call in calls.blocking() {
             for event in call.blocking() {
-                told.send(event).unwrap();
+                sender.send(event).unwrap();
             }
         }
     });
-    let mut line = Line::talking(acceptor);
-    assert_eq!(heard.recv().unwrap(), CallEvent::Started);
+    let mut line = TestConnection::talking(acceptor);
+    assert_eq!(received.recv().unwrap(), CallEvent::Started);
     line.receive(&frame(0x10, b"hello"));
-    assert_eq!(heard.recv().unwrap(), audio(b"hello"));
+    assert_eq!(received.recv().unwrap(), audio(b"hello"));
     line.eof();
-    assert_eq!(heard.recv().unwrap(), CallEvent::Ended(End::Closed));
+    assert_eq!(received.recv().unwrap(), CallEvent::Ended(End::Closed));
     drop(line);
     thread.join().unwrap();
 }
 
 #[test]
-fn a_thread_that_does_not_wait_for_ever() {
+fn a_thread_can_wait_with_a_timeout() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor, &mut calls);
+    let (mut line, mut call) = started(acceptor, &mut calls);
     let waited: Result<_, Elapsed> = call.next_timeout(Duration::from_millis(1));
     assert!(waited.is_err());
     line.receive(&frame(0x10, b"hello"));
@@ -289,8 +297,8 @@ fn a_thread_that_does_not_wait_for_ever() {
     assert_eq!(call.next_timeout(Duration::ZERO), Ok(None));
 }
 
-/// An acceptor that others wrap: it refuses what the one inside has taken, or keeps the start of a
-/// call to itself, or its end.
+/// Wraps an acceptor. Refuses a call that the inner acceptor has accepted, or does not forward the start or the
+/// end of a call.
 struct Wrapped {
     inside: Arc<Incoming>,
     refuses: bool,
@@ -329,30 +337,29 @@ impl<H: Handler> Handler for WrappedCall<H> {
     }
 }
 
-/// Else there would soon be none left, though nobody waits.
+/// Otherwise the queue would be full although no call waits.
 #[test]
-fn a_call_that_does_not_begin_gives_its_place_back() {
+fn a_call_that_does_not_start_frees_its_place() {
     let (acceptor, mut calls) = incoming();
     let inside = Arc::new(acceptor.accept_queue(1));
     for refuses in [true, false] {
         for _ in 0..5 {
-            drop(Line::talking(Wrapped {
+            drop(TestConnection::talking(Wrapped {
                 inside: Arc::clone(&inside),
                 refuses,
                 forwards_start: false,
             }));
         }
     }
-    let line = Line::talking(Shared(inside));
+    let line = TestConnection::talking(Shared(inside));
     assert!(line.driver.refusal().is_none());
     assert!(accepted(&mut calls).is_some());
 }
 
-/// Nobody waits for ever for the end of a call that is not told of.
 #[test]
-fn a_call_whose_end_is_not_told_ends_with_its_handler() {
+fn a_call_whose_end_is_not_forwarded_ends_with_its_handler() {
     let (acceptor, mut calls) = incoming();
-    let mut line = Line::talking(Wrapped {
+    let mut line = TestConnection::talking(Wrapped {
         inside: Arc::new(acceptor),
         refuses: false,
         forwards_start: true,
@@ -360,19 +367,18 @@ fn a_call_whose_end_is_not_told_ends_with_its_handler() {
     let mut call = accepted(&mut calls).unwrap();
     line.eof();
     let events = [CallEvent::Started, CallEvent::Ended(End::Abandoned)];
-    assert_eq!(told(&mut call), events);
+    assert_eq!(take_events(&mut call), events);
     let mut cx = Context::from_waker(Waker::noop());
     assert_eq!(call.poll_next(&mut cx), Poll::Ready(None));
 }
 
-/// Whoever is told of the end finds the figures of the whole call.
 #[test]
-fn the_figures_at_the_end_are_final() {
+fn the_counters_at_the_end_are_final() {
     let (acceptor, mut calls) = incoming();
-    let (mut line, mut call) = begun(acceptor, &mut calls);
+    let (mut line, mut call) = started(acceptor, &mut calls);
     line.poll_commands();
     line.receive(&[frame(0x10, b"one."), frame(0x10, b"two."), frame(0x00, b"")].concat());
-    let events = told(&mut call);
+    let events = take_events(&mut call);
     assert_eq!(events.last(), Some(&CallEvent::Ended(End::HangupReceived)));
     let stats = call.handle().stats();
     assert_eq!((stats.frames_received, stats.audio_bytes_received), (4, 8));

@@ -1,4 +1,4 @@
-//! What a frame means.
+//! The meaning of a frame.
 
 use core::fmt;
 use core::ops::BitOr;
@@ -20,11 +20,11 @@ use crate::{Audio, Frame, FrameKind, PeerError, SampleRate};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message<'a> {
-    /// The sender ends the call. A payload, which nobody sends, is ignored.
+    /// The sender ends the call. A payload is ignored; Asterisk sends none.
     Hangup,
     /// The call's identity.
     Uuid(Uuid),
-    /// Legacy silence; says nothing that the absence of audio does not say.
+    /// Legacy silence; means no more than the absence of audio.
     Silence,
     /// A key was pressed, and has been released: Asterisk sends the frame at key-up.
     Dtmf(DtmfDigit),
@@ -32,12 +32,12 @@ pub enum Message<'a> {
     Audio(Audio<'a>),
     /// Asterisk reports an error.
     Error(ErrorFlags),
-    /// A kind that nobody has defined; harmless.
+    /// A kind without a definition; harmless.
     Unknown(Frame<'a>),
 }
 
 impl<'a> Message<'a> {
-    /// Reads what `frame` means.
+    /// Reads the meaning of `frame`.
     ///
     /// # Errors
     ///

@@ -9,26 +9,26 @@ use audiosocket_proto::{Bytes, Dropped, SendError};
 use audiosocket_server::CallHandle;
 
 use crate::call::{HANGUP, uuid_frame};
-use crate::handles::Bell;
+use crate::handles::CountingWaker;
 use crate::playing::{PTIME, RATE, silence, speech, spoken};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 /// A call that has begun, and that a bell stands for while it sleeps.
 struct Sleeping {
-    line: Line<Desk>,
-    bell: Arc<Bell>,
-    rung: usize,
+    line: TestConnection<RecordingAcceptor>,
+    bell: Arc<CountingWaker>,
+    wake_count: usize,
 }
 
 impl Sleeping {
     fn new(fill_silence: bool) -> Self {
-        let desk = Desk::new();
-        let line = Line::talking_with(desk, |config| config.fill_silence(fill_silence));
+        let desk = RecordingAcceptor::new();
+        let line = TestConnection::talking_with(desk, |config| config.fill_silence(fill_silence));
         let mut sleeping = Self {
             line,
             bell: Arc::default(),
-            rung: 0,
+            wake_count: 0,
         };
         sleeping.line.flush();
         sleeping.wake();
@@ -47,8 +47,8 @@ impl Sleeping {
     ) -> (bool, R) {
         let handle = self.line.driver.handle().clone();
         let result = thread::spawn(move || act(&handle)).join().unwrap();
-        let before = std::mem::replace(&mut self.rung, self.bell.rung());
-        (self.rung > before, result)
+        let before = std::mem::replace(&mut self.wake_count, self.bell.wake_count());
+        (self.wake_count > before, result)
     }
 }
 
@@ -106,7 +106,7 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
             .unwrap();
         call.wake();
         call.line.flush();
-        call.rung = call.bell.rung();
+        call.wake_count = call.bell.wake_count();
         let (rang, dropped) = call.rings(CallHandle::clear);
         assert!(!rang);
         assert!(dropped.samples >= 1499 * 160);
@@ -125,19 +125,19 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
     call.wake();
     call.line.flush();
     call.wake();
-    call.rung = call.bell.rung();
+    call.wake_count = call.bell.wake_count();
     let (rang, _) = call.rings(CallHandle::clear);
     assert!(rang);
 }
 
 #[test]
 fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
-    let desk = Desk::new();
+    let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let mut call = Sleeping {
-        line: Line::talking(desk),
+        line: TestConnection::talking(desk),
         bell: Arc::default(),
-        rung: 0,
+        wake_count: 0,
     };
     call.wake();
     transcript.take();
@@ -154,7 +154,7 @@ fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
         .unwrap();
     call.wake();
     call.line.flush();
-    call.rung = call.bell.rung();
+    call.wake_count = call.bell.wake_count();
     let (rang, _) = call.rings(|handle| handle.mark(2));
     assert!(!rang, "it is awake when that is played");
     call.line.wait(PTIME);
@@ -179,7 +179,7 @@ fn hanging_up_behind_what_is_played() {
         .unwrap();
     call.wake();
     call.line.flush();
-    call.rung = call.bell.rung();
+    call.wake_count = call.bell.wake_count();
     let (rang, ()) = call.rings(CallHandle::hangup_after_playout);
     assert!(!rang);
     call.line.wait(PTIME);
@@ -199,7 +199,8 @@ fn what_is_refused_wakes_nobody() {
 
 #[test]
 fn before_and_after_the_call_nothing_is_played() {
-    let mut line = Line::with(Desk::new(), |config| config.fill_silence(true));
+    let mut line =
+        TestConnection::with(RecordingAcceptor::new(), |config| config.fill_silence(true));
     let handle = line.driver.handle().clone();
     let refused = |handle: &CallHandle| {
         assert_eq!(handle.try_play((RATE, speech(1))), Err(SendError::NoCall));
@@ -217,11 +218,11 @@ fn before_and_after_the_call_nothing_is_played() {
     line.wait(PTIME);
     line.wait(PTIME);
     line.eof();
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     line.driver
         .poll_commands(line.now, &Waker::from(bell.clone()));
     refused(&handle);
-    assert_eq!(bell.rung(), 0, "a call that is over is not woken");
+    assert_eq!(bell.wake_count(), 0, "a call that is over is not woken");
     drop(line);
     refused(&handle);
 }
@@ -229,7 +230,9 @@ fn before_and_after_the_call_nothing_is_played() {
 /// Sixteen threads at once: nothing is lost, and each one's order is kept.
 #[test]
 fn pieces_of_many_threads_are_all_played() {
-    let mut line = Line::talking_with(Desk::new(), |config| config.max_playout(Duration::MAX));
+    let mut line = TestConnection::talking_with(RecordingAcceptor::new(), |config| {
+        config.max_playout(Duration::MAX)
+    });
     thread::scope(|scope| {
         for thread in 1..=16_u8 {
             let handle = line.driver.handle().clone();
@@ -276,8 +279,8 @@ impl Drop for Owner {
 #[test]
 fn audio_may_use_the_handle_when_it_is_dropped() {
     let dropped = Arc::new(Mutex::new(0));
-    let new_line = || Line::talking(Desk::new());
-    let owned = |line: &Line<Desk>, len| {
+    let new_line = || TestConnection::talking(RecordingAcceptor::new());
+    let owned = |line: &TestConnection<RecordingAcceptor>, len| {
         Bytes::from_owner(Owner {
             audio: vec![7; len],
             handle: line.driver.handle().clone(),
@@ -336,7 +339,7 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
 fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
     let dropped = Arc::new(Mutex::new(0));
     let seen = dropped.clone();
-    let desk = Desk::new().on_any(move |name, call| {
+    let desk = RecordingAcceptor::new().on_any(move |name, call| {
         if name != "on_start" {
             return;
         }
@@ -354,7 +357,7 @@ fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
         call.hangup_after_playout();
         assert_eq!(call.try_play((RATE, owned(10))), Err(SendError::NoCall));
     });
-    let line = Line::talking(desk);
+    let line = TestConnection::talking(desk);
     drop(line);
     assert_eq!(*dropped.lock().unwrap(), 3);
 }

@@ -1,12 +1,16 @@
 //! What a handler plays on its own call.
 
+mod from_elsewhere;
+mod played;
+mod waits;
+
 use std::time::Duration;
 
 use audiosocket_proto::{Bytes, Dropped, SampleRate, SendError, Transmit};
 use audiosocket_server::{Call, Lag};
 
 use crate::call::HANGUP;
-use crate::recorder::{Desk, Line, Transcript};
+use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 use crate::wire::frame;
 
 pub(crate) const RATE: SampleRate = SampleRate::Hz8000;
@@ -27,8 +31,10 @@ pub(crate) fn silence() -> Vec<u8> {
 }
 
 /// A desk that does this when the call begins.
-fn at_start(act: impl Fn(&mut Call<'_>) + Send + Sync + 'static) -> (Desk, Transcript) {
-    let desk = Desk::new().on_any(move |name, call| {
+fn at_start(
+    act: impl Fn(&mut Call<'_>) + Send + Sync + 'static,
+) -> (RecordingAcceptor, Transcript) {
+    let desk = RecordingAcceptor::new().on_any(move |name, call| {
         if name == "on_start" {
             act(call);
         }
@@ -38,7 +44,7 @@ fn at_start(act: impl Fn(&mut Call<'_>) + Send + Sync + 'static) -> (Desk, Trans
 }
 
 /// What is written in each of so many ptimes, now and after them.
-fn listen(line: &mut Line<Desk>, ptimes: usize) -> Vec<Vec<u8>> {
+fn listen(line: &mut TestConnection<RecordingAcceptor>, ptimes: usize) -> Vec<Vec<u8>> {
     let mut heard = vec![line.flush()];
     for _ in 0..ptimes {
         line.wait(PTIME);
@@ -50,7 +56,7 @@ fn listen(line: &mut Line<Desk>, ptimes: usize) -> Vec<Vec<u8>> {
 #[test]
 fn audio_leaves_in_frames_at_its_times() {
     let (desk, _) = at_start(|call| call.try_play((RATE, speech(2))).unwrap());
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     let start = line.now;
     assert_eq!(line.driver.poll_timeout(), Some(start + PTIME));
     assert_eq!(listen(&mut line, 3), [spoken(), spoken(), vec![], vec![]]);
@@ -60,7 +66,7 @@ fn audio_leaves_in_frames_at_its_times() {
 #[test]
 fn silence_surrounds_it_and_begins_with_the_call() {
     let (desk, _) = at_start(|_| {});
-    let mut line = Line::talking_with(desk, |config| config.fill_silence(true));
+    let mut line = TestConnection::talking_with(desk, |config| config.fill_silence(true));
     assert_eq!(listen(&mut line, 1), [silence(), silence()]);
     line.driver.handle().try_play((RATE, speech(1))).unwrap();
     line.poll_commands();
@@ -72,7 +78,9 @@ fn silence_surrounds_it_and_begins_with_the_call() {
 /// Silence has the rate of what the caller sends, and gives way to an echo of it.
 #[test]
 fn silence_follows_the_caller_and_gives_way_to_answers() {
-    let mut line = Line::talking_with(Desk::echo(), |config| config.fill_silence(true));
+    let mut line = TestConnection::talking_with(RecordingAcceptor::echo(), |config| {
+        config.fill_silence(true)
+    });
     assert_eq!(line.flush(), silence());
     for _ in 0..50 {
         line.receive(&frame(0x12, &[1; 640]));
@@ -86,7 +94,8 @@ fn silence_follows_the_caller_and_gives_way_to_answers() {
     line.wait(Duration::from_nanos(1));
     assert_eq!(line.flush(), frame(0x12, &[0; 640]));
 
-    let mut line = Line::talking_with(Desk::new(), |config| config.fill_silence(true));
+    let mut line =
+        TestConnection::talking_with(RecordingAcceptor::new(), |config| config.fill_silence(true));
     assert_eq!(line.flush(), silence());
     line.receive(&frame(0x12, &[1; 640]));
     line.wait(PTIME);
@@ -95,7 +104,9 @@ fn silence_follows_the_caller_and_gives_way_to_answers() {
 
 #[test]
 fn silence_waits_for_the_end_of_all_answers() {
-    let mut line = Line::talking_with(Desk::echo(), |config| config.fill_silence(true));
+    let mut line = TestConnection::talking_with(RecordingAcceptor::echo(), |config| {
+        config.fill_silence(true)
+    });
     assert_eq!(line.flush(), silence());
     line.receive(&[frame(0x10, &[1; 16_000]), frame(0x10, &[1; 320])].concat());
     line.flush();
@@ -107,12 +118,12 @@ fn silence_waits_for_the_end_of_all_answers() {
 
 #[test]
 fn answers_leave_beside_what_is_played() {
-    let desk = Desk::echo().on_any(|name, call| {
+    let desk = RecordingAcceptor::echo().on_any(|name, call| {
         if name == "on_start" {
             call.try_play((RATE, speech(3))).unwrap();
         }
     });
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     assert_eq!(line.flush(), spoken());
     line.pass(Duration::from_millis(5));
     line.receive(&frame(0x10, b"echo"));
@@ -128,7 +139,7 @@ fn it_waits_for_the_peer() {
         call.try_play((RATE, speech(2))).unwrap();
         call.mark(1).unwrap();
     });
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     line.wait(PTIME);
     line.wait(Duration::from_secs(1));
     assert_eq!(line.transmit(), Transmit::Bytes(&spoken()), "and no more");
@@ -148,7 +159,7 @@ fn it_waits_for_the_peer() {
 
 #[test]
 fn a_callback_can_clear_what_it_plays() {
-    let desk = Desk::new().on_any(|name, call| match name {
+    let desk = RecordingAcceptor::new().on_any(|name, call| match name {
         "on_start" => {
             call.try_play((RATE, speech(1500))).unwrap();
             call.mark(1).unwrap();
@@ -163,7 +174,7 @@ fn a_callback_can_clear_what_it_plays() {
         _ => {}
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     transcript.take();
     assert_eq!(line.flush(), spoken());
     line.receive(&frame(0x10, b"but"));
@@ -179,13 +190,13 @@ fn a_call_is_hung_up_behind_what_it_plays() {
         call.mark(1).unwrap();
         assert_eq!(call.try_play((RATE, speech(1))), Err(SendError::NoCall));
     });
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     assert_eq!(listen(&mut line, 2), [spoken(), spoken(), HANGUP.to_vec()]);
     assert_eq!(
         transcript.take()[2..],
         ["mark 1 Played", "end HungUp", "drop"]
     );
-    line.see_to_close();
+    line.expect_close();
 }
 
 #[test]
@@ -195,17 +206,17 @@ fn a_hangup_does_not_wait_for_what_it_plays() {
         call.mark(1).unwrap();
         call.hangup();
     });
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     assert_eq!(line.flush(), HANGUP);
     assert_eq!(transcript.take()[2..], ["end HungUp", "drop"]);
-    line.see_to_close();
+    line.expect_close();
     assert_eq!(transcript.take(), [""; 0]);
 }
 
 /// In `on_end` there is no call to play on, and after it nothing is left to be told.
 #[test]
 fn nothing_is_played_at_the_end() {
-    let desk = Desk::new().on_any(|name, call| match name {
+    let desk = RecordingAcceptor::new().on_any(|name, call| match name {
         "on_start" => call.try_play((RATE, speech(100))).unwrap(),
         "on_end" => {
             assert_eq!(call.try_play((RATE, speech(1))), Err(SendError::NoCall));
@@ -218,7 +229,7 @@ fn nothing_is_played_at_the_end() {
         _ => {}
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     line.flush();
     line.eof();
     assert_eq!(transcript.take()[2..], ["end Closed", "drop"]);
@@ -233,7 +244,7 @@ fn nothing_is_played_to_a_side_that_is_closed() {
         call.try_play((RATE, speech(100))).unwrap();
         call.mark(1).unwrap();
     });
-    let mut line = Line::talking_with(desk, |config| config.fill_silence(true));
+    let mut line = TestConnection::talking_with(desk, |config| config.fill_silence(true));
     line.write_error(std::io::ErrorKind::BrokenPipe);
     line.wait(Duration::from_secs(10));
     assert_eq!(line.transmit(), Transmit::Idle);
@@ -247,13 +258,13 @@ fn nothing_is_played_to_a_side_that_is_closed() {
 /// It comes to a point where others get their turn, and the call goes on.
 #[test]
 fn a_mark_that_is_answered_with_a_mark_for_ever_hangs_nothing() {
-    let desk = Desk::new().on_any(|name, call| {
+    let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_start" || name == "on_mark" {
             call.mark(1).unwrap();
         }
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     for _ in 0..10 {
         let told = transcript.take().len();
         assert!((1..=1000).contains(&told), "{told}");
@@ -269,14 +280,14 @@ fn a_mark_that_is_answered_with_a_mark_for_ever_hangs_nothing() {
 /// No input may ever come again on which it could be noticed.
 #[test]
 fn what_is_played_when_a_lag_is_told_leaves_at_once() {
-    let desk = Desk::new().on_any(|name, call| {
+    let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_exception" {
             call.try_play((RATE, speech(1))).unwrap();
             call.mark(1).unwrap();
         }
     });
     let transcript = desk.transcript.clone();
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     line.driver.handle_lag(line.now, Lag::default());
     assert_eq!(line.flush(), spoken());
     assert_eq!(transcript.take().last().unwrap(), "mark 1 Played");
@@ -288,7 +299,7 @@ fn stats_tell_of_the_playout() {
         call.try_play((RATE, speech(10))).unwrap();
         assert_eq!(call.stats().playout.depth, PTIME * 10);
     });
-    let mut line = Line::talking(desk);
+    let mut line = TestConnection::talking(desk);
     listen(&mut line, 3);
     line.poll_commands();
     let stats = line.driver.handle().stats();

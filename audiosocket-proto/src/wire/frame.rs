@@ -9,7 +9,7 @@ pub const HEADER_LEN: usize = 3;
 /// The longest payload that a header can announce, in bytes.
 pub const MAX_PAYLOAD_LEN: usize = u16::MAX as usize;
 
-/// What a frame carries: one byte, open to values that nobody has defined yet.
+/// The kind of a frame: one byte, open to values without a definition.
 ///
 /// The known ones are constants here, as in Asterisk's `include/asterisk/res_audiosocket.h`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ impl FrameKind {
     /// `0xff`: an error on Asterisk's side, with at most one byte of flags.
     pub const ERROR: Self = Self(0xff);
 
-    /// The kind's name, or `None` if nobody has defined it.
+    /// The kind's name, or `None` if it has no definition.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -89,7 +89,7 @@ impl fmt::Debug for FrameKind {
     }
 }
 
-/// A decoded header: what comes, and how many bytes of it.
+/// A decoded header: the kind of the payload, and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,

@@ -8,16 +8,18 @@ use std::time::Duration;
 use audiosocket_proto::{AudioBuf, SendError};
 use audiosocket_server::Play;
 
-use crate::handles::Bell;
+use crate::handles::CountingWaker;
 use crate::playing::{PTIME, RATE, speech};
-use crate::recorder::{Desk, Line};
+use crate::recorder::{RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
 const FRAME: usize = 320;
 
 /// A call whose playout takes this many frames.
-fn talking(max_frames: u32) -> Line<Desk> {
-    Line::talking_with(Desk::new(), |config| config.max_playout(PTIME * max_frames))
+fn talking(max_frames: u32) -> TestConnection<RecordingAcceptor> {
+    TestConnection::talking_with(RecordingAcceptor::new(), |config| {
+        config.max_playout(PTIME * max_frames)
+    })
 }
 
 fn poll(play: &mut Play) -> Poll<Result<(), SendError>> {
@@ -29,7 +31,7 @@ fn poll_with(play: &mut Play, waker: &Waker) -> Poll<Result<(), SendError>> {
 }
 
 /// A frame leaves.
-fn frame_leaves(line: &mut Line<Desk>) -> Vec<u8> {
+fn frame_leaves(line: &mut TestConnection<RecordingAcceptor>) -> Vec<u8> {
     line.wait(PTIME);
     line.flush()
 }
@@ -61,7 +63,7 @@ fn a_reply_longer_than_the_playout_is_played_to_its_end_in_order() {
         let reply: Vec<u8> = (0..len).map(|place| (place % 251) as u8).collect();
         let mut line = talking(10);
         let handle = line.driver.handle().clone();
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(CountingWaker::default());
         let waker = Waker::from(bell.clone());
         let mut play = handle.play((RATE, reply.clone()));
         let mut is_queued = poll_with(&mut play, &waker).is_ready();
@@ -75,8 +77,8 @@ fn a_reply_longer_than_the_playout_is_played_to_its_end_in_order() {
             let frame = frame_leaves(&mut line);
             assert!(!frame.is_empty(), "a gap after {} bytes", played.len());
             played.extend(frame.into_iter().skip(3));
-            if bell.rung() > wakes && !is_queued {
-                wakes = bell.rung();
+            if bell.wake_count() > wakes && !is_queued {
+                wakes = bell.wake_count();
                 is_queued = poll_with(&mut play, &waker).is_ready();
                 line.poll_commands();
             }
@@ -108,7 +110,7 @@ fn a_playout_of_no_length_takes_one_frame_at_a_time() {
 fn several_plays_keep_their_order() {
     let mut line = talking(1);
     let handle = line.driver.handle().clone();
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let mut first = handle.play((RATE, vec![1; 2 * FRAME]));
     let mut second = handle.play((RATE, vec![2; FRAME]));
     assert_eq!(poll(&mut first), Poll::Pending);
@@ -133,13 +135,13 @@ fn several_plays_keep_their_order() {
 fn a_play_that_is_dropped_gives_its_place_to_the_next() {
     let mut line = talking(1);
     let handle = line.driver.handle().clone();
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     let mut first = handle.play((RATE, vec![1; 3 * FRAME]));
     let mut second = handle.play((RATE, vec![2; FRAME]));
     assert_eq!(poll(&mut first), Poll::Pending);
     assert_eq!(poll_with(&mut second, &bell.clone().into()), Poll::Pending);
     drop(first);
-    assert_eq!(bell.rung(), 1);
+    assert_eq!(bell.wake_count(), 1);
     line.poll_commands();
     assert_eq!(line.flush(), frame(0x10, &[1; FRAME]), "it was queued");
     assert_eq!(poll(&mut second), Poll::Ready(Ok(())));
@@ -150,7 +152,7 @@ fn a_play_that_is_dropped_gives_its_place_to_the_next() {
 /// Each way in which a play that waits fails, and is woken for it.
 #[test]
 fn a_play_that_waits_fails_when_there_is_no_more_to_wait_for() {
-    type End = fn(Line<Desk>) -> Option<Line<Desk>>;
+    type End = fn(TestConnection<RecordingAcceptor>) -> Option<TestConnection<RecordingAcceptor>>;
     let ends: [(End, SendError); 5] = [
         (
             |line| {
@@ -185,11 +187,11 @@ fn a_play_that_waits_fails_when_there_is_no_more_to_wait_for() {
     ];
     for (end, error) in ends {
         let line = talking(1);
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(CountingWaker::default());
         let mut play = line.driver.handle().play((RATE, speech(3)));
         assert_eq!(poll_with(&mut play, &bell.clone().into()), Poll::Pending);
         let _line = end(line);
-        assert_eq!(bell.rung(), 1, "{error}");
+        assert_eq!(bell.wake_count(), 1, "{error}");
         assert_eq!(poll(&mut play), Poll::Ready(Err(error)));
     }
 }
@@ -212,7 +214,7 @@ fn a_clear_ends_only_the_plays_that_wait() {
 
 #[test]
 fn errors_that_waiting_does_not_mend_come_at_once() {
-    let mut line = Line::new(Desk::new());
+    let mut line = TestConnection::new(RecordingAcceptor::new());
     let handle = line.driver.handle().clone();
     let play = |audio: AudioBuf| poll(&mut handle.play(audio));
     let audio = AudioBuf::new(RATE, speech(1));
@@ -229,7 +231,7 @@ fn errors_that_waiting_does_not_mend_come_at_once() {
 
 #[test]
 fn the_sample_rate_is_that_of_the_callers_audio() {
-    let mut line = Line::talking(Desk::echo());
+    let mut line = TestConnection::talking(RecordingAcceptor::echo());
     let handle = line.driver.handle().clone();
     assert_eq!(handle.sample_rate(), None);
     line.receive(&frame(0x12, &[1, 2]));

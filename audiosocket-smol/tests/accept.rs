@@ -1,0 +1,153 @@
+//! Calls that are accepted one by one, all of them inside of the server's future.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::task::{Context, Poll, ready};
+use std::thread;
+use std::time::Duration;
+
+use audiosocket_smol::listener::Listener;
+use audiosocket_smol::{CallEvent, IncomingCall, Peer, Server, ServerHandle};
+use smol::Async;
+
+const UUID: &[u8] = b"\x01\x00\x10sixteen bytes !!";
+const BAD_UUID: &[u8] = b"\x01\x00\x10bad: 16 bytes !!";
+const AUDIO: [u8; 323] = {
+    let mut frame = [9; 323];
+    frame[0] = 0x10;
+    frame[1] = 0x01;
+    frame[2] = 0x40;
+    frame
+};
+
+/// A panic reaches the executor of no other call.
+#[test]
+fn each_call_runs_by_itself() {
+    smol::block_on(async {
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let (addr, handle) = (server.local_addrs()[0], server.handle());
+        let callers = thread::spawn(move || {
+            let mut bad = connect(addr);
+            bad.write_all(BAD_UUID).unwrap();
+            assert!(until_the_end(&mut bad).ends_with(&[0, 0, 0]));
+            let mut good = connect(addr);
+            good.write_all(UUID).unwrap();
+            hears_itself(&mut good);
+            handle.shutdown(Duration::ZERO);
+            assert!(until_the_end(&mut good).ends_with(&[0, 0, 0]));
+        });
+        let served = server.serve_calls(async |call: IncomingCall| {
+            assert!(
+                !call.uuid().as_bytes().starts_with(b"bad"),
+                "as the test wants"
+            );
+            echo(call).await;
+        });
+        served.await.unwrap();
+        callers.join().unwrap();
+    });
+}
+
+#[test]
+fn accept_returns_the_calls_and_then_none() {
+    smol::block_on(async {
+        for wake_interval in [None, Some(Duration::from_millis(2))] {
+            let builder = Server::builder().bind("127.0.0.1:0");
+            let builder = builder.wake_interval(wake_interval);
+            let mut server = builder.listen().await.unwrap();
+            let (addr, handle) = (server.local_addrs()[0], server.handle());
+            let caller = thread::spawn(move || {
+                let mut call = connect(addr);
+                call.write_all(UUID).unwrap();
+                hears_itself(&mut call);
+                handle.shutdown(Duration::ZERO);
+                until_the_end(&mut call)
+            });
+            let call = server.accept().await.unwrap();
+            smol::spawn(echo(call)).detach();
+            assert!(server.accept().await.is_none());
+            assert!(server.accept().await.is_none(), "and stays so");
+            assert!(caller.join().unwrap().ends_with(&[0, 0, 0]));
+        }
+    });
+}
+
+/// A Unix socket.
+struct Local(Async<UnixListener>);
+
+impl Listener for Local {
+    type Stream = Async<UnixStream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        loop {
+            match self.0.get_ref().accept() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.0.poll_readable(cx))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok((stream, _)) => return Poll::Ready(Ok((Async::new(stream)?, "local".into()))),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_listener_of_ones_own_is_served_and_closed() {
+    let path = std::env::temp_dir().join(format!("audiosocket-smol-{}", std::process::id()));
+    let listener = Local(Async::<UnixListener>::bind(&path).unwrap());
+    smol::block_on(async {
+        let server = Server::with_listener(listener).await.unwrap();
+        let handle = server.handle();
+        let caller = thread::spawn({
+            let path = path.clone();
+            move || call_locally(&path, &handle)
+        });
+        server.serve_calls(echo).await.unwrap();
+        caller.join().unwrap();
+    });
+    std::fs::remove_file(path).unwrap();
+}
+
+fn call_locally(path: &std::path::Path, server: &ServerHandle) {
+    let mut call = UnixStream::connect(path).unwrap();
+    call.write_all(UUID).unwrap();
+    hears_itself(&mut call);
+    server.shutdown(Duration::ZERO);
+    let mut rest = Vec::new();
+    call.read_to_end(&mut rest).unwrap();
+    assert!(rest.ends_with(&[0, 0, 0]));
+    assert!(UnixStream::connect(path).is_err(), "the listener is closed");
+}
+
+async fn echo(mut call: IncomingCall) {
+    while let Some(event) = call.next().await {
+        if let CallEvent::Audio(audio) = event {
+            let _ = call.play(audio).await;
+        }
+    }
+}
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let call = TcpStream::connect(addr).unwrap();
+    call.set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    call
+}
+
+/// Silence may come first.
+fn hears_itself(call: &mut (impl Read + Write)) {
+    call.write_all(&AUDIO).unwrap();
+    let mut frame = [0; 323];
+    while frame != AUDIO {
+        call.read_exact(&mut frame).unwrap();
+    }
+}
+
+fn until_the_end(call: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    call.read_to_end(&mut bytes).unwrap();
+    bytes
+}
