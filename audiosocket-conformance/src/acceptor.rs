@@ -89,7 +89,7 @@ fn act_as_named(call: &mut Call<'_>, record: &Record, transcripts: &Transcripts)
             .send(Audio::new(Default::default(), b"welcome"))
             .unwrap(),
         (Record::Start, "greet by playing") => {
-            call.try_play((Default::default(), speech(700))).unwrap()
+            call.try_play((Default::default(), speech(700))).unwrap();
         }
         (Record::Start, "hang up at start")
         | (Record::Mark(..), "hang up at mark")

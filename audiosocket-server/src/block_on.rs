@@ -5,6 +5,10 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 /// Blocks this thread until `future` is ready.
+#[cfg_attr(
+    not(feature = "io"),
+    expect(unreachable_pub, reason = "the module `io` exports it")
+)]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
