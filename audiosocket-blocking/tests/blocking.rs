@@ -18,6 +18,10 @@ use audiosocket_blocking::{
     Response, Server, ServerHandle, serve_stream,
 };
 
+mod support;
+
+use support::{audio_frame, read, read_to_end, uuid_frame};
+
 const HANGUP: [u8; 3] = [0x00, 0, 0];
 
 /// The call whose handler blocks at each frame.
@@ -374,29 +378,4 @@ impl Handler for Witness {
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         self.tell("end", call, end);
     }
-}
-
-fn uuid_frame(uuid: u128) -> Vec<u8> {
-    let mut frame = vec![0x01, 0, 16];
-    frame.extend(uuid.to_be_bytes());
-    frame
-}
-
-fn audio_frame(payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x10];
-    frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    stream.read_exact(&mut bytes).unwrap();
-    bytes
-}
-
-fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
-    bytes
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use audiosocket_media::pcm;
 
@@ -17,28 +18,36 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Rate and samples of a file as a player would have it now, which is none before there is a
-/// header. Everything has to be there that the header counts.
+/// Reads the rate and the samples of a file as a player does. Returns `None` while the file has no header, or the first
+/// header, whose lengths are 0. All audio that the header counts must be in the file.
 pub(crate) fn playable(file: &Path) -> Option<(u32, Vec<i16>)> {
-    // Who reads while it is written may get a part of the header from before and another from after; but
-    // not again and again.
-    let mut looks = (0..20).map(|_| fs::read(file).unwrap());
-    let bytes = looks.find(|bytes| bytes.is_empty() || is_of_one_time(bytes));
-    let bytes = bytes.expect("a header that is right");
-    let mut wav = (!bytes.is_empty()).then(|| hound::WavReader::new(&bytes[..]).unwrap())?;
+    // A read during a write can get one length from before and the other from after. This does not happen repeatedly.
+    let mut reads = (0..20).map(|_| fs::read(file).unwrap());
+    let bytes = reads.find(|bytes| !has_header(bytes) || is_consistent(bytes));
+    let bytes = bytes.expect("a header with lengths that fit each other");
+    let mut wav = has_header(&bytes).then(|| hound::WavReader::new(&bytes[..]).unwrap())?;
     let spec = wav.spec();
     assert_eq!((spec.channels, spec.bits_per_sample), (1, 16));
     let samples = wav.samples().map(Result::unwrap).collect();
     Some((spec.sample_rate, samples))
 }
 
-/// Whether the header of a WAV file counts no more audio than it says that there is in all, which is written
-/// first. Neither is ever more than there is.
-fn is_of_one_time(wav: &[u8]) -> bool {
-    let number = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize;
-    let (all, audio) = (number(4), number(40));
+/// Returns whether the lengths in the header have been written. The writer creates the header with lengths of 0, and then
+/// writes the lengths, that of the whole file first.
+fn has_header(wav: &[u8]) -> bool {
+    wav.len() >= 44 && number(wav, 4) > 0
+}
+
+/// Returns whether the header counts no more audio than its length of the whole file allows. Neither length is larger
+/// than the file.
+fn is_consistent(wav: &[u8]) -> bool {
+    let (all, audio) = (number(wav, 4), number(wav, 40));
     assert!(all.max(36 + audio) + 8 <= wav.len());
     36 + audio <= all
+}
+
+fn number(wav: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize
 }
 
 /// The same of a file that has been ended: the header counts all that is there.
@@ -82,4 +91,18 @@ pub(crate) fn say(stream: &mut TcpStream, kind: u8, audio: &[u8], frame: usize) 
 pub(crate) fn end(mut stream: TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// Returns the time as the names of recordings have it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "recordings have it in their names"
+)]
+pub(crate) fn now() -> String {
+    let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    now.replace(['-', ':'], "")
+}
+
+pub(crate) fn name(file: &Path) -> &str {
+    file.file_name().unwrap().to_str().unwrap()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use audiosocket_media::Law;
 use rustix::process::Signal;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::caller::{HANGUP, UUID_TEXT};
 use super::process::{PATIENCE, ServeProcess, audiosocket, line, run, text};
-use super::recordings::{begin, end, files, finished, playable, say, slin, voice};
+use super::recordings::{begin, end, files, finished, name, now, playable, say, slin, voice};
 use super::server::{read_frame, write_frame};
 
 on_every_runtime! {
@@ -100,20 +100,6 @@ impl Recorder {
         let (rate, samples) = finished(file);
         (rate, samples, log)
     }
-}
-
-/// As recordings are named.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "recordings have it in their names"
-)]
-fn now() -> String {
-    let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    now.replace(['-', ':'], "")
-}
-
-fn name(file: &Path) -> &str {
-    file.file_name().unwrap().to_str().unwrap()
 }
 
 fn a_call_is_recorded_sample_for_sample(runtime: &str) {

@@ -1,14 +1,15 @@
 //! One call as the server sees it: states, deadlines and the output buffer.
 
 mod deadlines;
+mod first_frame;
 
 use crate::buffer::SendBuffer;
 use crate::config::SessionLimits;
 use crate::time::CompactDuration;
 use crate::wire::frame;
 use crate::{
-    Audio, Decoder, End, ErrorFlags, Event, Frame, FrameKind, HEADER_LEN, Header, Message,
-    PeerError, SendError, SessionConfig, SessionStats, Timestamp, Transmit, encoder,
+    Audio, Decoder, End, ErrorFlags, Event, Frame, HEADER_LEN, Message, PeerError, SendError,
+    SessionConfig, SessionStats, Timestamp, Transmit, encoder,
 };
 
 /// One call, without a socket and without a clock.
@@ -131,7 +132,7 @@ impl Session {
             SessionState::AwaitingUuid { .. } => {
                 // A peer that does not begin with a UUID is refused by its first three bytes, before
                 // it can send a payload that has to be kept.
-                if let Some(error) = decoder.peek(input).and_then(not_a_uuid) {
+                if let Some(error) = decoder.peek(input).and_then(first_frame::uuid_error) {
                     *input = &[];
                     return Some(self.end(now, End::Failed(error)));
                 }
@@ -389,14 +390,5 @@ impl Session {
     fn close(&mut self) {
         self.send_buffer.clear();
         self.state = SessionState::Closed;
-    }
-}
-
-/// Why a connection that begins with this header is not a call.
-fn not_a_uuid(header: Header) -> Option<PeerError> {
-    match (header.kind, header.len) {
-        (FrameKind::UUID, 16) => None,
-        (FrameKind::UUID, len) => Some(PeerError::UuidLength { len: len.into() }),
-        (kind, _) => Some(PeerError::UuidExpected { kind }),
     }
 }
