@@ -15,7 +15,7 @@ mod thread_waker;
 mod wake_fd;
 
 #[doc(inline)]
-pub use audiosocket_server::io::surface::*;
+pub use audiosocket_server::io::adapter_api::*;
 
 pub use builder::{Custom, ServerBuilder};
 pub use call::{CallHandle, IncomingCall};

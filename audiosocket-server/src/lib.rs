@@ -27,11 +27,11 @@ mod wake_cell;
 
 pub use admission::Admission;
 pub use admission::allow_list::{AllowList, ParseAllowListError};
-pub use admission::calls::Calls;
 pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
-pub use admission::idle::Idle;
 pub use admission::limits::{LimitReached, Limits};
+pub use admission::open_calls::Calls;
+pub use admission::wait_idle::Idle;
 pub use call::Call;
 pub use call::driver::CallDriver;
 pub use call::handle::CallHandle;

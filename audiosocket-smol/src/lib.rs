@@ -9,7 +9,7 @@ mod server;
 mod timer;
 
 #[doc(inline)]
-pub use audiosocket_server::io::surface::*;
+pub use audiosocket_server::io::adapter_api::*;
 #[doc(inline)]
 pub use audiosocket_server::{CallHandle, IncomingCall};
 

@@ -16,7 +16,7 @@ mod server;
 mod threads;
 
 #[doc(inline)]
-pub use audiosocket_server::io::surface::*;
+pub use audiosocket_server::io::adapter_api::*;
 #[doc(inline)]
 pub use audiosocket_server::{CallHandle, IncomingCall};
 

@@ -9,10 +9,6 @@
 mod runtimes;
 
 mod call;
-mod call_audio;
-mod call_hearing;
-mod call_load;
-mod call_misbehaving;
 mod caller;
 mod crowd;
 mod decode;
@@ -21,15 +17,4 @@ mod heard;
 mod process;
 mod recordings;
 mod serve;
-mod serve_bot;
-mod serve_faults;
-mod serve_gathered;
-mod serve_limits;
-mod serve_memory;
-#[cfg(feature = "jemalloc")]
-mod serve_memory_flood;
-#[cfg(feature = "jemalloc")]
-mod serve_memory_given_back;
-mod serve_play;
-mod serve_record;
 mod server;

@@ -1,11 +1,11 @@
 //! Which connections become calls: the admission, the open connections, and their limits.
 
 pub(crate) mod allow_list;
-pub(crate) mod calls;
 pub(crate) mod counts;
 pub(crate) mod expected;
-pub(crate) mod idle;
 pub(crate) mod limits;
+pub(crate) mod open_calls;
+pub(crate) mod wait_idle;
 
 use std::fmt;
 use std::sync::Arc;

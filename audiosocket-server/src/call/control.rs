@@ -10,10 +10,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::admission::expected::Metadata;
+use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::AtomicStats;
-use crate::call::timer::DeadlineTimer;
 use crate::{CallStats, Peer};
 use audiosocket_proto::{
     AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::admission::calls::Registration;
 use crate::admission::expected::UuidInUse;
+use crate::admission::open_calls::Registration;
 use crate::call::control::EndRequest;
+use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::lifecycle::catch_panic;
 use crate::call::outbound::{Outbound, PlayoutStep};
-use crate::call::timer::DeadlineTimer;
 use crate::{
     Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
 };
@@ -56,7 +56,7 @@ pub struct CallDriver<A: Acceptor> {
     pub(super) now: Timestamp,
     pub(super) phase: Phase<A::Handler>,
     #[cfg(feature = "io")]
-    pub(crate) instruments: Option<Box<crate::io::instruments::Instruments>>,
+    pub(crate) observers: Option<Box<crate::io::observers::Observers>>,
     /// Last, so that the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
 }

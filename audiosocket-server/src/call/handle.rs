@@ -4,8 +4,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::call::control::{CallControl, CommandSource, EndRequest, Mark};
+use crate::call::deadline_timer::{DeadlineTimer, TimerFuture};
 use crate::call::play::Play;
-use crate::call::timer::{DeadlineTimer, TimerFuture};
 use crate::{CallStats, Peer, Played};
 use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError, SessionConfig};
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::driver::{CallDriver, Phase};
 use crate::call::outbound::Outbound;
-use crate::call::timer::DeadlineTimer;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
@@ -36,7 +36,7 @@ impl<A: Acceptor> CallDriver<A> {
             now,
             phase: Phase::Waiting { local_addr: None },
             #[cfg(feature = "io")]
-            instruments: None,
+            observers: None,
             registration,
         };
         if !entry.may_linger {
@@ -99,7 +99,7 @@ impl<A: Acceptor> CallDriver<A> {
         };
         self.outbound.handle.control().set_uuid(uuid);
         #[cfg(feature = "io")]
-        if let Some(span) = self.instruments.as_ref().and_then(|it| it.span.as_ref()) {
+        if let Some(span) = self.observers.as_ref().and_then(|it| it.span.as_ref()) {
             span.record("uuid", tracing::field::display(uuid));
         }
         let accepted = catch_panic(|| {
@@ -211,7 +211,7 @@ impl<A: Acceptor> CallDriver<A> {
 impl<A: Acceptor> Drop for CallDriver<A> {
     fn drop(&mut self) {
         #[cfg(feature = "io")]
-        let span = self.instruments.as_ref().and_then(|it| it.span.clone());
+        let span = self.observers.as_ref().and_then(|it| it.span.clone());
         #[cfg(feature = "io")]
         let _entered = span.as_ref().map(tracing::Span::enter);
         self.finish(End::Abandoned, None);

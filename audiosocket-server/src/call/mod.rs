@@ -1,6 +1,7 @@
 //! One call: its driver, its outbound half, and the control that its handles share with it.
 
 pub(crate) mod control;
+pub(crate) mod deadline_timer;
 pub(crate) mod driver;
 pub(crate) mod handle;
 mod lifecycle;
@@ -8,7 +9,6 @@ pub(crate) mod outbound;
 pub(crate) mod play;
 pub(crate) mod played;
 pub(crate) mod stats;
-pub(crate) mod timer;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,9 +14,9 @@ use crate::{Acceptor, CallDriver, Calls, Peer};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
 
 use crate::io::blocked_handler::BlockedHandlerWatch;
-use crate::io::instruments::Instruments;
+use crate::io::coalescing_timer::CoalescingTimer;
+use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
-use crate::io::timer::CoalescingTimer;
 use crate::io::{LogRateLimit, read_buffer};
 
 /// How often one poll may read and write before other tasks run, on streams that do not take part in
@@ -69,7 +69,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         let span = tracing::debug_span!("call", %peer, uuid = tracing::field::Empty);
         let mut driver = CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO);
         if !span.is_disabled() {
-            driver.instruments.get_or_insert_default().span = Some(span);
+            driver.observers.get_or_insert_default().span = Some(span);
         }
         Self {
             stream,
@@ -93,7 +93,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     #[must_use]
     pub fn warn_if_blocked(mut self) -> Self {
         let watch = BlockedHandlerWatch::new(self.driver.handle().clone());
-        self.driver.instruments.get_or_insert_default().watch = Some(watch);
+        self.driver.observers.get_or_insert_default().watch = Some(watch);
         self
     }
 
@@ -300,8 +300,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let connection = self.get_mut();
-        let (span, _guard) = match connection.driver.instruments.as_deref() {
-            Some(Instruments { span, watch }) => {
+        let (span, _guard) = match connection.driver.observers.as_deref() {
+            Some(Observers { span, watch }) => {
                 (span.clone(), watch.as_ref().map(BlockedHandlerWatch::enter))
             }
             None => (None, None),

@@ -2,19 +2,19 @@
 //!
 //! Servers use an adapter. This module is what adapters are made of, and may change with any release.
 
-pub mod surface;
+pub mod adapter_api;
 
 mod accept;
 #[cfg(feature = "batch")]
 mod batch;
 mod blocked_handler;
 mod builder;
+mod coalescing_timer;
 mod connection;
-pub(crate) mod instruments;
 mod log_limit;
+pub(crate) mod observers;
 mod read_buffer;
 mod runtime;
-mod timer;
 
 #[doc(no_inline)]
 pub use audiosocket_proto::SessionConfig;

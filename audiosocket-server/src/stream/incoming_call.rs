@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use uuid::Uuid;
 
-use crate::admission::calls::OpenWork;
+use crate::admission::open_calls::OpenWork;
 use crate::stream::event_queue::EventQueue;
 use crate::{Call, CallEvent, CallHandle, CallStats, EventInjector, Peer, Play, Played, block_on};
 use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError};

@@ -49,10 +49,10 @@ mod config;
 mod progress;
 mod report;
 mod run;
+mod run_context;
 mod rx;
 #[cfg(unix)]
 mod self_latency;
-mod shared;
 mod signal;
 mod stats;
 mod tap;

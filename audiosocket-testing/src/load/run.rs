@@ -16,9 +16,9 @@ use super::config::RunConfig;
 use super::progress::{Progress, ProgressHook};
 use super::report::summary::SummaryBuilder;
 use super::report::{Report, server_cost};
+use super::run_context::Run;
 #[cfg(unix)]
 use super::self_latency;
-use super::shared::Run;
 use super::stats::RunStats;
 use super::tap::TapFactory;
 use super::timer::SharedTimer;

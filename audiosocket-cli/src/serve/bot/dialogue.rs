@@ -76,7 +76,7 @@ impl Script {
 #[derive(Debug)]
 pub(super) struct Dialogue {
     script: Arc<Script>,
-    phase: Step,
+    phase: DialoguePhase,
     /// The mark at the end of this phase. Marks of phases that were left early come too, and are ignored.
     mark: u64,
     /// The entry so far: `0` to `9` only, and at most as many as complete an entry.
@@ -87,7 +87,7 @@ pub(super) struct Dialogue {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum DialoguePhase {
     Speaking,
     WaitingForKey,
     /// The last prompt is played.
@@ -96,20 +96,24 @@ enum Step {
 
 impl Handler for Dialogue {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        self.say(call, vec![self.script.menu.clone()], Step::Speaking);
+        self.say(
+            call,
+            vec![self.script.menu.clone()],
+            DialoguePhase::Speaking,
+        );
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         // In every phase, so that the noise level of the line is known.
         let interrupted = self.barge_in.hears(audio);
-        if interrupted && self.phase == Step::Speaking {
+        if interrupted && self.phase == DialoguePhase::Speaking {
             self.wait(call);
         }
         Response::Nothing
     }
 
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        if self.phase == Step::Leaving {
+        if self.phase == DialoguePhase::Leaving {
             return Response::Nothing;
         }
         self.missed = 0;
@@ -135,9 +139,9 @@ impl Handler for Dialogue {
             return;
         }
         match self.phase {
-            Step::Speaking => self.wait(call),
-            Step::WaitingForKey => self.time_out(call),
-            Step::Leaving => call.hangup_after_playout(),
+            DialoguePhase::Speaking => self.wait(call),
+            DialoguePhase::WaitingForKey => self.time_out(call),
+            DialoguePhase::Leaving => call.hangup_after_playout(),
         }
     }
 }
@@ -146,7 +150,7 @@ impl Dialogue {
     pub(super) fn new(script: Arc<Script>) -> Self {
         Self {
             script,
-            phase: Step::WaitingForKey,
+            phase: DialoguePhase::WaitingForKey,
             mark: 0,
             digits: String::new(),
             missed: 0,
@@ -155,7 +159,7 @@ impl Dialogue {
     }
 
     /// Ends the phase, and plays `prompts`.
-    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<Prompt>, phase: Step) {
+    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<Prompt>, phase: DialoguePhase) {
         call.clear();
         self.phase = phase;
         self.mark += 1;
@@ -165,7 +169,11 @@ impl Dialogue {
     }
 
     fn wait(&mut self, call: &mut Call<'_>) {
-        self.say(call, vec![self.script.pause.clone()], Step::WaitingForKey);
+        self.say(
+            call,
+            vec![self.script.pause.clone()],
+            DialoguePhase::WaitingForKey,
+        );
     }
 
     fn time_out(&mut self, call: &mut Call<'_>) {
@@ -182,7 +190,7 @@ impl Dialogue {
 
     fn ask_again(&mut self, call: &mut Call<'_>) {
         let prompts = vec![self.script.nothing.clone(), self.script.menu.clone()];
-        self.say(call, prompts, Step::Speaking);
+        self.say(call, prompts, DialoguePhase::Speaking);
     }
 
     /// The entry is complete.
@@ -191,10 +199,18 @@ impl Dialogue {
             return self.ask_again(call);
         }
         let digits = std::mem::take(&mut self.digits);
-        self.say(call, self.script.read_back(&digits), Step::Speaking);
+        self.say(
+            call,
+            self.script.read_back(&digits),
+            DialoguePhase::Speaking,
+        );
     }
 
     fn leave(&mut self, call: &mut Call<'_>) {
-        self.say(call, vec![self.script.goodbye.clone()], Step::Leaving);
+        self.say(
+            call,
+            vec![self.script.goodbye.clone()],
+            DialoguePhase::Leaving,
+        );
     }
 }

@@ -9,8 +9,8 @@ use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
 use crate::io::accept::accept_backoff::is_of_one_connection;
 use crate::io::accept::timeout_spread::TimeoutSpread;
+use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::runtime::{Listener, Stream, Timer};
-use crate::io::timer::CoalescingTimer;
 use crate::io::{AcceptBackoff, Connection, ServerConfig};
 
 /// How many connections that wait in the kernel are accepted at shutdown. A bound, since they may come

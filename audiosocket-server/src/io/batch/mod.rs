@@ -1,7 +1,7 @@
 //! Many connections that are polled together, at an interval, instead of one wake-up for each frame.
 
 mod ready_queue;
-mod unregistered;
+mod unregistered_stream;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,7 +22,7 @@ use crate::io::runtime::{Listener, Timer};
 use crate::io::{AcceptLoop, Connection};
 use ready_queue::ReadyQueue;
 
-pub use unregistered::{UnregisteredStream, UnregisteredTimer};
+pub use unregistered_stream::{UnregisteredStream, UnregisteredTimer};
 
 /// How many events are collected at once.
 const EVENTS: usize = 1024;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::load::config::{Expect, WARM_UP};
-use crate::load::shared::Run;
+use crate::load::run_context::Run;
 use crate::usage::{self, Activity, ObservedProcess, ProcessUsage};
 
 /// A process with one thread is the bottleneck from this many processor seconds per second on.

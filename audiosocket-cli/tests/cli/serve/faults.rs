@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use socket2::Socket;
 
-use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
-use super::process::{ServeProcess, count, line};
-use super::server::{self, write_frame};
+use crate::caller::{HANGUP, UUID, connect, end_call, read_frame};
+use crate::process::{ServeProcess, count, line};
+use crate::server::{self, write_frame};
 
 on_every_runtime! {
     a_reset_in_any_state_ends_that_call_and_nothing_else,

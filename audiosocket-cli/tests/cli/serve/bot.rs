@@ -7,8 +7,8 @@ use std::time::Duration;
 use audiosocket_media::{SampleRate, wav};
 use tempfile::TempDir;
 
-use super::heard::{ListeningCaller, slin};
-use super::process::{ServeProcess, audiosocket, line, text};
+use crate::heard::{ListeningCaller, slin};
+use crate::process::{ServeProcess, audiosocket, line, text};
 
 const MENU: &str = "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
 const MORE: &str = "Please enter more digits, or press star to hang up.";

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::crowd::crowd_out;
-use super::process::{ServeProcess, audiosocket, call};
+use crate::crowd::crowd_out;
+use crate::process::{ServeProcess, audiosocket, call};
 
 on_every_runtime! {
     calls_are_refused_before_the_address_space_is_full,

@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::crowd::raise_descriptors;
-use super::process::{ServeProcess, call};
-use super::serve_memory::status;
+use crate::crowd::raise_descriptors;
+use crate::process::{ServeProcess, call};
+use crate::serve::memory::status;
 
 on_every_runtime! {
     what_a_crowd_took_is_given_back,

@@ -3,8 +3,8 @@
 //! With jemalloc only. The system's allocator takes little more than the room here for all of the calls, so that on a
 //! busy machine, where calls end before others begin, it is never short.
 
-use super::process::call;
-use super::serve_memory::serve_with_room;
+use crate::process::call;
+use crate::serve::memory::serve_with_room;
 
 on_every_runtime! {
     a_flood_does_not_fill_the_address_space,

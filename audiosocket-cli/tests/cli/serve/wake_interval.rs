@@ -1,6 +1,6 @@
 //! `audiosocket serve --wake-interval` and `--threads`: work is gathered, and dealt out.
 
-use super::process::{ServeProcess, call, run, text};
+use crate::process::{ServeProcess, call, run, text};
 
 /// Each frame comes back whole and in order, whatever it waited for.
 #[test]

@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
-use super::process::{PATIENCE, audiosocket, call, run, started, text};
-use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
+use crate::process::{PATIENCE, audiosocket, call, run, started, text};
+use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 /// Ten frames.
 const SHORT: [&str; 2] = ["--duration", "200ms"];

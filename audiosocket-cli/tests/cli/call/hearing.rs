@@ -4,8 +4,8 @@
 use std::thread;
 use std::time::Duration;
 
-use super::process::{Report, call, run, text};
-use super::server::{
+use crate::process::{Report, call, run, text};
+use crate::server::{
     Frame, is_audio, read_frame, serve, serve_audio, serve_echo_that_tells, write_frame,
 };
 

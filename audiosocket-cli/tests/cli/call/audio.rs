@@ -10,8 +10,8 @@ use audiosocket_media::{SampleRate, pcm};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::process::{audiosocket, call, run, started, text};
-use super::server::{
+use crate::process::{audiosocket, call, run, started, text};
+use crate::server::{
     Frame, is_audio, read_frame, serve, serve_audio, serve_echo_that_tells, write_frame,
 };
 

@@ -1,11 +1,16 @@
 //! `audiosocket call` with servers that do nothing wrong.
 
+mod audio;
+mod hearing;
+mod load;
+mod misbehaving;
+
 use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use super::process::{PATIENCE, Report, ServeProcess, audiosocket, call, run, started, text};
-use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
+use crate::process::{PATIENCE, Report, ServeProcess, audiosocket, call, run, started, text};
+use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
 fn an_echo_is_good() {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::admission::counts::{ConnectionClass, ConnectionCounts};
 use crate::admission::expected::ExpectedCall;
-use crate::admission::idle::Idle;
+use crate::admission::wait_idle::Idle;
 use crate::call::control::EndRequest;
 use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
 

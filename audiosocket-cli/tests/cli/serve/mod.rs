@@ -1,5 +1,17 @@
 //! `audiosocket serve echo`.
 
+mod bot;
+mod faults;
+mod limits;
+mod memory;
+#[cfg(feature = "jemalloc")]
+mod memory_flood;
+#[cfg(feature = "jemalloc")]
+mod memory_given_back;
+mod play;
+mod record;
+mod wake_interval;
+
 use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
@@ -7,9 +19,9 @@ use std::process::Command;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
-use super::caller::{HANGUP, UUID, UUID_TEXT, connect, end_call, read_frame};
-use super::process::{PATIENCE, ServeProcess, count, line, run, text};
-use super::server::write_frame;
+use crate::caller::{HANGUP, UUID, UUID_TEXT, connect, end_call, read_frame};
+use crate::process::{PATIENCE, ServeProcess, count, line, run, text};
+use crate::server::write_frame;
 
 /// Begins a call, and waits until the server has taken it.
 fn begin_call(addr: std::net::SocketAddr) -> TcpStream {
@@ -230,7 +242,7 @@ fn an_address_that_is_taken_is_an_error_unless_it_is_shared(runtime: &str) {
     );
     assert_eq!(text(&output.stdout), "");
 
-    let sharing = super::process::audiosocket([
+    let sharing = crate::process::audiosocket([
         "serve",
         "echo",
         "--runtime",

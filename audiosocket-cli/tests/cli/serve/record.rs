@@ -13,10 +13,10 @@ use audiosocket_media::Law;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::caller::{HANGUP, UUID_TEXT};
-use super::process::{PATIENCE, ServeProcess, audiosocket, line, run, text};
-use super::recordings::{begin, end, files, finished, name, now, playable, say, slin, voice};
-use super::server::{read_frame, write_frame};
+use crate::caller::{HANGUP, UUID_TEXT};
+use crate::process::{PATIENCE, ServeProcess, audiosocket, line, run, text};
+use crate::recordings::{begin, end, files, finished, name, now, playable, say, slin, voice};
+use crate::server::{read_frame, write_frame};
 
 on_every_runtime! {
     a_call_is_recorded_sample_for_sample,

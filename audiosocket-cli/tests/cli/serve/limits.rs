@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
-use super::caller::{HANGUP, UUID, connect, end_call, read_frame};
-use super::process::{PATIENCE, ServeProcess, audiosocket, line};
-use super::server::write_frame;
+use crate::caller::{HANGUP, UUID, connect, end_call, read_frame};
+use crate::process::{PATIENCE, ServeProcess, audiosocket, line};
+use crate::server::write_frame;
 
 on_every_runtime! {
     calls_beyond_the_most_are_refused,

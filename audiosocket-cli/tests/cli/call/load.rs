@@ -1,7 +1,7 @@
 //! `audiosocket call` as it loads a server: in a closed loop, or quietly, with what that costs.
 
-use super::process::{ServeProcess, call, run, text};
-use super::server::{is_audio, read_frame, serve, serve_audio, write_frame};
+use crate::process::{ServeProcess, call, run, text};
+use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
 fn a_closed_loop_goes_round_whenever_all_has_come_back() {
@@ -129,7 +129,7 @@ mod server_process {
     use super::*;
 
     /// For two seconds, of which the second is measured.
-    fn call_with_pid(server: &ServeProcess, options: &[&str]) -> super::super::process::Report {
+    fn call_with_pid(server: &ServeProcess, options: &[&str]) -> crate::process::Report {
         let pid = server.id().to_string();
         let all = ["--calls", "5", "--duration", "2s", "--server-pid", &pid];
         call(server.addr(), &[&all[..], options].concat())

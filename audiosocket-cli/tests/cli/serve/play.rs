@@ -6,8 +6,8 @@ use std::time::Duration;
 use audiosocket_media::{Law, SampleRate, wav};
 use tempfile::TempDir;
 
-use super::heard::{ListeningCaller, slin, trimmed};
-use super::process::{ServeProcess, audiosocket, count, line, run, text};
+use crate::heard::{ListeningCaller, slin, trimmed};
+use crate::process::{ServeProcess, audiosocket, count, line, run, text};
 
 /// Audio of which no part is like another, and no sample is 0.
 fn noise(samples: usize) -> Vec<i16> {
