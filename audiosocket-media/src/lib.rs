@@ -7,6 +7,7 @@ pub mod wav;
 
 mod codec;
 mod g711;
+mod prompt;
 mod resample;
 mod tone;
 
@@ -14,5 +15,6 @@ pub use audiosocket_proto::SampleRate;
 
 pub use codec::{CodecDetector, Encoding, Guess};
 pub use g711::Law;
+pub use prompt::Prompt;
 pub use resample::{Resampler, UnsupportedRate};
 pub use tone::tone;

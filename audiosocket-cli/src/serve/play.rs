@@ -13,7 +13,7 @@ use clap::Args;
 
 use super::ServeArgs;
 use super::barge_in::BargeIn;
-use super::prompt::{Prompt, hang_up_on_error};
+use super::prompt::{LoadedPrompt, hang_up_on_error};
 
 /// How much is queued at once of what is played without end.
 const PIECE: Duration = Duration::from_secs(10);
@@ -65,7 +65,7 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
 
 impl PlayArgs {
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
-        let mut prompt = Prompt::load(&self.file, self.rate)?;
+        let mut prompt = LoadedPrompt::load(&self.file, self.rate)?;
         if self.again {
             prompt.lengthen(SHORTEST_PIECE);
         }
@@ -84,7 +84,7 @@ impl PlayArgs {
 /// Plays to one caller.
 #[derive(Debug)]
 struct Player {
-    prompt: Prompt,
+    prompt: LoadedPrompt,
     /// Of a prompt that is played again and again, where the next piece of it begins, in bytes.
     again: Option<usize>,
     barge_in: Option<BargeIn>,

@@ -11,13 +11,13 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Audio that is ready to be played, in memory once however many calls play it.
 #[derive(Clone, Debug)]
-pub(super) struct Prompt {
+pub(super) struct LoadedPrompt {
     pub(super) rate: SampleRate,
     /// Never empty.
     pub(super) audio: Bytes,
 }
 
-impl Prompt {
+impl LoadedPrompt {
     /// `None` if there are no samples.
     pub(super) fn new(rate: SampleRate, samples: &[i16]) -> Option<Self> {
         let mut audio = Vec::new();
@@ -94,9 +94,9 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn prompt(samples: usize) -> Prompt {
+    fn prompt(samples: usize) -> LoadedPrompt {
         let samples: Vec<i16> = (0..samples).map(|at| at as i16).collect();
-        Prompt::new(SampleRate::Hz8000, &samples).expect("samples")
+        LoadedPrompt::new(SampleRate::Hz8000, &samples).expect("samples")
     }
 
     #[test]

@@ -8,7 +8,7 @@ use audiosocket_tokio::{Audio, Bytes, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
 use crate::serve::barge_in::BargeIn;
-use crate::serve::prompt::{Prompt, hang_up_on_error};
+use crate::serve::prompt::{LoadedPrompt, hang_up_on_error};
 
 /// How often the bot asks a caller who presses no key.
 const ATTEMPTS: u32 = 3;
@@ -18,16 +18,16 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct Script {
     /// How many digits complete an entry.
     max_digits: usize,
-    menu: Prompt,
-    entered: Prompt,
+    menu: LoadedPrompt,
+    entered: LoadedPrompt,
     /// `0` to `9`.
-    digits: Vec<Prompt>,
-    more: Prompt,
-    nothing: Prompt,
-    goodbye: Prompt,
+    digits: Vec<LoadedPrompt>,
+    more: LoadedPrompt,
+    nothing: LoadedPrompt,
+    goodbye: LoadedPrompt,
     /// A timeout: silence that is played to its end. So the bot needs no timer, a key ends the timeout by clearing the
     /// playout, and the audio keeps its rate. `--no-silence` does not remove it.
-    pause: Prompt,
+    pause: LoadedPrompt,
 }
 
 impl Script {
@@ -52,7 +52,7 @@ impl Script {
             more: speak("Please enter more digits, or press star to hang up.")?,
             nothing: speak("I have no digits.")?,
             goodbye: speak("Goodbye.")?,
-            pause: Prompt {
+            pause: LoadedPrompt {
                 rate,
                 audio: Bytes::from(silence),
             },
@@ -60,7 +60,7 @@ impl Script {
     }
 
     /// "You entered 1 2 3": one prompt for each digit.
-    fn read_back(&self, digits: &str) -> Vec<Prompt> {
+    fn read_back(&self, digits: &str) -> Vec<LoadedPrompt> {
         let digits = digits
             .bytes()
             .map(|digit| &self.digits[usize::from(digit - b'0')]);
@@ -159,7 +159,7 @@ impl Dialogue {
     }
 
     /// Ends the phase, and plays `prompts`.
-    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<Prompt>, phase: DialoguePhase) {
+    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<LoadedPrompt>, phase: DialoguePhase) {
         call.clear();
         self.phase = phase;
         self.mark += 1;

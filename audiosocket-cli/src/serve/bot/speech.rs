@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use audiosocket_media::{SampleRate, wav};
 
-use crate::serve::prompt::Prompt;
+use crate::serve::prompt::LoadedPrompt;
 
 /// The longest text of the bot takes a tenth of this.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Speaks `text` at `rate`. Blocks until espeak-ng has ended.
-pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<Prompt> {
+pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<LoadedPrompt> {
     let output = Command::new("espeak-ng")
         .args(["-v", voice, "--stdout", text])
         .output()
@@ -27,7 +27,7 @@ pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<Pro
     let samples = wav::read(&wav[..], rate, LONGEST).map_err(|error| {
         io::Error::other(format!("espeak-ng wrote no audio for {text:?}: {error}"))
     })?;
-    Prompt::new(rate, &samples)
+    LoadedPrompt::new(rate, &samples)
         .ok_or_else(|| io::Error::other(format!("espeak-ng wrote an empty file for {text:?}")))
 }
 

@@ -1,0 +1,155 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use audiosocket_proto::AudioBuf;
+
+use crate::wav::{self, ReadError};
+use crate::{Resampler, SampleRate};
+
+/// Audio that calls of any sample rate play.
+///
+/// It is resampled once for each rate that is asked for, and then shared: a prompt that is played to 10,000 calls is in
+/// memory once for each rate. Clones share all of it.
+///
+/// ```no_run
+/// use audiosocket_media::{Prompt, SampleRate};
+///
+/// let greeting = Prompt::open("greeting.wav")?;
+/// // On a call: `call.play(greeting.at(rate)).await?`, with the rate of the caller's audio.
+/// let audio = greeting.at(SampleRate::Hz16000);
+/// assert_eq!(audio.rate(), SampleRate::Hz16000);
+/// # Ok::<(), audiosocket_media::wav::ReadError>(())
+/// ```
+#[derive(Clone)]
+pub struct Prompt {
+    source: Arc<Source>,
+}
+
+struct Source {
+    rate: SampleRate,
+    samples: Vec<i16>,
+    /// The audio at each of [`SampleRate::ALL`].
+    converted: [OnceLock<AudioBuf>; SampleRate::ALL.len()],
+}
+
+impl Prompt {
+    /// The longest file that [`open`](Self::open) reads: ten minutes, 9.6 MB at 8 kHz.
+    pub const LONGEST: Duration = Duration::from_secs(600);
+
+    /// Reads a WAV file. It blocks until the whole file is read.
+    ///
+    /// The audio is kept at the rate of the file, or at the next higher rate of AudioSocket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wav::read_file`]; [`ReadError::TooLong`] if the file is longer than [`LONGEST`](Self::LONGEST).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let path = path.as_ref();
+        let hz = wav::rate_of_file(path)?;
+        let rate = SampleRate::ALL.into_iter().find(|rate| rate.hz() >= hz);
+        let rate = rate.unwrap_or(SampleRate::Hz192000);
+        let samples = wav::read_file(path, rate, Self::LONGEST)?;
+        Ok(Self::from_samples(rate, samples))
+    }
+
+    /// Makes a prompt of mono samples at `rate`.
+    #[must_use]
+    pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
+        Self {
+            source: Arc::new(Source {
+                rate,
+                samples: samples.into(),
+                converted: Default::default(),
+            }),
+        }
+    }
+
+    /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt.
+    /// Later calls return the same memory.
+    #[must_use]
+    pub fn at(&self, rate: SampleRate) -> AudioBuf {
+        let index = SampleRate::ALL.iter().position(|other| *other == rate);
+        let converted = index.and_then(|index| self.source.converted.get(index));
+        match converted {
+            Some(cell) => cell.get_or_init(|| self.convert(rate)).clone(),
+            None => self.convert(rate),
+        }
+    }
+
+    /// Returns how long the prompt is.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.source
+            .rate
+            .duration_of(self.source.samples.len() as u64)
+    }
+
+    fn convert(&self, rate: SampleRate) -> AudioBuf {
+        let Source {
+            rate: from,
+            samples,
+            ..
+        } = &*self.source;
+        if *from == rate {
+            return AudioBuf::from_samples(rate, samples);
+        }
+        let mut resampler = Resampler::new(*from, rate);
+        let mut converted = Vec::new();
+        resampler.push(samples, &mut converted);
+        resampler.finish(&mut converted);
+        AudioBuf::from_samples(rate, &converted)
+    }
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prompt")
+            .field("rate", &self.source.rate)
+            .field("duration", &self.duration())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tone;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn each_rate_has_the_same_duration_and_is_converted_once() {
+        let prompt =
+            Prompt::from_samples(SampleRate::Hz16000, tone(SampleRate::Hz16000, 440, SECOND));
+        assert_eq!(prompt.duration(), SECOND);
+        for rate in SampleRate::ALL {
+            let audio = prompt.at(rate);
+            assert_eq!((audio.rate(), audio.duration()), (rate, SECOND));
+            assert_eq!(
+                audio.bytes().as_ptr(),
+                prompt.clone().at(rate).bytes().as_ptr()
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_is_played_at_its_own_rate_sample_for_sample() {
+        let samples = tone(SampleRate::Hz8000, 440, SECOND);
+        let path = std::env::temp_dir().join(format!("prompt-{}.wav", std::process::id()));
+        let mut file = wav::WavWriter::create(&path, SampleRate::Hz8000).unwrap();
+        file.write(&samples).unwrap();
+        file.finish().unwrap();
+        let prompt = Prompt::open(&path);
+        std::fs::remove_file(&path).unwrap();
+        let audio = prompt.unwrap().at(SampleRate::Hz8000);
+        assert!(audio.samples().eq(samples));
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error() {
+        let error = Prompt::open("/nonexistent.wav").unwrap_err();
+        assert!(matches!(error, ReadError::Io(_)));
+    }
+}
