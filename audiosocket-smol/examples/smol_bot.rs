@@ -18,8 +18,7 @@ use audiosocket_smol::config::SessionConfig;
 use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
 use smol::{Timer, future, stream::StreamExt};
 
-// A caller who sends nothing for this long is silent.
-const NO_AUDIO: Duration = Duration::from_millis(100);
+const NO_AUDIO: Duration = Duration::from_millis(100); // without audio, the caller is silent
 
 const GREETING: &str = "Hello, this is a bot that has no words but beeps: one for each. Say something \
     after them, or while they last, and they say how long you spoke. To leave, press the hash key.";
