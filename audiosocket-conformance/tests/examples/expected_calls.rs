@@ -10,8 +10,8 @@ use crate::sound::sounds;
 
 /// Calls that AGI did not announce are hung up.
 #[test]
-fn callers_that_agi_told_of_are_greeted_in_their_language() {
-    let program = program::start("announced", &["127.0.0.1:0"]);
+fn announced_callers_are_greeted_in_their_language() {
+    let program = program::start("expected_calls", &["127.0.0.1:0"]);
     let said = program.wait_for_line("AGI on ").unwrap();
     let (_, agi) = said.rsplit_once(' ').unwrap();
     for (language, hz) in [("de", 400), ("en", 800)] {
