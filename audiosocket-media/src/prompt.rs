@@ -24,10 +24,10 @@ use crate::{Resampler, SampleRate};
 /// ```
 #[derive(Clone)]
 pub struct Prompt {
-    source: Arc<Source>,
+    source: Arc<SharedPrompt>,
 }
 
-struct Source {
+struct SharedPrompt {
     rate: SampleRate,
     samples: Vec<i16>,
     /// The audio at each of [`SampleRate::ALL`].
@@ -58,7 +58,7 @@ impl Prompt {
     #[must_use]
     pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
         Self {
-            source: Arc::new(Source {
+            source: Arc::new(SharedPrompt {
                 rate,
                 samples: samples.into(),
                 converted: Default::default(),
@@ -87,7 +87,7 @@ impl Prompt {
     }
 
     fn convert(&self, rate: SampleRate) -> AudioBuf {
-        let Source {
+        let SharedPrompt {
             rate: from,
             samples,
             ..
