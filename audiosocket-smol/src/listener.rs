@@ -190,10 +190,10 @@ pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Handshake<F, S>(State<F, S>);
+pub struct Handshake<F, S>(HandshakeState<F, S>);
 
 #[derive(Debug)]
-enum State<F, S> {
+enum HandshakeState<F, S> {
     Pending(F),
     Complete(S),
     Failed,
@@ -206,7 +206,7 @@ impl<F, S> Handshake<F, S> {
     where
         F: Future<Output = io::Result<S>>,
     {
-        Self(State::Pending(handshake))
+        Self(HandshakeState::Pending(handshake))
     }
 }
 
@@ -216,17 +216,17 @@ where
     S: Unpin,
 {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
-        if let State::Pending(handshake) = &mut self.0 {
+        if let HandshakeState::Pending(handshake) = &mut self.0 {
             match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => self.0 = State::Complete(stream),
+                Ok(stream) => self.0 = HandshakeState::Complete(stream),
                 Err(error) => {
-                    self.0 = State::Failed;
+                    self.0 = HandshakeState::Failed;
                     return Poll::Ready(Err(error));
                 }
             }
         }
         Poll::Ready(match &mut self.0 {
-            State::Complete(stream) => Ok(Pin::new(stream)),
+            HandshakeState::Complete(stream) => Ok(Pin::new(stream)),
             _ => Err(io::ErrorKind::NotConnected.into()),
         })
     }
