@@ -3,8 +3,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, pcm, wav};
-use audiosocket_tokio::{Bytes, Call, SendError};
+use audiosocket_media::{SampleRate, wav};
+use audiosocket_tokio::{AudioBuf, Bytes, Call, SendError};
 
 /// A file that is longer is most likely a mistake, and would be kept in memory.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
@@ -20,9 +20,7 @@ pub(super) struct LoadedPrompt {
 impl LoadedPrompt {
     /// `None` if there are no samples.
     pub(super) fn new(rate: SampleRate, samples: &[i16]) -> Option<Self> {
-        let mut audio = Vec::new();
-        pcm::to_slin(samples, &mut audio);
-        let audio = Bytes::from(audio);
+        let audio = AudioBuf::from_samples(rate, samples).into_bytes();
         (!audio.is_empty()).then_some(Self { rate, audio })
     }
 
