@@ -2,19 +2,19 @@ use std::fmt;
 
 use crate::Law;
 
-/// What the bytes of a frame of kind `0x10` can be: what it says, or what `Dial` without
-/// `c(slin)` puts there.
+/// The encoding of the payload of a frame of kind `0x10`. The protocol defines slin; `Dial` without `c(slin)` can also
+/// send G.711.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Encoding {
     /// Signed 16-bit little-endian samples.
     Slin,
-    /// G.711, one byte a sample.
+    /// G.711, one byte for each sample.
     G711(Law),
 }
 
 impl Encoding {
-    /// Appends the samples of `payload` to `samples`.
+    /// Decodes `payload` and appends its samples to `samples`.
     pub fn decode(self, payload: &[u8], samples: &mut Vec<i16>) {
         match self {
             Self::Slin => crate::pcm::from_slin(payload, samples),
@@ -33,31 +33,31 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// What the bytes seem to be.
+/// The most probable encoding of a stream of bytes, see [`CodecDetector::guess`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Guess {
-    /// The likeliest encoding; slin, with a confidence of 0, as long as there is nothing to go by.
+    /// The most probable encoding. It is slin, with a confidence of 0, until there is evidence.
     pub encoding: Encoding,
-    /// From 0, nothing speaks for it, to 1. From 0.99 on it has not been seen to be wrong.
+    /// The confidence, from 0 (no evidence) to 1. No test found a wrong guess with 0.99 or more.
     pub confidence: f64,
 }
 
 impl Guess {
-    /// Whether the confidence is one with which no guess has been seen to be wrong: 0.99.
+    /// Returns true if the confidence is 0.99 or more. No test found a wrong guess with that confidence.
     #[must_use]
     pub fn is_sure(&self) -> bool {
         self.confidence >= 0.99
     }
 }
 
-/// Tells slin, µ-law and A-law apart by the bytes alone, since the frame does not.
+/// Detects slin, µ-law or A-law from the bytes of the audio. The header of a frame does not distinguish them.
 ///
 /// ```
 /// use audiosocket_media::{CodecDetector, Encoding, Law};
 ///
 /// let mut detector = CodecDetector::default();
-/// detector.push(&[0xd5; 160]); // silence says nothing, and nothing is guessed
+/// detector.push(&[0xd5; 160]); // silence is no evidence
 /// assert_eq!(detector.guess().confidence, 0.0);
 ///
 /// let tone = (0..480).map(|at| (8_000.0 * (at as f32 / 5.0).sin()) as i16);
@@ -68,36 +68,42 @@ impl Guess {
 /// assert!(guess.confidence > 0.99);
 /// ```
 ///
-/// Each encoding is taken as a way to predict the bytes: decoded by the right one they are audio,
-/// in which a sample is near to where those before it point. The encoding that would compress the
-/// bytes best is the likeliest, and the more bits it saves over the second best, or over none at
-/// all, the surer it is.
+/// # Method
 ///
-/// So the confidence is low for what is none of the three, such as GSM, and for white noise at full
-/// scale; a byte that only repeats counts for nothing. The noise of an open line is enough.
+/// The detector decodes the bytes with each encoding and predicts each sample from the samples before it. The right
+/// encoding gives audio, and audio is predictable. The detector computes how many bits each encoding needs for the bytes.
+/// The encoding with the fewest bits is the most probable. The confidence grows with the distance to the second best.
 ///
-/// In 4,436 pieces of half a second of speech (from all of Asterisk's English sound files, 1.6.1), in
-/// each of the three encodings, asked after each 10 ms, the highest confidence in a wrong encoding
-/// was 0.57; 0.99 in the right one was reached by all, by nine of ten after 20 ms and by 99 of 100
-/// after 30 ms.
+/// The confidence stays low for other encodings, such as GSM, and for white noise at full scale. A byte that repeats is no
+/// evidence. The noise of an open line is enough evidence.
 ///
-/// Latency: none; a guess can be asked for at any time. Cost: see the
-/// [table](crate#what-it-costs); more than all else here, so ask it until it is sure and no longer.
-/// It takes less than a kilobyte, and allocates nothing.
+/// # Accuracy
+///
+/// Measured with 4,436 pieces of speech of 0.5 s, from all of Asterisk's English sound files (1.6.1), in each of the three
+/// encodings, after each 10 ms:
+///
+/// - The highest confidence in a wrong encoding was 0.57.
+/// - All pieces reached 0.99 in the right encoding: 90 % after 20 ms, 99 % after 30 ms.
+///
+/// # Cost
+///
+/// A guess has no latency. Each push costs more than any other function of this crate, see the
+/// [table](crate#what-it-costs): stop when [`Guess::is_sure`] returns true. A detector takes less than 1 kB and never
+/// allocates.
 #[derive(Clone, Debug, Default)]
 pub struct CodecDetector {
     slin: Predictor,
     mu: Predictor,
     a: Predictor,
-    /// The first byte of a pair whose second has not come.
+    /// The first byte of a pair, until the second byte arrives.
     odd: Option<u8>,
     last: Option<u8>,
-    /// How many bytes counted.
+    /// The number of bytes that are evidence.
     counted: u64,
 }
 
 impl CodecDetector {
-    /// Takes the payload of the next frame, or any part of it.
+    /// Pushes the payload of the next frame, or any part of it.
     pub fn push(&mut self, payload: &[u8]) {
         for byte in payload {
             match self.odd.take() {
@@ -107,7 +113,7 @@ impl CodecDetector {
         }
     }
 
-    /// What the bytes so far seem to be.
+    /// Returns the most probable encoding of the bytes so far.
     #[must_use]
     pub fn guess(&self) -> Guess {
         let mut bits = [
@@ -121,13 +127,13 @@ impl CodecDetector {
         let saved = (second.min(as_they_are) - best).max(0.0);
         Guess {
             encoding,
-            // Samples depend on each other in more ways than are modelled: of the bits that are
-            // saved, one in 16 is believed.
+            // The samples are not independent, and the model does not cover all dependencies. One of 16 saved bits
+            // counts as evidence.
             confidence: 1.0 - (-saved / 16.0).exp2(),
         }
     }
 
-    /// Takes a sample of slin, or two of G.711.
+    /// Processes two bytes: one sample of slin, or two of G.711.
     fn take(&mut self, first: u8, second: u8) {
         let last = self.last.replace(second).unwrap_or(first);
         if first == second && first == last {
@@ -146,21 +152,21 @@ impl CodecDetector {
     }
 }
 
-/// How far two codes are apart where the magnitude is `ratio` times the end of the first of the
-/// segments, which double.
+/// The distance between two neighbouring codes. `ratio` is the magnitude divided by the end of the first segment. Each
+/// segment has twice the step of the segment before it.
 fn step(first: f64, ratio: f64) -> f64 {
     first * (1_u32 << (ratio.max(1.0) as u32).ilog2()) as f64
 }
 
-/// Says how many bits each sample of a signal takes, after those before it.
+/// Computes how many bits each sample of a signal needs, given the samples before it.
 ///
-/// Several experts predict a distribution; they are weighed by how well they did, which takes a
-/// few samples. There is one for each of what occurs: noise, speech, tones.
+/// Several experts predict a distribution, for noise, for speech and for tones. The weight of an expert grows when its
+/// predictions are good; that takes a few samples.
 #[derive(Clone, Debug)]
 struct Predictor {
-    /// The last samples, last first.
+    /// The last samples, the newest first.
     last: [f64; 4],
-    /// Of the adaptive linear prediction (normalised least mean squares).
+    /// The coefficients of the adaptive linear prediction (normalised least mean squares).
     coefficients: [f64; 4],
     experts: [Expert; 6],
     bits: f64,
@@ -179,12 +185,12 @@ impl Default for Predictor {
 }
 
 impl Predictor {
-    /// Takes a sample that stands for all within `step / 2` of it.
+    /// Processes a sample that stands for all values within `step / 2` of it.
     fn take(&mut self, sample: f64, step: f64) {
         let pairs = self.last.iter().zip(&self.coefficients);
         let adaptive: f64 = pairs.map(|(last, coefficient)| last * coefficient).sum();
         let [one, two, ..] = self.last;
-        // Nothing; a slow signal; a resonance; whatever was learned.
+        // Silence; a slow signal; a resonance; the adaptive prediction.
         let predictions = [
             0.0,
             0.9 * one,
@@ -203,7 +209,7 @@ impl Predictor {
         }
         let mut sum = 0.0;
         for expert in &mut self.experts {
-            // Never so little that it could not come back.
+            // A minimum, so that an expert can recover.
             expert.weight = (expert.weight / total).max(0.005);
             sum += expert.weight;
         }
@@ -227,11 +233,11 @@ enum Shape {
     Gauss,
 }
 
-/// One prediction, and how far it is usually off.
+/// One prediction and its mean error.
 #[derive(Clone, Copy, Debug)]
 struct Expert {
     shape: Shape,
-    /// The mean of how far it was off.
+    /// The mean error.
     deviation: f64,
     weight: f64,
 }
@@ -245,7 +251,7 @@ impl Expert {
         }
     }
 
-    /// The probability of a sample that is `off` the prediction, give or take `step / 2`.
+    /// Returns the probability of a sample at the distance `off` from the prediction, plus or minus `step / 2`.
     fn take(&mut self, off: f64, step: f64) -> f64 {
         let deviation = self.deviation.max(1.0);
         let (from, to) = (off - step / 2.0, off + step / 2.0);
@@ -258,8 +264,8 @@ impl Expert {
                 (below(to) - below(from), 32.0)
             }
             Shape::Gauss => {
-                // The mean of the magnitude is that part of a standard deviation; the polynomial is
-                // the usual approximation of the error function by a logistic one.
+                // The factor converts a mean magnitude to a standard deviation. The polynomial is the usual
+                // approximation of the error function by a logistic function.
                 let deviation = deviation * std::f64::consts::FRAC_PI_2.sqrt();
                 let below = |off: f64| {
                     let z = (off / deviation).clamp(-8.0, 8.0);
@@ -269,7 +275,7 @@ impl Expert {
             }
         };
         self.deviation += (off - self.deviation) / memory;
-        // Whatever comes has some probability, so that no one sample decides.
+        // Every sample has a minimum probability, so that one sample never decides alone.
         0.98 * within + 0.02 * step / 65_536.0
     }
 }

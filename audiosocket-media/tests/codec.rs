@@ -1,5 +1,4 @@
-//! Which encoding bytes have: speech, tones, noise and silence in all three, and what a real
-//! Asterisk sent.
+//! The codec detector: speech, tones, noise and silence in all three encodings, and audio from a real Asterisk.
 
 #[path = "common/audio.rs"]
 mod audio;
@@ -19,7 +18,7 @@ const ENCODINGS: [Encoding; 3] = [
     Encoding::G711(Law::A),
 ];
 
-/// 300 ms.
+/// The number of samples in 300 ms.
 const SOME: usize = 2_400;
 
 fn encoded(encoding: Encoding, samples: &[i16]) -> Vec<u8> {
@@ -37,8 +36,8 @@ fn guess(bytes: &[u8]) -> Guess {
     detector.guess()
 }
 
-/// That 300 ms of `samples` are known for what they are, in every encoding.
-fn is_known(samples: &[i16], what: &str) {
+/// Asserts that the detector finds every encoding of `samples`.
+fn assert_detected(samples: &[i16], what: &str) {
     for encoding in ENCODINGS {
         let guess = guess(&encoded(encoding, samples));
         assert_eq!(guess.encoding, encoding, "{what}");
@@ -46,7 +45,7 @@ fn is_known(samples: &[i16], what: &str) {
     }
 }
 
-/// Twelve values of uniform noise add up to what is Gaussian for all that matters.
+/// Returns noise that is nearly Gaussian: each sample is the sum of twelve uniform values.
 fn gaussian(level: f64, len: usize) -> Vec<i16> {
     let uniform = noise(level - 6.0, 12 * len);
     let sums = uniform.as_chunks::<12>().0.iter();
@@ -55,9 +54,9 @@ fn gaussian(level: f64, len: usize) -> Vec<i16> {
         .collect()
 }
 
-/// Every 50 ms, from silence of the recording to the middle of a word, loud and quiet.
+/// The pieces start every 50 ms, in silence and inside words, at two levels.
 #[test]
-fn speech_is_known_within_300_ms_and_never_taken_for_another() {
+fn speech_is_detected_within_300_ms_and_never_as_another_encoding() {
     for gain in [0.0, -20.0] {
         let samples = scaled(&speech(SampleRate::Hz8000), gain);
         for start in (0..samples.len() - SOME).step_by(400) {
@@ -81,17 +80,17 @@ fn speech_is_known_within_300_ms_and_never_taken_for_another() {
 }
 
 #[test]
-fn tones_are_known() {
+fn tones_are_detected() {
     for hz in [25.0, 350.0, 440.0, 1_000.0, 1_477.0, 2_100.0, 3_000.0] {
         for level in [0.9, 0.3, 0.01] {
             let tone = sine(hz, 8_000, level, SOME);
-            is_known(&tone, &format!("{hz} Hz at {level}"));
-            // The two of a key, with the noise of a line.
+            assert_detected(&tone, &format!("{hz} Hz at {level}"));
+            // The two tones of a DTMF key, with the noise of a line.
             let two = mixed(
                 &sine(1_336.0, 8_000, level / 2.0, SOME),
                 &scaled(&tone, -6.0),
             );
-            is_known(
+            assert_detected(
                 &mixed(&two, &gaussian(-60.0, SOME)),
                 &format!("{hz} Hz at {level}, two"),
             );
@@ -100,15 +99,15 @@ fn tones_are_known() {
 }
 
 #[test]
-fn noise_is_known() {
+fn noise_is_detected() {
     for level in [-80.0, -70.0, -60.0, -50.0, -40.0, -30.0, -20.0, -12.0] {
-        is_known(&gaussian(level, 2 * SOME), &format!("{level} dB"));
+        assert_detected(&gaussian(level, 2 * SOME), &format!("{level} dB"));
     }
 }
 
-/// Not even if it is long: as slin, 0xff is as good a silence as in µ-law.
+/// The byte 0xff is silence in slin and in µ-law, so even a long silence is no evidence.
 #[test]
-fn silence_is_not_guessed() {
+fn silence_gives_no_confidence() {
     for byte in 0..=255 {
         assert_eq!(guess(&[byte; 80_000]).confidence, 0.0, "{byte:#x}");
     }
@@ -116,8 +115,8 @@ fn silence_is_not_guessed() {
 }
 
 #[test]
-fn what_is_none_of_the_three_is_not_guessed() {
-    // As compressed audio is: every byte as likely as every other.
+fn bytes_of_another_codec_give_low_confidence() {
+    // In compressed audio, all bytes have the same probability.
     let random: Vec<u8> = noise(-4.77, 20_000)
         .iter()
         .map(|sample| (sample >> 5) as u8)
@@ -127,7 +126,7 @@ fn what_is_none_of_the_three_is_not_guessed() {
 }
 
 #[test]
-fn it_does_not_matter_how_the_bytes_are_cut() {
+fn the_guess_does_not_depend_on_how_the_bytes_are_cut() {
     let bytes = encoded(Encoding::Slin, &speech(SampleRate::Hz8000)[..SOME]);
     let mut detector = CodecDetector::default();
     bytes.chunks(77).for_each(|piece| detector.push(piece));
@@ -135,7 +134,7 @@ fn it_does_not_matter_how_the_bytes_are_cut() {
 }
 
 #[test]
-fn what_is_known_is_decoded_as_that() {
+fn an_encoding_decodes_with_its_own_decoder() {
     let samples = speech(SampleRate::Hz8000);
     let (mut decoded, mut expected) = (Vec::new(), Vec::new());
     let codes = encoded(Encoding::G711(Law::A), &samples);
@@ -147,9 +146,9 @@ fn what_is_known_is_decoded_as_that() {
     assert_eq!(decoded, samples);
 }
 
-/// The captures of `audiosocket-proto`, which a real Asterisk sent, all under kind `0x10`.
+/// A real Asterisk sent the captures of `audiosocket-proto`, all with kind `0x10`.
 #[test]
-fn what_asterisk_sent_is_known() {
+fn audio_from_asterisk_is_detected() {
     for (name, encoding) in [
         ("dial-slin", Encoding::Slin),
         ("app-slin8", Encoding::Slin),
@@ -157,7 +156,8 @@ fn what_asterisk_sent_is_known() {
         ("dial-alaw", Encoding::G711(Law::A)),
     ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../audiosocket-proto/captures");
-        let capture = std::fs::read(folder.join(name).with_extension("bin")).expect("a capture");
+        let capture = std::fs::read(folder.join(name).with_extension("bin"))
+            .expect("the capture is readable");
         let (mut rest, mut detector) = (&capture[..], CodecDetector::default());
         while let Some(frame) = Frame::split_first(&mut rest) {
             if let Ok(Message::Audio(audio)) = Message::parse(frame) {
