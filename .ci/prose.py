@@ -23,7 +23,7 @@ MAX_MARKERS = 0.5
 MAX_MARKERS_OF_A_FILE = 4
 MAX_CELL = 200
 MAX_WORDS = 35
-MAX_LONG_SENTENCES = 0
+MAX_LONG_SENTENCES = 20
 
 MARKERS = re.compile(
     r"\b(told|tells?|telling|whoever|whomever|whom|nobody|somebody|anybody|what waits|in earnest|in vain|likewise|be it"
@@ -66,7 +66,7 @@ def hash_texts(source):
     lines = []
     for line in source.splitlines():
         match = re.match(r"\s*#(?!!)(.*)", line) or re.search(r"\s#\s(.*)", line)
-        lines.append(match[1].strip() if match else "")
+        lines.append(match[1].removeprefix(" ") if match else "")
     return ["\n".join(lines)]
 
 
@@ -101,18 +101,22 @@ def cells(line):
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
 
 
-def sentences(text):
-    """Splits a text without code into sentences. A heading, a list item and a table cell end one."""
+def sentences(text, markdown=True):
+    """Splits a text without code into sentences. A heading, a list item and a table cell end one.
+
+    In a text that is not Markdown, such as a help text, a line that is indented a little is an example or an item.
+    """
     block = []
     for line in [*text.splitlines(), ""]:
-        line = re.sub(r"^[\s>]+", "", line)
-        starts = re.match(r"([-*+]|\d+\.)\s|#|\|", line)
+        indentation = re.match(r"[\s>]*", line)[0]
+        line = line.removeprefix(indentation)
+        starts = re.match(r"([-*+]|\d+\.)\s|#|\|", line) or (not markdown and 0 < len(indentation) < 8)
         if block and (not line or starts):
-            yield from re.split(r"(?<=[.!?:;])[\")]*\s+", " ".join(block))
+            yield from re.split(r"(?<=[.!?])[\")]*\s+", " ".join(block))
             block = []
         if line.startswith("|"):
             for cell in cells(line):
-                yield from re.split(r"(?<=[.!?:;])\s+", cell)
+                yield from re.split(r"(?<=[.!?])\s+", cell)
         elif line:
             block.append(re.sub(r"^([-*+]|\d+\.|#+)\s+", "", line))
 
@@ -134,10 +138,12 @@ class Report:
         if texts_of is None:
             return
         words, markers = 0, []
-        for text in map(without_code, texts_of(source)):
+        for number, text in enumerate(map(without_code, texts_of(source))):
+            # The comments of Rust are Markdown, too.
+            markdown = path.suffix == ".md" or path.suffix == ".rs" and number == 0
             words += count_words(text)
             markers += [marker[0].lower() for marker in MARKERS.finditer(text)]
-            for sentence in sentences(text):
+            for sentence in sentences(text, markdown):
                 if count_words(sentence) > MAX_WORDS:
                     self.long_sentences.append((count_words(sentence), path, sentence))
         self.words += words
@@ -217,12 +223,14 @@ def self_test():
     filler = " ".join(["This sentence is plain."] * 20)
     long_sentence = " ".join(["word"] * 40) + "."
     long_cell = f"| {'x' * 201} | y |"
+    items = "\n".join(["  one item of eight words on a line"] * 10)
     good = {
         "plain.md": filler,
         "cell.md": f"| {'x' * 200} | [y](https://example.com/{'z' * 200}) |",
         "code.md": f"{filler}\n```sh\necho told {long_cell}\n```\n`told`",
         "code.rs": f'let told = "told"; // {filler}\nlet nobody = \'"\';',
         "list.md": "\n".join(["- one item of ten words that goes on and on"] * 10),
+        "help.rs": f'const HELP: &str = "Examples of commands and more:\n{items}";',
         "run.sh": f"#!/bin/sh\n# {filler}\necho nobody told somebody of anybody",
     }
     bad = {
@@ -235,6 +243,7 @@ def self_test():
         "run.sh": f"#!/bin/bash\n# {filler}\n# It is to be run as root.",
         "Cargo.toml": f"# {filler}\n# Likewise.",
         "long.md": long_sentence,
+        "help.rs": f'const HELP: &str = "{long_sentence}";',
         "long.rs": "\n".join(["/// word word word word word word word word"] * 5),
         "cell.md": long_cell,
     }
