@@ -1,6 +1,9 @@
-//! Runs the examples.
+//! Starts the examples, and calls them with the program `audiosocket`.
 
-use std::process::Command;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use audiosocket_testing::process::{Process, Signal};
 
@@ -26,8 +29,31 @@ pub(crate) fn fails_on(listen: &str, name: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// Runs the example `name`, which needs no arguments, to its end.
+pub(crate) fn run(name: &str) -> Output {
+    Command::new(built(&format!("examples/{name}")))
+        .output()
+        .unwrap()
+}
+
+/// Places calls to `addr` with the program `audiosocket`, and returns what it printed. Its success means that each call
+/// received its echo.
+pub(crate) fn call(addr: SocketAddr, arguments: &[&str]) -> Output {
+    let mut command = Command::new(built("audiosocket"));
+    command.arg("call").arg(addr.to_string()).args(arguments);
+    // A busy machine may need this time. The calls end when their echo is complete.
+    command.args(["--linger", "60s"]);
+    command.output().unwrap()
+}
+
 /// Sends SIGTERM, as a service manager does.
 pub(crate) fn terminate(program: &Process) {
+    program.signal(Signal::TERM).unwrap();
+}
+
+/// Sends SIGINT and SIGTERM. At the second of two signals an example hangs up its calls at once.
+pub(crate) fn terminate_at_once(program: &Process) {
+    program.signal(Signal::INT).unwrap();
     program.signal(Signal::TERM).unwrap();
 }
 
@@ -37,13 +63,30 @@ pub(crate) fn assert_ends(mut program: Process) {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// The names of all examples of the adapters and of `audiosocket-server`.
+pub(crate) fn names() -> Vec<String> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let crates = ["tokio", "smol", "blocking", "server"];
+    let folders = crates.map(|name| workspace.join(format!("audiosocket-{name}/examples")));
+    let entries = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap());
+    let paths = entries.map(|entry| entry.unwrap().path());
+    // A folder without `main.rs` has code that examples share.
+    let examples = paths.filter(|path| path.is_file() || path.join("main.rs").exists());
+    examples
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
 fn command(name: &str, listen: &str, arguments: &[&str]) -> Command {
-    // In target/debug/examples; this test is in target/debug/deps.
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.set_file_name("examples");
-    path.push(name);
-    let mut command = Command::new(path);
+    let mut command = Command::new(built(&format!("examples/{name}")));
     command.arg(listen).args(arguments);
     command
+}
+
+/// The path of a program in `target/debug`. This test is in `target/debug/deps`.
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join(name)
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use audiosocket_testing::process::Process;
 
@@ -23,7 +23,7 @@ fn calls_go_through_and_end_in_order(prefix: &str) {
     let authority = Authority::new();
     let server = start(prefix, &authority);
     let stunnel = Stunnel::start(&authority, server.addr());
-    let output = call(stunnel.addr, &["--calls", "5", "--duration", "2s"]);
+    let output = program::call(stunnel.addr, &["--calls", "5", "--duration", "2s"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     for _ in 0..5 {
@@ -36,7 +36,7 @@ fn calls_go_through_and_end_in_order(prefix: &str) {
 
     // Wider audio, in frames that no TLS record holds whole.
     let wide = ["--rate", "slin192", "--ptime", "60", "--duration", "1s"];
-    let output = call(stunnel.addr, &wide);
+    let output = program::call(stunnel.addr, &wide);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
 }
@@ -47,7 +47,7 @@ fn stunnel_talks_to_no_other_server(prefix: &str) {
     }
     let server = start(prefix, &Authority::new());
     let stunnel = Stunnel::start(&Authority::new(), server.addr());
-    let output = call(stunnel.addr, &["--duration", "1s"]);
+    let output = program::call(stunnel.addr, &["--duration", "1s"]);
     assert!(!output.status.success());
     stunnel
         .program
@@ -103,16 +103,4 @@ fn is_asked_for() -> bool {
 fn start(prefix: &str, authority: &Authority) -> Process {
     let (certificate, key) = (authority.path("server.pem"), authority.path("server.key"));
     program::start(&format!("{prefix}tls"), &[&certificate, &key])
-}
-
-fn call(addr: SocketAddr, arguments: &[&str]) -> Output {
-    // target/debug/audiosocket, beside target/debug/deps, in which this is.
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.set_file_name("audiosocket");
-    let mut command = Command::new(path);
-    command.arg("call").arg(addr.to_string()).args(arguments);
-    // Of a busy machine; no longer than it takes.
-    command.args(["--linger", "60s"]);
-    command.output().unwrap()
 }
