@@ -2,7 +2,7 @@
 //!
 //! After the caller has spoken, a task thinks: it stands for a language model, and makes one sentence after the other.
 //! The call plays each sentence as soon as it comes. When the caller speaks again or presses a key, the call cancels the
-//! task and clears the playout.
+//! task and clears the playout. The example `bot` also handles phones that send no audio in a pause.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example thinking -- 127.0.0.1:9092

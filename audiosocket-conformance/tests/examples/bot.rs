@@ -1,9 +1,9 @@
 use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::{groups, is_a_word, is_silent_for, noise, sounds, words_after};
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::{groups, is_a_word, is_silent_for, noise, sounds, words_after};
 
 in_each_adapter!(
     the_caller_hears_the_whole_greeting

@@ -3,9 +3,9 @@ use audiosocket_proto::Uuid;
 use audiosocket_testing::process::Signal;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::caller::Caller;
-use crate::program::{self, assert_ends, terminate};
-use crate::sound::noise;
+use crate::harness::caller::Caller;
+use crate::harness::program::{self, assert_ends, terminate};
+use crate::harness::sound::noise;
 
 in_each_adapter!(callers_hear_themselves_until_the_second_signal);
 

@@ -1,9 +1,9 @@
 use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::noise;
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::noise;
 
 #[test]
 fn keys_mute_the_echo_and_hang_up() {

@@ -3,9 +3,9 @@ use audiosocket_media::wav::WavWriter;
 use audiosocket_proto::Uuid;
 use audiosocket_testing::process::Process;
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::{Sound, is_a_word, sounds, tone};
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::{Sound, is_a_word, sounds, tone};
 
 #[test]
 fn a_key_stops_the_menu_and_the_server_says_the_number_back() {

@@ -23,17 +23,14 @@ macro_rules! in_each_adapter {
 }
 
 mod bot;
-mod caller;
-mod certificates;
 mod echo;
 mod expected_calls;
 mod handler;
+mod harness;
 mod key_menu;
 mod play_wav;
-mod program;
 mod recogniser;
 mod record;
-mod sound;
 mod stop;
 mod stunnel;
 mod thinking;

@@ -2,9 +2,9 @@ use audiosocket_media::SampleRate;
 use audiosocket_media::wav::WavWriter;
 use audiosocket_proto::Uuid;
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::{noise, sounds};
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::{noise, sounds};
 
 in_each_adapter!(
     the_caller_hears_every_sample_of_the_file

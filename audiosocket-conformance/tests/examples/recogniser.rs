@@ -1,9 +1,9 @@
 use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::{is_silent_for, noise, sounds, words_after};
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::{is_silent_for, noise, sounds, words_after};
 
 #[test]
 fn the_text_of_each_caller_comes_back_into_the_call() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use audiosocket_media::{SampleRate, wav};
 use audiosocket_proto::Uuid;
 
-use crate::caller::Caller;
-use crate::program::{self, assert_ends, terminate, terminate_at_once};
-use crate::sound::noise;
+use crate::harness::caller::Caller;
+use crate::harness::program::{self, assert_ends, terminate, terminate_at_once};
+use crate::harness::sound::noise;
 
 in_each_adapter!(
     each_call_has_its_own_file

@@ -8,9 +8,9 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 use audiosocket_testing::process::Process;
 
-use crate::caller::{Caller, connect};
-use crate::certificates::Authority;
-use crate::program::{self, assert_ends, terminate, terminate_at_once};
+use crate::harness::caller::{Caller, connect};
+use crate::harness::certificates::Authority;
+use crate::harness::program::{self, assert_ends, terminate, terminate_at_once};
 
 #[test]
 fn every_server_hangs_up_its_calls_and_succeeds_after_two_signals() {

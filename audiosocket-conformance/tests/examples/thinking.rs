@@ -2,9 +2,9 @@ use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 use audiosocket_testing::process::{OutputStream, Process};
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::{is_silent_for, noise, sounds, words_after};
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::{is_silent_for, noise, sounds, words_after};
 
 /// The number of sentences of an answer.
 const SENTENCES: usize = 4;
