@@ -15,7 +15,7 @@ mod shutdown;
 use std::io;
 use std::time::Duration;
 
-use audiosocket_blocking::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
+use audiosocket_blocking::{AudioBuf, CallEvent, IncomingCall, SampleRate, Server};
 use audiosocket_media::tone;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, VadEvent};
 
@@ -33,11 +33,11 @@ fn main() -> io::Result<()> {
     server.serve_calls(talk)
 }
 
-fn talk(mut call: IncomingCall) -> Result<(), SendError> {
+fn talk(mut call: IncomingCall) {
     let (uuid, mut rate) = (call.uuid(), SampleRate::Hz8000);
     let mut vad = EnergyVad::new(rate, EnergyOptions::default());
     let (mut vad_events, mut started_at) = (Vec::new(), 0);
-    say(&call, GREETING)?;
+    say(&call, GREETING);
     loop {
         let audio = match call.next_timeout(NO_AUDIO) {
             Ok(Some(CallEvent::Audio(audio))) => audio,
@@ -49,7 +49,7 @@ fn talk(mut call: IncomingCall) -> Result<(), SendError> {
             }
             Ok(Some(CallEvent::Ended(end))) => {
                 println!("{uuid}: {end}");
-                return Ok(());
+                return;
             }
             Ok(_) => continue,
             Err(_) => AudioBuf::from_samples(rate, &vec![0; rate.samples_in(NO_AUDIO) as usize]),
@@ -68,34 +68,31 @@ fn talk(mut call: IncomingCall) -> Result<(), SendError> {
                 VadEvent::SpeechEnded { at, .. } => {
                     let spoken = rate.duration_of(at - started_at).as_millis();
                     println!("{uuid}: caller: {spoken} milliseconds of speech");
-                    say(&call, &format!("That was {spoken} milliseconds of speech"))?;
+                    say(&call, &format!("That was {spoken} milliseconds of speech"));
                 }
                 _ => {}
             }
         }
     }
     call.clear();
-    say(&call, "Goodbye")?;
+    say(&call, "Goodbye");
     call.hangup_after_playout();
     // Dropping the call hangs up at once. So the thread keeps the call until its last event.
     call.for_each(drop);
-    Ok(())
 }
 
-fn say(call: &IncomingCall, text: &str) -> Result<(), SendError> {
+fn say(call: &IncomingCall, text: &str) {
     println!("{}: bot: {text}", call.uuid());
     let rate = call.sample_rate().unwrap_or_default();
-    call.play(synthesise(text, rate))
+    if let Err(error) = call.try_play(synthesise(text, rate)) {
+        eprintln!("{}: cannot play: {error}", call.uuid());
+    }
 }
 
 fn interrupt(call: &IncomingCall) {
-    let dropped = call.clear();
-    if dropped.samples > 0 {
-        println!(
-            "{}: interrupted, {:.2?} unheard",
-            call.uuid(),
-            dropped.duration
-        );
+    let unheard = call.clear().duration;
+    if !unheard.is_zero() {
+        println!("{}: interrupted, {unheard:.2?} unheard", call.uuid());
     }
 }
 

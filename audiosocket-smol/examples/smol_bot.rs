@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use audiosocket_media::tone;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, VadEvent};
-use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
+use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, Server};
 use smol::{Timer, future};
 
 /// After this time without audio, the caller counts as silent. Some phones send nothing in a pause.
@@ -36,11 +36,11 @@ fn main() -> io::Result<()> {
     })
 }
 
-async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
+async fn talk(mut call: IncomingCall) {
     let (uuid, mut rate) = (call.uuid(), SampleRate::Hz8000);
     let mut vad = EnergyVad::new(rate, EnergyOptions::default());
     let (mut vad_events, mut started_at) = (Vec::new(), 0);
-    say(&call, GREETING).await?;
+    say(&call, GREETING);
     loop {
         let silence = async { Err(Timer::after(NO_AUDIO).await) };
         let event = future::or(async { Ok(call.next().await) }, silence);
@@ -54,7 +54,7 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
             }
             Ok(Some(CallEvent::Ended(end))) => {
                 println!("{uuid}: {end}");
-                return Ok(());
+                return;
             }
             Ok(_) => continue,
             Err(_) => AudioBuf::from_samples(rate, &vec![0; rate.samples_in(NO_AUDIO) as usize]),
@@ -73,34 +73,31 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
                 VadEvent::SpeechEnded { at, .. } => {
                     let spoken = rate.duration_of(at - started_at).as_millis();
                     println!("{uuid}: caller: {spoken} milliseconds of speech");
-                    say(&call, &format!("That was {spoken} milliseconds of speech")).await?;
+                    say(&call, &format!("That was {spoken} milliseconds of speech"));
                 }
                 _ => {}
             }
         }
     }
     call.clear();
-    say(&call, "Goodbye").await?;
+    say(&call, "Goodbye");
     call.hangup_after_playout();
     // Dropping the call hangs up at once. So the task keeps the call until its last event.
     while call.next().await.is_some() {}
-    Ok(())
 }
 
-async fn say(call: &IncomingCall, text: &str) -> Result<(), SendError> {
+fn say(call: &IncomingCall, text: &str) {
     println!("{}: bot: {text}", call.uuid());
     let rate = call.sample_rate().unwrap_or_default();
-    call.play(synthesise(text, rate)).await
+    if let Err(error) = call.try_play(synthesise(text, rate)) {
+        eprintln!("{}: cannot play: {error}", call.uuid());
+    }
 }
 
 fn interrupt(call: &IncomingCall) {
-    let dropped = call.clear();
-    if dropped.samples > 0 {
-        println!(
-            "{}: interrupted, {:.2?} unheard",
-            call.uuid(),
-            dropped.duration
-        );
+    let unheard = call.clear().duration;
+    if !unheard.is_zero() {
+        println!("{}: interrupted, {unheard:.2?} unheard", call.uuid());
     }
 }
 

@@ -15,7 +15,7 @@ mod synthesiser;
 
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, VadEvent};
 use audiosocket_tokio::stream::EventInjector;
-use audiosocket_tokio::{AudioBuf, CallEvent, IncomingCall, SendError, Server};
+use audiosocket_tokio::{AudioBuf, CallEvent, IncomingCall, Server};
 use synthesiser::synthesise;
 use tokio::sync::mpsc;
 
@@ -34,7 +34,7 @@ async fn main() -> std::io::Result<()> {
 /// A text from the recogniser.
 struct Transcript(String);
 
-async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
+async fn talk(mut call: IncomingCall) {
     let uuid = call.uuid();
     let (to_recogniser, audio) = mpsc::channel(QUEUE);
     tokio::spawn(recognise(audio, call.injector()));
@@ -45,7 +45,10 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
             CallEvent::Injected(value) => {
                 if let Some(Transcript(text)) = value.downcast_ref() {
                     println!("{uuid}: recognised {text:?}");
-                    call.try_play(synthesise(text, call.sample_rate().unwrap_or_default()))?;
+                    let rate = call.sample_rate().unwrap_or_default();
+                    if let Err(error) = call.try_play(synthesise(text, rate)) {
+                        eprintln!("{uuid}: cannot play: {error}");
+                    }
                 }
             }
             CallEvent::Ended(end) => println!("{uuid}: {end}, {dropped} pieces dropped"),
@@ -53,7 +56,6 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
         }
     }
     // This drops the sender. The recogniser then receives `None`, and ends.
-    Ok(())
 }
 
 /// A stand-in for a recogniser: its text is the time of the speech. A real one connects to its service, sends each piece

@@ -16,7 +16,7 @@ mod synthesiser;
 use std::time::Duration;
 
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, VadEvent};
-use audiosocket_tokio::{CallEvent, IncomingCall, SendError, Server};
+use audiosocket_tokio::{CallEvent, IncomingCall, Server};
 use synthesiser::synthesise;
 use tokio::{sync::mpsc, time::sleep};
 
@@ -29,7 +29,7 @@ async fn main() -> std::io::Result<()> {
     server.serve_calls(talk).await
 }
 
-async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
+async fn talk(mut call: IncomingCall) {
     let rate = call.wait_sample_rate(Duration::from_secs(5)).await;
     let mut vad = EnergyVad::new(rate, EnergyOptions::default());
     // A channel without a sender has no sentences: there is no answer yet.
@@ -41,12 +41,13 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
                 Some(CallEvent::Dtmf(_)) => interrupt(&call, &mut answer),
                 Some(CallEvent::Ended(end)) => println!("{}: {end}", call.uuid()),
                 Some(_) => {}
-                None => return Ok(()), // This drops `answer`, and so cancels it.
+                None => return, // This drops `answer`, and so cancels it.
             },
             // Only this task plays and clears. If the thinking task played, a sentence could come after the clear.
             Some(sentence) = answer.recv() => {
                 println!("{}: bot: {sentence}", call.uuid());
-                call.play(synthesise(&sentence, rate)).await?;
+                // An error says that the call is over. The next event says so too.
+                let _ = call.play(synthesise(&sentence, rate)).await;
             }
         }
         for event in vad_events.drain(..) {

@@ -38,6 +38,7 @@ fn new_speech_cancels_the_answer_and_gets_its_own() {
     caller.listen_until(|heard| !sounds(heard).is_empty());
     caller.say(&noise(8_000, 2));
     program.wait_for_line(": answer cancelled, ").unwrap();
+    caller.listen_until(|heard| is_silent_for(heard, 500));
     let sentences = program.count_lines(": bot: ");
     caller.say(&[0; 8_000]);
     program.wait_for_line(": thinking").unwrap();
