@@ -31,12 +31,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::bind(addr)?;
     shutdown::on_signal(server.handle())?;
     println!("listening on {}", server.local_addrs()[0]);
-    // A clone of a prompt shares its audio: it is in memory once, however many calls play it.
-    let play = move |call| play(call, prompt.clone());
-    Ok(server.serve_calls(play)?)
+    // The prompt is in memory once, however many calls play it.
+    Ok(server.serve_calls(move |call| play(call, &prompt))?)
 }
 
-fn play(mut call: IncomingCall, prompt: Prompt) -> Result<(), SendError> {
+fn play(mut call: IncomingCall, prompt: &Prompt) -> Result<(), SendError> {
     // The sample rate of the caller is known when the first audio comes.
     let rate = call.wait_sample_rate(Duration::from_millis(200));
     call.play(prompt.at(rate))?;

@@ -5,7 +5,7 @@
 //!
 //! ```sh
 //! cargo run -p audiosocket-blocking --example blocking_record -- 127.0.0.1:9092 recordings
-//! # Without a phone, in another terminal: a call that sends a WAV file, and end the server with Ctrl-C.
+//! # Without a phone, in another terminal: a call that sends a WAV file. Then end the server with Ctrl-C.
 //! espeak-ng -w hello.wav "Hello"
 //! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --audio hello.wav
 //! ```

@@ -6,8 +6,10 @@
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example thinking -- 127.0.0.1:9092
-//! # Without a phone, in another terminal: a call that is silent for a second, speaks for two seconds, and listens.
-//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --barge-in-after 1s --duration 15s
+//! # Without a phone, in another terminal: a call that asks a question, and records what it receives.
+//! espeak-ng -w question.wav "What is the weather like today?"
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 \
+//!     --audio question.wav --duration 15s --expect any --record heard.wav
 //! ```
 
 mod shutdown;

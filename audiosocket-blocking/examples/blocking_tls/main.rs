@@ -142,7 +142,7 @@ fn server_config(
         }
     };
     let key = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| format!("cannot read the key {key:?}: {error}; give a PEM file"))?;
+        .map_err(|error| format!("cannot read {key}: {error}; give a PEM file"))?;
     let chain = read_certificates(certificate)?;
     Ok(Arc::new(config.with_single_cert(chain, key)?))
 }
@@ -150,5 +150,5 @@ fn server_config(
 fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
-        .map_err(|error| format!("cannot read the certificates {path:?}: {error}; give a PEM file"))
+        .map_err(|error| format!("cannot read {path}: {error}; give a PEM file"))
 }

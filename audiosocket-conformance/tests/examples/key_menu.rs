@@ -5,7 +5,7 @@ use audiosocket_testing::process::Process;
 
 use crate::harness::caller::Caller;
 use crate::harness::program;
-use crate::harness::sound::{Sound, is_a_word, sounds, tone};
+use crate::harness::sound::{Sound, is_a_word, is_silent_for, sounds, tone};
 
 #[test]
 fn a_key_stops_the_menu_and_the_server_says_the_number_back() {
@@ -20,7 +20,7 @@ fn a_key_stops_the_menu_and_the_server_says_the_number_back() {
     caller.listen_until(|heard| !sounds(heard).is_empty());
     caller.press("1");
     // "Enter your number": the first word follows the menu without a pause.
-    caller.listen_until(|heard| words(&sounds(heard)) == 2);
+    caller.listen_until(|heard| words(&sounds(heard)) == 2 && is_silent_for(heard, 500));
     caller.press("30#");
     let heard = sounds(&caller.listen_to_the_end());
     // "You entered 3 0"

@@ -16,11 +16,7 @@
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example expected_calls -- 127.0.0.1:9092 127.0.0.1:4573
-//! ```
-//!
-//! To try it without Asterisk, announce a call by hand, and place it with the UUID that the server prints:
-//!
-//! ```sh
+//! # Without Asterisk, in another terminal: announce a call, and place it with the UUID that the server prints.
 //! printf 'agi_callerid: 123\nagi_language: de\n\n200 result=1\n' | nc -q 1 127.0.0.1 4573
 //! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --expect any --uuid UUID
 //! ```

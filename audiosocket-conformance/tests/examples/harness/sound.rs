@@ -44,13 +44,6 @@ pub(crate) fn sounds(heard: &[i16]) -> Vec<Sound> {
     runs.into_iter().map(sound).collect()
 }
 
-/// Splits `sounds` where the pause is `pause` milliseconds or longer.
-pub(crate) fn groups(sounds: &[Sound], pause: usize) -> Vec<&[Sound]> {
-    sounds
-        .chunk_by(|one, next| next.at - one.end() < pause)
-        .collect()
-}
-
 /// Whether a sound is one word of the stand-in for a synthesiser.
 pub(crate) fn is_a_word(sound: &Sound) -> bool {
     (sound.ms, sound.hz) == (150, 600)
