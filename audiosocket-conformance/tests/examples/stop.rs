@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::thread;
+use std::path::Path;
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
@@ -14,70 +14,58 @@ use crate::harness::program::{self, assert_ends, terminate, terminate_at_once};
 
 #[test]
 fn every_server_hangs_up_its_calls_and_succeeds_after_two_signals() {
-    in_each_server(|name| match name.rsplit('_').next() {
-        Some("unix") => {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("calls.sock");
-            let program = program::start_on(path.to_str().unwrap(), name, &[]);
-            stop(program, UnixStream::connect(path).unwrap());
+    for name in servers() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::new();
+        let path = directory.path().join("calls.sock");
+        let program = start(&name, &path, &authority);
+        match kind(&name) {
+            "unix" => stop(program, UnixStream::connect(path).unwrap()),
+            "tls" => {
+                let stream = authority.client(connect(program.addr()));
+                stop(program, stream);
+            }
+            _ => {
+                let stream = connect(program.addr());
+                stop(program, stream);
+            }
         }
-        Some("tls") => {
-            let authority = Authority::new();
-            let program = start_tls(name, &authority);
-            let stream = authority.client(connect(program.addr()));
-            stop(program, stream);
-        }
-        _ => {
-            let directory = tempfile::tempdir().unwrap();
-            let program = start(name, directory.path().to_str().unwrap());
-            let stream = connect(program.addr());
-            stop(program, stream);
-        }
-    });
+    }
 }
 
 #[test]
 fn every_server_without_a_call_succeeds_after_sigterm() {
-    in_each_server(|name| {
+    for name in servers() {
         let directory = tempfile::tempdir().unwrap();
-        let program = match name.rsplit('_').next() {
-            Some("unix") => {
-                let path = directory.path().join("calls.sock");
-                program::start_on(path.to_str().unwrap(), name, &[])
-            }
-            Some("tls") => start_tls(name, &Authority::new()),
-            _ => start(name, directory.path().to_str().unwrap()),
-        };
+        let path = directory.path().join("calls.sock");
+        let program = start(&name, &path, &Authority::new());
         terminate(&program);
         assert_ends(program);
-    });
-}
-
-fn in_each_server(test: impl Fn(&str) + Sync) {
-    let names = program::names();
-    thread::scope(|scope| {
-        for name in names.iter().filter(|name| *name != "in_memory") {
-            // The name of a thread is in the message of its panic.
-            let thread = thread::Builder::new().name(name.clone());
-            thread.spawn_scoped(scope, || test(name)).unwrap();
-        }
-    });
-}
-
-fn start(name: &str, directory: &str) -> Process {
-    match name
-        .trim_start_matches("smol_")
-        .trim_start_matches("blocking_")
-    {
-        "record" => program::start(name, &[directory]),
-        "expected_calls" => program::start(name, &["127.0.0.1:0"]),
-        _ => program::start(name, &[]),
     }
 }
 
-fn start_tls(name: &str, authority: &Authority) -> Process {
+/// The names of the examples that serve calls.
+fn servers() -> impl Iterator<Item = String> {
+    let names = program::names().into_iter();
+    names.filter(|name| name != "in_memory")
+}
+
+/// The name of an example without the prefix of its adapter.
+fn kind(name: &str) -> &str {
+    let name = name.strip_prefix("smol_").unwrap_or(name);
+    name.strip_prefix("blocking_").unwrap_or(name)
+}
+
+/// Starts an example. A Unix socket is at `path`, and recordings are in its folder.
+fn start(name: &str, path: &Path, authority: &Authority) -> Process {
     let files = ["server.pem", "server.key"].map(|name| authority.path(name));
-    program::start(name, &[&files[0], &files[1]])
+    match kind(name) {
+        "unix" => program::start_on(path.to_str().unwrap(), name, &[]),
+        "tls" => program::start(name, &[&files[0], &files[1]]),
+        "record" => program::start(name, &[path.parent().unwrap().to_str().unwrap()]),
+        "expected_calls" => program::start(name, &["127.0.0.1:0"]),
+        _ => program::start(name, &[]),
+    }
 }
 
 fn stop(program: Process, stream: impl Read + Write) {
