@@ -61,7 +61,7 @@ pub use audiosocket_proto::SampleRate;
 
 pub use codec::{CodecDetector, Encoding, Guess};
 pub use g711::Law;
-pub use prompt::Prompt;
+pub use prompt::{Prompt, PromptError};
 pub use resample::{Resampler, UnsupportedRate};
 pub use tone::tone;
 
