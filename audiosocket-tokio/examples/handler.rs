@@ -73,7 +73,7 @@ impl Handler for Caller {
     }
 
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        let frames = call.stats().audio_frames_received;
+        let frames = call.stats().session.audio_frames_received;
         let Self { loudest, .. } = self;
         println!(
             "{}: {end}, {frames} frames, loudest sample {loudest}",
