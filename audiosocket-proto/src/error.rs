@@ -63,7 +63,7 @@ impl fmt::Display for PeerError {
             }
             Self::DtmfMalformed => f.write_str("a key press that is not one of 0-9 * # A-D"),
             Self::Reported { flags } => write!(f, "the peer reported error {flags}"),
-            Self::WriteStalled => f.write_str("the peer stopped taking what was sent to it"),
+            Self::WriteStalled => f.write_str("the peer read nothing for too long"),
             Self::IdleTimeout => f.write_str("the peer sent nothing for too long"),
         }
     }
@@ -108,7 +108,7 @@ impl fmt::Display for SendError {
                     "{len} bytes of audio do not fit one frame, which takes 65,535"
                 )
             }
-            Self::QueueFull => f.write_str("dropped, since the peer takes nothing"),
+            Self::QueueFull => f.write_str("dropped, because the peer does not read"),
             Self::PlayoutFull { queued } => {
                 let seconds = queued.as_secs_f32();
                 write!(

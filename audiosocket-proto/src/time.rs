@@ -36,12 +36,14 @@ impl Timestamp {
 
     /// Returns the nanoseconds since the epoch.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0.nanos()
     }
 
     /// Returns the time since `earlier`. It is zero if `earlier` is later.
     #[must_use]
+    #[inline]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
     }
@@ -64,6 +66,7 @@ impl Add<Duration> for Timestamp {
 
     /// Returns the point `rhs` after this one. It saturates 584 years after the epoch, so
     /// [`Duration::MAX`] stands for "never".
+    #[inline]
     fn add(self, rhs: Duration) -> Self {
         Self(self.0.later_by(nanos_of(rhs)))
     }
@@ -90,6 +93,7 @@ impl From<Duration> for CompactDuration {
 impl Add<CompactDuration> for Timestamp {
     type Output = Self;
 
+    #[inline]
     fn add(self, rhs: CompactDuration) -> Self {
         Self(self.0.later_by(rhs.0.nanos()))
     }
@@ -146,6 +150,7 @@ impl Epoch {
 
     /// Converts `instant` to a timestamp. An instant before the epoch becomes [`Timestamp::ZERO`].
     #[must_use]
+    #[inline]
     pub fn timestamp(&self, instant: std::time::Instant) -> Timestamp {
         Timestamp::ZERO + instant.saturating_duration_since(self.0)
     }
@@ -153,6 +158,7 @@ impl Epoch {
     /// Converts `timestamp` to an instant. Returns `None` if the platform's clock cannot represent it, as for a
     /// deadline that never comes.
     #[must_use]
+    #[inline]
     pub fn instant(&self, timestamp: Timestamp) -> Option<std::time::Instant> {
         self.0
             .checked_add(Duration::from_nanos(timestamp.as_nanos()))

@@ -116,11 +116,7 @@ fn check_frames(capture: &Capture, bytes: &[u8], sizes: &[usize]) {
     assert_eq!(runs, capture.frames, "{}", capture.name);
     assert_eq!(uuids, [Uuid::from_u128(wire::UUID)], "{}", capture.name);
     assert_eq!(dtmf, capture.dtmf, "{}", capture.name);
-    assert!(
-        payloads == bytes,
-        "{}: a payload differs",
-        capture.name
-    );
+    assert!(payloads == bytes, "{}: a payload differs", capture.name);
 }
 
 fn check_session(capture: &Capture, bytes: &[u8], sizes: &[usize]) {

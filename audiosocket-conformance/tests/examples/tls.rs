@@ -82,7 +82,7 @@ fn who_does_not_read_is_read(prefix: &str) {
         caller.stream.write_all(&second).unwrap();
     }
     program
-        .wait_for_line("dropped, since the peer takes nothing")
+        .wait_for_line("dropped, because the peer does not read")
         .unwrap();
     drop(caller);
 

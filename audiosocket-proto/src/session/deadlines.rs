@@ -34,6 +34,7 @@ impl Session {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout) next. Returns `None` if there is no
     /// deadline. A call with the default configuration has a deadline only while bytes wait to be written.
     #[must_use]
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
             SessionState::AwaitingUuid { until, .. } => Some(until),

@@ -236,7 +236,7 @@ impl Session {
         if !matches!(self.state, SessionState::Active { .. }) || self.write_closed {
             return Err(SendError::NoCall);
         }
-        encoder::check(audio)?;
+        audio.check_len()?;
         let unsent = self.unsent();
         if unsent + HEADER_LEN + audio.len() > self.limits.max_unsent {
             self.stats.frames_dropped += 1;
@@ -378,6 +378,7 @@ impl Session {
         Event::Ended(end)
     }
 
+    #[inline]
     fn close_if_done(&mut self) {
         if self.send_buffer.is_empty()
             && let SessionState::Closing {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::SampleRate;
+use crate::{MAX_PAYLOAD_LEN, SampleRate, SendError};
 
 /// Borrowed audio: the payload of an audio frame, and its sample rate.
 ///
@@ -50,8 +50,19 @@ impl<'a> Audio<'a> {
 
     /// Returns the duration of the samples, rounded down to a nanosecond.
     #[must_use]
+    #[inline]
     pub const fn duration(&self) -> Duration {
         self.rate.duration_of(self.payload.len() as u64 / 2)
+    }
+
+    /// Checks that the audio fits one frame.
+    #[inline]
+    pub(crate) const fn check_len(&self) -> Result<(), SendError> {
+        match self.payload.len() {
+            0 => Err(SendError::EmptyAudio),
+            1..=MAX_PAYLOAD_LEN => Ok(()),
+            len => Err(SendError::AudioTooLong { len }),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::wire::frame;
-use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError};
+use crate::{Audio, FrameKind, SendError};
 
 /// Appends one frame of audio to `out`, header and payload. Write both at once: Asterisk ends the call if the
 /// payload comes late after its header.
@@ -18,19 +18,9 @@ use crate::{Audio, FrameKind, MAX_PAYLOAD_LEN, SendError};
 /// bytes. Then `out` is unchanged.
 #[inline]
 pub fn encode_audio(audio: Audio<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
-    check(audio)?;
+    audio.check_len()?;
     frame::put(audio.rate().kind(), audio.payload(), out);
     Ok(())
-}
-
-/// Checks that `audio` fits one frame.
-#[inline]
-pub(crate) const fn check(audio: Audio<'_>) -> Result<(), SendError> {
-    match audio.payload().len() {
-        0 => Err(SendError::EmptyAudio),
-        1..=MAX_PAYLOAD_LEN => Ok(()),
-        len => Err(SendError::AudioTooLong { len }),
-    }
 }
 
 /// Appends a hangup frame to `out`. It ends the call.

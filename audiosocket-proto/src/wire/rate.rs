@@ -78,6 +78,7 @@ impl SampleRate {
 
     /// Returns the samples per second.
     #[must_use]
+    #[inline]
     pub const fn hz(self) -> u32 {
         match self {
             Self::Hz8000 => 8_000,
@@ -105,6 +106,7 @@ impl SampleRate {
 
     /// Returns the duration of `samples` samples, rounded down to a nanosecond.
     #[must_use]
+    #[inline]
     pub const fn duration_of(self, samples: u64) -> Duration {
         // A frame has few samples. A division of 128 bits would cost more than the rest of the frame's work.
         if let Some(nanos) = samples.checked_mul(1_000_000_000) {

@@ -64,7 +64,9 @@ impl Model {
         for byte in &frame[..len] {
             self.pass_marks();
             let Some(Item::Byte(of, due)) = self.waits.pop_front() else {
-                return Err(TestCaseError::fail("the frame has a byte that was not queued"));
+                return Err(TestCaseError::fail(
+                    "the frame has a byte that was not queued",
+                ));
             };
             prop_assert_eq!((of, due), (rate, *byte));
         }

@@ -76,7 +76,11 @@ fn silence_has_the_rate_of_the_last_audio() {
     rig.try_play(WIDE, &speech(2)).unwrap();
     next(&mut rig);
     rig.playout.received(RATE);
-    assert_eq!(next(&mut rig), wide_silence(), "the rate of the played audio");
+    assert_eq!(
+        next(&mut rig),
+        wide_silence(),
+        "the rate of the played audio"
+    );
     rig.sent(RATE, Duration::ZERO);
     rig.pass(millis(200));
     assert_eq!(next(&mut rig), silence(), "the rate of the sent audio");

@@ -48,7 +48,11 @@ fn speech_that_resumes_soon_is_an_underrun() {
             let is_delayed = rig.due().is_some_and(|due| due > rig.elapsed());
             rig.run(millis(100));
             // After silence, speech resumes up to one ptime later.
-            let underrun = if is_delayed && pause == 499 { 0 } else { underrun };
+            let underrun = if is_delayed && pause == 499 {
+                0
+            } else {
+                underrun
+            };
             assert_eq!(underruns(&rig), underrun, "after {pause} ms");
             assert_eq!(rig.playout.stats().late, 0);
         }

@@ -148,7 +148,11 @@ fn our_hangup_is_still_sent_if_the_peer_closes_first() {
     rig.hangup();
     rig.assert_ended(End::HungUp);
     rig.eof();
-    assert_eq!(rig.transmit(), Transmit::Bytes(&HANGUP), "the hangup is still unsent");
+    assert_eq!(
+        rig.transmit(),
+        Transmit::Bytes(&HANGUP),
+        "the hangup is still unsent"
+    );
     rig.write(usize::MAX);
     assert_eq!(rig.transmit(), Transmit::Close, "no half-close before it");
     rig.assert_stays_over();
@@ -192,7 +196,11 @@ fn a_closed_write_side_after_our_hangup_causes_no_event() {
     rig.hangup();
     rig.assert_ended(End::HungUp);
     rig.session.handle_write_closed();
-    assert_eq!(rig.transmit(), Transmit::Idle, "the session waits for the read side");
+    assert_eq!(
+        rig.transmit(),
+        Transmit::Idle,
+        "the session waits for the read side"
+    );
     rig.eof();
     assert_eq!(rig.transmit(), Transmit::Close);
     rig.assert_stays_over();
@@ -262,7 +270,10 @@ fn audio_before_the_uuid_is_refused_by_its_header() {
             }
             let kind = FrameKind(kind);
             rig.assert_ended(End::Failed(PeerError::UuidExpected { kind }));
-            assert!(rig.decoder.partial_len() < 3, "the decoder holds no payload");
+            assert!(
+                rig.decoder.partial_len() < 3,
+                "the decoder holds no payload"
+            );
             assert_eq!(rig.flush(), HANGUP);
             rig.assert_stays_over();
         }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -9,7 +10,6 @@ use crate::admission::expected::UuidInUse;
 use crate::admission::open_calls::Registration;
 use crate::call::control::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
-use crate::call::lifecycle::catch_panic;
 use crate::call::outbound::{Outbound, PlayoutStep};
 use crate::{
     Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
@@ -340,7 +340,10 @@ impl<A: Acceptor> CallDriver<A> {
         match self.outbound.send(self.now, audio) {
             // Only once the peer has caught up. Otherwise a peer that reads every second frame would cause
             // an exception for every second frame.
-            Ok(()) => self.outbound.is_behind &= self.outbound.session.is_behind(),
+            Ok(()) if self.outbound.is_behind => {
+                self.outbound.is_behind = self.outbound.session.is_behind();
+            }
+            Ok(()) => {}
             // `on_end` reports it.
             Err(SendError::NoCall) => {}
             Err(SendError::QueueFull) if mem::replace(&mut self.outbound.is_behind, true) => {}
@@ -356,6 +359,12 @@ impl<A: Acceptor> fmt::Debug for CallDriver<A> {
             .field("session", &self.outbound.session)
             .finish_non_exhaustive()
     }
+}
+
+/// Runs code of the user. Returns its panic as an error.
+#[inline]
+pub(super) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }
 
 /// Whether reads and writes fail with this error because the peer has closed.

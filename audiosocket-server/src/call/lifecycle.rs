@@ -2,13 +2,12 @@
 
 use std::mem;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::call::deadline_timer::DeadlineTimer;
-use crate::call::driver::{CallDriver, Phase};
+use crate::call::driver::{CallDriver, Phase, catch_panic};
 use crate::call::outbound::Outbound;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
@@ -218,10 +217,4 @@ impl<A: Acceptor> Drop for CallDriver<A> {
         self.finish(End::Abandoned, None);
         self.outbound.handle.control().forget_waker();
     }
-}
-
-/// Runs code of the user. Returns its panic as an error.
-#[inline]
-pub(super) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }

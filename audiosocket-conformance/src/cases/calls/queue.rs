@@ -16,7 +16,7 @@ cases! {
 /// Room for three frames of 320 bytes and one of "many".
 const ROOM: usize = 3 * 323 + 7;
 
-const DROPPED: &str = "not sent: dropped, since the peer takes nothing";
+const DROPPED: &str = "not sent: dropped, because the peer does not read";
 
 /// Frames fit to the last byte of the bound; the next one is dropped, and the rest is sent.
 fn the_bound_is_exact(runner: &Runner) {
