@@ -140,10 +140,7 @@ async fn reading_goes_on_when_the_peer_takes_nothing() {
         }
     };
     assert_eq!((audio, behind), (2_000, 1), "told once");
-    assert_eq!(
-        last,
-        "7 exception: the peer read nothing for too long"
-    );
+    assert_eq!(last, "7 exception: the peer read nothing for too long");
     assert_eq!(started.elapsed().as_secs(), 30);
     assert!(next(&transcript).await.starts_with("7 end: failed"));
     call.await.unwrap();
