@@ -150,8 +150,8 @@ fn a_call_tells_who_it_is_and_how_it_goes() {
             call.uuid(),
             call.peer(),
             call.duration(),
-            stats.audio_frames_received,
-            stats.audio_frames_sent,
+            stats.session.audio_frames_received,
+            stats.session.audio_frames_sent,
         ));
     });
     // The clock of each input counts, and no other is read.

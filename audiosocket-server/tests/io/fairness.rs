@@ -88,6 +88,6 @@ fn a_deadline_that_comes_nearer_moves_the_timer() {
     assert_eq!(timers_touched() - before, 1);
     pass(Duration::from_secs(30));
     assert!(rig.poll().is_ready());
-    let stalled = "the peer stopped taking what was sent to it";
+    let stalled = "the peer read nothing for too long";
     assert_eq!(rig.told(), ["audio 4", stalled, "end"]);
 }

@@ -303,7 +303,7 @@ fn stats_tell_of_the_playout() {
     listen(&mut line, 3);
     line.poll_commands();
     let stats = line.driver.handle().stats();
-    assert_eq!(stats.audio_frames_sent, 4);
+    assert_eq!(stats.session.audio_frames_sent, 4);
     assert_eq!(stats.playout.frames, 4);
     assert_eq!(stats.playout.depth, PTIME * 6);
     // Of the playout, right now.

@@ -381,7 +381,13 @@ fn the_counters_at_the_end_are_final() {
     let events = take_events(&mut call);
     assert_eq!(events.last(), Some(&CallEvent::Ended(End::HangupReceived)));
     let stats = call.handle().stats();
-    assert_eq!((stats.frames_received, stats.audio_bytes_received), (4, 8));
+    assert_eq!(
+        (
+            stats.session.frames_received,
+            stats.session.audio_bytes_received
+        ),
+        (4, 8)
+    );
     drop(line);
     assert_eq!(call.handle().stats(), stats);
 }
