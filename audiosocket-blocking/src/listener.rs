@@ -92,9 +92,7 @@ impl TcpListener {
     ///
     /// Those of resolving, binding and listening. They name the address.
     pub fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
-        let mut options = ListenOptions::new();
-        options.addrs.push(addr.into());
-        let mut sockets = options.listen_blocking()?;
+        let mut sockets = ListenOptions::from(addr.into()).listen_blocking()?;
         Ok(Self::new(sockets.listeners.remove(0), sockets.tcp))
     }
 

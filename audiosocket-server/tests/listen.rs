@@ -11,7 +11,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 /// The default options, with these addresses.
 fn bind<const N: usize>(addrs: [&str; N]) -> ListenOptions {
-    let mut options = ListenOptions::new();
+    let mut options = ListenOptions::default();
     options.addrs = addrs.map(Into::into).into();
     options
 }
@@ -90,7 +90,7 @@ fn a_name_is_resolved_and_errors_contain_it() {
 
 #[test]
 fn a_server_without_an_address_is_an_error() {
-    let error = listen(ListenOptions::new()).unwrap_err();
+    let error = listen(ListenOptions::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     assert_eq!(error.to_string(), "no address to listen on");
 }
@@ -154,7 +154,7 @@ fn the_send_buffer_bounds_what_a_peer_that_does_not_read_costs() {
         }
     };
 
-    let default = taken(ListenOptions::new().tcp.send_buffer);
+    let default = taken(ListenOptions::default().tcp.send_buffer);
     assert!((DEFAULT / 2..3 * DEFAULT).contains(&default), "{default}");
     let small = taken(Some(16 * 1024));
     assert!(small < DEFAULT / 2, "{small}");

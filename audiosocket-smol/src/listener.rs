@@ -51,7 +51,9 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use audiosocket_server::Peer;
-use audiosocket_server::io::{TcpOptions, UnregisteredStream, pending_if_would_block};
+use audiosocket_server::io::{
+    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+};
 use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(unix)]
@@ -79,8 +81,7 @@ impl TcpListener {
     ///
     /// Those of resolving, binding and listening. They name the address.
     pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
-        let mut options = ListenOptions::new();
-        options.addrs.push(addr.into());
+        let options = ListenOptions::from(addr.into());
         let mut sockets = options.listen(resolve).await?;
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
@@ -192,13 +193,6 @@ pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
 #[derive(Debug)]
 pub struct Handshake<F, S>(HandshakeState<F, S>);
 
-#[derive(Debug)]
-enum HandshakeState<F, S> {
-    Pending(F),
-    Complete(S),
-    Failed,
-}
-
 impl<F, S> Handshake<F, S> {
     /// Makes a stream of a handshake that resolves to it. An error of the handshake is one of the
     /// connection.
@@ -207,28 +201,6 @@ impl<F, S> Handshake<F, S> {
         F: Future<Output = io::Result<S>>,
     {
         Self(HandshakeState::Pending(handshake))
-    }
-}
-
-impl<F, S> Handshake<F, S>
-where
-    F: Future<Output = io::Result<S>> + Unpin,
-    S: Unpin,
-{
-    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
-        if let HandshakeState::Pending(handshake) = &mut self.0 {
-            match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => self.0 = HandshakeState::Complete(stream),
-                Err(error) => {
-                    self.0 = HandshakeState::Failed;
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-        Poll::Ready(match &mut self.0 {
-            HandshakeState::Complete(stream) => Ok(Pin::new(stream)),
-            _ => Err(io::ErrorKind::NotConnected.into()),
-        })
     }
 }
 
@@ -242,7 +214,7 @@ where
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_stream(cx))?.poll_read(cx, buffer)
+        ready!(self.0.poll_stream(cx))?.poll_read(cx, buffer)
     }
 }
 
@@ -256,14 +228,14 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_stream(cx))?.poll_write(cx, bytes)
+        ready!(self.0.poll_stream(cx))?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_flush(cx)
+        ready!(self.0.poll_stream(cx))?.poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_close(cx)
+        ready!(self.0.poll_stream(cx))?.poll_close(cx)
     }
 }

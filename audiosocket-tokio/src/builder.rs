@@ -41,8 +41,8 @@ pub struct ServerBuilder<S = ListenOptions> {
 impl ServerBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            config: ServerConfig::new(),
-            source: ListenOptions::new(),
+            config: ServerConfig::default(),
+            source: ListenOptions::default(),
             threads: None,
             wake_interval: None,
         }

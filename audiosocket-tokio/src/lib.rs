@@ -9,7 +9,6 @@ pub mod expected_calls {}
 pub mod listener;
 
 mod builder;
-mod raw_listener;
 mod runtime;
 mod serve_stream;
 mod server;

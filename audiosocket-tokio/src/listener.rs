@@ -41,7 +41,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::{TcpOptions, pending_if_would_block};
+use audiosocket_server::io::{
+    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
@@ -66,8 +68,7 @@ impl TcpListener {
     ///
     /// Those of resolving, binding and listening. They name the address.
     pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
-        let mut options = ListenOptions::new();
-        options.addrs.push(addr.into());
+        let options = ListenOptions::from(addr.into());
         let mut sockets = options.listen(resolve).await?;
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
@@ -85,6 +86,11 @@ impl TcpListener {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
+
+    /// Asks the kernel, since tokio may not know yet that a connection waits.
+    fn poll_std_waiting(&self) -> Poll<io::Result<(std::net::TcpStream, SocketAddr)>> {
+        pending_if_would_block(self.options.accept(&self.socket))
+    }
 }
 
 impl Listener for TcpListener {
@@ -99,15 +105,37 @@ impl Listener for TcpListener {
         }
     }
 
-    /// Asks the kernel: tokio may not know yet that something waits.
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(TcpStream, Peer)>> {
-        let accepted = pending_if_would_block(self.options.accept(&self.socket));
-        let (stream, peer) = ready!(accepted)?;
+        let (stream, peer) = ready!(self.poll_std_waiting())?;
         Poll::Ready(TcpStream::from_std(stream).map(|stream| (stream, peer.into())))
     }
 
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
         stream.local_addr().ok()
+    }
+}
+
+/// The same, for connections that are polled elsewhere: on another thread, or in a batch.
+pub(crate) struct RawListener(pub(crate) TcpListener);
+
+impl Listener for RawListener {
+    type Stream = UnregisteredStream;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok((stream.into_std()?.into(), peer)))
+    }
+
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_std_waiting())?;
+        Poll::Ready(Ok((stream.into(), peer.into())))
+    }
+
+    fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {
+        stream.local_addr()
     }
 }
 
@@ -131,13 +159,6 @@ pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
 #[derive(Debug)]
 pub struct Handshake<F, S>(HandshakeState<F, S>);
 
-#[derive(Debug)]
-enum HandshakeState<F, S> {
-    Pending(F),
-    Complete(S),
-    Failed,
-}
-
 impl<F, S> Handshake<F, S> {
     /// Makes a stream of a handshake that resolves to it. An error of the handshake is one of the
     /// connection.
@@ -146,28 +167,6 @@ impl<F, S> Handshake<F, S> {
         F: Future<Output = io::Result<S>>,
     {
         Self(HandshakeState::Pending(handshake))
-    }
-}
-
-impl<F, S> Handshake<F, S>
-where
-    F: Future<Output = io::Result<S>> + Unpin,
-    S: Unpin,
-{
-    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
-        if let HandshakeState::Pending(handshake) = &mut self.0 {
-            match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => self.0 = HandshakeState::Complete(stream),
-                Err(error) => {
-                    self.0 = HandshakeState::Failed;
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-        Poll::Ready(match &mut self.0 {
-            HandshakeState::Complete(stream) => Ok(Pin::new(stream)),
-            _ => Err(io::ErrorKind::NotConnected.into()),
-        })
     }
 }
 
@@ -181,7 +180,7 @@ where
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_read(cx, buffer)
+        ready!(self.0.poll_stream(cx))?.poll_read(cx, buffer)
     }
 }
 
@@ -195,14 +194,14 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_stream(cx))?.poll_write(cx, bytes)
+        ready!(self.0.poll_stream(cx))?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_flush(cx)
+        ready!(self.0.poll_stream(cx))?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_shutdown(cx)
+        ready!(self.0.poll_stream(cx))?.poll_shutdown(cx)
     }
 }

@@ -8,7 +8,7 @@ use std::{fmt, io};
 use audiosocket_proto::{Audio, Uuid};
 use audiosocket_server::io::{
     AcceptLoop, BatchConnection, BatchPoller, BoundSockets, Connection, ListenAddr, Listener,
-    ServerConfig, UnregisteredStream,
+    ServerConfig,
 };
 use audiosocket_server::{
     Acceptor, Callbacks, Exception, Incoming, IncomingCall, IncomingCalls, Peer, Response,
@@ -19,10 +19,9 @@ use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::ServerBuilder;
-use crate::listener::TcpListener;
-use crate::raw_listener::RawListener;
+use crate::listener::{RawListener, TcpListener};
 use crate::runtime::{TokioListener, TokioTimer};
-use crate::threads::{WorkerStream, Workers, serve_batch, serve_tasks};
+use crate::threads::{Workers, serve_batch, serve_tasks};
 
 /// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
 ///
@@ -102,17 +101,12 @@ enum Driver<A: Acceptor, L> {
     Tasks(AcceptLoop<TokioListener<L>, TokioTimer, A>),
     /// All of them are polled together.
     Batch(
-        AcceptLoop<RawListener<UnregisteredStream>, TokioTimer, A>,
+        AcceptLoop<RawListener, TokioTimer, A>,
         BatchPoller<TokioTimer, A>,
     ),
-    /// Each is a task on one of the server's threads.
+    /// They are on threads of the server.
     Threads(
-        AcceptLoop<RawListener<WorkerStream>, TokioTimer, A>,
-        Workers<Connection<WorkerStream, TokioTimer, A>>,
-    ),
-    /// Those of each thread are polled together.
-    BatchThreads(
-        AcceptLoop<RawListener<UnregisteredStream>, TokioTimer, A>,
+        AcceptLoop<RawListener, TokioTimer, A>,
         Workers<BatchConnection<TokioTimer, A>>,
     ),
 }
@@ -215,47 +209,35 @@ impl<A: Acceptor> Server<A> {
         threads: Option<NonZeroUsize>,
         wake_interval: Option<Duration>,
     ) -> io::Result<Self> {
-        let BoundSockets {
-            listeners,
-            local_addrs,
-            tcp,
-            ..
-        } = sockets;
-        let listeners = listeners.into_iter();
+        let tcp = sockets.tcp;
+        let listeners = sockets.listeners.into_iter();
+        let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?.into_iter();
         let ptime = config.session.ptime;
+        let batch = move |interval| BatchPoller::new(interval, ptime);
         let driver = match (threads, wake_interval) {
             (None, None) => {
-                let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
-                let listeners = listeners.map(|listener| listener.map(TokioListener));
-                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+                let listeners = listeners.map(TokioListener);
                 Driver::Tasks(AcceptLoop::new(acceptor, listeners, config))
             }
-            (Some(threads), None) => {
-                let listeners = listeners.map(|socket| RawListener::new(socket, tcp));
-                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-                let serve = |connections| Ok(serve_tasks(connections));
-                let workers = Workers::start(threads, serve).await?;
+            (None, Some(interval)) => {
+                let listeners = listeners.map(RawListener);
+                let accept_loop = AcceptLoop::new(acceptor, listeners, config);
+                Driver::Batch(accept_loop, batch(interval)?)
+            }
+            (Some(threads), interval) => {
+                let workers = match interval {
+                    None => Workers::start(threads, |queue| Ok(serve_tasks(queue))).await?,
+                    Some(interval) => {
+                        let serve = move |queue| Ok(serve_batch(queue, batch(interval)?));
+                        Workers::start(threads, serve).await?
+                    }
+                };
+                let listeners = listeners.map(RawListener);
                 Driver::Threads(AcceptLoop::new(acceptor, listeners, config), workers)
             }
-            (threads, Some(interval)) => {
-                let batch = BatchPoller::new(interval, ptime)?;
-                let listeners = listeners.map(|socket| RawListener::new(socket, tcp));
-                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-                let accept_loop = AcceptLoop::new(acceptor, listeners, config);
-                match threads {
-                    None => Driver::Batch(accept_loop, batch),
-                    Some(threads) => {
-                        let serve = move |connections| {
-                            let batch = BatchPoller::new(interval, ptime)?;
-                            Ok(serve_batch(connections, batch))
-                        };
-                        let workers = Workers::start(threads, serve).await?;
-                        Driver::BatchThreads(accept_loop, workers)
-                    }
-                }
-            }
         };
-        Ok(Self::new(driver, local_addrs))
+        Ok(Self::new(driver, sockets.local_addrs))
     }
 }
 
@@ -273,10 +255,7 @@ where
         drop(sleep(Duration::ZERO));
         let handle = match &driver {
             Driver::Tasks(accept_loop) => accept_loop.handle(),
-            Driver::Threads(accept_loop, _) => accept_loop.handle(),
-            Driver::Batch(accept_loop, _) | Driver::BatchThreads(accept_loop, _) => {
-                accept_loop.handle()
-            }
+            Driver::Batch(accept_loop, _) | Driver::Threads(accept_loop, _) => accept_loop.handle(),
         };
         Self {
             driver,
@@ -335,7 +314,6 @@ where
             }),
             Driver::Batch(accept_loop, batch) => batch.poll_server(accept_loop, cx),
             Driver::Threads(accept_loop, workers) => workers.poll_server(accept_loop, cx),
-            Driver::BatchThreads(accept_loop, workers) => workers.poll_server(accept_loop, cx),
         }
     }
 }

@@ -7,7 +7,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Limits the log lines about one cause to ten a second, so that a peer cannot fill the log. The next line
 /// has the number of lines that were left out.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LogRateLimit {
     spent: Mutex<Option<Spent>>,
 }
@@ -47,12 +47,6 @@ impl LogRateLimit {
         };
         spent.left = left;
         Some(std::mem::take(&mut spent.suppressed))
-    }
-}
-
-impl Default for LogRateLimit {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

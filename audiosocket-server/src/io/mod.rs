@@ -11,6 +11,7 @@ mod blocked_handler;
 mod builder;
 mod coalescing_timer;
 mod connection;
+mod handshake;
 mod log_limit;
 pub(crate) mod observers;
 mod read_buffer;
@@ -32,6 +33,7 @@ pub use accept::socket_file::SocketFile;
 #[cfg(feature = "batch")]
 pub use batch::{BatchConnection, BatchPoller, UnregisteredStream, UnregisteredTimer};
 pub use connection::Connection;
+pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
 pub use runtime::{Listener, Stream, Timer};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::stream::accept_queue::Place;
+use crate::stream::accept_queue::AcceptQueue;
 use crate::stream::event_queue::EventQueue;
 use crate::{Call, CallEvent, Calls, Exception, Handler, IncomingCall, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, MarkOutcome};
@@ -9,23 +9,14 @@ use audiosocket_proto::{Audio, DtmfDigit, End, MarkOutcome};
 #[derive(Debug)]
 pub struct StreamHandler {
     /// Until the call starts.
-    start: Option<Start>,
+    start: Option<(Arc<AcceptQueue>, Calls)>,
     events: Arc<EventQueue>,
 }
 
-#[derive(Debug)]
-struct Start {
-    place: Place,
-    calls: Calls,
-}
-
 impl StreamHandler {
-    pub(crate) fn new(place: Place, calls: &Calls, event_queue: usize) -> Self {
+    pub(crate) fn new(queue: &Arc<AcceptQueue>, calls: &Calls, event_queue: usize) -> Self {
         Self {
-            start: Some(Start {
-                place,
-                calls: calls.clone(),
-            }),
+            start: Some((Arc::clone(queue), calls.clone())),
             events: Arc::new(EventQueue::new(event_queue)),
         }
     }
@@ -49,9 +40,9 @@ impl Drop for StreamHandler {
 impl Handler for StreamHandler {
     fn on_start(&mut self, call: &mut Call<'_>) {
         self.push(call, CallEvent::Started);
-        if let Some(Start { place, calls }) = self.start.take() {
+        if let Some((queue, calls)) = self.start.take() {
             let work = calls.open_work();
-            place.fill(IncomingCall::new(call, Arc::clone(&self.events), work));
+            queue.push(IncomingCall::new(call, Arc::clone(&self.events), work));
         }
     }
 

@@ -10,9 +10,6 @@ use crate::stream::accept_queue::AcceptQueue;
 use crate::stream::handler::StreamHandler;
 use crate::{Acceptor, CallRequest, IncomingCall, Refusal, block_on};
 
-/// How many calls may wait in the accept queue.
-const ACCEPT_QUEUE: usize = 1024;
-
 /// How many bytes of events may wait on one call.
 const EVENT_QUEUE: usize = 128 * 1024;
 
@@ -68,7 +65,6 @@ pub fn incoming() -> (Incoming, IncomingCalls) {
     let incoming = Incoming {
         queue: Arc::clone(&queue),
         event_queue: EVENT_QUEUE,
-        accept_queue: ACCEPT_QUEUE,
         accept: None,
     };
     (incoming, IncomingCalls { queue })
@@ -82,7 +78,6 @@ type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 pub struct Incoming {
     queue: Arc<AcceptQueue>,
     event_queue: usize,
-    accept_queue: usize,
     accept: Option<Box<Accept>>,
 }
 
@@ -122,8 +117,8 @@ impl Incoming {
     /// Sets how many calls may wait to be accepted. Further calls are refused. Default: 1,024, twice the 500 calls
     /// that one Asterisk places at once.
     #[must_use]
-    pub fn accept_queue(mut self, calls: usize) -> Self {
-        self.accept_queue = calls;
+    pub fn accept_queue(self, calls: usize) -> Self {
+        self.queue.set_max_waiting(calls);
         self
     }
 }
@@ -135,8 +130,9 @@ impl Acceptor for Incoming {
         if let Some(accept) = &self.accept {
             accept(request)?;
         }
-        let place = AcceptQueue::reserve(&self.queue, self.accept_queue)?;
-        Ok(StreamHandler::new(place, request.calls, self.event_queue))
+        self.queue.check()?;
+        let calls = request.calls;
+        Ok(StreamHandler::new(&self.queue, calls, self.event_queue))
     }
 }
 
@@ -150,7 +146,6 @@ impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
             .field("event_queue", &self.event_queue)
-            .field("accept_queue", &self.accept_queue)
             .finish_non_exhaustive()
     }
 }

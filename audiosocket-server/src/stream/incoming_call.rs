@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,13 +10,15 @@ use uuid::Uuid;
 
 use crate::admission::open_calls::OpenWork;
 use crate::stream::event_queue::EventQueue;
-use crate::{Call, CallEvent, CallHandle, CallStats, EventInjector, Peer, Play, Played, block_on};
-use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError};
+use crate::{Call, CallEvent, CallHandle, EventInjector, block_on};
+use audiosocket_proto::SampleRate;
 
 /// A call, as a stream of its events; see [`incoming`](crate::incoming()).
 ///
 /// A [`Stream`] of [`CallEvent`]s. The events wait in a [bounded queue](crate::Incoming::event_queue), so a slow
 /// task never keeps the connection from being read.
+///
+/// It derefs to the [`CallHandle`] of the call, whose methods play, clear, set marks, hang up and count.
 ///
 /// Dropping it hangs up. A server that shuts down waits, within its grace, until it is dropped: a task can finish its
 /// work after the last event.
@@ -50,18 +53,6 @@ impl IncomingCall {
         self.uuid
     }
 
-    /// Returns the other end of the connection.
-    #[must_use]
-    pub fn peer(&self) -> &Peer {
-        self.handle.peer()
-    }
-
-    /// Returns what was announced of the call; see [`CallHandle::metadata`].
-    #[must_use]
-    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
-        self.handle.metadata()
-    }
-
     /// Returns a handle of the call. Its clones play on the call and end it from other tasks.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
@@ -82,60 +73,6 @@ impl IncomingCall {
     #[must_use]
     pub fn injector(&self) -> EventInjector {
         EventInjector::new(Arc::clone(&self.events))
-    }
-
-    /// Queues audio to be played, and waits for room; see [`CallHandle::play`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::play`].
-    pub fn play(&self, audio: impl Into<AudioBuf>) -> Play {
-        self.handle.play(audio)
-    }
-
-    /// Queues audio to be played, or refuses it at once; see [`CallHandle::try_play`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::try_play`].
-    pub fn try_play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        self.handle.try_play(audio)
-    }
-
-    /// Drops the audio that waits to be played; see [`CallHandle::clear`].
-    pub fn clear(&self) -> Dropped {
-        self.handle.clear()
-    }
-
-    /// Queues a mark, which comes as [`CallEvent::Mark`]; see [`CallHandle::mark`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::mark`].
-    pub fn mark(&self, mark: u64) -> Result<(), SendError> {
-        self.handle.mark(mark)
-    }
-
-    /// Waits until the audio that is queued now has been played; see [`CallHandle::played`].
-    pub fn played(&self) -> Played {
-        self.handle.played()
-    }
-
-    /// Ends the call; see [`CallHandle::hangup`]. The last events still come.
-    pub fn hangup(&self) {
-        self.handle.hangup();
-    }
-
-    /// Ends the call once the audio that is queued now has been played; see
-    /// [`CallHandle::hangup_after_playout`].
-    pub fn hangup_after_playout(&self) {
-        self.handle.hangup_after_playout();
-    }
-
-    /// Returns the counters of the call; see [`CallHandle::stats`].
-    #[must_use]
-    pub fn stats(&self) -> CallStats {
-        self.handle.stats()
     }
 
     /// Returns the sample rate of the caller's latest audio. Returns `None` before any audio.
@@ -173,6 +110,14 @@ impl IncomingCall {
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<CallEvent>, Elapsed> {
         let deadline = Instant::now().checked_add(timeout);
         block_on::block_on_until(self.next(), deadline).ok_or(Elapsed)
+    }
+}
+
+impl Deref for IncomingCall {
+    type Target = CallHandle;
+
+    fn deref(&self) -> &CallHandle {
+        &self.handle
     }
 }
 

@@ -209,7 +209,7 @@ impl Rig {
         let kernel = listeners.iter().map(|from| from.waiting.clone()).collect();
         let acceptor = echo(&Told::default());
         Self {
-            accept_loop: AcceptLoop::new(acceptor, listeners, &ServerConfig::new()),
+            accept_loop: AcceptLoop::new(acceptor, listeners, &ServerConfig::default()),
             incoming,
             kernel,
             served: Vec::new(),

@@ -199,10 +199,10 @@ struct Rig<A: Acceptor> {
 
 impl<A: Acceptor> Rig<A> {
     fn new(acceptor: A) -> Self {
-        let mut config = ServerConfig::new();
+        let mut config = ServerConfig::default();
         config.session = config.session.fill_silence(false);
         config.session = config.session.max_unsent(usize::MAX);
-        let mut options = ListenOptions::new();
+        let mut options = ListenOptions::default();
         options.addrs.push("127.0.0.1:0".into());
         let sockets = options.listen_blocking().unwrap();
         let addr = sockets.local_addrs[0];

@@ -13,7 +13,7 @@ const BACKLOG: i32 = 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 
 /// What the `ServerBuilder` of every adapter collects, whatever it listens on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {
     /// Which connections to take.
@@ -29,18 +29,6 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// The defaults.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            admission: Admission::new(),
-            session: SessionConfig::default(),
-            blocked_handler_warning: false,
-            event_queue: None,
-            accept_queue: None,
-        }
-    }
-
     /// An acceptor that queues calls, and the queue's other end.
     pub fn incoming(&self) -> (crate::Incoming, crate::IncomingCalls) {
         let (mut acceptor, calls) = crate::incoming();
@@ -51,12 +39,6 @@ impl ServerConfig {
             acceptor = acceptor.accept_queue(count);
         }
         (acceptor, calls)
-    }
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -148,7 +130,7 @@ pub fn pending_if_would_block<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
 /// ```
 /// use audiosocket_server::io::ListenOptions;
 ///
-/// let mut options = ListenOptions::new();
+/// let mut options = ListenOptions::default();
 /// options.addrs = vec!["127.0.0.1:0".into(), "[::1]:0".into()];
 /// options.backlog = 256;
 /// let sockets = options.listen_blocking()?;
@@ -170,10 +152,9 @@ pub struct ListenOptions {
     pub tcp: TcpOptions,
 }
 
-impl ListenOptions {
-    /// The defaults, and no address.
-    #[must_use]
-    pub fn new() -> Self {
+impl Default for ListenOptions {
+    /// No address.
+    fn default() -> Self {
         Self {
             addrs: Vec::new(),
             listeners: Vec::new(),
@@ -182,7 +163,18 @@ impl ListenOptions {
             tcp: TcpOptions::default(),
         }
     }
+}
 
+impl From<ListenAddr> for ListenOptions {
+    fn from(addr: ListenAddr) -> Self {
+        Self {
+            addrs: vec![addr],
+            ..Self::default()
+        }
+    }
+}
+
+impl ListenOptions {
     /// Opens the sockets, non-blocking. `resolve` looks a name with its port up.
     ///
     /// # Errors
@@ -239,12 +231,6 @@ impl ListenOptions {
             std::future::ready(addrs.map(Iterator::collect))
         };
         crate::block_on::block_on(self.listen(resolve))
-    }
-}
-
-impl Default for ListenOptions {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

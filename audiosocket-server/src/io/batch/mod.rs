@@ -104,7 +104,7 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         }
         vacant.insert(BatchEntry {
             connection,
-            waker: self.woken.waker(key),
+            waker: ready_queue::waker(&self.woken, key),
             deadline: None,
         });
         // It has deadlines, and can be hung up before its peer sends anything.
@@ -130,7 +130,8 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
 
     /// Does what can be done now, and wakes `cx` when there is more.
     pub fn poll(&mut self, cx: &mut Context<'_>) {
-        self.woken.take(cx.waker(), &mut self.ready);
+        let ready = &mut self.ready;
+        self.woken.poll(cx.waker(), |keys| ready.append(keys));
         self.poll_ready();
         if self.entries.is_empty() {
             self.timer = None;

@@ -57,6 +57,12 @@ impl From<std::net::TcpStream> for UnregisteredStream {
     }
 }
 
+impl From<UnregisteredStream> for std::net::TcpStream {
+    fn from(stream: UnregisteredStream) -> Self {
+        stream.socket.into()
+    }
+}
+
 impl Stream for UnregisteredStream {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         if !self.readable {

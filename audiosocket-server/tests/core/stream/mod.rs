@@ -207,7 +207,7 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     drop(calls);
     fourth.poll_commands();
     assert_eq!(fourth.flush(), HANGUP);
-    let reason = "nobody accepts calls any more";
+    let reason = "the application accepts no more calls";
     assert_eq!(refusal(&open()).as_deref(), Some(reason));
 }
 
