@@ -13,6 +13,17 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 /// Every method has a default that does nothing. Return quickly: in an asynchronous adapter one
 /// thread serves many calls.
 ///
+/// # What the server promises
+///
+/// - [`on_start`](Self::on_start) is the first callback, and runs once. [`on_end`](Self::on_end) is the last callback,
+///   and runs once. This holds for every end: a hangup, a reset, a timeout, a panic, a runtime that is shut down.
+/// - After the end of a call, only the [`on_exception`](Self::on_exception) with the reason comes before `on_end`.
+/// - Callbacks of one call never overlap. Callbacks of different calls can run at the same time.
+/// - A panic in a callback ends that call only. The caller gets a hangup. The handler gets `on_exception` with
+///   [`Exception::HandlerPanicked`], and then `on_end`. This needs `panic = "unwind"`, which is the default of Cargo.
+///
+/// # Example
+///
 /// ```
 /// use audiosocket_server::{Call, Handler, Response};
 /// use audiosocket_proto::{Audio, DtmfDigit, End};

@@ -1,4 +1,4 @@
-//! Calls on threads of their own, each with a current-thread runtime.
+//! Worker threads that serve calls, each with a current-thread runtime.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
@@ -22,14 +22,14 @@ use crate::runtime::{TokioStream, TokioTimer};
 
 static ADD_FAILED: LogRateLimit = LogRateLimit::new();
 
-/// Threads that take connections `C` in turn. They end when this is dropped.
+/// Worker threads, which get connections `C` in turn. They end when this is dropped.
 pub(crate) struct Workers<C> {
     workers: Vec<Worker<C>>,
     next: usize,
 }
 
 impl<C: Send + 'static> Workers<C> {
-    /// Starts the threads. `serve` makes what a thread runs, until its receiver is closed.
+    /// Starts the threads. Each thread runs the future that `serve` makes for it.
     pub(crate) async fn start<F, Fut>(threads: NonZeroUsize, serve: F) -> io::Result<Self>
     where
         F: Fn(UnboundedReceiver<C>) -> io::Result<Fut> + Clone + Send + 'static,
@@ -44,7 +44,7 @@ impl<C: Send + 'static> Workers<C> {
 }
 
 impl<A: Acceptor> Workers<BatchConnection<TokioTimer, A>> {
-    /// Gives what `accept_loop` accepts to the threads. Ready when the accept loop is.
+    /// Gives the connections of `accept_loop` to the threads. Ready when the accept loop is ready.
     ///
     /// # Panics
     ///
@@ -83,13 +83,13 @@ impl<C: Send + 'static> Worker<C> {
             match runtime.and_then(|runtime| Ok((runtime, serve(receiver)?))) {
                 Ok((runtime, serving)) => {
                     let _ = started.send(Ok(()));
-                    // Tasks that are left are dropped with the runtime.
+                    // The runtime drops the tasks that are left.
                     runtime.block_on(serving);
                 }
                 Err(error) => drop(started.send(Err(error))),
             }
         })?;
-        // If the thread sent nothing, it has panicked, which `check` passes on.
+        // If the thread sent nothing, it has panicked. `check` passes the panic on.
         has_started.await.unwrap_or(Ok(()))?;
         Ok(worker)
     }
@@ -103,7 +103,7 @@ impl<C> Worker<C> {
         let (ends, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("audiosocket-calls".to_owned());
         let thread = thread.spawn(move || {
-            // Dropped behind everything else, also by a panic.
+            // Dropped last, also after a panic.
             let _ends: oneshot::Sender<()> = ends;
             run();
         })?;
@@ -117,11 +117,11 @@ impl<C> Worker<C> {
     fn send(&self, connection: C) -> io::Result<()> {
         self.connections
             .send(connection)
-            .map_err(|_| io::Error::other("a thread that serves calls has ended"))
+            .map_err(|_| io::Error::other("the worker thread for this connection has ended"))
     }
 
-    /// Passes on the panic that ended the thread. That is a bug of ours, or of what is dropped with a
-    /// handler. Its calls are lost, and the server does not go on with a share of its calls missing.
+    /// Passes on the panic that ended the thread. The cause is a bug in this project, or a panic while a handler is
+    /// dropped. The calls of the thread are lost. The server must not continue without this thread.
     fn check(&mut self, cx: &mut Context<'_>) {
         if self.thread.is_some()
             && Pin::new(&mut self.ended).poll(cx).is_ready()
@@ -169,7 +169,7 @@ pub(crate) async fn serve_batch<A: Acceptor>(
 fn log_failed(error: &io::Error) {
     if let Some(suppressed) = ADD_FAILED.take(Instant::now()) {
         let suppressed = (suppressed > 0).then_some(suppressed);
-        tracing::warn!(%error, suppressed, "cannot serve a connection");
+        tracing::warn!(%error, suppressed, "a connection was closed because it could not be registered; raise the limit of descriptors (ulimit -n)");
     }
 }
 
@@ -180,11 +180,11 @@ mod tests {
 
     use super::*;
 
-    /// Without this, a share of the calls would be lost from then on, and nothing would show it.
+    /// Otherwise the server would lose each call for this thread, and no log line or error would say so.
     #[test]
-    fn a_panic_of_a_thread_is_passed_on() {
+    fn the_panic_of_a_worker_thread_is_passed_on() {
         let (connections, _) = unbounded_channel();
-        let worker = Worker::<()>::on_thread(connections, || panic!("unheard of"));
+        let worker = Worker::<()>::on_thread(connections, || panic!("a bug"));
         let mut worker = worker.unwrap();
         let runtime = Builder::new_current_thread().build().unwrap();
         let passed_on = catch_unwind(AssertUnwindSafe(|| {
@@ -194,6 +194,6 @@ mod tests {
             }));
         }));
         let panic = passed_on.unwrap_err();
-        assert_eq!(panic.downcast_ref(), Some(&"unheard of"));
+        assert_eq!(panic.downcast_ref(), Some(&"a bug"));
     }
 }
