@@ -96,7 +96,7 @@ fn an_ipv4_address_in_ipv6_is_the_ipv4_address() {
 }
 
 #[test]
-fn a_peer_without_an_address_is_refused_unless_said_otherwise() {
+fn a_peer_without_an_address_is_refused_by_default() {
     let list = list("0.0.0.0/0,::/0");
     let pipe = Peer::from("/run/audiosocket");
     assert!(!list.allows(&pipe));
@@ -116,7 +116,7 @@ fn an_empty_list_allows_no_peer() {
 }
 
 #[test]
-fn what_is_no_network_is_an_error() {
+fn text_that_is_not_a_network_is_an_error() {
     for text in [
         "",
         " ",
@@ -145,9 +145,9 @@ fn what_is_no_network_is_an_error() {
     assert!(error.starts_with("\"\\u{1b}[2J\" is no network"), "{error}");
 }
 
-/// `10.0.0.1/8` lets 16 million in where perhaps one was meant.
+/// `10.0.0.1/8` would allow 16 million addresses where the author may have meant one.
 #[test]
-fn an_address_with_a_prefix_is_an_error_that_says_what_to_write() {
+fn the_error_for_an_address_with_a_prefix_has_both_correct_forms() {
     let error = |text: &str| text.parse::<AllowList>().unwrap_err().to_string();
     assert_eq!(
         error("192.0.2.0/24,10.0.0.1/8"),
@@ -158,7 +158,7 @@ fn an_address_with_a_prefix_is_an_error_that_says_what_to_write() {
 }
 
 #[test]
-fn a_stranger_is_refused_before_the_uuid() {
+fn a_peer_outside_of_the_list_is_refused_before_the_uuid() {
     let mut stranger = connect(allowing(list("10.0.0.0/8")), peer("192.0.2.1"));
     let reason = Refusal::new("its address is not on the allow-list");
     assert_eq!(stranger.refusal(), Some(&reason));
@@ -193,7 +193,7 @@ fn the_applications_own_check_runs_for_allowed_peers_only() {
     assert_eq!(refused.refusal(), Some(&Refusal::new("not by me")));
 }
 
-/// Whether the first bits are the same, bit by bit.
+/// Returns whether the first bits are equal, bit by bit.
 fn naive(network: &[u8], prefix: u8, addr: &[u8]) -> bool {
     let bit = |bytes: &[u8], bit: usize| bytes[bit / 8] >> (7 - bit % 8) & 1;
     network.len() == addr.len()

@@ -1,6 +1,7 @@
-//! Sockets and loops for adapters: what a server does on a runtime, which is three small traits here.
+//! Sockets and loops for adapters. You need this module to write an adapter for another runtime.
 //!
-//! Servers use an adapter. This module is what adapters are made of, and may change with any release.
+//! An adapter implements three small traits: [`Stream`], [`Timer`] and [`Listener`]. [`AcceptLoop`] accepts connections,
+//! and [`Connection`] serves one of them. A server needs only an adapter. This module may change with each release.
 
 pub mod adapter_api;
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// An address to listen on: an IP address or a name, and a port.
+/// An address to listen on: an IP address or a host name, and a port.
 ///
 /// ```
 /// use audiosocket_server::io::ListenAddr;
@@ -21,13 +21,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 pub struct ListenAddr(String);
 
 impl ListenAddr {
-    /// The address, if it is no name.
+    /// Returns the IP address and the port. Returns `None` for a host name.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         self.0.parse().ok()
     }
 
-    /// The same error, which names this address.
+    /// Adds this address to the text of an error.
     pub(crate) fn error(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("cannot listen on {self}: {error}"))
     }

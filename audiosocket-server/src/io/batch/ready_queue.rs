@@ -3,7 +3,7 @@ use std::task::{Wake, Waker};
 
 use crate::wake_cell::WakeCell;
 
-/// The keys of the connections that were woken, by any thread. The task that polls the batch waits for them.
+/// The keys of connections that any thread has woken. The task that polls the batch waits for them.
 pub(crate) type ReadyQueue = WakeCell<Vec<usize>>;
 
 /// Makes a waker that adds `key` to `queue`.

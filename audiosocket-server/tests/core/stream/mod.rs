@@ -30,7 +30,7 @@ fn accepted(calls: &mut IncomingCalls) -> Option<IncomingCall> {
     }
 }
 
-/// All events that wait.
+/// Takes all events that wait.
 fn take_events(call: &mut IncomingCall) -> Vec<CallEvent> {
     let mut cx = Context::from_waker(Waker::noop());
     let mut events = Vec::new();
@@ -152,7 +152,7 @@ fn a_frame_that_does_not_fit_into_the_queue_is_counted_as_lag() {
     assert_eq!(line.transmit(), Transmit::Idle, "the call goes on");
 }
 
-/// Keys cannot be dropped, and the queue is bounded.
+/// Key presses are never dropped, and the queue is bounded.
 #[test]
 fn a_flood_of_keys_that_no_task_takes_ends_the_call() {
     let (acceptor, mut calls) = incoming();
