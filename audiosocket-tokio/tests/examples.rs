@@ -1,4 +1,4 @@
-//! The examples' own logic, in memory. `.ci/examples` runs them as programs, and calls them.
+//! The logic of the examples, in memory. `.ci/examples` runs them as programs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,16 +13,16 @@ use audiosocket_tokio::config::SessionConfig;
 use audiosocket_tokio::{Bytes, SampleRate, Uuid};
 
 #[path = "../examples/play_wav.rs"]
-#[allow(dead_code, reason = "its main is of no use here")]
+#[allow(dead_code, reason = "the test does not use its `main`")]
 mod play_wav;
 #[path = "../examples/recogniser.rs"]
-#[allow(dead_code, reason = "its main is of no use here")]
+#[allow(dead_code, reason = "the test does not use its `main`")]
 mod recogniser;
 
 use recogniser::{Energy, Piece, QUEUE, Recogniser, Speech, listener};
 
 #[test]
-fn the_prompt_arrives_whole_however_the_caller_packs_its_audio() {
+fn the_prompt_is_complete_for_each_frame_size_of_the_caller() {
     let prompt: Bytes = (0..20_001_i16).flat_map(i16::to_le_bytes).collect();
     for rate in SampleRate::ALL {
         let mut call = Caller::new(play_wav::player(prompt.clone()), rate);
@@ -36,12 +36,12 @@ fn the_prompt_arrives_whole_however_the_caller_packs_its_audio() {
         assert_eq!(call.end, Some(ClientEnd::ServerHungUp));
         let (heard, padding) = call.heard.split_at(prompt.len());
         assert!(heard == prompt, "at {rate}");
-        assert_eq!(padding, [0; 318], "to the end of the last frame");
+        assert_eq!(padding, [0; 318], "silence fills the last frame");
     }
 }
 
 #[test]
-fn the_prompt_keeps_time_though_the_caller_says_nothing() {
+fn the_prompt_keeps_its_schedule_while_the_caller_is_silent() {
     let prompt = Bytes::from(vec![1; 16_000]);
     let mut call = Caller::new(play_wav::player(prompt), SampleRate::Hz44100);
     call.connect();
@@ -60,7 +60,7 @@ async fn speech_is_found_between_silences() {
     let mut speech = Vec::new();
     for number in 0..200_u64 {
         let at = Duration::from_millis(20 * number);
-        // A pause of 200 ms is none.
+        // A pause of 200 ms does not end the speech.
         let loud = (60..117).contains(&number) && !(80..90).contains(&number) || number > 190;
         let slin = Bytes::from(if loud { vec![0x11; 320] } else { vec![0; 320] });
         let rate = SampleRate::Hz8000;
@@ -84,7 +84,7 @@ async fn speech_is_found_between_silences() {
 }
 
 #[tokio::test]
-async fn a_recogniser_that_falls_behind_does_not_hold_up_the_call() {
+async fn a_slow_recogniser_does_not_delay_the_call() {
     let (listener, mut pieces) = listener();
     let listener = Mutex::new(Some(listener));
     let accept = move |_: &CallRequest<'_>| Ok(listener.lock().unwrap().take().unwrap());
@@ -102,7 +102,7 @@ async fn a_recogniser_that_falls_behind_does_not_hold_up_the_call() {
     assert_eq!(taken, QUEUE as u64);
 }
 
-/// A caller and the server that it calls, without anything between them.
+/// A caller and a server that are connected in memory.
 struct Caller<A: Acceptor> {
     asterisk: ClientSession,
     decoder: Decoder,
@@ -132,10 +132,10 @@ impl<A: Acceptor> Caller<A> {
         self.connect();
     }
 
-    /// Sends what there is to send, at first the UUID.
+    /// Sends the waiting bytes. The first ones are the UUID.
     fn connect(&mut self) {
         let Transmit::Bytes(bytes) = self.asterisk.poll_transmit() else {
-            unreachable!("there is something to send");
+            unreachable!("the client has bytes to send");
         };
         self.server.receive(self.now, bytes);
         let len = bytes.len();
@@ -143,7 +143,7 @@ impl<A: Acceptor> Caller<A> {
         self.hear();
     }
 
-    /// Lets so much time pass.
+    /// Moves the clock by `time`.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(due) = self.server.poll_timeout().filter(|due| *due <= until) {

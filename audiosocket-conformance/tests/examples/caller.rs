@@ -120,7 +120,7 @@ impl<S: Read + Write> Caller<S> {
 
     fn send(&mut self) {
         let Transmit::Bytes(bytes) = self.asterisk.poll_transmit() else {
-            panic!("there is something to send");
+            panic!("the client has bytes to send");
         };
         self.stream.write_all(bytes).unwrap();
         let len = bytes.len();

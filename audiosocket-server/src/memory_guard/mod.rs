@@ -19,8 +19,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The interval without a limit. A cgroup can get a limit while the process runs.
 const FAR_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Refuses new calls while memory is short, so that the open calls are not lost. An allocation that fails ends the
-/// process, and so does the kernel when a cgroup is full. Both end every call.
+/// Refuses new calls while memory is short, so that the open calls go on. An allocation that fails ends the process. The
+/// kernel also ends the process when its cgroup is full. Both end all calls.
 ///
 /// The guard watches the memory limits of the cgroups of the process and `ulimit -v`, on a thread of its own. When less
 /// than a tenth of a limit is left, or less than 16 MiB, it calls [`ServerHandle::refuse_calls`]. New calls are accepted
@@ -102,7 +102,7 @@ fn log(refuse: bool, nearest: Option<Usage>) {
     let used = nearest.map(|usage| usage.used);
     let max = nearest.map(|usage| usage.max);
     if refuse {
-        tracing::warn!(limit, used, max, "memory is short: new calls are refused");
+        tracing::warn!(limit, used, max, "memory is short: new calls are refused until memory is free or calls end");
     } else {
         tracing::info!(limit, used, max, "new calls are accepted again");
     }

@@ -37,17 +37,17 @@ impl Default for AcceptQueueState {
 impl AcceptQueueState {
     fn check(&self) -> Result<(), Refusal> {
         if self.receiver_closed {
-            return Err(Refusal::new("the application accepts no more calls"));
+            return Err(Refusal::new("the application accepts no more calls: it has dropped its server or its `IncomingCalls`"));
         }
         if self.waiting.len() >= self.max_waiting {
-            return Err(Refusal::new("too many calls wait to be accepted"));
+            return Err(Refusal::new("too many calls wait for `accept`"));
         }
         Ok(())
     }
 }
 
 impl AcceptQueue {
-    /// The next call; `None` after the queue is closed and empty.
+    /// Returns the next call. Returns `None` after the queue is closed and empty.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         self.inner
             .poll(cx.waker(), |inner| match inner.waiting.pop_front() {

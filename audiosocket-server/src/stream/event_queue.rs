@@ -9,10 +9,10 @@ use crate::wake_cell::WakeCell;
 use crate::{CallEvent, Injected, Lag};
 use audiosocket_proto::{End, SampleRate};
 
-/// How many bytes a waiting event takes beside its audio.
+/// How many bytes an event takes in the queue, without its audio.
 const OVERHEAD: usize = 64;
 
-/// The events of a call that the application has not taken. Bounded.
+/// The events of a call that wait for the application. Bounded.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     /// In bytes.
@@ -28,14 +28,14 @@ struct EventQueueState {
     /// The bytes of injected values in `waiting`.
     injected: usize,
     lag: Lag,
-    /// Of the caller's latest audio.
+    /// The sample rate of the latest audio of the caller.
     sample_rate: Option<SampleRate>,
-    /// `Ended` waits or was taken.
+    /// `Ended` is in the queue, or was taken.
     over: bool,
     receiver_closed: bool,
 }
 
-/// The queue is full, and holds no audio to drop.
+/// The queue is full, and has no audio to drop.
 #[derive(Debug)]
 pub(crate) struct Overflow;
 
@@ -47,8 +47,8 @@ impl EventQueue {
         }
     }
 
-    /// Queues an event. Drops the oldest audio if the queue is full. On overflow the event is queued all the same:
-    /// the call ends then.
+    /// Queues an event. Drops the oldest audio if the queue is full. At an overflow the event is queued too, since the
+    /// call ends then.
     pub(crate) fn push(&self, event: CallEvent) -> Result<(), Overflow> {
         self.inner.change(|inner| {
             if inner.receiver_closed {
@@ -74,7 +74,7 @@ impl EventQueue {
             if inner.receiver_closed || inner.over {
                 return Err((InjectError::CallOver, event));
             }
-            // So that there is always room for the events of the caller.
+            // The other half of the queue is for the events of the caller.
             if inner.injected + OVERHEAD > self.limit / 2 {
                 return Err((InjectError::QueueFull, event));
             }
@@ -88,7 +88,7 @@ impl EventQueue {
         result.map_err(|(error, _event)| error)
     }
 
-    /// Counts audio that was dropped before it arrived here.
+    /// Counts audio that was dropped before this queue.
     pub(crate) fn lagged(&self, lag: Lag) {
         self.inner.change(|inner| {
             inner.lag.frames += lag.frames;
@@ -186,8 +186,8 @@ fn size(event: &CallEvent) -> usize {
     }
 }
 
-/// Puts values of the application among the events of a call, from any task or thread: the result of a speech
-/// recogniser, a command from a web page. The task that serves the call then waits for one stream of events only.
+/// Adds values of the application to the events of a call, from any task or thread: the result of a speech recogniser, a
+/// command from a web page. The task of the call then waits for one stream of events only.
 ///
 /// Made by [`IncomingCall::injector`](crate::IncomingCall::injector). Cheap to clone; does not keep the call alive.
 ///
@@ -218,7 +218,7 @@ impl EventInjector {
         Self { events }
     }
 
-    /// Queues `value` behind all events that wait. It comes as [`CallEvent::Injected`].
+    /// Queues `value` after all events that wait. It comes as [`CallEvent::Injected`].
     ///
     /// An injected value takes 64 bytes of the [event queue](crate::Incoming::event_queue), whatever its size, and
     /// injected values take half of the queue at most. If the queue is full, the oldest audio is dropped, as for
@@ -246,7 +246,7 @@ pub enum InjectError {
 impl fmt::Display for InjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::QueueFull => "too many injected values wait on the call",
+            Self::QueueFull => "injected values fill half of the event queue of the call",
             Self::CallOver => "the call is over",
         })
     }

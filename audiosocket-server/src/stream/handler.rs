@@ -5,7 +5,7 @@ use crate::stream::event_queue::EventQueue;
 use crate::{Call, CallEvent, Calls, Exception, Handler, IncomingCall, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, MarkOutcome};
 
-/// The handler of a call that an [`IncomingCall`] receives the events of.
+/// The handler that queues the events of a call for its [`IncomingCall`].
 #[derive(Debug)]
 pub struct StreamHandler {
     /// Until the call starts.
@@ -21,8 +21,8 @@ impl StreamHandler {
         }
     }
 
-    /// Queues an event. Hangs up if the queue overflows: then no task takes the events, or the peer is no Asterisk
-    /// and floods the call.
+    /// Queues an event. Hangs up if the queue overflows: then no task takes the events, or a peer other than Asterisk
+    /// floods the call.
     fn push(&self, call: &mut Call<'_>, event: CallEvent) {
         if self.events.push(event).is_err() {
             call.hangup();

@@ -13,9 +13,9 @@ use crate::{Acceptor, CallRequest, IncomingCall, Refusal, block_on};
 /// How many bytes of events may wait on one call.
 const EVENT_QUEUE: usize = 128 * 1024;
 
-/// Calls as a stream: an acceptor for a server, and a receiver of its calls.
+/// Returns an acceptor for a server, and the receiver of its calls.
 ///
-/// The adapters' `Server::accept` does this for you. Use `incoming` if you accept connections by yourself.
+/// `Server::accept` of the adapters does this for you. Use `incoming` if you accept connections yourself.
 ///
 /// ```
 /// use audiosocket_proto::{AudioBuf, SendError};
@@ -58,8 +58,8 @@ const EVENT_QUEUE: usize = 128 * 1024;
 /// }
 /// ```
 ///
-/// On this path each audio frame is copied into an allocation of its own, since the task that takes it may keep
-/// it. A [`Handler`](crate::Handler) borrows the frame and allocates nothing.
+/// Each audio frame is copied into an allocation of its own, since the task of the call may keep it. A
+/// [`Handler`](crate::Handler) borrows the frame and allocates nothing.
 pub fn incoming() -> (Incoming, IncomingCalls) {
     let queue = Arc::new(AcceptQueue::default());
     let incoming = Incoming {
@@ -72,7 +72,7 @@ pub fn incoming() -> (Incoming, IncomingCalls) {
 
 type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
-/// The acceptor that turns calls into a stream; see [`incoming`].
+/// The acceptor that turns calls into a stream: see [`incoming`].
 ///
 /// It refuses calls while 1,024 wait to be accepted, and after [`IncomingCalls`] is dropped.
 pub struct Incoming {
@@ -81,7 +81,7 @@ pub struct Incoming {
     accept: Option<Box<Accept>>,
 }
 
-/// Receives calls; see [`incoming`]. Dropping it refuses all further calls.
+/// The receiver of calls: see [`incoming`]. Dropping it refuses all further calls.
 ///
 /// A [`Stream`] of [`IncomingCall`]s.
 #[derive(Debug)]
@@ -105,9 +105,8 @@ impl Incoming {
     /// Sets how many bytes of events may wait on one call. Each event takes 64 bytes beside its audio. Default:
     /// 128 KiB, which is about seven seconds of audio at 8 kHz.
     ///
-    /// Beyond it the oldest audio is dropped, and [`CallEvent::Lagged`](crate::CallEvent::Lagged) says how much: an
-    /// application that is further behind would answer what was said too long ago. If no audio waits, the call is
-    /// hung up.
+    /// Above this limit the oldest audio is dropped, and [`CallEvent::Lagged`](crate::CallEvent::Lagged) has the number of
+    /// dropped frames. An answer to older audio would come too late. If no audio waits, the call is hung up.
     #[must_use]
     pub fn event_queue(mut self, bytes: usize) -> Self {
         self.event_queue = bytes;
@@ -156,7 +155,7 @@ impl IncomingCalls {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for the next call; see [`accept`](Self::accept).
+    /// Polls for the next call: see [`accept`](Self::accept).
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         self.queue.poll_next(cx)
     }

@@ -13,15 +13,15 @@ use crate::stream::event_queue::EventQueue;
 use crate::{Call, CallEvent, CallHandle, EventInjector, block_on};
 use audiosocket_proto::SampleRate;
 
-/// A call, as a stream of its events; see [`incoming`](crate::incoming()).
+/// A call, as a stream of its events: see [`incoming`](crate::incoming()).
 ///
 /// A [`Stream`] of [`CallEvent`]s. The events wait in a [bounded queue](crate::Incoming::event_queue), so a slow
 /// task never keeps the connection from being read.
 ///
 /// It derefs to the [`CallHandle`] of the call, whose methods play, clear, set marks, hang up and count.
 ///
-/// Dropping it hangs up. A server that shuts down waits, within its grace, until it is dropped: a task can finish its
-/// work after the last event.
+/// Dropping it hangs up. During a shutdown, the server waits until it is dropped, within the grace. So a task can finish
+/// its work after the last event.
 #[derive(Debug)]
 #[must_use = "dropping it hangs up"]
 pub struct IncomingCall {
@@ -32,7 +32,7 @@ pub struct IncomingCall {
     _work: OpenWork,
 }
 
-/// The time allowed was over before an event came; see [`IncomingCall::next_timeout`].
+/// No event came within the timeout of [`IncomingCall::next_timeout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Elapsed;
@@ -138,7 +138,7 @@ impl Drop for IncomingCall {
 
 impl std::fmt::Display for Elapsed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no event came in time")
+        f.write_str("no event came within the timeout")
     }
 }
 

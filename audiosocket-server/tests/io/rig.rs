@@ -1,4 +1,4 @@
-//! A connection with a handler that echoes and writes down what it is lines.
+//! A connection with a handler that echoes and records its callbacks.
 
 use std::cell::{RefCell, RefMut};
 use std::io;
@@ -41,8 +41,8 @@ impl Wake for CountingWaker {
 
 pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Echoes, and writes down what it is lines.
-pub(crate) fn echo(told: &Lines) -> Callbacks {
+/// Echoes, and records its callbacks.
+pub(crate) fn echo(lines: &Lines) -> Callbacks {
     let (on_audio, on_exception) = (lines.clone(), lines.clone());
     Callbacks::new(
         move |_, _, audio| {

@@ -21,7 +21,7 @@ use crate::wire::frame;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-const IN_CALL: &str = "its UUID is that of a call that goes on";
+const IN_CALL: &str = "a call with its UUID goes on";
 const USED: &str = "its UUID has been used";
 
 /// A clock that only the test moves.

@@ -106,7 +106,7 @@ impl Naive {
                 (None, None)
             }
             Known::GoesOn { .. } if policy == Duplicate::Refuse => {
-                (Some("its UUID is that of a call that goes on"), None)
+                (Some("a call with its UUID goes on"), None)
             }
             Known::GoesOn { call, metadata } => {
                 *known = Known::GoesOn {

@@ -192,7 +192,7 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     let refusal = |line: &TestConnection<Shared>| line.driver.refusal().map(Refusal::to_string);
     assert_eq!(refusal(&first), None);
     assert_eq!(refusal(&second), None);
-    let reason = "too many calls wait to be accepted";
+    let reason = "too many calls wait for `accept`";
     assert_eq!(refusal(&third).as_deref(), Some(reason));
     assert_eq!(third.flush(), HANGUP);
 
@@ -207,7 +207,7 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     drop(calls);
     fourth.poll_commands();
     assert_eq!(fourth.flush(), HANGUP);
-    let reason = "the application accepts no more calls";
+    let reason = "the application accepts no more calls: it has dropped its server or its `IncomingCalls`";
     assert_eq!(refusal(&open()).as_deref(), Some(reason));
 }
 
