@@ -218,7 +218,8 @@ impl<S: Read> ReadState<S> {
             }
             // A stream of the application may panic. This thread also reads for other calls, so it must survive.
             let read = catch_unwind(AssertUnwindSafe(|| self.stream.read(buffer)));
-            let read = read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked while it was read")));
+            let read = read
+                .unwrap_or_else(|_| Err(io::Error::other("the stream panicked while it was read")));
             match read {
                 ended if is_end(&ended) => self.ended = Some(ended),
                 Ok(len) => self.buffer.push(&buffer[..len]),

@@ -123,7 +123,11 @@ fn a_server_ends_while_a_handler_blocks() {
     assert_eq!(server.next(), "audio 1 block");
     server.handle.shutdown(Duration::ZERO);
     server.thread.join().unwrap().unwrap();
-    assert_eq!(server.handle.calls().len(), 1, "the call with the blocked handler is left");
+    assert_eq!(
+        server.handle.calls().len(),
+        1,
+        "the call with the blocked handler is left"
+    );
 
     // When its handler returns, the call ends.
     server.release.send(()).unwrap();
@@ -284,7 +288,7 @@ impl Running {
 
     fn with(mut session: SessionConfig) -> Self {
         session = session.fill_silence(false);
-        let (told, transcript) = channel();
+        let (lines, transcript) = channel();
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));
         let calls = Arc::<Mutex<Vec<_>>>::default();

@@ -103,4 +103,4 @@ pub use stream::incoming_call::{Elapsed, IncomingCall};
 /// The README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+mod readme {}

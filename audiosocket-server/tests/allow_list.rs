@@ -137,12 +137,17 @@ fn text_that_is_not_a_network_is_an_error() {
     ] {
         let error = text.parse::<AllowList>().unwrap_err().to_string();
         assert!(
-            error.ends_with(" is not an IP address, such as 192.0.2.7, and not a network, such as 192.0.2.0/24"),
+            error.ends_with(
+                " is not an IP address, such as 192.0.2.7, and not a network, such as 192.0.2.0/24"
+            ),
             "{error}"
         );
     }
     let error = "\u{1b}[2J".parse::<AllowList>().unwrap_err().to_string();
-    assert!(error.starts_with("\"\\u{1b}[2J\" is not an IP address"), "{error}");
+    assert!(
+        error.starts_with("\"\\u{1b}[2J\" is not an IP address"),
+        "{error}"
+    );
 }
 
 /// `10.0.0.1/8` would allow 16 million addresses where the author may have meant one.

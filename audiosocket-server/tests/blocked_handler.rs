@@ -73,7 +73,10 @@ fn the_log_names_a_handler_while_it_blocks() {
         move |_, _, audio| {
             let deadline = Instant::now() + Duration::from_secs(60);
             while !audio.is_empty() && seen.with("a handler blocks").is_none() {
-                assert!(Instant::now() < deadline, "the log has no line for the handler");
+                assert!(
+                    Instant::now() < deadline,
+                    "the log has no line for the handler"
+                );
                 thread::sleep(Duration::from_millis(10));
             }
             audio.into()
@@ -109,5 +112,9 @@ fn the_log_names_a_handler_while_it_blocks() {
     }
     let lines = log.0.lock().unwrap().len();
     read(b"\x10\x00\x04fast");
-    assert_eq!(log.0.lock().unwrap().len(), lines, "the log has no other line");
+    assert_eq!(
+        log.0.lock().unwrap().len(),
+        lines,
+        "the log has no other line"
+    );
 }

@@ -92,7 +92,10 @@ fn a_name_is_resolved_and_errors_contain_it() {
 fn a_server_without_an_address_is_an_error() {
     let error = listen(ListenOptions::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-    assert_eq!(error.to_string(), "no address to listen on: add one with `bind`");
+    assert_eq!(
+        error.to_string(),
+        "no address to listen on: add one with `bind`"
+    );
 }
 
 #[test]
@@ -107,7 +110,10 @@ fn accepted_connections_have_nodelay_and_keepalive() {
     let listening = listen(options).unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
-    assert!(!server.nodelay().unwrap(), "the default must differ for this test");
+    assert!(
+        !server.nodelay().unwrap(),
+        "the default must differ for this test"
+    );
 
     listening.tcp.apply(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
@@ -159,7 +165,10 @@ fn the_send_buffer_limits_the_bytes_for_a_peer_that_does_not_read() {
     let small = taken(Some(16 * 1024));
     assert!(small < DEFAULT / 2, "{small}");
     let system = taken(None);
-    assert!(system > 3 * DEFAULT, "{system}: the default of the system must be larger for this test");
+    assert!(
+        system > 3 * DEFAULT,
+        "{system}: the default of the system must be larger for this test"
+    );
 }
 
 /// Otherwise each accepted connection would fail later.
@@ -170,7 +179,12 @@ fn a_keepalive_that_the_system_refuses_is_an_error_of_listen() {
         let mut options = bind(["127.0.0.1:0"]);
         options.tcp.keepalive = Some(Keepalive::new().time(time));
         let error = listen(options).unwrap_err();
-        assert!(error.to_string().starts_with("the system refused the keepalive times"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("the system refused the keepalive times"),
+            "{error}"
+        );
     }
 }
 

@@ -65,4 +65,4 @@ pub use server::{Server, start_server};
 /// The README, whose examples compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+mod readme {}

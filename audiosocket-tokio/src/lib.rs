@@ -72,4 +72,4 @@ struct WorkspaceReadme;
 /// The README, whose examples compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+mod readme {}

@@ -19,7 +19,7 @@ pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads the next frame other than silence.
+/// The next frame that is not the silence with which a call is kept going.
 pub(crate) fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {
     loop {
         let frame = super::server::read_frame(stream)?;

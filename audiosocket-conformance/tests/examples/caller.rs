@@ -120,7 +120,7 @@ impl<S: Read + Write> Caller<S> {
 
     fn send(&mut self) {
         let Transmit::Bytes(bytes) = self.asterisk.poll_transmit() else {
-            panic!("the client has bytes to send");
+            panic!("there is something to send");
         };
         self.stream.write_all(bytes).unwrap();
         let len = bytes.len();

@@ -31,7 +31,7 @@ fn a_file_is_heard_sample_for_sample(prefix: &str) {
         let begin = heard.iter().position(|sample| *sample != 0).unwrap();
         let (heard, padding) = heard[begin..].split_at(prompt.len());
         assert!(heard == prompt);
-        assert_eq!(padding, [0; 60], "silence fills the last frame");
+        assert_eq!(padding, [0; 60], "to the end of the last frame");
         program.wait_for_line(": hung up by this side").unwrap();
     }
 }

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 
 /// A stream that begins with a handshake `F`, such as that of TLS. For the `Handshake` of each adapter.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum HandshakeState<F, S> {
     /// The handshake goes on.
     Pending(F),

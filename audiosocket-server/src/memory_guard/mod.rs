@@ -102,7 +102,12 @@ fn log(refuse: bool, nearest: Option<Usage>) {
     let used = nearest.map(|usage| usage.used);
     let max = nearest.map(|usage| usage.max);
     if refuse {
-        tracing::warn!(limit, used, max, "memory is short: new calls are refused until memory is free or calls end");
+        tracing::warn!(
+            limit,
+            used,
+            max,
+            "memory is short: new calls are refused until memory is free or calls end"
+        );
     } else {
         tracing::info!(limit, used, max, "new calls are accepted again");
     }

@@ -37,7 +37,9 @@ impl Default for AcceptQueueState {
 impl AcceptQueueState {
     fn check(&self) -> Result<(), Refusal> {
         if self.receiver_closed {
-            return Err(Refusal::new("the application accepts no more calls: it has dropped its server or its `IncomingCalls`"));
+            return Err(Refusal::new(
+                "the application accepts no more calls: it has dropped its server or its `IncomingCalls`",
+            ));
         }
         if self.waiting.len() >= self.max_waiting {
             return Err(Refusal::new("too many calls wait for `accept`"));

@@ -34,7 +34,10 @@ fn assert_hung_up_without_a_callback(
     assert_eq!(line.flush(), HANGUP);
     assert_eq!(line.transmit(), Transmit::HalfClose);
     line.expect_close();
-    assert!(line.driver.refusal().is_some(), "the log can have it at the end");
+    assert!(
+        line.driver.refusal().is_some(),
+        "the log can have it at the end"
+    );
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "no callback");
 }

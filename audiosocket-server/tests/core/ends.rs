@@ -229,7 +229,11 @@ fn a_handle_hangs_up() {
         |line| {
             let handle: CallHandle = line.driver.handle().clone();
             handle.hangup();
-            assert_eq!(line.transmit(), Transmit::Idle, "the hangup waits for the next poll");
+            assert_eq!(
+                line.transmit(),
+                Transmit::Idle,
+                "the hangup waits for the next poll"
+            );
             line.poll_commands();
             assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
         },

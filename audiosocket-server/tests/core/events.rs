@@ -66,7 +66,11 @@ fn a_wrapper_of_one_method_passes_on_every_event_and_answer() {
         ]
     );
     let lines = transcript.take();
-    assert_eq!(lines.len(), 9, "accept, each event, and the drop: {lines:?}");
+    assert_eq!(
+        lines.len(),
+        9,
+        "accept, each event, and the drop: {lines:?}"
+    );
 }
 
 /// A handler that answers an event other than audio.

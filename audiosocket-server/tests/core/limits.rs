@@ -143,7 +143,10 @@ fn an_application_can_refuse_all_calls() {
     let calls = Calls::default();
     let going_on = call(&calls, "one");
     calls.refuse_calls(true);
-    assert_refused(connect(&calls, "two"), "the application refuses calls at present");
+    assert_refused(
+        connect(&calls, "two"),
+        "the application refuses calls at present",
+    );
     assert_eq!(
         going_on.poll_transmit(),
         Transmit::Bytes(

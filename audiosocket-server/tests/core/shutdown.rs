@@ -125,7 +125,11 @@ fn a_second_shutdown_shortens_the_grace_and_never_extends_it() {
     let (mut server, mut call) = Server::draining(seconds(10));
     for (requested, wait) in [(20, 10), (9, 9), (30, 9), (1, 1), (2, 1)] {
         server.shutdown(seconds(requested));
-        assert_eq!(server.poll(), ServerAction::Wait, "the server stops accepting once");
+        assert_eq!(
+            server.poll(),
+            ServerAction::Wait,
+            "the server stops accepting once"
+        );
         assert_eq!(server.until_deadline(), Some(seconds(wait)));
     }
     server.shutdown(Duration::ZERO);

@@ -115,7 +115,10 @@ fn a_close_of_the_peer_is_answered_with_a_close() {
         let waits = closed.is_pending();
         rig.script().closes.push_back(closed);
         rig.reads([AUDIO, b""]);
-        assert!(rig.poll().is_ready(), "the connection does not wait for the close");
+        assert!(
+            rig.poll().is_ready(),
+            "the connection does not wait for the close"
+        );
         let mut log = vec!["read", "write", "read", "flush", "close"];
         log.truncate(if waits { 4 } else { 5 });
         assert_eq!(rig.log(), log);
@@ -175,7 +178,11 @@ fn the_half_close_waits_for_the_flush_and_the_end_for_the_half_close() {
     rig.calls.shut_down();
     assert_eq!(rig.bell.wake_count(), 1);
     assert!(rig.poll().is_pending());
-    assert_eq!(rig.log(), ["write"], "the hangup is written, and the flush waits");
+    assert_eq!(
+        rig.log(),
+        ["write"],
+        "the hangup is written, and the flush waits"
+    );
     assert_eq!(rig.sent(), [AUDIO, &HANGUP].concat());
     assert!(rig.poll().is_pending());
     assert_eq!(rig.log(), ["flush"]);

@@ -64,7 +64,11 @@ fn frames_do_not_move_the_timer() {
         rig.reads([AUDIO]);
         assert!(rig.poll().is_pending());
     }
-    assert_eq!(timers_touched() - before, 1, "the timer was set once in ten seconds");
+    assert_eq!(
+        timers_touched() - before,
+        1,
+        "the timer was set once in ten seconds"
+    );
     assert_eq!(rig.callbacks().len(), 500);
 
     // The timer fires at the deadline.

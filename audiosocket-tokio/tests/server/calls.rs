@@ -15,14 +15,14 @@ use super::support::{audio_frame, next, no_silence, uuid_frame};
 
 on_both_runtimes! {
     a_call_from_beginning_to_end,
-    every_rate_comes_back_as_it_went,
-    a_panic_ends_its_own_call_only,
+    an_echo_has_the_rate_of_the_caller,
+    a_panic_ends_its_call_only,
     a_refused_call_gets_a_hangup,
-    a_hangup_arrives_though_audio_is_unread,
-    a_peer_that_is_no_asterisk_is_refused,
+    a_hangup_arrives_while_audio_is_unread,
+    a_peer_with_another_protocol_is_refused,
     each_of_many_calls_beyond_the_limits_gets_a_hangup,
     closures_see_the_call_and_its_end,
-    a_ready_socket_is_served,
+    an_open_socket_is_served,
 }
 
 async fn a_call_from_beginning_to_end() {

@@ -16,12 +16,12 @@ use super::support::{audio_frame, no_silence, recorded};
 
 on_both_runtimes! {
     shutdown_waits_for_calls_to_end,
-    shutdown_hangs_up_what_is_left,
-    shutdown_can_be_hurried,
+    shutdown_hangs_up_the_rest_after_the_grace,
+    a_second_shutdown_can_shorten_the_grace,
     shutdown_of_an_idle_server_is_immediate_and_final,
     calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup,
     a_call_that_was_just_accepted_at_shutdown_gets_a_hangup,
-    an_endless_linger_does_not_keep_an_idle_server,
+    an_endless_linger_does_not_delay_an_idle_server,
     dropping_the_server_ends_its_calls,
 }
 

@@ -119,7 +119,10 @@ where
         }
         let calls = self.driver.handle().calls().len();
         if calls > 0 {
-            tracing::warn!(calls, "the shutdown is complete, but handlers of these calls still block");
+            tracing::warn!(
+                calls,
+                "the shutdown is complete, but handlers of these calls still block"
+            );
         }
         Poll::Ready(())
     }

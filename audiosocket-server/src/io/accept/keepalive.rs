@@ -77,14 +77,22 @@ impl Keepalive {
             .with_time(self.time)
             .with_interval(self.interval)
             .with_retries(self.retries);
-        socket
-            .set_tcp_keepalive(&keepalive)
-            .map_err(|error| io::Error::new(error.kind(), format!("the system refused the keepalive times ({self:?}): {error}")))?;
+        socket.set_tcp_keepalive(&keepalive).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("the system refused the keepalive times ({self:?}): {error}"),
+            )
+        })?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(timeout) = self.user_timeout {
             socket
                 .set_tcp_user_timeout(Some(timeout))
-                .map_err(|error| io::Error::new(error.kind(), format!("the system refused the user timeout ({timeout:?}): {error}")))?;
+                .map_err(|error| {
+                    io::Error::new(
+                        error.kind(),
+                        format!("the system refused the user timeout ({timeout:?}): {error}"),
+                    )
+                })?;
         }
         Ok(())
     }

@@ -34,7 +34,10 @@ impl SocketFile {
         lock.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => error,
             TryLockError::WouldBlock => {
-                let in_use = format!("another server listens at {}: stop it or use another path", path.display());
+                let in_use = format!(
+                    "another server listens at {}: stop it or use another path",
+                    path.display()
+                );
                 io::Error::new(io::ErrorKind::AddrInUse, in_use)
             }
         })?;

@@ -68,8 +68,9 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
     pub fn new(interval: Duration, ptime: Ptime) -> io::Result<Self> {
         let longest = ptime.duration() / 2;
         if interval.is_zero() || interval >= longest {
-            let message =
-                format!("the wake interval {interval:?} is not between zero and {longest:?}, half a ptime");
+            let message = format!(
+                "the wake interval {interval:?} is not between zero and {longest:?}, half a ptime"
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         Ok(Self {

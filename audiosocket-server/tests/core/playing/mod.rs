@@ -222,7 +222,11 @@ fn nothing_is_played_at_the_end() {
             assert_eq!(call.try_play((RATE, speech(1))), Err(SendError::NoCall));
             assert_eq!(call.mark(1), Err(SendError::NoCall));
             call.hangup_after_playout();
-            assert_eq!(call.clear(), Dropped::default(), "the playout is empty already");
+            assert_eq!(
+                call.clear(),
+                Dropped::default(),
+                "the playout is empty already"
+            );
             // The first frame has left.
             assert_eq!(call.stats().playout.samples_dropped, 99 * 160);
         }

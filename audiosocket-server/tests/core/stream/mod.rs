@@ -207,7 +207,8 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     drop(calls);
     fourth.poll_commands();
     assert_eq!(fourth.flush(), HANGUP);
-    let reason = "the application accepts no more calls: it has dropped its server or its `IncomingCalls`";
+    let reason =
+        "the application accepts no more calls: it has dropped its server or its `IncomingCalls`";
     assert_eq!(refusal(&open()).as_deref(), Some(reason));
 }
 
