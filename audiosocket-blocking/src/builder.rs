@@ -7,6 +7,9 @@ use crate::Server;
 use crate::listener::Listener;
 use crate::serve_stream::MAX_UNREAD;
 
+/// The default of [`ServerBuilder::stack_size`], in bytes.
+const STACK_SIZE: usize = 256 * 1024;
+
 /// Configures a [`Server`]. [`Server::builder`] makes one.
 ///
 /// End with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
@@ -31,7 +34,8 @@ pub struct ServerBuilder<S = ListenOptions> {
     config: ServerConfig,
     /// The options for TCP, or a listener.
     source: S,
-    threads: ThreadConfig,
+    stack_size: usize,
+    max_unread: usize,
 }
 
 impl ServerBuilder {
@@ -39,7 +43,8 @@ impl ServerBuilder {
         Self {
             config: ServerConfig::default(),
             source: ListenOptions::default(),
-            threads: ThreadConfig::default(),
+            stack_size: STACK_SIZE,
+            max_unread: MAX_UNREAD,
         }
     }
 }
@@ -51,7 +56,7 @@ impl<S> ServerBuilder<S> {
     /// Sets the stack size of the thread of each call, in bytes. The handler runs on this thread. Default: 256 KiB. Only
     /// used pages of the stack take memory.
     pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.threads.stack_size = bytes;
+        self.stack_size = bytes;
         self
     }
 
@@ -61,24 +66,8 @@ impl<S> ServerBuilder<S> {
     /// Above this limit the oldest audio is dropped. [`Exception::Lagged`](crate::Exception::Lagged) has the number of
     /// dropped frames and bytes.
     pub fn max_unread(mut self, bytes: usize) -> Self {
-        self.threads.max_unread = bytes;
+        self.max_unread = bytes;
         self
-    }
-}
-
-/// Settings for the thread of each call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ThreadConfig {
-    pub(crate) stack_size: usize,
-    pub(crate) max_unread: usize,
-}
-
-impl Default for ThreadConfig {
-    fn default() -> Self {
-        Self {
-            stack_size: 256 * 1024,
-            max_unread: MAX_UNREAD,
-        }
     }
 }
 
@@ -92,7 +81,8 @@ impl ServerBuilder {
         ServerBuilder {
             config: self.config,
             source: Custom(listener),
-            threads: self.threads,
+            stack_size: self.stack_size,
+            max_unread: self.max_unread,
         }
     }
 
@@ -110,7 +100,13 @@ impl ServerBuilder {
     ///   or if it has no descriptors left.
     pub fn start<A: Acceptor>(self, acceptor: A) -> io::Result<Server<A>> {
         let sockets = self.source.listen_blocking()?;
-        Server::on_tcp(acceptor, sockets, &self.config, self.threads)
+        Server::on_tcp(
+            acceptor,
+            sockets,
+            &self.config,
+            self.stack_size,
+            self.max_unread,
+        )
     }
 
     /// Opens the sockets, and serves calls until a [shutdown](crate::ServerHandle::shutdown) is complete. This is
@@ -142,7 +138,13 @@ impl<L: Listener> ServerBuilder<Custom<L>> {
     ///
     /// If the system has no descriptors left.
     pub fn start<A: Acceptor>(self, acceptor: A) -> io::Result<Server<A, L>> {
-        Server::on_listeners(acceptor, [self.source.0], &self.config, self.threads)
+        Server::on_listeners(
+            acceptor,
+            [self.source.0],
+            &self.config,
+            self.stack_size,
+            self.max_unread,
+        )
     }
 
     /// Serves calls until a [shutdown](crate::ServerHandle::shutdown) is complete.

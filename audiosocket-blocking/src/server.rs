@@ -11,7 +11,6 @@ use audiosocket_server::{
 };
 use rustix::event::{PollFd, PollFlags};
 
-use crate::builder::ThreadConfig;
 use crate::listener::{Listener, TcpListener};
 use crate::runtime::{BlockingListener, ThreadTimer, drive};
 use crate::thread_waker::ThreadWaker;
@@ -123,7 +122,8 @@ impl<L: Listener> Server<Incoming, L> {
     /// that `Incoming` return the calls.
     pub fn accept(&mut self) -> Option<IncomingCall> {
         self.drive_until(|over, calls, cx| {
-            let calls = calls.expect("use a server from `bind`, `with_listener` or `listen`: this one was started with an acceptor");
+            let calls =
+                calls.expect("`accept` needs a server from `bind`, `with_listener` or `listen`");
             match calls.poll_accept(cx) {
                 Poll::Pending => over.map(|()| None),
                 call => call,
@@ -167,12 +167,13 @@ impl<A: Acceptor> Server<A> {
         acceptor: A,
         sockets: BoundSockets,
         config: &ServerConfig,
-        threads: ThreadConfig,
+        stack_size: usize,
+        max_unread: usize,
     ) -> io::Result<Self> {
         let tcp = sockets.tcp;
         let listeners = sockets.listeners.into_iter();
         let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
-        let mut server = Self::on_listeners(acceptor, listeners, config, threads)?;
+        let mut server = Self::on_listeners(acceptor, listeners, config, stack_size, max_unread)?;
         server.local_addrs = sockets.local_addrs;
         Ok(server)
     }
@@ -183,17 +184,18 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         acceptor: A,
         listeners: impl IntoIterator<Item = L>,
         config: &ServerConfig,
-        threads: ThreadConfig,
+        stack_size: usize,
+        max_unread: usize,
     ) -> io::Result<Self> {
         let listeners = listeners
             .into_iter()
-            .map(|listener| BlockingListener::new(listener, threads.max_unread));
+            .map(|listener| BlockingListener::new(listener, max_unread));
         let accept_loop = AcceptLoop::new(acceptor, listeners, config);
         Ok(Self {
             handle: accept_loop.handle(),
             accept_loop,
             waker: ThreadWaker::new()?,
-            stack_size: threads.stack_size,
+            stack_size,
             local_addrs: Vec::new(),
             calls: None,
         })

@@ -12,7 +12,7 @@ use core::time::Duration;
 /// An optional one takes no more memory: a call has some, and there can be thousands of calls.
 ///
 /// ```
-/// use audiosocket_proto::Timestamp;
+/// # use audiosocket_proto::Timestamp;
 /// use core::time::Duration;
 ///
 /// let start = Timestamp::ZERO;

@@ -26,8 +26,7 @@ type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 /// connection in the other order. Then the last `on_audio` may have removed the state of the call already.)
 ///
 /// ```
-/// use audiosocket_server::Callbacks;
-///
+/// # use audiosocket_server::Callbacks;
 /// let echo = Callbacks::new(
 ///     |_uuid, _peer, audio| audio.into(),
 ///     |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),

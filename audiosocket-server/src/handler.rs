@@ -25,9 +25,8 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 /// # Example
 ///
 /// ```
-/// use audiosocket_server::{Call, Handler, Response};
-/// use audiosocket_proto::{Audio, DtmfDigit, End};
-///
+/// # use audiosocket_server::{Call, Handler, Response};
+/// # use audiosocket_proto::{Audio, DtmfDigit, End};
 /// /// Sends the caller's audio back until `#` is pressed.
 /// #[derive(Default)]
 /// struct Echo {
@@ -56,8 +55,7 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 /// wrapper gets all events:
 ///
 /// ```
-/// use audiosocket_server::{Call, Handler, HandlerEvent, Response};
-///
+/// # use audiosocket_server::{Call, Handler, HandlerEvent, Response};
 /// struct CountKeys<H> {
 ///     inner: H,
 ///     keys: u64,
@@ -236,8 +234,7 @@ where
 /// Makes an acceptor from a closure. The argument of the closure then needs no type annotation.
 ///
 /// ```
-/// use audiosocket_server::{Callbacks, Refusal, acceptor_fn};
-///
+/// # use audiosocket_server::{Callbacks, Refusal, acceptor_fn};
 /// let acceptor = acceptor_fn(|request| {
 ///     if request.uuid.is_nil() {
 ///         return Err(Refusal::new("the nil UUID"));

@@ -63,8 +63,8 @@ enum Step {
 pub enum ServerAction {
     /// Accept connections.
     Accept,
-    /// Accept the connections that already wait in the kernel, since they are calls to their callers. Then close
-    /// the listening sockets. Returned exactly once.
+    /// Accept the connections that wait in the kernel: for their peers, they are calls. Then close the listening
+    /// sockets. Returned exactly once.
     StopAccepting,
     /// Let the calls run.
     Wait,
@@ -74,7 +74,7 @@ pub enum ServerAction {
 
 impl ServerDriver {
     /// Makes a server whose connections [linger](audiosocket_proto::SessionConfig::linger) for this time. `admission`
-    /// decides which connections it takes: [`Limits`](crate::Limits) alone, or an [`Admission`].
+    /// decides which connections it accepts. It can be [`Limits`](crate::Limits) or an [`Admission`].
     #[must_use]
     pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl ServerDriver {
         }
     }
 
-    /// Returns when to poll next, even if nothing happens until then; `None` for never.
+    /// Returns when to poll next even without a wake-up. Returns `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {

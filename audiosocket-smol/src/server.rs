@@ -155,7 +155,8 @@ where
             ..
         } = self;
         let calls = calls.as_mut();
-        let calls = calls.expect("use a server from `bind`, `with_listener` or `listen`: this one was started with an acceptor");
+        let calls =
+            calls.expect("`accept` needs a server from `bind`, `with_listener` or `listen`");
         let accept = poll_fn(|cx| {
             let over = driver.poll(executor, cx);
             match calls.poll_accept(cx) {

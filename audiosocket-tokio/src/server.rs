@@ -167,7 +167,8 @@ where
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         let over = self.poll(cx);
         let calls = self.calls.as_mut();
-        let calls = calls.expect("use a server from `bind`, `with_listener` or `listen`: this one was started with an acceptor");
+        let calls =
+            calls.expect("`accept` needs a server from `bind`, `with_listener` or `listen`");
         match calls.poll_accept(cx) {
             Poll::Pending => over.map(|()| None),
             call => call,

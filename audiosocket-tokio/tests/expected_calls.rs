@@ -163,9 +163,9 @@ async fn a_full_registry_leaves_the_variable_unset() {
     let expected = ExpectedCalls::new().max_waiting(0);
     let (mut asterisk, ended) = conversation(&expected, 4096);
     asterisk.write_all(REQUEST.as_bytes()).await.unwrap();
-    let mut told = Vec::new();
-    asterisk.read_to_end(&mut told).await.unwrap();
-    assert_eq!(told, b"");
+    let mut received = Vec::new();
+    asterisk.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"");
     ended.await.unwrap().unwrap_err();
 }
 

@@ -139,7 +139,7 @@ async fn the_server_reads_on_while_the_peer_does_not_read() {
             line => break line,
         }
     };
-    assert_eq!((audio, behind), (2_000, 1), "told once");
+    assert_eq!((audio, behind), (2_000, 1), "one exception");
     assert_eq!(
         last,
         "7 exception: the peer stopped taking what was sent to it"

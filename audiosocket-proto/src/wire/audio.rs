@@ -76,7 +76,7 @@ impl AsRef<[u8]> for Audio<'_> {
 /// calls play is in memory once.
 ///
 /// ```
-/// use audiosocket_proto::{AudioBuf, SampleRate};
+/// # use audiosocket_proto::{AudioBuf, SampleRate};
 /// use std::time::Duration;
 ///
 /// let tone = AudioBuf::from_samples(SampleRate::Hz8000, &[0, 1000, 0, -1000]);

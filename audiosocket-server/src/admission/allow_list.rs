@@ -9,8 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 /// The networks that may connect: a part of the [`Admission`](crate::Admission).
 ///
 /// ```
-/// use audiosocket_server::{Admission, AllowList};
-///
+/// # use audiosocket_server::{Admission, AllowList};
 /// let asterisk: AllowList = "10.0.0.0/8, 192.0.2.7, 2001:db8::/32".parse()?;
 /// let admission = Admission::new().allow_list(asterisk);
 /// # drop(admission);
@@ -26,7 +25,7 @@ use ipnet::{IpNet, Ipv4Net};
 /// - A peer with a name and no address ([`Peer::Named`]: a Unix socket, a pipe) is in no network. The server
 ///   refuses it, unless [`named`](Self::named) allows it.
 /// - The address is that of the peer of the connection. Behind a proxy it is the address of the proxy.
-/// - An empty list allows no peer. `collect` can make one; parsing cannot.
+/// - An empty list allows no peer. `collect` can make an empty list. Parsing cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
     /// None of them consists of IPv6 addresses that map IPv4 addresses.

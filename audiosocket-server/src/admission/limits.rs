@@ -4,8 +4,7 @@ use std::fmt;
 /// one Asterisk. Compare the worst case below with the memory of the machine.
 ///
 /// ```
-/// use audiosocket_server::Limits;
-///
+/// # use audiosocket_server::Limits;
 /// let limits = Limits::new().max_calls(500).max_pending(200);
 /// assert_eq!(limits.max_calls, 500);
 /// ```

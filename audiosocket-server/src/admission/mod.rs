@@ -31,8 +31,7 @@ type AdmitPeer = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 /// A connection that fails a check gets a hangup. The server reads nothing from a peer that it refuses.
 ///
 /// ```
-/// use audiosocket_server::{Admission, AllowList, Calls, ExpectedCalls, Limits};
-///
+/// # use audiosocket_server::{Admission, AllowList, Calls, ExpectedCalls, Limits};
 /// let asterisk: AllowList = "10.0.0.0/8, 192.0.2.7".parse()?;
 /// let expected = ExpectedCalls::<String>::new();
 /// let admission = Admission::new()

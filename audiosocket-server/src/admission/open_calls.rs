@@ -12,7 +12,7 @@ use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, bl
 
 /// How many refused connections may stay open for their
 /// [`linger`](audiosocket_proto::SessionConfig::linger). Further ones are closed at once, and the hangup may be
-/// lost. Also the smallest bound for connections whose call is over.
+/// lost. This is also the smallest limit for connections whose call is over.
 const MAX_LINGERING: usize = 256;
 
 /// The same limit while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
@@ -274,7 +274,7 @@ fn wake_all(waiting: HashMap<u64, Waker>) {
     waiting.into_values().for_each(Waker::wake);
 }
 
-/// Keeps a connection counted as open; see [`Calls::register`].
+/// Counts a connection as open until it is dropped: see [`Calls::register`].
 #[derive(Debug)]
 #[must_use = "dropping it removes the connection from the counts"]
 pub(crate) struct Registration {

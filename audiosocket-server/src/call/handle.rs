@@ -9,15 +9,14 @@ use crate::call::play::Play;
 use crate::{CallStats, Peer, Played};
 use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError, SessionConfig};
 
-/// Controls a call from any task or thread. Cheap to clone; does not keep the call alive.
+/// Controls a call from any task or thread. Cheap to clone. It does not keep the call alive.
 ///
 /// Everything takes effect at once, and wakes the call where needed. Requests of several handles
 /// count in the order in which they are made.
 ///
 /// ```
-/// use audiosocket_server::CallHandle;
-/// use audiosocket_proto::{AudioBuf, MarkOutcome, SendError};
-///
+/// # use audiosocket_server::CallHandle;
+/// # use audiosocket_proto::{AudioBuf, MarkOutcome, SendError};
 /// async fn say(call: CallHandle, speech: AudioBuf) -> Result<(), SendError> {
 ///     call.play(speech).await?;
 ///     if call.played().await == MarkOutcome::Played {

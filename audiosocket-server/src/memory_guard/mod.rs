@@ -92,7 +92,7 @@ fn watch(limits: &MemoryLimits, server: &ServerHandle, stopped: &Receiver<()>) {
 fn interval(nearest: Option<Usage>, has_address_space_limit: bool) -> Duration {
     match nearest {
         None => FAR_INTERVAL,
-        Some(usage) if has_address_space_limit || !usage.has_plenty() => NEAR_INTERVAL,
+        Some(usage) if has_address_space_limit || usage.reserves_left() <= 4.0 => NEAR_INTERVAL,
         Some(_) => INTERVAL,
     }
 }
@@ -135,11 +135,11 @@ struct Peak {
 impl Governor {
     /// Returns whether to refuse calls from now on, if the answer has changed. `nearest` is the usage of the nearest limit.
     fn update(&mut self, nearest: Option<Usage>, calls: usize) -> Option<bool> {
-        if nearest.is_none_or(Usage::has_room) {
+        if nearest.is_none_or(|usage| usage.reserves_left() > 1.5) {
             self.peak = None;
         }
         if let Some(usage @ Usage { used, max, .. }) = nearest
-            && usage.is_full()
+            && usage.reserves_left() <= 1.0
             && self
                 .peak
                 .is_none_or(|peak| used > peak.used || max != peak.max)
@@ -151,7 +151,7 @@ impl Governor {
             let few = peak.calls - peak.calls.div_ceil(10);
             // With next to nothing left, half of the calls have to end: the allocator cannot use all freed memory for
             // new calls.
-            let exhausted = nearest.is_some_and(Usage::is_nearly_exhausted);
+            let exhausted = nearest.is_some_and(|usage| usage.reserves_left() <= 0.5);
             let over = exhausted && calls > peak.calls / 2;
             over || calls >= peak.calls || (self.refusing && calls > few)
         });

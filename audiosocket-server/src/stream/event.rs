@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crate::Lag;
 use audiosocket_proto::{AudioBuf, DtmfDigit, End, MarkOutcome, PeerError};
 
-/// An event of a call; see [`IncomingCall::next`](crate::IncomingCall::next).
+/// An event of a call: see [`IncomingCall::next`](crate::IncomingCall::next).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallEvent {
     /// The call has started. Always the first event.
     Started,
-    /// Audio from the caller; never empty.
+    /// Audio from the caller. Never empty.
     Audio(AudioBuf),
     /// The caller pressed a key.
     Dtmf(DtmfDigit),

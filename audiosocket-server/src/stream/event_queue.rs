@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::wake_cell::WakeCell;
 use crate::{CallEvent, Injected, Lag};
-use audiosocket_proto::{End, SampleRate};
+use audiosocket_proto::End;
 
 /// How many bytes an event takes in the queue, without its audio.
 const OVERHEAD: usize = 64;
@@ -28,8 +28,6 @@ struct EventQueueState {
     /// The bytes of injected values in `waiting`.
     injected: usize,
     lag: Lag,
-    /// The sample rate of the latest audio of the caller.
-    sample_rate: Option<SampleRate>,
     /// `Ended` is in the queue, or was taken.
     over: bool,
     receiver_closed: bool,
@@ -53,9 +51,6 @@ impl EventQueue {
         self.inner.change(|inner| {
             if inner.receiver_closed {
                 return Ok(());
-            }
-            if let CallEvent::Audio(audio) = &event {
-                inner.sample_rate = Some(audio.rate());
             }
             inner.size += size(&event);
             inner.waiting.push_back(event);
@@ -122,17 +117,16 @@ impl EventQueue {
         })
     }
 
-    pub(crate) fn sample_rate(&self) -> Option<SampleRate> {
-        self.inner.with(|inner| inner.sample_rate)
-    }
-
-    /// Waits for the caller's first audio. Returns `None` if the call is over before. Takes no event.
-    pub(crate) fn poll_sample_rate(&self, cx: &mut Context<'_>) -> Poll<Option<SampleRate>> {
-        self.inner
-            .poll(cx.waker(), |inner| match inner.sample_rate {
-                None if !inner.over => Poll::Pending,
-                rate => Poll::Ready(rate),
-            })
+    /// Polls until `look` returns a value or the call is over. Takes no event. Each event wakes the task.
+    pub(crate) fn poll_until<T>(
+        &self,
+        cx: &mut Context<'_>,
+        look: impl FnOnce() -> Option<T>,
+    ) -> Poll<Option<T>> {
+        self.inner.poll(cx.waker(), |inner| match look() {
+            None if !inner.over => Poll::Pending,
+            found => Poll::Ready(found),
+        })
     }
 }
 
@@ -189,11 +183,10 @@ fn size(event: &CallEvent) -> usize {
 /// Adds values of the application to the events of a call, from any task or thread: the result of a speech recogniser, a
 /// command from a web page. The task of the call then waits for one stream of events only.
 ///
-/// Made by [`IncomingCall::injector`](crate::IncomingCall::injector). Cheap to clone; does not keep the call alive.
+/// Made by [`IncomingCall::injector`](crate::IncomingCall::injector). Cheap to clone. It does not keep the call alive.
 ///
 /// ```
-/// use audiosocket_server::{CallEvent, IncomingCall};
-///
+/// # use audiosocket_server::{CallEvent, IncomingCall};
 /// struct Transcript(String);
 ///
 /// async fn talk(mut call: IncomingCall) {

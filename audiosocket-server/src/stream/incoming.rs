@@ -18,9 +18,8 @@ const EVENT_QUEUE: usize = 128 * 1024;
 /// `Server::accept` of the adapters does this for you. Use `incoming` if you accept connections yourself.
 ///
 /// ```
-/// use audiosocket_proto::{AudioBuf, SendError};
-/// use audiosocket_server::{CallEvent, IncomingCall, incoming};
-///
+/// # use audiosocket_proto::{AudioBuf, SendError};
+/// # use audiosocket_server::{CallEvent, IncomingCall, incoming};
 /// // Give the acceptor to a server.
 /// let (acceptor, mut calls) = incoming();
 /// # drop(acceptor);
@@ -150,7 +149,7 @@ impl fmt::Debug for Incoming {
 }
 
 impl IncomingCalls {
-    /// Returns the next call; `None` after the server has ended. Cancel safe.
+    /// Returns the next call. Returns `None` after the server has ended. Cancel safe.
     pub async fn accept(&mut self) -> Option<IncomingCall> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }

@@ -64,7 +64,7 @@ impl IncomingCall {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Polls for the next event; see [`next`](Self::next).
+    /// Polls for the next event: see [`next`](Self::next).
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CallEvent>> {
         self.events.poll_next(cx)
     }
@@ -75,19 +75,14 @@ impl IncomingCall {
         EventInjector::new(Arc::clone(&self.events))
     }
 
-    /// Returns the sample rate of the caller's latest audio. Returns `None` before any audio.
-    #[must_use]
-    pub fn sample_rate(&self) -> Option<SampleRate> {
-        self.events.sample_rate()
-    }
-
-    /// Waits for the caller's first audio, and returns its sample rate. Returns 8 kHz if no audio comes within
-    /// `timeout`, or if the call ends. Takes no event. Cancel safe.
+    /// Waits for the first audio of the caller, and returns its sample rate. Returns 8 kHz if no audio arrives within
+    /// `timeout`, or if the call ends. Takes no event from the queue. Cancel safe.
     ///
     /// Prompts can then be played in the rate of the caller. The time is that of the connection's clock.
     pub async fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
         let mut timer = self.handle.timer(timeout);
-        poll_fn(|cx| match self.events.poll_sample_rate(cx) {
+        let look = || self.handle.sample_rate();
+        poll_fn(|cx| match self.events.poll_until(cx, look) {
             Poll::Ready(rate) => Poll::Ready(rate.unwrap_or_default()),
             Poll::Pending => Pin::new(&mut timer)
                 .poll(cx)

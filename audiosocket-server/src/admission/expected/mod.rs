@@ -22,8 +22,7 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 /// call. AudioSocket has no password. An announced UUID serves as one.
 ///
 /// ```
-/// use audiosocket_server::{Admission, Callbacks, ExpectedCalls, Refusal, acceptor_fn};
-///
+/// # use audiosocket_server::{Admission, Callbacks, ExpectedCalls, Refusal, acceptor_fn};
 /// struct Caller {
 ///     number: String,
 ///     language: String,
@@ -98,7 +97,7 @@ pub enum Duplicate {
     Refuse,
     /// The new call replaces the other one and gets its metadata. The other one is hung up. For a dialplan that
     /// calls again with the same UUID when its connection broke, which the server may notice later. With this
-    /// policy a stranger who learns the UUID of a call can take the call over.
+    /// policy, an attacker who learns the UUID of a call can replace the call.
     Replace,
 }
 
@@ -152,7 +151,7 @@ impl<M> ExpectedCalls<M> {
         self
     }
 
-    /// Sets the clock for [`valid_for`](Self::valid_for): for tests, and for runtimes whose clock can stand still.
+    /// Sets the clock for [`valid_for`](Self::valid_for). For tests, and for runtimes whose clock can be paused.
     /// All clones need the same clock. Default: [`Instant::now`], which a server reads for no other decision.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {

@@ -8,7 +8,7 @@ use socket2::{SockRef, TcpKeepalive};
 /// The times of probes are rounded down to whole seconds. Linux accepts 1 s to 32,767 s and 1 to 127 probes.
 ///
 /// ```
-/// use audiosocket_server::io::Keepalive;
+/// # use audiosocket_server::io::Keepalive;
 /// use std::time::Duration;
 ///
 /// let keepalive = Keepalive::new().time(Duration::from_secs(10)).retries(5);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// An address to listen on: an IP address or a host name, and a port.
 ///
 /// ```
-/// use audiosocket_server::io::ListenAddr;
+/// # use audiosocket_server::io::ListenAddr;
 /// use std::net::Ipv4Addr;
 ///
 /// let addrs: [ListenAddr; 4] = [
