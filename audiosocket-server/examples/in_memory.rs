@@ -1,9 +1,9 @@
-//! Both ends of a call in memory: no socket, no clock, no waiting. Bytes are cut where it hurts,
-//! deadlines of seconds pass in no time, and every run is the same: how to test a handler, or a
-//! loop of your own. It prints what happened, and fails if that is not what should have.
+//! Both ends of a call in memory, without sockets, clocks or waits. This shows how to test a handler or an event loop of
+//! your own. Bytes arrive in small pieces, deadlines of seconds pass at once, and each run has the same result. The
+//! program prints the events, and fails if they differ from the expected ones.
 //!
 //! ```sh
-//! cargo run -p audiosocket-proto --example in_memory
+//! cargo run -p audiosocket-server --example in_memory
 //! ```
 
 use std::collections::VecDeque;
@@ -92,12 +92,12 @@ fn main() -> Result<(), SendError> {
     Ok(())
 }
 
-/// Asterisk, a server, and what is on its way between them.
+/// Asterisk, a server, and the bytes between them.
 struct Line {
     now: Timestamp,
     asterisk: ClientSession,
     asterisk_decoder: Decoder,
-    /// Asterisk neither sends nor takes nor closes anything.
+    /// Whether Asterisk is stopped: it does not send, read or close.
     dead: bool,
     to_server: Pipe,
     server: CallDriver<Desk>,
@@ -109,7 +109,7 @@ struct Line {
 impl Line {
     /// A connection that was just accepted.
     fn new(transcript: &Transcript, uuid: u128) -> Self {
-        // Silence would be fifty lines a second, which would hide the others.
+        // Silence would print fifty lines per second.
         let config = SessionConfig::new()
             .idle_timeout(Some(Duration::from_secs(60)))
             .fill_silence(false);
@@ -128,7 +128,7 @@ impl Line {
         }
     }
 
-    /// Lets time pass, and both ends do what there is to do meanwhile.
+    /// Moves the clock, and both ends handle their deadlines.
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(due) = self.server.poll_timeout().filter(|due| *due <= until) {
@@ -144,7 +144,7 @@ impl Line {
         self.transcript.lock().now = now;
     }
 
-    /// Carries bytes until none are left to carry.
+    /// Moves bytes between the two ends until none are left.
     fn carry(&mut self) {
         self.server.poll_commands(self.now, Waker::noop());
         while self.asterisk_writes()
@@ -207,7 +207,7 @@ impl Line {
             end.into_iter().for_each(|event| self.heard(event));
         }
         let mut input = &bytes[..];
-        // Apart from the rest for as long as an event borrows from it.
+        // A separate variable, since an event borrows from it.
         let mut decoder = mem::take(&mut self.asterisk_decoder);
         while let Some(event) = self.asterisk.receive(&mut decoder, &mut input) {
             self.heard(event);
@@ -226,7 +226,7 @@ impl Line {
     }
 }
 
-/// One direction of a connection. It takes and gives as many bytes at a time as it likes.
+/// One direction of a connection. It takes and returns any number of bytes at a time.
 #[derive(Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
@@ -242,12 +242,12 @@ impl Pipe {
         len
     }
 
-    /// Whether it was open.
+    /// Returns whether it was open.
     fn close(&mut self) -> bool {
         !mem::replace(&mut self.closed, true)
     }
 
-    /// Nothing if there is nothing now; no bytes, once, at the end.
+    /// Returns the next bytes. `None` if no bytes are there now. Empty, once, at the end.
     fn read(&mut self) -> Option<Vec<u8>> {
         if self.bytes.is_empty() {
             let end = self.closed && !mem::replace(&mut self.end_read, self.closed);
@@ -263,7 +263,7 @@ impl Pipe {
     }
 }
 
-/// Takes every call, and writes down what happens.
+/// Accepts each call, and records its events.
 struct Desk(Transcript);
 
 impl Acceptor for Desk {
@@ -280,7 +280,7 @@ impl Acceptor for Desk {
     }
 }
 
-/// Echoes what it hears, and hangs up at `#`.
+/// Echoes the audio of the caller, and hangs up at `#`.
 struct Clerk(Transcript);
 
 impl Handler for Clerk {
@@ -308,7 +308,7 @@ impl Handler for Clerk {
     }
 }
 
-/// What happened, and when.
+/// The events, with their times.
 #[derive(Clone, Default)]
 struct Transcript(Arc<Mutex<Record>>);
 

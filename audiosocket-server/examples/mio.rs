@@ -1,6 +1,6 @@
-//! The core in an event loop made by hand: any number of calls on one thread, with `mio`. Callers
-//! hear themselves. `audiosocket_server::embedding` says why it does what it does, in this order.
-//! Run it with `cargo run -p audiosocket-proto --example mio -- 127.0.0.1:9092`.
+//! The core in an event loop of its own: many calls on one thread, with `mio`. Callers hear themselves. The page
+//! "embedding" of this crate explains the steps and their order.
+//! Run it with `cargo run -p audiosocket-server --example mio -- 127.0.0.1:9092`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,9 +17,9 @@ use mio::{Events, Interest, Poll, Token};
 
 const LISTENER: Token = Token(usize::MAX);
 const BELL: Token = Token(usize::MAX - 1);
-/// How often one call may read and write before the others get their turn.
+/// How often one call may read and write before the other calls run.
 const ROUNDS: usize = 16;
-/// How long to wait when the system has no descriptor left for another connection.
+/// The pause after an accept when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 fn main() -> io::Result<()> {
@@ -35,7 +35,7 @@ fn main() -> io::Result<()> {
     serve(listener, &Arc::new(echo), config, server)
 }
 
-/// Serves until `server`, which its handle shuts down, says that all is over.
+/// Serves calls until the shutdown of `server` is complete. A handle of `server` begins it.
 pub(crate) fn serve<A: Acceptor>(
     listener: std::net::TcpListener,
     acceptor: &Arc<A>,
@@ -53,9 +53,9 @@ pub(crate) fn serve<A: Acceptor>(
     let mut listener = Some(listener);
     let epoch = Epoch::new(Instant::now());
     let (mut calls, mut buffer) = (HashMap::new(), vec![0; 64 * 1024]);
-    // No token is used twice, so what comes late for a closed connection finds nobody.
+    // Each token is used once, so a late event of a closed connection has no call.
     let mut tokens = (0..).map(Token);
-    // Those to look at now; when to look at all, at or before their deadlines; when to accept.
+    // The calls to drive now, the deadlines of calls (or earlier times), and the time of the next accept.
     let (mut due, mut look_at, mut accept_at) = (BTreeSet::new(), None, None);
     loop {
         let now = epoch.timestamp(Instant::now());
@@ -123,7 +123,7 @@ pub(crate) fn serve<A: Acceptor>(
         for event in &events {
             match event.token() {
                 LISTENER => accept_at = accept_at.or(Some(now)),
-                BELL => due.extend(calls.keys()), // It does not say for whom.
+                BELL => due.extend(calls.keys()), // The event does not name a call.
                 token => {
                     if let Some(call) = calls.get_mut(&token) {
                         call.readable |= event.is_readable();
@@ -135,7 +135,7 @@ pub(crate) fn serve<A: Acceptor>(
     }
 }
 
-/// Rung by whoever shuts the server down or hangs up a call.
+/// Wakes the loop when a handle shuts the server down or hangs up a call.
 struct Bell(mio::Waker);
 
 impl Wake for Bell {
@@ -147,17 +147,17 @@ impl Wake for Bell {
 struct Connection<A: Acceptor> {
     stream: TcpStream,
     driver: CallDriver<A>,
-    /// There may be something to read, which `mio` tells only when it changes.
+    /// Whether bytes may be there to read. `mio` reports only changes.
     readable: bool,
 }
 
 impl<A: Acceptor> Connection<A> {
-    /// Everything that can be done now. True if there was more to do than one turn is long.
+    /// Does the work that can be done now. Returns true if there is more work than one turn allows.
     fn turn(&mut self, now: Timestamp, bell: &Waker, buffer: &mut [u8]) -> bool {
         self.driver.poll_commands(now, bell);
         // Reading first, so that all answers to one read leave in one write.
         let more = (0..ROUNDS).all(|_| (self.readable && self.read(now, buffer)) | self.write(now));
-        // Also amid a flood, and only after what the socket had: that may move the deadline.
+        // Also during a flood. After the reads, since a frame can move the deadline.
         self.driver.handle_timeout(now);
         while self.write(now) {}
         more
