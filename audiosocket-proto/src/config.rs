@@ -8,7 +8,7 @@ use crate::time::CompactDuration;
 /// Each field has a method of the same name that sets it:
 ///
 /// ```
-/// use audiosocket_proto::SessionConfig;
+/// # use audiosocket_proto::SessionConfig;
 /// use std::time::Duration;
 ///
 /// let config = SessionConfig::new()

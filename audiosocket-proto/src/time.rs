@@ -12,7 +12,7 @@ use core::time::Duration;
 /// `Option<Timestamp>` takes eight bytes, as `Timestamp` does.
 ///
 /// ```
-/// use audiosocket_proto::Timestamp;
+/// # use audiosocket_proto::Timestamp;
 /// use core::time::Duration;
 ///
 /// let start = Timestamp::ZERO;

@@ -86,7 +86,7 @@ impl AsRef<[u8]> for Audio<'_> {
 /// A clone shares the bytes. A prompt that a thousand calls play is in memory once.
 ///
 /// ```
-/// use audiosocket_proto::{AudioBuf, SampleRate};
+/// # use audiosocket_proto::{AudioBuf, SampleRate};
 /// use std::time::Duration;
 ///
 /// let tone = AudioBuf::from_samples(SampleRate::Hz8000, &[0, 1000, 0, -1000]);

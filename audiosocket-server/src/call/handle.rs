@@ -15,9 +15,8 @@ use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError, SessionConfig}
 /// in the order in which they are made.
 ///
 /// ```
-/// use audiosocket_server::CallHandle;
-/// use audiosocket_proto::{AudioBuf, MarkOutcome, SendError};
-///
+/// # use audiosocket_server::CallHandle;
+/// # use audiosocket_proto::{AudioBuf, MarkOutcome, SendError};
 /// async fn say(call: CallHandle, speech: AudioBuf) -> Result<(), SendError> {
 ///     call.play(speech).await?;
 ///     if call.played().await == MarkOutcome::Played {

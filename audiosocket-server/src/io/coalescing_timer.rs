@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    /// A second of frames, each of which moves the deadline to 200 ms after it. Returns how often the timer
+    /// A second of frames. Each frame moves the deadline to 200 ms after it. Returns how often the timer
     /// was set, and how often it fired.
     fn frames_move_the_deadline<const CHEAP: bool>() -> (usize, usize) {
         let epoch = Epoch::new(Clock::<CHEAP>::now());

@@ -115,6 +115,27 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         let _ = self.closed(&mut cx);
     }
 
+    /// Exchanges the stream and the timer, for a connection that moves to another runtime before it is polled
+    /// for the first time.
+    ///
+    /// # Errors
+    ///
+    /// Those of `exchange`. The connection is closed then.
+    pub fn try_map<S2, T2>(
+        self,
+        exchange: impl FnOnce(S) -> io::Result<S2>,
+    ) -> io::Result<Connection<S2, T2, A>> {
+        Ok(Connection {
+            stream: exchange(self.stream)?,
+            driver: self.driver,
+            epoch: self.epoch,
+            timer: CoalescingTimer::new(),
+            read_closed: self.read_closed,
+            write_closed: self.write_closed,
+            unflushed: self.unflushed,
+        })
+    }
+
     /// The stream, for a runtime that does not wake by wakers.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
