@@ -1,20 +1,19 @@
 //! Many connections.
 
 use crate::Runner;
-use crate::cases::call;
+use crate::cases::{OURS, PANICKED, PEER_HUNG_UP, THEIRS};
 use crate::frames::{audio, dtmf, uuid};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    calls_that_interleave
-    frames_that_interleave
-    endings_that_interleave
+    fifty_calls_keep_their_audio_apart
+    pieces_of_frames_of_many_calls_do_not_mix
+    calls_end_in_each_way_while_others_go_on
 }
 
-/// Fifty calls that talk in turns, each with words of its own.
-fn calls_that_interleave(runner: &Runner) {
+fn fifty_calls_keep_their_audio_apart(runner: &Runner) {
     let server = TestServer::new(runner);
     let name = |number: usize| format!("caller {number}");
     let words = |number: usize, round: usize| format!("{number}/{round} ").repeat(40).into_bytes();
@@ -38,12 +37,11 @@ fn calls_that_interleave(runner: &Runner) {
             ]
         });
         let records: Vec<_> = records.collect();
-        connection.transcript(&call(&name(number), &records, "closed by the peer"));
+        connection.check(&records, THEIRS);
     }
 }
 
-/// Frames of many calls, cut, with the pieces of all of them in between.
-fn frames_that_interleave(runner: &Runner) {
+fn pieces_of_frames_of_many_calls_do_not_mix(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connections: Vec<_> = (0..20).map(|_| server.connect()).collect();
     let sent = |number: usize| {
@@ -62,12 +60,11 @@ fn frames_that_interleave(runner: &Runner) {
         connection.half_close();
         connection.expect_end();
         let words = format!("audio slin \"words of caller {number}\"");
-        connection.transcript(&call("echo", &[words], "closed by the peer"));
+        connection.check(&[words], THEIRS);
     }
 }
 
-/// Calls that end in every way, while others go on.
-fn endings_that_interleave(runner: &Runner) {
+fn calls_end_in_each_way_while_others_go_on(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connections: Vec<_> = (0..40).map(|_| server.call("echo")).collect();
     for (number, connection) in connections.iter_mut().enumerate() {
@@ -83,22 +80,22 @@ fn endings_that_interleave(runner: &Runner) {
             0 => {
                 connection.expect_hangup();
                 let panicked = "exception: the handler panicked: \"as asked\"";
-                (&["audio slin \"panic\"", panicked], "handler panicked")
+                (&["audio slin \"panic\"", panicked], PANICKED)
             }
             1 => {
                 connection.expect_hangup();
-                (&["audio slin \"hangup\""], "hung up by this side")
+                (&["audio slin \"hangup\""], OURS)
             }
             2 => {
                 connection.expect_end();
-                (&[], "hung up by the peer")
+                (&[], PEER_HUNG_UP)
             }
             _ => {
                 connection.expect(&audio(b"hello"));
                 connection.close();
-                (&["audio slin \"hello\""], "closed by the peer")
+                (&["audio slin \"hello\""], THEIRS)
             }
         };
-        connection.transcript(&call("echo", records, end));
+        connection.check(records, end);
     }
 }

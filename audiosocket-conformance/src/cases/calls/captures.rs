@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use crate::Runner;
-use crate::cases::call;
+use crate::cases::{THEIRS, call};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    replayed_whole
-    replayed_in_pieces
+    a_capture_in_one_write_is_echoed
+    a_capture_in_pieces_is_echoed
 }
 
 /// Each capture: its file, the keys that were pressed, the rate of its audio, and of how many frames
@@ -32,13 +32,11 @@ const CAPTURES: [(&str, &str, &str, usize, usize); 14] = [
     ("dial-slin192", "", "slin192", 26, 7680),
 ];
 
-/// Each capture in one go, echoed.
-fn replayed_whole(runner: &Runner) {
+fn a_capture_in_one_write_is_echoed(runner: &Runner) {
     replayed(runner, usize::MAX);
 }
 
-/// Each capture in small pieces, echoed.
-fn replayed_in_pieces(runner: &Runner) {
+fn a_capture_in_pieces_is_echoed(runner: &Runner) {
     replayed(runner, 331);
 }
 
@@ -68,7 +66,7 @@ fn replayed(runner: &Runner, piece: usize) {
             .chunks(3 + len)
             .map(|frame| audio_record(rate, &frame[3..]));
         let records: Vec<_> = keys.chain(audio).collect();
-        connection.transcript(&call(&hyphenated(uuid), &records, "closed by the peer"));
+        connection.transcript(&call(&hyphenated(uuid), &records, THEIRS));
     }
 }
 

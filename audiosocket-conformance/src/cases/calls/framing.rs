@@ -7,16 +7,15 @@ use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    a_byte_at_a_time
-    many_frames_in_one_write
-    a_frame_cut_at_every_place
-    a_uuid_cut_at_every_place
-    audio_of_every_size
-    a_longest_frame_in_pieces
+    frames_that_arrive_byte_by_byte_are_whole
+    hundreds_of_frames_in_one_write_are_read
+    a_frame_cut_at_any_place_is_whole
+    a_uuid_cut_at_any_place_is_whole
+    audio_of_1_to_65535_bytes_is_echoed
+    the_longest_frame_in_small_writes_is_whole
 }
 
-/// A call of every kind of frame, each byte in a write of its own.
-fn a_byte_at_a_time(runner: &Runner) {
+fn frames_that_arrive_byte_by_byte_are_whole(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.connect();
     let said = audio(b"hello");
@@ -38,8 +37,7 @@ fn a_byte_at_a_time(runner: &Runner) {
     ]);
 }
 
-/// Hundreds of frames, and the UUID, in one write.
-fn many_frames_in_one_write(runner: &Runner) {
+fn hundreds_of_frames_in_one_write_are_read(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.connect();
     let mut bytes = uuid("echo");
@@ -61,9 +59,9 @@ fn many_frames_in_one_write(runner: &Runner) {
     connection.transcript(&records);
 }
 
-/// A frame is cut in two at every place, the header among them. The first part comes alone: the frame
-/// before it left in the same write, and the case waits for its record.
-fn a_frame_cut_at_every_place(runner: &Runner) {
+/// The UUID is in the same write as the first part. The case waits for its record, so the first
+/// part arrives alone.
+fn a_frame_cut_at_any_place_is_whole(runner: &Runner) {
     let server = TestServer::new(runner);
     let whole = audio(b"0123456789");
     for cut in 0..=whole.len() {
@@ -86,8 +84,7 @@ fn a_frame_cut_at_every_place(runner: &Runner) {
     }
 }
 
-/// The UUID cut in two at every place.
-fn a_uuid_cut_at_every_place(runner: &Runner) {
+fn a_uuid_cut_at_any_place_is_whole(runner: &Runner) {
     let server = TestServer::new(runner);
     let whole = uuid("echo");
     for cut in 1..whole.len() {
@@ -100,8 +97,8 @@ fn a_uuid_cut_at_every_place(runner: &Runner) {
     }
 }
 
-/// Audio of 1 to 65,535 bytes, odd lengths among them, comes and goes as it is.
-fn audio_of_every_size(runner: &Runner) {
+/// Odd lengths too.
+fn audio_of_1_to_65535_bytes_is_echoed(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");
     let mut records = vec!["accept echo".to_owned(), "start".to_owned()];
@@ -109,8 +106,7 @@ fn audio_of_every_size(runner: &Runner) {
         1, 2, 3, 159, 160, 320, 321, 480, 4096, 8191, 8192, 8193, 32_768, 65_533, 65_534, 65_535,
     ] {
         let payload = noise(len);
-        connection.send(&audio(&payload));
-        connection.expect(&audio(&payload));
+        connection.echoes(&payload);
         records.push(audio_record("slin", &payload));
     }
     connection.close();
@@ -118,8 +114,7 @@ fn audio_of_every_size(runner: &Runner) {
     connection.transcript(&records);
 }
 
-/// A longest frame in many small writes, and small frames after it.
-fn a_longest_frame_in_pieces(runner: &Runner) {
+fn the_longest_frame_in_small_writes_is_whole(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");
     let payload = noise(65_535);
@@ -128,8 +123,7 @@ fn a_longest_frame_in_pieces(runner: &Runner) {
     }
     connection.expect(&audio(&payload));
     for small in [b"a", b"b"] {
-        connection.send(&audio(small));
-        connection.expect(&audio(small));
+        connection.echoes(small);
     }
     connection.close();
     connection.transcript(&[

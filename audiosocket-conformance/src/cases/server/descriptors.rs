@@ -9,13 +9,13 @@ use std::{env, thread};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
+use crate::cases::{NOTHING, THEIRS};
 use crate::frames::audio;
 use crate::test_server::TestServer;
 
 cases! {
     on real sockets:
-    calls_go_on_and_new_ones_wait
+    without_descriptors_calls_go_on_and_new_calls_wait
 }
 
 const ECHOES: usize = 100;
@@ -23,9 +23,8 @@ const ECHOES: usize = 100;
 /// Set in the process that has only one test to run.
 const ALONE: &str = "AUDIOSOCKET_CONFORMANCE_ALONE";
 
-/// Accepting fails; calls that are going on do not notice, and new ones wait, until there are
-/// descriptors again. Then they are served.
-fn calls_go_on_and_new_ones_wait(runner: &Runner) {
+/// Accepting fails. New calls are served when there are descriptors again.
+fn without_descriptors_calls_go_on_and_new_calls_wait(runner: &Runner) {
     if env::var_os(ALONE).is_none() {
         return in_a_process_of_its_own();
     }
@@ -34,35 +33,30 @@ fn calls_go_on_and_new_ones_wait(runner: &Runner) {
     server.open(1);
     // The thread that accepts may still take one for the next connection, and keep it.
     for _ in 0..ECHOES {
-        first.send(&audio(b"hello"));
-        first.expect(&audio(b"hello"));
+        first.echoes(b"hello");
     }
     // The lowest that is free, so that all below it are taken. Not at the first look: `accept` takes
     // one for a moment even if no connection waits.
     let mut free = lowest_free();
     for _ in 0..ECHOES {
-        first.send(&audio(b"hello"));
-        first.expect(&audio(b"hello"));
+        first.echoes(b"hello");
         free = free.min(lowest_free());
     }
     let drought = Drought::begin(free);
     let mut second = server.call("echo");
     for _ in 0..ECHOES {
-        first.send(&audio(b"hello"));
-        first.expect(&audio(b"hello"));
+        first.echoes(b"hello");
     }
     // Its UUID has waited in the kernel.
     second.assert_no_records();
     drop(drought);
-    second.send(&audio(b"at last"));
-    second.expect(&audio(b"at last"));
-    second.close();
+    second.echoes(b"at last");
     let records = ["audio slin \"at last\""];
-    second.transcript(&call("echo", &records, "closed by the peer"));
+    second.closes(&records);
     first.close();
     let records = ["audio slin \"hello\""; 3 * ECHOES];
-    first.transcript(&call("echo", &records, "closed by the peer"));
-    crate::cases::survives(&server, "echo", b"", b"", &NOTHING);
+    first.check(&records, THEIRS);
+    server.survives("echo", b"", b"", &NOTHING);
 }
 
 /// Runs this test again, and no other beside it: whatever they close would be a descriptor too many.

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
+use crate::cases::{BY_SHUTDOWN, NOTHING, OURS, PEER_HUNG_UP, THEIRS, call};
 use crate::env::Fault;
 use crate::frames::{HANGUP, audio, dtmf, uuid};
 use crate::orders::FLOOD;
@@ -13,17 +13,17 @@ use crate::test_server::TestServer;
 
 cases! {
     on core alone:
-    a_reset_while_reading
-    a_connection_that_is_lost
-    a_write_side_that_closes
-    a_write_side_that_closes_after_the_other
-    a_hangup_that_cannot_be_sent
-    an_error_after_the_end
-    connections_that_are_abandoned
-    a_peer_that_falls_behind_twice
-    a_handler_that_lags
-    a_shutdown_while_a_handler_blocks
-    a_hangup_and_a_shutdown_at_once
+    a_reset_ends_the_connection_at_once
+    a_lost_connection_is_an_exception_and_the_end
+    after_a_failed_write_the_server_reads_to_the_end
+    when_both_sides_fail_the_connection_closes_at_once
+    a_hangup_that_cannot_be_sent_lingers
+    an_error_after_the_end_is_no_exception
+    an_abandoned_call_gets_on_end
+    dropped_frames_are_reported_again_after_the_peer_caught_up
+    audio_that_a_slow_handler_missed_is_an_exception
+    shutdown_does_not_wait_for_a_handler_that_blocks
+    the_first_of_a_hangup_and_a_shutdown_is_the_end
 }
 
 /// Errors by which a reset shows itself.
@@ -42,9 +42,8 @@ const LOSSES: [(ErrorKind, &str); 3] = [
     (ErrorKind::Other, "other error"),
 ];
 
-/// Reading meets a reset, before the UUID, between frames and inside one. Nothing is sent, and
-/// the connection is closed at once.
-fn a_reset_while_reading(runner: &Runner) {
+/// Before the UUID, between frames and inside a frame. The server sends nothing.
+fn a_reset_ends_the_connection_at_once(runner: &Runner) {
     let server = TestServer::new(runner);
     let why = "the connection ended inside a frame, 4 bytes into it";
     for reset in RESETS {
@@ -72,8 +71,8 @@ fn a_reset_while_reading(runner: &Runner) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Reading, or writing, fails otherwise: an exception, inside a frame or not, and the end.
-fn a_connection_that_is_lost(runner: &Runner) {
+/// Whether reading or writing fails, inside a frame or not.
+fn a_lost_connection_is_an_exception_and_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     for (loss, text) in LOSSES {
         let why = format!("the connection was lost: {text}");
@@ -97,22 +96,21 @@ fn a_connection_that_is_lost(runner: &Runner) {
         connection.send(&audio(b"hello"));
         connection.gone();
         let records = ["audio slin \"hello\"", &format!("exception: {why}")];
-        connection.transcript(&call("echo", &records, "connection lost"));
+        connection.check(&records, "connection lost");
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A write meets the end of the connection while there are bytes to read. They are read, answers to
-/// them are dropped without an exception, and the read side decides which end it was.
-fn a_write_side_that_closes(runner: &Runner) {
+/// Answers are dropped without an exception. The read side determines the end.
+fn after_a_failed_write_the_server_reads_to_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     for closed in RESETS {
-        for end in ["closed by the peer", "reset by the peer"] {
+        for end in [THEIRS, "reset by the peer"] {
             let mut connection = server.call("echo");
             connection.fail(Fault::Write(closed));
             connection.send(&audio(b"first"));
             connection.send(&[audio(b"second"), audio(b"send-nothing"), dtmf(b'1')].concat());
-            if end == "closed by the peer" {
+            if end == THEIRS {
                 connection.half_close();
             } else {
                 connection.fail(Fault::Read(ErrorKind::ConnectionReset));
@@ -126,15 +124,14 @@ fn a_write_side_that_closes(runner: &Runner) {
                 "not sent: there is no call to send to",
                 "dtmf 1",
             ];
-            connection.transcript(&call("echo", &records, end));
+            connection.check(&records, end);
         }
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Both sides of the connection end, in either order, while answers wait. They cannot be
-/// delivered, and the connection is closed at once.
-fn a_write_side_that_closes_after_the_other(runner: &Runner) {
+/// In either order, with unsent answers.
+fn when_both_sides_fail_the_connection_closes_at_once(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(usize::MAX));
     for order in [[0, 1], [1, 0]] {
         let mut connection = server.call("echo");
@@ -146,13 +143,12 @@ fn a_write_side_that_closes_after_the_other(runner: &Runner) {
             }
         }
         connection.gone();
-        connection.transcript(&call("echo", &NOTHING, "closed by the peer"));
+        connection.check(&NOTHING, THEIRS);
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A call that is hung up when nothing can be written lingers for the peer's end all the same.
-fn a_hangup_that_cannot_be_sent(runner: &Runner) {
+fn a_hangup_that_cannot_be_sent_lingers(runner: &Runner) {
     let linger = Duration::from_secs(2);
     let server = TestServer::with(runner, |session| session.linger(linger));
     let mut connection = server.call("echo");
@@ -163,7 +159,7 @@ fn a_hangup_that_cannot_be_sent(runner: &Runner) {
     connection.expect_end();
     assert_eq!(server.elapsed(), linger);
     let records = ["audio slin \"first\"", "audio slin \"hangup\""];
-    connection.transcript(&call("echo", &records, "hung up by this side"));
+    connection.check(&records, OURS);
 
     // And if that is what shows that nothing can.
     let mut connection = server.call("echo");
@@ -172,15 +168,11 @@ fn a_hangup_that_cannot_be_sent(runner: &Runner) {
     connection.half_close();
     connection.gone();
     assert_eq!(server.elapsed(), linger);
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"bye\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"bye\""], OURS);
 }
 
-/// On a call that is over, no error is an exception; it closes the connection at once.
-fn an_error_after_the_end(runner: &Runner) {
+/// It closes the connection at once.
+fn an_error_after_the_end_is_no_exception(runner: &Runner) {
     let server = TestServer::new(runner);
     let losses = LOSSES.map(|(loss, _)| loss);
     for error in losses.into_iter().chain(RESETS) {
@@ -189,18 +181,14 @@ fn an_error_after_the_end(runner: &Runner) {
         connection.expect_hangup();
         connection.fail(Fault::Read(error));
         connection.gone();
-        connection.transcript(&call(
-            "echo",
-            &["audio slin \"hangup\""],
-            "hung up by this side",
-        ));
+        connection.check(&["audio slin \"hangup\""], OURS);
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A runtime that is shut down drops its connections. `on_end` runs for calls, and no callback for
-/// others.
-fn connections_that_are_abandoned(runner: &Runner) {
+/// A runtime that shuts down drops its connections. No callback runs for a connection without a
+/// call.
+fn an_abandoned_call_gets_on_end(runner: &Runner) {
     let server = TestServer::new(runner);
     for (sent, records) in [
         (vec![], vec![]),
@@ -217,7 +205,7 @@ fn connections_that_are_abandoned(runner: &Runner) {
         ),
         (
             [&uuid("echo")[..], &HANGUP].concat(),
-            call("echo", &NOTHING, "hung up by the peer"),
+            call("echo", &NOTHING, PEER_HUNG_UP),
         ),
     ] {
         let mut connection = server.connect();
@@ -227,8 +215,8 @@ fn connections_that_are_abandoned(runner: &Runner) {
     }
 }
 
-/// Dropped frames are an exception again only after the peer has taken half of what waited.
-fn a_peer_that_falls_behind_twice(runner: &Runner) {
+/// When the peer has taken half of the send buffer.
+fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(200_000));
     let mut connection = server.call("echo");
     let flood = |connection: &mut ScriptedConnection, count| {
@@ -253,12 +241,11 @@ fn a_peer_that_falls_behind_twice(runner: &Runner) {
     connection.expect_end();
     let dropped = "exception: the answer was not sent: dropped, since the peer takes nothing";
     let records = [dropped, "audio slin \"caught up\"", dropped];
-    connection.transcript(&call("echo", &records, "closed by the peer"));
+    connection.check(&records, THEIRS);
 }
 
-/// Audio that a handler was too slow for is an exception, ahead of what comes next. On a connection
-/// before its UUID or after its end, no callback runs.
-fn a_handler_that_lags(runner: &Runner) {
+/// It comes before the next callback. No callback runs before the UUID or after the end.
+fn audio_that_a_slow_handler_missed_is_an_exception(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.connect();
     connection.fail(Fault::Lagged(1));
@@ -279,15 +266,14 @@ fn a_handler_that_lags(runner: &Runner) {
         "audio slin \"first\"",
         "audio slin \"hangup\"",
     ];
-    connection.transcript(&call("echo", &records, "hung up by this side"));
+    connection.check(&records, OURS);
 }
 
-/// A shutdown waits for a handler that blocks: for the grace and the linger and a second, until
-/// which it is hung up on, and for one more, until which the call is abandoned. Then the server
-/// returns without it.
-fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
+/// It waits for the grace, the linger and one second, and then hangs up. One second later it
+/// abandons the call and returns.
+fn shutdown_does_not_wait_for_a_handler_that_blocks(runner: &Runner) {
     for (patient, end) in [
-        (Duration::from_secs(12), "hung up by shutdown"),
+        (Duration::from_secs(12), BY_SHUTDOWN),
         (Duration::from_secs(13), "abandoned"),
         (Duration::from_secs(14), "abandoned"),
     ] {
@@ -306,16 +292,12 @@ fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
         }
         connection.close();
         server.returned();
-        connection.transcript(&call("echo", &NOTHING, end));
+        connection.check(&NOTHING, end);
     }
 }
 
-/// A call is hung up and shut down before the server acts on either. The first of the two is its end.
-fn a_hangup_and_a_shutdown_at_once(runner: &Runner) {
-    for (hung_up_first, end) in [
-        (true, "hung up by this side"),
-        (false, "hung up by shutdown"),
-    ] {
+fn the_first_of_a_hangup_and_a_shutdown_is_the_end(runner: &Runner) {
+    for (hung_up_first, end) in [(true, OURS), (false, BY_SHUTDOWN)] {
         let server = TestServer::new(runner);
         let mut connection = server.call("echo");
         connection.wait_for("start");
@@ -329,6 +311,6 @@ fn a_hangup_and_a_shutdown_at_once(runner: &Runner) {
         connection.expect_hangup();
         connection.close();
         server.returned();
-        connection.transcript(&call("echo", &NOTHING, end));
+        connection.check(&NOTHING, end);
     }
 }
