@@ -28,8 +28,12 @@ cases! {
 fn no_answer_sends_nothing(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = [audio(b"quiet"), audio(b"none")].concat();
-    let records = ["audio slin \"quiet\"", "audio slin \"none\""];
-    server.survives("echo", &sent, b"", &records);
+    server.survives(
+        "echo",
+        &sent,
+        b"",
+        &["audio slin \"quiet\"", "audio slin \"none\""],
+    );
 }
 
 /// In each type of answer, whatever the rate of the caller's audio.
@@ -45,8 +49,12 @@ fn bytes_are_sent_at_8_khz_and_audio_at_its_rate(runner: &Runner) {
     ] {
         let sent = frame(0x13, answer.as_bytes());
         let back = frame(kind, answer.as_bytes());
-        let records = [format!("audio slin24 \"{answer}\"")];
-        server.survives("echo", &sent, &back, &records);
+        server.survives(
+            "echo",
+            &sent,
+            &back,
+            &[format!("audio slin24 \"{answer}\"")],
+        );
     }
 }
 
@@ -54,8 +62,13 @@ fn an_answer_can_hang_up(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = [audio(b"before"), audio(b"hangup")].concat();
     let back = [audio(b"before"), HANGUP.to_vec()].concat();
-    let records = ["audio slin \"before\"", "audio slin \"hangup\""];
-    server.ends("echo", &sent, &back, &records, OURS);
+    server.ends(
+        "echo",
+        &sent,
+        &back,
+        &["audio slin \"before\"", "audio slin \"hangup\""],
+        OURS,
+    );
 }
 
 /// In each type of answer. The call goes on.
@@ -121,8 +134,7 @@ fn an_answer_is_sent_before_a_hangup_of_the_same_callback(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = audio(b"bye now");
     let back = [&sent[..], &HANGUP].concat();
-    let records = ["audio slin \"bye now\""];
-    server.ends("echo", &sent, &back, &records, OURS);
+    server.ends("echo", &sent, &back, &["audio slin \"bye now\""], OURS);
 }
 
 fn audio_of_on_start_is_sent_before_answers(runner: &Runner) {
@@ -148,8 +160,13 @@ fn a_key_is_answered_with_audio_or_a_hangup(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = [dtmf(b'1'), dtmf(b'*'), dtmf(b'#')].concat();
     let back = [audio(b"star"), HANGUP.to_vec()].concat();
-    let records = ["dtmf 1", "dtmf *", "dtmf #"];
-    server.ends("answer keys", &sent, &back, &records, OURS);
+    server.ends(
+        "answer keys",
+        &sent,
+        &back,
+        &["dtmf 1", "dtmf *", "dtmf #"],
+        OURS,
+    );
 }
 
 fn on_end_cannot_send_or_hang_up(runner: &Runner) {
@@ -160,8 +177,7 @@ fn on_end_cannot_send_or_hang_up(runner: &Runner) {
     ours.expect_hangup();
     ours.close();
     let mut theirs = server.call(name);
-    theirs.half_close();
-    theirs.expect_end();
+    theirs.finish();
     let no_call = "not sent: there is no call to send to".to_owned();
     let mut records = call(name, &["audio slin \"hangup\""], OURS);
     records.push(no_call.clone());

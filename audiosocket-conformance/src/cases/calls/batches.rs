@@ -28,8 +28,7 @@ fn fifty_calls_keep_their_audio_apart(runner: &Runner) {
         }
     }
     for (number, mut connection) in connections.into_iter().enumerate() {
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         let records = (0..10).flat_map(|round| {
             [
                 audio_record("slin", &words(number, round)),
@@ -57,8 +56,7 @@ fn pieces_of_frames_of_many_calls_do_not_mix(runner: &Runner) {
     }
     for (number, connection) in connections.iter_mut().enumerate() {
         connection.expect(&sent(number)[19..]);
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         let words = format!("audio slin \"words of caller {number}\"");
         connection.check(&[words], THEIRS);
     }

@@ -48,8 +48,7 @@ fn a_close_inside_a_frame_is_an_exception(runner: &Runner) {
         for cut in 1..whole.len() {
             let mut connection = server.call("echo");
             connection.send(&whole[..cut]);
-            connection.half_close();
-            connection.expect_end();
+            connection.finish();
             connection.transcript(&truncated(cut));
         }
     }
@@ -61,8 +60,7 @@ fn a_close_inside_the_longest_frame_is_an_exception(runner: &Runner) {
     for cut in [4, 1000, 32_768, 65_537] {
         let mut connection = server.call("echo");
         connection.send(&whole[..cut]);
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         connection.transcript(&truncated(cut));
     }
 }
@@ -74,8 +72,7 @@ fn a_close_inside_the_uuid_begins_no_call(runner: &Runner) {
     for cut in 1..whole.len() {
         let mut connection = server.connect();
         connection.send(&whole[..cut]);
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         connection.transcript(&[format!(
             "no call: the connection ended inside a frame, {cut} bytes into it"
         )]);
@@ -87,8 +84,7 @@ fn a_close_before_any_byte_runs_no_callback(runner: &Runner) {
     let server = TestServer::new(runner);
     for _ in 0..20 {
         let mut connection = server.connect();
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         connection.transcript(&NOTHING);
     }
 }
@@ -151,16 +147,14 @@ fn a_close_that_crosses_a_hangup_is_no_exception(runner: &Runner) {
         let mut connection = server.call("echo");
         connection.send(&audio(b"bye"));
         connection.close();
-        let records = ["audio slin \"bye\""];
-        connection.check(&records, OURS);
+        connection.check(&["audio slin \"bye\""], OURS);
     }
 }
 
 fn the_first_of_two_hangups_is_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     let sent = [&audio(b"hangup")[..], &HANGUP].concat();
-    let records = ["audio slin \"hangup\""];
-    server.ends("echo", &sent, &HANGUP, &records, OURS);
+    server.ends("echo", &sent, &HANGUP, &["audio slin \"hangup\""], OURS);
     let sent = [&HANGUP[..], &audio(b"hangup")].concat();
     server.ends("echo", &sent, b"", &NOTHING, PEER_HUNG_UP);
 }

@@ -20,8 +20,7 @@ cases! {
 /// From another thread.
 fn a_handle_hangs_up_a_quiet_call(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     thread::spawn(move || handle.hangup()).join().unwrap();
     connection.hung_up(&NOTHING, OURS);
@@ -34,8 +33,7 @@ fn a_handle_hangs_up_a_call_with_audio(runner: &Runner) {
         let mut connection = server.call("echo");
         connection.echoes(b"hello");
         connection.handle().hangup();
-        let records = ["audio slin \"hello\""];
-        connection.hung_up(&records, OURS);
+        connection.hung_up(&["audio slin \"hello\""], OURS);
     }
 }
 
@@ -46,15 +44,13 @@ fn a_callback_can_hang_up_by_its_handle_after_an_answer(runner: &Runner) {
     connection.expect(&[&audio(b"handle")[..], &HANGUP].concat());
     connection.expect_end();
     connection.close();
-    let records = ["audio slin \"handle\""];
-    connection.check(&records, OURS);
+    connection.check(&["audio slin \"handle\""], OURS);
 }
 
 /// At the same time, and after the end.
 fn a_second_hangup_has_no_effect(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let threads: Vec<_> = (0..2)
         .map(|_| connection.handle())
         .map(|handle| thread::spawn(move || handle.hangup()))
@@ -83,8 +79,7 @@ fn a_hangup_after_the_end_has_no_effect(runner: &Runner) {
 fn a_hangup_ends_one_call_only(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut other = server.call("echo");
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     connection.handle().hangup();
     connection.hung_up(&NOTHING, OURS);
     other.echoes(b"well");

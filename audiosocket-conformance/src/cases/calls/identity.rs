@@ -2,7 +2,7 @@
 
 use crate::Runner;
 use crate::cases::{NOTHING, SHORT, THEIRS, call};
-use crate::frames::{HANGUP, audio, frame, uuid};
+use crate::frames::{HANGUP, RATES, audio, frame, uuid};
 use crate::test_server::TestServer;
 
 cases! {
@@ -30,24 +30,15 @@ fn a_uuid_is_in_network_byte_order(runner: &Runner) {
 /// The three bytes of its header are enough. A later UUID begins no call.
 fn a_first_frame_of_another_kind_begins_no_call(runner: &Runner) {
     let server = TestServer::new(runner);
-    let known = [
-        (0x00, "hangup"),
-        (0x02, "silence"),
-        (0x03, "dtmf"),
-        (0x10, "audio slin"),
-        (0x11, "audio slin12"),
-        (0x12, "audio slin16"),
-        (0x13, "audio slin24"),
-        (0x14, "audio slin32"),
-        (0x15, "audio slin44"),
-        (0x16, "audio slin48"),
-        (0x17, "audio slin96"),
-        (0x18, "audio slin192"),
-        (0xff, "error"),
-    ];
-    for kind in (0x00..=0xff).filter(|kind| *kind != 0x01) {
-        let known = known.iter().find(|(known, _)| *known == kind);
-        let name = known.map_or(String::new(), |(_, name)| format!(" ({name})"));
+    for kind in (0x00..=0xff_u8).filter(|kind| *kind != 0x01) {
+        let name = match kind {
+            0x00 => " (hangup)".to_owned(),
+            0x02 => " (silence)".to_owned(),
+            0x03 => " (dtmf)".to_owned(),
+            0x10..=0x18 => format!(" (audio {})", RATES[usize::from(kind - 0x10)].0),
+            0xff => " (error)".to_owned(),
+            _ => String::new(),
+        };
         let records =
             format!("no call: the first frame was of kind 0x{kind:02x}{name} and not a UUID");
         turned_down(&server, &[kind, 0x00, 0x10], &records);

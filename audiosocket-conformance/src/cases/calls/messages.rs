@@ -2,7 +2,7 @@
 
 use crate::Runner;
 use crate::cases::{NOTHING, PEER_HUNG_UP};
-use crate::frames::{HANGUP, audio, dtmf, frame, noise};
+use crate::frames::{HANGUP, RATES, audio, dtmf, frame, noise};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
@@ -24,17 +24,7 @@ cases! {
 
 fn audio_of_each_rate_is_echoed_at_that_rate(runner: &Runner) {
     let server = TestServer::new(runner);
-    for (kind, rate, len) in [
-        (0x10, "slin", 320),
-        (0x11, "slin12", 480),
-        (0x12, "slin16", 640),
-        (0x13, "slin24", 960),
-        (0x14, "slin32", 1280),
-        (0x15, "slin44", 1764),
-        (0x16, "slin48", 1920),
-        (0x17, "slin96", 3840),
-        (0x18, "slin192", 7680),
-    ] {
+    for (kind, (rate, len)) in (0x10..).zip(RATES) {
         let sent = frame(kind, &noise(len));
         server.survives("echo", &sent, &sent, &[audio_record(rate, &noise(len))]);
     }
@@ -43,17 +33,8 @@ fn audio_of_each_rate_is_echoed_at_that_rate(runner: &Runner) {
 fn empty_audio_is_ignored_at_each_rate(runner: &Runner) {
     let server = TestServer::new(runner);
     let kinds: Vec<_> = (0x10..=0x18).flat_map(|kind| frame(kind, b"")).collect();
-    let records = [
-        "ignored 0x10 (audio slin) \"\"",
-        "ignored 0x11 (audio slin12) \"\"",
-        "ignored 0x12 (audio slin16) \"\"",
-        "ignored 0x13 (audio slin24) \"\"",
-        "ignored 0x14 (audio slin32) \"\"",
-        "ignored 0x15 (audio slin44) \"\"",
-        "ignored 0x16 (audio slin48) \"\"",
-        "ignored 0x17 (audio slin96) \"\"",
-        "ignored 0x18 (audio slin192) \"\"",
-    ];
+    let record = |(kind, (rate, _))| format!("ignored 0x{kind:02x} (audio {rate}) \"\"");
+    let records: Vec<_> = (0x10..).zip(RATES).map(record).collect();
     server.survives("echo", &kinds, b"", &records);
 }
 
@@ -135,17 +116,9 @@ fn an_error_with_the_hangup_flag_alone_is_a_hangup(runner: &Runner) {
 /// An empty error frame has no flags.
 fn the_first_byte_of_an_error_frame_counts(runner: &Runner) {
     let server = TestServer::new(runner);
-    let sent = [
-        frame(0xff, b""),
-        frame(0xff, &[0x02, 0x01]),
-        frame(0xff, &[0x04; 300]),
-    ]
-    .concat();
-    let records = [
-        "exception: the peer reported error 0x00",
-        "exception: the peer reported error 0x02 (frame forwarding)",
-        "exception: the peer reported error 0x04 (memory)",
-    ];
+    let sent = [&b""[..], &[0x02, 0x01], &[0x04; 300]].map(|flags| frame(0xff, flags));
+    let sent = sent.concat();
+    let records = [reported(0), reported(2), reported(4)];
     server.survives("echo", &sent, b"", &records);
     let sent = frame(0xff, &[0x01, 0x02]);
     server.ends("echo", &sent, b"", &NOTHING, PEER_HUNG_UP);
@@ -201,16 +174,17 @@ fn statistics_count_received_sent_and_ignored_frames(runner: &Runner) {
 }
 
 fn reported(flags: u8) -> String {
+    let flag = |bit: u8, name| (flags & bit != 0).then_some(name);
     let names = [
-        "",
-        " (hangup)",
-        " (frame forwarding)",
-        " (hangup, frame forwarding)",
-        " (memory)",
-        " (hangup, memory)",
-        " (frame forwarding, memory)",
-        " (hangup, frame forwarding, memory)",
+        flag(1, "hangup"),
+        flag(2, "frame forwarding"),
+        flag(4, "memory"),
     ];
-    let names = names[usize::from(flags % 8)];
+    let names = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let names = if names.is_empty() {
+        names
+    } else {
+        format!(" ({names})")
+    };
     format!("exception: the peer reported error 0x{flags:02x}{names}")
 }

@@ -97,16 +97,14 @@ fn a_panic_in_on_end_or_drop_has_no_effect(runner: &Runner) {
         let back = [audio(b"bye"), HANGUP.to_vec()].concat();
         server.ends(name, &audio(b"bye"), &back, &records, OURS);
         server.ends(name, &HANGUP, b"", &NOTHING, PEER_HUNG_UP);
-        let mut connection = server.call(name);
-        connection.wait_for("start");
+        let mut connection = server.started(name);
         connection.closes(&NOTHING);
     }
 }
 
 fn a_panic_ends_one_call_only(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut other = server.call("echo");
-    other.wait_for("start");
+    let mut other = server.started("echo");
     for _ in 0..10 {
         let records = [
             "audio slin \"panic\"",

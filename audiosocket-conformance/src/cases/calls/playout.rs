@@ -6,7 +6,7 @@ use audiosocket_proto::{MarkOutcome, SampleRate, SendError};
 
 use crate::Runner;
 use crate::cases::{NOTHING, OURS, PANICKED, THEIRS, call};
-use crate::frames::{FRAME_LENS, HANGUP, audio, frame, played, speech};
+use crate::frames::{HANGUP, RATES, audio, frame, played, speech};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
@@ -36,7 +36,7 @@ const RATE: SampleRate = SampleRate::Hz8000;
 /// Two and a half frames. The last frame is padded.
 fn audio_is_played_whole_at_each_rate(runner: &Runner) {
     let server = TestServer::new(runner);
-    for (kind, len) in (0x10..=0x18).zip(FRAME_LENS) {
+    for (kind, (rate, len)) in (0x10..).zip(RATES) {
         let len = len * 5 / 2;
         let order = format!("play-and-end {len}");
         let mut connection = server.call("echo");
@@ -44,7 +44,6 @@ fn audio_is_played_whole_at_each_rate(runner: &Runner) {
         connection.expect(&played(kind, &speech(len)));
         connection.expect_hangup();
         connection.close();
-        let rate = SampleRate::ALL[usize::from(kind - 0x10)].format_name();
         let records = [
             audio_record(rate, order.as_bytes()),
             "not played: there is no call to send to".to_owned(),
@@ -109,8 +108,7 @@ fn a_callback_can_clear_and_play_again(runner: &Runner) {
 /// The samples that were sent and the samples that were cleared are all samples.
 fn a_handle_clears_from_another_thread(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     let old = audio(&[0x55; 320]);
     handle.try_play((RATE, vec![0x55; 320 * 1400])).unwrap();
@@ -188,8 +186,7 @@ fn a_panic_in_on_mark_ends_the_call(runner: &Runner) {
 
 fn played_returns_when_the_audio_was_played(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     for _ in 0..3 {
         handle.try_play((RATE, speech(400))).unwrap();
@@ -202,8 +199,7 @@ fn played_returns_when_the_audio_was_played(runner: &Runner) {
 
 fn played_returns_at_a_clear_and_at_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     // The first frame of it may be written before it can be cleared.
     handle.try_play((RATE, speech(3200))).unwrap();
@@ -223,8 +219,7 @@ fn played_returns_at_a_clear_and_at_the_end(runner: &Runner) {
 
 fn hangup_after_playout_waits_for_the_audio(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     handle.try_play((RATE, speech(1000))).unwrap();
     handle.hangup_after_playout();
@@ -267,14 +262,15 @@ fn a_close_during_playout_runs_on_end_only(runner: &Runner) {
     connection.send(&[audio(b"play 32000"), audio(b"mark 1")].concat());
     connection.wait_for("audio slin \"mark 1\"");
     connection.half_close();
-    let records = ["audio slin \"play 32000\"", "audio slin \"mark 1\""];
-    connection.check(&records, THEIRS);
+    connection.check(
+        &["audio slin \"play 32000\"", "audio slin \"mark 1\""],
+        THEIRS,
+    );
 }
 
 fn pieces_from_many_threads_do_not_mix(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     let threads: Vec<_> = (1..=8)
         .map(|thread| {
             let handle = connection.handle();
@@ -305,18 +301,15 @@ fn a_full_playout_refuses_audio(runner: &Runner) {
     handle.clear();
     handle.try_play((RATE, speech(2))).unwrap();
     connection.half_close();
-    let records = ["audio slin \"play 640000 2\"", refused];
-    connection.check(&records, THEIRS);
+    connection.check(&["audio slin \"play 640000 2\"", refused], THEIRS);
 }
 
 /// In `on_end` and after it.
 fn audio_and_marks_after_the_end_are_refused(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("play at end");
-    connection.wait_for("start");
+    let mut connection = server.started("play at end");
     let handle = connection.handle();
-    connection.half_close();
-    connection.expect_end();
+    connection.finish();
     let mut records = call("play at end", &NOTHING, THEIRS);
     records.extend(["not played: there is no call to send to"; 2].map(str::to_owned));
     connection.transcript(&records);

@@ -34,8 +34,7 @@ fn a_peer_that_never_reads_takes_bounded_memory(runner: &Runner) {
     connection.send(&[dtmf(b'1'), audio(b"quiet")].concat());
     // Not by a reset: a write that waits may meet it first, and then reading meets a mere end.
     connection.half_close();
-    let records = [DROPPED, "dtmf 1", "audio slin \"quiet\""];
-    connection.check(&records, THEIRS);
+    connection.check(&[DROPPED, "dtmf 1", "audio slin \"quiet\""], THEIRS);
 }
 
 /// The server sends no hangup frame, which would wait behind the other bytes. It has read all bytes
@@ -46,8 +45,7 @@ fn a_write_that_stalls_fails_the_call(runner: &Runner) {
     });
     let mut connection = flooded(&server);
     let why = "the peer stopped taking what was sent to it";
-    let records = [format!("exception: {why}")];
-    connection.check(&records, &format!("failed: {why}"));
+    connection.check(&[format!("exception: {why}")], &format!("failed: {why}"));
     connection.gone();
 }
 
@@ -59,8 +57,7 @@ fn a_hangup_ends_a_call_whose_peer_does_not_read(runner: &Runner) {
     let mut connection = flooded(&server);
     connection.send(&audio(b"hangup"));
     connection.gone();
-    let records = ["audio slin \"hangup\""];
-    connection.check(&records, OURS);
+    connection.check(&["audio slin \"hangup\""], OURS);
 
     let mut connection = flooded(&server);
     connection.handle().hangup();
@@ -80,8 +77,7 @@ fn a_peer_that_reads_late_gets_all_answers(runner: &Runner) {
     connection.expect(&[&audio(b"bye")[..], &HANGUP].concat());
     connection.expect_end();
     connection.close();
-    let records = ["audio slin \"bye\""];
-    connection.check(&records, OURS);
+    connection.check(&["audio slin \"bye\""], OURS);
 }
 
 fn a_peer_that_never_writes_ends_at_the_idle_timeout(runner: &Runner) {
@@ -92,8 +88,7 @@ fn a_peer_that_never_writes_ends_at_the_idle_timeout(runner: &Runner) {
         connection.expect_hangup();
         connection.close();
         let why = "the peer sent nothing for too long";
-        let records = [format!("exception: {why}")];
-        connection.check(&records, &format!("failed: {why}"));
+        connection.check(&[format!("exception: {why}")], &format!("failed: {why}"));
     }
 }
 
@@ -119,8 +114,7 @@ fn a_peer_that_sends_without_pause_delays_no_deadline(runner: &Runner) {
     let mut connection = flooded(&server);
     connection.flood(&flood);
     let why = "the peer stopped taking what was sent to it";
-    let records = [format!("exception: {why}")];
-    connection.check(&records, &format!("failed: {why}"));
+    connection.check(&[format!("exception: {why}")], &format!("failed: {why}"));
 }
 
 /// A call whose peer has been sent far more than it ever reads. The server gets all of the orders

@@ -10,7 +10,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Runner;
 use crate::cases::{NOTHING, THEIRS};
-use crate::frames::audio;
 use crate::test_server::TestServer;
 
 cases! {
@@ -54,8 +53,7 @@ fn without_descriptors_calls_go_on_and_new_calls_wait(runner: &Runner) {
     let records = ["audio slin \"at last\""];
     second.closes(&records);
     first.close();
-    let records = ["audio slin \"hello\""; 3 * ECHOES];
-    first.check(&records, THEIRS);
+    first.check(&["audio slin \"hello\""; 3 * ECHOES], THEIRS);
     server.survives("echo", b"", b"", &NOTHING);
 }
 

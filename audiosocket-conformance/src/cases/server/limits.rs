@@ -43,8 +43,7 @@ fn a_call_beyond_max_calls_is_refused(runner: &Runner) {
 /// From any address. Calls do not count, and a connection that became a call does not count.
 fn a_connection_beyond_max_pending_is_refused(runner: &Runner) {
     let server = TestServer::with_admission(runner, Limits::new().max_pending(2));
-    let talking = server.call("echo");
-    talking.wait_for("start");
+    let talking = server.started("echo");
     let (mut first, mut second) = (server.connect(), server.connect_from(Some(ELSEWHERE)));
     server.open(3);
     is_refused(server.connect());
@@ -82,13 +81,11 @@ fn a_connection_beyond_max_pending_per_addr_is_refused(runner: &Runner) {
 /// Also those that the server closes at once because too many connections linger.
 fn each_of_many_refused_connections_gets_a_hangup(runner: &Runner) {
     let server = TestServer::with_admission(runner, Limits::new().max_calls(1));
-    let mut talking = server.call("echo");
-    talking.wait_for("start");
+    let mut talking = server.started("echo");
     let crowd: Vec<_> = (0..400).map(|_| server.connect()).collect();
     crowd.into_iter().for_each(is_refused);
     talking.echoes(b"hello");
-    let records = ["audio slin \"hello\""];
-    talking.closes(&records);
+    talking.closes(&["audio slin \"hello\""]);
 }
 
 /// A call stops counting before its last callback. Its connection may still wait for the peer to
@@ -104,8 +101,7 @@ fn a_call_is_taken_right_after_the_end_of_another(runner: &Runner) {
         next.echoes(b"hello");
         ended.expect_hangup();
         ended.close();
-        let records = ["audio slin \"hello\""];
-        next.closes(&records);
+        next.closes(&["audio slin \"hello\""]);
     }
 }
 

@@ -47,16 +47,14 @@ fn shutdown_after_calls_returns_at_once(runner: &Runner) {
 /// New connections are not accepted. The server returns when the call has ended.
 fn shutdown_waits_for_a_call(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.shut_down(LONG);
     server.refuses_connections();
     connection.echoes(b"still here");
     assert!(!server.has_stopped());
     connection.close();
     server.returned();
-    let records = ["audio slin \"still here\""];
-    connection.check(&records, THEIRS);
+    connection.check(&["audio slin \"still here\""], THEIRS);
 }
 
 fn shutdown_hangs_up_calls_after_the_grace(runner: &Runner) {
@@ -82,8 +80,7 @@ fn shutdown_hangs_up_connections_without_a_uuid(runner: &Runner) {
     let mut silent = server.connect();
     let mut begun = server.connect();
     begun.send(&uuid("echo")[..5]);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.open(3);
     server.shut_down(Duration::ZERO);
     for connection in [&mut silent, &mut begun, &mut connection] {
@@ -136,8 +133,7 @@ fn shutdown_does_not_wait_for_a_peer_that_does_not_read(runner: &Runner) {
 
 fn shutdown_does_not_wait_for_a_peer_that_does_not_close(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.linger(SHORT));
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.shut_down(Duration::ZERO);
     connection.expect_hangup();
     server.returned();
@@ -170,8 +166,7 @@ fn shutdown_calls_on_shutdown_once(runner: &Runner) {
 /// The server does not wait for the grace.
 fn on_shutdown_can_hang_up(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("end at shutdown");
-    connection.wait_for("start");
+    let mut connection = server.started("end at shutdown");
     server.shut_down(LONG);
     connection.expect_hangup();
     connection.close();
@@ -181,8 +176,7 @@ fn on_shutdown_can_hang_up(runner: &Runner) {
 
 fn a_second_shutdown_can_shorten_the_grace(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.shut_down(Duration::MAX);
     server.refuses_connections();
     assert!(!server.has_stopped());
@@ -195,8 +189,7 @@ fn a_second_shutdown_can_shorten_the_grace(runner: &Runner) {
 
 fn a_second_shutdown_cannot_extend_the_grace(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.shut_down(SHORT);
     server.shut_down(LONG);
     connection.expect_hangup();
@@ -207,8 +200,7 @@ fn a_second_shutdown_cannot_extend_the_grace(runner: &Runner) {
 
 fn a_panic_in_on_end_does_not_delay_shutdown(runner: &Runner) {
     let server = TestServer::new(runner);
-    let mut connection = server.call("panic in end");
-    connection.wait_for("start");
+    let mut connection = server.started("panic in end");
     server.shut_down(Duration::ZERO);
     connection.expect_hangup();
     connection.close();

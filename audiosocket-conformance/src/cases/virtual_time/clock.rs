@@ -62,8 +62,7 @@ fn the_defaults_are_5_s_1_s_30_s_and_128_kib(runner: &Runner) {
     let mut quiet = server.call("echo");
     server.wait(365 * DAY);
     quiet.echoes(b"good morning");
-    let records = ["audio slin \"good morning\""];
-    quiet.closes(&records);
+    quiet.closes(&["audio slin \"good morning\""]);
 }
 
 /// A part of the UUID does not extend the deadline.
@@ -171,8 +170,10 @@ fn the_write_timeout_starts_again_with_the_next_answer(runner: &Runner) {
     }
     connection.gone();
     assert_eq!(server.elapsed(), DAY + 59 * SECOND);
-    let records = [format!("exception: {STALLED}")];
-    connection.check(&records, &format!("failed: {STALLED}"));
+    connection.check(
+        &[format!("exception: {STALLED}")],
+        &format!("failed: {STALLED}"),
+    );
 }
 
 /// The peer has not read the bytes in the kernel. The next answer, of which no byte can leave, has
@@ -248,8 +249,7 @@ fn the_earlier_of_two_deadlines_ends_the_call(runner: &Runner) {
         assert_eq!(server.elapsed(), ended * SECOND);
         connection.gone();
         assert_eq!(server.elapsed(), gone * SECOND);
-        let records = [format!("exception: {why}")];
-        connection.check(&records, &format!("failed: {why}"));
+        connection.check(&[format!("exception: {why}")], &format!("failed: {why}"));
     }
 }
 
@@ -282,15 +282,13 @@ fn the_duration_of_a_call_counts_from_its_acceptance(runner: &Runner) {
     server.wait(4 * SECOND);
     connection.send(&audio(b"duration"));
     connection.close();
-    let records = ["audio slin \"duration\"", "7s"];
-    connection.check(&records, "reset by the peer");
+    connection.check(&["audio slin \"duration\"", "7s"], "reset by the peer");
 }
 
 /// The linger follows it.
 fn the_grace_of_a_shutdown_is_exact(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.linger(2 * SECOND));
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.shut_down(10 * SECOND);
     server.wait(7 * SECOND);
     server.shut_down(10 * SECOND);

@@ -158,8 +158,7 @@ fn a_hangup_that_cannot_be_sent_lingers(runner: &Runner) {
     connection.gone();
     connection.expect_end();
     assert_eq!(server.elapsed(), linger);
-    let records = ["audio slin \"first\"", "audio slin \"hangup\""];
-    connection.check(&records, OURS);
+    connection.check(&["audio slin \"first\"", "audio slin \"hangup\""], OURS);
 
     // And if that is what shows that nothing can.
     let mut connection = server.call("echo");
@@ -237,11 +236,9 @@ fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
     connection.expect(&answer.repeat(2));
     connection.expect(&audio(b"caught up"));
     connection.expect(&answer.repeat(2));
-    connection.half_close();
-    connection.expect_end();
+    connection.finish();
     let dropped = "exception: the answer was not sent: dropped, since the peer takes nothing";
-    let records = [dropped, "audio slin \"caught up\"", dropped];
-    connection.check(&records, THEIRS);
+    connection.check(&[dropped, "audio slin \"caught up\"", dropped], THEIRS);
 }
 
 /// It comes before the next callback. No callback runs before the UUID or after the end.
@@ -278,8 +275,7 @@ fn shutdown_does_not_wait_for_a_handler_that_blocks(runner: &Runner) {
         (Duration::from_secs(14), "abandoned"),
     ] {
         let server = TestServer::with(runner, |session| session.linger(Duration::from_secs(2)));
-        let mut connection = server.call("echo");
-        connection.wait_for("start");
+        let mut connection = server.started("echo");
         connection.fail(Fault::Blocked);
         server.shut_down(Duration::from_secs(10));
         server.wait(patient);
@@ -299,8 +295,7 @@ fn shutdown_does_not_wait_for_a_handler_that_blocks(runner: &Runner) {
 fn the_first_of_a_hangup_and_a_shutdown_is_the_end(runner: &Runner) {
     for (hung_up_first, end) in [(true, OURS), (false, BY_SHUTDOWN)] {
         let server = TestServer::new(runner);
-        let mut connection = server.call("echo");
-        connection.wait_for("start");
+        let mut connection = server.started("echo");
         connection.fail(Fault::Blocked);
         if hung_up_first {
             connection.handle().hangup();

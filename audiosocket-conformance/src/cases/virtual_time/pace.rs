@@ -48,8 +48,7 @@ fn expect_paced(
 
 /// A call that has begun.
 fn started(server: &TestServer) -> ScriptedConnection {
-    let connection = server.call("echo");
-    connection.wait_for("start");
+    let connection = server.started("echo");
     connection
 }
 
@@ -325,8 +324,10 @@ fn shutdown_hangs_up_a_playing_call_after_the_grace(runner: &Runner) {
     connection.expect_end();
     connection.close();
     server.returned();
-    let records = ["audio slin \"play 480000\"", "audio slin \"mark 1\""];
-    connection.check(&records, BY_SHUTDOWN);
+    connection.check(
+        &["audio slin \"play 480000\"", "audio slin \"mark 1\""],
+        BY_SHUTDOWN,
+    );
 }
 
 /// The server returns at the end of the call.
