@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::load::config::{Expect, WARM_UP};
-use crate::load::run_context::Run;
+use crate::load::run::Run;
 use crate::usage::{self, Activity, ObservedProcess, ProcessUsage};
 
 /// A process with one thread is the bottleneck from this many processor seconds per second on.
@@ -75,7 +75,7 @@ pub(in crate::load) async fn measure(run: &Run) -> Option<ServerCost> {
         biased;
         () = run.stats.first_stopped() => return None,
         () = async {
-            run.stats.all_connected(run.config.calls).await;
+            run.stats.all_connected(run.config.options.calls).await;
             sleep(WARM_UP).await;
         } => {}
     }

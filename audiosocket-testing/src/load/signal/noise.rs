@@ -4,7 +4,7 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng as _;
 
 #[cfg(doc)]
-use super::frame::TAG_LEN;
+use super::TAG_LEN;
 
 /// Bits of a tag that carry the number: seven of each byte.
 const NUMBER: u64 = (1 << 56) - 1;

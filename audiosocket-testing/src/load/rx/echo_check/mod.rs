@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::load::signal::TestSignal;
-use crate::load::signal::frame::{TAG_LEN, is_silence};
+use crate::load::signal::{TAG_LEN, is_silence};
 
 /// The number of outstanding frames from which the oldest counts as missing: 82 s at 20 ms. It
 /// bounds the memory of a call whose server never answers.
