@@ -4,19 +4,19 @@ use audiosocket_media::{CodecDetector, Encoding, Law, SampleRate};
 
 use crate::track::RecordedFrame;
 
-/// The detector has been seen to be wrong up to this confidence.
+/// Up to this confidence, wrong guesses of the detector were observed.
 const LIKELY: f64 = 0.57;
 
-/// The longest time that audio is held back for the detector. A silent caller gives the detector
-/// nothing to work with.
+/// The maximum time that audio is held back for the detector. Silence gives the detector no
+/// information.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
 
-/// The most bytes that are held back, the cost of each frame included.
+/// The maximum number of bytes that are held back, including the cost of each frame.
 const MAX_HELD: usize = 64 * 1024;
 const FRAME_COST: usize = 64;
 
-/// The detector gives up after this many bytes that are not all the same: two seconds of slin. It
-/// costs more than all other work on a frame, and half a second of speech has always been enough.
+/// The detector stops after this many bytes of frames with different bytes: two seconds of slin. It
+/// costs more than all other work on a frame, and half a second of speech was always enough.
 const MAX_EXAMINED: usize = 32_000;
 
 /// Audio as samples.
@@ -24,7 +24,7 @@ const MAX_EXAMINED: usize = 32_000;
 pub(crate) struct DecodedAudio {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
-    /// How many samples are missing just before it.
+    /// The number of samples that are missing before it.
     pub(crate) lost: u64,
     pub(crate) samples: Vec<i16>,
 }
@@ -48,9 +48,9 @@ impl DecodedAudio {
 /// Decodes the audio of one call. Holds audio back until its encoding is known.
 #[derive(Debug)]
 pub(crate) struct AudioDecoder {
-    /// The encoding of frames that claim to be slin at 8 kHz.
+    /// The encoding of frames with the kind of slin at 8 kHz.
     encoding: Encoding,
-    /// `None` once the encoding is certain, or the detector gave up.
+    /// `None` when the encoding is certain or the detector has stopped.
     detector: Option<Box<CodecDetector>>,
     held: Vec<RecordedFrame>,
     held_bytes: usize,
@@ -58,7 +58,7 @@ pub(crate) struct AudioDecoder {
 }
 
 impl AudioDecoder {
-    /// A decoder for `encoding`; without one, it is detected.
+    /// Returns a decoder for `encoding`, or one that detects the encoding.
     pub(crate) fn new(encoding: Option<Encoding>) -> Self {
         Self {
             encoding: encoding.unwrap_or(Encoding::Slin),
@@ -69,7 +69,7 @@ impl AudioDecoder {
         }
     }
 
-    /// The encoding of audio at `rate`, as far as it is known.
+    /// Returns the encoding of audio at `rate`, as far as it is known.
     pub(crate) fn encoding(&self, rate: SampleRate) -> Encoding {
         match rate {
             SampleRate::Hz8000 => self.encoding,
@@ -77,7 +77,7 @@ impl AudioDecoder {
         }
     }
 
-    /// Takes a frame, and appends the frames whose encoding is known now, in order.
+    /// Takes a frame, and appends all frames whose encoding is known, in order.
     pub(crate) fn push(&mut self, frame: RecordedFrame, decoded: &mut Vec<DecodedAudio>) {
         if frame.rate != SampleRate::Hz8000 {
             self.flush(decoded);
@@ -129,8 +129,8 @@ impl AudioDecoder {
     }
 }
 
-/// The encoding of bytes that the detector cannot use: a G.711 law if more than half of them are
-/// that law's silence.
+/// The encoding of bytes without information for the detector: a G.711 law if more than half of them
+/// are silence of that law.
 fn encoding_of_silence(frames: &[RecordedFrame]) -> Encoding {
     let bytes = || frames.iter().flat_map(|frame| &frame.payload);
     let half = bytes().count() / 2;
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn detection_gives_up_on_noise() {
+    fn detection_stops_at_noise() {
         let mut state = 1_u32;
         let mut noise = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

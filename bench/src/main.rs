@@ -47,7 +47,7 @@ enum What {
     BargeIn,
     /// The memory of a prompt that is played to many calls
     Prompt,
-    /// The three above, in five minutes
+    /// The three above, in about eight minutes
     All,
     /// Lost frames, and memory and descriptors left after an hour of calls
     Soak(SoakArgs),
