@@ -33,7 +33,10 @@ impl Directory {
         match check(&path) {
             Ok(()) => Ok(Self(path)),
             Err(error) => {
-                let problem = format!("cannot record into the directory {}: {error}", path.display());
+                let problem = format!(
+                    "cannot record into the directory {}: {error}",
+                    path.display()
+                );
                 Err(io::Error::new(error.kind(), problem))
             }
         }

@@ -1,4 +1,4 @@
-//! What becomes of what a callback answers.
+//! The answers of callbacks.
 
 use crate::Runner;
 use crate::cases::{NOTHING, OURS, THEIRS, call};

@@ -19,7 +19,7 @@ fn fifty_calls_keep_their_audio_apart(runner: &Runner) {
     let words = |number: usize, round: usize| format!("{number}/{round} ").repeat(40).into_bytes();
     let mut connections: Vec<_> = (0..50).map(|number| server.call(&name(number))).collect();
     for round in 0..10 {
-        // All speak before any listens.
+        // All callers send before the first one receives.
         for (number, connection) in connections.iter_mut().enumerate() {
             connection.send(&[audio(&words(number, round)), dtmf(b'#')].concat());
         }

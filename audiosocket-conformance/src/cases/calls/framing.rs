@@ -1,4 +1,4 @@
-//! Frames come out whole, whatever pieces TCP makes of the stream.
+//! Frames are whole, wherever TCP cuts the stream.
 
 use crate::Runner;
 use crate::cases::NOTHING;

@@ -1,4 +1,4 @@
-//! Calls that are reached from other threads.
+//! Handles that hang up calls, from other threads too.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! The UUID: first, once, of sixteen bytes, or there is no call.
+//! The UUID: the first frame of a call, once, with sixteen bytes.
 
 use crate::Runner;
 use crate::cases::{NOTHING, SHORT, THEIRS, call};
@@ -41,7 +41,7 @@ fn a_first_frame_of_another_kind_begins_no_call(runner: &Runner) {
         };
         let records =
             format!("no call: the first frame was of kind 0x{kind:02x}{name} and not a UUID");
-        turned_down(&server, &[kind, 0x00, 0x10], &records);
+        begins_no_call(&server, &[kind, 0x00, 0x10], &records);
     }
 }
 
@@ -51,7 +51,7 @@ fn a_uuid_of_another_length_begins_no_call(runner: &Runner) {
     for len in [0, 1, 15, 17, 36, 256, 4096, 65_535_u16] {
         let [high, low] = len.to_be_bytes();
         let records = format!("no call: a UUID of {len} bytes instead of 16");
-        turned_down(&server, &[0x01, high, low], &records);
+        begins_no_call(&server, &[0x01, high, low], &records);
     }
 }
 
@@ -59,7 +59,7 @@ fn an_http_request_begins_no_call(runner: &Runner) {
     let server = TestServer::new(runner);
     let request = b"GET / HTTP/1.1\r\nHost: pbx.example\r\n\r\n";
     let records = "no call: the first frame was of kind 0x47 and not a UUID";
-    turned_down(&server, request, records);
+    begins_no_call(&server, request, records);
 }
 
 /// The acceptor's `on_exception` panics.
@@ -67,9 +67,9 @@ fn a_panic_about_no_call_ends_one_connection(runner: &Runner) {
     let server = TestServer::new(runner);
     let request = b"POST / HTTP/1.1\r\n\r\n";
     let records = "no call: the first frame was of kind 0x50 and not a UUID";
-    turned_down(&server, request, records);
-    // And the server goes on.
-    turned_down(&server, request, records);
+    begins_no_call(&server, request, records);
+    // The server continues.
+    begins_no_call(&server, request, records);
 }
 
 /// The same UUID, another UUID, or one of a wrong length.
@@ -104,7 +104,7 @@ fn a_late_uuid_begins_no_call(runner: &Runner) {
     }
 }
 
-fn turned_down(server: &TestServer, sent: &[u8], records: &str) {
+fn begins_no_call(server: &TestServer, sent: &[u8], records: &str) {
     let mut connection = server.connect();
     connection.send(sent);
     connection.expect_hangup();

@@ -1,4 +1,4 @@
-//! What each kind of frame means.
+//! The effect of each kind of frame.
 
 use crate::Runner;
 use crate::cases::{NOTHING, PEER_HUNG_UP};

@@ -1,4 +1,4 @@
-//! A panic ends its own call, is an exception, and affects no other call.
+//! A panic is an exception and ends its call. It has no effect on other calls.
 
 use crate::Runner;
 use crate::cases::{NOTHING, OURS, PANICKED, PEER_HUNG_UP};

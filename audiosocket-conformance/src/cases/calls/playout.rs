@@ -1,4 +1,4 @@
-//! What is played on a call: content and order. When it leaves is in `pace`.
+//! The content and the order of played audio. `pace` checks the times.
 
 use std::thread;
 
@@ -201,7 +201,7 @@ fn played_returns_at_a_clear_and_at_the_end(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.started("echo");
     let handle = connection.handle();
-    // The first frame of it may be written before it can be cleared.
+    // The first frame may be written before the clear.
     handle.try_play((RATE, speech(3200))).unwrap();
     let cleared = handle.played();
     handle.clear();

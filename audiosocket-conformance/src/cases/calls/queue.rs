@@ -1,5 +1,4 @@
-//! The queue of what waits to be sent, filled within one callback or one read, where nothing can
-//! leave it meanwhile.
+//! The bound of the send buffer. One callback or one read fills it, so no byte leaves in between.
 
 use crate::Runner;
 use crate::cases::{NOTHING, OURS, THEIRS};
@@ -13,7 +12,7 @@ cases! {
     a_hangup_frame_needs_no_room
 }
 
-/// Room for three frames of 320 bytes and one of "many".
+/// Room for three frames of 320 bytes and the answer "many".
 const ROOM: usize = 3 * 323 + 7;
 
 const DROPPED: &str = "not sent: dropped, since the peer takes nothing";

@@ -1,4 +1,4 @@
-//! The silence that keeps a call fed: content and order. When it leaves is in `pace`.
+//! The content and the order of silence. `pace` checks the times.
 
 use crate::Runner;
 use crate::cases::{NOTHING, SHORT, THEIRS};
@@ -17,7 +17,7 @@ cases! {
 fn silence_is_sent_from_the_uuid_on(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("greet by playing");
-    // Played at the start, the greeting is ahead of it.
+    // The greeting of `on_start` comes first.
     connection.expect(&played(0x10, &speech(700)));
     connection.expect(&silence().repeat(3));
     connection.half_close();
@@ -64,7 +64,7 @@ fn silence_can_be_switched_off(runner: &Runner) {
     connection.send(&sent);
     connection.expect(&played(0x10, &speech(330)));
     connection.wait_for("mark 1: Played");
-    // Time in which it would come. That it passes cannot make this fail.
+    // Silence would come in this time. A slow machine does not make the case fail.
     server.wait(SHORT);
     connection.echoes(b"echo");
     let records = [

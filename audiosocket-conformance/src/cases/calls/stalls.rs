@@ -17,7 +17,7 @@ cases! {
     a_peer_that_sends_without_pause_delays_no_deadline
 }
 
-/// More answers than any kernel holds: each of them is 60,000 bytes.
+/// The number of answers of 60,000 bytes. No kernel has room for them.
 const MANY: usize = 400;
 
 const DROPPED: &str = "exception: the answer was not sent: dropped, since the peer takes nothing";
@@ -26,13 +26,13 @@ const DROPPED: &str = "exception: the answer was not sent: dropped, since the pe
 fn a_peer_that_never_reads_takes_bounded_memory(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");
-    // One at a time, so that only a peer that takes nothing can make the server fall behind.
+    // The orders go one by one, so the server falls behind only because the peer does not read.
     for count in 1..=MANY {
         connection.send(&audio(b"flood"));
         connection.wait_for_unrecorded(count);
     }
     connection.send(&[dtmf(b'1'), audio(b"quiet")].concat());
-    // Not by a reset: a write that waits may meet it first, and then reading meets a mere end.
+    // A reset could reach a waiting write first. Then the read side would see an ordinary end.
     connection.half_close();
     connection.check(&[DROPPED, "dtmf 1", "audio slin \"quiet\""], THEIRS);
 }
@@ -117,8 +117,8 @@ fn a_peer_that_sends_without_pause_delays_no_deadline(runner: &Runner) {
     connection.check(&[format!("exception: {why}")], &format!("failed: {why}"));
 }
 
-/// A call whose peer has been sent far more than it ever reads. The server gets all of the orders
-/// in one read, so that no deadline can pass between them.
+/// A call with far more answers than its peer reads. The server gets all orders in one read, so no
+/// deadline passes between them.
 fn flooded(server: &TestServer) -> ScriptedConnection {
     let mut connection = server.call("echo");
     connection.send(&audio(b"flood").repeat(MANY));

@@ -1,4 +1,4 @@
-//! Connections as the server counts them.
+//! The number of open connections.
 
 use crate::Runner;
 use crate::cases::NOTHING;
@@ -58,7 +58,7 @@ fn a_reset_before_any_byte_runs_no_callback(runner: &Runner) {
     let server = TestServer::new(runner);
     for sent in 0..19 {
         let mut connection = server.connect();
-        // Accepted; or the reset would take the connection out of the kernel's queue.
+        // The server must have accepted it. The reset would remove it from the queue of the kernel.
         server.open(1);
         connection.send(&uuid("echo")[..sent]);
         connection.reset();

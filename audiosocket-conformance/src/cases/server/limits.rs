@@ -1,5 +1,4 @@
-//! More connections than there may be: the newest is refused, with a hangup, and those that there are do
-//! not notice.
+//! Connections beyond a limit. The newest is refused with a hangup frame, and the others continue.
 
 use std::net::Ipv4Addr;
 
@@ -105,10 +104,10 @@ fn a_call_is_taken_right_after_the_end_of_another(runner: &Runner) {
     }
 }
 
-/// Another address than that of all others.
+/// A second address of this machine.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// It hears a hangup and nothing else, and the handler nothing at all.
+/// Checks that the peer gets only a hangup frame, and that no callback runs.
 fn is_refused(mut connection: ScriptedConnection) {
     connection.expect_hangup();
     connection.close();

@@ -1,4 +1,4 @@
-//! A server that stops in order: it accepts no more, gives calls their time, and hangs up the rest.
+//! An orderly shutdown: the server accepts no connection, waits for calls, and hangs up the others.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ fn shutdown_hangs_up_connections_without_a_uuid(runner: &Runner) {
     for connection in [&mut silent, &mut begun, &mut connection] {
         connection.expect_hangup();
     }
-    // Too late.
+    // This UUID is too late.
     silent.send(&uuid("echo"));
     for connection in [&mut silent, &mut begun, &mut connection] {
         connection.close();

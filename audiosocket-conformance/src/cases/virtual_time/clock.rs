@@ -47,7 +47,7 @@ fn the_defaults_are_5_s_1_s_30_s_and_128_kib(runner: &Runner) {
     silent.transcript(&["no call: no UUID came in time"]);
 
     let mut stuck = server.call("echo");
-    // One is on its way, two wait, and there is no room for a fourth.
+    // One answer is on its way, two wait, and there is no room for a fourth.
     for _ in 0..4 {
         stuck.send(&audio(b"flood"));
     }
@@ -140,7 +140,7 @@ fn the_write_timeout_counts_from_the_last_byte_taken(runner: &Runner) {
         connection.send(&audio(b"flood"));
     }
     let answers = audio(&[0x55; FLOOD]).repeat(3);
-    // What is said meanwhile does not put it off.
+    // Frames of the peer do not extend the timeout.
     for taken in 0..4 {
         server.wait(29 * SECOND);
         connection.expect(&answers[taken * 10..][..10]);
@@ -182,7 +182,7 @@ fn an_empty_send_buffer_has_no_write_timeout(runner: &Runner) {
     for order in ["more", "many"] {
         let server = TestServer::with(runner, |session| session.write_timeout(30 * SECOND));
         let mut connection = server.call("echo");
-        // With its header it fills the way to the last byte.
+        // With its header it fills the connection to the last byte.
         let full = noise(65_533);
         connection.send(&audio(&full));
         server.wait(DAY);
@@ -299,7 +299,7 @@ fn the_grace_of_a_shutdown_is_exact(runner: &Runner) {
     connection.check(&NOTHING, BY_SHUTDOWN);
 }
 
-/// A call for which three large answers wait, of which one at most is on its way.
+/// A call with three large answers. At most one of them is on its way.
 fn stuck(server: &TestServer) -> ScriptedConnection {
     let mut connection = server.call("echo");
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! What a network does when it likes, and a machine that goes away.
+//! Faults of the network, of the machine, and of handlers.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -26,7 +26,7 @@ cases! {
     the_first_of_a_hangup_and_a_shutdown_is_the_end
 }
 
-/// Errors by which a reset shows itself.
+/// The errors of a reset.
 const RESETS: [ErrorKind; 5] = [
     ErrorKind::ConnectionReset,
     ErrorKind::ConnectionAborted,
@@ -35,7 +35,7 @@ const RESETS: [ErrorKind; 5] = [
     ErrorKind::UnexpectedEof,
 ];
 
-/// Errors by which a connection that broke shows itself.
+/// The errors of a lost connection.
 const LOSSES: [(ErrorKind, &str); 3] = [
     (ErrorKind::TimedOut, "timed out"),
     (ErrorKind::HostUnreachable, "host unreachable"),
@@ -160,7 +160,7 @@ fn a_hangup_that_cannot_be_sent_lingers(runner: &Runner) {
     assert_eq!(server.elapsed(), linger);
     connection.check(&["audio slin \"first\"", "audio slin \"hangup\""], OURS);
 
-    // And if that is what shows that nothing can.
+    // The answer is the first write that fails.
     let mut connection = server.call("echo");
     connection.fail(Fault::Write(ErrorKind::BrokenPipe));
     connection.send(&audio(b"bye"));
@@ -224,12 +224,12 @@ fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
         }
     };
     let answer = audio(&[0x55; FLOOD]);
-    // 65,536 bytes are on their way, then three wait, and the fifth and sixth are dropped.
+    // 65,536 bytes are on their way, three answers wait, and the fifth and sixth are dropped.
     flood(&mut connection, 6);
-    // 114,473 bytes wait: more than half, so the seventh fits, and the next one is no exception.
+    // 114,473 bytes wait: more than half. The seventh answer fits, and the eighth is no exception.
     connection.expect(&answer);
     flood(&mut connection, 2);
-    // 54,470 wait, and a little more: less than half.
+    // Less than half of the send buffer waits.
     connection.expect(&answer.repeat(2));
     connection.send(&audio(b"caught up"));
     flood(&mut connection, 4);

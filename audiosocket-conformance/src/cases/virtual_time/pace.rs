@@ -1,4 +1,4 @@
-//! When what is played leaves, to the nanosecond.
+//! The times of frames, to the nanosecond.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const PTIME: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
 const NANO: Duration = Duration::from_nanos(1);
 
-/// So many frames of this audio come, the first one now and then one in each ptime.
+/// Expects `count` frames: the first one now, and then one in each ptime.
 fn expect_paced(
     server: &TestServer,
     connection: &mut ScriptedConnection,
@@ -46,7 +46,6 @@ fn expect_paced(
     }
 }
 
-/// A call that has begun.
 fn started(server: &TestServer) -> ScriptedConnection {
     let connection = server.started("echo");
     connection
@@ -150,7 +149,7 @@ fn a_mark_is_reported_when_the_last_frame_before_it_leaves(runner: &Runner) {
     connection.send(&[audio(b"play 16001"), audio(b"mark 2")].concat());
     let waiting = connection.handle().played();
     connection.wait_for("mark 2: Played");
-    // The fifty-first frame, which holds a byte, is due a second after the first.
+    // The fifty-first frame has one byte. It is due a second after the first frame.
     assert_eq!(server.elapsed(), 2 * SECOND);
     assert_eq!(server.outcome(waiting), MarkOutcome::Played);
     assert_eq!(server.elapsed(), 2 * SECOND);
@@ -159,7 +158,7 @@ fn a_mark_is_reported_when_the_last_frame_before_it_leaves(runner: &Runner) {
     connection.handle().clear();
     connection.wait_for("mark 3: Cleared");
     assert_eq!(server.elapsed(), 2 * SECOND + SECOND / 2);
-    // Fifty frames to the byte, of which the first is due now that the one before has had its time.
+    // Exactly fifty frames. The first is due now, a ptime after the frame before.
     connection.send(&[audio(b"play 16000"), audio(b"mark 4")].concat());
     connection.wait_for("mark 4: Played");
     assert_eq!(server.elapsed(), 3 * SECOND + SECOND / 2);
@@ -208,7 +207,7 @@ fn silence_stops_for_an_echo_and_continues_200_ms_after_it(runner: &Runner) {
     let mut connection = server.call("echo");
     connection.expect(&silence());
     let echo = frame(0x12, &[9; 960]);
-    // Each of 30 ms, with a jitter of as much.
+    // Frames of 30 ms, with a jitter of 30 ms.
     for wait in [7, 0, 60, 30, 1, 59] {
         server.wait(Duration::from_millis(wait));
         connection.send(&echo);
@@ -233,7 +232,7 @@ fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
     connection.expect(&silence());
     handle.try_play((RATE, vec![0x55; 320 * 1500])).unwrap();
     server.wait(20 * SECOND);
-    // 65,536 bytes are on their way, and the frame of which they hold a part waits to follow.
+    // 65,536 bytes are on their way. The rest of the last frame waits.
     let stats = handle.stats().playout;
     assert_eq!((stats.frames, stats.silence), (203, 1));
     assert_eq!(stats.depth, PTIME * (1500 - 203));
@@ -241,7 +240,11 @@ fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
     handle.try_play((RATE, vec![0x66; 640])).unwrap();
     server.wait(SECOND);
     connection.expect(&audio(&[0x55; 320]).repeat(203));
-    assert_eq!(server.elapsed(), 21 * SECOND, "all of it was on its way");
+    assert_eq!(
+        server.elapsed(),
+        21 * SECOND,
+        "all these frames were on their way"
+    );
     expect_paced(&server, &mut connection, &audio(&[0x66; 320]), 2);
     server.wait(PTIME);
     expect_paced(&server, &mut connection, &silence(), 10);
@@ -254,7 +257,7 @@ fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
 fn audio_that_was_not_written_was_not_played(runner: &Runner) {
     let server = TestServer::new(runner);
     let mut connection = server.call("echo");
-    // With its header, and the next one, it fills the way but for a part of what is played.
+    // With both headers it leaves room for only a part of the played frame.
     connection.send(&audio(&crate::frames::noise(65_500)));
     connection.send(&[audio(b"play 320"), audio(b"mark 1")].concat());
     connection.handle().hangup_after_playout();
@@ -309,7 +312,7 @@ fn shutdown_hangs_up_a_playing_call_after_the_grace(runner: &Runner) {
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 480000"), audio(b"mark 1")].concat());
     server.shut_down(SECOND);
-    // The last of them is due when the grace is over.
+    // The last frame is due at the end of the grace.
     let all = played(0x10, &speech(51 * 320));
     connection.expect(&all[..50 * 323]);
     assert_eq!(server.elapsed(), SECOND - PTIME);
