@@ -77,15 +77,17 @@ impl AudioDecoder {
         }
     }
 
-    /// Takes a frame, and appends all frames whose encoding is known, in order.
-    pub(crate) fn push(&mut self, frame: RecordedFrame, decoded: &mut Vec<DecodedAudio>) {
+    /// Takes a frame, and returns all frames whose encoding is known, in order.
+    pub(crate) fn push(&mut self, frame: RecordedFrame) -> Vec<DecodedAudio> {
         if frame.rate != SampleRate::Hz8000 {
-            self.flush(decoded);
-            return decoded.push(DecodedAudio::new(Encoding::Slin, &frame));
+            let mut decoded = self.flush();
+            decoded.push(DecodedAudio::new(Encoding::Slin, &frame));
+            return decoded;
         }
-        self.tick(frame.at, decoded);
+        let mut decoded = self.tick(frame.at);
         let Some(detector) = &mut self.detector else {
-            return decoded.push(DecodedAudio::new(self.encoding, &frame));
+            decoded.push(DecodedAudio::new(self.encoding, &frame));
+            return decoded;
         };
         detector.push(&frame.payload);
         let sure = detector.guess().is_sure();
@@ -94,26 +96,29 @@ impl AudioDecoder {
         }
         self.held_bytes += frame.payload.len() + FRAME_COST;
         self.held.push(frame);
-        if sure || self.examined > MAX_EXAMINED {
-            self.flush(decoded);
-            self.detector = None;
-        } else if self.held_bytes > MAX_HELD {
-            self.flush(decoded);
+        let known = sure || self.examined > MAX_EXAMINED;
+        if known || self.held_bytes > MAX_HELD {
+            decoded.extend(self.flush());
         }
+        if known {
+            self.detector = None;
+        }
+        decoded
     }
 
-    /// Appends audio that was held back for [`LONGEST_HOLD`].
-    pub(crate) fn tick(&mut self, now: Instant, decoded: &mut Vec<DecodedAudio>) {
+    /// Returns the audio, if it was held back for [`LONGEST_HOLD`].
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<DecodedAudio> {
         let waited = |first: &RecordedFrame| now.saturating_duration_since(first.at);
         if self.held.first().map(waited) > Some(LONGEST_HOLD) {
-            self.flush(decoded);
+            return self.flush();
         }
+        Vec::new()
     }
 
-    /// Appends all audio that is held back, decoded with the likeliest encoding.
-    pub(crate) fn flush(&mut self, decoded: &mut Vec<DecodedAudio>) {
+    /// Returns all audio that is held back, decoded with the likeliest encoding.
+    pub(crate) fn flush(&mut self) -> Vec<DecodedAudio> {
         if self.held.is_empty() {
-            return;
+            return Vec::new();
         }
         if let Some(detector) = &self.detector {
             let guess = detector.guess();
@@ -125,7 +130,8 @@ impl AudioDecoder {
         }
         self.held_bytes = 0;
         let held = self.held.drain(..);
-        decoded.extend(held.map(|frame| DecodedAudio::new(self.encoding, &frame)));
+        held.map(|frame| DecodedAudio::new(self.encoding, &frame))
+            .collect()
     }
 }
 
@@ -153,10 +159,10 @@ mod tests {
         let mut at = Instant::now();
         for payload in payloads {
             at += 20 * MS;
-            decoder.push(frame(at, payload), &mut decoded);
+            decoded.extend(decoder.push(frame(at, payload)));
             assert!(decoder.held.len() <= 51, "{}", decoder.held.len());
         }
-        decoder.flush(&mut decoded);
+        decoded.extend(decoder.flush());
         let samples = decoded.into_iter().flat_map(|audio| audio.samples);
         (samples.collect(), decoder.encoding(SampleRate::Hz8000))
     }
@@ -209,7 +215,7 @@ mod tests {
         let start = Instant::now();
         for at in 0..150 {
             let payload: Vec<u8> = std::iter::repeat_with(&mut noise).take(320).collect();
-            decoder.push(frame(start + 20 * MS * at, &payload), &mut decoded);
+            decoded.extend(decoder.push(frame(start + 20 * MS * at, &payload)));
         }
         assert!(decoder.detector.is_none());
         assert_eq!(decoded.len(), 150);
@@ -217,28 +223,27 @@ mod tests {
 
     #[test]
     fn held_audio_is_bounded() {
-        let (mut decoder, mut decoded) = (AudioDecoder::new(None), Vec::new());
+        let mut decoder = AudioDecoder::new(None);
         let start = Instant::now();
         for (payload, frames) in [(vec![0; 1], 5_000), (vec![0; 65_535], 10)] {
             for _ in 0..frames {
-                decoder.push(frame(start, &payload), &mut decoded);
-                decoded.clear();
+                decoder.push(frame(start, &payload));
                 assert!(decoder.held_bytes <= MAX_HELD);
             }
         }
-        decoder.push(frame(start, &[0; 2]), &mut decoded);
-        decoder.tick(start + LONGEST_HOLD + MS, &mut decoded);
+        decoder.push(frame(start, &[0; 2]));
+        let decoded = decoder.tick(start + LONGEST_HOLD + MS);
         assert!(decoder.held.is_empty() && !decoded.is_empty());
     }
 
     #[test]
     fn audio_above_8_khz_is_always_slin() {
         let alaw = Some(Encoding::G711(Law::A));
-        let (mut decoder, mut decoded) = (AudioDecoder::new(alaw), Vec::new());
+        let mut decoder = AudioDecoder::new(alaw);
         let mut wide = frame(Instant::now(), &[0xd5; 640]);
         wide.rate = SampleRate::Hz16000;
         wide.lost.bytes = 640;
-        decoder.push(wide, &mut decoded);
+        let decoded = decoder.push(wide);
         assert_eq!(decoded[0].samples, [-10_795; 320]);
         assert_eq!(decoded[0].lost, 320);
     }

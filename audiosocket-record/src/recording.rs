@@ -96,20 +96,17 @@ impl<S: Storage> Recording<S> {
 
     pub(crate) fn push(&mut self, context: &Context<S>, frame: RecordedFrame) {
         self.lost += frame.lost.frames;
-        let mut decoded = Vec::new();
-        self.decoder.push(frame, &mut decoded);
+        let decoded = self.decoder.push(frame);
         self.record(context, decoded);
     }
 
     /// Brings the file up to date.
     pub(crate) fn tick(&mut self, context: &Context<S>, now: Instant) {
-        let mut decoded = Vec::new();
-        self.decoder.tick(now, &mut decoded);
+        let decoded = self.decoder.tick(now);
         self.record(context, decoded);
         // The rate of the silence before the first audio is that of the audio.
         if self.file.is_some() {
-            let mut segments = Vec::new();
-            self.timeline.tick(now, &mut segments);
+            let segments = self.timeline.tick(now);
             self.write(context, segments);
         }
         if let Some(Err(error)) = self.file.as_mut().map(WavFile::update_header) {
@@ -120,11 +117,9 @@ impl<S: Storage> Recording<S> {
     /// Ends the recording of a call that ended at `at`. `lost` frames were lost at its end.
     pub(crate) fn finish(&mut self, context: &Context<S>, at: Instant, lost: u64) {
         self.lost += lost;
-        let mut decoded = Vec::new();
-        self.decoder.flush(&mut decoded);
+        let decoded = self.decoder.flush();
         self.record(context, decoded);
-        let mut segments = Vec::new();
-        self.timeline.finish(at, &mut segments);
+        let segments = self.timeline.finish(at);
         self.write(context, segments);
         if self.start.path.is_some() && self.files == 0 {
             self.begin_single_file(context, self.rate);
@@ -169,8 +164,7 @@ impl<S: Storage> Recording<S> {
             if self.failure.is_none() {
                 self.prepare_file(context, &mut audio);
             }
-            let mut segments = Vec::new();
-            self.timeline.push(audio, &mut segments);
+            let segments = self.timeline.push(audio);
             self.write(context, segments);
         }
     }
@@ -193,13 +187,12 @@ impl<S: Storage> Recording<S> {
 
     /// Begins a file of the rate of `audio`.
     fn change_rate(&mut self, context: &Context<S>, audio: &DecodedAudio) {
-        let mut segments = Vec::new();
-        let until = self.timeline.flush(&mut segments);
+        let segments = self.timeline.flush();
         self.write(context, segments);
         self.close(context);
         let from = match context.settings.gaps {
             Gaps::Skip => audio.at,
-            _ => until,
+            _ => self.timeline.end(),
         };
         self.open(context, audio.rate, from);
     }

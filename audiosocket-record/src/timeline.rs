@@ -1,3 +1,4 @@
+use std::mem;
 use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
@@ -77,6 +78,8 @@ pub(crate) struct Timeline {
     /// The end of the recording so far.
     until: Instant,
     gap: Option<Gap>,
+    /// The next segments of the recording.
+    segments: Vec<Segment>,
 }
 
 /// A part of a recording.
@@ -108,6 +111,7 @@ impl Timeline {
             rate: SampleRate::Hz8000,
             until: from,
             gap: None,
+            segments: Vec::new(),
         }
     }
 
@@ -115,12 +119,18 @@ impl Timeline {
         self.rate = rate;
     }
 
-    /// Takes audio, and appends the next segments of the recording.
-    pub(crate) fn push(&mut self, audio: DecodedAudio, segments: &mut Vec<Segment>) {
+    /// Takes audio, and returns the next segments of the recording.
+    pub(crate) fn push(&mut self, audio: DecodedAudio) -> Vec<Segment> {
         if self.gaps == Gaps::Skip {
-            return append(audio, segments);
+            append(audio, &mut self.segments);
+        } else {
+            self.place(audio);
         }
-        self.settle(audio.at, segments);
+        mem::take(&mut self.segments)
+    }
+
+    fn place(&mut self, audio: DecodedAudio) {
+        self.settle(audio.at);
         let len = audio.lost + audio.samples.len() as u64;
         let duration = audio.rate.duration_of(len);
         let held = self.gap.as_ref().map_or(Duration::ZERO, |gap| gap.held);
@@ -130,9 +140,9 @@ impl Timeline {
         };
         let late = audio.at.saturating_duration_since(in_time);
         if late <= self.gaps.tolerance() {
-            self.end_gap(late, segments);
+            self.end_gap(late);
             self.until += duration;
-            return append(audio, segments);
+            return append(audio, &mut self.segments);
         }
         let gap = self.gap.get_or_insert_with(|| Gap {
             noticed: audio.at,
@@ -146,60 +156,67 @@ impl Timeline {
         gap.cost += len + SEGMENT_COST;
         append(audio, &mut gap.segments);
         if gap.cost > MAX_HELD {
-            self.end_gap(Duration::MAX, segments);
+            self.end_gap(Duration::MAX);
         }
     }
 
-    /// Appends the segments that do not depend on later audio.
-    pub(crate) fn tick(&mut self, now: Instant, segments: &mut Vec<Segment>) {
-        self.settle(now, segments);
+    /// Returns the segments that do not depend on later audio.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Segment> {
+        self.settle(now);
         let quiet = now.saturating_duration_since(self.until);
         if self.gaps == Gaps::Keep && self.gap.is_none() && quiet > LAG_DURING_GAP {
-            self.fill(quiet - LAG_DURING_GAP, segments);
+            self.fill(quiet - LAG_DURING_GAP);
         }
+        mem::take(&mut self.segments)
     }
 
-    /// Appends the audio that is held back. Returns the end of the recording so far.
-    pub(crate) fn flush(&mut self, segments: &mut Vec<Segment>) -> Instant {
-        self.end_gap(Duration::MAX, segments);
+    /// Returns the audio that is held back.
+    pub(crate) fn flush(&mut self) -> Vec<Segment> {
+        self.end_gap(Duration::MAX);
+        mem::take(&mut self.segments)
+    }
+
+    /// Returns the end of the recording so far.
+    pub(crate) fn end(&self) -> Instant {
         self.until
     }
 
-    /// Appends the last segments of a call that ended at `at`.
-    pub(crate) fn finish(&mut self, at: Instant, segments: &mut Vec<Segment>) {
-        self.flush(segments);
+    /// Returns the last segments of a call that ended at `at`.
+    pub(crate) fn finish(&mut self, at: Instant) -> Vec<Segment> {
+        self.end_gap(Duration::MAX);
         let quiet = at.saturating_duration_since(self.until);
         if self.gaps == Gaps::Keep && quiet > TOLERANCE {
-            self.fill(quiet, segments);
+            self.fill(quiet);
         }
+        mem::take(&mut self.segments)
     }
 
-    fn settle(&mut self, now: Instant, segments: &mut Vec<Segment>) {
+    fn settle(&mut self, now: Instant) {
         let settling = self.gaps.settling();
         let settled = |gap: &Gap| now.saturating_duration_since(gap.noticed) >= settling;
         if self.gap.as_ref().is_some_and(settled) {
-            self.end_gap(Duration::MAX, segments);
+            self.end_gap(Duration::MAX);
         }
     }
 
     /// Ends the gap, if there is one. Its length is at most `late`.
-    fn end_gap(&mut self, late: Duration, segments: &mut Vec<Segment>) {
+    fn end_gap(&mut self, late: Duration) {
         let Some(mut gap) = self.gap.take() else {
             return;
         };
         let quiet = gap.late.min(late);
         if quiet > self.gaps.tolerance() {
-            self.fill(quiet, segments);
+            self.fill(quiet);
         }
         self.until += gap.held;
-        segments.append(&mut gap.segments);
+        self.segments.append(&mut gap.segments);
     }
 
     /// Appends silence: the whole samples of `quiet`.
-    fn fill(&mut self, quiet: Duration, segments: &mut Vec<Segment>) {
+    fn fill(&mut self, quiet: Duration) {
         let silence = self.rate.duration_of(self.rate.samples_in(quiet));
         self.until += silence;
-        segments.push(Segment::Silence(silence));
+        self.segments.push(Segment::Silence(silence));
     }
 }
 

@@ -28,7 +28,7 @@ const CALLS_PER_SECOND: f64 = 10.02;
 /// at a time.
 const DURATIONS: [u64; 2] = [1, 60];
 
-/// The bytes by which the memory of a server may grow from the tenth minute to the end. Each of six
+/// The maximum growth of the memory of a server in bytes, from the tenth minute to the end. Each of six
 /// servers has 5,000 calls in that time, so that a leak of 200 bytes for each call exceeds it.
 const GROWTH: f64 = 1e6;
 

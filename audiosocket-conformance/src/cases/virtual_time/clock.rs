@@ -176,8 +176,8 @@ fn the_write_timeout_starts_again_with_the_next_answer(runner: &Runner) {
     );
 }
 
-/// The peer has not read the bytes in the kernel. The next answer, of which no byte can leave, has
-/// the whole timeout, whether it is returned or sent.
+/// The peer has not read the bytes in the kernel, so no byte of the next answer can leave. That answer
+/// has the whole timeout, whether it is returned or sent.
 fn an_empty_send_buffer_has_no_write_timeout(runner: &Runner) {
     for order in ["more", "many"] {
         let server = TestServer::with(runner, |session| session.write_timeout(30 * SECOND));

@@ -1,10 +1,10 @@
-//! What a caller sends at which time.
+//! The times at which a caller sends.
 
 use std::time::{Duration, Instant};
 
 use crate::load::config::LoadMode;
 
-/// The time between two digits; shorter if the call is too short for them.
+/// The time between two digits. It is shorter if the call is too short for all digits.
 const DIGIT_GAP: Duration = Duration::from_millis(100);
 
 /// The schedule of one call. Its times are absolute: a late event does not delay later ones.
@@ -35,8 +35,8 @@ pub(in crate::load) enum ScheduledEvent {
 }
 
 impl Schedule {
-    /// A schedule of `frames` frames, or of the time that they last, from `phase` after `start` on,
-    /// and of `digits` digits from `start` on: Asterisk also sends digits before audio.
+    /// Returns a schedule of `frames` frames that starts `phase` after `start`, and of `digits` digits
+    /// that starts at `start`. Asterisk also sends digits before audio.
     pub(in crate::load) fn new(
         mode: LoadMode,
         start: Instant,
@@ -64,7 +64,7 @@ impl Schedule {
         }
     }
 
-    /// The time of the next event; `None` if there is none.
+    /// Returns the time of the next event, or `None` if there is none.
     pub(in crate::load) fn next(&self) -> Option<Instant> {
         let audio = self.next_audio().map(|(_, due_at)| due_at);
         self.next_digit().into_iter().chain(audio).min()

@@ -32,7 +32,7 @@ pub(super) struct RxAnalyzer<'r> {
     barge_in: Option<BargeInMeter>,
 }
 
-/// When a telephone plays the audio, and how regularly it comes.
+/// The playout times of a telephone, and the jitter of the received audio.
 #[derive(Debug, Default)]
 struct Clock {
     playout: PhonePlayout,

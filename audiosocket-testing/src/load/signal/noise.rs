@@ -9,8 +9,8 @@ use super::TAG_LEN;
 /// Bits of a tag that carry the number: seven of each byte.
 const NUMBER: u64 = (1 << 56) - 1;
 
-/// The lowest bit of each byte. It is set in all noise, so that no byte is zero and no piece of it,
-/// however small a server cuts it, looks like silence.
+/// The lowest bit of each byte. It is set in all noise, so no byte is zero, and no piece of it is
+/// silence.
 const ODD: u64 = 0x0101_0101_0101_0101;
 
 /// Any odd number: multiplication by it is invertible modulo a power of two.

@@ -45,7 +45,7 @@ fn receive(check: &mut EchoCheck, bytes: &[u8]) {
     check.receive(bytes, |_| {});
 }
 
-/// The counts of a call with three sent frames, of which these come back, in this order.
+/// The counts of a call with three sent frames. The server sends back these frames, in this order.
 fn received(key: u64, numbers: &[usize]) -> EchoCounts {
     let (mut check, frames_sent) = call(key, 3);
     for number in numbers {
