@@ -181,6 +181,12 @@ impl TestServer {
     }
 }
 
+impl From<Runner> for TestServer {
+    fn from(runner: Runner) -> Self {
+        Self::new(&runner)
+    }
+}
+
 impl Drop for TestServer {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -2,6 +2,8 @@
 
 /// Makes a test of each case of a group, on each runner: `framing::core::audio_of_1_to_65535_bytes_is_echoed`.
 ///
+/// A case takes a `&TestServer` with the default settings, or a `&Runner` to start a server itself.
+///
 /// - `on every runner`: the case needs a server only;
 /// - `on core alone`: the case controls the clock and the network;
 /// - `on real sockets`: the case is about the process of the server.
@@ -34,7 +36,7 @@ macro_rules! cases {
             $(
                 #[test]
                 fn $case() {
-                    super::$case(&crate::Runner::$runner);
+                    super::$case(&crate::Runner::$runner.into());
                 }
             )*
         }

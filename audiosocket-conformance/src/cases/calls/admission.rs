@@ -19,9 +19,8 @@ cases! {
 }
 
 /// Frames after the hangup reach no callback.
-fn a_refused_call_gets_a_hangup(runner: &Runner) {
-    let server = TestServer::new(runner);
-    not_taken(&server, "refuse", &["accept refuse"]);
+fn a_refused_call_gets_a_hangup(server: &TestServer) {
+    not_taken(server, "refuse", &["accept refuse"]);
 }
 
 /// A UUID after the hangup begins no call.
@@ -49,28 +48,25 @@ fn a_panic_in_admit_peer_refuses_the_peer(runner: &Runner) {
     }
 }
 
-fn a_server_takes_a_call_after_refused_calls(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_server_takes_a_call_after_refused_calls(server: &TestServer) {
     for _ in 0..20 {
-        not_taken(&server, "refuse", &["accept refuse"]);
+        not_taken(server, "refuse", &["accept refuse"]);
     }
     server.survives("echo", b"", b"", &NOTHING);
 }
 
 /// The panic reaches the acceptor's `on_exception`.
-fn a_panic_in_accept_refuses_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_accept_refuses_the_call(server: &TestServer) {
     let records = [
         "accept panic in accept",
         "no call: the handler panicked: \"accept\"",
     ];
-    not_taken(&server, "panic in accept", &records);
-    not_taken(&server, "panic in accept", &records);
+    not_taken(server, "panic in accept", &records);
+    not_taken(server, "panic in accept", &records);
 }
 
 /// The connection is still open then.
-fn a_handler_is_dropped_at_the_end_of_its_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_handler_is_dropped_at_the_end_of_its_call(server: &TestServer) {
     let name = "record drop";
     let mut connection = server.call(name);
     connection.send(&audio(b"hangup"));

@@ -25,8 +25,7 @@ cases! {
 }
 
 /// In each form of an empty answer.
-fn no_answer_sends_nothing(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn no_answer_sends_nothing(server: &TestServer) {
     let sent = [audio(b"quiet"), audio(b"none")].concat();
     server.survives(
         "echo",
@@ -37,8 +36,7 @@ fn no_answer_sends_nothing(runner: &Runner) {
 }
 
 /// In each type of answer, whatever the rate of the caller's audio.
-fn bytes_are_sent_at_8_khz_and_audio_at_its_rate(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn bytes_are_sent_at_8_khz_and_audio_at_its_rate(server: &TestServer) {
     for (answer, kind) in [
         ("echo", 0x13),
         ("slice", 0x10),
@@ -58,8 +56,7 @@ fn bytes_are_sent_at_8_khz_and_audio_at_its_rate(runner: &Runner) {
     }
 }
 
-fn an_answer_can_hang_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_answer_can_hang_up(server: &TestServer) {
     let sent = [audio(b"before"), audio(b"hangup")].concat();
     let back = [audio(b"before"), HANGUP.to_vec()].concat();
     server.ends(
@@ -72,8 +69,7 @@ fn an_answer_can_hang_up(runner: &Runner) {
 }
 
 /// In each type of answer. The call goes on.
-fn an_answer_without_bytes_sends_nothing(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_answer_without_bytes_sends_nothing(server: &TestServer) {
     for answer in [
         "empty-audio",
         "empty-slice",
@@ -92,8 +88,7 @@ fn an_answer_without_bytes_sends_nothing(runner: &Runner) {
 }
 
 /// The longest answer is sent. After a longer answer the call goes on.
-fn an_answer_longer_than_a_frame_is_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_answer_longer_than_a_frame_is_an_exception(server: &TestServer) {
     let sent = [audio(b"too-much"), audio(b"most"), audio(b"too-much-wide")].concat();
     let records = [
         "audio slin \"too-much\"",
@@ -118,8 +113,7 @@ fn a_callback_can_send_several_frames(runner: &Runner) {
 }
 
 /// It is no exception.
-fn a_failed_send_returns_an_error(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_failed_send_returns_an_error(server: &TestServer) {
     let sent = [audio(b"send-nothing"), audio(b"send-too-much")].concat();
     let records = [
         "audio slin \"send-nothing\"",
@@ -130,34 +124,29 @@ fn a_failed_send_returns_an_error(runner: &Runner) {
     server.survives("echo", &sent, &sent, &records);
 }
 
-fn an_answer_is_sent_before_a_hangup_of_the_same_callback(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_answer_is_sent_before_a_hangup_of_the_same_callback(server: &TestServer) {
     let sent = audio(b"bye now");
     let back = [&sent[..], &HANGUP].concat();
     server.ends("echo", &sent, &back, &["audio slin \"bye now\""], OURS);
 }
 
-fn audio_of_on_start_is_sent_before_answers(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_of_on_start_is_sent_before_answers(server: &TestServer) {
     let back = audio(b"welcome");
     server.survives("greet", b"", &back, &NOTHING);
 }
 
-fn on_start_can_hang_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn on_start_can_hang_up(server: &TestServer) {
     let (name, end) = ("hang up at start", OURS);
     server.ends(name, b"", &HANGUP, &NOTHING, end);
 }
 
-fn on_exception_can_hang_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn on_exception_can_hang_up(server: &TestServer) {
     let records = ["exception: the peer reported error 0x04 (memory)"];
     let (name, end) = ("hang up on error", OURS);
     server.ends(name, &frame(0xff, &[4]), &HANGUP, &records, end);
 }
 
-fn a_key_is_answered_with_audio_or_a_hangup(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_key_is_answered_with_audio_or_a_hangup(server: &TestServer) {
     let sent = [dtmf(b'1'), dtmf(b'*'), dtmf(b'#')].concat();
     let back = [audio(b"star"), HANGUP.to_vec()].concat();
     server.ends(
@@ -169,8 +158,7 @@ fn a_key_is_answered_with_audio_or_a_hangup(runner: &Runner) {
     );
 }
 
-fn on_end_cannot_send_or_hang_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn on_end_cannot_send_or_hang_up(server: &TestServer) {
     let name = "speak at end";
     let mut ours = server.call(name);
     ours.send(&audio(b"hangup"));
@@ -187,8 +175,7 @@ fn on_end_cannot_send_or_hang_up(runner: &Runner) {
     theirs.transcript(&records);
 }
 
-fn a_handler_that_blocks_only_delays_calls(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_handler_that_blocks_only_delays_calls(server: &TestServer) {
     let mut other = server.call("echo");
     let sent = [audio(b"block"), audio(b"block again"), audio(&[7; 320])].concat();
     let records = [

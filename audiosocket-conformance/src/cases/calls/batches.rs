@@ -1,6 +1,5 @@
 //! Many connections.
 
-use crate::Runner;
 use crate::cases::{OURS, PANICKED, PEER_HUNG_UP, THEIRS};
 use crate::frames::{audio, dtmf, uuid};
 use crate::test_server::TestServer;
@@ -13,8 +12,7 @@ cases! {
     calls_end_in_each_way_while_others_go_on
 }
 
-fn fifty_calls_keep_their_audio_apart(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn fifty_calls_keep_their_audio_apart(server: &TestServer) {
     let name = |number: usize| format!("caller {number}");
     let words = |number: usize, round: usize| format!("{number}/{round} ").repeat(40).into_bytes();
     let mut connections: Vec<_> = (0..50).map(|number| server.call(&name(number))).collect();
@@ -40,8 +38,7 @@ fn fifty_calls_keep_their_audio_apart(runner: &Runner) {
     }
 }
 
-fn pieces_of_frames_of_many_calls_do_not_mix(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn pieces_of_frames_of_many_calls_do_not_mix(server: &TestServer) {
     let mut connections: Vec<_> = (0..20).map(|_| server.connect()).collect();
     let sent = |number: usize| {
         let words = format!("words of caller {number}");
@@ -62,8 +59,7 @@ fn pieces_of_frames_of_many_calls_do_not_mix(runner: &Runner) {
     }
 }
 
-fn calls_end_in_each_way_while_others_go_on(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn calls_end_in_each_way_while_others_go_on(server: &TestServer) {
     let mut connections: Vec<_> = (0..40).map(|_| server.call("echo")).collect();
     for (number, connection) in connections.iter_mut().enumerate() {
         match number % 4 {

@@ -25,8 +25,7 @@ cases! {
 }
 
 /// Asterisk ends calls this way. The server sends nothing back.
-fn a_close_between_frames_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_between_frames_ends_the_call(server: &TestServer) {
     for (sent, records) in [
         (vec![], None),
         (dtmf(b'1'), Some("dtmf 1".to_owned())),
@@ -42,8 +41,7 @@ fn a_close_between_frames_ends_the_call(runner: &Runner) {
 }
 
 /// At each place of the frame. The exception has the number of bytes that arrived.
-fn a_close_inside_a_frame_is_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_inside_a_frame_is_an_exception(server: &TestServer) {
     for whole in [audio(b"never whole"), dtmf(b'1'), frame(0x00, b"hangup")] {
         for cut in 1..whole.len() {
             let mut connection = server.call("echo");
@@ -54,8 +52,7 @@ fn a_close_inside_a_frame_is_an_exception(runner: &Runner) {
     }
 }
 
-fn a_close_inside_the_longest_frame_is_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_inside_the_longest_frame_is_an_exception(server: &TestServer) {
     let whole = audio(&noise(65_535));
     for cut in [4, 1000, 32_768, 65_537] {
         let mut connection = server.call("echo");
@@ -66,8 +63,7 @@ fn a_close_inside_the_longest_frame_is_an_exception(runner: &Runner) {
 }
 
 /// At each place of the frame.
-fn a_close_inside_the_uuid_begins_no_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_inside_the_uuid_begins_no_call(server: &TestServer) {
     let whole = uuid("echo");
     for cut in 1..whole.len() {
         let mut connection = server.connect();
@@ -80,8 +76,7 @@ fn a_close_inside_the_uuid_begins_no_call(runner: &Runner) {
 }
 
 /// Load balancers connect and close to check that a server listens.
-fn a_close_before_any_byte_runs_no_callback(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_before_any_byte_runs_no_callback(server: &TestServer) {
     for _ in 0..20 {
         let mut connection = server.connect();
         connection.finish();
@@ -107,8 +102,7 @@ fn a_peer_that_half_closes_gets_all_answers(runner: &Runner) {
     connection.check(&records, THEIRS);
 }
 
-fn a_reset_between_frames_is_no_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_reset_between_frames_is_no_exception(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&dtmf(b'1'));
     connection.wait_for("dtmf 1");
@@ -118,8 +112,7 @@ fn a_reset_between_frames_is_no_exception(runner: &Runner) {
 
 /// At each place of the frame. The UUID is in the same write, so the record of `on_start` shows
 /// that the server has read all bytes.
-fn a_reset_inside_a_frame_is_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_reset_inside_a_frame_is_an_exception(server: &TestServer) {
     let whole = audio(b"never whole");
     for cut in 1..whole.len() {
         let mut connection = server.connect();
@@ -130,8 +123,7 @@ fn a_reset_inside_a_frame_is_an_exception(runner: &Runner) {
     }
 }
 
-fn a_hangup_frame_followed_by_a_close_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_frame_followed_by_a_close_ends_the_call(server: &TestServer) {
     for _ in 0..20 {
         let mut connection = server.call("echo");
         connection.send(&HANGUP);
@@ -141,8 +133,7 @@ fn a_hangup_frame_followed_by_a_close_ends_the_call(runner: &Runner) {
 }
 
 /// The peer closes right after the bytes that make the server hang up.
-fn a_close_that_crosses_a_hangup_is_no_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_that_crosses_a_hangup_is_no_exception(server: &TestServer) {
     for _ in 0..20 {
         let mut connection = server.call("echo");
         connection.send(&audio(b"bye"));
@@ -151,8 +142,7 @@ fn a_close_that_crosses_a_hangup_is_no_exception(runner: &Runner) {
     }
 }
 
-fn the_first_of_two_hangups_is_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn the_first_of_two_hangups_is_the_end(server: &TestServer) {
     let sent = [&audio(b"hangup")[..], &HANGUP].concat();
     server.ends("echo", &sent, &HANGUP, &["audio slin \"hangup\""], OURS);
     let sent = [&HANGUP[..], &audio(b"hangup")].concat();
@@ -160,8 +150,7 @@ fn the_first_of_two_hangups_is_the_end(runner: &Runner) {
 }
 
 /// Frames of each kind. The server answers none of them.
-fn frames_after_a_hangup_reach_no_callback(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn frames_after_a_hangup_reach_no_callback(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"hangup"));
     connection.expect_hangup();
@@ -183,8 +172,7 @@ fn frames_after_a_hangup_reach_no_callback(runner: &Runner) {
 
 /// After its hangup frame the server continues to read. If it closed or stopped reading, the kernel
 /// would send a reset, which can overtake the hangup frame.
-fn a_hangup_frame_arrives_although_the_peer_sends_much(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_frame_arrives_although_the_peer_sends_much(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"hangup"));
     for _ in 0..250 {

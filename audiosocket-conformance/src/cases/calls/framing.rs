@@ -1,6 +1,5 @@
 //! Frames are whole, wherever TCP cuts the stream.
 
-use crate::Runner;
 use crate::cases::NOTHING;
 use crate::frames::{audio, dtmf, frame, noise, uuid};
 use crate::test_server::TestServer;
@@ -16,8 +15,7 @@ cases! {
     the_longest_frame_in_small_writes_is_whole
 }
 
-fn frames_that_arrive_byte_by_byte_are_whole(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn frames_that_arrive_byte_by_byte_are_whole(server: &TestServer) {
     let mut connection = server.connect();
     let said = audio(b"hello");
     for frame in [uuid("echo"), dtmf(b'5'), said.clone(), frame(0x7f, b"?")] {
@@ -29,8 +27,7 @@ fn frames_that_arrive_byte_by_byte_are_whole(runner: &Runner) {
     connection.half_closes(&["dtmf 5", "audio slin \"hello\"", "ignored 0x7f \"?\""]);
 }
 
-fn hundreds_of_frames_in_one_write_are_read(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn hundreds_of_frames_in_one_write_are_read(server: &TestServer) {
     let mut connection = server.connect();
     let mut bytes = uuid("echo");
     let mut echo = Vec::new();
@@ -50,8 +47,7 @@ fn hundreds_of_frames_in_one_write_are_read(runner: &Runner) {
 
 /// The UUID is in the same write as the first part. The case waits for its record, so the first
 /// part arrives alone.
-fn a_frame_cut_at_any_place_is_whole(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_frame_cut_at_any_place_is_whole(server: &TestServer) {
     let whole = audio(b"0123456789");
     for cut in 0..=whole.len() {
         let mut connection = server.connect();
@@ -65,8 +61,7 @@ fn a_frame_cut_at_any_place_is_whole(runner: &Runner) {
     }
 }
 
-fn a_uuid_cut_at_any_place_is_whole(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_uuid_cut_at_any_place_is_whole(server: &TestServer) {
     let whole = uuid("echo");
     for cut in 1..whole.len() {
         let mut connection = server.connect();
@@ -78,8 +73,7 @@ fn a_uuid_cut_at_any_place_is_whole(runner: &Runner) {
 }
 
 /// Odd lengths too.
-fn audio_of_1_to_65535_bytes_is_echoed(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_of_1_to_65535_bytes_is_echoed(server: &TestServer) {
     let mut connection = server.call("echo");
     let mut records = Vec::new();
     for len in [
@@ -92,8 +86,7 @@ fn audio_of_1_to_65535_bytes_is_echoed(runner: &Runner) {
     connection.closes(&records);
 }
 
-fn the_longest_frame_in_small_writes_is_whole(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn the_longest_frame_in_small_writes_is_whole(server: &TestServer) {
     let mut connection = server.call("echo");
     let payload = noise(65_535);
     for piece in audio(&payload).chunks(1_000) {

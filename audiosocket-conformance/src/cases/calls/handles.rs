@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use crate::Runner;
 use crate::cases::{NOTHING, OURS, PEER_HUNG_UP};
 use crate::frames::{HANGUP, audio};
 use crate::test_server::TestServer;
@@ -18,8 +17,7 @@ cases! {
 }
 
 /// From another thread.
-fn a_handle_hangs_up_a_quiet_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_handle_hangs_up_a_quiet_call(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
     thread::spawn(move || handle.hangup()).join().unwrap();
@@ -27,8 +25,7 @@ fn a_handle_hangs_up_a_quiet_call(runner: &Runner) {
 }
 
 /// Fifty times, to find a race.
-fn a_handle_hangs_up_a_call_with_audio(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_handle_hangs_up_a_call_with_audio(server: &TestServer) {
     for _ in 0..50 {
         let mut connection = server.call("echo");
         connection.echoes(b"hello");
@@ -37,8 +34,7 @@ fn a_handle_hangs_up_a_call_with_audio(runner: &Runner) {
     }
 }
 
-fn a_callback_can_hang_up_by_its_handle_after_an_answer(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_callback_can_hang_up_by_its_handle_after_an_answer(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"handle"));
     connection.expect(&[&audio(b"handle")[..], &HANGUP].concat());
@@ -48,8 +44,7 @@ fn a_callback_can_hang_up_by_its_handle_after_an_answer(runner: &Runner) {
 }
 
 /// At the same time, and after the end.
-fn a_second_hangup_has_no_effect(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_second_hangup_has_no_effect(server: &TestServer) {
     let mut connection = server.started("echo");
     let threads: Vec<_> = (0..2)
         .map(|_| connection.handle())
@@ -66,8 +61,7 @@ fn a_second_hangup_has_no_effect(runner: &Runner) {
 }
 
 /// The peer ended the call.
-fn a_hangup_after_the_end_has_no_effect(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_after_the_end_has_no_effect(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&HANGUP);
     connection.expect_end();
@@ -76,8 +70,7 @@ fn a_hangup_after_the_end_has_no_effect(runner: &Runner) {
     connection.check(&NOTHING, PEER_HUNG_UP);
 }
 
-fn a_hangup_ends_one_call_only(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_ends_one_call_only(server: &TestServer) {
     let mut other = server.call("echo");
     let mut connection = server.started("echo");
     connection.handle().hangup();

@@ -16,8 +16,7 @@ cases! {
     a_late_uuid_begins_no_call
 }
 
-fn a_uuid_is_in_network_byte_order(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_uuid_is_in_network_byte_order(server: &TestServer) {
     let mut connection = server.connect();
     let bytes: Vec<u8> = (0..16).collect();
     connection.send(&frame(0x01, &bytes));
@@ -28,8 +27,7 @@ fn a_uuid_is_in_network_byte_order(runner: &Runner) {
 }
 
 /// The three bytes of its header are enough. A later UUID begins no call.
-fn a_first_frame_of_another_kind_begins_no_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_first_frame_of_another_kind_begins_no_call(server: &TestServer) {
     for kind in (0x00..=0xff_u8).filter(|kind| *kind != 0x01) {
         let name = match kind {
             0x00 => " (hangup)".to_owned(),
@@ -41,40 +39,36 @@ fn a_first_frame_of_another_kind_begins_no_call(runner: &Runner) {
         };
         let records =
             format!("no call: the first frame was of kind 0x{kind:02x}{name} and not a UUID");
-        begins_no_call(&server, &[kind, 0x00, 0x10], &records);
+        begins_no_call(server, &[kind, 0x00, 0x10], &records);
     }
 }
 
 /// The header is enough.
-fn a_uuid_of_another_length_begins_no_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_uuid_of_another_length_begins_no_call(server: &TestServer) {
     for len in [0, 1, 15, 17, 36, 256, 4096, 65_535_u16] {
         let [high, low] = len.to_be_bytes();
         let records = format!("no call: a UUID of {len} bytes instead of 16");
-        begins_no_call(&server, &[0x01, high, low], &records);
+        begins_no_call(server, &[0x01, high, low], &records);
     }
 }
 
-fn an_http_request_begins_no_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_http_request_begins_no_call(server: &TestServer) {
     let request = b"GET / HTTP/1.1\r\nHost: pbx.example\r\n\r\n";
     let records = "no call: the first frame was of kind 0x47 and not a UUID";
-    begins_no_call(&server, request, records);
+    begins_no_call(server, request, records);
 }
 
 /// The acceptor's `on_exception` panics.
-fn a_panic_about_no_call_ends_one_connection(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_about_no_call_ends_one_connection(server: &TestServer) {
     let request = b"POST / HTTP/1.1\r\n\r\n";
     let records = "no call: the first frame was of kind 0x50 and not a UUID";
-    begins_no_call(&server, request, records);
+    begins_no_call(server, request, records);
     // The server continues.
-    begins_no_call(&server, request, records);
+    begins_no_call(server, request, records);
 }
 
 /// The same UUID, another UUID, or one of a wrong length.
-fn a_second_uuid_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_second_uuid_ends_the_call(server: &TestServer) {
     for second in ["echo", "another"] {
         let records = ["exception: a second UUID on the same connection"];
         let end = "failed: a second UUID on the same connection";

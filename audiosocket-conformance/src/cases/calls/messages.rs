@@ -1,6 +1,5 @@
 //! The effect of each kind of frame.
 
-use crate::Runner;
 use crate::cases::{NOTHING, PEER_HUNG_UP};
 use crate::frames::{HANGUP, RATES, audio, dtmf, frame, noise};
 use crate::test_server::TestServer;
@@ -22,24 +21,21 @@ cases! {
     statistics_count_received_sent_and_ignored_frames
 }
 
-fn audio_of_each_rate_is_echoed_at_that_rate(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_of_each_rate_is_echoed_at_that_rate(server: &TestServer) {
     for (kind, (rate, len)) in (0x10..).zip(RATES) {
         let sent = frame(kind, &noise(len));
         server.survives("echo", &sent, &sent, &[audio_record(rate, &noise(len))]);
     }
 }
 
-fn empty_audio_is_ignored_at_each_rate(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn empty_audio_is_ignored_at_each_rate(server: &TestServer) {
     let kinds: Vec<_> = (0x10..=0x18).flat_map(|kind| frame(kind, b"")).collect();
     let record = |(kind, (rate, _))| format!("ignored 0x{kind:02x} (audio {rate}) \"\"");
     let records: Vec<_> = (0x10..).zip(RATES).map(record).collect();
     server.survives("echo", &kinds, b"", &records);
 }
 
-fn the_sixteen_keys_are_received_before_audio(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn the_sixteen_keys_are_received_before_audio(server: &TestServer) {
     let keys = "0123456789*#ABCD";
     let sent: Vec<_> = keys.bytes().flat_map(dtmf).collect();
     let records: Vec<_> = keys.chars().map(|key| format!("dtmf {key}")).collect();
@@ -47,8 +43,7 @@ fn the_sixteen_keys_are_received_before_audio(runner: &Runner) {
 }
 
 /// Each other byte, and other lengths.
-fn a_malformed_key_is_an_exception_and_the_call_goes_on(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_malformed_key_is_an_exception_and_the_call_goes_on(server: &TestServer) {
     let keys = b"0123456789*#ABCD";
     let wrong = (0..=255)
         .filter(|byte| !keys.contains(byte))
@@ -60,8 +55,7 @@ fn a_malformed_key_is_an_exception_and_the_call_goes_on(runner: &Runner) {
     server.survives("echo", &sent, b"", &records);
 }
 
-fn a_frame_of_an_unknown_kind_is_ignored(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_frame_of_an_unknown_kind_is_ignored(server: &TestServer) {
     let kinds = (0x04..=0x0f).chain(0x19..=0xfe);
     let mut sent = Vec::new();
     let mut records = Vec::new();
@@ -75,8 +69,7 @@ fn a_frame_of_an_unknown_kind_is_ignored(runner: &Runner) {
 }
 
 /// Kind 0x02 of the first specification, with and without a payload.
-fn a_silence_frame_is_ignored(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_silence_frame_is_ignored(server: &TestServer) {
     let sent = [frame(0x02, b""), frame(0x02, b"\0\0")].concat();
     let records = [
         "ignored 0x02 (silence) \"\"",
@@ -86,8 +79,7 @@ fn a_silence_frame_is_ignored(runner: &Runner) {
 }
 
 /// All 128 values. The call goes on.
-fn an_error_without_the_hangup_flag_is_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_error_without_the_hangup_flag_is_an_exception(server: &TestServer) {
     let mut sent = Vec::new();
     let mut records = Vec::new();
     for flags in (0..=0xff).step_by(2) {
@@ -98,8 +90,7 @@ fn an_error_without_the_hangup_flag_is_an_exception(runner: &Runner) {
 }
 
 /// All 127 values.
-fn an_error_with_the_hangup_flag_and_another_fails_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_error_with_the_hangup_flag_and_another_fails_the_call(server: &TestServer) {
     for flags in (0x03..=0xff).step_by(2) {
         let records = [reported(flags)];
         let end = records[0].replace("exception", "failed");
@@ -107,15 +98,13 @@ fn an_error_with_the_hangup_flag_and_another_fails_the_call(runner: &Runner) {
     }
 }
 
-fn an_error_with_the_hangup_flag_alone_is_a_hangup(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_error_with_the_hangup_flag_alone_is_a_hangup(server: &TestServer) {
     let sent = frame(0xff, &[0x01]);
     server.ends("echo", &sent, b"", &NOTHING, PEER_HUNG_UP);
 }
 
 /// An empty error frame has no flags.
-fn the_first_byte_of_an_error_frame_counts(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn the_first_byte_of_an_error_frame_counts(server: &TestServer) {
     let sent = [&b""[..], &[0x02, 0x01], &[0x04; 300]].map(|flags| frame(0xff, flags));
     let sent = sent.concat();
     let records = [reported(0), reported(2), reported(4)];
@@ -125,8 +114,7 @@ fn the_first_byte_of_an_error_frame_counts(runner: &Runner) {
 }
 
 /// The server sends nothing back.
-fn a_hangup_frame_with_any_payload_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_frame_with_any_payload_ends_the_call(server: &TestServer) {
     for payload in [&b""[..], b"x", &noise(3000)] {
         let sent = frame(0x00, payload);
         server.ends("echo", &sent, b"", &NOTHING, PEER_HUNG_UP);
@@ -135,8 +123,7 @@ fn a_hangup_frame_with_any_payload_ends_the_call(runner: &Runner) {
 
 /// The UUID and ignored frames are frames. Empty audio is not audio. Audio that could not be sent
 /// is not counted as sent.
-fn statistics_count_received_sent_and_ignored_frames(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn statistics_count_received_sent_and_ignored_frames(server: &TestServer) {
     let sent = [
         audio(b"echo of 17 bytes."),
         audio(b"quiet"),

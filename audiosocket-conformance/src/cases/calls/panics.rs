@@ -1,6 +1,5 @@
 //! A panic is an exception and ends its call. It has no effect on other calls.
 
-use crate::Runner;
 use crate::cases::{NOTHING, OURS, PANICKED, PEER_HUNG_UP};
 use crate::frames::{HANGUP, audio, dtmf, frame};
 use crate::test_server::TestServer;
@@ -19,8 +18,7 @@ cases! {
 
 /// With each kind of panic payload: a `&str`, a `String`, another type, and a value that panics
 /// again when it is dropped.
-fn a_panic_in_on_audio_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_audio_ends_the_call(server: &TestServer) {
     for (order, message) in [
         ("panic", "as asked"),
         ("panic-string", "as asked"),
@@ -41,8 +39,7 @@ fn a_panic_in_on_audio_ends_the_call(runner: &Runner) {
     }
 }
 
-fn answers_before_a_panic_are_sent(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn answers_before_a_panic_are_sent(server: &TestServer) {
     let sent = [audio(b"before"), audio(b"panic")].concat();
     let back = [audio(b"before"), HANGUP.to_vec()].concat();
     let records = [
@@ -53,14 +50,12 @@ fn answers_before_a_panic_are_sent(runner: &Runner) {
     server.ends("echo", &sent, &back, &records, PANICKED);
 }
 
-fn a_panic_in_on_start_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_start_ends_the_call(server: &TestServer) {
     let records = ["exception: the handler panicked: \"start\""];
     server.ends("panic in start", b"", &HANGUP, &records, PANICKED);
 }
 
-fn a_panic_in_on_dtmf_or_on_ignored_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_dtmf_or_on_ignored_ends_the_call(server: &TestServer) {
     let records = ["dtmf 1", "exception: the handler panicked: \"dtmf\""];
     server.ends("panic in dtmf", &dtmf(b'1'), &HANGUP, &records, PANICKED);
     let records = [
@@ -72,8 +67,7 @@ fn a_panic_in_on_dtmf_or_on_ignored_ends_the_call(runner: &Runner) {
 }
 
 /// `on_exception` gets the panic and panics again. `on_end` still runs.
-fn a_panic_in_on_exception_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_exception_ends_the_call(server: &TestServer) {
     let records = [
         "exception: the peer reported error 0x02 (frame forwarding)",
         "exception: the handler panicked: \"error\"",
@@ -82,16 +76,14 @@ fn a_panic_in_on_exception_ends_the_call(runner: &Runner) {
     server.ends(name, &frame(0xff, &[2]), &HANGUP, &records, PANICKED);
 }
 
-fn a_panic_in_on_exception_keeps_the_reason_of_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_exception_keeps_the_reason_of_the_end(server: &TestServer) {
     let records = ["exception: the peer reported error 0x03 (hangup, frame forwarding)"];
     let end = "failed: the peer reported error 0x03 (hangup, frame forwarding)";
     server.ends("panic in error", &frame(0xff, &[3]), &HANGUP, &records, end);
 }
 
 /// After an end by either side.
-fn a_panic_in_on_end_or_drop_has_no_effect(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_end_or_drop_has_no_effect(server: &TestServer) {
     for name in ["panic in end", "panic in drop"] {
         let records = ["audio slin \"bye\""];
         let back = [audio(b"bye"), HANGUP.to_vec()].concat();
@@ -102,8 +94,7 @@ fn a_panic_in_on_end_or_drop_has_no_effect(runner: &Runner) {
     }
 }
 
-fn a_panic_ends_one_call_only(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_ends_one_call_only(server: &TestServer) {
     let mut other = server.started("echo");
     for _ in 0..10 {
         let records = [

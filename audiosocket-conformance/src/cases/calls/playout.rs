@@ -34,8 +34,7 @@ cases! {
 const RATE: SampleRate = SampleRate::Hz8000;
 
 /// Two and a half frames. The last frame is padded.
-fn audio_is_played_whole_at_each_rate(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_is_played_whole_at_each_rate(server: &TestServer) {
     for (kind, (rate, len)) in (0x10..).zip(RATES) {
         let len = len * 5 / 2;
         let order = format!("play-and-end {len}");
@@ -52,23 +51,20 @@ fn audio_is_played_whole_at_each_rate(runner: &Runner) {
     }
 }
 
-fn pieces_of_odd_lengths_are_played_without_a_gap(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn pieces_of_odd_lengths_are_played_without_a_gap(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play 1 2 100 317 1 640 5"));
     connection.expect(&played(0x10, &speech(1066)));
     connection.closes(&["audio slin \"play 1 2 100 317 1 640 5\""]);
 }
 
-fn audio_is_played_before_the_caller_speaks(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_is_played_before_the_caller_speaks(server: &TestServer) {
     let mut connection = server.call("greet by playing");
     connection.expect(&played(0x10, &speech(700)));
     connection.closes(&NOTHING);
 }
 
-fn answers_are_sent_between_played_frames(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn answers_are_sent_between_played_frames(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play 3200"));
     let echo = audio(b"echo");
@@ -92,8 +88,7 @@ fn answers_are_sent_between_played_frames(runner: &Runner) {
     connection.check(&records, THEIRS);
 }
 
-fn a_callback_can_clear_and_play_again(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_callback_can_clear_and_play_again(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"replace 500"));
     connection.expect(&played(0x10, &speech(500)));
@@ -106,8 +101,7 @@ fn a_callback_can_clear_and_play_again(runner: &Runner) {
 }
 
 /// The samples that were sent and the samples that were cleared are all samples.
-fn a_handle_clears_from_another_thread(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_handle_clears_from_another_thread(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
     let old = audio(&[0x55; 320]);
@@ -132,8 +126,7 @@ fn a_handle_clears_from_another_thread(runner: &Runner) {
 }
 
 /// At once if no audio is ahead of the mark, and otherwise when that audio was played or cleared.
-fn marks_are_reported_in_order(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn marks_are_reported_in_order(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"mark 1 2"));
     connection.wait_for("mark 2: Played");
@@ -159,8 +152,7 @@ fn marks_are_reported_in_order(runner: &Runner) {
     connection.closes(&records);
 }
 
-fn on_mark_can_hang_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn on_mark_can_hang_up(server: &TestServer) {
     let mut connection = server.call("hang up at mark");
     connection.send(&[audio(b"play 900"), audio(b"mark 5")].concat());
     connection.expect(&played(0x10, &speech(900)));
@@ -172,8 +164,7 @@ fn on_mark_can_hang_up(runner: &Runner) {
     connection.hung_up(&records, OURS);
 }
 
-fn a_panic_in_on_mark_ends_the_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_mark_ends_the_call(server: &TestServer) {
     let mut connection = server.call("panic in mark");
     connection.send(&audio(b"mark 5 6"));
     let records = [
@@ -184,8 +175,7 @@ fn a_panic_in_on_mark_ends_the_call(runner: &Runner) {
     connection.hung_up(&records, PANICKED);
 }
 
-fn played_returns_when_the_audio_was_played(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn played_returns_when_the_audio_was_played(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
     for _ in 0..3 {
@@ -197,8 +187,7 @@ fn played_returns_when_the_audio_was_played(runner: &Runner) {
     connection.closes(&NOTHING);
 }
 
-fn played_returns_at_a_clear_and_at_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn played_returns_at_a_clear_and_at_the_end(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
     // The first frame may be written before the clear.
@@ -217,8 +206,7 @@ fn played_returns_at_a_clear_and_at_the_end(runner: &Runner) {
     connection.closes(&["audio slin \"alive\""]);
 }
 
-fn hangup_after_playout_waits_for_the_audio(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn hangup_after_playout_waits_for_the_audio(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
     handle.try_play((RATE, speech(1000))).unwrap();
@@ -229,8 +217,7 @@ fn hangup_after_playout_waits_for_the_audio(runner: &Runner) {
 }
 
 /// No played frame follows the hangup frame.
-fn a_hangup_does_not_wait_for_the_playout(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_does_not_wait_for_the_playout(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 32000"), audio(b"mark 1")].concat());
     let first = played(0x10, &speech(320));
@@ -268,8 +255,7 @@ fn a_close_during_playout_runs_on_end_only(runner: &Runner) {
     );
 }
 
-fn pieces_from_many_threads_do_not_mix(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn pieces_from_many_threads_do_not_mix(server: &TestServer) {
     let mut connection = server.started("echo");
     let threads: Vec<_> = (1..=8)
         .map(|thread| {
@@ -290,8 +276,7 @@ fn pieces_from_many_threads_do_not_mix(runner: &Runner) {
 }
 
 /// An empty playout takes one piece of any length.
-fn a_full_playout_refuses_audio(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_full_playout_refuses_audio(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play 640000 2"));
     let refused = "not played: refused, since 40.0 s of audio wait to be played";
@@ -305,8 +290,7 @@ fn a_full_playout_refuses_audio(runner: &Runner) {
 }
 
 /// In `on_end` and after it.
-fn audio_and_marks_after_the_end_are_refused(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_and_marks_after_the_end_are_refused(server: &TestServer) {
     let mut connection = server.started("play at end");
     let handle = connection.handle();
     connection.finish();

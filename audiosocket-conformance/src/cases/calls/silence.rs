@@ -57,8 +57,7 @@ fn an_echo_is_whole_between_silence(runner: &Runner) {
     connection.check(&records, THEIRS);
 }
 
-fn silence_can_be_switched_off(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn silence_can_be_switched_off(server: &TestServer) {
     let sent = [audio(b"play 330"), audio(b"mark 1")].concat();
     let mut connection = server.call("echo");
     connection.send(&sent);

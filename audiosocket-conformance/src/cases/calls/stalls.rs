@@ -23,8 +23,7 @@ const MANY: usize = 400;
 const DROPPED: &str = "exception: the answer was not sent: dropped, since the peer takes nothing";
 
 /// Dropped frames are one exception, not one for each frame. The server continues to read.
-fn a_peer_that_never_reads_takes_bounded_memory(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_peer_that_never_reads_takes_bounded_memory(server: &TestServer) {
     let mut connection = server.call("echo");
     // The orders go one by one, so the server falls behind only because the peer does not read.
     for count in 1..=MANY {

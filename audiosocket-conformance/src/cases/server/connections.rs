@@ -1,6 +1,5 @@
 //! The number of open connections.
 
-use crate::Runner;
 use crate::cases::NOTHING;
 use crate::frames::uuid;
 use crate::scripted_connection::ScriptedConnection;
@@ -15,8 +14,7 @@ cases! {
 
 /// They end before they send a byte, inside the UUID, as calls, and as refused calls. The server
 /// takes the next call.
-fn a_thousand_connections_leave_nothing_behind(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_thousand_connections_leave_nothing_behind(server: &TestServer) {
     for number in 0..1000 {
         let mut connection = server.connect();
         match number % 4 {
@@ -37,8 +35,7 @@ fn a_thousand_connections_leave_nothing_behind(runner: &Runner) {
     server.survives("echo", b"", b"", &NOTHING);
 }
 
-fn two_hundred_connections_can_close_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn two_hundred_connections_can_close_at_once(server: &TestServer) {
     for _ in 0..3 {
         let connections: Vec<_> = (0..200).map(|_| server.connect()).collect();
         server.open(200);
@@ -54,8 +51,7 @@ fn drop_inside_uuid(mut connection: ScriptedConnection) {
 }
 
 /// A reset inside the UUID is an exception.
-fn a_reset_before_any_byte_runs_no_callback(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_reset_before_any_byte_runs_no_callback(server: &TestServer) {
     for sent in 0..19 {
         let mut connection = server.connect();
         // The server must have accepted it. The reset would remove it from the queue of the kernel.

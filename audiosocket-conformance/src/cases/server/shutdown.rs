@@ -27,15 +27,13 @@ cases! {
 const LONG: Duration = Duration::from_secs(3600);
 
 /// However long the grace is.
-fn shutdown_without_connections_returns_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_without_connections_returns_at_once(server: &TestServer) {
     server.shut_down(LONG);
     server.returned();
     server.refuses_connections();
 }
 
-fn shutdown_after_calls_returns_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_after_calls_returns_at_once(server: &TestServer) {
     for _ in 0..3 {
         server.survives("echo", b"", b"", &NOTHING);
     }
@@ -45,8 +43,7 @@ fn shutdown_after_calls_returns_at_once(runner: &Runner) {
 }
 
 /// New connections are not accepted. The server returns when the call has ended.
-fn shutdown_waits_for_a_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_waits_for_a_call(server: &TestServer) {
     let mut connection = server.started("echo");
     server.shut_down(LONG);
     server.refuses_connections();
@@ -57,8 +54,7 @@ fn shutdown_waits_for_a_call(runner: &Runner) {
     connection.check(&["audio slin \"still here\""], THEIRS);
 }
 
-fn shutdown_hangs_up_calls_after_the_grace(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_hangs_up_calls_after_the_grace(server: &TestServer) {
     let mut connections: Vec<_> = (0..10).map(|_| server.call("echo")).collect();
     for connection in &connections {
         connection.wait_for("start");
@@ -75,8 +71,7 @@ fn shutdown_hangs_up_calls_after_the_grace(runner: &Runner) {
 }
 
 /// No callback runs for such a connection.
-fn shutdown_hangs_up_connections_without_a_uuid(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_hangs_up_connections_without_a_uuid(server: &TestServer) {
     let mut silent = server.connect();
     let mut begun = server.connect();
     begun.send(&uuid("echo")[..5]);
@@ -141,8 +136,7 @@ fn shutdown_does_not_wait_for_a_peer_that_does_not_close(runner: &Runner) {
 }
 
 /// The calls go on.
-fn shutdown_calls_on_shutdown_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_calls_on_shutdown_once(server: &TestServer) {
     let mut connections = [(), ()].map(|()| server.call("note shutdown"));
     for connection in &connections {
         connection.wait_for("start");
@@ -164,8 +158,7 @@ fn shutdown_calls_on_shutdown_once(runner: &Runner) {
 }
 
 /// The server does not wait for the grace.
-fn on_shutdown_can_hang_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn on_shutdown_can_hang_up(server: &TestServer) {
     let mut connection = server.started("end at shutdown");
     server.shut_down(LONG);
     connection.expect_hangup();
@@ -174,8 +167,7 @@ fn on_shutdown_can_hang_up(runner: &Runner) {
     connection.check(&NOTHING, OURS);
 }
 
-fn a_second_shutdown_can_shorten_the_grace(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_second_shutdown_can_shorten_the_grace(server: &TestServer) {
     let mut connection = server.started("echo");
     server.shut_down(Duration::MAX);
     server.refuses_connections();
@@ -187,8 +179,7 @@ fn a_second_shutdown_can_shorten_the_grace(runner: &Runner) {
     connection.check(&NOTHING, BY_SHUTDOWN);
 }
 
-fn a_second_shutdown_cannot_extend_the_grace(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_second_shutdown_cannot_extend_the_grace(server: &TestServer) {
     let mut connection = server.started("echo");
     server.shut_down(SHORT);
     server.shut_down(LONG);
@@ -198,8 +189,7 @@ fn a_second_shutdown_cannot_extend_the_grace(runner: &Runner) {
     connection.check(&NOTHING, BY_SHUTDOWN);
 }
 
-fn a_panic_in_on_end_does_not_delay_shutdown(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_end_does_not_delay_shutdown(server: &TestServer) {
     let mut connection = server.started("panic in end");
     server.shut_down(Duration::ZERO);
     connection.expect_hangup();

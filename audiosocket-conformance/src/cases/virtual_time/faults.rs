@@ -43,8 +43,7 @@ const LOSSES: [(ErrorKind, &str); 3] = [
 ];
 
 /// Before the UUID, between frames and inside a frame. The server sends nothing.
-fn a_reset_ends_the_connection_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_reset_ends_the_connection_at_once(server: &TestServer) {
     let why = "the connection ended inside a frame, 4 bytes into it";
     for reset in RESETS {
         for (sent, records) in [
@@ -72,8 +71,7 @@ fn a_reset_ends_the_connection_at_once(runner: &Runner) {
 }
 
 /// Whether reading or writing fails, inside a frame or not.
-fn a_lost_connection_is_an_exception_and_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_lost_connection_is_an_exception_and_the_end(server: &TestServer) {
     for (loss, text) in LOSSES {
         let why = format!("the connection was lost: {text}");
         for (sent, records) in [
@@ -102,8 +100,7 @@ fn a_lost_connection_is_an_exception_and_the_end(runner: &Runner) {
 }
 
 /// Answers are dropped without an exception. The read side determines the end.
-fn after_a_failed_write_the_server_reads_to_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn after_a_failed_write_the_server_reads_to_the_end(server: &TestServer) {
     for closed in RESETS {
         for end in [THEIRS, "reset by the peer"] {
             let mut connection = server.call("echo");
@@ -171,8 +168,7 @@ fn a_hangup_that_cannot_be_sent_lingers(runner: &Runner) {
 }
 
 /// It closes the connection at once.
-fn an_error_after_the_end_is_no_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_error_after_the_end_is_no_exception(server: &TestServer) {
     let losses = LOSSES.map(|(loss, _)| loss);
     for error in losses.into_iter().chain(RESETS) {
         let mut connection = server.call("echo");
@@ -187,8 +183,7 @@ fn an_error_after_the_end_is_no_exception(runner: &Runner) {
 
 /// A runtime that shuts down drops its connections. No callback runs for a connection without a
 /// call.
-fn an_abandoned_call_gets_on_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_abandoned_call_gets_on_end(server: &TestServer) {
     for (sent, records) in [
         (vec![], vec![]),
         (uuid("echo")[..4].to_vec(), vec![]),
@@ -242,8 +237,7 @@ fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
 }
 
 /// It comes before the next callback. No callback runs before the UUID or after the end.
-fn audio_that_a_slow_handler_missed_is_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_that_a_slow_handler_missed_is_an_exception(server: &TestServer) {
     let mut connection = server.connect();
     connection.fail(Fault::Lagged(1));
     connection.send(&uuid("echo"));

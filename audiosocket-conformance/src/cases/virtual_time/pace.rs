@@ -139,8 +139,7 @@ fn no_cleared_sample_leaves_after_a_clear(runner: &Runner) {
 }
 
 /// At once if there is no such frame, and when it is cleared.
-fn a_mark_is_reported_when_the_last_frame_before_it_leaves(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_mark_is_reported_when_the_last_frame_before_it_leaves(server: &TestServer) {
     let mut connection = server.call("echo");
     server.wait(SECOND);
     connection.send(&audio(b"mark 1"));
@@ -254,8 +253,7 @@ fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
 }
 
 /// Its mark is not reported, and the hangup behind it waits.
-fn audio_that_was_not_written_was_not_played(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_that_was_not_written_was_not_played(server: &TestServer) {
     let mut connection = server.call("echo");
     // With both headers it leaves room for only a part of the played frame.
     connection.send(&audio(&crate::frames::noise(65_500)));
@@ -307,8 +305,7 @@ fn hangup_after_playout_leaves_one_ptime_after_the_last_frame(runner: &Runner) {
     }
 }
 
-fn shutdown_hangs_up_a_playing_call_after_the_grace(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_hangs_up_a_playing_call_after_the_grace(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 480000"), audio(b"mark 1")].concat());
     server.shut_down(SECOND);
@@ -334,8 +331,7 @@ fn shutdown_hangs_up_a_playing_call_after_the_grace(runner: &Runner) {
 }
 
 /// The server returns at the end of the call.
-fn shutdown_waits_for_hangup_after_playout(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_waits_for_hangup_after_playout(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play-and-end 16000"));
     server.shut_down(3600 * SECOND);
