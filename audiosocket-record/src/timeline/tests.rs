@@ -87,7 +87,7 @@ fn jitter_makes_no_gap() {
 
 #[test]
 fn a_burst_at_the_start_makes_no_gap_and_shortens_the_next_gap() {
-    // Ten frames at once, 200 ms of audio after 10 ms; then steady audio; then a second of nothing.
+    // Ten frames at once, 200 ms of audio after 10 ms. Then steady audio, and a second without audio.
     let burst = [10; 10].into_iter().chain((1..=10).map(|n| 10 + 20 * n));
     let call = Caller::new(Gaps::Keep).frames(burst);
     let call = call.frames((1..=30).map(|n| 1_210 + 20 * n));
@@ -109,7 +109,7 @@ fn a_gap_has_the_length_of_the_time_that_passed() {
 
 #[test]
 fn delayed_audio_stays_in_one_piece() {
-    // Two seconds of nothing, then the audio of two seconds at once, then steady audio.
+    // Two seconds without audio, then the audio of two seconds at once, then steady audio.
     let call = Caller::new(Gaps::Keep).frames([20, 40]);
     let call = call.frames((0..100).map(|n| 2_040 + n / 10));
     let call = call.frames((0..50).map(|n| 2_060 + 20 * n));
@@ -170,7 +170,7 @@ fn lost_audio_is_silence_of_its_length() {
 
 #[test]
 fn held_audio_is_bounded() {
-    // An hour of audio in a moment, after an hour of nothing.
+    // An hour of audio at once, after an hour without audio.
     let mut call = Caller::new(Gaps::Keep);
     let mut most = 0;
     for _ in 0..3_600 * 50 {
@@ -190,7 +190,7 @@ fn playback_gaps(arrivals: &[u32]) -> Vec<u64> {
     let call = Caller::new(gaps).frames(arrivals.iter().copied());
     let mut quiet = 0;
     let mut found = Vec::new();
-    // The recording ends with the last audio, however long the call goes on.
+    // The recording ends with the last audio, not with the call.
     for part in call.tick(600_000).finish(600_000) {
         match part {
             Quiet(ms) => quiet += ms,

@@ -46,16 +46,11 @@ fn expect_paced(
     }
 }
 
-fn started(server: &TestServer) -> ScriptedConnection {
-    let connection = server.started("echo");
-    connection
-}
-
 /// For ten minutes. The hangup frame leaves one ptime after the last frame.
 fn each_frame_leaves_one_ptime_after_the_one_before(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_playout(Duration::MAX));
     server.wait(SECOND);
-    let mut connection = started(&server);
+    let mut connection = server.started("echo");
     server.wait(NANO);
     for _ in 0..600 {
         connection
@@ -96,7 +91,7 @@ fn frames_after_a_stall_leave_without_a_burst(runner: &Runner) {
         (5 * SECOND, 5 * SECOND + PTIME, 1),
     ] {
         let server = TestServer::new(runner);
-        let mut connection = started(&server);
+        let mut connection = server.started("echo");
         let handle = connection.handle();
         handle.try_play((RATE, speech(32_000))).unwrap();
         let all = played(0x10, &speech(32_000));
@@ -120,7 +115,7 @@ fn no_cleared_sample_leaves_after_a_clear(runner: &Runner) {
     for (queued, samples) in [(480_000, 239_840), (322, 1), (320, 0)] {
         for after in [Duration::ZERO, NANO, PTIME / 2, PTIME - NANO] {
             let server = TestServer::new(runner);
-            let mut connection = started(&server);
+            let mut connection = server.started("echo");
             let handle = connection.handle();
             handle.try_play((RATE, vec![0x55; queued])).unwrap();
             connection.expect(&audio(&[0x55; 320]));
@@ -226,7 +221,7 @@ fn silence_stops_for_an_echo_and_continues_200_ms_after_it(runner: &Runner) {
 /// It can be cleared. When the peer reads again, new audio leaves on schedule.
 fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
-    let mut connection = started(&server);
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     connection.expect(&silence());
     handle.try_play((RATE, vec![0x55; 320 * 1500])).unwrap();
@@ -283,7 +278,7 @@ fn audio_that_was_not_written_was_not_played(server: &TestServer) {
 fn hangup_after_playout_leaves_one_ptime_after_the_last_frame(runner: &Runner) {
     for clear in [false, true] {
         let server = TestServer::with(runner, |session| session.fill_silence(true));
-        let mut connection = started(&server);
+        let mut connection = server.started("echo");
         connection.expect(&silence());
         connection
             .handle()

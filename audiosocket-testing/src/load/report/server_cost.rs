@@ -43,7 +43,7 @@ pub struct ServerCost {
     pub threads: u64,
     /// Seconds of processor time of this process per second.
     pub own_busy: f64,
-    /// What limits the number of frames.
+    /// The process that limits the number of frames.
     pub limit: Bottleneck,
 }
 

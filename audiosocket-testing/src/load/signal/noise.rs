@@ -46,8 +46,8 @@ impl Noise {
     }
 
     /// The number of the frame that begins with these eight bytes (the first is the most
-    /// significant), if they are a tag. Any eight odd bytes look like one: the caller of this
-    /// function checks whether a frame with that number was sent. Of 2^56 numbers almost none was.
+    /// significant), if they are a tag. Any eight odd bytes can be a tag, so the caller of this function
+    /// must check whether a frame with that number was sent.
     pub(super) fn number(self, tag: u64) -> Option<u64> {
         if tag & ODD != ODD {
             return None;

@@ -10,7 +10,7 @@ use crate::load::signal::{TAG_LEN, is_silence};
 /// bounds the memory of a call whose server never answers.
 const MAX_OUTSTANDING: usize = 4096;
 
-/// Compares a stream of audio with the sent frames, byte for byte, however the server cuts it.
+/// Compares received audio with the sent frames, byte for byte. The server may cut it at any place.
 ///
 /// While the bytes match, this is a plain comparison. After a difference the check counts bytes until it
 /// finds the start of an outstanding frame, by the tag at the start of each frame. The frames before
@@ -195,7 +195,7 @@ impl EchoCheck {
         &[]
     }
 
-    /// Counts the next `frames` frames, in whose place `bytes` came.
+    /// Counts the next `frames` frames. `bytes` bytes came instead of them.
     fn settle(&mut self, frames: u64, bytes: u64) {
         let came = bytes.div_ceil(self.signal.frame_len() as u64);
         let wrong = came.min(frames);
