@@ -194,7 +194,7 @@ fn playback_gaps(arrivals: &[u32]) -> Vec<u64> {
     for part in call.tick(600_000).finish(600_000) {
         match part {
             Quiet(ms) => quiet += ms,
-            Spoken(_) => found.push(std::mem::take(&mut quiet)),
+            Spoken(_) => found.push(mem::take(&mut quiet)),
         }
     }
     assert_eq!(quiet, 0);
