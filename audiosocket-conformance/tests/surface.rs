@@ -146,35 +146,35 @@ macro_rules! talk {
 }
 
 /// The types of the core that each adapter has under the same names.
-const CORE_TYPES: Option<
-    fn(
-        audiosocket_proto::AudioBuf,
-        audiosocket_proto::Bytes,
-        audiosocket_server::Callbacks,
-        audiosocket_proto::DtmfDigit,
-        audiosocket_proto::End,
-        audiosocket_proto::ErrorFlags,
-        audiosocket_server::Exception,
-        audiosocket_proto::FrameKind,
-        audiosocket_server::Lag,
-        audiosocket_proto::PeerError,
-        audiosocket_proto::SampleRate,
-        audiosocket_proto::SendError,
-        audiosocket_server::CallStats,
-        audiosocket_proto::Uuid,
-        audiosocket_proto::Dropped,
-        audiosocket_server::LimitReached,
-        audiosocket_proto::MarkOutcome,
-        audiosocket_server::Played,
-        audiosocket_proto::PlayoutStats,
-        audiosocket_proto::Ptime,
-        audiosocket_server::CallEvent,
-        audiosocket_server::Elapsed,
-        audiosocket_server::EventInjector,
-        audiosocket_server::InjectError,
-        audiosocket_server::Injected,
-    ),
-> = None;
+type CoreTypes = fn(
+    audiosocket_proto::AudioBuf,
+    audiosocket_proto::Bytes,
+    audiosocket_server::Callbacks,
+    audiosocket_proto::DtmfDigit,
+    audiosocket_proto::End,
+    audiosocket_proto::ErrorFlags,
+    audiosocket_server::Exception,
+    audiosocket_proto::FrameKind,
+    audiosocket_server::Lag,
+    audiosocket_proto::PeerError,
+    audiosocket_proto::SampleRate,
+    audiosocket_proto::SendError,
+    audiosocket_server::CallStats,
+    audiosocket_proto::Uuid,
+    audiosocket_proto::Dropped,
+    audiosocket_server::LimitReached,
+    audiosocket_proto::MarkOutcome,
+    audiosocket_server::Played,
+    audiosocket_proto::PlayoutStats,
+    audiosocket_proto::Ptime,
+    audiosocket_server::CallEvent,
+    audiosocket_server::Elapsed,
+    audiosocket_server::EventInjector,
+    audiosocket_server::InjectError,
+    audiosocket_server::Injected,
+);
+
+const CORE_TYPES: Option<CoreTypes> = None;
 
 /// Returns a stream whose peer has closed.
 fn stream() -> io::Result<UnixStream> {
