@@ -71,7 +71,10 @@ fn trial(
         let cleared_at = Instant::now();
         call.clear();
         thread::sleep(QUIET);
-        let wait = caller.last_speech().saturating_duration_since(cleared_at);
+        let last_speech = caller.last_speech();
+        let last_speech =
+            last_speech.ok_or_else(|| io::Error::other("the caller received no speech"))?;
+        let wait = last_speech.saturating_duration_since(cleared_at);
         waits.saturating_record(wait.as_micros() as u64);
     }
     Ok(waits)
@@ -79,14 +82,14 @@ fn trial(
 
 /// A caller on a thread of its own. It notes the time of the last frame that is not silence.
 struct Caller {
-    last_speech: Arc<Mutex<Instant>>,
+    last_speech: Arc<Mutex<Option<Instant>>>,
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<io::Result<()>>,
 }
 
 impl Caller {
     fn start(server: SocketAddr) -> io::Result<Self> {
-        let last_speech = Arc::new(Mutex::new(Instant::now()));
+        let last_speech = Arc::new(Mutex::new(None));
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -107,7 +110,7 @@ impl Caller {
         })
     }
 
-    fn last_speech(&self) -> Instant {
+    fn last_speech(&self) -> Option<Instant> {
         *self
             .last_speech
             .lock()
@@ -121,13 +124,13 @@ impl Caller {
     }
 }
 
-async fn receive(server: SocketAddr, last_speech: Arc<Mutex<Instant>>) -> io::Result<()> {
+async fn receive(server: SocketAddr, last_speech: Arc<Mutex<Option<Instant>>>) -> io::Result<()> {
     let mut client = Client::connect(server, Uuid::from_u128(4), RATE).await?;
     while let Some(reply) = client.next().await? {
         if let Reply::Audio { payload, .. } = reply
             && payload.iter().any(|byte| *byte != 0)
         {
-            *last_speech.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *last_speech.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
     }
     Ok(())
