@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Starts a server that echoes all bytes after the UUID. Returns a test of it, whose callers wait
-/// for late echoes.
+/// Starts a server that echoes all bytes after the UUID. Returns a test of it. The callers wait for late
+/// echoes.
 async fn echo() -> LoadTest {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap().to_string();

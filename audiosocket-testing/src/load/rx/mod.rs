@@ -9,7 +9,7 @@ use std::time::Instant;
 use audiosocket_proto::{Audio, SampleRate};
 
 use super::config::{CallConfig, Expect, RunConfig};
-use super::signal::frame::is_silence;
+use super::signal::is_silence;
 use super::stats::RunStats;
 use barge_in::BargeInMeter;
 pub(super) use barge_in::BargeInOutcome;
@@ -32,7 +32,7 @@ pub(super) struct RxAnalyzer<'r> {
     barge_in: Option<BargeInMeter>,
 }
 
-/// When a telephone plays the audio, and how regularly it comes.
+/// The playout times of a telephone, and the jitter of the received audio.
 #[derive(Debug, Default)]
 struct Clock {
     playout: PhonePlayout,
@@ -61,7 +61,7 @@ impl<'r> RxAnalyzer<'r> {
         let echo = || EchoCheck::new(call.signal.clone());
         Self {
             stats,
-            rate: config.rate,
+            rate: config.options.rate,
             frames: RxFrames::default(),
             clock: (!config.is_closed_loop()).then(Clock::default),
             echo: (config.expect == Expect::Echo).then(echo),
