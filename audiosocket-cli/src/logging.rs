@@ -14,21 +14,21 @@ pub(crate) fn init(directives: &str) {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
-        // It would write to standard error, and panic if standard error cannot be written.
+        // Otherwise an error of standard error is written to standard error, which panics.
         .log_internal_errors(false);
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)
         .init();
     if let Some(error) = wrong {
-        warn!("RUST_LOG is ignored: {error}");
+        warn!("RUST_LOG={variable:?} is ignored: {error}; use a level such as debug, or TARGET=LEVEL");
     }
 }
 
-/// The filter of `variable`; if it is empty or wrong, the filter of `directives`. Both are a level (`debug`), or a
-/// list of targets with levels (`audiosocket_server=debug,warn`).
+/// Returns the filter of `variable`. If that is empty or wrong, returns the filter of `directives`. Both are a level
+/// (`debug`), or a list of targets with levels (`audiosocket_server=debug,warn`).
 fn filter(variable: &str, directives: &str) -> (Targets, Option<ParseError>) {
-    let default = || directives.parse().expect("the program's own directives");
+    let default = || directives.parse().expect("the default directives are valid");
     if variable.is_empty() {
         return (default(), None);
     }

@@ -14,6 +14,7 @@ mod crowd;
 mod decode;
 mod demo;
 mod heard;
+mod help;
 mod process;
 mod recordings;
 mod serve;

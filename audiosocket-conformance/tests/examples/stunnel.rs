@@ -113,6 +113,6 @@ fn call(addr: SocketAddr, arguments: &[&str]) -> Output {
     let mut command = Command::new(path);
     command.arg("call").arg(addr.to_string()).args(arguments);
     // Of a busy machine; no longer than it takes.
-    command.args(["--linger", "60s"]);
+    command.args(["--echo-timeout", "60s"]);
     command.output().unwrap()
 }

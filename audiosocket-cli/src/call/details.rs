@@ -1,44 +1,59 @@
-//! The report as a table.
-
-use comfy_table::{CellAlignment, Table, presets};
+//! The report as a table of all figures.
 
 use audiosocket_testing::load::{
-    BargeInReport, Bottleneck, Expect, FailureGroup, JitterReport, Quantiles, Report, ServerCost,
+    BargeInReport, Expect, JitterReport, Quantiles, Report, ServerCost,
 };
+use comfy_table::{CellAlignment, Table, presets};
 
-use super::Summary;
+use super::CallReport;
+use super::summary::{bottleneck, millis};
+use super::verdict::{Verdict, failures, verdict};
 
-/// One line of the table: the section (empty if it is that of the line before), the number, its
-/// meaning.
+/// A row of the table: the section (empty if the row before has the same), the figure, its meaning.
 type Row = (&'static str, String, String);
 
-pub(super) fn table(summary: &Summary) -> String {
+pub(super) fn details(call: &CallReport) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.add_rows(
-        rows(summary)
-            .into_iter()
-            .map(|(name, figure, note)| [name.to_owned(), figure, note]),
-    );
+    let rows = rows(call).into_iter();
+    table.add_rows(rows.map(|(name, figure, meaning)| [name.to_owned(), figure, meaning]));
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let mut report = vec![table.to_string()];
-    report.extend(summary.report.failures.iter().map(failure));
-    let recordings = summary.recordings.iter();
-    report.extend(recordings.filter_map(|all| {
-        let error = all.error.as_ref()?;
-        Some(match all.failed {
-            1 => format!("1 recording failed: {error}"),
-            failed => format!("{failed} recordings failed, the first: {error}"),
-        })
-    }));
-    report.push(verdict(&summary.report));
-    report.join("\n")
+    let mut lines = vec![table.to_string()];
+    lines.extend(failures(call).map(|failure| format!("failed: {failure}")));
+    lines.push(run(&call.report));
+    let Verdict { text, next } = verdict(call);
+    lines.push(text);
+    lines.extend(next.map(|next| format!("next: {next}")));
+    lines.join("\n")
 }
 
-fn rows(summary: &Summary) -> Vec<Row> {
-    let Summary { report, recordings } = summary;
+/// Describes the calls that were made.
+fn run(report: &Report) -> String {
+    let (shortest, longest) = (report.duration_s, report.longest_s);
+    let seconds = if shortest == longest {
+        shortest.to_string()
+    } else {
+        format!("{shortest} to {longest}")
+    };
+    let mode = match report.closed_loop {
+        Some(frames) => format!(", {frames} at once in a closed loop"),
+        None if report.quiet => ", none of them sent".to_owned(),
+        None => String::new(),
+    };
+    format!(
+        "{} x {seconds} s of {} in frames of {} ms{mode}, to {} (seed {})",
+        report.calls.placed,
+        report.rate.format_name(),
+        report.ptime_ms,
+        report.server.escape_debug(),
+        report.seed,
+    )
+}
+
+fn rows(call: &CallReport) -> Vec<Row> {
+    let report = &call.report;
     let Report {
         calls,
         hangups,
@@ -81,6 +96,9 @@ fn rows(summary: &Summary) -> Vec<Row> {
             ],
         ));
     }
+    if let Some(first_audio) = &report.first_audio_us {
+        rows.extend(times("first audio, ms", first_audio, " after connecting"));
+    }
     if let Some(latency) = &report.latency_us {
         rows.extend(latencies(latency));
     }
@@ -89,7 +107,7 @@ fn rows(summary: &Summary) -> Vec<Row> {
     }
     rows.extend(report.jitter.iter().flat_map(jitter));
     rows.extend(report.barge_in.iter().flat_map(barge_ins));
-    if let Some(recordings) = &recordings {
+    if let Some(recordings) = &call.recordings {
         rows.extend(section(
             "recordings",
             &[
@@ -197,7 +215,7 @@ fn server_process(cost: &ServerCost) -> Vec<Row> {
             format!("{:.2}", cost.own_busy),
             "of a processor, by this program".to_owned(),
         ),
-        ("", limit(cost.limit).to_owned(), "is the limit".to_owned()),
+        ("", bottleneck(cost.limit).to_owned(), "is the limit".to_owned()),
     ];
     rows.extend(section(
         "",
@@ -210,15 +228,7 @@ fn server_process(cost: &ServerCost) -> Vec<Row> {
     rows
 }
 
-const fn limit(limit: Bottleneck) -> &'static str {
-    match limit {
-        Bottleneck::Server => "the server",
-        Bottleneck::Caller => "this program",
-        _ => "neither",
-    }
-}
-
-/// The rows of a time whose minimum means nothing.
+/// Returns the rows of a time whose minimum is of no use.
 fn times(name: &'static str, times: &Quantiles, note: &str) -> [Row; 3] {
     [
         (name, millis(times.p50), format!("p50{note}")),
@@ -230,44 +240,4 @@ fn times(name: &'static str, times: &Quantiles, note: &str) -> [Row; 3] {
 fn signed_millis(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     format!("{sign}{}", millis(micros.unsigned_abs()))
-}
-
-fn millis(micros: u64) -> String {
-    format!("{}.{:03}", micros / 1000, micros % 1000)
-}
-
-fn failure(group: &FailureGroup) -> String {
-    let FailureGroup {
-        reason,
-        calls,
-        uuid,
-        ..
-    } = group;
-    match calls {
-        1 => format!("1 call failed: {reason} ({uuid})"),
-        _ => format!("{calls} calls failed: {reason} (one of them: {uuid})"),
-    }
-}
-
-fn verdict(report: &Report) -> String {
-    let verdict = if report.ok { "ok" } else { "NOT OK" };
-    let (shortest, longest) = (report.duration_s, report.longest_s);
-    let seconds = if shortest == longest {
-        shortest.to_string()
-    } else {
-        format!("{shortest} to {longest}")
-    };
-    let mode = match report.closed_loop {
-        Some(frames) => format!(", {frames} at once in a closed loop"),
-        None if report.quiet => ", none of them sent".to_owned(),
-        None => String::new(),
-    };
-    format!(
-        "{verdict}: {} x {seconds} s of {} in frames of {} ms{mode}, to {} (seed {})",
-        report.calls.placed,
-        report.rate.format_name(),
-        report.ptime_ms,
-        report.server.escape_debug(),
-        report.seed,
-    )
 }
