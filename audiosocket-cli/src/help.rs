@@ -26,7 +26,10 @@ const TEMPLATE: &str = "\
 /// Returns `command` with one-line help. All options are in the help if `args` ask for it with `--help` or `help`.
 ///
 /// clap has a long form of its own, but that takes three lines for each option.
-pub(crate) fn apply(command: Command, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+pub(crate) fn apply(
+    command: Command,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
     let mut args = args.into_iter().skip(1);
     let all = args.any(|arg| arg.as_ref() == "--help" || arg.as_ref() == "help");
     with_template(command, all)

@@ -21,14 +21,20 @@ pub(crate) fn init(directives: &str) {
         .with(lines)
         .init();
     if let Some(error) = wrong {
-        warn!("RUST_LOG={variable:?} is ignored: {error}; use a level such as debug, or TARGET=LEVEL");
+        warn!(
+            "RUST_LOG={variable:?} is ignored: {error}; use a level such as debug, or TARGET=LEVEL"
+        );
     }
 }
 
 /// Returns the filter of `variable`. If that is empty or wrong, returns the filter of `directives`. Both are a level
 /// (`debug`), or a list of targets with levels (`audiosocket_server=debug,warn`).
 fn filter(variable: &str, directives: &str) -> (Targets, Option<ParseError>) {
-    let default = || directives.parse().expect("the default directives are valid");
+    let default = || {
+        directives
+            .parse()
+            .expect("the default directives are valid")
+    };
     if variable.is_empty() {
         return (default(), None);
     }

@@ -215,7 +215,11 @@ fn server_process(cost: &ServerCost) -> Vec<Row> {
             format!("{:.2}", cost.own_busy),
             "of a processor, by this program".to_owned(),
         ),
-        ("", bottleneck(cost.limit).to_owned(), "is the limit".to_owned()),
+        (
+            "",
+            bottleneck(cost.limit).to_owned(),
+            "is the limit".to_owned(),
+        ),
     ];
     rows.extend(section(
         "",

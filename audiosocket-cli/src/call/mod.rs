@@ -117,7 +117,8 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<CallReport
     let mut report = report?;
     let recordings = match (recorder, &args.record) {
         (Some(recorder), Some(name)) => {
-            let recorder = Arc::into_inner(recorder).expect("the ended load test holds no recorder");
+            let recorder =
+                Arc::into_inner(recorder).expect("the ended load test holds no recorder");
             Some(recordings::finish(recorder, name, signals.next()).await)
         }
         _ => None,

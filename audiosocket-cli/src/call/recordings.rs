@@ -87,7 +87,12 @@ pub(super) async fn finish(recorder: Recorder, name: &str, stop: impl Future) ->
         recorder.stats()
     };
     let failed = stats.started - stats.complete;
-    let unfinished = || format!("{}: the disk did not take all audio within 10 s", name.escape_debug());
+    let unfinished = || {
+        format!(
+            "{}: the disk did not take all audio within 10 s",
+            name.escape_debug()
+        )
+    };
     Recordings {
         written: stats.complete,
         failed,

@@ -47,11 +47,7 @@ fn lines(call: &CallReport) -> Vec<Line> {
             "after the barge-in",
         );
     }
-    time(
-        "this machine",
-        &report.self_latency_us,
-        "late to read",
-    );
+    time("this machine", &report.self_latency_us, "late to read");
     if let Some(jitter) = report.jitter.as_ref().filter(|jitter| jitter.gaps > 0) {
         let longest = millis(jitter.longest_gap_us);
         let gaps = jitter.gaps;
@@ -73,10 +69,7 @@ fn lines(call: &CallReport) -> Vec<Line> {
         let limit = bottleneck(cost.limit);
         lines.push((
             "server cost",
-            format!(
-                "{frame}, {:.2} of a CPU, the limit is {limit}",
-                cost.busy
-            ),
+            format!("{frame}, {:.2} of a CPU, the limit is {limit}", cost.busy),
         ));
     }
     lines
@@ -140,7 +133,10 @@ fn sent(call: &CallReport) -> String {
 
 fn received(report: &Report) -> String {
     let frames = &report.frames;
-    format!("{} frames, {} of them silence", frames.received, frames.silence)
+    format!(
+        "{} frames, {} of them silence",
+        frames.received, frames.silence
+    )
 }
 
 fn echo(report: &Report) -> Option<String> {

@@ -53,7 +53,10 @@ fn problem(call: &CallReport) -> (String, &'static str) {
     if answered < calls.placed {
         let lost = calls.placed - answered;
         return (
-            format!("{lost} of {} calls did not connect to {server}", calls.placed),
+            format!(
+                "{lost} of {} calls did not connect to {server}",
+                calls.placed
+            ),
             "start the server, or check the address, the firewall and the server's limits",
         );
     }

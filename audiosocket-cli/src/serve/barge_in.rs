@@ -114,7 +114,11 @@ mod tests {
     ];
 
     /// Returns the number of the first frame of 20 ms that interrupts.
-    fn interrupting_frame(detector: &mut BargeIn, codec: Encoding, samples: &[i16]) -> Option<usize> {
+    fn interrupting_frame(
+        detector: &mut BargeIn,
+        codec: Encoding,
+        samples: &[i16],
+    ) -> Option<usize> {
         samples.chunks(160).position(|frame| {
             let payload: Vec<u8> = match codec {
                 Encoding::G711(law) => frame.iter().map(|at| law.encode_sample(*at)).collect(),
@@ -171,8 +175,15 @@ mod tests {
             // Noise of -45 dB, and then speech.
             let mut detector = BargeIn::new();
             let hiss = noise(320.0, 40_000);
-            assert_eq!(interrupting_frame(&mut detector, codec, &hiss), None, "{codec}");
-            assert!(interrupting_frame(&mut detector, codec, &speech()).is_some(), "{codec}");
+            assert_eq!(
+                interrupting_frame(&mut detector, codec, &hiss),
+                None,
+                "{codec}"
+            );
+            assert!(
+                interrupting_frame(&mut detector, codec, &speech()).is_some(),
+                "{codec}"
+            );
         }
     }
 

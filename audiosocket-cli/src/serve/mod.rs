@@ -62,7 +62,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", help_heading = "Network", default_value = "127.0.0.1:9092", value_parser = address::parse)]
     listen: Vec<String>,
     /// Accept only these networks [default: all]
-    #[arg(long, value_name = "CIDR", help_heading = "Network", default_value = "0.0.0.0/0,::/0", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        help_heading = "Network",
+        default_value = "0.0.0.0/0,::/0",
+        hide_default_value = true
+    )]
     allow: Vec<AllowList>,
     /// Share the address with other processes
     #[arg(long, help_heading = "Network", hide = true)]

@@ -88,7 +88,7 @@ mod tests {
                 assert_eq!(part.bytes().as_ptr(), shared);
                 parts.extend_from_slice(part.bytes());
             }
-            assert_eq!(parts, audio.bytes());
+            assert_eq!(parts, *audio.bytes());
         }
         let half = part(&audio(8_002), 0, SECOND);
         assert_eq!(half.bytes().len(), 8_002);

@@ -27,7 +27,9 @@ fn the_short_help_fits_a_screen_of_24_lines_and_has_three_examples() {
         let help = help(command, "-h");
         assert!(help.lines().count() <= 24, "{help}");
         let (_, end) = help.split_once("Examples:\n").unwrap();
-        let examples = end.lines().filter(|line| line.starts_with("  audiosocket "));
+        let examples = end
+            .lines()
+            .filter(|line| line.starts_with("  audiosocket "));
         assert_eq!(examples.count(), 3, "{help}");
         assert!(end.ends_with(".md\n"), "the link to the guide: {help}");
     }
@@ -41,10 +43,18 @@ fn the_long_help_has_all_options_on_a_line_each() {
         let options = help.lines().filter(is_option).count();
         let headings = help.lines().filter(|line| line.ends_with(':')).count();
         // Two lines for each heading, and the others are those of the short help.
-        assert!(help.lines().count() <= options + 2 * headings + 12, "{help}");
+        assert!(
+            help.lines().count() <= options + 2 * headings + 12,
+            "{help}"
+        );
     }
     let help = help(&["serve", "echo"], "--help");
-    for option in ["--runtime", "--wake-interval", "--max-pending-per-addr", "--help"] {
+    for option in [
+        "--runtime",
+        "--wake-interval",
+        "--max-pending-per-addr",
+        "--help",
+    ] {
         assert!(help.contains(option), "{option}: {help}");
     }
 }
