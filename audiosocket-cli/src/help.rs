@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use clap::Command;
 
-/// The end of a command's help: three examples, and where the guide explains the rest.
+/// The end of a command's help: three examples, and the page of the guide with the rest.
 macro_rules! examples {
     ($page:literal, $($example:literal),+ $(,)?) => {
         concat!(

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Sends log lines to standard error, filtered by `RUST_LOG`, or by `directives` without it.
+/// Sends log lines to standard error. The filter is `RUST_LOG`, or `directives` if that is not set.
 pub(crate) fn init(directives: &str) {
     let variable = env::var("RUST_LOG").unwrap_or_default();
     let (filter, wrong) = filter(&variable, directives);

@@ -1,32 +1,38 @@
 //! The report as a table of all figures.
 
-use audiosocket_testing::load::{
-    BargeInReport, Expect, JitterReport, Quantiles, Report, ServerCost,
-};
+use std::ops::RangeInclusive;
+
+use audiosocket_testing::load::{BargeInReport, Expect, Quantiles, Report, ServerCost};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::CallReport;
 use super::summary::{bottleneck, millis};
 use super::verdict::{Verdict, failures, verdict};
 
-/// A row of the table: the section (empty if the row before has the same), the figure, its meaning.
-type Row = (&'static str, String, String);
-
 pub(super) fn details(call: &CallReport) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    let rows = rows(call).into_iter();
-    table.add_rows(rows.map(|(name, figure, meaning)| [name.to_owned(), figure, meaning]));
-    if let Some(column) = table.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let mut lines = vec![table.to_string()];
+    let mut counts = Table::new();
+    counts.add_rows(count_rows(call));
+    let mut times = Table::new();
+    times.set_header(["ms", "min", "p50", "p99", "p99.9", "max", "meaning"]);
+    times.add_rows(time_rows(&call.report));
+    let mut lines = vec![text_of(counts, 1..=1), text_of(times, 1..=5)];
     lines.extend(failures(call).map(|failure| format!("failed: {failure}")));
     lines.push(run(&call.report));
     let Verdict { text, next } = verdict(call);
     lines.push(text);
     lines.extend(next.map(|next| format!("next: {next}")));
     lines.join("\n")
+}
+
+/// Formats a table. The `figures` are columns of numbers.
+fn text_of(mut table: Table, figures: RangeInclusive<usize>) -> String {
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    for column in figures {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
 }
 
 /// Describes the calls that were made.
@@ -52,15 +58,22 @@ fn run(report: &Report) -> String {
     )
 }
 
-fn rows(call: &CallReport) -> Vec<Row> {
+/// Returns the rows of the figures that are not times: section, figure, meaning.
+fn count_rows(call: &CallReport) -> Vec<[String; 3]> {
     let report = &call.report;
-    let Report {
-        calls,
-        hangups,
-        frames,
-        ..
-    } = report;
-    let mut rows = section(
+    let (calls, hangups, frames) = (&report.calls, &report.hangups, &report.frames);
+    let mut rows = Vec::new();
+    let mut add = |section: &str, figures: &[(u64, &str)]| {
+        for (index, (figure, meaning)) in figures.iter().enumerate() {
+            let section = if index == 0 { section } else { "" };
+            rows.push([
+                section.to_owned(),
+                figure.to_string(),
+                (*meaning).to_owned(),
+            ]);
+        }
+    };
+    add(
         "calls",
         &[
             (calls.completed, "completed"),
@@ -68,25 +81,25 @@ fn rows(call: &CallReport) -> Vec<Row> {
             (calls.interrupted, "interrupted"),
         ],
     );
-    rows.extend(section(
+    add(
         "ended",
         &[
             (hangups.caller, "by the caller"),
-            (hangups.server, "by the server, with a hangup"),
-            (hangups.closed, "by the server, without a hangup"),
+            (hangups.server, "by the server, with a hangup frame"),
+            (hangups.closed, "by the server, without a hangup frame"),
         ],
-    ));
-    rows.extend(section(
+    );
+    add(
         "frames",
         &[
             (frames.sent, "sent"),
-            (frames.late, "  of these late (caused by this machine)"),
+            (frames.late, "of them late, because of this machine"),
             (frames.received, "received"),
-            (frames.silence, "  of these silence"),
+            (frames.silence, "of them silence"),
         ],
-    ));
+    );
     if report.expect == Expect::Echo {
-        rows.extend(section(
+        add(
             "echo",
             &[
                 (frames.echoed, "echoed"),
@@ -94,151 +107,148 @@ fn rows(call: &CallReport) -> Vec<Row> {
                 (frames.wrong, "wrong"),
                 (frames.extra, "extra"),
             ],
-        ));
+        );
     }
-    if let Some(first_audio) = &report.first_audio_us {
-        rows.extend(times("first audio, ms", first_audio, " after connecting"));
+    if let Some(jitter) = &report.jitter {
+        add(
+            "bursts, gaps",
+            &[
+                (jitter.bursts, "frames less than 5 ms after another"),
+                (jitter.gaps, "pauses of more than 60 ms"),
+                (jitter.longest_gap_us / 1000, "ms, the longest of them"),
+            ],
+        );
     }
-    if let Some(latency) = &report.latency_us {
-        rows.extend(latencies(latency));
+    if let Some(barge_in) = &report.barge_in {
+        add("barge-in", &barge_ins(barge_in));
     }
-    if let Some(since_due) = &report.since_due_us {
-        rows.extend(times("", since_due, " since the frame was due"));
-    }
-    rows.extend(report.jitter.iter().flat_map(jitter));
-    rows.extend(report.barge_in.iter().flat_map(barge_ins));
     if let Some(recordings) = &call.recordings {
-        rows.extend(section(
+        add(
             "recordings",
             &[
                 (recordings.written, "written"),
                 (recordings.failed, "failed"),
             ],
-        ));
+        );
     }
-    rows.extend(report.server_process.iter().flat_map(server_process));
-    if let Some(delay) = &report.self_latency_us {
-        rows.extend(times("read late, ms", delay, " (caused by this machine)"));
+    if let Some(cost) = &report.server_process {
+        rows.extend(server_rows(cost));
     }
     rows
 }
 
-fn section(name: &'static str, figures: &[(u64, &str)]) -> Vec<Row> {
-    let names = std::iter::once(name).chain(std::iter::repeat(""));
-    let row =
-        |(name, (figure, note)): (_, &(u64, &str))| (name, figure.to_string(), (*note).to_owned());
-    names.zip(figures).map(row).collect()
-}
-
-fn latencies(latency: &Quantiles) -> [Row; 5] {
+fn barge_ins(calls: &BargeInReport) -> [(u64, &'static str); 3] {
     [
-        ("latency, ms", millis(latency.min), "min".to_owned()),
-        ("", millis(latency.p50), "p50".to_owned()),
-        ("", millis(latency.p99), "p99".to_owned()),
-        ("", millis(latency.p999), "p99.9".to_owned()),
-        ("", millis(latency.max), "max".to_owned()),
+        (calls.fell_silent, "fell silent"),
+        (calls.never_silent, "never fell silent"),
+        (calls.not_speaking, "did not speak before"),
     ]
 }
 
-fn jitter(report: &JitterReport) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(jitter) = &report.jitter_us {
-        rows.extend(times("jitter, ms", jitter, ", frame to frame"));
-    }
-    if let Some(lateness) = &report.lateness_us {
-        rows.extend(times("", lateness, ", lateness (0 if early)"));
-    }
-    if let Some(drift) = &report.drift_us {
-        rows.extend(times("", drift, ", drift since the first frame"));
-    }
-    if let Some(drift) = &report.final_drift_us {
-        let minimum = signed_millis(drift.min);
-        rows.push(("drift, ms", minimum, "of the last frame, min".to_owned()));
-        rows.push(("", signed_millis(drift.max), "max".to_owned()));
-    }
-    rows.extend(section(
-        "bursts, gaps",
-        &[
-            (report.bursts, "frames less than 5 ms after another"),
-            (report.gaps, "pauses of more than 60 ms"),
-        ],
-    ));
-    if report.gaps > 0 {
-        let longest = millis(report.longest_gap_us);
-        rows.push(("", longest, "  the longest of these, ms".to_owned()));
-    }
-    rows
+fn server_rows(cost: &ServerCost) -> impl Iterator<Item = [String; 3]> {
+    let number = |number: Option<f64>| number.map_or("-".to_owned(), |it| format!("{it:.2}"));
+    let rows = [
+        (number(cost.cpu_us_per_frame), "µs of CPU time per frame"),
+        (
+            number(cost.user_us_per_frame),
+            "µs of it outside the kernel",
+        ),
+        (number(cost.system_us_per_frame), "µs of it in the kernel"),
+        (
+            number(cost.context_switches_per_frame),
+            "context switches per frame",
+        ),
+        (number(Some(cost.busy)), "of a CPU"),
+        (number(Some(cost.own_busy)), "of a CPU, by this program"),
+        (bottleneck(cost.limit).to_owned(), "is the limit"),
+        (number(Some(cost.seconds)), "s of measurement"),
+        (cost.resident_bytes.to_string(), "bytes resident"),
+        (cost.descriptors.to_string(), "file descriptors"),
+        (cost.threads.to_string(), "threads"),
+    ];
+    let sections = std::iter::once("server").chain(std::iter::repeat(""));
+    let rows = sections.zip(rows);
+    rows.map(|(section, (figure, meaning))| [section.to_owned(), figure, meaning.to_owned()])
 }
 
-fn barge_ins(calls: &BargeInReport) -> Vec<Row> {
-    let mut rows = section(
-        "barge-in",
-        &[
-            (calls.fell_silent, "fell silent"),
-            (calls.never_silent, "never fell silent"),
-            (calls.not_speaking, "did not speak before"),
-        ],
-    );
-    if let Some(silent_after) = &calls.silent_after_us {
-        rows.extend(times("silent after, ms", silent_after, ""));
-    }
-    rows
-}
-
-fn server_process(cost: &ServerCost) -> Vec<Row> {
-    let micros =
-        |micros: Option<f64>| micros.map_or("-".to_owned(), |micros| format!("{micros:.2}"));
-    let mut rows = vec![
+/// Returns the rows of times in milliseconds: name, minimum, quantiles, maximum, meaning.
+fn time_rows(report: &Report) -> Vec<[String; 7]> {
+    let jitter = report.jitter.as_ref();
+    let barge_in = report.barge_in.as_ref();
+    let times = [
+        ("first audio", report.first_audio_us, "after connecting"),
         (
-            "server, µs per frame",
-            micros(cost.cpu_us_per_frame),
-            format!("of processor time, over {:.1} s", cost.seconds),
+            "latency",
+            report.latency_us,
+            "from the write of a frame to its echo",
         ),
         (
-            "",
-            micros(cost.user_us_per_frame),
-            "  outside the kernel".to_owned(),
+            "since due",
+            report.since_due_us,
+            "from the time of a frame to its echo",
         ),
         (
-            "",
-            micros(cost.system_us_per_frame),
-            "  in the kernel".to_owned(),
+            "lateness",
+            jitter.and_then(|it| it.lateness_us),
+            "of received frames, 0 if early",
         ),
         (
-            "",
-            micros(cost.context_switches_per_frame),
-            "context switches per frame".to_owned(),
-        ),
-        ("", format!("{:.2}", cost.busy), "of a processor".to_owned()),
-        (
-            "",
-            format!("{:.2}", cost.own_busy),
-            "of a processor, by this program".to_owned(),
+            "jitter",
+            jitter.and_then(|it| it.jitter_us),
+            "of received frames, early or late",
         ),
         (
-            "",
-            bottleneck(cost.limit).to_owned(),
-            "is the limit".to_owned(),
+            "drift",
+            jitter.and_then(|it| it.drift_us),
+            "since the first frame, early or late",
+        ),
+        (
+            "silent after",
+            barge_in.and_then(|it| it.silent_after_us),
+            "after the barge-in",
+        ),
+        (
+            "this machine",
+            report.self_latency_us,
+            "late to read: a part of the others",
         ),
     ];
-    rows.extend(section(
-        "",
-        &[
-            (cost.resident_bytes, "bytes resident"),
-            (cost.descriptors, "descriptors"),
-            (cost.threads, "threads"),
-        ],
-    ));
+    let row = |(name, times, meaning): (&str, Option<Quantiles>, &str)| {
+        let Quantiles {
+            min,
+            p50,
+            p99,
+            p999,
+            max,
+            ..
+        } = times?;
+        let [min, p50, p99, p999, max] = [min, p50, p99, p999, max].map(millis);
+        Some([
+            name.to_owned(),
+            min,
+            p50,
+            p99,
+            p999,
+            max,
+            meaning.to_owned(),
+        ])
+    };
+    let mut rows: Vec<_> = times.into_iter().filter_map(row).collect();
+    if let Some(drift) = jitter.and_then(|it| it.final_drift_us) {
+        let [min, max] = [drift.min, drift.max].map(signed_millis);
+        let none = || "".to_owned();
+        let meaning = "of the last frame of a call".to_owned();
+        rows.push([
+            "final drift".to_owned(),
+            min,
+            none(),
+            none(),
+            none(),
+            max,
+            meaning,
+        ]);
+    }
     rows
-}
-
-/// Returns the rows of a time whose minimum is of no use.
-fn times(name: &'static str, times: &Quantiles, note: &str) -> [Row; 3] {
-    [
-        (name, millis(times.p50), format!("p50{note}")),
-        ("", millis(times.p99), "p99".to_owned()),
-        ("", millis(times.max), "max".to_owned()),
-    ]
 }
 
 fn signed_millis(micros: i64) -> String {

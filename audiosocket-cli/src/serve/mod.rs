@@ -38,7 +38,7 @@ pub(crate) enum Serve {
     Bot(bot::BotArgs),
 }
 
-/// The commands, for errors of options that all of them have.
+/// The command in errors of options that all servers have.
 const COMMAND: &str = "audiosocket serve echo";
 
 pub(crate) const AFTER_HELP: &str = help::examples!(
@@ -79,10 +79,10 @@ pub(crate) struct ServeArgs {
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     max_calls: usize,
-    /// Their maximum number
+    /// At most N of them
     #[arg(long, value_name = "N", help_heading = "Connections without a UUID", hide = true, default_value_t = Limits::default().max_pending)]
     max_pending: usize,
-    /// The same for one address
+    /// At most N from one address
     #[arg(long, value_name = "N", help_heading = "Connections without a UUID", hide = true, default_value_t = Limits::default().max_pending_per_addr)]
     max_pending_per_addr: usize,
     /// Time to send the UUID

@@ -10,7 +10,7 @@ use super::caller::{HANGUP, UUID, assert_echoed, connect, end_call};
 use super::process::{PATIENCE, ServeProcess, assert_ended_by_the_caller};
 use super::server::{self, write_frame};
 
-/// More calls than have room.
+/// More calls than there is room for.
 const MANY: usize = 2500;
 
 /// Places calls to an echo server with limited memory. Asserts that the server refuses calls when memory is short, loses no

@@ -174,7 +174,7 @@ mod server_process {
         assert!(summary.contains("µs of CPU time per frame"), "{summary}");
         let details = printed(&addr, &[&options[..], &["--details"]].concat()).0;
         for figure in [
-            "server, µs per frame",
+            "µs of CPU time per frame",
             "context switches per frame",
             "is the limit",
         ] {

@@ -272,10 +272,10 @@ fn the_summary_has_the_results_in_about_ten_lines() {
     let words = words(&details);
     for figure in [
         "calls 1 completed",
-        "p50 after connecting",
+        "p50 p99 p99.9 max",
         "10 sent",
         "10 echoed",
-        "p99.9",
+        "after connecting",
         "(seed 3) ok: all calls completed",
     ] {
         assert!(words.contains(figure), "{figure} in {words}");

@@ -198,12 +198,12 @@ fn the_summary_and_the_details_have_the_barge_in() {
     assert!(summary.contains(verdict), "{summary}");
     let details = printed(&server, &[&BARGE_IN[..], &["--details"]].concat()).0;
     for figure in [
-        "p50, frame to frame",
-        "p50, drift since the first frame",
-        "drift, ms",
+        "of received frames, early or late",
+        "since the first frame, early or late",
+        "final drift",
         "0 pauses of more than 60 ms",
         "barge-in 0 fell silent 1 never fell silent 0 did not speak before",
-        "read late, ms",
+        "late to read: a part of the others",
     ] {
         assert!(words(&details).contains(figure), "{figure} in {details}");
     }

@@ -106,7 +106,7 @@ fn a_call_is_recorded_sample_for_sample(runtime: &str) {
     let samples = voice(80_000);
     let before = now();
     let mut stream = begin(recorder.addr());
-    // The first frame is so long that the rest is not late, even on a busy machine.
+    // The first frame has 4 s of audio, so the rest is not late, even on a busy machine.
     let audio = slin(&samples);
     let (first, rest) = audio.split_at(65_534);
     say(&mut stream, 0x10, first, 65_534);
