@@ -33,7 +33,10 @@ impl Directory {
         match check(&path) {
             Ok(()) => Ok(Self(path)),
             Err(error) => {
-                let problem = format!("cannot record into {}: {error}", path.display());
+                let problem = format!(
+                    "cannot record into {}: {error}",
+                    path.display().to_string().escape_debug()
+                );
                 Err(io::Error::new(error.kind(), problem))
             }
         }

@@ -1,6 +1,7 @@
+use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use audiosocket_proto::{DtmfDigit, SampleRate};
@@ -54,9 +55,9 @@ pub(crate) struct CallArgs {
     /// Measure a local server process (Linux)
     #[arg(long, value_name = "PID", help_heading = CALLS, hide = true, value_parser = clap::value_parser!(u32).range(1..))]
     server_pid: Option<u32>,
-    /// Send this WAV file [default: noise; any: silence]
-    #[arg(long, value_name = "FILE", help_heading = AUDIO)]
-    pub(super) audio: Option<PathBuf>,
+    /// noise, silence or FILE [default: noise; any: silence]
+    #[arg(long, value_name = "AUDIO", help_heading = AUDIO, value_parser = caller_audio)]
+    audio: Option<CallerAudio>,
     /// Sample rate, slin to slin192
     #[arg(long, value_name = "RATE", help_heading = AUDIO, hide = true, default_value_t = SampleRate::Hz8000)]
     pub(super) rate: SampleRate,
@@ -91,6 +92,14 @@ const AFTER_HELP: &str = crate::help::examples!(
     "audiosocket call voicebot:9092 --barge-in-after 2s --record heard.wav",
 );
 
+/// The values of `--audio`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum CallerAudio {
+    Noise,
+    Silence,
+    File(PathBuf),
+}
+
 /// The values of `--expect`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ExpectOption {
@@ -120,6 +129,13 @@ impl CallArgs {
                 "--record needs audio in real time; --closed-loop is faster than that".to_owned(),
             );
         }
+        if self.barge_in_after.is_some()
+            && matches!(self.audio, Some(CallerAudio::Noise | CallerAudio::Silence))
+        {
+            return Err(
+                "--barge-in-after needs speech: use --audio FILE, or leave --audio out".to_owned(),
+            );
+        }
         if let Some(name) = &self.record
             && self.calls > 1
             && !name.contains(PLACEHOLDER)
@@ -134,8 +150,20 @@ impl CallArgs {
 
     /// Returns whether callers send silence: noise from the first frame on would interrupt the greeting of a bot.
     pub(super) fn is_listener(&self) -> bool {
-        let sends_speech = self.audio.is_some() || self.barge_in_after.is_some();
-        self.expect == Some(ExpectOption::Any) && self.is_paced() && !sends_speech
+        let silent = match self.audio {
+            Some(CallerAudio::Silence) => true,
+            Some(_) => false,
+            None => self.expect == Some(ExpectOption::Any) && self.barge_in_after.is_none(),
+        };
+        silent && self.is_paced()
+    }
+
+    /// Returns the WAV file that callers send.
+    pub(super) fn audio_file(&self) -> Option<&Path> {
+        match &self.audio {
+            Some(CallerAudio::File(path)) => Some(path),
+            _ => None,
+        }
     }
 
     /// Returns whether callers send a frame each ptime.
@@ -214,6 +242,14 @@ fn calls_per_second(text: &str) -> Result<f64, String> {
         Ok(calls) if (0.001..=1e6).contains(&calls) => Ok(calls),
         _ => Err("expected a number between 0.001 and 1000000".to_owned()),
     }
+}
+
+fn caller_audio(text: &str) -> Result<CallerAudio, Infallible> {
+    Ok(match text {
+        "noise" => CallerAudio::Noise,
+        "silence" => CallerAudio::Silence,
+        _ => CallerAudio::File(text.into()),
+    })
 }
 
 fn digits(text: &str) -> Result<Digits, String> {

@@ -64,7 +64,7 @@ pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
         usage_error(COMMAND, &problem);
     }
     let mut test = args.load_test();
-    if let Some(path) = &args.audio {
+    if let Some(path) = args.audio_file() {
         let samples = wav::read_file(path, args.rate, LONGEST_AUDIO);
         let samples = samples.map_err(|error| file_error(path, &error))?;
         if samples.is_empty() {

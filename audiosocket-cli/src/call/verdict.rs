@@ -76,7 +76,7 @@ fn problem(call: &CallReport) -> (String, &'static str) {
         let next = if echo {
             "if it is not an echo server: use --expect any"
         } else {
-            "if the server waits for speech: use --audio FILE; for a longer call: --duration"
+            "if the server waits for speech: use --audio FILE or --audio noise; or a longer --duration"
         };
         return ("nothing but silence came".to_owned(), next);
     }

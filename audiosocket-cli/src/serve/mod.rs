@@ -133,8 +133,11 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime of `--runtime`, until a signal has ended the server.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    let acceptor = CallLog::new(acceptor);
-    let served = match args.runtime {
+    serve(CallLog::new(acceptor), args).map_err(|error| args.with_remedy(&error))
+}
+
+fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+    match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
@@ -161,8 +164,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
         }
-    };
-    served.map_err(|error| args.with_remedy(&error))
+    }
 }
 
 /// Makes the builder of an adapter, with the options that every adapter has.

@@ -53,6 +53,7 @@ fn wrong_options_of_call_exit_with_2_and_name_the_option() {
             &[barge_in, "2s", "--expect", "echo"],
             "cannot barge in on an echo",
         ),
+        (&[barge_in, "1s", "--audio", "noise"], "use --audio FILE"),
         (&["--closed-loop", "1", "--no-audio"], "--no-audio"),
         (&["--closed-loop", "1", "--expect", "any"], "--expect echo"),
         (&["--closed-loop", "1", barge_in, "1s"], barge_in),

@@ -1,7 +1,7 @@
 //! `audiosocket call` with servers that make mistakes: the call finds each mistake.
 
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 
 use rustix::process::Signal;
@@ -143,7 +143,7 @@ fn a_server_that_hangs_up_early_fails_the_call() {
 fn a_server_that_closes_early_fails_the_call() {
     let server = serve(|mut stream| {
         while !is_audio(&read_frame(&mut stream)?) {}
-        Ok(())
+        close(stream)
     });
     let report = call(server, &LONG);
     assert_eq!(report.code, 1);
@@ -158,7 +158,8 @@ fn a_server_that_closes_early_fails_the_call() {
 fn a_server_that_closes_inside_a_frame_fails_the_call() {
     let server = serve(|mut stream| {
         while !is_audio(&read_frame(&mut stream)?) {}
-        stream.write_all(&[0x10, 1, 0x40, 7, 7])
+        stream.write_all(&[0x10, 1, 0x40, 7, 7])?;
+        close(stream)
     });
     let report = call(server, &[&LONG[..], &["--expect", "any"]].concat());
     assert_eq!(report.code, 1);
@@ -246,4 +247,11 @@ fn listener() -> Socket {
     let addr: SocketAddr = "127.0.0.1:0".parse().unwrap();
     listener.bind(&addr.into()).unwrap();
     listener
+}
+
+/// Closes the connection without a reset: a socket with unread data resets it.
+fn close(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    while read_frame(&mut stream).is_ok() {}
+    Ok(())
 }

@@ -96,7 +96,7 @@ fn call_when_there_is_room(server: SocketAddr) -> TcpStream {
         stream.write_all(b"\x10\x00\x05hello").unwrap();
         match read_frame(&mut stream).unwrap() {
             frame if frame == HANGUP => {
-                assert!(Instant::now() < deadline, "the server still refuses calls")
+                assert!(Instant::now() < deadline, "the server still refuses calls");
             }
             frame => {
                 assert_eq!(frame, (0x10, b"hello".to_vec()));
