@@ -50,35 +50,29 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn an_empty_variable_leaves_the_default() {
-        let (filter, wrong) = filter("", "info");
-        assert!(wrong.is_none());
-        assert!(filter.would_enable("audiosocket", &Level::INFO));
-        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    /// Asserts the most verbose level of the program and of the crate `audiosocket_server`.
+    fn assert_levels(variable: &str, is_wrong: bool, program: Level, server: Level) {
+        let (filter, wrong) = filter(variable, "info");
+        assert_eq!(wrong.is_some(), is_wrong, "{variable}");
+        for (target, level) in [("audiosocket", program), ("audiosocket_server::io", server)] {
+            let levels = [Level::WARN, Level::INFO, Level::DEBUG];
+            let enabled = levels
+                .into_iter()
+                .filter(|level| filter.would_enable(target, level));
+            assert_eq!(enabled.max(), Some(level), "{variable}: {target}");
+        }
     }
 
     #[test]
-    fn a_level_replaces_the_default() {
-        let (filter, wrong) = filter("warn", "info");
-        assert!(wrong.is_none());
-        assert!(filter.would_enable("audiosocket", &Level::WARN));
-        assert!(!filter.would_enable("audiosocket", &Level::INFO));
-    }
-
-    #[test]
-    fn a_target_has_a_level_of_its_own() {
-        let (filter, wrong) = filter("audiosocket_server=debug,warn", "info");
-        assert!(wrong.is_none());
-        assert!(filter.would_enable("audiosocket_server::io", &Level::DEBUG));
-        assert!(!filter.would_enable("audiosocket_tokio", &Level::INFO));
-    }
-
-    #[test]
-    fn a_wrong_variable_leaves_the_default() {
-        let (filter, wrong) = filter("audiosocket=loud", "info");
-        assert!(wrong.is_some());
-        assert!(filter.would_enable("audiosocket", &Level::INFO));
-        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    fn rust_log_sets_levels_and_a_wrong_or_empty_one_leaves_the_default() {
+        assert_levels("", false, Level::INFO, Level::INFO);
+        assert_levels("warn", false, Level::WARN, Level::WARN);
+        assert_levels(
+            "audiosocket_server=debug,warn",
+            false,
+            Level::WARN,
+            Level::DEBUG,
+        );
+        assert_levels("audiosocket=loud", true, Level::INFO, Level::INFO);
     }
 }

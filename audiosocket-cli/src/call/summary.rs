@@ -3,7 +3,7 @@
 use audiosocket_testing::load::{Bottleneck, Expect, Quantiles, Report};
 
 use super::CallReport;
-use super::verdict::{Verdict, failures, verdict};
+use super::verdict::{Conclusion, failures, verdict};
 
 /// A line of the summary: its name and its text.
 type Line = (&'static str, String);
@@ -11,7 +11,7 @@ type Line = (&'static str, String);
 pub(super) fn summary(call: &CallReport) -> String {
     let mut lines = lines(call);
     lines.extend(failures(call).map(|failure| ("failed", failure)));
-    let Verdict { text, next } = verdict(call);
+    let Conclusion { text, next } = verdict(call);
     lines.push(("verdict", text));
     lines.extend(next.map(|next| ("next", next)));
     let lines = lines

@@ -7,22 +7,22 @@ use super::summary::answered;
 
 /// The last lines of a report.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(super) struct Conclusion {
     /// `ok: ...` or `NOT OK: ...`.
     pub(super) text: String,
     /// What the user can do.
     pub(super) next: Option<String>,
 }
 
-pub(super) fn verdict(call: &CallReport) -> Verdict {
+pub(super) fn verdict(call: &CallReport) -> Conclusion {
     if call.report.ok {
-        return Verdict {
+        return Conclusion {
             text: format!("ok: {}", success(call)),
             next: None,
         };
     }
     let (reason, next) = problem(call);
-    Verdict {
+    Conclusion {
         text: format!("NOT OK: {reason}"),
         next: (!next.is_empty()).then(|| next.to_owned()),
     }

@@ -25,6 +25,11 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
+/// Splits arguments at spaces.
+pub(crate) fn args(text: &str) -> Vec<&str> {
+    text.split(' ').collect()
+}
+
 /// The report of `audiosocket call --json`, and the exit code.
 pub(crate) struct Report {
     pub(crate) figures: Value,

@@ -25,6 +25,20 @@ const SPEECH: &str = concat!(
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
+fn a_caller_that_expects_any_audio_sends_silence_so_as_not_to_interrupt() {
+    let (server, received) = serve_recorded_echo();
+    let report = call(server, &["--expect", "any", "--duration", "200ms"]);
+    assert_eq!(report.failure(), "nothing but silence came");
+    assert_eq!(report.count("/frames/sent"), 10);
+    assert!(
+        received
+            .take(10)
+            .iter()
+            .all(|frame| *frame == (0x10, vec![0; 320]))
+    );
+}
+
+#[test]
 fn the_caller_sends_the_file_and_then_silence() {
     let dir = TempDir::new().unwrap();
     let samples: Vec<_> = (1..=1_000).collect();

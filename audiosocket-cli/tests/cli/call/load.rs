@@ -1,7 +1,7 @@
 //! `audiosocket call` as a load test: closed loops, calls without audio, the cost for the server.
 
-use super::{printed, words};
-use crate::process::{ServeProcess, call};
+use super::summary::{printed, words};
+use crate::process::{ServeProcess, args, call};
 use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
@@ -47,15 +47,7 @@ fn a_closed_loop_waits_for_the_last_of_its_echoes() {
 
 #[test]
 fn a_call_without_audio_succeeds_with_silence_or_nothing() {
-    let quiet = [
-        "--no-audio",
-        "--dtmf",
-        "12#",
-        "--calls",
-        "3",
-        "--duration",
-        "400ms",
-    ];
+    let quiet = args("--no-audio --dtmf 12# --calls 3 --duration 400ms");
     for (options, silence) in [(&[][..], true), (&["--no-silence"], false)] {
         let server = ServeProcess::start(1, options);
         let report = call(server.addr(), &quiet);

@@ -3,16 +3,15 @@
 mod audio;
 mod load;
 mod misbehaving;
+mod summary;
 mod timing;
 
 use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use crate::process::{PATIENCE, Report, ServeProcess, audiosocket, call, run, started, text};
-use crate::server::{
-    Frame, is_audio, read_frame, serve, serve_audio, serve_recorded_echo, write_frame,
-};
+use crate::process::{PATIENCE, Report, ServeProcess, args, audiosocket, call, started};
+use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
 fn a_call_to_an_echo_server_succeeds() {
@@ -132,18 +131,9 @@ fn the_options_set_what_the_caller_sends() {
             frames.send(frame).unwrap();
         }
     });
-    let options = [
-        "--uuid",
-        "40325ec2-5efd-4bd3-805f-53576e581d13",
-        "--dtmf",
-        "15*D#",
-        "--rate",
-        "slin44",
-        "--duration",
-        "800ms",
-        "--seed",
-        "1",
-    ];
+    let options = args(
+        "--uuid 40325ec2-5efd-4bd3-805f-53576e581d13 --dtmf 15*D# --rate slin44 --duration 800ms --seed 1",
+    );
     let calls = [(); 2].map(|()| {
         let report = call(server, &options);
         assert_eq!((report.code, report.count("/digits_sent")), (0, 5));
@@ -189,14 +179,7 @@ fn calls_have_different_uuids_and_start_at_the_set_rate() {
     });
     let report = call(
         server,
-        &[
-            "--calls",
-            "5",
-            "--calls-per-second",
-            "10",
-            "--duration",
-            "100ms",
-        ],
+        &args("--calls 5 --calls-per-second 10 --duration 100ms"),
     );
     assert_eq!((report.code, report.count("/calls/completed")), (0, 5));
     // The fifth call starts 0.4 s after the first.
@@ -246,118 +229,6 @@ fn a_server_may_hang_up_with_expect_any() {
 }
 
 #[test]
-fn the_summary_has_the_results_in_about_ten_lines() {
-    let server = serve_audio(|_, frame| vec![frame]).port();
-    // The name `localhost` can also mean ::1, where no server listens.
-    let server = format!("localhost:{server}");
-    let options = ["--duration", "200ms", "--seed", "3", "--dtmf", "12#"];
-    let (summary, code) = printed(&server, &options);
-    assert_eq!(code, 0, "{summary}");
-    assert!((9..=12).contains(&summary.lines().count()), "{summary}");
-    for line in [
-        &format!("server        {server}, an echo is expected (--seed 3)"),
-        "calls         1 made, 1 answered, 1 completed, 0 failed",
-        "sent          10 frames, 20 ms each, 8000 Hz, 3 keys",
-        "received      10 frames, 0 of them silence",
-        "echo          10 frames whole, 0 missing, 0 wrong, 0 extra",
-        "first audio   p50 ",
-        "latency       p50 ",
-        "lateness      p50 ",
-        "jitter        p50 ",
-        "verdict       ok: all calls completed, every frame came back whole",
-    ] {
-        assert!(summary.contains(line), "{line} in {summary}");
-    }
-    let details = printed(&server, &[&options[..], &["--details"]].concat()).0;
-    let words = words(&details);
-    for figure in [
-        "calls 1 completed",
-        "p50 p99 p99.9 max",
-        "10 sent",
-        "10 echoed",
-        "after connecting",
-        "(seed 3) ok: all calls completed",
-    ] {
-        assert!(words.contains(figure), "{figure} in {words}");
-    }
-}
-
-#[test]
-fn the_verdict_has_the_reason_and_what_to_do() {
-    let speech = |_, (kind, payload): Frame| vec![(kind, vec![0x55; payload.len()])];
-    let silence = |_, (kind, payload): Frame| vec![(kind, vec![0; payload.len()])];
-    let hangup = |_, frame| vec![frame, (0x00, Vec::new())];
-    for (server, verdict, next) in [
-        (
-            serve_audio(speech),
-            "the server's audio is not an echo of what was sent (0 of 10 frames came back whole)",
-            "use --expect any if it is not an echo server",
-        ),
-        (
-            serve_audio(silence),
-            "nothing but silence came",
-            "if it is not an echo server: use --expect any",
-        ),
-        (
-            serve_audio(|_, _| Vec::new()),
-            "no audio came",
-            "read the log of the server",
-        ),
-        (
-            serve_audio(hangup),
-            "the server ended 1 calls before the caller did",
-            "use --expect any if the server may end calls",
-        ),
-        (
-            serve_audio(|number, frame| vec![frame; usize::from(number != 5)]),
-            "1 frames are missing, 0 are wrong, 0 are extra",
-            "the server loses or changes audio",
-        ),
-    ] {
-        let options = ["--duration", "200ms", "--echo-timeout", "300ms"];
-        let (summary, code) = printed(&server.to_string(), &options);
-        assert_eq!(code, 1, "{summary}");
-        let end = format!("\nverdict       NOT OK: {verdict}\nnext          {next}");
-        assert!(summary.contains(&end), "{end} in {summary}");
-    }
-}
-
-#[test]
-fn a_caller_that_expects_any_audio_sends_silence_so_as_not_to_interrupt() {
-    let (server, received) = serve_recorded_echo();
-    let report = call(server, &["--expect", "any", "--duration", "200ms"]);
-    assert_eq!(report.failure(), "nothing but silence came");
-    assert_eq!(report.count("/frames/sent"), 10);
-    assert!(
-        received
-            .take(10)
-            .iter()
-            .all(|frame| *frame == (0x10, vec![0; 320]))
-    );
-}
-
-/// Returns the words of a table, without its lines.
-fn words(table: &str) -> String {
-    let cells = table.split(['│', '┆']);
-    let words: Vec<_> = cells.flat_map(str::split_whitespace).collect();
-    words.join(" ")
-}
-
-/// Runs `audiosocket call`, and returns its standard output and its exit code.
-fn printed(server: &str, options: &[&str]) -> (String, i32) {
-    let output = run(["call", server].into_iter().chain(options.iter().copied()));
-    assert_eq!(
-        text(&output.stderr),
-        "",
-        "no progress bar without a terminal"
-    );
-    (
-        text(&output.stdout).to_owned(),
-        output.status.code().unwrap(),
-    )
-}
-
-#[test]
 fn an_interrupted_run_ends_at_once_and_prints_its_figures() {
     let (audio_came, received) = mpsc::channel();
     // Echoes that the interrupted caller waits for are not missing.
@@ -366,15 +237,7 @@ fn an_interrupted_run_ends_at_once_and_prints_its_figures() {
         vec![frame; usize::from(number < 20)]
     });
     let server = server.to_string();
-    let options = [
-        "--duration",
-        "1h",
-        "--calls",
-        "100",
-        "--calls-per-second",
-        "1",
-        "--json",
-    ];
+    let options = args("--duration 1h --calls 100 --calls-per-second 1 --json");
     let caller = started(audiosocket(["call", &server].into_iter().chain(options)), 0);
     for _ in 0..25 {
         received.recv_timeout(PATIENCE).unwrap();

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{printed, words};
+use super::summary::{printed, words};
 use crate::process::{Report, call};
 use crate::server::{
     Frame, is_audio, read_frame, serve, serve_audio, serve_recorded_echo, write_frame,

@@ -21,7 +21,7 @@ use crate::caller::{
     HANGUP, UUID, UUID_TEXT, assert_echoed, assert_refused, begin_echo, begin_echo_on, connect,
     connect_from, end_call, peer, read_frame,
 };
-use crate::process::{PATIENCE, ServeProcess, audiosocket, count, line, run, text};
+use crate::process::{PATIENCE, ServeProcess, args, audiosocket, count, line, run, text};
 use crate::server::write_frame;
 
 on_every_runtime! {
@@ -136,14 +136,7 @@ fn a_second_uuid_is_a_warning_and_ends_the_call(runtime: &str) {
 }
 
 fn peers_outside_the_allow_list_are_refused_at_once(runtime: &str) {
-    let args = [
-        "--uuid-timeout",
-        "1h",
-        "--allow",
-        "127.0.0.2,::1",
-        "--allow",
-        "10.0.0.0/8",
-    ];
+    let args = args("--uuid-timeout 1h --allow 127.0.0.2,::1 --allow 10.0.0.0/8");
     let server = ServeProcess::start_on(runtime, 1, &args);
     let peer = assert_refused(connect(server.addr()));
     end_call(begin_echo_on(connect_from("127.0.0.2", server.addr())));
