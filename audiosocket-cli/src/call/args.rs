@@ -23,7 +23,7 @@ pub(crate) struct CallArgs {
     #[arg(value_name = "ADDR", help_heading = CALLS, display_order = 0, value_parser = address::parse)]
     server: String,
     /// Number of calls
-    #[arg(long, value_name = "N", help_heading = CALLS, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", help_heading = CALLS, display_order = 1, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     calls: u32,
     /// Calls started per second [default: all at once]
     #[arg(long, value_name = "N", help_heading = CALLS, value_parser = calls_per_second)]
@@ -55,7 +55,7 @@ pub(crate) struct CallArgs {
     /// Measure a local server process (Linux)
     #[arg(long, value_name = "PID", help_heading = CALLS, hide = true, value_parser = clap::value_parser!(u32).range(1..))]
     server_pid: Option<u32>,
-    /// noise, silence or FILE [default: noise; any: silence]
+    /// FILE, noise (default), silence (default of any)
     #[arg(long, value_name = "AUDIO", help_heading = AUDIO, value_parser = caller_audio)]
     audio: Option<CallerAudio>,
     /// Sample rate, slin to slin192

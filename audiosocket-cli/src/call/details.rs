@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::CallReport;
 use super::summary::{bottleneck, millis};
-use super::verdict::{Conclusion, failures, verdict};
+use super::verdict::{failures, verdict};
 
 pub(super) fn details(call: &CallReport) -> String {
     let mut counts = Table::new();
@@ -18,7 +18,7 @@ pub(super) fn details(call: &CallReport) -> String {
     let mut lines = vec![text_of(counts, 1..=1), text_of(times, 1..=5)];
     lines.extend(failures(call).map(|failure| format!("failed: {failure}")));
     lines.push(run(&call.report));
-    let Conclusion { text, next } = verdict(call);
+    let (text, next) = verdict(call);
     lines.push(text);
     lines.extend(next.map(|next| format!("next: {next}")));
     lines.join("\n")

@@ -3,7 +3,7 @@
 use audiosocket_testing::load::{Bottleneck, Expect, Quantiles, Report};
 
 use super::CallReport;
-use super::verdict::{Conclusion, failures, verdict};
+use super::verdict::{failures, verdict};
 
 /// A line of the summary: its name and its text.
 type Line = (&'static str, String);
@@ -11,9 +11,9 @@ type Line = (&'static str, String);
 pub(super) fn summary(call: &CallReport) -> String {
     let mut lines = lines(call);
     lines.extend(failures(call).map(|failure| ("failed", failure)));
-    let Conclusion { text, next } = verdict(call);
+    let (text, next) = verdict(call);
     lines.push(("verdict", text));
-    lines.extend(next.map(|next| ("next", next)));
+    lines.extend(next.map(|next| ("next", next.to_owned())));
     let lines = lines
         .into_iter()
         .map(|(name, text)| format!("{name:<12}  {text}"));
@@ -61,15 +61,13 @@ fn lines(call: &CallReport) -> Vec<Line> {
         lines.push(("recordings", format!("{written} written, {failed} failed")));
     }
     if let Some(cost) = &report.server_process {
-        let frame = cost
-            .cpu_us_per_frame
-            .map_or("no frames".to_owned(), |cost| {
-                format!("{cost:.2} µs of CPU time per frame")
-            });
-        let limit = bottleneck(cost.limit);
+        let (busy, limit) = (cost.busy, bottleneck(cost.limit));
+        let frame = cost.cpu_us_per_frame.unwrap_or_default();
         lines.push((
             "server cost",
-            format!("{frame}, {:.2} of a CPU, the limit is {limit}", cost.busy),
+            format!(
+                "{frame:.2} µs of CPU time per frame, {busy:.2} of a CPU, the limit is {limit}"
+            ),
         ));
     }
     lines

@@ -5,27 +5,13 @@ use audiosocket_testing::load::{Expect, FailureGroup};
 use super::CallReport;
 use super::summary::answered;
 
-/// The last lines of a report.
-#[derive(Debug)]
-pub(super) struct Conclusion {
-    /// `ok: ...` or `NOT OK: ...`.
-    pub(super) text: String,
-    /// What the user can do.
-    pub(super) next: Option<String>,
-}
-
-pub(super) fn verdict(call: &CallReport) -> Conclusion {
+/// Returns `ok: ...` or `NOT OK: ...`, and what the user can do.
+pub(super) fn verdict(call: &CallReport) -> (String, Option<&'static str>) {
     if call.report.ok {
-        return Conclusion {
-            text: format!("ok: {}", success(call)),
-            next: None,
-        };
+        return (format!("ok: {}", success(call)), None);
     }
     let (reason, next) = problem(call);
-    Conclusion {
-        text: format!("NOT OK: {reason}"),
-        next: (!next.is_empty()).then(|| next.to_owned()),
-    }
+    (format!("NOT OK: {reason}"), Some(next))
 }
 
 fn success(call: &CallReport) -> &'static str {

@@ -29,7 +29,7 @@ pub(crate) struct PlayArgs {
     #[arg(help_heading = "Playing", display_order = 0)]
     file: PathBuf,
     /// Repeat the file until the caller hangs up
-    #[arg(long = "loop", help_heading = "Playing")]
+    #[arg(long = "loop", help_heading = "Playing", display_order = 1)]
     repeat: bool,
     /// Stop when the caller speaks or presses a key
     #[arg(long, help_heading = "Playing")]

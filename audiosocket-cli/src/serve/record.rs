@@ -17,7 +17,7 @@ pub(crate) struct RecordArgs {
     #[arg(value_name = "DIR", help_heading = "Recording", display_order = 0)]
     directory: PathBuf,
     /// Codec of kind 0x10: slin, ulaw, alaw
-    #[arg(long, value_enum, value_name = "CODEC", help_heading = "Recording", hide_possible_values = true, default_value_t = CodecOption::Auto)]
+    #[arg(long, value_enum, value_name = "CODEC", help_heading = "Recording", display_order = 1, hide_possible_values = true, default_value_t = CodecOption::Auto)]
     codec: CodecOption,
     /// Leave out pauses [default: silence]
     #[arg(long, help_heading = "Recording")]

@@ -201,7 +201,7 @@ fn the_summary_and_the_details_have_the_barge_in() {
         "of received frames, early or late",
         "since the first frame, early or late",
         "final drift",
-        "0 pauses of more than 60 ms",
+        "pauses of more than 60 ms",
         "barge-in 0 fell silent 1 never fell silent 0 did not speak before",
         "late to read: a part of the others",
     ] {
