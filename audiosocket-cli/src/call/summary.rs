@@ -62,13 +62,10 @@ fn lines(call: &CallReport) -> Vec<Line> {
     }
     if let Some(cost) = &report.server_process {
         let (busy, limit) = (cost.busy, bottleneck(cost.limit));
-        let frame = cost.cpu_us_per_frame.unwrap_or_default();
-        lines.push((
-            "server cost",
-            format!(
-                "{frame:.2} µs of CPU time per frame, {busy:.2} of a CPU, the limit is {limit}"
-            ),
-        ));
+        let per_frame = |cost| format!("{cost:.2} µs of CPU time per frame, ");
+        let frame = cost.cpu_us_per_frame.map_or_else(String::new, per_frame);
+        let text = format!("{frame}{busy:.2} of a CPU, the limit is {limit}");
+        lines.push(("server cost", text));
     }
     lines
 }

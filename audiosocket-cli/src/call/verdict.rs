@@ -33,7 +33,10 @@ fn problem(call: &CallReport) -> (String, &'static str) {
     let audible = frames.received - frames.silence;
     let echo = report.expect == Expect::Echo;
     if calls.interrupted > 0 {
-        let reason = format!("{} calls were interrupted", calls.interrupted);
+        let reason = format!(
+            "{} of {} calls were interrupted",
+            calls.interrupted, calls.placed
+        );
         return (reason, "the figures are those up to the interruption");
     }
     if answered < calls.placed {
@@ -82,7 +85,10 @@ fn problem(call: &CallReport) -> (String, &'static str) {
     let by_server = hangups.server + hangups.closed;
     if calls.failed > 0 && echo && by_server > 0 {
         return (
-            format!("the server ended {by_server} calls before the caller did"),
+            format!(
+                "the server ended {by_server} of {} calls before the caller did",
+                calls.placed
+            ),
             "use --expect any if the server may end calls; else read the log of the server",
         );
     }
@@ -98,7 +104,7 @@ fn problem(call: &CallReport) -> (String, &'static str) {
     }
     (
         format!(
-            "{} frames are missing, {} are wrong, {} are extra",
+            "frames: {} missing, {} wrong, {} extra",
             frames.missing, frames.wrong, frames.extra
         ),
         "the server loses or changes audio; if it is only slow, use a longer --echo-timeout",

@@ -63,12 +63,12 @@ fn the_verdict_has_the_reason_and_what_to_do() {
         ),
         (
             serve_audio(hangup),
-            "the server ended 1 calls before the caller did",
+            "the server ended 1 of 1 calls before the caller did",
             "use --expect any if the server may end calls",
         ),
         (
             serve_audio(|number, frame| vec![frame; usize::from(number != 5)]),
-            "1 frames are missing, 0 are wrong, 0 are extra",
+            "frames: 1 missing, 0 wrong, 0 extra",
             "the server loses or changes audio",
         ),
     ] {
