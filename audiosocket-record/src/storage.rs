@@ -34,8 +34,8 @@ impl Directory {
             Ok(()) => Ok(Self(path)),
             Err(error) => {
                 let problem = format!(
-                    "cannot record into the directory {}: {error}",
-                    path.display()
+                    "cannot record into {}: {error}",
+                    path.display().to_string().escape_debug()
                 );
                 Err(io::Error::new(error.kind(), problem))
             }

@@ -48,11 +48,11 @@ impl Callers {
             "--json".to_owned(),
             format!("--calls={}", self.calls),
             format!("--duration={shortest}ms-{longest}ms"),
-            format!("--linger={}ms", self.linger.as_millis()),
+            format!("--echo-timeout={}ms", self.linger.as_millis()),
         ];
         args.extend(match self.mode {
             LoadMode::ClosedLoop(frames) => Some(format!("--closed-loop={frames}")),
-            LoadMode::Quiet => Some("--quiet".to_owned()),
+            LoadMode::Quiet => Some("--no-audio".to_owned()),
             _ => None,
         });
         args.extend(match self.expect {

@@ -189,7 +189,7 @@ impl Callers {
         command
             .args(["call", &format!("127.0.0.1:{}", server.port()), "--json"])
             .args(["--calls", &count.to_string(), "--calls-per-second", "100"])
-            .args(["--duration", "10m", "--expect", "any"])
+            .args(["--duration", "10m", "--expect", "any", "--audio", "noise"])
             .stdin(Stdio::null());
         let process = Process::builder(command)
             .ready_lines(0)

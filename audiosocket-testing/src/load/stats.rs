@@ -32,6 +32,8 @@ pub(super) struct RunStats {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times {
+    /// From the connection of a call to its first audio that is not silence.
+    pub(super) first_audio: TimeHistogram,
     /// From the write of a frame to its echo.
     pub(super) latency: TimeHistogram,
     /// From the scheduled time of a frame to its echo.
@@ -52,6 +54,11 @@ impl RunStats {
     /// A frame of audio came, of any kind.
     pub(super) fn received(&self) {
         self.received.fetch_add(1, Relaxed);
+    }
+
+    /// The first audio of a call that is not silence came.
+    pub(super) fn first_audio(&self, since_connected: Duration) {
+        self.lock().first_audio.record(since_connected);
     }
 
     pub(super) fn echoed(&self, latency: Duration, since_due: Option<Duration>) {

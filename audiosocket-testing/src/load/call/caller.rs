@@ -118,7 +118,7 @@ impl<'r> Caller<'r> {
             run,
             config,
             client: Client::new(stream, call.uuid, config.options.rate),
-            rx: RxAnalyzer::new(config, &call, &run.stats),
+            rx: RxAnalyzer::new(config, &call, &run.stats, start),
             tap: run.tap.as_ref().map(|tap| tap.tap(call.uuid)),
             signal: call.signal,
             frame: Vec::new(),

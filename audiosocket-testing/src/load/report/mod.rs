@@ -13,8 +13,7 @@ pub use server_cost::{Bottleneck, ServerCost};
 
 /// The results of a load test.
 ///
-/// `audiosocket call --json` prints it as JSON. If the JSON name of a field is another, its
-/// documentation has that name.
+/// `audiosocket call --json` prints it. In JSON the fields have the same names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -26,8 +25,8 @@ pub struct Report {
     pub closed_loop: Option<u32>,
     /// Whether callers sent no audio.
     pub quiet: bool,
-    /// The sample rate of the callers' audio. In JSON `format`: Asterisk's name, such as `slin16`.
-    #[serde(rename = "format", with = "rate_name")]
+    /// The sample rate of the callers' audio. In JSON it is Asterisk's name of the format, such as `slin16`.
+    #[serde(with = "rate_name")]
     pub rate: SampleRate,
     /// Milliseconds of audio in a frame.
     pub ptime_ms: f64,
@@ -51,6 +50,8 @@ pub struct Report {
     pub frames: FrameTotals,
     /// Digits that callers sent.
     pub digits_sent: u64,
+    /// From the connection of a call to its first audio that is not silence. `None` without such audio.
+    pub first_audio_us: Option<Quantiles>,
     /// From the write of a frame to the read that completed its echo. `None` without echoes.
     pub latency_us: Option<Quantiles>,
     /// From the scheduled time of a frame to the read that completed its echo.
@@ -64,11 +65,10 @@ pub struct Report {
     pub barge_in: Option<BargeInReport>,
     /// The cost for the server's process. `None` if it was not measured.
     pub server_process: Option<ServerCost>,
-    /// The delay of this process when it reads. In JSON `own_delay_us`.
+    /// How late this process reads received data.
     ///
-    /// This part of latency and jitter comes from this process or from a busy machine. If it is not
-    /// much smaller than them, use fewer calls or another machine.
-    #[serde(rename = "own_delay_us")]
+    /// About this much of latency and jitter comes from this process or from a busy machine. If it
+    /// is not far below them, use fewer calls or another machine.
     pub self_latency_us: Option<Quantiles>,
 }
 
@@ -136,19 +136,15 @@ pub struct FrameTotals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JitterReport {
-    /// The difference between the time from one frame to the next and the duration of the first: the
-    /// magnitude of the delay variation between packets (RFC 5481, IPDV). In JSON `spacing_us`.
-    #[serde(rename = "spacing_us")]
+    /// The time between two frames against the duration of the first, early or late: the magnitude
+    /// of the delay variation between packets (RFC 5481, IPDV).
     pub jitter_us: Option<Quantiles>,
-    /// The jitter of late frames, and 0 for early frames. In JSON `late_us`.
-    #[serde(rename = "late_us")]
+    /// The same of late frames, and 0 for early frames.
     pub lateness_us: Option<Quantiles>,
-    /// The difference between the time since the first frame and the duration of all audio since then
-    /// (RFC 5481, PDV). In JSON `grid_us`.
-    #[serde(rename = "grid_us")]
+    /// The time since the first frame against the duration of all audio since then, early or late
+    /// (RFC 5481, PDV).
     pub drift_us: Option<Quantiles>,
-    /// The drift of the last frame, over all calls. In JSON `drift_us`.
-    #[serde(rename = "drift_us")]
+    /// The drift of the last frame, over all calls.
     pub final_drift_us: Option<DriftRange>,
     /// Frames less than 5 ms after another, both at least 10 ms long.
     pub bursts: u64,
@@ -179,9 +175,7 @@ pub struct BargeInReport {
     pub never_silent: u64,
     /// The server did not speak when the caller barged in.
     pub not_speaking: u64,
-    /// From the barge-in until a telephone has played the last speech of the server. In JSON
-    /// `went_on_us`.
-    #[serde(rename = "went_on_us")]
+    /// From the barge-in until the server fell silent, as a telephone plays the audio.
     pub silent_after_us: Option<Quantiles>,
 }
 

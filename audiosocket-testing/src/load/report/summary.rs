@@ -130,6 +130,7 @@ impl SummaryBuilder {
             }),
             frames: self.frames,
             digits_sent: self.digits_sent,
+            first_audio_us: times.first_audio.quantiles(),
             latency_us: times.latency.quantiles(),
             since_due_us: times.since_due.quantiles(),
             barge_in: config.barge_in.map(|_| BargeInReport {
