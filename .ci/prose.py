@@ -23,7 +23,7 @@ MAX_MARKERS = 0.5
 MAX_MARKERS_OF_A_FILE = 4
 MAX_CELL = 200
 MAX_WORDS = 35
-MAX_LONG_SENTENCES = 20
+MAX_LONG_SENTENCES = 1
 
 MARKERS = re.compile(
     r"\b(told|tells?|telling|whoever|whomever|whom|nobody|somebody|anybody|what waits|in earnest|in vain|likewise|be it"

@@ -66,7 +66,7 @@ extern crate alloc;
 /// Tests the example in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct ReadmeExamples;
 
 pub mod client;
 

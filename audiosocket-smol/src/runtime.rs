@@ -53,12 +53,12 @@ where
     }
 }
 
-/// A TCP connection that does not read when it is known that nothing has come. [`Async`] itself would read
-/// again after each read, until it meets `WouldBlock`.
+/// A TCP connection that does not read again after a short read. [`Async`] reads again after each read,
+/// until `WouldBlock`.
 #[derive(Debug)]
 pub struct SmolTcpStream {
     socket: Async<TcpStream>,
-    /// The last read was short, so that nothing is left until the kernel says so.
+    /// The last read was short, so no bytes are left until the next event of the kernel.
     emptied: bool,
 }
 
@@ -91,9 +91,9 @@ impl AsyncRead for SmolTcpStream {
                 return read;
             }
         }
-        // The bytes of earlier events have been read. From here on the stream waits for an event, and then
-        // reads without asking whether it came: to ask would often mean to wait a second time, since the
-        // reactor does not report an event that it was waiting for at that moment.
+        // The bytes of earlier events are read. The stream waits for the next event, and then reads without a
+        // check. The reactor does not report an event for which it waited at that moment, so a check would
+        // often wait a second time.
         while self.socket.poll_readable(cx)?.is_ready() {}
         self.emptied = false;
         Poll::Pending
@@ -148,8 +148,8 @@ mod tests {
         (peer, SmolTcpStream::new(Async::new(socket).unwrap()))
     }
 
-    /// After a short read, the stream does not read again until the reactor has reported something new,
-    /// though here a read would have found something.
+    /// After a short read, the stream reads again only after an event of the reactor, although more bytes
+    /// have come here.
     #[test]
     fn a_short_read_is_followed_by_waiting() {
         let (mut peer, mut stream) = connected();

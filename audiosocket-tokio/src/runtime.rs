@@ -38,7 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
 pub(crate) struct TokioTimer(Pin<Box<Sleep>>);
 
 impl Timer for TokioTimer {
-    /// A deadline is rounded up to the next one.
+    /// tokio rounds a deadline up to the next millisecond.
     const GRANULARITY: Duration = Duration::from_millis(1);
 
     // A reset exchanges one number, without a lock.
@@ -57,15 +57,14 @@ impl Timer for TokioTimer {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Without budget the timer would not even be set, and the connection does not poll it again before
-        // it is due.
+        // Without budget, tokio does not set the timer. The connection polls it again only when it is due.
         Pin::new(&mut unconstrained(self.0.as_mut())).poll(cx)
     }
 
     fn yield_now(cx: &mut Context<'_>) {
-        // A woken task is polled again, up to some sixty times, before a worker asks the system for
-        // events. A task that yields is polled after that. But it stays with its worker, which may block:
-        // where there are other workers, one of them can take a woken task.
+        // A worker polls a woken task up to about sixty times before it asks the system for events. It polls
+        // a task that yields after that. But such a task stays with its worker, which may block. With other
+        // workers, one of them can take a woken task.
         let is_alone =
             Handle::try_current().is_ok_and(|handle| handle.metrics().num_workers() == 1);
         if !is_alone || pin!(yield_now()).poll(cx).is_ready() {
@@ -119,7 +118,7 @@ mod tests {
         let busy = poll_fn(move |cx| {
             polls += 1;
             match polls {
-                // By then the reader waits.
+                // The reader waits now.
                 5 => assert_eq!(there.try_write(b"!").unwrap(), 1),
                 6.. if Pin::new(&mut reader).poll(cx).is_ready() => return Poll::Ready(polls),
                 _ => {}

@@ -9,7 +9,7 @@ use crate::{MAX_PAYLOAD_LEN, SampleRate, SendError};
 
 /// Borrowed audio: the payload of an audio frame, and its sample rate.
 ///
-/// The bytes are unchanged. They are signed 16-bit little-endian mono PCM, with one exception:
+/// The bytes are unchanged. They are signed 16-bit little-endian mono PCM. There is one exception:
 /// `Dial(AudioSocket/host:port/uuid)` without `c(slin)` sends the codec of the call under the kind of 8 kHz
 /// slin, such as A-law with one byte per sample (seen on Asterisk 22.10.1).
 ///

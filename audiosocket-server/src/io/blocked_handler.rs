@@ -1,9 +1,8 @@
 //! A warning in the log while a handler blocks a thread that serves other calls too.
 //!
-//! A server asks for it. Then each of its connections is watched: each poll stores two numbers, and a
-//! thread for the whole process compares them several times a second. It warns while the handler still
-//! blocks, since a handler that blocks without end would else never be named. Connections that are not
-//! watched cost nothing.
+//! It is off by default. A server with this option watches each of its connections: each poll stores two
+//! numbers, and one thread of the process compares them several times per second. The warning comes while
+//! the handler blocks, because a handler can block without end. Connections without it cost nothing.
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -16,14 +15,13 @@ use crate::CallHandle;
 
 use crate::io::LogRateLimit;
 
-/// A poll that takes longer is reported. Even on a machine so busy that a thread waits for its core, a
-/// poll takes less.
+/// A longer poll is reported. A poll takes less even on a busy machine, where threads wait for a core.
 const TOO_LONG: Duration = Duration::from_millis(500);
 
 /// How often to check. A poll is reported after this and [`TOO_LONG`].
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// After how many checks of nothing the thread ends.
+/// The thread ends after this many checks without a connection.
 const MAX_IDLE_CHECKS: u32 = 8;
 
 static WATCHED: Mutex<Watched> = Mutex::new(Watched {
@@ -43,7 +41,7 @@ thread_local! {
     };
 }
 
-/// Everything that the checking thread checks.
+/// The state that the checking thread reads.
 struct Watched {
     /// The watched connections by their id; `None` before the first.
     calls: Option<HashMap<NonZeroU64, CallHandle>>,
@@ -65,14 +63,14 @@ struct ThreadState {
     check: Mutex<Check>,
 }
 
-/// What the checks of a thread have found.
+/// The results of the checks of a thread.
 #[derive(Debug, Default)]
 struct Check {
     /// The number of polls at the last check.
     polls: u64,
-    /// The first check that saw the current poll.
+    /// The time of the first check in the current poll.
     since: Option<Instant>,
-    /// The call that the log has named, and the first check that saw it blocked.
+    /// The call in the log, and the time of the first check that found it blocked.
     report: Option<(CallHandle, Instant)>,
 }
 
@@ -170,10 +168,10 @@ impl ThreadState {
         }
     }
 
-    /// Looks for a poll that takes too long. Returns the connection, and the first check that saw it.
+    /// Finds a poll that takes too long. Returns the connection, and the time of the first check in this poll.
     fn check(&self, now: Instant) -> Option<(NonZeroU64, Instant)> {
         let id = NonZeroU64::new(self.current.load(Ordering::Acquire));
-        // Read after `current`, and written before it: an older number means an older poll.
+        // Written before `current` and read after it, so an older number means an older poll.
         let polls = self.polls.load(Ordering::Relaxed);
         let mut check = lock(&self.check);
         let Some(id) = id.filter(|_| polls == check.polls) else {
@@ -209,7 +207,7 @@ impl Drop for Stopped {
     }
 }
 
-/// The checking thread. It ends when there was nothing to watch for a while.
+/// The checking thread. It ends after a while without a connection to watch.
 fn check_all() {
     let _stopped = Stopped;
     let mut idle_checks = 0;
@@ -245,7 +243,7 @@ fn check_all() {
                 log(
                     &call,
                     since,
-                    "a handler blocks, and with it all other calls of its thread",
+                    "a handler blocks; all other calls of its thread wait",
                 );
                 lock(&thread.check).report = Some((call, since));
                 thread.is_reported.store(true, Ordering::Relaxed);
@@ -255,6 +253,6 @@ fn check_all() {
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that can panic runs under the locks, so a poisoned lock is as good as any.
+    // No code that can panic runs under the locks, so a poisoned lock has valid data.
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,12 +19,12 @@ use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
 use crate::io::{LogRateLimit, read_buffer};
 
-/// How often one poll may read and write before other tasks run, on streams that do not take part in
-/// a budget of their runtime.
+/// The rounds of reads and writes of one poll, before other tasks run. It matters for streams that do
+/// not use the budget of their runtime.
 const MAX_ROUNDS: usize = 16;
 
-/// How many bytes one poll may read before other tasks run. With one read more, this limits how many
-/// callbacks a flood causes in one poll.
+/// The bytes that one poll may read, plus one read, before other tasks run. It limits the callbacks that
+/// a flood causes in one poll.
 const MAX_READ: usize = 64 * 1024;
 
 /// One limit for peers and one for calls, so that a flood of refused peers does not hide the calls
@@ -58,7 +58,7 @@ pub struct Connection<S, T, A: Acceptor> {
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
-    /// Takes over `stream`, which was accepted just now. It counts among `calls` from here on.
+    /// Serves `stream`, which was accepted just now. The connection counts among `calls` from now on.
     pub fn new(
         stream: S,
         peer: Peer,
@@ -109,18 +109,18 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         self.driver.handle().hangup();
         self.driver.poll_commands(now, Waker::noop());
         let mut cx = Context::from_waker(Waker::noop());
-        // One attempt, without a read, which may register the stream with a runtime. The hangup is lost
-        // if it cannot be written now.
+        // One write and no read: a read can register the stream with the runtime. If the write fails, the
+        // hangup is lost.
         while self.poll_write(&mut cx, now).is_ready() {}
         let _ = self.closed(&mut cx);
     }
 
-    /// Exchanges the stream and the timer, for a connection that moves to another runtime before it is polled
-    /// for the first time.
+    /// Exchanges the stream and the timer. For a connection that moves to another runtime before its first
+    /// poll.
     ///
     /// # Errors
     ///
-    /// Those of `exchange`. The connection is closed then.
+    /// Returns the errors of `exchange`. The connection is closed then.
     pub fn try_map<S2, T2>(
         self,
         exchange: impl FnOnce(S) -> io::Result<S2>,
@@ -148,10 +148,10 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         self.epoch.instant(due)
     }
 
-    /// Does everything that can be done now. `buffer` is the read buffer.
+    /// Reads, runs the handler and writes, until nothing is ready. `buffer` is the read buffer.
     ///
-    /// A clock read costs as much as all that the core does with a frame. So the clock is read once, and
-    /// again only where a handler may have run since and the time decides something.
+    /// A clock read costs as much as the core's work for a frame. So the clock is read once. It is read
+    /// again only if a handler may have run since and the time matters.
     fn drive(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
         let mut now = self.now();
         if !self.driver.knows_waker(cx.waker()) {
@@ -160,7 +160,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         self.driver.poll_commands(now, cx.waker());
         let mut bytes_read = 0;
         for _ in 0..MAX_ROUNDS {
-            // Reading first, so that all answers to one read leave in one write.
+            // Read first, so that all answers to one read leave in one write.
             let is_stale = bytes_read > 0;
             let read = self.poll_read(cx, buffer, &mut now, is_stale);
             if let Poll::Ready(len) = read {
@@ -178,8 +178,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 break;
             }
         }
-        // A peer that floods the server does not delay its deadlines, whose timer is polled only in a
-        // round without reads.
+        // The timer is polled only in a round without reads. A flood must not delay the deadlines.
         self.driver.handle_timeout(self.now());
         if self.driver.poll_transmit() == Transmit::Close {
             return self.closed(cx);
@@ -188,7 +187,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Pending
     }
 
-    /// Reads once, if there is something to read. Answers stay in the driver. Returns how much was read.
+    /// Reads once. Answers stay in the driver. Returns the number of bytes.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -248,7 +247,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 {
                     Err(error)
                 } else {
-                    // By itself, a flush gives no reason for another round.
+                    // A flush alone is no reason for another round.
                     self.unflushed = false;
                     if !half_closes {
                         return Poll::Pending;
@@ -271,7 +270,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(())
     }
 
-    /// Ready if a deadline may have come, and was acted on.
+    /// Handles a deadline that has come. Ready if one may have come.
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let deadline = self.driver.poll_timeout();
         ready!(self.timer.poll(cx, &self.epoch, now, deadline));
@@ -284,8 +283,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
-            // Without `close_notify` of TLS, the peer takes the connection for one that was cut. One
-            // attempt: a peer that does not take this, or the bytes ahead of it, is not waited for.
+            // Without `close_notify` of TLS, the peer treats the connection as cut. One attempt: the server
+            // does not wait for a peer that does not read.
             let flushed =
                 !self.unflushed || matches!(self.stream.poll_flush(cx), Poll::Ready(Ok(())));
             if flushed {

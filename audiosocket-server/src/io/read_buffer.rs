@@ -1,10 +1,10 @@
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Enough for all bytes that wait on most connections, and for all but the very longest frame.
+/// Enough for the waiting bytes of most connections, and for all frames but the longest.
 const LEN: usize = 64 * 1024;
 
-/// How many buffers the pool keeps: as many as threads read at the same moment.
+/// The buffers that the pool keeps. About this many threads read at the same moment.
 const MAX_POOLED: usize = 16;
 
 type Buffer = Box<[u8]>;
@@ -41,6 +41,6 @@ pub fn release_read_buffer() {
 }
 
 fn pool() -> MutexGuard<'static, Vec<Buffer>> {
-    // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+    // No code that can panic runs under the lock, so a poisoned lock has valid data.
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }

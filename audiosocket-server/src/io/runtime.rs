@@ -7,21 +7,21 @@ use crate::{Lag, Peer};
 
 /// A stream of bytes in both directions: `AsyncRead` and `AsyncWrite` without the types of a runtime.
 pub trait Stream {
-    /// Reads into `buffer`. Returns how much was read; 0 at the end of the stream.
+    /// Reads into `buffer`. Returns the number of bytes; 0 at the end of the stream.
     ///
     /// # Errors
     ///
     /// Those of the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes the front of `bytes`. Returns how much was written.
+    /// Writes the first bytes of `bytes`. Returns their number.
     ///
     /// # Errors
     ///
     /// Those of the connection.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-    /// Sends what was written and is still held back.
+    /// Sends written bytes that the stream still holds back.
     ///
     /// # Errors
     ///
@@ -47,11 +47,11 @@ pub trait Timer {
     /// How late a timer may be because it counts in units coarser than nanoseconds.
     const GRANULARITY: Duration = Duration::ZERO;
 
-    /// Whether moving the deadline costs next to nothing. If so, a timer is moved in time, rather than left
-    /// to wake its task too early.
+    /// Whether to move the deadline is cheap. If so, the connection moves a timer in time. If not, the timer wakes the
+    /// task too early, and is moved then.
     const CHEAP_RESET: bool = false;
 
-    /// The time by the runtime's clock, which tests may stop.
+    /// Returns the time by the runtime's clock. Tests may stop this clock.
     fn now() -> Instant;
 
     /// Makes a timer that is ready from `deadline` on.
@@ -63,14 +63,13 @@ pub trait Timer {
     /// Ready once the deadline has come.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Lets the runtime poll other tasks before it polls this one again. For a task that has more to
-    /// do.
+    /// Lets the runtime poll other tasks before it polls this one again. For a task with more work.
     fn yield_now(cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
 }
 
-/// Accepts connections: TCP, TLS, Unix sockets, or whatever else carries a stream of bytes.
+/// Accepts connections: TCP, TLS, Unix sockets, or any other stream of bytes.
 ///
 /// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server closes the listener by
 /// dropping it, when it [shuts down](crate::ServerHandle::shutdown).
@@ -78,20 +77,20 @@ pub trait Listener {
     /// A connection.
     type Stream;
 
-    /// Accepts the next connection, and says who is at its other end.
+    /// Accepts the next connection. Returns the stream and its peer.
     ///
-    /// Returns as soon as there is a connection. What takes longer, such as a TLS handshake, belongs in the
-    /// stream: it would keep all other callers waiting here.
+    /// Returns as soon as there is a connection. Do slow work, such as a TLS handshake, in the stream: here
+    /// it delays all other callers.
     ///
     /// # Errors
     ///
-    /// The server logs an error and tries again, after a pause if the error is not of one connection
+    /// The server logs an error and tries again. It pauses first, unless the error is about one connection
     /// only. An error does not end the server.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>>;
 
-    /// Accepts a connection that already waits in the kernel; pending if there is none. The server calls
-    /// this when it shuts down, until it is pending: the caller of such a connection takes it for a
-    /// call, and closing the listener would reset it.
+    /// Accepts a connection that already waits in the kernel. Pending if there is none. The server calls
+    /// this at a shutdown until it is pending: such a connection is a call for its caller, and closing the
+    /// listener would reset it.
     ///
     /// By default this is one [`poll_accept`](Self::poll_accept).
     ///

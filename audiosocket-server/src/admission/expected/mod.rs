@@ -58,10 +58,10 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 ///
 /// [`announce`](Self::announce) makes a random UUID: 122 bits from the operating system. With 10,000
 /// announcements waiting and a million attempts per second, an attacker guesses one in about 10^19 years. The time
-/// that a refusal takes gives no hint: the registry finds UUIDs by a hash under a random, secret key (`HashMap`
-/// with its SipHash) and compares only UUIDs of the same hash, so the time says nothing about how much of a guess
-/// was right, and a comparison in constant time would hide nothing more. All of this holds as long as the UUID is
-/// a secret between the application and Asterisk. A reader of the network or of Asterisk's log can use it, within
+/// of a refusal gives no hint: the registry finds UUIDs by a hash under a random, secret key (`HashMap` with its
+/// SipHash), and compares only UUIDs of the same hash. The time does not depend on how much of a guess was right.
+/// A comparison in constant time would hide nothing more. This holds while the UUID is a secret between the
+/// application and Asterisk. A reader of the network or of Asterisk's log can use it, within
 /// its time, before Asterisk does.
 ///
 /// A UUID that [the application chose](Self::announce_as) is as secret as its origin. Version 4 is random, and so
