@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use audiosocket_blocking::{
     AudioBuf, CallEvent, IncomingCall, MarkOutcome, SampleRate, SendError, Server,
 };
-use audiosocket_media::{tone, wav};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::tone;
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let menu = match args.next() {
-        Some(path) => audio(&wav::read_file(path, RATE, Duration::from_secs(60))?),
+        Some(path) => audio(&AudioReader::open(path)?.read_all(RATE, Duration::from_secs(60))?),
         None => beep(440, 2_000),
     };
 

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use audiosocket_blocking::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
-use audiosocket_media::{tone, wav};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::tone;
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let samples = match args.next() {
-        Some(path) => wav::read_file(path, RATE, LONGEST)?,
+        Some(path) => AudioReader::open(path)?.read_all(RATE, LONGEST)?,
         None => tone(RATE, 440, Duration::from_secs(2)),
     };
     // In memory once, however many calls play it.

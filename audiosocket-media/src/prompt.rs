@@ -1,11 +1,12 @@
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use audiosocket_proto::AudioBuf;
 
-use crate::wav::{self, ReadError};
+use crate::file::{AudioReader, FileWarning, ReadError};
 use crate::{Resampler, SampleRate};
 
 /// Audio that calls of any sample rate play.
@@ -20,7 +21,7 @@ use crate::{Resampler, SampleRate};
 /// // On a call: `call.play(greeting.at(rate)).await?`, with the rate of the caller's audio.
 /// let audio = greeting.at(SampleRate::Hz16000);
 /// assert_eq!(audio.rate(), SampleRate::Hz16000);
-/// # Ok::<(), audiosocket_media::wav::ReadError>(())
+/// # Ok::<(), audiosocket_media::file::ReadError>(())
 /// ```
 #[derive(Clone)]
 pub struct Prompt {
@@ -28,6 +29,7 @@ pub struct Prompt {
 }
 
 struct SharedPrompt {
+    warnings: Vec<FileWarning>,
     rate: SampleRate,
     samples: Vec<i16>,
     /// The audio at each of [`SampleRate::ALL`].
@@ -38,32 +40,51 @@ impl Prompt {
     /// The maximum duration of a file for [`open`](Self::open): ten minutes. At 8 kHz, that is 9.6 MB.
     pub const LONGEST: Duration = Duration::from_secs(600);
 
-    /// Reads a WAV file. It blocks until it has read the whole file.
+    /// Reads a WAV file or a raw file of Asterisk. It blocks until it has read the whole file.
     ///
     /// The prompt keeps the sample rate of the file. If AudioSocket does not have that rate, it keeps the next higher one.
     ///
     /// # Errors
     ///
-    /// The errors of [`wav::read_file`]. [`ReadError::TooLong`] if the file is longer than [`LONGEST`](Self::LONGEST).
+    /// The errors of [`AudioReader`]. One of them is that the file is longer than [`LONGEST`](Self::LONGEST).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
-        let path = path.as_ref();
-        let hz = wav::rate_of_file(path)?;
+        Self::read(AudioReader::open(path)?)
+    }
+
+    /// Reads the audio of `reader` up to its end, for example the answer of a text-to-speech server.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`open`](Self::open).
+    pub fn read(mut reader: AudioReader<impl Read>) -> Result<Self, ReadError> {
+        let hz = reader.sample_rate();
         let rate = SampleRate::ALL.into_iter().find(|rate| rate.hz() >= hz);
         let rate = rate.unwrap_or(SampleRate::Hz192000);
-        let samples = wav::read_file(path, rate, Self::LONGEST)?;
-        Ok(Self::from_samples(rate, samples))
+        let samples = reader.read_all(rate, Self::LONGEST)?;
+        Ok(Self::new(rate, samples, reader.warnings().to_vec()))
     }
 
     /// Makes a prompt from mono samples at `rate`.
     #[must_use]
     pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
+        Self::new(rate, samples.into(), Vec::new())
+    }
+
+    fn new(rate: SampleRate, samples: Vec<i16>, warnings: Vec<FileWarning>) -> Self {
         Self {
             source: Arc::new(SharedPrompt {
+                warnings,
                 rate,
-                samples: samples.into(),
+                samples,
                 converted: Default::default(),
             }),
         }
+    }
+
+    /// Returns the defects of the file, for the log. The prompt has all audio that the file has.
+    #[must_use]
+    pub fn warnings(&self) -> &[FileWarning] {
+        &self.source.warnings
     }
 
     /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt.
@@ -138,7 +159,7 @@ mod tests {
     fn a_file_at_its_own_rate_has_the_same_samples() {
         let samples = tone(SampleRate::Hz8000, 440, SECOND);
         let path = std::env::temp_dir().join(format!("prompt-{}.wav", std::process::id()));
-        let mut file = wav::WavWriter::create(&path, SampleRate::Hz8000).unwrap();
+        let mut file = crate::wav::WavWriter::create(&path, SampleRate::Hz8000).unwrap();
         file.write(&samples).unwrap();
         file.finish().unwrap();
         let prompt = Prompt::open(&path);
@@ -150,6 +171,6 @@ mod tests {
     #[test]
     fn a_missing_file_is_an_error() {
         let error = Prompt::open("/nonexistent.wav").unwrap_err();
-        assert!(matches!(error, ReadError::Io(_)));
+        assert!(matches!(error.kind(), crate::file::ReadErrorKind::Io(_)));
     }
 }

@@ -16,7 +16,8 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use async_signal::{Signal, Signals};
-use audiosocket_media::{tone, wav};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::tone;
 use audiosocket_smol::{
     AudioBuf, CallEvent, IncomingCall, MarkOutcome, SampleRate, SendError, Server,
 };
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let menu = match args.next() {
-        Some(path) => audio(&wav::read_file(path, RATE, Duration::from_secs(60))?),
+        Some(path) => audio(&AudioReader::open(path)?.read_all(RATE, Duration::from_secs(60))?),
         None => beep(440, 2_000),
     };
 

@@ -15,7 +15,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use audiosocket_media::{tone, wav};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::tone;
 use audiosocket_tokio::{
     AudioBuf, CallEvent, IncomingCall, MarkOutcome, SampleRate, SendError, Server,
 };
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let menu = match args.next() {
-        Some(path) => audio(&wav::read_file(path, RATE, Duration::from_secs(60))?),
+        Some(path) => audio(&AudioReader::open(path)?.read_all(RATE, Duration::from_secs(60))?),
         None => beep(440, 2_000),
     };
 

@@ -11,7 +11,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use audiosocket_media::{pcm, tone, wav};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::{pcm, tone};
 use audiosocket_tokio::{Bytes, Call, CallRequest, End, Handler, Refusal, SampleRate, Server};
 
 /// What every call takes. Asterisk converts for callers who have more; for them, play 16 kHz.
@@ -25,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
     let samples = match args.next() {
-        Some(path) => wav::read_file(path, RATE, LONGEST)?,
+        Some(path) => AudioReader::open(path)?.read_all(RATE, LONGEST)?,
         None => tone(RATE, 440, Duration::from_secs(2)),
     };
     let mut prompt = Vec::new();

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use audiosocket_testing::load::{LoadError, LoadTest, Report};
 use serde::Serialize;
 
@@ -110,15 +111,14 @@ fn option_names(problem: &str) -> String {
         .collect()
 }
 
-/// Reads a WAV file of any rate as samples at `rate`.
+/// Reads an audio file of any rate as samples at `rate`.
 fn read(path: &Path, rate: SampleRate) -> io::Result<Vec<i16>> {
-    wav::read_file(path, rate, LONGEST_AUDIO).map_err(|error| {
-        let mut message = format!("{}: {error}", path.display().to_string().escape_debug());
-        if let Some(source) = std::error::Error::source(&error) {
-            message = format!("{message}: {source}");
-        }
-        io::Error::other(message)
-    })
+    let mut file = AudioReader::open(path)?;
+    let samples = file.read_all(rate, LONGEST_AUDIO)?;
+    for warning in file.warnings() {
+        tracing::warn!(file = ?path, %warning, "damaged audio file");
+    }
+    Ok(samples)
 }
 
 #[cfg(test)]

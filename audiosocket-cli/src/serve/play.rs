@@ -1,5 +1,7 @@
 //! `audiosocket serve play`: a WAV file for each caller.
 
+mod stdin;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +25,7 @@ const SHORTEST_PIECE: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
 pub(crate) struct PlayArgs {
-    /// A WAV file of any rate and up to 32 channels, which are mixed; an hour at most
+    /// A WAV file or a raw file of Asterisk (.sln, .ulaw, .alaw, ...), an hour at most; `-` plays standard input as it arrives
     file: PathBuf,
     /// Play it again and again, without a gap, until the caller hangs up
     #[arg(long = "loop")]

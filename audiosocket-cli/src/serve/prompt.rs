@@ -1,13 +1,13 @@
-use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use audiosocket_tokio::{AudioBuf, Bytes, Call, SendError};
 
 /// A file that is longer is most likely a mistake, and would be kept in memory.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Audio that is ready to be played, in memory once however many calls play it.
 #[derive(Clone, Debug)]
@@ -24,22 +24,16 @@ impl LoadedPrompt {
         (!audio.is_empty()).then_some(Self { rate, audio })
     }
 
-    /// Reads a WAV file at `rate`, or at what [`fitting`] says of its own.
+    /// Reads an audio file at `rate`, or at what [`fitting`] returns for its own rate.
     pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<Self> {
-        Self::read(path, rate).map_err(|error| {
-            let cause = error.source().map(|cause| format!(": {cause}"));
-            let cause = cause.unwrap_or_default();
-            io::Error::other(format!("{}: {error}{cause}", path.display()))
-        })
-    }
-
-    fn read(path: &Path, rate: Option<SampleRate>) -> Result<Self, Box<dyn Error>> {
-        let rate = match rate {
-            Some(rate) => rate,
-            None => fitting(wav::rate_of_file(path)?),
-        };
-        let samples = wav::read_file(path, rate, LONGEST)?;
-        Ok(Self::new(rate, &samples).ok_or("the WAV file has no audio")?)
+        let mut file = AudioReader::open(path)?;
+        let rate = rate.unwrap_or_else(|| fitting(file.sample_rate()));
+        let samples = file.read_all(rate, LONGEST)?;
+        for warning in file.warnings() {
+            tracing::warn!(file = ?path, %warning, "damaged audio file");
+        }
+        Self::new(rate, &samples)
+            .ok_or_else(|| io::Error::other(format!("{}: the file has no audio", path.display())))
     }
 
     /// Repeats it until it lasts `shortest`.
@@ -78,7 +72,7 @@ pub(super) fn hang_up_on_error(call: &mut Call<'_>, played: Result<(), SendError
 /// call's codec wants, and no codec of a call has more than 48 kHz.
 ///
 /// Not 44.1 kHz, of which Asterisk 22.10.1 made 8 kHz at half the volume.
-fn fitting(hz: u32) -> SampleRate {
+pub(super) fn fitting(hz: u32) -> SampleRate {
     SampleRate::ALL
         .into_iter()
         .filter(|rate| *rate != SampleRate::Hz44100)

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use audiosocket_proto::Uuid;
 
 use crate::caller::Caller;
@@ -32,7 +33,10 @@ fn each_call_is_in_a_file_of_its_own(prefix: &str) {
             .wait_for_line(&format!("{uuid}: recorded 2.5s"))
             .unwrap();
         let path = recordings.join(format!("{uuid}.wav"));
-        let recorded = wav::read_file(path, rate, Duration::from_secs(60)).unwrap();
+        let recorded = AudioReader::open(path)
+            .unwrap()
+            .read_all(rate, Duration::from_secs(60))
+            .unwrap();
         assert!(recorded == said(rate), "at {rate}");
     }
 }
@@ -54,6 +58,9 @@ fn a_recording_is_not_overwritten(prefix: &str) {
     second.listen_to_the_end();
     program.wait_for_line(&format!("{uuid}: ")).unwrap();
     let path = directory.path().join(format!("{uuid}.wav"));
-    let recorded = wav::read_file(path, rate, Duration::from_secs(60)).unwrap();
+    let recorded = AudioReader::open(path)
+        .unwrap()
+        .read_all(rate, Duration::from_secs(60))
+        .unwrap();
     assert!(recorded == noise(160, 1));
 }

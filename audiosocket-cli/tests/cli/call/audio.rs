@@ -5,7 +5,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_media::wav::{self, WavWriter};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::wav::WavWriter;
 use audiosocket_media::{SampleRate, pcm};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -48,7 +49,10 @@ fn a_file_is_converted_to_the_format_of_the_call() {
     let options = ["--rate", "slin16", "--duration", "1s"];
     let (code, said) = say(&file, &options);
     assert_eq!(code, 0);
-    let wanted = wav::read_file(SPEECH, SampleRate::Hz16000, MINUTE).unwrap();
+    let wanted = AudioReader::open(SPEECH)
+        .unwrap()
+        .read_all(SampleRate::Hz16000, MINUTE)
+        .unwrap();
     assert_eq!(slin(&said), wanted[..16_000]);
     assert!(said.iter().all(|(kind, _)| *kind == 0x12));
 }
@@ -99,7 +103,10 @@ fn silence_in_a_file_needs_not_come_back() {
 
 #[test]
 fn what_came_at_once_is_recorded_whole() {
-    let speech = wav::read_file(SPEECH, SampleRate::Hz8000, MINUTE).unwrap();
+    let speech = AudioReader::open(SPEECH)
+        .unwrap()
+        .read_all(SampleRate::Hz8000, MINUTE)
+        .unwrap();
     let mut frames = frames(0x10, &speech[..8_000]);
     frames.push((0x00, Vec::new()));
     let server = serve_audio(move |number, _| match number {
@@ -281,7 +288,7 @@ fn a_file_that_cannot_be_said_is_an_error() {
             Path::new("not-there.wav"),
             &[][..],
             1,
-            "not-there.wav: reading the WAV file failed: No such file",
+            "not-there.wav: reading the file failed: No such file",
         ),
         (Path::new(file!()), &[][..], 1, "No such file"),
         (
@@ -323,7 +330,10 @@ fn wav_file(dir: &TempDir, name: &str, rate: SampleRate, samples: &[i16]) -> Pat
 fn read(path: &Path, rate: SampleRate) -> Vec<i16> {
     let header = std::fs::read(path).unwrap();
     assert_eq!(header[24..28], rate.hz().to_le_bytes());
-    wav::read_file(path, rate, MINUTE).unwrap()
+    AudioReader::open(path)
+        .unwrap()
+        .read_all(rate, MINUTE)
+        .unwrap()
 }
 
 fn slin(frames: &[Frame]) -> Vec<i16> {

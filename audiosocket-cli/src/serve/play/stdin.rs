@@ -1,0 +1,214 @@
+//! `audiosocket serve play -`: plays standard input to each caller, as it arrives.
+
+use std::io::{self, Read, Stdin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use audiosocket_media::file::{AudioReader, ReadError};
+use audiosocket_media::{Resampler, SampleRate};
+use audiosocket_proto::MarkOutcome;
+use audiosocket_tokio::{
+    Acceptor, Audio, AudioBuf, Call, CallHandle, CallRequest, DtmfDigit, Handler, Response,
+    SendError,
+};
+
+use super::PlayArgs;
+use crate::serve::barge_in::BargeIn;
+use crate::serve::prompt::{LONGEST, fitting, hang_up_on_error};
+
+/// A call has at least this much audio in its playout, if standard input has delivered it.
+const QUEUED: Duration = Duration::from_secs(5);
+
+/// The mark of a call that queues its next part. Other marks are the index of a part, plus 1.
+const NEXT_PART: u64 = 0;
+
+impl PlayArgs {
+    pub(in crate::serve) fn is_stdin(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
+
+    /// Waits for the header of the audio, and then reads the audio on a thread.
+    pub(in crate::serve) fn stdin_acceptor(&self) -> io::Result<impl Acceptor + use<>> {
+        if self.again {
+            return Err(io::Error::other(
+                "--loop needs a file: standard input is read only once",
+            ));
+        }
+        let reader = AudioReader::new(io::stdin()).map_err(stdin_error)?;
+        let rate = self.rate.unwrap_or_else(|| fitting(reader.sample_rate()));
+        let audio = Arc::new(StdinAudio::default());
+        let writer = audio.clone();
+        thread::Builder::new()
+            .name("stdin".to_owned())
+            .spawn(move || writer.read_all(reader, rate))?;
+        let barge_in = self.barge_in;
+        Ok(move |_: &CallRequest<'_>| {
+            Ok(StdinPlayer {
+                audio: audio.clone(),
+                next: 0,
+                is_live: false,
+                barge_in: barge_in.then(BargeIn::new),
+                interrupted: false,
+            })
+        })
+    }
+}
+
+fn stdin_error(error: ReadError) -> io::Error {
+    io::Error::other(format!("standard input: {error}"))
+}
+
+/// The audio that standard input has delivered so far. All calls share it.
+#[derive(Debug, Default)]
+struct StdinAudio(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    parts: Vec<AudioBuf>,
+    is_complete: bool,
+    /// The calls that have queued all parts. They get new parts at once.
+    live: Vec<CallHandle>,
+}
+
+impl StdinAudio {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_all(&self, mut reader: AudioReader<Stdin>, rate: SampleRate) {
+        if let Err(error) = self.read_parts(&mut reader, rate) {
+            tracing::warn!(%error, "standard input is not read any further");
+        }
+        for warning in reader.warnings() {
+            tracing::warn!(%warning, "standard input");
+        }
+        let mut state = self.state();
+        state.is_complete = true;
+        for call in state.live.drain(..) {
+            call.hangup_after_playout();
+        }
+    }
+
+    fn read_parts(&self, reader: &mut AudioReader<impl Read>, rate: SampleRate) -> io::Result<()> {
+        let mut resampler =
+            Resampler::between(reader.sample_rate(), rate.hz()).map_err(io::Error::other)?;
+        let (mut samples, mut part) = (Vec::new(), Vec::new());
+        let mut left = rate.samples_in(LONGEST);
+        loop {
+            samples.clear();
+            part.clear();
+            let is_end = reader.read(&mut samples)? == 0;
+            if is_end {
+                resampler.finish(&mut part);
+            } else {
+                resampler.push(&samples, &mut part);
+            }
+            left = left.checked_sub(part.len() as u64).ok_or_else(|| {
+                io::Error::other(format!("it has more audio than {} s", LONGEST.as_secs()))
+            })?;
+            if !part.is_empty() {
+                self.add(&AudioBuf::from_samples(rate, &part));
+            }
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds a part, and plays it on all live calls.
+    fn add(&self, part: &AudioBuf) {
+        let mut state = self.state();
+        state.parts.push(part.clone());
+        let mark = state.parts.len() as u64;
+        state.live.retain(|call| match call.try_play(part.clone()) {
+            Ok(()) => true,
+            // The audio arrives faster than the call plays it. The call continues with this part later.
+            Err(SendError::PlayoutFull { .. }) => {
+                call.mark(mark).ok();
+                false
+            }
+            Err(_) => false,
+        });
+    }
+}
+
+/// Plays standard input to one caller, from its start.
+#[derive(Debug)]
+struct StdinPlayer {
+    audio: Arc<StdinAudio>,
+    /// The index of the next part.
+    next: usize,
+    /// True if the thread of standard input plays the next parts.
+    is_live: bool,
+    barge_in: Option<BargeIn>,
+    interrupted: bool,
+}
+
+impl Handler for StdinPlayer {
+    fn on_start(&mut self, call: &mut Call<'_>) {
+        let played = self.play_parts(call);
+        hang_up_on_error(call, played);
+    }
+
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        if !self.interrupted && self.barge_in.as_mut().is_some_and(|it| it.hears(audio)) {
+            self.interrupt(call);
+        }
+        Response::Nothing
+    }
+
+    fn on_dtmf(&mut self, call: &mut Call<'_>, _: DtmfDigit) -> Response<'static> {
+        if !self.interrupted && self.barge_in.is_some() {
+            self.interrupt(call);
+        }
+        Response::Nothing
+    }
+
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, _: MarkOutcome) {
+        if self.interrupted {
+            return;
+        }
+        if mark != NEXT_PART {
+            self.next = usize::try_from(mark - 1).unwrap_or(usize::MAX);
+            self.is_live = false;
+        } else if self.is_live {
+            return;
+        }
+        let played = self.play_parts(call);
+        hang_up_on_error(call, played);
+    }
+}
+
+impl StdinPlayer {
+    /// Queues parts until the playout has [`QUEUED`]. A mark is before each part: when the part before it has been played,
+    /// the next part is queued. After the last part, the call is live.
+    fn play_parts(&mut self, call: &mut Call<'_>) -> Result<(), SendError> {
+        let mut state = self.audio.state();
+        while call.stats().playout.depth < QUEUED {
+            let Some(part) = state.parts.get(self.next) else {
+                if state.is_complete {
+                    call.hangup_after_playout();
+                } else {
+                    state.live.push(call.handle());
+                    self.is_live = true;
+                }
+                return Ok(());
+            };
+            if call.stats().playout.depth > Duration::ZERO {
+                call.mark(NEXT_PART)?;
+            }
+            call.try_play(part.clone())?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn interrupt(&mut self, call: &mut Call<'_>) {
+        self.interrupted = true;
+        let uuid = Some(call.uuid());
+        self.audio.state().live.retain(|live| live.uuid() != uuid);
+        let unheard = call.clear().duration.as_secs_f64();
+        tracing::info!(uuid = %call.uuid(), unheard = format_args!("{unheard:.3}"), "interrupted");
+    }
+}
