@@ -83,6 +83,11 @@ impl StdinAudio {
         for warning in reader.warnings() {
             tracing::warn!(%warning, "standard input");
         }
+        self.complete();
+    }
+
+    /// No part follows. Live calls end when they have played everything.
+    fn complete(&self) {
         let mut state = self.state();
         state.is_complete = true;
         for call in state.live.drain(..) {
@@ -198,8 +203,12 @@ impl StdinPlayer {
             if call.stats().playout.depth > Duration::ZERO {
                 call.mark(NEXT_PART)?;
             }
-            call.try_play(part.clone())?;
-            self.next += 1;
+            match call.try_play(part.clone()) {
+                Ok(()) => self.next += 1,
+                // The mark queues it later.
+                Err(SendError::PlayoutFull { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -210,5 +219,78 @@ impl StdinPlayer {
         self.audio.state().live.retain(|live| live.uuid() != uuid);
         let unheard = call.clear().duration.as_secs_f64();
         tracing::info!(uuid = %call.uuid(), unheard = format_args!("{unheard:.3}"), "interrupted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use audiosocket_proto::{Decoder, Message, SessionConfig, Timestamp, Transmit};
+    use audiosocket_server::{CallDriver, Calls};
+
+    use super::*;
+
+    const RATE: SampleRate = SampleRate::Hz8000;
+
+    fn part(number: i16) -> AudioBuf {
+        let first = 1 + number * 800;
+        let samples: Vec<i16> = (first..first + 800).collect();
+        AudioBuf::from_samples(RATE, &samples)
+    }
+
+    /// The playout holds 1 s, and 4 s arrive at once. The call must play all of it, in virtual time.
+    #[test]
+    fn audio_that_arrives_faster_than_a_call_plays_is_played_completely() {
+        let audio = Arc::new(StdinAudio::default());
+        let shared = audio.clone();
+        let acceptor = move |_: &CallRequest<'_>| {
+            Ok(StdinPlayer {
+                audio: shared.clone(),
+                next: 0,
+                is_live: false,
+                barge_in: None,
+                interrupted: false,
+            })
+        };
+        let config = SessionConfig::default().max_playout(Duration::from_secs(1));
+        let (calls, mut now) = (Calls::default(), Timestamp::ZERO);
+        let acceptor = Arc::new(acceptor);
+        let mut driver = CallDriver::new(acceptor, "peer".into(), config, &calls, now);
+        audio.add(&part(0));
+        driver.receive(now, b"\x01\x00\x10sixteen bytes !!");
+        for number in 1..=38 {
+            audio.add(&part(number));
+        }
+        audio.complete();
+
+        let mut sent = Vec::new();
+        loop {
+            driver.poll_commands(now, Waker::noop());
+            match driver.poll_transmit() {
+                Transmit::Bytes(bytes) => {
+                    let len = bytes.len();
+                    sent.extend_from_slice(bytes);
+                    driver.transmitted(now, len);
+                }
+                Transmit::Idle => {
+                    now = driver.poll_timeout().expect("a deadline").max(now);
+                    driver.handle_timeout(now);
+                }
+                _ => break,
+            }
+        }
+        let (mut decoder, mut input) = (Decoder::new(), &sent[..]);
+        let mut samples = Vec::new();
+        while let Some(frame) = decoder.decode(&mut input) {
+            if let Ok(Message::Audio(audio)) = Message::parse(frame) {
+                audiosocket_media::pcm::from_slin(audio.payload(), &mut samples);
+            }
+        }
+        samples.retain(|sample| *sample != 0);
+        let expected: Vec<i16> = (0..=38)
+            .flat_map(|number| part(number).samples().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(samples, expected);
     }
 }
