@@ -146,6 +146,11 @@ fn empty_files_folders_text_and_missing_files_have_their_own_errors() {
     let message = error.to_string();
     let expected = "'no such file': reading the file failed: No such file";
     assert!(message.starts_with(expected), "{message}");
+    assert!(
+        message.ends_with("or make a file: espeak-ng -w greeting.wav \"Hello\""),
+        "{message}"
+    );
+    assert_eq!(format!("{error:?}"), message);
     let error = io::Error::from(error);
     assert_eq!(
         (error.kind(), error.to_string()),
@@ -256,7 +261,7 @@ fn audio_that_is_longer_than_the_limit_is_refused() {
     let error = read(8_001).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the audio is longer than the limit of 1 s"
+        "the audio is longer than the limit of 1 s; cut it into shorter files"
     );
     // An endless stream ends with the error too.
     let header = &wav(&format(1, 2, 192_000, 32), &[])[..44];

@@ -1,5 +1,5 @@
 //! The core in an event loop made by hand: any number of calls on one thread, with `mio`. Callers
-//! hear themselves. `audiosocket_proto::embedding` says why it does what it does, in this order.
+//! hear themselves. `audiosocket_server::embedding` says why it does what it does, in this order.
 //! Run it with `cargo run -p audiosocket-proto --example mio -- 127.0.0.1:9092`.
 
 use std::collections::{BTreeSet, HashMap};

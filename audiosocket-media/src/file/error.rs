@@ -10,8 +10,8 @@ use crate::{Resampler, UnsupportedRate};
 
 /// The reason that an audio file cannot be read. The text has the path, the reason and the command that converts the file.
 ///
-/// The path is missing if the audio does not come from a file.
-#[derive(Debug)]
+/// The path is missing if the audio does not come from a file. `Debug` prints the same text as `Display`, because Rust
+/// prints the `Debug` of an error that `main` returns.
 pub struct ReadError {
     path: Option<PathBuf>,
     kind: ReadErrorKind,
@@ -83,10 +83,24 @@ impl fmt::Display for ReadError {
             ReadErrorKind::HeaderCutShort => {
                 return f.write_str("the file ends inside its WAV header");
             }
-            ReadErrorKind::Io(error) => return write!(f, "reading the file failed: {error}"),
+            ReadErrorKind::Io(error) => {
+                write!(f, "reading the file failed: {error}")?;
+                return match (error.kind(), path) {
+                    (io::ErrorKind::NotFound, Some(_)) => f.write_str(
+                        "; check the path, or make a file: espeak-ng -w greeting.wav \"Hello\"",
+                    ),
+                    (io::ErrorKind::PermissionDenied, Some(_)) => {
+                        f.write_str("; make the file readable for this process")
+                    }
+                    _ => Ok(()),
+                };
+            }
             ReadErrorKind::TooLong { longest } => {
                 let seconds = longest.as_secs_f64();
-                return write!(f, "the audio is longer than the limit of {seconds} s");
+                return write!(
+                    f,
+                    "the audio is longer than the limit of {seconds} s; cut it into shorter files"
+                );
             }
             ReadErrorKind::NotWav(FileKind::Unknown) => {
                 return f.write_str(
@@ -145,6 +159,12 @@ fn tag_name(tag: u16) -> &'static str {
         0x00ff => "AAC",
         0x0161 | 0x0162 => "Windows Media",
         _ => "unknown",
+    }
+}
+
+impl fmt::Debug for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
