@@ -1,7 +1,5 @@
 //! Recordings: a WAV file is playable at any time, and `recount` repairs its header.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::cell::RefCell;
 use std::io::{self, BufWriter, Cursor, Seek, SeekFrom, Write};
 use std::rc::Rc;
