@@ -70,4 +70,4 @@ pub use tone::tone;
 /// The README, whose example compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct MediaReadme;

@@ -4,19 +4,19 @@ use audiosocket_media::{CodecDetector, Encoding, Law, SampleRate};
 
 use crate::track::RecordedFrame;
 
-/// The detector has been seen to be wrong up to this confidence.
+/// Up to this confidence, wrong guesses of the detector were observed.
 const LIKELY: f64 = 0.57;
 
-/// The longest time that audio is held back for the detector. A silent caller gives the detector
-/// nothing to work with.
+/// The maximum time that audio is held back for the detector. Silence gives the detector no
+/// information.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
 
-/// The most bytes that are held back, the cost of each frame included.
+/// The maximum number of bytes that are held back, including the cost of each frame.
 const MAX_HELD: usize = 64 * 1024;
 const FRAME_COST: usize = 64;
 
-/// The detector gives up after this many bytes that are not all the same: two seconds of slin. It
-/// costs more than all other work on a frame, and half a second of speech has always been enough.
+/// The detector stops after this many bytes of frames with different bytes: two seconds of slin. It
+/// costs more than all other work on a frame, and half a second of speech was always enough.
 const MAX_EXAMINED: usize = 32_000;
 
 /// Audio as samples.
@@ -24,7 +24,7 @@ const MAX_EXAMINED: usize = 32_000;
 pub(crate) struct DecodedAudio {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
-    /// How many samples are missing just before it.
+    /// The number of samples that are missing before it.
     pub(crate) lost: u64,
     pub(crate) samples: Vec<i16>,
 }
@@ -48,9 +48,9 @@ impl DecodedAudio {
 /// Decodes the audio of one call. Holds audio back until its encoding is known.
 #[derive(Debug)]
 pub(crate) struct AudioDecoder {
-    /// The encoding of frames that claim to be slin at 8 kHz.
+    /// The encoding of frames with the kind of slin at 8 kHz.
     encoding: Encoding,
-    /// `None` once the encoding is certain, or the detector gave up.
+    /// `None` when the encoding is certain or the detector has stopped.
     detector: Option<Box<CodecDetector>>,
     held: Vec<RecordedFrame>,
     held_bytes: usize,
@@ -58,7 +58,7 @@ pub(crate) struct AudioDecoder {
 }
 
 impl AudioDecoder {
-    /// A decoder for `encoding`; without one, it is detected.
+    /// Returns a decoder for `encoding`, or one that detects the encoding.
     pub(crate) fn new(encoding: Option<Encoding>) -> Self {
         Self {
             encoding: encoding.unwrap_or(Encoding::Slin),
@@ -69,7 +69,7 @@ impl AudioDecoder {
         }
     }
 
-    /// The encoding of audio at `rate`, as far as it is known.
+    /// Returns the encoding of audio at `rate`, as far as it is known.
     pub(crate) fn encoding(&self, rate: SampleRate) -> Encoding {
         match rate {
             SampleRate::Hz8000 => self.encoding,
@@ -77,15 +77,17 @@ impl AudioDecoder {
         }
     }
 
-    /// Takes a frame, and appends the frames whose encoding is known now, in order.
-    pub(crate) fn push(&mut self, frame: RecordedFrame, decoded: &mut Vec<DecodedAudio>) {
+    /// Takes a frame, and returns all frames whose encoding is known, in order.
+    pub(crate) fn push(&mut self, frame: RecordedFrame) -> Vec<DecodedAudio> {
         if frame.rate != SampleRate::Hz8000 {
-            self.flush(decoded);
-            return decoded.push(DecodedAudio::new(Encoding::Slin, &frame));
+            let mut decoded = self.flush();
+            decoded.push(DecodedAudio::new(Encoding::Slin, &frame));
+            return decoded;
         }
-        self.tick(frame.at, decoded);
+        let mut decoded = self.tick(frame.at);
         let Some(detector) = &mut self.detector else {
-            return decoded.push(DecodedAudio::new(self.encoding, &frame));
+            decoded.push(DecodedAudio::new(self.encoding, &frame));
+            return decoded;
         };
         detector.push(&frame.payload);
         let sure = detector.guess().is_sure();
@@ -94,26 +96,29 @@ impl AudioDecoder {
         }
         self.held_bytes += frame.payload.len() + FRAME_COST;
         self.held.push(frame);
-        if sure || self.examined > MAX_EXAMINED {
-            self.flush(decoded);
-            self.detector = None;
-        } else if self.held_bytes > MAX_HELD {
-            self.flush(decoded);
+        let known = sure || self.examined > MAX_EXAMINED;
+        if known || self.held_bytes > MAX_HELD {
+            decoded.extend(self.flush());
         }
+        if known {
+            self.detector = None;
+        }
+        decoded
     }
 
-    /// Appends audio that was held back for [`LONGEST_HOLD`].
-    pub(crate) fn tick(&mut self, now: Instant, decoded: &mut Vec<DecodedAudio>) {
+    /// Returns the audio, if it was held back for [`LONGEST_HOLD`].
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<DecodedAudio> {
         let waited = |first: &RecordedFrame| now.saturating_duration_since(first.at);
         if self.held.first().map(waited) > Some(LONGEST_HOLD) {
-            self.flush(decoded);
+            return self.flush();
         }
+        Vec::new()
     }
 
-    /// Appends all audio that is held back, decoded with the likeliest encoding.
-    pub(crate) fn flush(&mut self, decoded: &mut Vec<DecodedAudio>) {
+    /// Returns all audio that is held back, decoded with the likeliest encoding.
+    pub(crate) fn flush(&mut self) -> Vec<DecodedAudio> {
         if self.held.is_empty() {
-            return;
+            return Vec::new();
         }
         if let Some(detector) = &self.detector {
             let guess = detector.guess();
@@ -125,12 +130,13 @@ impl AudioDecoder {
         }
         self.held_bytes = 0;
         let held = self.held.drain(..);
-        decoded.extend(held.map(|frame| DecodedAudio::new(self.encoding, &frame)));
+        held.map(|frame| DecodedAudio::new(self.encoding, &frame))
+            .collect()
     }
 }
 
-/// The encoding of bytes that the detector cannot use: a G.711 law if more than half of them are
-/// that law's silence.
+/// The encoding of bytes without information for the detector: a G.711 law if more than half of them
+/// are silence of that law.
 fn encoding_of_silence(frames: &[RecordedFrame]) -> Encoding {
     let bytes = || frames.iter().flat_map(|frame| &frame.payload);
     let half = bytes().count() / 2;
@@ -153,10 +159,10 @@ mod tests {
         let mut at = Instant::now();
         for payload in payloads {
             at += 20 * MS;
-            decoder.push(frame(at, payload), &mut decoded);
+            decoded.extend(decoder.push(frame(at, payload)));
             assert!(decoder.held.len() <= 51, "{}", decoder.held.len());
         }
-        decoder.flush(&mut decoded);
+        decoded.extend(decoder.flush());
         let samples = decoded.into_iter().flat_map(|audio| audio.samples);
         (samples.collect(), decoder.encoding(SampleRate::Hz8000))
     }
@@ -199,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn detection_gives_up_on_noise() {
+    fn detection_stops_at_noise() {
         let mut state = 1_u32;
         let mut noise = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -209,7 +215,7 @@ mod tests {
         let start = Instant::now();
         for at in 0..150 {
             let payload: Vec<u8> = std::iter::repeat_with(&mut noise).take(320).collect();
-            decoder.push(frame(start + 20 * MS * at, &payload), &mut decoded);
+            decoded.extend(decoder.push(frame(start + 20 * MS * at, &payload)));
         }
         assert!(decoder.detector.is_none());
         assert_eq!(decoded.len(), 150);
@@ -217,28 +223,27 @@ mod tests {
 
     #[test]
     fn held_audio_is_bounded() {
-        let (mut decoder, mut decoded) = (AudioDecoder::new(None), Vec::new());
+        let mut decoder = AudioDecoder::new(None);
         let start = Instant::now();
         for (payload, frames) in [(vec![0; 1], 5_000), (vec![0; 65_535], 10)] {
             for _ in 0..frames {
-                decoder.push(frame(start, &payload), &mut decoded);
-                decoded.clear();
+                decoder.push(frame(start, &payload));
                 assert!(decoder.held_bytes <= MAX_HELD);
             }
         }
-        decoder.push(frame(start, &[0; 2]), &mut decoded);
-        decoder.tick(start + LONGEST_HOLD + MS, &mut decoded);
+        decoder.push(frame(start, &[0; 2]));
+        let decoded = decoder.tick(start + LONGEST_HOLD + MS);
         assert!(decoder.held.is_empty() && !decoded.is_empty());
     }
 
     #[test]
     fn audio_above_8_khz_is_always_slin() {
         let alaw = Some(Encoding::G711(Law::A));
-        let (mut decoder, mut decoded) = (AudioDecoder::new(alaw), Vec::new());
+        let mut decoder = AudioDecoder::new(alaw);
         let mut wide = frame(Instant::now(), &[0xd5; 640]);
         wide.rate = SampleRate::Hz16000;
         wide.lost.bytes = 640;
-        decoder.push(wide, &mut decoded);
+        let decoded = decoder.push(wide);
         assert_eq!(decoded[0].samples, [-10_795; 320]);
         assert_eq!(decoded[0].lost, 320);
     }

@@ -4,17 +4,17 @@ use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
 use audiosocket_media::{CodecDetector, Encoding};
 use audiosocket_tokio::{Audio, SampleRate};
 
-/// How much of speech it takes to interrupt: the first loud frame of 20 ms does.
+/// The duration of speech that interrupts: one loud frame of 20 ms.
 const ATTACK: Duration = Duration::from_millis(20);
 
-/// What is quieter does not interrupt, in dB of full scale. A line whose noise was louder than that
-/// would interrupt before the noise is known.
+/// The level from which audio interrupts, in dB of full scale. A line with louder noise interrupts until the detector knows
+/// its noise level.
 const QUIETEST: f32 = -40.0;
 
-/// After so many bytes that were not silence the likeliest encoding is taken, however unlikely.
+/// The number of bytes of sound after which the most likely encoding is used, even if it is not sure.
 const UNSURE: usize = 4_800;
 
-/// Hears the caller begin to speak, as soon as can be, whatever codec `Dial` passed on.
+/// Detects that the caller starts to speak. The audio can have the codec that `Dial` without `c(slin)` passes on.
 #[derive(Debug)]
 pub(super) struct BargeIn {
     rate: SampleRate,
@@ -24,12 +24,12 @@ pub(super) struct BargeIn {
     events: Vec<VadEvent>,
 }
 
-/// What is in frames of kind `0x10`.
+/// The codec of frames of kind `0x10`.
 #[derive(Debug)]
 enum CallerCodec {
     Unknown {
         detector: Box<CodecDetector>,
-        /// What came and could not be decoded yet.
+        /// The audio before the codec is known.
         undecoded: Vec<u8>,
     },
     Known(Encoding),
@@ -50,8 +50,8 @@ impl BargeIn {
         }
     }
 
-    /// Takes the caller's next audio; tells whether the caller began to speak in it.
-    pub(super) fn hears(&mut self, audio: Audio<'_>) -> bool {
+    /// Takes the caller's next audio. Returns whether the caller starts to speak in it.
+    pub(super) fn starts_in(&mut self, audio: Audio<'_>) -> bool {
         if audio.rate() != self.rate {
             self.rate = audio.rate();
             self.vad = vad(self.rate);
@@ -70,7 +70,7 @@ impl BargeIn {
 }
 
 impl CallerCodec {
-    /// Appends to `samples` what could be decoded by now.
+    /// Decodes `payload` and appends it to `samples`. Appends nothing while the codec is not known.
     fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
         match self {
             Self::Known(encoding) => encoding.decode(payload, samples),
@@ -79,7 +79,7 @@ impl CallerCodec {
                 undecoded,
             } => {
                 detector.push(payload);
-                // Of one byte again and again is silence, in any of them.
+                // A frame of equal bytes is silence in each codec.
                 if payload.iter().any(|byte| *byte != payload[0]) {
                     undecoded.extend_from_slice(payload);
                 }
@@ -114,8 +114,12 @@ mod tests {
         Encoding::G711(Law::A),
     ];
 
-    /// The number of the first frame of 20 ms in which an interruption is heard.
-    fn heard_in(ear: &mut BargeIn, codec: Encoding, samples: &[i16]) -> Option<usize> {
+    /// Returns the number of the first frame of 20 ms that interrupts.
+    fn interrupting_frame(
+        detector: &mut BargeIn,
+        codec: Encoding,
+        samples: &[i16],
+    ) -> Option<usize> {
         samples.chunks(160).position(|frame| {
             let payload: Vec<u8> = match codec {
                 Encoding::G711(law) => frame.iter().map(|at| law.encode_sample(*at)).collect(),
@@ -124,7 +128,7 @@ mod tests {
                     .flat_map(|sample| sample.to_le_bytes())
                     .collect(),
             };
-            ear.hears(Audio::new(SampleRate::Hz8000, &payload))
+            detector.starts_in(Audio::new(SampleRate::Hz8000, &payload))
         })
     }
 
@@ -142,7 +146,7 @@ mod tests {
             .collect()
     }
 
-    /// A speaker, after silence: speech that is louder than -40 dB begins in frame 50.
+    /// Silence and then speech. Frame 50 is the first that is louder than -40 dB.
     fn speech() -> Vec<i16> {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -161,38 +165,45 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_heard_in_its_first_frames_whatever_the_codec() {
+    fn speech_interrupts_in_its_first_frames_with_each_codec() {
         for codec in CODECS {
-            let frame = heard_in(&mut BargeIn::new(), codec, &speech());
+            let frame = interrupting_frame(&mut BargeIn::new(), codec, &speech());
             assert!(matches!(frame, Some(50..=51)), "{codec}: {frame:?}");
         }
     }
 
     #[test]
-    fn a_line_that_only_hisses_is_not_heard() {
+    fn the_noise_of_a_line_does_not_interrupt() {
         for codec in CODECS {
-            // -45 dB, from the first sample on, and speech in the end.
-            let mut ear = BargeIn::new();
+            // Noise of -45 dB, and then speech.
+            let mut detector = BargeIn::new();
             let hiss = noise(320.0, 40_000);
-            assert_eq!(heard_in(&mut ear, codec, &hiss), None, "{codec}");
-            assert!(heard_in(&mut ear, codec, &speech()).is_some(), "{codec}");
+            assert_eq!(
+                interrupting_frame(&mut detector, codec, &hiss),
+                None,
+                "{codec}"
+            );
+            assert!(
+                interrupting_frame(&mut detector, codec, &speech()).is_some(),
+                "{codec}"
+            );
         }
     }
 
     #[test]
-    fn what_is_no_codec_is_heard_all_the_same() {
-        let mut ear = BargeIn::new();
-        let frame = heard_in(&mut ear, Encoding::Slin, &noise(32_767.0, 8_000));
+    fn loud_noise_interrupts_before_the_codec_is_known() {
+        let mut detector = BargeIn::new();
+        let frame = interrupting_frame(&mut detector, Encoding::Slin, &noise(32_767.0, 8_000));
         assert!(frame.is_some_and(|frame| frame < 16), "{frame:?}");
     }
 
     #[test]
-    fn wide_speech_is_heard_and_a_change_of_the_rate_survived() {
-        let mut ear = BargeIn::new();
+    fn speech_interrupts_after_a_change_of_the_rate() {
+        let mut detector = BargeIn::new();
         let tone = [4_000, -4_000].map(i16::to_le_bytes).concat().repeat(160);
         for rate in [SampleRate::Hz16000, SampleRate::Hz8000, SampleRate::Hz16000] {
-            assert!(!ear.hears(Audio::new(rate, &[0; 640])));
-            assert!(ear.hears(Audio::new(rate, &tone)), "{rate}");
+            assert!(!detector.starts_in(Audio::new(rate, &[0; 640])));
+            assert!(detector.starts_in(Audio::new(rate, &tone)), "{rate}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines about calls, whatever serves them.
+//! Log lines about calls, the same for every server.
 
 use std::time::Instant;
 
@@ -8,15 +8,14 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
 };
 
-/// How many things that go wrong on one call have a line each; the last line of the call tells how
-/// many there were.
+/// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
 
-/// Logs what becomes of the calls that `A` takes.
+/// Logs the calls that `A` accepts.
 #[derive(Debug)]
 pub(super) struct CallLog<A> {
     acceptor: A,
-    /// For connections that do not become calls.
+    /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
@@ -86,18 +85,18 @@ impl<H: Handler> Handler for LoggedCall<H> {
 impl<H> LoggedCall<H> {
     fn log_end(&self, call: &Call<'_>, end: End) {
         let stats = call.stats();
-        let playout = stats.playout;
-        // A server that plays nothing does not log these.
+        let (session, playout) = (stats.session, stats.playout);
+        // These figures are of no use on a call on which nothing was played.
         let of_playing = |count| (playout.frames > 0).then_some(count);
         tracing::info!(
             uuid = %call.uuid(),
             peer = %call.peer(),
             %end,
             seconds = format_args!("{:.3}", call.duration().as_secs_f64()),
-            frames_in = stats.audio_frames_received,
-            frames_out = stats.audio_frames_sent,
+            frames_in = session.audio_frames_received,
+            frames_out = session.audio_frames_sent,
             silence = playout.silence,
-            dropped = stats.frames_dropped,
+            dropped = session.frames_dropped,
             exceptions = self.exceptions,
             late = of_playing(playout.late),
             underruns = of_playing(playout.underruns),

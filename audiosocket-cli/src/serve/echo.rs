@@ -1,11 +1,11 @@
 use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Refusal, Response};
 
-/// Answers each piece of audio with itself. Needs no pacing: the caller's clock is the clock.
+/// Sends each frame of audio back at once. It needs no playout: the audio comes at the pace of the caller.
 #[derive(Debug)]
 pub(crate) struct Echo;
 
 impl Echo {
-    /// Takes every call.
+    /// Accepts every call.
     pub(crate) fn accept(_: &CallRequest<'_>) -> Result<Self, Refusal> {
         Ok(Self)
     }

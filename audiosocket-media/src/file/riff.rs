@@ -170,7 +170,7 @@ fn parse_format(chunk: &[u8]) -> Result<(Coding, u16, u32), ReadErrorKind> {
     }
     // Some writers leave the block size open. In a larger container, the significant bits of a sample come first.
     let container = match block / channels {
-        len @ 1.. if block % channels == 0 && 8 * len >= bits => len,
+        len @ 1..=8 if block % channels == 0 && 8 * len >= bits => len,
         _ => bits.div_ceil(8),
     };
     let coding = match (tag, container) {

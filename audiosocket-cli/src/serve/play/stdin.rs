@@ -15,7 +15,7 @@ use audiosocket_tokio::{
 
 use super::PlayArgs;
 use crate::serve::barge_in::BargeIn;
-use crate::serve::prompt::{LONGEST, fitting, hang_up_on_error};
+use crate::serve::prompt::{LONGEST, hang_up_on_error, playable_rate};
 
 /// A call has at least this much audio in its playout, if standard input has delivered it.
 const QUEUED: Duration = Duration::from_secs(5);
@@ -30,13 +30,15 @@ impl PlayArgs {
 
     /// Waits for the header of the audio, and then reads the audio on a thread.
     pub(in crate::serve) fn stdin_acceptor(&self) -> io::Result<impl Acceptor + use<>> {
-        if self.again {
+        if self.repeat {
             return Err(io::Error::other(
                 "--loop needs a file: standard input is read only once",
             ));
         }
         let reader = AudioReader::new(io::stdin()).map_err(stdin_error)?;
-        let rate = self.rate.unwrap_or_else(|| fitting(reader.sample_rate()));
+        let rate = self
+            .rate
+            .unwrap_or_else(|| playable_rate(reader.sample_rate()));
         let audio = Arc::new(StdinAudio::default());
         let writer = audio.clone();
         thread::Builder::new()
@@ -157,7 +159,7 @@ impl Handler for StdinPlayer {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if !self.interrupted && self.barge_in.as_mut().is_some_and(|it| it.hears(audio)) {
+        if !self.interrupted && self.barge_in.as_mut().is_some_and(|it| it.starts_in(audio)) {
             self.interrupt(call);
         }
         Response::Nothing

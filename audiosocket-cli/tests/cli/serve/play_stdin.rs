@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 
-use crate::heard::{ListeningCaller, trimmed};
+use crate::listening::{ListeningCaller, trimmed};
 use crate::process::{ServeProcess, audiosocket, text};
 
 /// Samples that are never 0 and do not repeat.
@@ -36,17 +36,17 @@ fn standard_input_is_played_as_it_arrives(runtime: &str) {
     let server = ServeProcess::run(command, 1);
 
     let mut call = ListeningCaller::begin(server.addr(), 0x10);
-    call.hear_all_of(&first);
+    call.receive_all_of(&first);
     // The first part was heard before the second part is written.
     writer.write_all(&slin(&second)).unwrap();
     drop(writer);
-    call.hear_to_the_end();
+    call.receive_to_the_end();
     assert!(trimmed(&call.samples).ends_with(&second));
     call.hang_up();
 
     // A later call gets everything, without a gap.
     let mut call = ListeningCaller::begin(server.addr(), 0x10);
-    call.hear_to_the_end();
+    call.receive_to_the_end();
     assert_eq!(trimmed(&call.samples), [first, second].concat());
     call.hang_up();
     server.terminate();
