@@ -35,7 +35,7 @@ impl PlayArgs {
                 "--loop needs a file: standard input is read only once",
             ));
         }
-        let reader = AudioReader::new(io::stdin()).map_err(stdin_error)?;
+        let reader = AudioReader::new(io::stdin()).map_err(|error| stdin_error(&error))?;
         let rate = self
             .rate
             .unwrap_or_else(|| playable_rate(reader.sample_rate()));
@@ -57,7 +57,7 @@ impl PlayArgs {
     }
 }
 
-fn stdin_error(error: ReadError) -> io::Error {
+fn stdin_error(error: &ReadError) -> io::Error {
     io::Error::other(format!("standard input: {error}"))
 }
 
