@@ -26,7 +26,7 @@
 //! # What you can do
 //!
 //! - Play a file to calls of any sample rate: [`Prompt`].
-//! - Read an audio file or a stream of speech: [`file`].
+//! - Read an audio file or a stream of speech: [`mod@file`].
 //! - Write a recording as a WAV file: [`wav`].
 //! - Decode and encode µ-law and A-law: [`Law`]. A frame of kind `0x10` holds one of them when the dialplan uses `Dial`
 //!   without `c(slin)`.
