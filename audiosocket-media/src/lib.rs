@@ -1,4 +1,4 @@
-//! Audio functions for AudioSocket servers and voice bots: G.711, resampling, WAV files, prompts, and detection of
+//! Audio functions for AudioSocket servers and voice bots: G.711, resampling, audio files, prompts, and detection of
 //! speech. The crate has no sockets and no runtime, and works with every adapter.
 //!
 //! This example loads a prompt for calls of any sample rate, and detects when a caller starts to speak:
@@ -26,7 +26,8 @@
 //! # What you can do
 //!
 //! - Play a file to calls of any sample rate: [`Prompt`].
-//! - Read and write WAV files: [`wav`].
+//! - Read an audio file or a stream of speech: [`mod@file`].
+//! - Write a recording as a WAV file: [`wav`].
 //! - Decode and encode µ-law and A-law: [`Law`]. A frame of kind `0x10` holds one of them when the dialplan uses `Dial`
 //!   without `c(slin)`.
 //! - Find out whether a call sends slin, µ-law or A-law: [`CodecDetector`].
@@ -47,6 +48,7 @@
 #![doc = include_str!("../docs/cost.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod file;
 pub mod pcm;
 pub mod vad;
 pub mod wav;
@@ -61,11 +63,11 @@ pub use audiosocket_proto::SampleRate;
 
 pub use codec::{CodecDetector, Encoding, Guess};
 pub use g711::Law;
-pub use prompt::{Prompt, PromptError};
+pub use prompt::Prompt;
 pub use resample::{Resampler, UnsupportedRate};
 pub use tone::tone;
 
 /// The README, whose example compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct MediaReadme;

@@ -1,13 +1,12 @@
-use std::error::Error;
 use std::fmt;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use audiosocket_proto::AudioBuf;
 
-use crate::wav::{self, ReadError};
+use crate::file::{AudioReader, FileWarning, ReadError};
 use crate::{Resampler, SampleRate};
 
 /// Audio that calls of any sample rate play.
@@ -22,7 +21,7 @@ use crate::{Resampler, SampleRate};
 /// // On a call: `call.play(greeting.at(rate)).await?`, with the rate of the caller's audio.
 /// let audio = greeting.at(SampleRate::Hz16000);
 /// assert_eq!(audio.rate(), SampleRate::Hz16000);
-/// # Ok::<(), audiosocket_media::PromptError>(())
+/// # Ok::<(), audiosocket_media::file::ReadError>(())
 /// ```
 #[derive(Clone)]
 pub struct Prompt {
@@ -30,6 +29,7 @@ pub struct Prompt {
 }
 
 struct SharedPrompt {
+    warnings: Vec<FileWarning>,
     rate: SampleRate,
     samples: Vec<i16>,
     /// The audio at each of [`SampleRate::ALL`].
@@ -40,40 +40,51 @@ impl Prompt {
     /// The maximum duration of a file for [`open`](Self::open): ten minutes. At 8 kHz, that is 9.6 MB.
     pub const LONGEST: Duration = Duration::from_secs(600);
 
-    /// Reads a WAV file. It blocks until it has read the whole file.
+    /// Reads a WAV file or a raw file of Asterisk. It blocks until it has read the whole file.
     ///
     /// The prompt keeps the sample rate of the file. If AudioSocket does not have that rate, it keeps the next higher one.
     ///
     /// # Errors
     ///
-    /// A [`PromptError`] with the path, and with the error of [`wav::read_file`]. That is [`ReadError::TooLong`] if the
-    /// file is longer than [`LONGEST`](Self::LONGEST).
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, PromptError> {
-        let path = path.as_ref();
-        Self::read(path).map_err(|cause| PromptError {
-            path: path.to_owned(),
-            cause,
-        })
+    /// The errors of [`AudioReader`]. One of them is that the file is longer than [`LONGEST`](Self::LONGEST).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        Self::read(AudioReader::open(path)?)
     }
 
-    fn read(path: &Path) -> Result<Self, ReadError> {
-        let hz = wav::rate_of_file(path)?;
+    /// Reads the audio of `reader` up to its end, for example the answer of a text-to-speech server.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`open`](Self::open).
+    pub fn read(mut reader: AudioReader<impl Read>) -> Result<Self, ReadError> {
+        let hz = reader.sample_rate();
         let rate = SampleRate::ALL.into_iter().find(|rate| rate.hz() >= hz);
         let rate = rate.unwrap_or(SampleRate::Hz192000);
-        let samples = wav::read_file(path, rate, Self::LONGEST)?;
-        Ok(Self::from_samples(rate, samples))
+        let samples = reader.read_all(rate, Self::LONGEST)?;
+        Ok(Self::new(rate, samples, reader.warnings().to_vec()))
     }
 
     /// Makes a prompt from mono samples at `rate`.
     #[must_use]
     pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
+        Self::new(rate, samples.into(), Vec::new())
+    }
+
+    fn new(rate: SampleRate, samples: Vec<i16>, warnings: Vec<FileWarning>) -> Self {
         Self {
             source: Arc::new(SharedPrompt {
+                warnings,
                 rate,
-                samples: samples.into(),
+                samples,
                 converted: Default::default(),
             }),
         }
+    }
+
+    /// Returns the defects of the file, for the log. The prompt has all audio that the file has.
+    #[must_use]
+    pub fn warnings(&self) -> &[FileWarning] {
+        &self.source.warnings
     }
 
     /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt.
@@ -122,60 +133,6 @@ impl fmt::Debug for Prompt {
     }
 }
 
-/// A file that [`Prompt::open`] cannot read.
-///
-/// `Display` prints the path, the cause and what to do. `Debug` prints the same text, because Rust prints the `Debug`
-/// of an error that `main` returns.
-pub struct PromptError {
-    path: PathBuf,
-    cause: ReadError,
-}
-
-impl PromptError {
-    /// Returns the path that [`Prompt::open`] got.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Returns why the file cannot be read.
-    #[must_use]
-    pub fn cause(&self) -> &ReadError {
-        &self.cause
-    }
-
-    /// What the user can do about it.
-    fn remedy(&self) -> &'static str {
-        match &self.cause {
-            ReadError::Io(error) if error.kind() == ErrorKind::NotFound => {
-                "check the path, or make a file: espeak-ng -w greeting.wav \"Hello\""
-            }
-            ReadError::Io(_) => "check that it is a file that this process may read",
-            ReadError::TooLong { .. } => "cut it into shorter files",
-            _ => "convert it: sox INPUT -e signed-integer -b 16 OUTPUT.wav",
-        }
-    }
-}
-
-impl fmt::Display for PromptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read the prompt {:?}: {}", self.path, self.cause)?;
-        if let Some(source) = self.cause.source() {
-            write!(f, ": {source}")?;
-        }
-        write!(f, "; {}", self.remedy())
-    }
-}
-
-impl fmt::Debug for PromptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-// The text has the whole cause, so there is no `source` to print after it.
-impl Error for PromptError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +159,7 @@ mod tests {
     fn a_file_at_its_own_rate_has_the_same_samples() {
         let samples = tone(SampleRate::Hz8000, 440, SECOND);
         let path = std::env::temp_dir().join(format!("prompt-{}.wav", std::process::id()));
-        let mut file = wav::WavWriter::create(&path, SampleRate::Hz8000).unwrap();
+        let mut file = crate::wav::WavWriter::create(&path, SampleRate::Hz8000).unwrap();
         file.write(&samples).unwrap();
         file.finish().unwrap();
         let prompt = Prompt::open(&path);
@@ -212,30 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_path_the_cause_and_what_to_do() {
-        let missing = Prompt::open("no/such\n.wav").unwrap_err();
-        assert!(matches!(missing.cause(), ReadError::Io(_)));
-        let text = missing.to_string();
-        // Escaped, so that a path does nothing to the terminal.
-        assert!(
-            text.starts_with(r#"cannot read the prompt "no/such\n.wav": "#),
-            "{text}"
-        );
-        assert!(text.contains("No such file"), "{text}");
-        assert!(
-            text.ends_with("espeak-ng -w greeting.wav \"Hello\""),
-            "{text}"
-        );
-        // `main` prints the `Debug` of an error that it returns.
-        assert_eq!(format!("{missing:?}"), text);
-
-        let path = std::env::temp_dir().join(format!("not-wav-{}.wav", std::process::id()));
-        std::fs::write(&path, "not a WAV file at all").unwrap();
-        let error = Prompt::open(&path);
-        std::fs::remove_file(&path).unwrap();
-        let error = error.unwrap_err();
-        assert_eq!(error.path(), path);
-        let text = error.to_string();
-        assert!(text.contains("sox INPUT"), "{text}");
+    fn a_missing_file_is_an_error() {
+        let error = Prompt::open("/nonexistent.wav").unwrap_err();
+        assert!(matches!(error.kind(), crate::file::ReadErrorKind::Io(_)));
     }
 }

@@ -12,11 +12,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_media::wav;
+use audiosocket_media::file::AudioReader;
 use audiosocket_testing::load::{LoadError, LoadTest, Report};
 use serde::Serialize;
 
-use crate::file_error::file_error;
 use crate::signals::Signals;
 use crate::usage_error::usage_error;
 use crate::{open_files, output};
@@ -65,8 +64,11 @@ pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
     }
     let mut test = args.load_test();
     if let Some(path) = args.audio_file() {
-        let samples = wav::read_file(path, args.rate, LONGEST_AUDIO);
-        let samples = samples.map_err(|error| file_error(path, &error))?;
+        let mut file = AudioReader::open(path)?;
+        let samples = file.read_all(args.rate, LONGEST_AUDIO)?;
+        for warning in file.warnings() {
+            tracing::warn!(file = ?path, %warning, "damaged audio file");
+        }
         if samples.is_empty() {
             let problem = format!("--audio {}: the file has no audio", path.display());
             usage_error(COMMAND, &problem);

@@ -103,7 +103,8 @@ fn vad(rate: SampleRate) -> EnergyVad {
 
 #[cfg(test)]
 mod tests {
-    use audiosocket_media::{Law, wav};
+    use audiosocket_media::Law;
+    use audiosocket_media::file::AudioReader;
 
     use super::*;
 
@@ -151,7 +152,9 @@ mod tests {
             env!("CARGO_MANIFEST_DIR"),
             "/../audiosocket-media/tests/speech/auth-incorrect.wav"
         );
-        let speech = wav::read_file(path, SampleRate::Hz8000, Duration::from_secs(10));
+        let speech = AudioReader::open(path);
+        let speech =
+            speech.and_then(|mut file| file.read_all(SampleRate::Hz8000, Duration::from_secs(10)));
         let speech = speech.expect("the speech");
         let loud = |frame: &[i16]| {
             let squares: f64 = frame.iter().map(|at| f64::from(*at).powi(2)).sum();

@@ -125,6 +125,7 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
         Serve::Echo(args) => until_signal(Echo::accept, args)?,
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
         Serve::Record(args) => record::run(args)?,
+        Serve::Play(args) if args.is_stdin() => until_signal(args.stdin_acceptor()?, &args.serve)?,
         Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,7 @@
 //! `audiosocket serve play`: plays a WAV file to each caller.
 
+mod stdin;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,7 +27,7 @@ const SHORTEST_PART: Duration = Duration::from_secs(1);
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct PlayArgs {
-    /// The WAV file, of any rate; an hour at most
+    /// The audio file, of any rate; `-` plays standard input
     #[arg(help_heading = "Playing", display_order = 0)]
     file: PathBuf,
     /// Repeat the file until the caller hangs up

@@ -1,29 +1,26 @@
-use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use audiosocket_tokio::{AudioBuf, Call, SendError};
 
 use crate::file_error::file_error;
 
 /// The longest file. All of it is kept in memory: 58 MB at 8 kHz.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// Reads a WAV file at `rate`, or without it at [`playable_rate`] of the file. The result is not empty.
+/// Reads an audio file at `rate`, or without it at [`playable_rate`] of the file. The result is not empty.
 pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<AudioBuf> {
-    read(path, rate).map_err(|error| file_error(path, &*error))
-}
-
-fn read(path: &Path, rate: Option<SampleRate>) -> Result<AudioBuf, Box<dyn Error>> {
-    let rate = match rate {
-        Some(rate) => rate,
-        None => playable_rate(wav::rate_of_file(path)?),
-    };
-    let samples = wav::read_file(path, rate, LONGEST)?;
+    let mut file = AudioReader::open(path)?;
+    let rate = rate.unwrap_or_else(|| playable_rate(file.sample_rate()));
+    let samples = file.read_all(rate, LONGEST)?;
+    for warning in file.warnings() {
+        tracing::warn!(file = ?path, %warning, "damaged audio file");
+    }
     if samples.is_empty() {
-        return Err("the WAV file has no audio".into());
+        return Err(file_error(path, &io::Error::other("the file has no audio")));
     }
     Ok(AudioBuf::from_samples(rate, &samples))
 }
@@ -57,7 +54,7 @@ pub(super) fn hang_up_on_error(call: &mut Call<'_>, played: Result<(), SendError
 /// and no codec has more than 48 kHz.
 ///
 /// 44.1 kHz becomes 48 kHz, because Asterisk 22.10.1 converts 44.1 kHz to 8 kHz at half the volume.
-fn playable_rate(hz: u32) -> SampleRate {
+pub(super) fn playable_rate(hz: u32) -> SampleRate {
     SampleRate::ALL
         .into_iter()
         .filter(|rate| *rate != SampleRate::Hz44100)

@@ -131,12 +131,7 @@ fn files_that_cannot_be_used_exit_with_1_and_are_named() {
             "create the directory first",
         ),
         (&["serve", "record"], &no_wav, 1, "Not a directory"),
-        (
-            &call,
-            &missing,
-            1,
-            "reading the WAV file failed: No such file",
-        ),
+        (&call, &missing, 1, "reading the file failed: No such file"),
         (&call, &no_wav, 1, "not a WAV file"),
         (&call, &empty, 2, "the file has no audio"),
         (&["decode"], &missing, 1, "No such file"),

@@ -2,7 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use audiosocket_proto::Uuid;
 
 use crate::harness::caller::Caller;
@@ -93,7 +94,10 @@ fn files(directory: &Path, uuid: Uuid) -> Vec<PathBuf> {
 
 /// The samples of a file without the silence around them. A recording has silence for a time without audio.
 fn recorded(path: &Path, rate: SampleRate) -> Vec<i16> {
-    let samples = wav::read_file(path, rate, Duration::from_secs(60)).unwrap();
+    let samples = AudioReader::open(path)
+        .unwrap()
+        .read_all(rate, Duration::from_secs(60))
+        .unwrap();
     let first = samples.iter().position(|sample| *sample != 0).unwrap();
     let last = samples.iter().rposition(|sample| *sample != 0).unwrap();
     samples[first..=last].to_vec()

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 
 /// Returns white noise with a level in dB of full scale. It is the same in every run.
 pub(crate) fn noise(level: f64, len: usize) -> Vec<i16> {
@@ -23,7 +24,8 @@ pub(crate) fn noise(level: f64, len: usize) -> Vec<i16> {
 /// Returns 4.6 s of speech at -18 dB with a pause of 130 ms. See `tests/speech`.
 pub(crate) fn speech(rate: SampleRate) -> Vec<i16> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/speech/auth-incorrect.wav");
-    wav::read_file(path, rate, Duration::from_secs(10))
+    let file = AudioReader::open(path);
+    file.and_then(|mut file| file.read_all(rate, Duration::from_secs(10)))
         .expect("tests/speech/auth-incorrect.wav is readable")
 }
 

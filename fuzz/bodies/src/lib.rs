@@ -11,6 +11,7 @@ mod decode;
 mod differential;
 #[path = "../../../audiosocket-proto/tests/common/emitted.rs"]
 mod emitted;
+mod file;
 mod model;
 mod op;
 mod playout;
@@ -21,5 +22,6 @@ mod session;
 pub use adapter::adapter;
 pub use decode::decode;
 pub use differential::differential;
+pub use file::file;
 pub use playout::playout;
 pub use session::session;

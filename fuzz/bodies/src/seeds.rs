@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::adapter::codes;
-use crate::{differential, op, playout, reference};
+use crate::{differential, file, op, playout, reference};
 
 /// The folder `captures/` of the core.
 const CAPTURES: &str = concat!(
@@ -29,6 +29,7 @@ pub fn folder() -> &'static Path {
 #[must_use]
 pub fn all() -> Vec<(PathBuf, Vec<u8>)> {
     let mut seeds = vec![("decode/seed-long".into(), long())];
+    seeds.extend(file::seeds());
     for (i, (name, mut capture)) in captures().into_iter().enumerate() {
         capture.truncate(MOST);
         let cuts = [&[0][..], &[1, 0], &[3, 0x80, 2, 18], &[2, 0x81, 0x82]];

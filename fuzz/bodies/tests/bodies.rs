@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use audiosocket_fuzz_bodies::{adapter, decode, differential, playout, seeds, session};
+use audiosocket_fuzz_bodies::{adapter, decode, differential, file, playout, seeds, session};
 use proptest::prelude::*;
 
 #[test]
@@ -38,6 +38,11 @@ fn session_passes_on_the_corpus() {
 #[test]
 fn differential_passes_on_the_corpus() {
     assert!(run_corpus("differential", differential) >= 28);
+}
+
+#[test]
+fn file_passes_on_the_corpus() {
+    assert!(run_corpus("file", file) >= 14);
 }
 
 #[test]
@@ -85,6 +90,15 @@ proptest! {
         let len = data.len().saturating_sub(missing).max(1 + cuts.len());
         data.truncate(len);
         decode(&data);
+    }
+
+    #[test]
+    fn file_passes_on_random_bytes(
+        data in prop::collection::vec(any::<u8>(), 0..400),
+        is_wav: bool,
+    ) {
+        let start: &[u8] = if is_wav { b"\0RIFF\xff\xff\xff\xffWAVE" } else { &[] };
+        file(&[start, &data].concat());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use audiosocket_tokio::AudioBuf;
 
 /// Ten times the duration of the bot's longest text.
@@ -24,11 +25,12 @@ pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<Aud
         );
         return Err(io::Error::other(message));
     }
-    let mut wav = output.stdout;
-    close_header(&mut wav);
-    let samples = wav::read(&wav[..], rate, LONGEST).map_err(|error| {
-        io::Error::other(format!("espeak-ng wrote no WAV file for {text:?}: {error}"))
-    })?;
+    let wav = AudioReader::new(&output.stdout[..]);
+    let samples = wav
+        .and_then(|mut wav| wav.read_all(rate, LONGEST))
+        .map_err(|error| {
+            io::Error::other(format!("espeak-ng wrote no WAV file for {text:?}: {error}"))
+        })?;
     if samples.is_empty() {
         let message = format!("espeak-ng wrote a file without audio for {text:?}");
         return Err(io::Error::other(message));
@@ -44,15 +46,4 @@ fn cannot_start(error: &io::Error) -> io::Error {
         }
         _ => format!("cannot start espeak-ng: {error}"),
     })
-}
-
-/// Writes the lengths into the header. espeak-ng cannot do that when it writes to a pipe.
-fn close_header(wav: &mut [u8]) {
-    const HEADER_LEN: usize = 44;
-    if wav.len() < HEADER_LEN || &wav[36..40] != b"data" {
-        return;
-    }
-    let len = wav.len() as u32;
-    wav[4..8].copy_from_slice(&(len - 8).to_le_bytes());
-    wav[40..HEADER_LEN].copy_from_slice(&(len - HEADER_LEN as u32).to_le_bytes());
 }

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_media::wav::{self, WavWriter};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::wav::WavWriter;
 use audiosocket_media::{SampleRate, pcm};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -62,7 +63,10 @@ fn the_file_is_converted_to_the_rate_of_the_call() {
     let options = ["--rate", "slin16", "--duration", "1s"];
     let (code, sent) = say(&file, &options);
     assert_eq!(code, 0);
-    let wanted = wav::read_file(SPEECH, SampleRate::Hz16000, MINUTE).unwrap();
+    let wanted = AudioReader::open(SPEECH)
+        .unwrap()
+        .read_all(SampleRate::Hz16000, MINUTE)
+        .unwrap();
     assert_eq!(slin(&sent), wanted[..16_000]);
     assert!(sent.iter().all(|(kind, _)| *kind == 0x12));
 }
@@ -113,7 +117,10 @@ fn silence_in_the_file_needs_no_echo() {
 
 #[test]
 fn a_burst_is_recorded_whole() {
-    let speech = wav::read_file(SPEECH, SampleRate::Hz8000, MINUTE).unwrap();
+    let speech = AudioReader::open(SPEECH)
+        .unwrap()
+        .read_all(SampleRate::Hz8000, MINUTE)
+        .unwrap();
     let mut frames = frames(0x10, &speech[..8_000]);
     frames.push((0x00, Vec::new()));
     let server = serve_audio(move |number, _| match number {
@@ -298,7 +305,10 @@ fn wav_file(dir: &TempDir, name: &str, rate: SampleRate, samples: &[i16]) -> Pat
 fn read(path: &Path, rate: SampleRate) -> Vec<i16> {
     let header = std::fs::read(path).unwrap();
     assert_eq!(header[24..28], rate.hz().to_le_bytes());
-    wav::read_file(path, rate, MINUTE).unwrap()
+    AudioReader::open(path)
+        .unwrap()
+        .read_all(rate, MINUTE)
+        .unwrap()
 }
 
 fn slin(frames: &[Frame]) -> Vec<i16> {

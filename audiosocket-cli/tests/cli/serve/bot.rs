@@ -4,7 +4,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::SampleRate;
+use audiosocket_media::file::AudioReader;
 use tempfile::TempDir;
 
 use crate::listening::{ListeningCaller, slin};
@@ -39,7 +40,10 @@ fn spoken(text: &str) -> Vec<i16> {
         .env("PATH", search_path())
         .status();
     assert!(status.expect("espeak-ng is installed").success());
-    wav::read_file(&path, SampleRate::Hz16000, Duration::from_secs(60)).unwrap()
+    AudioReader::open(&path)
+        .unwrap()
+        .read_all(SampleRate::Hz16000, Duration::from_secs(60))
+        .unwrap()
 }
 
 fn bot(runtime: &str, args: &[&str]) -> Command {

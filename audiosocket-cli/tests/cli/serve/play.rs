@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use audiosocket_media::{Law, SampleRate, wav};
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::{Law, SampleRate};
 use tempfile::TempDir;
 
 use crate::listening::{ListeningCaller, slin, trimmed};
@@ -101,7 +102,10 @@ fn a_file_with_another_rate_is_resampled(runtime: &str) {
         let server = playing(runtime, &path, args);
         let mut call = ListeningCaller::begin(server.addr(), rate.kind().0);
         call.receive_to_the_end();
-        let expected = wav::read_file(&path, rate, second).unwrap();
+        let expected = AudioReader::open(&path)
+            .unwrap()
+            .read_all(rate, second)
+            .unwrap();
         assert!(expected.len() as u32 > rate.hz() / 5);
         assert_eq!(trimmed(&call.samples), trimmed(&expected));
         call.hang_up();
