@@ -13,7 +13,7 @@ mod tone;
 
 pub use audiosocket_proto::SampleRate;
 
-pub use codec::{CodecDetector, Encoding, Guess};
+pub use codec::{AudioDecoder, AudioWarning, Codec, CodecDetector, Decoded};
 pub use g711::Law;
 pub use prompt::Prompt;
 pub use resample::{Resampler, UnsupportedRate};

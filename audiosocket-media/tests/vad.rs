@@ -2,15 +2,18 @@
 
 #[path = "common/audio.rs"]
 mod audio;
+#[path = "common/gain.rs"]
+mod gain;
 #[path = "common/sine.rs"]
 mod sine;
 
 use std::time::Duration;
 
-use audio::{mixed, noise, scaled, speech};
+use audio::{noise, speech};
 use audiosocket_media::SampleRate;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
 use proptest::prelude::*;
+use gain::{mixed, scaled};
 use sine::sine;
 
 const RATE: SampleRate = SampleRate::Hz8000;

@@ -25,20 +25,3 @@ pub(crate) fn speech(rate: SampleRate) -> Vec<i16> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/speech/auth-incorrect.wav");
     wav::read_file(path, rate, Duration::from_secs(10)).expect("the speech")
 }
-
-/// `samples` at this many dB of what they are.
-pub(crate) fn scaled(samples: &[i16], gain: f64) -> Vec<i16> {
-    let factor = 10_f64.powf(gain / 20.0);
-    let scaled = samples
-        .iter()
-        .map(|sample| (f64::from(*sample) * factor).round());
-    scaled.map(|sample| sample as i16).collect()
-}
-
-/// Both at once.
-pub(crate) fn mixed(one: &[i16], other: &[i16]) -> Vec<i16> {
-    let pairs = one.iter().zip(other);
-    pairs
-        .map(|(one, other)| one.saturating_add(*other))
-        .collect()
-}
