@@ -1,6 +1,6 @@
-//! What each function costs for 20 ms of audio, and how many calls a core carries.
+//! Measures the CPU time of each function for 20 ms of audio, and how many calls one core carries.
 //!
-//! `cargo bench -p audiosocket-media --all-features`; the last line is the number of calls.
+//! Run it with `cargo bench -p audiosocket-media --all-features`. The last line has the number of calls.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn main() {
     Criterion::default().configure_from_args().final_summary();
 }
 
-/// 20 ms of something like a voice: its harmonics, and noise.
+/// Returns 20 ms of audio that is similar to a voice: harmonics and noise.
 fn frame(rate: SampleRate) -> Vec<i16> {
     let len = rate.samples_in(Duration::from_millis(20)) as usize;
     let mut state = 1_u32;
@@ -223,9 +223,8 @@ fn codec(c: &mut Criterion) {
     });
 }
 
-/// One call after the other, each with a resampler of its own in both directions, as in a bot
-/// whose models want 16 kHz: µ-law is decoded and goes up to 16 kHz; the answer goes down to 8 kHz
-/// and becomes µ-law.
+/// Measures the calls that one core carries, for a bot with models at 16 kHz. Each call has two resamplers. µ-law is
+/// decoded and resampled to 16 kHz. The answer is resampled to 8 kHz and encoded as µ-law.
 fn calls_per_core() {
     const CALLS: usize = 1_000;
     let mut calls: Vec<_> = (0..CALLS)
@@ -259,7 +258,7 @@ fn calls_per_core() {
     }
     let each = best / CALLS as u32;
     println!(
-        "ulaw -> 8 kHz -> 16 kHz and back: {each:?} per call and 20 ms, {:?} per call-second; \
+        "ulaw, 8 to 16 kHz and back: {each:?} for 20 ms of a call, {:?} for a second of a call; \
          {:.0} calls on one core",
         each * 50,
         Duration::from_millis(20).as_secs_f64() / each.as_secs_f64(),

@@ -1,10 +1,9 @@
 use std::fmt;
 
-/// The two laws of ITU-T G.711, each with one byte a sample: what `Dial(AudioSocket/...)` without
-/// `c(slin)` delivers for a caller with that codec, always at 8 kHz.
+/// A law of ITU-T G.711: µ-law or A-law. Each code is one byte and stands for one sample at 8 kHz.
 ///
-/// Sent towards Asterisk, audio is always slin, whatever the call's codec: decode what comes, and
-/// send what you have as it is.
+/// `Dial(AudioSocket/...)` without `c(slin)` sends the codec of the caller, which is often one of the two. Audio to
+/// Asterisk is always slin: decode the audio that arrives, and send samples without encoding them.
 ///
 /// ```
 /// use audiosocket_media::Law;
@@ -14,27 +13,26 @@ use std::fmt;
 /// assert_eq!(samples, [8, -8, 5504, 32256]); // A-law has no zero
 /// ```
 ///
-/// Decoding gives the values of the ITU's own software tools (G.191), as all programs do. For
-/// encoding G.711 leaves open what a sample just on a decision value becomes; this follows G.191,
-/// and so differs from code in the tradition of Sun's `g711.c` (CPython's `audioop` in 508 of the
-/// 65,536 inputs to µ-law, each by one step, in none to A-law).
+/// Decoding returns the values of the ITU's software tools (G.191), as all programs do. G.711 does not define the code of
+/// a sample that is equal to a decision value. This implementation follows G.191. Programs that follow Sun's `g711.c`
+/// differ from it: CPython's `audioop` by one step for 508 of the 65,536 samples in µ-law, and for none in A-law.
 ///
-/// The conversion itself is the crate `audio-codec-algorithms`: no dependencies, no `unsafe`,
-/// tested against G.191, and in every build already, since `rubato` needs it too.
+/// The crate `audio-codec-algorithms` does the conversion. It has no dependencies and no `unsafe`, and is tested against
+/// G.191.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "G.711 has two laws")]
 pub enum Law {
-    /// µ-law, which Asterisk calls `ulaw`: North America and Japan.
+    /// µ-law, in Asterisk `ulaw`. North America and Japan use it.
     Mu,
-    /// A-law, which Asterisk calls `alaw`: everywhere else.
+    /// A-law, in Asterisk `alaw`. The rest of the world uses it.
     A,
 }
 
 impl Law {
-    /// The sample that `code` stands for: 14 significant bits with µ-law (magnitudes up to
-    /// 32,124), 13 with A-law (up to 32,256).
+    /// Returns the sample of `code`.
     ///
-    /// Latency: none. Cost: a look-up.
+    /// µ-law samples have 14 significant bits and magnitudes up to 32,124. A-law samples have 13 significant bits and
+    /// magnitudes up to 32,256.
     #[must_use]
     #[inline]
     pub fn decode_sample(self, code: u8) -> i16 {
@@ -44,9 +42,7 @@ impl Law {
         }
     }
 
-    /// The code nearest to `sample`; what is louder than the loudest code becomes that.
-    ///
-    /// Latency: none. Cost: a few instructions, without a branch on the sample.
+    /// Returns the code that is nearest to `sample`. A sample above the loudest code becomes the loudest code.
     #[must_use]
     #[inline]
     pub fn encode_sample(self, sample: i16) -> u8 {
@@ -57,8 +53,6 @@ impl Law {
     }
 
     /// Appends the samples of `codes` to `samples`.
-    ///
-    /// Latency: none. Cost: see the [table](crate#what-it-costs).
     pub fn decode(self, codes: &[u8], samples: &mut Vec<i16>) {
         let start = samples.len();
         samples.resize(start + codes.len(), 0);
@@ -66,40 +60,45 @@ impl Law {
     }
 
     /// Appends the codes of `samples` to `codes`.
-    ///
-    /// Latency: none. Cost: see the [table](crate#what-it-costs).
     pub fn encode(self, samples: &[i16], codes: &mut Vec<u8>) {
         let start = codes.len();
         codes.resize(start + samples.len(), 0);
         self.encode_into(samples, &mut codes[start..]);
     }
 
-    /// Writes the sample of each of `codes` over `samples`.
+    /// Decodes `codes` and overwrites `samples` with the result.
     ///
     /// # Panics
     ///
     /// If the lengths differ.
     pub fn decode_into(self, codes: &[u8], samples: &mut [i16]) {
-        assert_eq!(codes.len(), samples.len(), "one sample for each code");
+        assert_eq!(
+            codes.len(),
+            samples.len(),
+            "codes and samples must have the same length"
+        );
         for (sample, code) in samples.iter_mut().zip(codes) {
             *sample = self.decode_sample(*code);
         }
     }
 
-    /// Writes the code of each of `samples` over `codes`.
+    /// Encodes `samples` and overwrites `codes` with the result.
     ///
     /// # Panics
     ///
     /// If the lengths differ.
     pub fn encode_into(self, samples: &[i16], codes: &mut [u8]) {
-        assert_eq!(codes.len(), samples.len(), "one code for each sample");
+        assert_eq!(
+            codes.len(),
+            samples.len(),
+            "codes and samples must have the same length"
+        );
         for (code, sample) in codes.iter_mut().zip(samples) {
             *code = self.encode_sample(*sample);
         }
     }
 
-    /// The code that senders fill pauses with: `0xff`, which is 0, with µ-law; `0xd5`, which is 8,
-    /// with A-law.
+    /// Returns the code for silence: `0xff` in µ-law, with the sample 0; `0xd5` in A-law, with the sample 8.
     #[must_use]
     pub const fn silence(self) -> u8 {
         match self {
@@ -108,7 +107,7 @@ impl Law {
         }
     }
 
-    /// Asterisk's name of the format: `ulaw` or `alaw`.
+    /// Returns Asterisk's name of the format: `ulaw` or `alaw`.
     #[must_use]
     pub const fn format_name(self) -> &'static str {
         match self {

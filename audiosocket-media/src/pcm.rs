@@ -1,11 +1,13 @@
-//! Samples in other shapes: bytes, floating point, channels.
+//! Convert samples: to and from bytes, to and from floating point, between mono and more channels.
 //!
-//! Every function appends to the buffer that it is given, so that one buffer serves a whole call
-//! without being allocated anew. None has a latency or a state; what they cost is in the
-//! [table](crate#what-it-costs).
+//! You need this module to read the payload of a frame as samples, and to pass audio to a speech model that takes
+//! floating point.
+//!
+//! Every function appends to a buffer of the caller, so one buffer can serve a whole call. No function keeps state or adds
+//! latency. [The table](crate#what-it-costs) has their costs.
 
-/// Appends the samples of `slin`, signed 16-bit little-endian, which is what a frame carries. A
-/// last odd byte is left out.
+/// Appends the samples of `slin`, the payload of an audio frame: signed 16-bit little-endian. An odd last byte is
+/// ignored.
 ///
 /// ```
 /// let mut samples = Vec::new();
@@ -17,7 +19,7 @@ pub fn from_slin(slin: &[u8], samples: &mut Vec<i16>) {
     samples.extend(pairs.iter().map(|pair| i16::from_le_bytes(*pair)));
 }
 
-/// Appends `samples` as the bytes of a frame, two to a sample.
+/// Appends `samples` as slin, the payload of an audio frame: two bytes for each sample, little-endian.
 ///
 /// ```
 /// let mut slin = Vec::new();
@@ -33,18 +35,17 @@ pub fn to_slin(samples: &[i16], slin: &mut Vec<u8>) {
     }
 }
 
-/// Appends `samples` as floating point, from -1 up to, but without, 1: what speech models take.
+/// Appends `samples` as floating point, from -1 (included) to 1 (excluded). Speech models take this format.
 ///
-/// One is 32,768, so that nothing is rounded and [`from_f32`] gives the same samples back.
+/// A sample of 32,768 would be 1. No value is rounded: [`from_f32`] returns the same samples.
 pub fn to_f32(samples: &[i16], floats: &mut Vec<f32>) {
     floats.extend(samples.iter().map(|sample| f32::from(*sample) / 32_768.0));
 }
 
-/// Appends `floats`, where ±1 is full scale, as samples.
+/// Appends `floats` as samples. ±1 is full scale.
 ///
-/// Each is rounded to the nearest sample (to the even one of two), and clipped: 1 becomes 32,767.
-/// What is not a number becomes 0, since one bad value from a model should not be a click at full
-/// scale.
+/// Each value is rounded to the nearest sample. A value in the middle of two samples is rounded to the even one. Values
+/// outside the range are clipped: 1 becomes 32,767. NaN becomes 0, so that one bad value of a model makes no loud click.
 ///
 /// ```
 /// let mut samples = Vec::new();
@@ -55,22 +56,22 @@ pub fn from_f32(floats: &[f32], samples: &mut Vec<i16>) {
     samples.extend(floats.iter().map(|float| to_sample(float * 32_768.0)));
 }
 
-/// Appends the mean of each frame of `channels` interleaved samples: stereo to mono.
+/// Appends the mean of each group of `channels` interleaved samples: for example stereo to mono.
 ///
-/// The mean cannot clip, and is exact for channels that are equal; a half is rounded up. What is
-/// left at the end of a frame that is not whole is left out.
+/// The mean never clips. It is exact if the channels are equal. A half is rounded up. An incomplete group at the end is
+/// ignored.
 ///
 /// # Panics
 ///
 /// If `channels` is 0.
 pub fn downmix(interleaved: &[i16], channels: usize, mono: &mut Vec<i16>) {
-    assert_ne!(channels, 0, "a frame has at least one channel");
+    assert_ne!(channels, 0, "channels must be at least 1");
     match channels {
         1 => mono.extend_from_slice(interleaved),
         2 => {
             let (pairs, _) = interleaved.as_chunks::<2>();
             mono.extend(pairs.iter().map(|[left, right]| {
-                // The shift rounds down, so that with one more it rounds to the nearest.
+                // The shift rounds down. With one added before, it rounds to the nearest.
                 ((i32::from(*left) + i32::from(*right) + 1) >> 1) as i16
             }));
         }
@@ -82,26 +83,26 @@ pub fn downmix(interleaved: &[i16], channels: usize, mono: &mut Vec<i16>) {
     }
 }
 
-/// Appends each sample of `mono` once for each of `channels`, interleaved: mono to stereo.
+/// Appends each sample of `mono` `channels` times, interleaved: for example mono to stereo.
 ///
 /// # Panics
 ///
 /// If `channels` is 0.
 pub fn upmix(mono: &[i16], channels: usize, interleaved: &mut Vec<i16>) {
-    assert_ne!(channels, 0, "a frame has at least one channel");
+    assert_ne!(channels, 0, "channels must be at least 1");
     interleaved.reserve(mono.len() * channels);
     for sample in mono {
         interleaved.extend(std::iter::repeat_n(*sample, channels));
     }
 }
 
-/// The sample nearest to `value`, which is in units of a sample.
+/// Returns the sample that is nearest to `value`. The unit of `value` is one sample step.
 #[inline]
 pub(crate) fn to_sample(value: f32) -> i16 {
-    // A float this large has no room for a fraction, so that adding it rounds, to even as the
-    // hardware does; `round` would be a call for each sample on a processor without SSE 4.1.
+    // A float of this size has no bits for a fraction, so adding it rounds, to even. `round` would be a function call for
+    // each sample on a processor without SSE 4.1.
     const NO_FRACTION: f32 = (3 << 22) as f32;
     let clipped = value.clamp(-32_768.0, 32_767.0);
-    // A cast takes what is not a number to 0.
+    // A cast converts NaN to 0.
     ((clipped + NO_FRACTION) - NO_FRACTION) as i16
 }

@@ -10,8 +10,8 @@ use crate::{Resampler, SampleRate};
 
 /// Audio that calls of any sample rate play.
 ///
-/// It is resampled once for each rate that is asked for, and then shared: a prompt that is played to 10,000 calls is in
-/// memory once for each rate. Clones share all of it.
+/// A prompt is resampled once for each sample rate, when a call first needs that rate. Then all calls share the memory:
+/// a prompt that 10,000 calls play is in memory once for each rate. Clones share the memory too.
 ///
 /// ```no_run
 /// use audiosocket_media::{Prompt, SampleRate};
@@ -35,16 +35,16 @@ struct SharedPrompt {
 }
 
 impl Prompt {
-    /// The longest file that [`open`](Self::open) reads: ten minutes, 9.6 MB at 8 kHz.
+    /// The maximum duration of a file for [`open`](Self::open): ten minutes. At 8 kHz, that is 9.6 MB.
     pub const LONGEST: Duration = Duration::from_secs(600);
 
-    /// Reads a WAV file. It blocks until the whole file is read.
+    /// Reads a WAV file. It blocks until it has read the whole file.
     ///
-    /// The audio is kept at the rate of the file, or at the next higher rate of AudioSocket.
+    /// The prompt keeps the sample rate of the file. If AudioSocket does not have that rate, it keeps the next higher one.
     ///
     /// # Errors
     ///
-    /// Those of [`wav::read_file`]; [`ReadError::TooLong`] if the file is longer than [`LONGEST`](Self::LONGEST).
+    /// The errors of [`wav::read_file`]. [`ReadError::TooLong`] if the file is longer than [`LONGEST`](Self::LONGEST).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let path = path.as_ref();
         let hz = wav::rate_of_file(path)?;
@@ -54,7 +54,7 @@ impl Prompt {
         Ok(Self::from_samples(rate, samples))
     }
 
-    /// Makes a prompt of mono samples at `rate`.
+    /// Makes a prompt from mono samples at `rate`.
     #[must_use]
     pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Prompt {
         }
     }
 
-    /// Returns how long the prompt is.
+    /// Returns the duration of the prompt.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.source
@@ -120,7 +120,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn each_rate_has_the_same_duration_and_is_converted_once() {
+    fn every_rate_has_the_same_duration_and_is_converted_once() {
         let prompt =
             Prompt::from_samples(SampleRate::Hz16000, tone(SampleRate::Hz16000, 440, SECOND));
         assert_eq!(prompt.duration(), SECOND);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_played_at_its_own_rate_sample_for_sample() {
+    fn a_file_at_its_own_rate_has_the_same_samples() {
         let samples = tone(SampleRate::Hz8000, 440, SECOND);
         let path = std::env::temp_dir().join(format!("prompt-{}.wav", std::process::id()));
         let mut file = wav::WavWriter::create(&path, SampleRate::Hz8000).unwrap();

@@ -7,7 +7,7 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
 use crate::{SampleRate, pcm};
 
-/// Changes the rate of a stream of mono audio, between any two of AudioSocket's rates or of WAV's.
+/// Changes the sample rate of a stream of mono audio, between any two rates from 4,000 to 192,000 Hz.
 ///
 /// ```
 /// use audiosocket_media::{Resampler, SampleRate};
@@ -15,76 +15,74 @@ use crate::{SampleRate, pcm};
 /// let mut to_model = Resampler::new(SampleRate::Hz8000, SampleRate::Hz16000);
 /// let mut wide = Vec::new();
 /// to_model.push(&[0; 160], &mut wide); // 20 ms
-/// assert_eq!(wide.len(), 240); // the last 5 ms are still inside
+/// assert_eq!(wide.len(), 240); // the resampler still holds the last 5 ms
 /// to_model.push(&[0; 160], &mut wide);
 /// assert_eq!(wide.len(), 240 + 320);
 /// to_model.finish(&mut wide);
 /// assert_eq!(wide.len(), 2 * 320);
 /// ```
 ///
-/// What comes out does not depend on how the input is cut: pushed at once, by frame or sample by
-/// sample, the output is the same to the bit. It is aligned with the input (no leading silence),
-/// and from the first push to [`finish`](Self::finish) as long as the input, rounded to a sample.
+/// The output does not depend on how the input is cut: one push, a push for each frame and a push for each sample give
+/// identical output. The output is aligned with the input and has no leading silence. After [`finish`](Self::finish) it
+/// has the duration of the input, rounded to a sample.
 ///
 /// # Latency
 ///
-/// The input is worked on in blocks of 10 ms, through a linear-phase filter as long as a block. So
-/// audio comes out 5 ms after it went in when pushes are of whole blocks, as with frames of 20 and
-/// of 30 ms, and up to 15 ms after when they are not. To or from 44.1 kHz the block is of
-/// 13⅓ or 20 ms. [`latency`](Self::latency) is the most that it can be.
+/// The resampler works in blocks of 10 ms, with a linear-phase filter that is as long as a block. If each push is a
+/// multiple of 10 ms, such as frames of 20 or 30 ms, the latency is 5 ms. Otherwise it is at most 15 ms. To or from
+/// 44.1 kHz, a block is 13⅓ or 20 ms. [`latency`](Self::latency) returns the maximum.
 ///
 /// # Quality
 ///
-/// Flat within 0.3 dB up to 85 % of the band (3.4 kHz at 8 kHz, where a telephone's band ends after
-/// G.712; -6 dB at 3.6 kHz). What folds over, and every other product of the resampling, is 106 dB
-/// below full scale or less, and so below the rounding to 16 bits, which is 98 dB below. Louder
-/// than full scale between two samples is clipped. Speech comes out as from `sox` (`rate -v`) but
-/// for a difference 90 to 100 dB below it, most of it rounding on both sides.
+/// - The response is flat within 0.3 dB up to 85 % of the band. At 8 kHz that is 3.4 kHz, where the telephone band of
+///   G.712 ends. It is -6 dB at 3.6 kHz.
+/// - Aliasing and all other products are at least 106 dB below full scale. The noise of rounding to 16 bits is 98 dB below
+///   full scale.
+/// - Peaks above full scale between two samples are clipped.
+/// - Speech differs from the output of `sox` (`rate -v`) by 90 to 100 dB below the speech. Most of the difference is
+///   rounding on both sides.
 ///
 /// # Cost
 ///
-/// See the [table](crate#what-it-costs). Memory is fixed when it is made: 12 kB between 8 and
-/// 16 kHz, 150 kB at most between AudioSocket's rates. No push allocates but to make room in the
-/// caller's buffer.
+/// See the [table](crate#what-it-costs). A resampler allocates its memory when it is made: 12 kB between 8 and 16 kHz, at
+/// most 150 kB between AudioSocket's rates. A push allocates only to make room in the buffer of the caller.
 ///
-/// The work is done by `rubato`'s resampler for fixed ratios, which multiplies by the filter's
-/// spectrum: the same quality by a windowed sinc in the time domain (`rubato`'s other one) costs
-/// many times as much.
+/// The crate `rubato` does the work, with its FFT resampler for fixed ratios. Its windowed sinc in the time domain costs
+/// many times as much for the same quality.
 pub struct Resampler {
     from: u32,
     to: u32,
-    /// None if the two rates are one.
+    /// `None` if both rates are equal.
     blocks: Option<Blocks>,
-    /// Samples pushed since the beginning.
+    /// The number of samples pushed since the start of the stream.
     taken: u64,
-    /// Samples given out since the beginning.
+    /// The number of samples returned since the start of the stream.
     given: u64,
 }
 
 impl Resampler {
-    /// The slowest rate that [`between`](Self::between) takes, in samples per second.
+    /// The lowest rate for [`between`](Self::between), in Hz.
     pub const MIN_HZ: u32 = 4_000;
 
-    /// The fastest rate that [`between`](Self::between) takes, in samples per second.
+    /// The highest rate for [`between`](Self::between), in Hz.
     pub const MAX_HZ: u32 = 192_000;
 
-    /// Resamples from one of AudioSocket's rates to another. If they are the same, audio passes
-    /// through as it is, without latency.
+    /// Makes a resampler between two rates of AudioSocket. If the rates are equal, it returns the audio unchanged and
+    /// without latency.
     #[must_use]
     pub fn new(from: SampleRate, to: SampleRate) -> Self {
         Self::between(from.hz(), to.hz()).expect("AudioSocket's rates are within the bounds")
     }
 
-    /// Resamples from any rate to any other, both in samples per second: for what is not
-    /// AudioSocket, such as a WAV file of 22,050 Hz.
+    /// Makes a resampler between two rates in Hz, for example for a WAV file of 22,050 Hz.
     ///
-    /// The block is the shortest that is a whole, even number of samples at both rates and lasts
-    /// 10 ms or more: 40 ms for 11,025 to 8,000 Hz, but two seconds for two rates without a common
-    /// divisor, which in turn takes up to 50 MB.
+    /// A block is the shortest duration of 10 ms or more that is an even number of samples at both rates. From 11,025 to
+    /// 8,000 Hz it is 40 ms. For two rates without a common divisor it is two seconds, and the resampler takes up to
+    /// 50 MB.
     ///
     /// # Errors
     ///
-    /// [`UnsupportedRate`] if one is not within [`MIN_HZ`](Self::MIN_HZ) and
+    /// [`UnsupportedRate`] if a rate is not between [`MIN_HZ`](Self::MIN_HZ) and
     /// [`MAX_HZ`](Self::MAX_HZ).
     pub fn between(from_hz: u32, to_hz: u32) -> Result<Self, UnsupportedRate> {
         for hz in [from_hz, to_hz] {
@@ -101,7 +99,7 @@ impl Resampler {
         })
     }
 
-    /// Takes any number of samples, and appends what is due to `output`.
+    /// Pushes any number of samples, and appends the resampled audio to `output`.
     pub fn push(&mut self, mut input: &[i16], output: &mut Vec<i16>) {
         self.taken += input.len() as u64;
         let start = output.len();
@@ -116,10 +114,10 @@ impl Resampler {
         self.given += (output.len() - start) as u64;
     }
 
-    /// Ends the stream: appends what is still inside, so that since the beginning as much came out
-    /// as went in, `input * to / from` rounded to the nearest sample.
+    /// Ends the stream, and appends the audio that the resampler still holds to `output`.
     ///
-    /// The next push begins a new stream, of which nothing remembers the old one.
+    /// After that, the length of all output is `input * to / from`, rounded to the nearest sample. The next push starts a
+    /// new stream, which does not depend on the old one.
     pub fn finish(&mut self, output: &mut Vec<i16>) {
         let mut rest = (self.due() - self.given) as usize;
         if let Some(blocks) = &mut self.blocks {
@@ -136,8 +134,7 @@ impl Resampler {
         self.given = 0;
     }
 
-    /// How far the output can be behind the input at most: what was pushed longer ago than this
-    /// has come out.
+    /// Returns the maximum latency: the resampler never holds audio for longer than this.
     #[must_use]
     pub fn latency(&self) -> Duration {
         let samples = self.blocks.as_ref().map_or(0, Blocks::latency);
@@ -145,19 +142,19 @@ impl Resampler {
         Duration::from_nanos(nanos)
     }
 
-    /// The rate of the input, in samples per second.
+    /// Returns the rate of the input, in Hz.
     #[must_use]
     pub const fn from_hz(&self) -> u32 {
         self.from
     }
 
-    /// The rate of the output, in samples per second.
+    /// Returns the rate of the output, in Hz.
     #[must_use]
     pub const fn to_hz(&self) -> u32 {
         self.to
     }
 
-    /// How many samples the input so far makes.
+    /// The number of output samples for the input so far.
     fn due(&self) -> u64 {
         let (from, to) = (u128::from(self.from), u128::from(self.to));
         ((2 * u128::from(self.taken) * to + from) / (2 * from)) as u64
@@ -175,15 +172,15 @@ impl fmt::Debug for Resampler {
     }
 }
 
-/// Collects the input into blocks: the resampler takes and gives whole ones only.
+/// Collects the input into blocks. `rubato` processes whole blocks only.
 struct Blocks {
     resampler: Fft<f32>,
-    /// Samples in units of one, not of full scale.
+    /// Samples from -32,768 to 32,767, not from -1 to 1.
     input: Vec<f32>,
-    /// How much of `input` is there.
+    /// The number of samples in `input`.
     filled: usize,
     output: Vec<f32>,
-    /// How much of the coming output is the filter's run-up.
+    /// The number of output samples to drop: the delay of the filter at the start of a stream.
     run_up: usize,
 }
 
@@ -192,8 +189,8 @@ impl Blocks {
         let divisor = gcd(from, to);
         let (from_unit, to_unit) = ((from / divisor) as usize, (to / divisor) as usize);
         let shortest = (from as usize / 100).div_ceil(from_unit);
-        // The filter's delay is half a block: a whole number of samples at both rates, so that
-        // the output is aligned exactly.
+        // The delay of the filter is half a block. It must be a whole number of samples at both rates, to align the
+        // output exactly.
         let both_even = from_unit.is_multiple_of(2) && to_unit.is_multiple_of(2);
         let units = if both_even {
             shortest
@@ -206,12 +203,12 @@ impl Blocks {
             units * from_unit,
             1,
             1,
-            // The steepest of those whose products stay below the rounding to 16 bits: with
-            // Blackman or Hann they come up to -72 and -51 dB.
+            // The steepest window whose products stay below the rounding to 16 bits. With Blackman and Hann, the
+            // products reach -72 and -51 dB.
             WindowFunction::BlackmanHarris,
             FixedSync::Both,
         )
-        .expect("neither a rate nor the block is 0");
+        .expect("the rates and the block are not 0");
         Self {
             input: vec![0.0; resampler.input_frames_next()],
             output: vec![0.0; resampler.output_frames_next()],
@@ -221,7 +218,7 @@ impl Blocks {
         }
     }
 
-    /// Takes from `input` up to the end of a block, and appends the block's output if it is whole.
+    /// Moves samples from `input` into the block. If the block is complete, appends its output.
     fn push(&mut self, input: &mut &[i16], output: &mut Vec<i16>) {
         let free = &mut self.input[self.filled..];
         let (now, later) = input.split_at(free.len().min(input.len()));
@@ -235,7 +232,7 @@ impl Blocks {
         }
     }
 
-    /// Fills the block with silence, and appends its output.
+    /// Fills the rest of the block with silence, and appends its output.
     fn push_silence(&mut self, output: &mut Vec<i16>) {
         self.input[self.filled..].fill(0.0);
         self.resample(output);
@@ -243,12 +240,13 @@ impl Blocks {
 
     fn resample(&mut self, output: &mut Vec<i16>) {
         let (from, to) = (self.input.len(), self.output.len());
-        let input = SequentialSlice::new(&self.input[..], 1, from).expect("all of it");
-        let mut resampled =
-            SequentialSlice::new_mut(&mut self.output[..], 1, to).expect("all of it");
+        let input =
+            SequentialSlice::new(&self.input[..], 1, from).expect("the slice has this length");
+        let mut resampled = SequentialSlice::new_mut(&mut self.output[..], 1, to)
+            .expect("the slice has this length");
         self.resampler
             .process_into_buffer(&input, &mut resampled, None)
-            .expect("buffers of the sizes that it asked for");
+            .expect("the buffers have the sizes that rubato asked for");
         self.filled = 0;
         let run_up = self.run_up.min(to);
         self.run_up -= run_up;
@@ -262,17 +260,17 @@ impl Blocks {
         self.run_up = self.resampler.output_delay();
     }
 
-    /// In samples of the input: a block that wants its last sample, and the filter's delay.
+    /// The maximum latency in input samples: a block without its last sample, and the delay of the filter.
     fn latency(&self) -> usize {
         self.input.len() + self.input.len() / 2
     }
 }
 
-/// The rate was not within [`Resampler::MIN_HZ`] and [`Resampler::MAX_HZ`].
+/// A sample rate is not between [`Resampler::MIN_HZ`] and [`Resampler::MAX_HZ`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnsupportedRate {
-    /// The rate, in samples per second.
+    /// The rate, in Hz.
     pub hz: u32,
 }
 
@@ -281,7 +279,7 @@ impl fmt::Display for UnsupportedRate {
         let (min, max) = (Resampler::MIN_HZ, Resampler::MAX_HZ);
         write!(
             f,
-            "a rate of {} Hz, where {min} to {max} are possible",
+            "a sample rate of {} Hz is not supported; use {min} to {max} Hz",
             self.hz
         )
     }

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use crate::SampleRate;
 
-/// A quarter of full scale: well heard, and no louder than speech.
+/// A quarter of full scale, about as loud as speech.
 const AMPLITUDE: f64 = 8_000.0;
 
-/// Makes a sine tone of `hz`, at a quarter of full scale: for prompts, beeps and tests. 0 Hz is silence.
+/// Makes a sine tone of `hz` at a quarter of full scale, for beeps and tests. `lasts` is its duration. 0 Hz is silence.
 ///
 /// ```
 /// use audiosocket_media::{SampleRate, tone};

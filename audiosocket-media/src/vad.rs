@@ -1,24 +1,23 @@
-//! When a caller speaks: for barge-in, and for the end of an utterance.
+//! Detect when a caller speaks. You need this module for barge-in, and to find the end of an utterance.
 //!
-//! Two detectors with the same events and the same [`Timing`]:
+//! The two detectors return the same events and take the same [`Timing`]:
 //!
-//! - [`EnergyVad`] goes by how loud it is above the noise. It costs next to nothing, works at every
-//!   rate, and takes everything that is loud for speech: music on hold, a door, and the echo of the
-//!   prompt if the network returns one.
+//! - [`EnergyVad`] compares the loudness with the noise of the line. Its cost is very low, and it works at every rate.
+//!   Everything that is loud is speech for it: music on hold, a door, and the echo of the prompt if the network returns
+//!   one.
 #![cfg_attr(
     feature = "earshot",
-    doc = "- [`SpeechVad`] goes by what it sounds like, with the small neural network of the crate `earshot`."
+    doc = "- [`SpeechVad`] uses the small neural network of the crate `earshot`. It ignores most noise and music."
 )]
 #![cfg_attr(
     not(feature = "earshot"),
-    doc = "- `SpeechVad`, with the feature `earshot`, goes by what it sounds like, with the small neural network \
-           of the crate of that name."
+    doc = "- `SpeechVad`, with the feature `earshot`, uses the small neural network of the crate `earshot`. \
+           It ignores most noise and music."
 )]
 //!
-//! `earshot` was chosen among what there is: it is Rust alone without dependencies, of 2026, under
-//! the licences of this workspace. `webrtc-vad` is C, older, and far weaker at telling noise from
-//! speech; `voice_activity_detector` (Silero) is better known and brings the ONNX runtime, which is
-//! downloaded when it is built.
+//! `earshot` is pure Rust without dependencies, is maintained (2026), and has the licenses of this workspace. The
+//! alternatives have disadvantages: `webrtc-vad` is C, is older, and takes much more noise for speech.
+//! `voice_activity_detector` (Silero) downloads the ONNX runtime during the build.
 
 mod energy;
 #[cfg(feature = "earshot")]
@@ -32,33 +31,35 @@ pub use energy::{EnergyOptions, EnergyVad};
 #[cfg(feature = "earshot")]
 pub use speech::{SpeechOptions, SpeechVad};
 
-/// The caller began to speak, or stopped. Positions are in samples from the first that was pushed.
+/// An event of a detector: the caller started or stopped to speak.
+///
+/// Positions are in samples. The first sample that was pushed has the position 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VadEvent {
-    /// Speech began `at` this sample; said [`Timing::attack`] later.
+    /// Speech started. The detector returns the event [`Timing::attack`] after the start.
     #[non_exhaustive]
     SpeechStarted {
-        /// The first sample of speech.
+        /// The position of the first sample of speech.
         at: u64,
     },
-    /// Speech ended `at` this sample; said [`Timing::hang_over`] later.
+    /// Speech ended. The detector returns the event [`Timing::hang_over`] after the end.
     #[non_exhaustive]
     SpeechEnded {
-        /// The first sample after speech.
+        /// The position of the first sample after speech.
         at: u64,
     },
 }
 
-/// How long something must last to be believed.
+/// How long speech and silence must last before a detector reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// How much there must be of speech before it counts, pauses between subtracted: 60 ms unless
-    /// set. Longer is deaf to more clicks and coughs, and cuts prompts off later.
+    /// How long speech must last before a detector reports it. Short pauses inside are subtracted. The default is 60 ms. A
+    /// longer time ignores more clicks and coughs, and interrupts prompts later.
     pub attack: Duration,
-    /// How long speech must be absent before it counts as ended: 400 ms unless set. Shorter
-    /// answers sooner, and takes more pauses between words for the end.
+    /// How long silence must last before a detector reports the end of speech. The default is 400 ms. With a shorter time,
+    /// a bot answers sooner, and more pauses between words end the speech.
     pub hang_over: Duration,
 }
 
@@ -72,14 +73,14 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// With another [`attack`](Self::attack).
+    /// Sets [`attack`](Self::attack).
     #[must_use]
     pub const fn attack(mut self, attack: Duration) -> Self {
         self.attack = attack;
         self
     }
 
-    /// With another [`hang_over`](Self::hang_over).
+    /// Sets [`hang_over`](Self::hang_over).
     #[must_use]
     pub const fn hang_over(mut self, hang_over: Duration) -> Self {
         self.hang_over = hang_over;
@@ -87,10 +88,10 @@ impl Timing {
     }
 }
 
-/// From what each window seemed to be to what is believed.
+/// Converts the decision for each window into starts and ends of speech.
 ///
 /// ```text
-///            active windows less inactive ones reach the attack
+///            active minus inactive windows reach the attack
 ///   silence ----------------------------------------------------> speech
 ///           <----------------------------------------------------
 ///            inactive windows in a row reach the hang-over
@@ -102,24 +103,25 @@ struct Hysteresis {
     /// In windows, at least 1 each.
     attack: u64,
     hang_over: u64,
-    /// Windows seen.
+    /// The number of windows so far.
     now: u64,
     speaking: bool,
-    /// In silence active windows less inactive ones, in speech inactive ones in a row.
+    /// In silence: the number of active windows minus the number of inactive windows. In speech: the number of inactive
+    /// windows in a row.
     evidence: u64,
-    /// In silence where the evidence began, in speech where the last active window ended.
+    /// In silence: the window in which the evidence started. In speech: the end of the last active window.
     since: u64,
 }
 
-/// What a [`Hysteresis`] came to believe, in windows.
+/// A start or end of speech, at a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum Change {
     Started(u64),
     Ended(u64),
 }
 
-impl Turn {
-    /// As an event, if window `n` begins at sample `position(n)`.
+impl Change {
+    /// Returns the event. `position(n)` is the first sample of window `n`.
     fn at(self, position: impl Fn(u64) -> u64) -> VadEvent {
         match self {
             Self::Started(window) => VadEvent::SpeechStarted {
@@ -133,7 +135,7 @@ impl Turn {
 }
 
 impl Hysteresis {
-    /// For windows of `len` samples at `rate`.
+    /// Makes a state for windows of `len` samples at `rate`.
     fn new(timing: Timing, rate: SampleRate, len: u64) -> Self {
         let windows = |duration| rate.samples_in(duration).div_ceil(len).max(1);
         Self {
@@ -146,9 +148,9 @@ impl Hysteresis {
         }
     }
 
-    /// Takes the next window. What is active is for the caller to say, who should want more of it
-    /// in silence than in speech.
-    fn next(&mut self, active: bool) -> Option<Turn> {
+    /// Adds the next window. The detector decides whether the window is active. Its threshold should be higher in silence
+    /// than in speech.
+    fn next(&mut self, active: bool) -> Option<Change> {
         let window = self.now;
         self.now += 1;
         if self.speaking {
@@ -158,7 +160,8 @@ impl Hysteresis {
                 return None;
             }
             self.evidence += 1;
-            return (self.evidence == self.hang_over).then(|| self.turn(Turn::Ended(self.since)));
+            return (self.evidence == self.hang_over)
+                .then(|| self.apply(Change::Ended(self.since)));
         }
         if !active {
             self.evidence = self.evidence.saturating_sub(1);
@@ -170,13 +173,13 @@ impl Hysteresis {
         self.evidence += 1;
         (self.evidence == self.attack).then(|| {
             let since = std::mem::replace(&mut self.since, self.now);
-            self.turn(Turn::Started(since))
+            self.apply(Change::Started(since))
         })
     }
 
-    fn turn(&mut self, turn: Turn) -> Turn {
+    fn apply(&mut self, change: Change) -> Change {
         self.speaking = !self.speaking;
         self.evidence = 0;
-        turn
+        change
     }
 }

@@ -1,11 +1,10 @@
-//! G.711 against values that are not from our own code.
+//! G.711, compared with published values.
 
 use audiosocket_media::Law;
 
 const LAWS: [Law; 2] = [Law::Mu, Law::A];
 
-/// What each code of µ-law stands for, as CPython 3.11's `audioop.ulaw2lin` and `sox` 14.4.2 both
-/// say.
+/// The sample of each µ-law code. CPython 3.11 (`audioop.ulaw2lin`) and `sox` 14.4.2 agree on these values.
 #[rustfmt::skip]
 const MU: [i16; 256] = [
     -32124, -31100, -30076, -29052, -28028, -27004, -25980, -24956, -23932, -22908, -21884, -20860, -19836, -18812, -17788, -16764,
@@ -26,7 +25,7 @@ const MU: [i16; 256] = [
     120, 112, 104, 96, 88, 80, 72, 64, 56, 48, 40, 32, 24, 16, 8, 0,
 ];
 
-/// The same for A-law.
+/// The sample of each A-law code, from the same sources.
 #[rustfmt::skip]
 const A: [i16; 256] = [
     -5504, -5248, -6016, -5760, -4480, -4224, -4992, -4736, -7552, -7296, -8064, -7808, -6528, -6272, -7040, -6784,
@@ -53,17 +52,17 @@ fn every_code_decodes_to_the_published_value() {
     for (law, table) in [(Law::Mu, MU), (Law::A, A)] {
         let mut samples = vec![1];
         law.decode(&codes, &mut samples);
-        assert_eq!(samples[0], 1, "appended");
+        assert_eq!(samples[0], 1, "the samples are appended");
         assert_eq!(samples[1..], table, "{law}");
     }
 }
 
-/// The decision values of the standard, tables 1a and 2a, in units of a 16-bit sample: the
-/// magnitude from which on each of the 128 magnitudes is chosen.
+/// Returns the decision values of tables 1a and 2a of the standard, as 16-bit samples. Code `n` starts at the magnitude
+/// `decision_values(law)[n]`.
 ///
-/// Written down from the standard's text: segments of 16 steps, each segment's steps twice as
-/// wide as those of the one before (in A-law from the third on), and with µ-law a first step of
-/// half the width.
+/// The function follows the text of the standard. A segment has 16 steps. The steps of a segment are twice as wide as the
+/// steps of the segment before it. In A-law, this starts with the third segment. The first step of µ-law has half the
+/// width.
 fn decision_values(law: Law) -> [i32; 128] {
     let mut values = [0; 128];
     for magnitude in 1..128_i32 {
@@ -82,8 +81,8 @@ fn decision_values(law: Law) -> [i32; 128] {
     values
 }
 
-/// The code of `sample` by search, as G.191 has it: in one's complement.
-fn searched(law: Law, decision_values: &[i32; 128], sample: i16) -> u8 {
+/// Finds the code of `sample` by a search in the decision values. Like G.191, it uses one's complement.
+fn search(law: Law, decision_values: &[i32; 128], sample: i16) -> u8 {
     let magnitude = i32::from(if sample < 0 { !sample } else { sample });
     let index = decision_values.partition_point(|&value| value <= magnitude) - 1;
     let signed = index as u8 | if sample < 0 { 0 } else { 0x80 };
@@ -94,7 +93,7 @@ fn searched(law: Law, decision_values: &[i32; 128], sample: i16) -> u8 {
 }
 
 #[test]
-fn every_sample_encodes_as_a_search_of_the_decision_values_finds() {
+fn every_sample_encodes_to_the_code_of_its_decision_values() {
     let samples: Vec<i16> = (i16::MIN..=i16::MAX).collect();
     for law in LAWS {
         let decision_values = decision_values(law);
@@ -103,17 +102,16 @@ fn every_sample_encodes_as_a_search_of_the_decision_values_finds() {
         for (sample, code) in samples.iter().zip(codes) {
             assert_eq!(
                 code,
-                searched(law, &decision_values, *sample),
+                search(law, &decision_values, *sample),
                 "{law} of {sample}"
             );
         }
     }
 }
 
-/// Where segments begin, in the numbers that the standard prints: 31, 95, ... 4063 of 13 bits of
-/// magnitude for µ-law; 64, 128, ... 2048 of 12 bits for A-law.
+/// The starts of the segments as the standard prints them. µ-law has 13 bits of magnitude, A-law 12 bits.
 #[test]
-fn the_reference_has_the_standards_segments() {
+fn the_decision_values_have_the_segments_of_the_standard() {
     let mu = decision_values(Law::Mu);
     let segments: Vec<_> = (1..8).map(|segment| mu[16 * segment] / 4).collect();
     assert_eq!(segments, [31, 95, 223, 479, 991, 2015, 4063]);
@@ -123,11 +121,11 @@ fn the_reference_has_the_standards_segments() {
 }
 
 #[test]
-fn what_was_decoded_encodes_to_the_same_code() {
+fn a_decoded_code_encodes_to_the_same_code() {
     for law in LAWS {
         for code in 0..=255 {
             let again = law.encode_sample(law.decode_sample(code));
-            // µ-law has two zeros, of which linear audio keeps one.
+            // µ-law has two codes for zero. Linear audio has only one zero.
             let expected = if (law, code) == (Law::Mu, 0x7f) {
                 0xff
             } else {
@@ -139,7 +137,7 @@ fn what_was_decoded_encodes_to_the_same_code() {
 }
 
 #[test]
-fn what_is_encoded_is_off_by_half_a_step_at_most() {
+fn an_encoded_sample_differs_by_at_most_half_a_step() {
     for law in LAWS {
         let decision_values = decision_values(law);
         for sample in i16::MIN..=i16::MAX {
@@ -150,7 +148,7 @@ fn what_is_encoded_is_off_by_half_a_step_at_most() {
                 .find(|pair| magnitude < pair[1])
                 .map_or(i32::MAX, |pair| pair[1] - pair[0]);
             let off = (i32::from(sample) - i32::from(decoded)).abs();
-            // The first step of µ-law is half of one; in the last, the loudest is clipped.
+            // The first step of µ-law has half the width. In the last step, the loudest samples are clipped.
             let clipped = magnitude > i32::from(law.decode_sample(law.encode_sample(i16::MAX)));
             assert!(
                 clipped || off <= step.max(8) / 2,
@@ -161,14 +159,14 @@ fn what_is_encoded_is_off_by_half_a_step_at_most() {
 }
 
 #[test]
-fn silence_is_the_quietest_positive_code() {
+fn silence_is_the_code_of_zero() {
     for law in LAWS {
         assert_eq!(law.encode_sample(0), law.silence());
     }
 }
 
 #[test]
-#[should_panic = "one sample for each code"]
-fn lengths_that_differ_are_a_bug_of_the_caller() {
+#[should_panic = "codes and samples must have the same length"]
+fn buffers_of_different_lengths_panic() {
     Law::Mu.decode_into(&[0xff], &mut [0, 0]);
 }

@@ -1,5 +1,4 @@
-//! Resampling: the same however it is cut, as long as it should be, no later than it says, and
-//! allocating nothing. What it sounds like is in `resample_quality.rs`.
+//! Resampling: cuts of the input, length, latency and allocations. `resample_quality.rs` tests the quality.
 
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use allocation_counter::measure;
 use audiosocket_media::{Resampler, SampleRate, UnsupportedRate};
 use proptest::prelude::*;
 
-/// Noise that is the same in every run.
+/// Returns noise. It is the same in every run.
 fn noise(len: usize) -> Vec<i16> {
     let mut state = 1_u32;
     let next = || {
@@ -29,7 +28,7 @@ fn at_once(resampler: &mut Resampler, input: &[i16]) -> Vec<i16> {
     output
 }
 
-/// `input * to / from`, rounded to the nearest.
+/// Returns `input * to / from`, rounded to the nearest sample.
 fn expected_len(input: usize, from: u32, to: u32) -> usize {
     (input as f64 * f64::from(to) / f64::from(from)).round() as usize
 }
@@ -38,7 +37,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_output_is_the_same_however_the_input_is_cut(
+    fn the_output_does_not_depend_on_how_the_input_is_cut(
         from in prop::sample::select(&SampleRate::ALL[..]),
         to in prop::sample::select(&SampleRate::ALL[..]),
         pieces in prop::collection::vec(0_usize..2_000, 0..30),
@@ -46,7 +45,7 @@ proptest! {
         let input = noise(pieces.iter().sum());
         let mut resampler = Resampler::new(from, to);
         let whole = at_once(&mut resampler, &input);
-        // The same one, so that what `finish` leaves behind is seen too.
+        // The second stream uses the same resampler, to test that `finish` resets it.
         let (mut rest, mut output) = (&input[..], Vec::new());
         for piece in pieces {
             let (now, later) = rest.split_at(piece);
@@ -60,7 +59,7 @@ proptest! {
 }
 
 #[test]
-fn every_length_is_the_inputs_length_rounded() {
+fn the_output_has_the_duration_of_the_input() {
     for (from, to) in every_pair() {
         let mut resampler = Resampler::new(from, to);
         for len in [0, 1, 2, 3, 79, 80, 81, 441, 882, 1_000, 4_321] {
@@ -72,7 +71,7 @@ fn every_length_is_the_inputs_length_rounded() {
 }
 
 #[test]
-fn rates_that_only_a_file_has_work_too() {
+fn rates_that_audiosocket_does_not_have_work() {
     for (from, to) in [
         (11_025, 8_000),
         (22_050, 16_000),
@@ -92,14 +91,14 @@ fn rates_that_only_a_file_has_work_too() {
 }
 
 #[test]
-fn what_is_behind_is_at_most_the_latency() {
+fn the_output_is_never_later_than_the_latency() {
     for (from, to) in every_pair() {
         let mut resampler = Resampler::new(from, to);
         let latency = resampler.latency();
         let ratio = f64::from(to.hz()) / f64::from(from.hz());
         let (mut output, mut most) = (Vec::new(), 0.0_f64);
         for (before, sample) in noise(from.hz() as usize / 10).iter().enumerate() {
-            // Just before a push is when most is missing.
+            // The most audio is missing just before a push.
             let behind = before as f64 - output.len() as f64 / ratio;
             most = most.max((behind + 1.0) / f64::from(from.hz()));
             resampler.push(&[*sample], &mut output);
@@ -112,13 +111,13 @@ fn what_is_behind_is_at_most_the_latency() {
         let off = most.abs_diff(latency);
         assert!(
             off < Duration::from_micros(1),
-            "{from} to {to}: {most:?}, said {latency:?}"
+            "{from} to {to}: {most:?}, but latency() returned {latency:?}"
         );
     }
 }
 
 #[test]
-fn frames_of_20_ms_come_out_whole_5_ms_later() {
+fn the_latency_for_frames_of_20_ms_is_5_ms() {
     let mut resampler = Resampler::new(SampleRate::Hz8000, SampleRate::Hz16000);
     assert_eq!(resampler.latency(), Duration::from_millis(15));
     let mut lens = Vec::new();
@@ -131,12 +130,12 @@ fn frames_of_20_ms_come_out_whole_5_ms_later() {
 }
 
 #[test]
-fn the_same_rate_passes_audio_as_it_is() {
+fn equal_rates_do_not_change_the_audio() {
     for rate in SampleRate::ALL {
         let input = noise(1_000);
         let mut output = vec![7];
         Resampler::new(rate, rate).push(&input, &mut output);
-        assert_eq!(output[0], 7, "appended");
+        assert_eq!(output[0], 7, "the samples are appended");
         assert_eq!(output[1..], input);
     }
 }
@@ -161,10 +160,13 @@ fn a_push_allocates_nothing() {
 fn a_rate_out_of_bounds_is_an_error() {
     for hz in [0, Resampler::MIN_HZ - 1, Resampler::MAX_HZ + 1, u32::MAX] {
         for (from, to) in [(hz, 8_000), (8_000, hz)] {
-            let UnsupportedRate { hz: said, .. } = Resampler::between(from, to).unwrap_err();
-            assert_eq!(said, hz);
+            let UnsupportedRate { hz: reported, .. } = Resampler::between(from, to).unwrap_err();
+            assert_eq!(reported, hz);
         }
     }
     let error = Resampler::between(1, 8_000).unwrap_err().to_string();
-    assert_eq!(error, "a rate of 1 Hz, where 4000 to 192000 are possible");
+    assert_eq!(
+        error,
+        "a sample rate of 1 Hz is not supported; use 4000 to 192000 Hz"
+    );
 }

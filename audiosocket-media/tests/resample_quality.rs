@@ -1,4 +1,4 @@
-//! What resampling does to audio: measured with sines, and beside `sox`.
+//! The quality of resampling, measured with sines and compared with `sox`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,10 +13,10 @@ use audiosocket_media::{Resampler, SampleRate, pcm};
 use fit::{decibels, fit};
 use sine::sine;
 
-/// What the rounding to 16 bits leaves beside a sine of full scale: 10 log10(1 / 12 / (2^30 / 2)).
+/// The noise of rounding to 16 bits, in dB below a sine of full scale: 10 log10(1 / 12 / (2^30 / 2)).
 const ROUNDING: f64 = -98.1;
 
-/// In Hz. The filter has nulls at multiples of 100 Hz or so, where everything looks cleaner.
+/// An offset in Hz. The filter has nulls near multiples of 100 Hz, where results are too good.
 const OFF_THE_NULLS: f64 = 47.3;
 
 fn resampled(input: &[i16], from: u32, to: u32) -> Vec<i16> {
@@ -27,7 +27,7 @@ fn resampled(input: &[i16], from: u32, to: u32) -> Vec<i16> {
     output
 }
 
-/// What comes from the middle of a quarter of a second of a sine.
+/// Resamples 0.25 s of a sine and returns the middle half of the output.
 fn middle(hz: f64, from: SampleRate, to: SampleRate) -> Vec<i16> {
     let input = sine(hz, from.hz(), 0.9, from.hz() as usize / 4);
     let output = resampled(&input, from.hz(), to.hz());
@@ -35,11 +35,10 @@ fn middle(hz: f64, from: SampleRate, to: SampleRate) -> Vec<i16> {
     output[quarter..3 * quarter].to_vec()
 }
 
-/// Input and output are rounded to 16 bits, each of which adds noise at -98.1 dB (up to 2 dB more
-/// near a fraction of the rate, where it is not quite noise). So little more than that beside the
-/// sine means that the resampling itself adds nothing that could be heard.
+/// The rounding of the input and of the output to 16 bits adds noise at -98.1 dB each. Near fractions of the rate it is up
+/// to 2 dB more. A rest below that sum shows that the resampling adds nothing audible.
 #[test]
-fn beside_a_sine_there_is_nothing_but_the_rounding() {
+fn resampling_a_sine_adds_only_rounding_noise() {
     for from in SampleRate::ALL {
         for to in SampleRate::ALL {
             let band = f64::from(from.hz().min(to.hz())) / 2.0;
@@ -55,9 +54,9 @@ fn beside_a_sine_there_is_nothing_but_the_rounding() {
     }
 }
 
-/// Towards the end of the band a sine becomes quieter, but not less clean.
+/// Near the end of the band a sine becomes quieter, but gets no aliasing.
 #[test]
-fn the_end_of_the_band_folds_nothing_over() {
+fn the_end_of_the_band_has_no_aliasing() {
     for (from, to) in [
         (SampleRate::Hz8000, SampleRate::Hz16000),
         (SampleRate::Hz16000, SampleRate::Hz8000),
@@ -76,10 +75,9 @@ fn the_end_of_the_band_folds_nothing_over() {
     }
 }
 
-/// What is above the band of the slower rate is gone, and does not come back folded over: not
-/// even the last bit moves by it, but for what rounding does with next to nothing.
+/// A sine above the band of the lower rate leaves no aliasing. Rounding can leave a sample of 1.
 #[test]
-fn what_does_not_fit_the_slower_rate_is_gone() {
+fn audio_above_the_band_of_the_lower_rate_is_removed() {
     for (from, to) in [
         (SampleRate::Hz16000, SampleRate::Hz8000),
         (SampleRate::Hz48000, SampleRate::Hz8000),
@@ -100,7 +98,7 @@ fn what_does_not_fit_the_slower_rate_is_gone() {
     }
 }
 
-/// An impulse comes out where it went in, and its echo is the same on both sides.
+/// An impulse keeps its position, and the response is symmetric.
 #[test]
 fn the_output_is_aligned_with_the_input() {
     for (from, to) in [
@@ -123,8 +121,8 @@ fn the_output_is_aligned_with_the_input() {
 }
 
 #[test]
-fn louder_than_full_scale_between_two_samples_is_clipped() {
-    // Full scale, with each crest between two samples, where it is 3 dB more.
+fn peaks_above_full_scale_between_samples_are_clipped() {
+    // The samples are at full scale. The crests are between two samples and 3 dB higher.
     let input: Vec<i16> = [32_767, 32_767, -32_768, -32_768].repeat(500);
     let output = resampled(&input, 8_000, 16_000);
     assert!(output.contains(&32_767) && output.contains(&-32_768));
@@ -132,12 +130,11 @@ fn louder_than_full_scale_between_two_samples_is_clipped() {
         output
             .windows(2)
             .all(|pair| pair[0].abs_diff(pair[1]) < 60_000),
-        "none wrapped"
+        "no sample wraps around"
     );
 }
 
-/// Half a second of speech within 3.3 kHz, as `sox -D ... rate -v` resampled it; see the script
-/// beside the files.
+/// Returns 0.5 s of speech below 3.3 kHz that `sox -D ... rate -v` resampled. The script `tests/sox/make` made the files.
 fn sox(rate: u32) -> Vec<i16> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/sox/{rate}.raw"));
     let mut samples = Vec::new();
@@ -145,7 +142,7 @@ fn sox(rate: u32) -> Vec<i16> {
     samples
 }
 
-/// Of `expected` to the difference, in dB.
+/// Returns the ratio of `expected` to the difference of both signals, in dB.
 fn signal_to_difference(got: &[i16], expected: &[i16]) -> f64 {
     let power = |samples: &mut dyn Iterator<Item = f64>| samples.map(|s| s * s).sum::<f64>();
     let signal = power(&mut expected.iter().map(|sample| f64::from(*sample)));
@@ -154,10 +151,9 @@ fn signal_to_difference(got: &[i16], expected: &[i16]) -> f64 {
     decibels(signal / difference)
 }
 
-/// Two correct resamplers of this speech, each rounding to 16 bits, differ by half a step in the
-/// mean: the figures here.
+/// Two correct resamplers that round to 16 bits differ by half a step in the mean. The limits here follow from that.
 #[test]
-fn speech_comes_out_as_from_sox() {
+fn resampled_speech_is_equal_to_that_of_sox() {
     for (from, to, least) in [
         (8_000, 16_000, 88.5),
         (16_000, 8_000, 93.5),

@@ -1,5 +1,4 @@
-//! WAV: whatever a file has is read, what is wrong is said, and what is written can be played at
-//! any moment.
+//! WAV files: all formats are read, errors have a reason, and recordings are playable at any time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,7 +18,7 @@ use proptest::prelude::*;
 const MINUTE: Duration = Duration::from_secs(60);
 const RATE: SampleRate = SampleRate::Hz8000;
 
-/// A WAV file by `hound`, of samples that are already as wide as they should be.
+/// Makes a WAV file with `hound`. The samples already have the right width.
 fn wav_of<S: hound::Sample + Copy>(
     (rate, channels, bits, format): (u32, u16, u16, SampleFormat),
     samples: &[S],
@@ -57,7 +56,7 @@ fn every_width_becomes_16_bits() {
         read(wav_of(int(16), &[1, -1, 32_767, -32_768])),
         [1, -1, 32_767, -32_768]
     );
-    // The nearest, and no more than there is.
+    // Samples are rounded to the nearest value and clipped.
     let samples = [0x7f, 0x80, -0x80, -0x81, 0x7f_ff_ff, -0x80_00_00];
     assert_eq!(
         read(wav_of(int(24), &samples)),
@@ -103,7 +102,7 @@ fn real_speech_is_read_at_any_rate() {
 }
 
 #[test]
-fn the_rate_of_a_file_is_told_by_its_header() {
+fn the_rate_of_a_file_is_read_from_its_header() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rate.wav");
     let wav = wav_of((22_050, 2, 24, SampleFormat::Int), &[0; 100]);
     for len in [44, 200, wav.len()] {
@@ -120,7 +119,7 @@ fn the_rate_of_a_file_is_told_by_its_header() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn errors_have_a_reason() {
     let good = wav_of(int(16), &[0; 100]);
     let with = |at: usize, bytes: &[u8]| {
         let mut bad = good.clone();
@@ -140,7 +139,7 @@ fn what_is_wrong_is_said() {
         matches!(with(20, &[6, 0]), ReadError::Unsupported { .. }),
         "A-law"
     );
-    // As what writes to a pipe leaves it.
+    // A program that writes to a pipe leaves this size.
     assert!(matches!(with(40, &[0xff; 4]), ReadError::Malformed(_)));
     for len in 0..good.len() {
         let error = read_now(&good[..len]).unwrap_err();
@@ -156,7 +155,7 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
-fn a_file_that_is_too_long_is_refused_before_its_audio_is_read() {
+fn a_long_file_is_refused_before_its_audio_is_read() {
     let wav = wav_of(int(16), &[0; 8_001]);
     let header = &wav[..44];
     let second = Duration::from_secs(1);
@@ -168,15 +167,15 @@ fn a_file_that_is_too_long_is_refused_before_its_audio_is_read() {
 }
 
 #[test]
-fn an_error_of_the_source_is_its_own() {
+fn an_error_of_the_source_is_returned() {
     struct Broken;
     impl io::Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("a loose cable"))
+            Err(io::Error::other("disk failure"))
         }
     }
     let error = read(Broken, RATE, MINUTE).unwrap_err();
-    assert!(matches!(&error, ReadError::Io(error) if error.to_string() == "a loose cable"));
+    assert!(matches!(&error, ReadError::Io(error) if error.to_string() == "disk failure"));
 }
 
 proptest! {
@@ -185,7 +184,7 @@ proptest! {
         changes in prop::collection::vec((0_usize..80, any::<u8>()), 0..8),
         wide: bool,
     ) {
-        // 24 bits have the longer header.
+        // `hound` writes a longer header for 24 bits.
         let mut wav = wav_of(int(if wide { 24 } else { 16 }), &[5; 60]);
         for (at, byte) in changes {
             wav[at] = byte;
@@ -194,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(pieces: Vec<Vec<i16>>) {
+    fn written_samples_are_read_back(pieces: Vec<Vec<i16>>) {
         let mut file = Cursor::new(Vec::new());
         let mut writer = WavWriter::new(&mut file, RATE).unwrap();
         for piece in &pieces {
@@ -206,7 +205,7 @@ proptest! {
     }
 }
 
-/// A disk whose content outlives who wrote to it, and which may be full.
+/// A file in memory. It outlives its writer and can be full.
 #[derive(Clone, Default)]
 struct Disk {
     file: Rc<RefCell<Cursor<Vec<u8>>>>,
@@ -249,18 +248,18 @@ impl Seek for Disk {
     }
 }
 
-/// The samples of `0, 1, 2, ...`, which show what is missing.
+/// Returns the samples `0, 1, 2, ...`, so that a gap is visible.
 fn counting(len: usize) -> Vec<i16> {
     (0..len).map(|at| at as i16).collect()
 }
 
 #[test]
-fn a_program_that_dies_loses_a_second_at_most() {
+fn a_crash_loses_at_most_one_second() {
     let samples = counting(30_000);
     let disk = Disk::default();
     let mut writer = WavWriter::new(BufWriter::new(disk.clone()), RATE).unwrap();
     for written in (0..samples.len()).step_by(160) {
-        // The content is what another program would find now, with this one gone.
+        // Another program would find this content after a crash.
         let found = read_now(&disk.content()).unwrap();
         assert!(
             found.len() + 8_000 >= written,
@@ -272,16 +271,16 @@ fn a_program_that_dies_loses_a_second_at_most() {
             .write(&samples[written..written + 160.min(samples.len() - written)])
             .unwrap();
     }
-    // One write of several seconds is counted on its way too.
+    // One long write also updates the header.
     let before = read_now(&disk.content()).unwrap().len();
     writer.write(&counting(20_000)).unwrap();
     assert!(read_now(&disk.content()).unwrap().len() >= before + 16_000);
-    // Never dropped, as in a crash.
+    // A crash runs no destructors.
     std::mem::forget(writer);
 }
 
 #[test]
-fn dropping_the_writer_ends_the_file() {
+fn a_drop_of_the_writer_ends_the_file() {
     let disk = Disk::default();
     let mut writer = WavWriter::new(BufWriter::new(disk.clone()), RATE).unwrap();
     writer.write(&counting(100)).unwrap();
@@ -290,9 +289,9 @@ fn dropping_the_writer_ends_the_file() {
 }
 
 #[test]
-fn a_full_disk_leaves_a_file_that_can_be_played() {
+fn a_full_disk_leaves_a_playable_file() {
     let samples = counting(40_000);
-    // Buffered and not; each size is full somewhere else: in the middle of a sample, of a second.
+    // Each size ends at another place: inside a sample, inside a second. With and without a buffer.
     for size in [20_000, 20_001, 44 + 16_000, 60_000] {
         for capacity in [0, 1_000, 8_192] {
             let disk = Disk {
@@ -308,11 +307,11 @@ fn a_full_disk_leaves_a_file_that_can_be_played() {
             let mut found = read_now(&disk.content()).unwrap();
             assert!(found.len() + 8_000 + 160 >= (size as usize - 44) / 2);
             assert_eq!(found, samples[..found.len()]);
-            // Whatever the writer still does at its end.
+            // The drop of the writer writes again.
             drop(writer);
             found = read_now(&disk.content()).unwrap();
             assert_eq!(found, samples[..found.len()]);
-            // All that is on the disk, to the last whole sample.
+            // All whole samples that are on the disk.
             let fitted = (size as usize - 44) / 2;
             assert_eq!(recount(disk.clone()).unwrap() as usize, fitted);
             assert_eq!(read_now(&disk.content()).unwrap(), samples[..fitted]);
@@ -321,20 +320,24 @@ fn a_full_disk_leaves_a_file_that_can_be_played() {
 }
 
 #[test]
-fn a_crash_loses_nothing_that_was_handed_to_the_system() {
+fn recount_recovers_all_written_audio_after_a_crash() {
     let samples = counting(7_999);
     let disk = Disk::default();
     let mut writer = WavWriter::new(disk.clone(), RATE).unwrap();
     for piece in samples.chunks(160) {
         writer.write(piece).unwrap();
     }
-    assert_eq!(read_now(&disk.content()).unwrap(), [], "not counted yet");
+    assert_eq!(
+        read_now(&disk.content()).unwrap(),
+        [],
+        "the header counts no audio yet"
+    );
     std::mem::forget(writer);
     let whole = 44 + 2 * samples.len();
     disk.file.borrow_mut().seek(SeekFrom::End(0)).unwrap();
     disk.file.borrow_mut().write_all(&[0x7f]).unwrap();
     assert_eq!(recount(disk.clone()).unwrap(), 7_999);
-    // As if it had been ended: only the half sample is left over, and not counted.
+    // The result is equal to a file that was ended. The half sample is not counted.
     let mut ended = Cursor::new(Vec::new());
     let mut writer = WavWriter::new(&mut ended, RATE).unwrap();
     writer.write(&samples).unwrap();
@@ -343,7 +346,7 @@ fn a_crash_loses_nothing_that_was_handed_to_the_system() {
 }
 
 #[test]
-fn what_is_no_recording_is_left_alone() {
+fn recount_does_not_change_other_files() {
     let float = wav_of((8_000, 1, 32, SampleFormat::Float), &[0.5_f32; 10]);
     for bytes in [&b""[..], b"RIFF", &[0; 100], &float] {
         let mut file = Cursor::new(bytes.to_vec());

@@ -1,20 +1,20 @@
 //! How well bytes fit an encoding: the bits that each sample takes, given the samples before it.
 
-/// How far two codes are apart where the magnitude is `ratio` times the end of the first of the
-/// segments, which double.
+/// The distance between two neighbouring codes. `ratio` is the magnitude divided by the end of the first segment. Each
+/// segment has twice the step of the segment before it.
 pub(super) fn step(first: f64, ratio: f64) -> f64 {
     first * (1_u32 << (ratio.max(1.0) as u32).ilog2()) as f64
 }
 
-/// Counts the bits that each sample of a signal takes, given the samples before it.
+/// Computes how many bits each sample of a signal needs, given the samples before it.
 ///
-/// Several experts predict a distribution. Their weights follow from their success, which takes a
-/// few samples. There is an expert for each kind of signal: noise, speech, tones.
+/// Several experts predict a distribution, for noise, for speech and for tones. The weight of an expert grows when its
+/// predictions are good; that takes a few samples.
 #[derive(Clone, Debug)]
 pub(super) struct Predictor {
-    /// The last samples, last first.
+    /// The last samples, the newest first.
     last: [f64; 4],
-    /// Of the adaptive linear prediction (normalised least mean squares).
+    /// The coefficients of the adaptive linear prediction (normalised least mean squares).
     coefficients: [f64; 4],
     experts: [Expert; 6],
     pub(super) bits: f64,
@@ -33,12 +33,12 @@ impl Default for Predictor {
 }
 
 impl Predictor {
-    /// Takes a sample that stands for all within `step / 2` of it.
+    /// Processes a sample that stands for all values within `step / 2` of it.
     pub(super) fn take(&mut self, sample: f64, step: f64) {
         let pairs = self.last.iter().zip(&self.coefficients);
         let adaptive: f64 = pairs.map(|(last, coefficient)| last * coefficient).sum();
         let [one, two, ..] = self.last;
-        // Nothing; a slow signal; a resonance; whatever was learned.
+        // Silence; a slow signal; a resonance; the adaptive prediction.
         let predictions = [
             0.0,
             0.9 * one,
@@ -57,7 +57,7 @@ impl Predictor {
         }
         let mut sum = 0.0;
         for expert in &mut self.experts {
-            // Never so little that it could not come back.
+            // A minimum, so that an expert can recover.
             expert.weight = (expert.weight / total).max(0.005);
             sum += expert.weight;
         }
@@ -81,11 +81,11 @@ enum Shape {
     Gauss,
 }
 
-/// One prediction, and how far it is usually off.
+/// One prediction and its mean error.
 #[derive(Clone, Copy, Debug)]
 struct Expert {
     shape: Shape,
-    /// The mean of how far it was off.
+    /// The mean error.
     deviation: f64,
     weight: f64,
 }
@@ -99,7 +99,7 @@ impl Expert {
         }
     }
 
-    /// The probability of a sample that is `off` the prediction, give or take `step / 2`.
+    /// Returns the probability of a sample at the distance `off` from the prediction, plus or minus `step / 2`.
     fn take(&mut self, off: f64, step: f64) -> f64 {
         let deviation = self.deviation.max(1.0);
         let (from, to) = (off - step / 2.0, off + step / 2.0);
@@ -112,8 +112,8 @@ impl Expert {
                 (below(to) - below(from), 32.0)
             }
             Shape::Gauss => {
-                // The mean of the magnitude is that part of a standard deviation; the polynomial is
-                // the usual approximation of the error function by a logistic one.
+                // The factor converts a mean magnitude to a standard deviation. The polynomial is the usual
+                // approximation of the error function by a logistic function.
                 let deviation = deviation * std::f64::consts::FRAC_PI_2.sqrt();
                 let below = |off: f64| {
                     let z = (off / deviation).clamp(-8.0, 8.0);
@@ -123,7 +123,7 @@ impl Expert {
             }
         };
         self.deviation += (off - self.deviation) / memory;
-        // Whatever comes has some probability, so that no one sample decides.
+        // Every sample has a minimum probability, so that one sample never decides alone.
         0.98 * within + 0.02 * step / 65_536.0
     }
 }

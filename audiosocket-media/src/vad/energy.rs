@@ -3,14 +3,14 @@ use std::time::Duration;
 use crate::SampleRate;
 use crate::vad::{Hysteresis, Timing, VadEvent};
 
-/// What is quieter cannot be told from digital silence, in dB of full scale.
+/// The lowest level, in dB of full scale. It stands for digital silence.
 const QUIETEST: f32 = -96.0;
 
-/// How much of the way down to a quieter window the noise goes at once.
+/// When a window is quieter than the noise, the noise falls by this part of the distance.
 const FALL: f32 = 0.2;
 
-/// Tells when a caller speaks by how loud it is: louder than the noise by a margin begins speech,
-/// and no longer by a smaller margin ends it.
+/// Detects speech by its loudness. Speech starts when the level exceeds the noise by a margin. It ends when the level no
+/// longer exceeds the noise by a smaller margin.
 ///
 /// ```
 /// use audiosocket_media::SampleRate;
@@ -22,31 +22,30 @@ const FALL: f32 = 0.2;
 /// assert_eq!(events, []);
 /// let loud = [3_000, -3_000].repeat(400);
 /// vad.push(&loud, &mut events);
-/// // In a voice bot: stop the prompt that is playing (barge-in).
+/// // A voice bot now stops its prompt (barge-in).
 /// assert!(matches!(events[..], [VadEvent::SpeechStarted { at: 800, .. }]));
 /// ```
 ///
-/// The noise is learned on the way. It follows what is quieter at once, and what is louder slowly
-/// ([`EnergyOptions::rise`]): between syllables speech is as quiet as the line, so that it does not
-/// raise the noise for long, while a machine that is switched on is speech at first and noise after
-/// some seconds.
+/// The detector learns the noise level during the call. The level falls fast and rises slowly ([`EnergyOptions::rise`]).
+/// Speech has quiet gaps between its syllables, so it does not raise the noise for long. A machine that starts in the
+/// background is speech at first, and noise after some seconds.
 ///
-/// Latency: a start is told [`Timing::attack`] after it, an end [`Timing::hang_over`] after it,
-/// both rounded up to 10 ms. Cost: see the [table](crate#what-it-costs); nothing allocates but an
-/// event that does not fit the caller's buffer. Events do not depend on how audio is cut.
+/// A start is reported [`Timing::attack`] after it, and an end [`Timing::hang_over`] after it. Both times are rounded up
+/// to 10 ms. For the cost, see the [table](crate#what-it-costs). A push allocates only if an event does not fit the buffer
+/// of the caller. The events do not depend on how the audio is cut.
 #[derive(Clone, Debug)]
 pub struct EnergyVad {
     options: EnergyOptions,
     hysteresis: Hysteresis,
-    /// 10 ms, in samples.
+    /// The number of samples in 10 ms.
     window_len: u64,
     window: Window,
-    /// In dB of full scale.
+    /// The noise level, in dB of full scale.
     noise: f32,
 }
 
 impl EnergyVad {
-    /// A detector for one call's audio at `rate`.
+    /// Makes a detector for the audio of one call, at `rate`.
     #[must_use]
     pub fn new(rate: SampleRate, options: EnergyOptions) -> Self {
         let window_len = rate.samples_in(Duration::from_millis(10));
@@ -54,13 +53,13 @@ impl EnergyVad {
             hysteresis: Hysteresis::new(options.timing, rate, window_len),
             window_len,
             window: Window::default(),
-            // So that a caller who speaks at once is heard.
+            // This start value detects a caller who speaks at once.
             noise: options.quietest - options.start_margin,
             options,
         }
     }
 
-    /// Takes any number of samples, and appends what happened in them to `events`.
+    /// Pushes any number of samples, and appends the events in them to `events`.
     pub fn push(&mut self, samples: &[i16], events: &mut Vec<VadEvent>) {
         let mut rest = samples;
         while !rest.is_empty() {
@@ -75,13 +74,13 @@ impl EnergyVad {
         }
     }
 
-    /// Whether the caller speaks, as of the last event.
+    /// Returns true between a [`VadEvent::SpeechStarted`] and its [`VadEvent::SpeechEnded`].
     #[must_use]
     pub const fn is_speaking(&self) -> bool {
         self.hysteresis.speaking
     }
 
-    /// What is taken for noise now, in dB of full scale (a square wave; a sine is 3 dB below).
+    /// Returns the noise level, in dB of full scale. A square wave at full scale has 0 dB, a sine -3 dB.
     #[must_use]
     pub const fn noise(&self) -> f32 {
         self.noise
@@ -98,29 +97,30 @@ impl EnergyVad {
         if level < self.noise {
             self.noise += (level - self.noise) * FALL;
         } else {
-            // Per window of 10 ms.
+            // A window is 10 ms, so a second has 100.
             self.noise = level.min(self.noise + options.rise / 100.0);
         }
-        let turn = self.hysteresis.next(active)?;
-        Some(turn.at(|window| window * self.window_len))
+        let change = self.hysteresis.next(active)?;
+        Some(change.at(|window| window * self.window_len))
     }
 }
 
-/// How loud speech has to be, and how long. Levels are in dB of full scale, where a square wave
-/// has 0 and a sine -3; speech on the telephone has -35 to -15.
+/// Options of [`EnergyVad`]: how loud speech must be, and how long.
+///
+/// Levels are in dB of full scale: a square wave has 0 dB, a sine -3 dB, speech on the telephone -35 to -15 dB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EnergyOptions {
-    /// How far above the noise speech begins: 10 dB unless set.
+    /// Speech starts at this margin above the noise. The default is 10 dB.
     pub start_margin: f32,
-    /// How far above the noise speech still goes on: 5 dB unless set.
+    /// Speech continues while the level is at least this margin above the noise. The default is 5 dB.
     pub end_margin: f32,
-    /// What is quieter is never speech: -48 dB unless set.
+    /// Audio below this level is never speech. The default is -48 dB.
     pub quietest: f32,
-    /// How fast the noise is taken to rise, in dB per second: 4 unless set. With faster a long
-    /// vowel ends speech, with slower a noise is speech for longer.
+    /// The maximum rise of the noise level, in dB per second. The default is 4. With a higher value, a long vowel can end
+    /// speech. With a lower value, new noise is speech for longer.
     pub rise: f32,
-    /// How long both must last.
+    /// How long speech and silence must last.
     pub timing: Timing,
 }
 
@@ -137,8 +137,7 @@ impl Default for EnergyOptions {
 }
 
 impl EnergyOptions {
-    /// With other [`start_margin`](Self::start_margin) and [`end_margin`](Self::end_margin), the
-    /// second of which should be the smaller one.
+    /// Sets [`start_margin`](Self::start_margin) and [`end_margin`](Self::end_margin). The second should be smaller.
     #[must_use]
     pub const fn margins(mut self, start: f32, end: f32) -> Self {
         self.start_margin = start;
@@ -146,21 +145,21 @@ impl EnergyOptions {
         self
     }
 
-    /// With another [`quietest`](Self::quietest).
+    /// Sets [`quietest`](Self::quietest).
     #[must_use]
     pub const fn quietest(mut self, quietest: f32) -> Self {
         self.quietest = quietest;
         self
     }
 
-    /// With another [`rise`](Self::rise).
+    /// Sets [`rise`](Self::rise).
     #[must_use]
     pub const fn rise(mut self, rise: f32) -> Self {
         self.rise = rise;
         self
     }
 
-    /// With another [`timing`](Self::timing).
+    /// Sets [`timing`](Self::timing).
     #[must_use]
     pub const fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
@@ -168,8 +167,7 @@ impl EnergyOptions {
     }
 }
 
-/// What there is so far of 10 ms. In whole numbers, so that it does not matter in what pieces it
-/// comes.
+/// Sums over a window of 10 ms. They are integers, so the result does not depend on how the audio is cut.
 #[derive(Clone, Debug, Default)]
 struct Window {
     len: u64,
@@ -185,14 +183,14 @@ impl Window {
         self.squares += squares.sum::<i64>();
     }
 
-    /// The power around the mean, in dB of full scale: some lines have a DC offset.
+    /// Returns the power around the mean, in dB of full scale. Some lines have a DC offset, so the mean is subtracted.
     fn level(&self) -> f32 {
         let len = self.len as f64;
         let mean = self.sum as f64 / len;
         let power = self.squares as f64 / len - mean * mean;
         let full_scale = f64::from(1 << 15).powi(2);
         let level = 10.0 * (power / full_scale).log10();
-        // Also for the logarithm of 0, or of a little less by rounding.
+        // The power can be 0, or less than 0 by rounding.
         (level as f32).max(QUIETEST)
     }
 }

@@ -9,20 +9,19 @@ use hound::{SampleFormat, WavReader, WavSpec};
 
 use crate::{Resampler, SampleRate, UnsupportedRate, pcm};
 
-/// The most channels that a file may have: more than any arrangement of loudspeakers.
+/// The maximum number of channels. No arrangement of loudspeakers has more.
 const MAX_CHANNELS: u16 = 32;
 
-/// Frames of a file that are converted in one go.
+/// The number of frames that one step converts.
 const BATCH: usize = 1024;
 
-/// Reads a WAV file into mono samples at `rate`, whatever it has: 8, 16, 24 or 32 bits or floating
-/// point, up to 32 channels, 4,000 to 192,000 samples per second. See [`read`].
+/// Reads a WAV file into mono samples at `rate`. See [`read`] for the formats.
 ///
-/// Latency: it returns when the whole file is read, and blocks until then. Cost: that of [`read`].
+/// The function blocks until it has read the whole file.
 ///
 /// # Errors
 ///
-/// Those of [`read`], and [`ReadError::Io`] if the file cannot be opened.
+/// The errors of [`read`], and [`ReadError::Io`] if the file cannot be opened.
 pub fn read_file(
     path: impl AsRef<Path>,
     rate: SampleRate,
@@ -32,19 +31,17 @@ pub fn read_file(
     read(BufReader::new(file), rate, longest)
 }
 
-/// Reads WAV into mono samples at `rate`: channels are mixed, the rate is changed by a
-/// [`Resampler`], wider samples are rounded to 16 bits and clipped.
+/// Reads WAV audio into mono samples at `rate`.
 ///
-/// `longest` bounds what is held in memory: two bytes a sample, so 960 kB for a minute at 8 kHz. A
-/// file that says that it is longer is refused before its audio is read; one that lies about its
-/// length is not believed beyond what is there.
+/// It reads samples of 8, 16, 24 or 32 bits and 32-bit floating point, 1 to 32 channels, and 4,000 to 192,000 Hz. It
+/// mixes the channels, changes the rate with a [`Resampler`], and rounds and clips wider samples to 16 bits. It does not
+/// read compressed audio, such as A-law and µ-law.
 ///
-/// Not read are A-law, µ-law and other compressed WAV, and a header whose length was left open
-/// because it was written to a pipe.
+/// `longest` limits the memory: a sample takes two bytes, so a minute at 8 kHz takes 960 kB. The function refuses a file
+/// whose header announces more audio than `longest`, before it reads the audio.
 ///
-/// Latency: it returns when all is read; that of the resampler is taken out of what it returns. Cost:
-/// about that of resampling, which is in the [table](crate#what-it-costs). It reads in small pieces: a
-/// source that is not in memory needs a [`BufReader`].
+/// The function returns when it has read everything. Its cost is about the cost of resampling, see the
+/// [table](crate#what-it-costs). It makes small reads: use a [`BufReader`] for a source that is not in memory.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -60,16 +57,14 @@ pub fn read_file(
 pub fn read(wav: impl Read, rate: SampleRate, longest: Duration) -> Result<Vec<i16>, ReadError> {
     let mut source = Source { wav, ended: false };
     let samples = read_source(&mut source, rate, longest);
-    samples.map_err(|error| source.tell(error))
+    samples.map_err(|error| source.classify(error))
 }
 
-/// Samples per second of a WAV file, by its header alone: to choose what to [read](read_file) it at.
-///
-/// Latency and cost: those of opening the file and one read from it, however long it is.
+/// Returns the sample rate of a WAV file, in Hz. It reads only the header.
 ///
 /// # Errors
 ///
-/// See [`ReadError`]; of [`ReadError::Rate`] and [`ReadError::TooLong`] only reading tells.
+/// See [`ReadError`]. It never returns [`ReadError::Rate`] or [`ReadError::TooLong`]: these come from [`read_file`].
 pub fn rate_of_file(path: impl AsRef<Path>) -> Result<u32, ReadError> {
     let file = File::open(path).map_err(ReadError::Io)?;
     let mut source = Source {
@@ -77,7 +72,7 @@ pub fn rate_of_file(path: impl AsRef<Path>) -> Result<u32, ReadError> {
         ended: false,
     };
     let rate = WavReader::new(&mut source).map(|wav| wav.spec().sample_rate);
-    rate.map_err(|error| source.tell(error.into()))
+    rate.map_err(|error| source.classify(error.into()))
 }
 
 fn read_source(
@@ -91,7 +86,7 @@ fn read_source(
         channels: spec.channels,
         bits: spec.bits_per_sample,
     };
-    // `hound` takes the number of significant bits as it finds it.
+    // `hound` does not check the number of significant bits.
     if spec.channels > MAX_CHANNELS || !(1..=32).contains(&spec.bits_per_sample) {
         return Err(unsupported);
     }
@@ -113,14 +108,14 @@ fn read_source(
     }
 }
 
-/// Of a sample of 1 to 32 bits the most significant 16, rounded and clipped.
+/// Converts a sample of 1 to 32 bits to 16 bits. It rounds and clips.
 fn to_16_bits(sample: i32, bits: u32) -> i16 {
     let full_scale = i64::from(sample) << (32 - bits);
     let rounded = (full_scale + (1 << 15)) >> 16;
     rounded.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
 }
 
-/// From a file's frames to mono at the wanted rate.
+/// Converts the frames of a file to mono samples at one rate.
 struct Conversion {
     channels: usize,
     resampler: Resampler,
@@ -159,15 +154,15 @@ impl Conversion {
     }
 }
 
-/// Remembers whether it came to an end.
+/// A reader that records whether its end was reached.
 struct Source<R> {
     wav: R,
     ended: bool,
 }
 
 impl<R> Source<R> {
-    /// To `hound` an early end is an error of reading, of no kind of its own.
-    fn tell(&self, error: ReadError) -> ReadError {
+    /// Returns [`ReadError::Truncated`] for an I/O error at the end of the source. `hound` has no error for an early end.
+    fn classify(&self, error: ReadError) -> ReadError {
         match error {
             ReadError::Io(_) if self.ended => ReadError::Truncated,
             error => error,
@@ -183,31 +178,31 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-/// Why a WAV file could not be read.
+/// The reason that a WAV file cannot be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// It does not begin as a WAV file does, or contradicts itself; with what is wrong.
+    /// The header is not the header of a WAV file, or its values contradict each other.
     Malformed(&'static str),
-    /// It ends within its header, or before as much audio as the header says.
+    /// The file ends inside its header, or has less audio than the header announces.
     Truncated,
-    /// It is WAV, but compressed, or of a kind that is not read. Both are 0 if it is not PCM.
+    /// The format of the audio is not supported. Both values are 0 if the audio is not PCM.
     #[non_exhaustive]
     Unsupported {
-        /// How many channels it has.
+        /// The number of channels.
         channels: u16,
-        /// How many bits a sample has.
+        /// The number of bits of a sample.
         bits: u16,
     },
-    /// Its rate cannot be resampled.
+    /// The sample rate of the file is not supported.
     Rate(UnsupportedRate),
-    /// It is longer than the caller would have.
+    /// The audio is longer than the limit of the caller.
     #[non_exhaustive]
     TooLong {
-        /// What the caller would have.
+        /// The limit.
         longest: Duration,
     },
-    /// Reading failed.
+    /// The system returned an error.
     Io(io::Error),
 }
 
@@ -215,14 +210,19 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(what) => write!(f, "not a WAV file: {what}"),
-            Self::Truncated => f.write_str("the WAV file ends too early"),
-            Self::Unsupported { channels: 0, .. } => {
-                f.write_str("a WAV file with compressed audio, or of an unknown kind")
-            }
+            Self::Truncated => f.write_str(
+                "the WAV file is cut short: it has less audio than its header announces",
+            ),
+            Self::Unsupported { channels: 0, .. } => f.write_str(
+                "the WAV file has compressed audio or an unknown format; convert it to 16-bit PCM",
+            ),
             Self::Unsupported { channels, bits } => {
-                write!(f, "a WAV file of {channels} channels and {bits} bits")
+                write!(
+                    f,
+                    "a WAV file of {channels} channels and {bits} bits is not supported; convert it to mono, 16 bits"
+                )
             }
-            Self::Rate(_) => f.write_str("a WAV file with an unusual rate"),
+            Self::Rate(_) => f.write_str("the sample rate of the WAV file is not supported"),
             Self::TooLong { longest } => {
                 let seconds = longest.as_secs_f64();
                 write!(f, "the WAV file is longer than {seconds} s")
@@ -253,7 +253,9 @@ impl From<hound::Error> for ReadError {
         match error {
             hound::Error::IoError(error) => Self::Io(error),
             hound::Error::FormatError(what) => Self::Malformed(what),
-            hound::Error::TooWide => Self::Malformed("a sample wider than the header says"),
+            hound::Error::TooWide => {
+                Self::Malformed("a sample has more bits than the header announces")
+            }
             hound::Error::UnfinishedSample => Self::Truncated,
             hound::Error::Unsupported | hound::Error::InvalidSampleFormat => Self::Unsupported {
                 channels: 0,

@@ -8,18 +8,16 @@ use hound::{SampleFormat, WavSpec};
 
 use crate::SampleRate;
 
-/// Writes mono audio of 16 bits to a WAV file that can be played at any moment, also if the
-/// program dies or the disk is full.
+/// Writes mono audio of 16 bits to a WAV file. The file is playable at any time, also after a crash or when the disk is
+/// full.
 ///
-/// A WAV file says at its beginning how long it is. Here that is brought up to date after each
-/// second of audio, after the audio itself is written; so what is lost when the program ends
-/// without [`finish`](Self::finish) is a second at most (and nothing if it ends by dropping the
-/// writer), and [`recount`](super::recount) finds that again. To survive the machine's end too, the file would have to be synced, which is left
-/// to the caller.
+/// The header of a WAV file contains the length of the audio. The writer updates the header after each second of audio,
+/// after it has written the audio. [`finish`](Self::finish) and a drop of the writer update it too. A crash loses at most
+/// one second, and [`recount`](super::recount) recovers that second. The writer does not sync the file to the disk: call
+/// [`File::sync_data`] if the audio must survive a power failure.
 ///
-/// Latency: none. Cost: a copy, and with [`create`](Self::create) a system call for each 4,096
-/// samples and some for each second; these block, so on an asynchronous runtime a thread of its own
-/// should write.
+/// A writer of [`create`](Self::create) makes one system call for each 4,096 samples and a few for each second. They
+/// block: on an asynchronous runtime, write from a separate thread.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -34,7 +32,7 @@ use crate::SampleRate;
 /// ```
 pub struct WavWriter<W: Write + Seek> {
     wav: hound::WavWriter<W>,
-    /// Samples per second, and so between two updates of the header.
+    /// The sample rate, and the number of samples between two updates of the header.
     hz: u32,
     /// Samples that the header does not count yet.
     uncounted: u32,
@@ -42,11 +40,11 @@ pub struct WavWriter<W: Write + Seek> {
 }
 
 impl WavWriter<BufWriter<File>> {
-    /// Creates the file, or empties the one that is there.
+    /// Creates the file. If the file exists, it is emptied.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`] if that fails, or writing the header does.
+    /// [`WriteError::Io`] if the file cannot be created or the header cannot be written.
     pub fn create(path: impl AsRef<Path>, rate: SampleRate) -> Result<Self, WriteError> {
         let file = File::create(path).map_err(WriteError::Io)?;
         Self::new(BufWriter::new(file), rate)
@@ -54,15 +52,16 @@ impl WavWriter<BufWriter<File>> {
 }
 
 impl<W: Write + Seek> WavWriter<W> {
-    /// The most samples that fit a file, whose length is counted in 32 bits of bytes: three days
-    /// at 8 kHz.
+    /// The maximum number of samples in a file: three days at 8 kHz. A WAV file counts its bytes with 32 bits.
     pub const MAX_SAMPLES: u32 = (u32::MAX - 44) / 2;
 
-    /// Begins a WAV file at the beginning of `writer`, which should be buffered.
+    /// Writes the header of a WAV file at the current position of `writer`.
+    ///
+    /// Give it a buffered writer, such as [`BufWriter`].
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`] if writing the header fails.
+    /// [`WriteError::Io`] if the header cannot be written.
     pub fn new(writer: W, rate: SampleRate) -> Result<Self, WriteError> {
         let spec = WavSpec {
             channels: 1,
@@ -76,7 +75,7 @@ impl<W: Write + Seek> WavWriter<W> {
             uncounted: 0,
             written: 0,
         };
-        // A header whose length is 0 because nothing came is right, one that is not there is not.
+        // A file without audio is a valid file only if it has a header.
         wav.flush()?;
         Ok(wav)
     }
@@ -85,14 +84,14 @@ impl<W: Write + Seek> WavWriter<W> {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Full`] if they do not all fit, of which none is written then;
-    /// [`WriteError::Io`] if writing fails. After either the file is playable up to where it was.
+    /// [`WriteError::Full`] if the file has no room for all samples; then it writes none of them. [`WriteError::Io`] if
+    /// writing fails. After either error, the file is still playable up to its last update.
     pub fn write(&mut self, samples: &[i16]) -> Result<(), WriteError> {
         let room = Self::MAX_SAMPLES - self.written;
         if samples.len() > room as usize {
             return Err(WriteError::Full);
         }
-        // In pieces, so that a long write is counted on its way too.
+        // In pieces of a second, so that the header is also updated during a long write.
         for piece in samples.chunks(self.hz as usize) {
             let len = piece.len() as u32;
             let mut writer = self.wav.get_i16_writer(len);
@@ -109,27 +108,27 @@ impl<W: Write + Seek> WavWriter<W> {
         Ok(())
     }
 
-    /// Hands all audio to the system, and makes the header count it.
+    /// Writes all buffered audio to the file, and updates the header.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`]; the header is as it was, unless writing it is what failed.
+    /// [`WriteError::Io`] if writing fails. If the audio could not be written, the header does not change.
     pub fn flush(&mut self) -> Result<(), WriteError> {
         self.wav.flush()?;
         self.uncounted = 0;
         Ok(())
     }
 
-    /// Ends the file. Dropping the writer does the same, but tells of no error.
+    /// Ends the file and updates the header. A drop of the writer does the same, but ignores errors.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush).
+    /// The errors of [`flush`](Self::flush).
     pub fn finish(self) -> Result<(), WriteError> {
         Ok(self.wav.finalize()?)
     }
 
-    /// Samples written so far.
+    /// Returns the number of samples written so far.
     #[must_use]
     pub const fn written(&self) -> u32 {
         self.written
@@ -146,21 +145,23 @@ impl<W: Write + Seek> fmt::Debug for WavWriter<W> {
     }
 }
 
-/// Why audio could not be written.
+/// The reason that audio cannot be written.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The file has no room for so many samples, see [`WavWriter::MAX_SAMPLES`].
+    /// The file has no room for the samples, see [`WavWriter::MAX_SAMPLES`].
     Full,
-    /// Writing failed.
+    /// The system returned an error.
     Io(io::Error),
 }
 
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("a WAV file cannot be longer than 4 GiB"),
-            Self::Io(_) => f.write_str("writing the WAV file failed"),
+            Self::Full => {
+                f.write_str("the WAV file is full: it holds at most 4 GiB; start another file")
+            }
+            Self::Io(_) => f.write_str("the WAV file cannot be written"),
         }
     }
 }
@@ -178,7 +179,7 @@ impl From<hound::Error> for WriteError {
     fn from(error: hound::Error) -> Self {
         match error {
             hound::Error::IoError(error) => Self::Io(error),
-            // Only what is written or read in another format has other errors.
+            // `hound` has other errors only for other formats.
             error => Self::Io(io::Error::other(error)),
         }
     }

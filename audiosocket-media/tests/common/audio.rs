@@ -1,14 +1,14 @@
-//! Audio to test with: noise, and real speech.
+//! Audio for tests: noise and real speech.
 
 use std::path::Path;
 use std::time::Duration;
 
 use audiosocket_media::{SampleRate, wav};
 
-/// White noise of this many dB of full scale, the same in every run.
+/// Returns white noise with a level in dB of full scale. It is the same in every run.
 pub(crate) fn noise(level: f64, len: usize) -> Vec<i16> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    // Uniform, so that the power is a third of the peak's.
+    // The noise is uniform, so its power is a third of the power of a square wave with the same peak.
     let peak = 32_768.0 * 10_f64.powf(level / 20.0) * 3_f64.sqrt();
     let next = || {
         state ^= state << 13;
@@ -20,8 +20,9 @@ pub(crate) fn noise(level: f64, len: usize) -> Vec<i16> {
     std::iter::repeat_with(next).take(len).collect()
 }
 
-/// 4.6 s at -18 dB, with a pause of 130 ms: see `tests/speech`.
+/// Returns 4.6 s of speech at -18 dB with a pause of 130 ms. See `tests/speech`.
 pub(crate) fn speech(rate: SampleRate) -> Vec<i16> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/speech/auth-incorrect.wav");
-    wav::read_file(path, rate, Duration::from_secs(10)).expect("the speech")
+    wav::read_file(path, rate, Duration::from_secs(10))
+        .expect("tests/speech/auth-incorrect.wav is readable")
 }

@@ -1,17 +1,17 @@
-//! How much of a signal is a sine.
+//! Measures how much of a signal is a sine.
 
 use std::f64::consts::TAU;
 
-/// A sine in a signal, and what else is there.
+/// The levels of a sine and of the rest of a signal.
 #[derive(Debug)]
 pub(crate) struct Fit {
-    /// Of the sine, in dB of one at full scale.
+    /// The level of the sine, in dB. A sine at full scale has 0 dB.
     pub(crate) level: f64,
-    /// Of all that is not the sine, in the same unit.
+    /// The level of the rest of the signal, in the same unit.
     pub(crate) rest: f64,
 }
 
-/// The sine of `hz` that is nearest to `samples` in the sense of least squares.
+/// Fits a sine of `hz` to `samples` by least squares.
 pub(crate) fn fit(samples: &[i16], hz: f64, rate: u32) -> Fit {
     let step = hz / f64::from(rate) * TAU;
     let mut sums = [0.0; 5];
@@ -40,7 +40,7 @@ pub(crate) fn fit(samples: &[i16], hz: f64, rate: u32) -> Fit {
     }
 }
 
-/// A ratio of powers in dB; not below -200.
+/// Converts a ratio of powers to dB. The minimum is -200 dB.
 pub(crate) fn decibels(ratio: f64) -> f64 {
     10.0 * ratio.max(1e-20).log10()
 }

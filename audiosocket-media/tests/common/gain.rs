@@ -1,6 +1,6 @@
-//! Audio that is louder or quieter, and two at once.
+//! Louder and quieter audio, and sums of signals.
 
-/// `samples` at this many dB of what they are.
+/// Returns `samples` with a gain in dB.
 pub(crate) fn scaled(samples: &[i16], gain: f64) -> Vec<i16> {
     let factor = 10_f64.powf(gain / 20.0);
     let scaled = samples
@@ -9,7 +9,7 @@ pub(crate) fn scaled(samples: &[i16], gain: f64) -> Vec<i16> {
     scaled.map(|sample| sample as i16).collect()
 }
 
-/// Both at once.
+/// Returns the sum of both signals.
 pub(crate) fn mixed(one: &[i16], other: &[i16]) -> Vec<i16> {
     let pairs = one.iter().zip(other);
     pairs

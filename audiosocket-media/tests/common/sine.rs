@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-/// `len` samples of a sine; `amplitude` of 1 is full scale.
+/// Returns `len` samples of a sine. An `amplitude` of 1 is full scale.
 pub(crate) fn sine(hz: f64, rate: u32, amplitude: f64, len: usize) -> Vec<i16> {
     let step = hz / f64::from(rate) * TAU;
     (0..len)

@@ -1,4 +1,4 @@
-//! Writes the seed corpus of the fuzz targets anew.
+//! Writes the seed corpus of the fuzz targets.
 
 use audiosocket_fuzz_bodies::seeds;
 

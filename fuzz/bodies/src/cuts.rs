@@ -1,10 +1,10 @@
-/// How TCP cuts a stream: sizes of pieces, taken round and round.
+/// The cuts of a TCP stream: sizes of pieces. After the last size, the first one is next.
 pub(crate) struct Cuts<'a> {
     sizes: &'a [u8],
 }
 
 impl<'a> Cuts<'a> {
-    /// Takes the cuts off the front of `data`: a byte that counts them, and a byte for each.
+    /// Removes the cuts from the front of `data`: a byte with their number, and a byte for each cut.
     pub(crate) fn split_first(data: &mut &'a [u8]) -> Self {
         let (count, rest) = data.split_first().unwrap_or((&0, &[]));
         let (sizes, rest) = rest.split_at(rest.len().min(usize::from(count % 16)));
@@ -12,7 +12,7 @@ impl<'a> Cuts<'a> {
         Self { sizes }
     }
 
-    /// `stream` in pieces; in one if there are no cuts.
+    /// Returns `stream` in pieces. Without cuts, it is one piece.
     pub(crate) fn apply(&self, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = stream;
         let mut sizes = self.sizes.iter().cycle();
@@ -25,7 +25,7 @@ impl<'a> Cuts<'a> {
     }
 }
 
-/// Small sizes one by one, for cuts inside headers, and bigger ones in steps, up to 38 kB.
+/// Converts a byte to a size. Small sizes are exact, for cuts inside headers. Larger sizes have steps, up to 38 kB.
 fn size(byte: u8) -> usize {
     match byte {
         0..0x80 => usize::from(byte) + 1,

@@ -3,8 +3,10 @@ use audiosocket_proto::{Decoder, HEADER_LEN, MAX_PAYLOAD_LEN};
 use crate::cuts::Cuts;
 use crate::reference::{self, RawFrame};
 
-/// A stream, cut as its first bytes say, gives the frames that it gives in one piece and that a
-/// plain parser finds; and a decoder never holds more than has come of one frame.
+/// Decodes a stream in one piece and in pieces. Both must give the frames that a plain parser finds. The decoder must never
+/// hold more than the bytes of one incomplete frame.
+///
+/// The first bytes of `data` are the cuts.
 pub fn decode(data: &[u8]) {
     let mut stream = data;
     let cuts = Cuts::split_first(&mut stream);
@@ -16,11 +18,11 @@ pub fn decode(data: &[u8]) {
     assert!(cut < HEADER_LEN + MAX_PAYLOAD_LEN);
 }
 
-/// The frames that a decoder finds in `pieces`.
+/// Returns the frames that a decoder finds in `pieces`.
 fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<RawFrame> {
     let mut decoder = Decoder::new();
     let mut frames = Vec::new();
-    // Bytes that have come and belong to no frame yet.
+    // The number of bytes that have arrived and belong to no complete frame.
     let mut open = 0;
     for piece in pieces {
         let mut input = piece;
@@ -31,11 +33,11 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<RawFrame> {
                 assert_eq!(
                     peeked.is_some(),
                     open >= HEADER_LEN,
-                    "a header is whole or not"
+                    "peek returns a header exactly when it is complete"
                 );
                 break;
             };
-            let header = peeked.expect("the header of a whole frame");
+            let header = peeked.expect("a complete frame has a header");
             assert_eq!(header.kind, frame.kind);
             assert_eq!(usize::from(header.len), frame.payload.len());
             open -= header.frame_len();
@@ -43,11 +45,15 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<RawFrame> {
             assert_eq!(
                 decoder.partial_len(),
                 0,
-                "a frame that was handed out is not partial"
+                "after a frame, the decoder holds no bytes"
             );
         }
-        assert!(input.is_empty(), "all input is taken");
-        assert_eq!(decoder.partial_len(), open, "what is held is what has come");
+        assert!(input.is_empty(), "the decoder did not read all input");
+        assert_eq!(
+            decoder.partial_len(),
+            open,
+            "partial_len is not the number of bytes that arrived"
+        );
         assert!(open < HEADER_LEN + MAX_PAYLOAD_LEN);
     }
     frames

@@ -1,7 +1,7 @@
-//! What the fuzz targets do with their bytes, as plain functions: libFuzzer runs them on what it
-//! comes up with, and `cargo test` on the seeds and on generated inputs.
+//! The code of the fuzz targets, as plain functions. libFuzzer runs them on its inputs. `cargo test` runs them on the
+//! corpus and on generated inputs.
 //!
-//! They panic on a finding and return nothing otherwise.
+//! Each function panics when it finds a defect, and returns otherwise. The README of `fuzz` says what each one checks.
 
 pub mod seeds;
 

@@ -1,4 +1,4 @@
-//! A session beside a record of what it was given and what it owes.
+//! A session, and a model of the bytes that it received and must send.
 
 use audiosocket_proto::{
     Audio, Decoder, End, ErrorFlags, Event, PeerError, SampleRate, SendError, Session,
@@ -11,9 +11,9 @@ use crate::reference::{self, RawFrame};
 
 const HANGUP: [u8; 3] = [0x00, 0x00, 0x00];
 
-/// What a frame may have become.
+/// The event of a frame.
 #[derive(Debug)]
-enum Became {
+enum FrameEvent {
     Started(Uuid),
     Audio(SampleRate, Vec<u8>),
     Dtmf(u8),
@@ -27,19 +27,19 @@ pub(crate) struct Model {
     decoder: Decoder,
     config: SessionConfig,
     now: Timestamp,
-    /// Bytes that came before the end.
+    /// The bytes that arrived before the end.
     received: Vec<u8>,
-    /// What the frames among them became, but for one that ended the session.
-    became: Vec<Became>,
-    /// Bytes of the frames that were accepted for sending, then the hangup's.
+    /// The events of their frames, without the frame that ended the session.
+    events: Vec<FrameEvent>,
+    /// The bytes of the frames that the session accepted for sending, then the hangup.
     owed: Vec<u8>,
-    /// How many of `owed` have been written.
+    /// The number of bytes of `owed` that were written.
     written: usize,
-    /// What was owed is not owed any more.
+    /// Writing was closed, so nothing is owed.
     write_closed: bool,
     half_closed: bool,
     peer_closed: bool,
-    /// The connection broke, or a deadline came: what is unsent is given up.
+    /// The connection broke or a deadline passed, so unsent bytes are dropped.
     given_up: bool,
     sent: (u64, u64),
     dropped: u64,
@@ -55,7 +55,7 @@ impl Model {
             config,
             now,
             received: Vec::new(),
-            became: Vec::new(),
+            events: Vec::new(),
             owed: Vec::new(),
             written: 0,
             write_closed: false,
@@ -120,7 +120,7 @@ impl Model {
         self.check();
     }
 
-    /// Sees the session to its close, as an adapter does whose peer says nothing more.
+    /// Ends the session and closes it. The peer sends nothing.
     pub(crate) fn finish(mut self) {
         self.hangup();
         self.check();
@@ -149,23 +149,25 @@ impl Model {
             .session
             .receive(self.now, &mut self.decoder, &mut input)
         {
-            assert_eq!(self.ended, None, "an event after the end: {event:?}");
-            self.became.push(match event {
-                Event::Started(uuid) => Became::Started(uuid),
-                Event::Audio(audio) => Became::Audio(audio.rate(), audio.to_vec()),
-                Event::Dtmf(digit) => Became::Dtmf(digit.as_byte()),
-                Event::Ignored(frame) => Became::Ignored((frame.kind.0, frame.payload.to_vec())),
-                Event::Exception(PeerError::DtmfMalformed) => Became::Malformed,
-                Event::Exception(PeerError::Reported { flags }) => Became::Reported(flags),
+            assert_eq!(self.ended, None, "an event came after the end: {event:?}");
+            self.events.push(match event {
+                Event::Started(uuid) => FrameEvent::Started(uuid),
+                Event::Audio(audio) => FrameEvent::Audio(audio.rate(), audio.to_vec()),
+                Event::Dtmf(digit) => FrameEvent::Dtmf(digit.as_byte()),
+                Event::Ignored(frame) => {
+                    FrameEvent::Ignored((frame.kind.0, frame.payload.to_vec()))
+                }
+                Event::Exception(PeerError::DtmfMalformed) => FrameEvent::Malformed,
+                Event::Exception(PeerError::Reported { flags }) => FrameEvent::Reported(flags),
                 Event::Ended(end) => {
                     self.ended = Some(end);
                     self.owe_hangup(end);
                     continue;
                 }
-                other => panic!("a session does not survive, or never tells, {other:?}"),
+                other => panic!("unexpected event: {other:?}"),
             });
         }
-        assert!(input.is_empty(), "all input is taken");
+        assert!(input.is_empty(), "the session did not read all input");
     }
 
     fn send(&mut self, rate: SampleRate, len: usize) {
@@ -180,19 +182,22 @@ impl Model {
                 self.sent = (self.sent.0 + 1, self.sent.1 + len as u64);
             }
             Err(SendError::EmptyAudio) => assert_eq!(len, 0),
-            Err(SendError::AudioTooLong { len: told }) => {
-                assert_eq!(told, len);
+            Err(SendError::AudioTooLong { len: reported }) => {
+                assert_eq!(reported, len);
                 assert!(len > 65_535);
             }
             Err(SendError::QueueFull) => {
-                assert!((1..=65_535).contains(&len), "full, of what fits no frame");
+                assert!(
+                    (1..=65_535).contains(&len),
+                    "QueueFull for audio that fits no frame"
+                );
                 assert!(unsent + 3 + len > self.config.max_unsent);
                 self.dropped += 1;
             }
             Err(SendError::NoCall) => {
                 assert!(!self.started() || self.ended.is_some() || self.write_closed);
             }
-            Err(other) => panic!("{other:?}"),
+            Err(other) => panic!("unexpected error: {other:?}"),
         }
     }
 
@@ -205,7 +210,7 @@ impl Model {
     }
 
     fn half_closed(&mut self) {
-        // An adapter reports it only when it was asked for.
+        // An adapter calls this only after `Transmit::HalfClose`.
         if self.session.poll_transmit() == Transmit::HalfClose {
             self.session.half_closed();
             self.half_closed = true;
@@ -225,12 +230,12 @@ impl Model {
         let event = self.session.handle_timeout(self.now);
         self.note(event);
         if deadline.is_some_and(|deadline| deadline <= self.now) {
-            // Nothing is extended by looking at the clock, so it has to be a step onwards.
+            // A timeout must change the state. It never only extends a deadline.
             let closes = !closed && self.session.poll_transmit() == Transmit::Close;
             self.given_up |= closes;
             assert!(
                 closes || self.session.is_over() != over,
-                "a deadline without effect"
+                "a due deadline changed nothing"
             );
         } else {
             assert_eq!(event, None);
@@ -241,25 +246,25 @@ impl Model {
     fn note(&mut self, event: Option<Event<'static>>) {
         match event {
             Some(Event::Ended(end)) => {
-                assert_eq!(self.ended, None, "a second end: {end:?}");
+                assert_eq!(self.ended, None, "the session ended twice: {end:?}");
                 self.ended = Some(end);
                 self.owe_hangup(end);
             }
             None => {}
-            Some(other) => panic!("{other:?} from nowhere"),
+            Some(other) => panic!("unexpected event: {other:?}"),
         }
     }
 
-    /// A peer that has left is told nothing, nor is one that takes nothing.
+    /// Adds the hangup to `owed`. A peer that has closed or does not read gets no hangup.
     fn owe_hangup(&mut self, end: End) {
-        let told = match end {
+        let gets_hangup = match end {
             End::HungUp | End::MaxDuration => true,
             End::Failed(PeerError::Truncated { .. } | PeerError::WriteStalled) => false,
             End::Failed(_) => true,
             End::Closed | End::HangupReceived | End::Reset | End::ConnectionLost => false,
-            other => panic!("a session alone does not end by {other:?}"),
+            other => panic!("a session without a server cannot end with {other:?}"),
         };
-        if told && !self.write_closed {
+        if gets_hangup && !self.write_closed {
             self.owed.extend(HANGUP);
         }
     }
@@ -273,7 +278,7 @@ impl Model {
         let over = self.ended.is_some();
         let hangup = if over { HANGUP.len() } else { 0 };
         assert!(owed.len() <= self.config.max_unsent + hangup);
-        // What is owed is offered to the last byte, then the half-close, then it is the peer's turn.
+        // First all owed bytes, then the half-close, then the session waits for the peer.
         let expected = match owed {
             _ if self.given_up => Transmit::Close,
             [] if over && self.peer_closed => Transmit::Close,
@@ -288,31 +293,31 @@ impl Model {
         assert!(self.decoder.partial_len() <= self.received.len());
     }
 
-    /// That each event was what its frame means.
+    /// Asserts that each event matches its frame.
     fn check_received(&self) {
         let (frames, _cut) = reference::parse(&self.received);
-        assert!(self.became.len() <= frames.len());
+        assert!(self.events.len() <= frames.len());
         let (mut audio_frames, mut audio_bytes) = (0, 0);
-        for (i, (became, (kind, payload))) in self.became.iter().zip(&frames).enumerate() {
-            assert_eq!(i == 0, matches!(became, Became::Started(_)));
-            match became {
-                Became::Started(uuid) => {
+        for (i, (event, (kind, payload))) in self.events.iter().zip(&frames).enumerate() {
+            assert_eq!(i == 0, matches!(event, FrameEvent::Started(_)));
+            match event {
+                FrameEvent::Started(uuid) => {
                     assert_eq!((*kind, &payload[..]), (0x01, &uuid.as_bytes()[..]));
                 }
-                Became::Audio(rate, audio) => {
+                FrameEvent::Audio(rate, audio) => {
                     assert_eq!((rate.kind().0, audio), (*kind, payload));
                     assert!(!audio.is_empty());
                     audio_frames += 1;
                     audio_bytes += audio.len() as u64;
                 }
-                Became::Dtmf(key) => assert_eq!((*kind, &payload[..]), (0x03, &[*key][..])),
-                Became::Malformed => assert_eq!(*kind, 0x03),
-                Became::Reported(flags) => {
+                FrameEvent::Dtmf(key) => assert_eq!((*kind, &payload[..]), (0x03, &[*key][..])),
+                FrameEvent::Malformed => assert_eq!(*kind, 0x03),
+                FrameEvent::Reported(flags) => {
                     assert_eq!(*kind, 0xff);
                     assert_eq!(flags.0, payload.first().copied().unwrap_or(0));
                     assert!(!flags.contains(ErrorFlags::HANGUP));
                 }
-                Became::Ignored(frame) => {
+                FrameEvent::Ignored(frame) => {
                     assert_eq!(frame, &(*kind, payload.clone()));
                     assert!(!matches!(kind, 0x00 | 0x01 | 0x03 | 0xff));
                     assert!(!matches!(kind, 0x10..=0x18) || payload.is_empty());
@@ -324,12 +329,12 @@ impl Model {
             (stats.audio_frames_received, stats.audio_bytes_received),
             (audio_frames, audio_bytes)
         );
-        let ended_by_frame = stats.frames_received - self.became.len() as u64;
+        let ended_by_frame = stats.frames_received - self.events.len() as u64;
         assert!(ended_by_frame <= 1);
     }
 
     fn started(&self) -> bool {
-        matches!(self.became.first(), Some(Became::Started(_)))
+        matches!(self.events.first(), Some(FrameEvent::Started(_)))
     }
 
     fn unsent(&self) -> &[u8] {

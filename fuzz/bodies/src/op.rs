@@ -1,11 +1,11 @@
-//! What can happen to a session, read from a fuzzer's bytes.
+//! The operations on a session, read from the bytes of a fuzzer.
 
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use audiosocket_proto::{SampleRate, SessionConfig};
 
-/// Codes of the operations, of which seeds are written.
+// The codes of the operations. The seeds use them.
 pub(crate) const BYTES: u8 = 0;
 pub(crate) const FRAME: u8 = 1;
 pub(crate) const SEND: u8 = 2;
@@ -20,12 +20,12 @@ pub(crate) const WRITE_CLOSED: u8 = 10;
 pub(crate) const LOST: u8 = 11;
 const CODES: u8 = 12;
 
-/// One operation. Everything is read front to back, so that seeds can be written by hand.
+/// An operation. It is read from front to back, so that seeds can be written by hand.
 #[derive(Debug)]
 pub(crate) enum Op<'a> {
     /// These bytes arrive.
     Bytes(&'a [u8]),
-    /// A whole frame arrives.
+    /// A complete frame arrives.
     Frame {
         kind: u8,
         len: u16,
@@ -34,7 +34,7 @@ pub(crate) enum Op<'a> {
         rate: SampleRate,
         len: usize,
     },
-    /// The connection takes up to so many bytes.
+    /// The connection accepts at most this number of bytes.
     Write(usize),
     Wait(Duration),
     /// The clock jumps to the next deadline.
@@ -63,7 +63,7 @@ impl<'a> Arbitrary<'a> for Op<'a> {
                 let len = usize::from(length(u)?);
                 match SampleRate::ALL.get(rate) {
                     Some(rate) => Self::Send { rate: *rate, len },
-                    // Longer than a frame takes.
+                    // Longer than a frame can be.
                     None => Self::Send {
                         rate: SampleRate::Hz8000,
                         len: 65_536 + len,
@@ -83,17 +83,18 @@ impl<'a> Arbitrary<'a> for Op<'a> {
     }
 }
 
-/// The configuration of a session, when it begins, and whether its UUID comes at once: without
-/// that a fuzzer would have to guess nineteen bytes before anything happens.
+/// Reads the configuration of a session, its start time in nanoseconds, and whether its UUID arrives at the start.
+///
+/// Without a UUID at the start, a fuzzer would have to guess nineteen bytes first.
 pub(crate) fn setting(u: &mut Unstructured<'_>) -> Result<(SessionConfig, u64, bool)> {
     let mut config = config(u)?;
     let flags = u8::arbitrary(u)?;
     config.max_duration = match flags >> 3 {
-        // Of the seconds after which a call may also be idle or stalled, and none at all.
+        // The same range as the timeouts, and no limit.
         seconds if seconds % 2 == 1 => Some(Duration::from_secs((seconds / 2).into())),
         _ => None,
     };
-    // Near the end of time sums saturate; zero is where a deadline from the epoch would hide.
+    // Sums saturate near the maximum. With 0, a deadline that counts from the epoch would not be found.
     let start = match flags & 0x06 {
         0 => 1_000_000_000_000,
         2 => u64::MAX - 20_000_000_000,
@@ -102,11 +103,11 @@ pub(crate) fn setting(u: &mut Unstructured<'_>) -> Result<(SessionConfig, u64, b
     Ok((config, start, flags & 0x01 == 0))
 }
 
-/// Bounds and deadlines, small enough to be met.
+/// Reads limits and deadlines. They are small, so that inputs reach them.
 pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     let mut config = SessionConfig::default();
     config.max_unsent = match u16::arbitrary(u)? {
-        // Now and then room for the longest frames.
+        // Sometimes, there is room for the longest frames.
         most if most % 8 == 0 => usize::from(most) * 4,
         most => usize::from(most % 2048),
     };
@@ -126,7 +127,7 @@ pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     Ok(config)
 }
 
-/// Short ones most of the time, since long ones are slow.
+/// Reads a length. Most are short, because long ones are slow.
 pub(crate) fn length(u: &mut Unstructured<'_>) -> Result<u16> {
     let len = u16::arbitrary(u)?;
     Ok(if len < 0xf000 { len % 1024 } else { len })

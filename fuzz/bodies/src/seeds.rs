@@ -1,30 +1,31 @@
-//! The seed corpus, made of what a real Asterisk sent. `cargo run -p audiosocket-fuzz-bodies
-//! --example seeds` writes it anew.
+//! The seed corpus, made from the bytes that a real Asterisk sent.
+//!
+//! `cargo run -p audiosocket-fuzz-bodies --example seeds` writes it.
 
 use std::path::{Path, PathBuf};
 
 use crate::adapter::codes;
 use crate::{differential, op, playout, reference};
 
-/// Where `captures/` of the core lies.
+/// The folder `captures/` of the core.
 const CAPTURES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../audiosocket-proto/captures"
 );
 
-/// Bytes of a capture that a seed takes; a fuzzer wants its seeds small.
+/// The maximum number of bytes of a capture in a seed. A fuzzer needs small seeds.
 const MOST: usize = 2000;
 
-/// Bytes of it for a seed that has siblings.
+/// The same, for a capture that has several seeds of one target.
 const FEW: usize = 500;
 
-/// Where the corpus lies, with a folder for each target.
+/// Returns the folder of the corpus. It has a folder for each target.
 #[must_use]
 pub fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus"))
 }
 
-/// Every seed: its path in the corpus, and its bytes.
+/// Returns every seed: its path in the corpus and its bytes.
 #[must_use]
 pub fn all() -> Vec<(PathBuf, Vec<u8>)> {
     let mut seeds = vec![("decode/seed-long".into(), long())];
@@ -60,8 +61,8 @@ pub fn all() -> Vec<(PathBuf, Vec<u8>)> {
     seeds
 }
 
-/// Frames beyond what an empty buffer keeps, and cut. libFuzzer makes nothing longer than the
-/// longest seed, and no other stream would have a whole frame of more than 4 KiB.
+/// Returns a stream of long frames, with cuts. libFuzzer makes no input longer than the longest seed. Without this seed, no
+/// stream would have a complete frame above 4 KiB.
 fn long() -> Vec<u8> {
     let mut seed = vec![3, 0x9a, 0x80, 2];
     for len in [9_000_u16, 1, 8_190, 320] {
@@ -72,8 +73,8 @@ fn long() -> Vec<u8> {
     seed
 }
 
-/// Asterisk's side of a capture: each of its frames is sent, and comes back; then an end of the
-/// call, each by another frame or by none.
+/// Returns a call from Asterisk's side: each frame of the capture is sent and comes back. Then the call ends, in another way
+/// for each `i`.
 fn asterisk(i: usize, capture: &[u8]) -> Vec<u8> {
     use differential::codes;
 
@@ -103,9 +104,8 @@ fn asterisk(i: usize, capture: &[u8]) -> Vec<u8> {
     steps
 }
 
-/// What came in a capture, played back: frames of its rate and length, sometimes late, sometimes in
-/// pieces, with a mark here and there; a key interrupts it. Each on another playout, and each ends in
-/// another way.
+/// Returns operations that play a capture: frames of its rate and length, some late, some in pieces, some with a mark. A key
+/// interrupts the playout. The configuration and the end depend on `i`.
 fn speech(i: usize, capture: &[u8]) -> Vec<u8> {
     let mut ops = vec![i as u8, 50, i as u8];
     let (frames, _) = reference::parse(capture);
@@ -114,7 +114,7 @@ fn speech(i: usize, capture: &[u8]) -> Vec<u8> {
         match kind {
             0x10..=0x18 => ops.extend([playout::codes::PLAY, kind - 0x10, low, high]),
             0x03 => ops.extend([playout::codes::CLEAR, playout::codes::MARKS, 1]),
-            _ => ops.extend([playout::codes::HEARD, kind]),
+            _ => ops.extend([playout::codes::RECEIVED, kind]),
         }
         match n % 5 {
             0 => ops.push(playout::codes::MARK),
@@ -134,15 +134,14 @@ fn speech(i: usize, capture: &[u8]) -> Vec<u8> {
     ops
 }
 
-/// Answers of its handler.
+/// Answers of the handler.
 const ECHO: u8 = 0x50;
 const HANG_UP: u8 = 0xe8;
 const PANIC: u8 = 0xf8;
 
-/// For each script of an adapter the answer to every twelfth callback, and what happens after the
-/// capture has come.
+/// For each script of the target `adapter`: the answer to every twelfth callback, and the operations after the capture.
 const TURNS: [(u8, &[u8]); 8] = [
-    // Speech that is interrupted, then more, and a hangup behind it.
+    // Speech that is interrupted, then more speech and a hangup after it.
     (
         ECHO,
         &[
@@ -171,7 +170,7 @@ const TURNS: [(u8, &[u8]); 8] = [
         ],
     ),
     (ECHO, &[codes::EOF]),
-    // Floods, short writes, then a peer that takes nothing.
+    // Floods, short writes, then a peer that does not read.
     (
         ECHO,
         &[
@@ -190,7 +189,7 @@ const TURNS: [(u8, &[u8]); 8] = [
             codes::DUE,
         ],
     ),
-    // Held back until it is flushed, which has to wait; then hung up.
+    // The stream holds bytes until a flush, the flush stalls, then the call hangs up.
     (
         ECHO,
         &[
@@ -244,10 +243,10 @@ const TURNS: [(u8, &[u8]); 8] = [
     (ECHO, &[codes::HANGUP | codes::TOGETHER, codes::ABANDON]),
 ];
 
-/// A connection on which `stream` comes in pieces, each of which is answered in another way.
+/// Returns a script in which `stream` arrives in pieces. Each piece gets another answer.
 fn turns(stream: &[u8], answer: u8, ending: &[u8]) -> Vec<u8> {
-    // The configuration, the stream's own UUID, and answers: echoes, nothing, some frames at once,
-    // audio of another rate, too long.
+    // The configuration, the UUID of the stream, and the answers: echoes, nothing, some frames at once, audio of another
+    // rate, audio that is too long.
     let mut turns = vec![0xff, 0x07, 0x00, 10, 30, 0x01];
     turns.extend([12, ECHO, ECHO, 0x00, 0x93, ECHO, 0xc2, 0xd8]);
     turns.extend([ECHO, ECHO, ECHO, ECHO, answer]);
@@ -261,14 +260,14 @@ fn turns(stream: &[u8], answer: u8, ending: &[u8]) -> Vec<u8> {
     turns
 }
 
-/// What happens after a capture has come.
+/// The operations after a capture has arrived.
 const ENDINGS: [&[u8]; 6] = [
     &[op::EOF],
     &[op::HANGUP, op::WRITE, 0xff, 0xff, op::HALF_CLOSED, op::DUE],
     &[op::RESET],
     &[op::WRITE_CLOSED, op::FRAME, 0x10, 64, 0, op::LOST],
     &[op::WAIT, 0xff, 0x7f, op::DUE, op::DUE],
-    // A key, an error, an unknown kind, the peer's hangup.
+    // A key, an error, an unknown kind, the hangup of the peer.
     &[
         op::FRAME,
         0x03,
@@ -289,10 +288,9 @@ const ENDINGS: [&[u8]; 6] = [
     ],
 ];
 
-/// A session that receives `stream` in pieces, answers each, and ends by `ending`.
+/// Returns a script in which `stream` arrives in pieces and each piece gets an answer. `ending` is the end.
 fn script(stream: &[u8], ending: &[u8]) -> Vec<u8> {
-    // Room for 2047 bytes unsent, no idle timeout, linger of 1 s, write timeout of 30 s, and no
-    // UUID but the stream's own.
+    // At most 2,047 unsent bytes, no idle timeout, 1 s of linger, 30 s of write timeout. The stream has the UUID.
     let mut script = vec![0xff, 0x07, 0x00, 10, 30, 0x01];
     for piece in stream.chunks(500) {
         script.push(op::BYTES);
@@ -305,15 +303,21 @@ fn script(stream: &[u8], ending: &[u8]) -> Vec<u8> {
     script
 }
 
-/// Name and bytes of each capture.
+/// Returns the name and the bytes of each capture.
 fn captures() -> Vec<(String, Vec<u8>)> {
-    let files = std::fs::read_dir(CAPTURES).expect("the captures");
+    let files = std::fs::read_dir(CAPTURES).expect("the folder of captures is readable");
     let mut captures: Vec<_> = files
-        .map(|entry| entry.expect("an entry").path())
+        .map(|entry| entry.expect("the entry is readable").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "bin"))
         .map(|path| {
-            let name = path.file_stem().expect("a name").to_string_lossy();
-            (name.into_owned(), std::fs::read(&path).expect("a capture"))
+            let name = path
+                .file_stem()
+                .expect("the file has a name")
+                .to_string_lossy();
+            (
+                name.into_owned(),
+                std::fs::read(&path).expect("the capture is readable"),
+            )
         })
         .collect();
     captures.sort();

@@ -3,15 +3,15 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use crate::model::Model;
 use crate::op::{self, Op};
 
-/// What no sequence of operations may bring about:
+/// Applies a sequence of operations to a session, and checks after each one:
 ///
-/// - a panic; more unsent bytes than allowed; other frames than those that Asterisk accepts;
-/// - bytes other than those of the frames that were accepted, in their order, then the hangup, and
-///   nothing after it;
-/// - no `Ended`, or two, or an event after it; events that do not match the frames that came;
-/// - a deadline that is due and changes nothing; a session that does not close in a few steps.
+/// - No operation panics.
+/// - The unsent bytes stay below their limit.
+/// - The session sends the accepted frames in order, then the hangup, and nothing after it. Asterisk accepts all frames.
+/// - The events match the frames that arrived. `Ended` is the last event, and comes exactly once.
+/// - A deadline that is due changes the state. The session closes in a few steps.
 pub fn session(data: &[u8]) {
-    // Too few bytes read as zeros, so this does not fail on short input.
+    // A short input does not fail: missing bytes are zeros.
     let mut u = Unstructured::new(data);
     let Ok(mut model) = start(&mut u) else { return };
     while !u.is_empty() {

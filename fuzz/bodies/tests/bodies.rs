@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets, run without a fuzzer: on every seed and on generated inputs.
+//! Runs the code of the fuzz targets on the corpus and on generated inputs.
 
 use std::path::Path;
 
@@ -6,48 +6,55 @@ use audiosocket_fuzz_bodies::{adapter, decode, differential, playout, seeds, ses
 use proptest::prelude::*;
 
 #[test]
-fn the_seeds_are_those_that_the_captures_give() {
+fn the_seeds_are_up_to_date() {
     let seeds = seeds::all();
     assert!(!seeds.is_empty());
     for (path, bytes) in &seeds {
         let committed = std::fs::read(seeds::folder().join(path));
         let committed = committed.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(committed == *bytes, "{} is stale", path.display());
+        assert!(
+            committed == *bytes,
+            "{} is out of date; run the example `seeds`",
+            path.display()
+        );
     }
     let bytes: usize = seeds.iter().map(|(_, bytes)| bytes.len()).sum();
-    assert!(bytes < 150_000, "a corpus of {bytes} bytes");
+    assert!(
+        bytes < 150_000,
+        "the seeds have {bytes} bytes, which is too much for the repository"
+    );
 }
 
 #[test]
-fn decode_holds_for_every_seed() {
+fn decode_passes_on_the_corpus() {
     assert!(run_corpus("decode", decode) >= 14);
 }
 
 #[test]
-fn session_holds_for_every_seed() {
+fn session_passes_on_the_corpus() {
     assert!(run_corpus("session", session) >= 14);
 }
 
 #[test]
-fn differential_holds_for_every_seed() {
+fn differential_passes_on_the_corpus() {
     assert!(run_corpus("differential", differential) >= 28);
 }
 
 #[test]
-fn playout_holds_for_every_seed() {
+fn playout_passes_on_the_corpus() {
     assert!(run_corpus("playout", playout) >= 14);
 }
 
 #[test]
-fn adapter_holds_for_every_seed() {
+fn adapter_passes_on_the_corpus() {
     assert!(run_corpus("adapter", adapter) >= 14);
 }
 
-/// Also runs what a fuzzer has added to the corpus since; tells how many there were.
+/// Runs `body` on every file of the corpus, also on files that a fuzzer added. Returns the number of files.
 fn run_corpus(target: &str, body: impl Fn(&[u8])) -> usize {
     let folder = seeds::folder().join(target);
-    let files = std::fs::read_dir(&folder).expect("a corpus");
-    let paths = files.map(|entry| entry.expect("an entry").path());
+    let files = std::fs::read_dir(&folder).expect("the corpus is readable");
+    let paths = files.map(|entry| entry.expect("the entry is readable").path());
     paths.map(|path| body(&read(&path))).count()
 }
 
@@ -59,12 +66,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn decode_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..2000)) {
+    fn decode_passes_on_random_bytes(data in prop::collection::vec(any::<u8>(), 0..2000)) {
         decode(&data);
     }
 
     #[test]
-    fn decode_holds_for_frames(
+    fn decode_passes_on_frames(
         cuts in prop::collection::vec(any::<u8>(), 0..16),
         frames in prop::collection::vec((any::<u8>(), prop_oneof![0..8_usize, 0..1000_usize]), 0..12),
         missing in 0..20_usize,
@@ -81,19 +88,19 @@ proptest! {
     }
 
     #[test]
-    fn playout_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn playout_passes_on_random_bytes(data in prop::collection::vec(any::<u8>(), 0..400)) {
         playout(&data);
     }
 
-    /// The operations are bytes, so noise is a sequence of them.
+    /// Every sequence of bytes is a sequence of operations.
     #[test]
-    fn session_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn session_passes_on_random_bytes(data in prop::collection::vec(any::<u8>(), 0..400)) {
         session(&data);
     }
 
-    /// Small bytes make operations rarer that end everything, and calls longer.
+    /// Most codes are small, so that few operations end the call.
     #[test]
-    fn session_holds_for_long_calls(
+    fn session_passes_on_long_calls(
         config in prop::array::uniform6(any::<u8>()),
         ops in prop::collection::vec(
             prop_oneof![8 => (1..4_u8).boxed(), 1 => (0..12_u8).boxed()].prop_flat_map(|code| {
@@ -113,7 +120,7 @@ proptest! {
             data.extend(match code {
                 1 | 2 => &args[..],
                 3 | 4 => &args[1..],
-                // Few bytes, of which not all are given: what follows is taken for them.
+                // Three bytes are announced, and the next operations are read as these bytes.
                 0 => &[3, 0],
                 _ => &[],
             });
@@ -123,12 +130,12 @@ proptest! {
 }
 
 proptest! {
-    // Of which each takes long: two calls, or a call beside a slow model.
+    // Each case is slow: two calls, or a call and a slow model.
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Without a hangup or an end, and with plays that mostly join.
+    /// The operations do not end the call, and most plays follow each other without a gap.
     #[test]
-    fn playout_holds_for_long_calls(
+    fn playout_passes_on_long_calls(
         config in prop::array::uniform3(any::<u8>()),
         ops in prop::collection::vec(
             prop_oneof![
@@ -149,13 +156,13 @@ proptest! {
     }
 
     #[test]
-    fn adapter_holds_for_noise(data in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn adapter_passes_on_random_bytes(data in prop::collection::vec(any::<u8>(), 0..400)) {
         adapter(&data);
     }
 
-    /// Calls that last, since most of what happens in them does not end them.
+    /// Most steps do not end the call.
     #[test]
-    fn adapter_holds_for_long_calls(
+    fn adapter_passes_on_long_calls(
         config in prop::array::uniform6(any::<u8>()),
         answers in prop::collection::vec(prop_oneof![9 => 0x50..0xe0_u8, 1 => any::<u8>()], 0..31),
         steps in prop::collection::vec(
@@ -175,7 +182,7 @@ proptest! {
     }
 }
 
-/// Steps of a script for [`adapter`], by their codes: frames that arrive.
+/// Steps of a script for [`adapter`]: frames arrive.
 fn arrivals() -> BoxedStrategy<Vec<u8>> {
     let kinds = prop_oneof![6 => 0x10..0x19_u8, 1 => any::<u8>(), 1 => Just(0x03)];
     (together(), 0..40_u8, kinds, any::<u8>(), 0..3_u8)
@@ -183,7 +190,7 @@ fn arrivals() -> BoxedStrategy<Vec<u8>> {
         .boxed()
 }
 
-/// How much the peer takes, and in which parts.
+/// The peer reads, and writes are short.
 fn takes() -> BoxedStrategy<Vec<u8>> {
     (together(), 2..4_u8, any::<u8>(), 0..16_u8)
         .prop_map(|(together, code, a, b)| vec![together | code, a, b])
@@ -195,7 +202,7 @@ fn waits() -> BoxedStrategy<Vec<u8>> {
     prop_oneof![time, Just(vec![5]), Just(vec![6])].boxed()
 }
 
-/// What is played, marked and cleared from elsewhere.
+/// Another task plays, marks and clears.
 fn plays() -> BoxedStrategy<Vec<u8>> {
     let play = (together(), 0..9_u8, any::<u8>(), 0..4_u8)
         .prop_map(|(together, rate, low, high)| vec![together | 15, rate, low, high]);
@@ -203,7 +210,7 @@ fn plays() -> BoxedStrategy<Vec<u8>> {
     prop_oneof![3 => play, 2 => rest].boxed()
 }
 
-/// Streams that hold back or stall, and interruptions.
+/// Streams hold bytes or stall, and calls are interrupted.
 fn troubles() -> BoxedStrategy<Vec<u8>> {
     (11..15_u8, 0..2_u8)
         .prop_map(|(code, flag)| match code {

@@ -8,13 +8,13 @@ use audiosocket_server::{
 };
 use audiosocket_testing::transcript::{Transcript, TranscriptAcceptor};
 
-/// One byte more than a frame takes.
+/// Audio that is one byte longer than a frame can be.
 static TOO_LONG: [u8; 65_536] = [0; 65_536];
 
-/// What callbacks without audio echo.
+/// The audio that callbacks without audio send.
 const KEY: Audio<'static> = Audio::new(SampleRate::Hz8000, b"key");
 
-/// Bytes that say how callbacks answer, one for each callback, from the first again after the last.
+/// The answers of the callbacks, one byte for each callback. After the last byte, the first one is next.
 #[derive(Clone)]
 pub(super) struct Script(Arc<[u8]>);
 
@@ -25,7 +25,7 @@ impl<'a> Arbitrary<'a> for Script {
     }
 }
 
-/// Answers as a [`Script`] says, and notes when, and what became of what it sent.
+/// A handler and acceptor that answers with a [`Script`]. It writes the time and the results of `send` to the transcript.
 #[derive(Clone)]
 pub(super) struct ScriptedAnswers {
     script: Script,
@@ -34,7 +34,7 @@ pub(super) struct ScriptedAnswers {
 }
 
 impl ScriptedAnswers {
-    /// An acceptor that begins with the first byte of `script`.
+    /// Makes an acceptor that starts with the first byte of `script`.
     pub(super) fn recorded(script: &Script) -> TranscriptAcceptor<Self> {
         let transcript = Transcript::new();
         let answers = Self {
@@ -70,11 +70,11 @@ impl ScriptedAnswers {
                 call.hangup();
                 audio.into()
             }
-            0xf8.. => panic_as_asked(),
+            0xf8.. => panic_by_script(),
         }
     }
 
-    /// The next byte of the script. A script without bytes is an echo.
+    /// Returns the next byte of the script. A script without bytes is an echo.
     fn next(&self) -> u8 {
         let answered = self.answered.fetch_add(1, Ordering::Relaxed) + 1;
         let place = answered.checked_rem(self.script.0.len());
@@ -82,11 +82,10 @@ impl ScriptedAnswers {
     }
 }
 
-/// Panics without the panic hook. The hook of libFuzzer ends the process, since it takes every panic
-/// for a finding, and the hook of `cargo test` prints each. Apart from that it is a panic like any
-/// other.
-fn panic_as_asked() -> ! {
-    std::panic::resume_unwind(Box::new("as asked"));
+/// Panics without the panic hook. The hook of libFuzzer ends the process at every panic. The hook of `cargo test` prints
+/// every panic.
+fn panic_by_script() -> ! {
+    std::panic::resume_unwind(Box::new("the script asked for a panic"));
 }
 
 impl Acceptor for ScriptedAnswers {
@@ -94,15 +93,15 @@ impl Acceptor for ScriptedAnswers {
 
     fn accept(&self, _request: &CallRequest<'_>) -> std::result::Result<Self, Refusal> {
         match self.next() {
-            0xf0.. => panic_as_asked(),
-            0xe0..0xf0 => Err(Refusal::new("as asked")),
+            0xf0.. => panic_by_script(),
+            0xe0..0xf0 => Err(Refusal::new("the script asked for a refusal")),
             _ => Ok(self.clone()),
         }
     }
 
     fn on_exception(&self, _peer: &Peer, _error: &Exception) {
         if self.next() >= 0xf0 {
-            panic_as_asked();
+            panic_by_script();
         }
     }
 }

@@ -1,9 +1,9 @@
-//! An adapter beside the plainest loop that could drive the core.
+//! Compares an adapter with a plain loop that drives the core.
 
 mod answers;
-mod naive;
+mod plain_loop;
 mod script;
-mod under_tokio;
+mod tokio_connection;
 mod wire;
 
 use std::cell::{RefCell, RefMut};
@@ -18,28 +18,26 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::emitted::assert_asterisk_accepts;
 use answers::{Script, ScriptedAnswers};
-use naive::Naive;
+use plain_loop::PlainLoop;
 use script::Op;
 pub(crate) use script::codes;
-use under_tokio::UnderTokio;
+use tokio_connection::TokioConnection;
 use wire::Wire;
 
-/// Sends the same calls to the core, driven in the plainest way, and to `audiosocket-tokio` under a
-/// clock that stands still. After each step both must have run the same callbacks at the same times
-/// and sent the same bytes, whatever arrives, is taken, fails, is commanded or answered. At the end
-/// both must close, after one `on_end`.
+/// Runs the same call on a plain loop over the core and on `audiosocket-tokio` with a paused clock.
 ///
-/// So nothing gets lost between a connection and the core: no wake-up, no deadline, no byte.
+/// After each step, both must have run the same callbacks at the same times and sent the same bytes. At the end, both
+/// must close after exactly one `on_end`. This finds lost wake-ups, lost deadlines and lost bytes in the adapter.
 pub fn adapter(data: &[u8]) {
-    // One for all inputs: to make one takes longer than most of them.
+    // One runtime for all inputs. Making a runtime takes longer than most inputs.
     thread_local! {
         static RUNTIME: Runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
-            .expect("a runtime that has no sockets");
+            .expect("a runtime without sockets starts");
     }
-    // Fails on no input that is too short: the rest reads as zeros.
+    // A short input does not fail: missing bytes are zeros.
     let _ = RUNTIME.with(|runtime| runtime.block_on(run(&mut Unstructured::new(data))));
 }
 
@@ -48,17 +46,17 @@ async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let flags = u8::arbitrary(u)?;
     config.fill_silence = flags & 4 != 0;
     let script = Script::arbitrary(u)?;
-    let ends = [(); 2].map(|()| End::new(ScriptedAnswers::recorded(&script)));
+    let sides = [(); 2].map(|()| Side::new(ScriptedAnswers::recorded(&script)));
     let mut pair = Pair {
-        naive: Naive::new(&ends[0], config),
-        tokio: UnderTokio::new(&ends[1], config),
-        ends,
+        plain: PlainLoop::new(&sides[0], config),
+        tokio: TokioConnection::new(&sides[1], config),
+        sides,
         config,
         records: Vec::new(),
     };
-    // Without it a fuzzer would have to guess nineteen bytes before anything happens.
+    // Otherwise a fuzzer would have to guess nineteen bytes first.
     if flags & 1 == 0 {
-        pair.on_the_wire(|wire| wire.arrive(b"\x01\x00\x10sixteen bytes !!"));
+        pair.with_wires(|wire| wire.arrive(b"\x01\x00\x10sixteen bytes !!"));
         pair.settle().await;
     }
     while !u.is_empty() {
@@ -69,17 +67,17 @@ async fn run(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     Ok(())
 }
 
-/// One of the two: a connection, the handler behind it, and what reaches it from elsewhere.
+/// One side of the comparison: a connection, its acceptor, and its call handle.
 #[derive(Clone)]
-struct End {
+struct Side {
     wire: Rc<RefCell<Wire>>,
     acceptor: Acceptor,
     calls: Calls,
-    /// Reaches the call, if it has begun.
+    /// The handle of the call, after its start.
     handle: Option<CallHandle>,
 }
 
-impl End {
+impl Side {
     fn new(acceptor: Acceptor) -> Self {
         Self {
             wire: Rc::default(),
@@ -104,24 +102,24 @@ impl End {
     }
 }
 
-/// What both serve with.
+/// The acceptor of both sides.
 type Acceptor = TranscriptAcceptor<ScriptedAnswers>;
 
 struct Pair {
-    naive: Naive,
-    tokio: UnderTokio,
-    ends: [End; 2],
+    plain: PlainLoop,
+    tokio: TokioConnection,
+    sides: [Side; 2],
     config: SessionConfig,
-    /// The transcript of both so far.
+    /// The common transcript so far.
     records: Vec<Record>,
 }
 
 impl Pair {
-    /// Unless it happens `alone`, neither gets its turn before the next one happens.
+    /// Applies an operation. If it is `alone`, both sides run before the next operation.
     async fn apply(&mut self, op: &Op<'_>, alone: bool) {
         let wait = match *op {
             Op::Wait(time) => Some(time),
-            // A deadline that is acted on too early is found by going there in two steps.
+            // Two steps to a deadline find an action that comes too early.
             Op::Due => self.time_to_deadline(),
             Op::AlmostDue => self
                 .time_to_deadline()
@@ -138,24 +136,24 @@ impl Pair {
                 call.mark(7).ok();
             }),
             Op::ShutDown => {
-                for end in &self.ends {
-                    end.calls.shut_down();
+                for side in &self.sides {
+                    side.calls.shut_down();
                 }
                 None
             }
             Op::Abandon => {
-                for end in &self.ends {
-                    end.calls.abandon();
+                for side in &self.sides {
+                    side.calls.abandon();
                 }
                 None
             }
             _ => {
-                self.on_the_wire(|wire| wire.apply(op));
+                self.with_wires(|wire| wire.apply(op));
                 None
             }
         };
         if let Some(time) = wait {
-            // What comes at the same time as a deadline may be handled before or after it.
+            // The order of an arrival and a deadline at the same time is not defined.
             self.settle().await;
             self.pass(time).await;
         }
@@ -164,23 +162,23 @@ impl Pair {
         }
     }
 
-    /// Acts on the handles of both calls; no time passes.
+    /// Calls `act` with the handles of both calls. No time passes.
     fn command(&self, act: impl Fn(&CallHandle)) -> Option<Duration> {
-        for end in &self.ends {
-            end.handle.iter().for_each(&act);
+        for side in &self.sides {
+            side.handle.iter().for_each(&act);
         }
         None
     }
 
-    /// Sees both to their close.
+    /// Ends both calls and asserts that both close.
     async fn finish(mut self, flags: u8) {
         self.settle().await;
         if flags & 2 == 0 {
-            self.on_the_wire(Wire::take_everything);
+            self.with_wires(Wire::take_everything);
             self.apply(&Op::ShutDown, true).await;
-            self.on_the_wire(|wire| wire.apply(&Op::Eof));
+            self.with_wires(|wire| wire.apply(&Op::Eof));
         } else {
-            // A peer that does nothing for its part.
+            // A peer that does not close its side.
             self.apply(&Op::ShutDown, true).await;
             if self.config.linger == Duration::MAX {
                 self.apply(&Op::Abandon, false).await;
@@ -189,17 +187,19 @@ impl Pair {
             }
         }
         self.settle().await;
-        assert!(self.naive.is_closed(), "the core does not come to an end");
+        assert!(self.plain.is_closed(), "the plain loop does not close");
         self.assert_ended_once();
-        let [naive, tokio] = &self.ends;
-        for end in [naive, tokio] {
-            assert!(end.calls.is_empty(), "a connection that is closed counts");
+        let [plain, tokio] = &self.sides;
+        for side in [plain, tokio] {
+            assert!(
+                side.calls.is_empty(),
+                "a closed connection is still counted"
+            );
         }
-        assert_asterisk_accepts(&naive.wire().left);
+        assert_asterisk_accepts(&plain.wire().sent);
     }
 
-    /// Asserts that a call which began has ended once, and that the drop of its handler alone came
-    /// after that.
+    /// Asserts that a started call ended exactly once, and that only the drop of its handler came after the end.
     fn assert_ended_once(&self) {
         let is_end = |record: &Record| matches!(record, Record::End(_));
         let began = self.records.contains(&Record::Start);
@@ -212,38 +212,42 @@ impl Pair {
         assert_eq!(after, expected, "{:#?}", self.records);
     }
 
-    /// Both do all that they can, and must have done the same.
+    /// Runs both sides until they wait, and asserts that they did the same.
     async fn settle(&mut self) {
-        self.naive.settle();
+        self.plain.settle();
         self.tokio.settle().await;
-        let [naive, tokio] = &mut self.ends;
-        let records = naive.take_records();
-        assert_eq!(records, tokio.take_records(), "the callbacks");
+        let [plain, tokio] = &mut self.sides;
+        let records = plain.take_records();
+        assert_eq!(records, tokio.take_records(), "the callbacks differ");
         self.records.extend(records);
-        let (mut naive, mut tokio) = (naive.wire(), tokio.wire());
-        assert_eq!(naive.news(), tokio.news(), "what was sent");
-        assert_eq!([naive.misused, tokio.misused], [None; 2]);
-        assert_eq!(self.naive.is_closed(), self.tokio.is_closed());
+        let (mut plain, mut tokio) = (plain.wire(), tokio.wire());
+        assert_eq!(
+            plain.take_sent(),
+            tokio.take_sent(),
+            "the sent bytes differ"
+        );
+        assert_eq!([plain.misused, tokio.misused], [None; 2]);
+        assert_eq!(self.plain.is_closed(), self.tokio.is_closed());
     }
 
     async fn pass(&mut self, time: Duration) {
-        self.naive.pass(time);
+        self.plain.pass(time);
         tokio::time::advance(time).await;
     }
 
-    /// In whole milliseconds, since that is how exactly tokio's timers go off; `None` for one that
-    /// is too far off, as for none.
+    /// Returns the time to the next deadline, in whole milliseconds: the resolution of tokio's timers. Returns `None` without
+    /// a deadline, and for a deadline more than a day away.
     fn time_to_deadline(&self) -> Option<Duration> {
-        let time = self.naive.time_to_deadline()?;
+        let time = self.plain.time_to_deadline()?;
         let millis = time.as_nanos().div_ceil(1_000_000);
         let millis = u64::try_from(millis).ok()?;
         let time = Duration::from_millis(millis);
         (time < Duration::from_secs(24 * 3600)).then_some(time)
     }
 
-    fn on_the_wire(&self, happens: impl Fn(&mut Wire)) {
-        for end in &self.ends {
-            happens(&mut end.wire());
+    fn with_wires(&self, act: impl Fn(&mut Wire)) {
+        for side in &self.sides {
+            act(&mut side.wire());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What can happen to a connection, read from a fuzzer's bytes.
+//! The operations on a connection, read from the bytes of a fuzzer.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use audiosocket_proto::{SampleRate, SessionConfig};
 
 use crate::op;
 
-/// Codes of the operations, of which seeds are written.
+/// The codes of the operations. The seeds use them.
 pub(crate) mod codes {
     pub(crate) const BYTES: u8 = 0;
     pub(crate) const FRAMES: u8 = 1;
@@ -31,24 +31,24 @@ pub(crate) mod codes {
     pub(crate) const HANGUP_AFTER_PLAYOUT: u8 = 18;
     pub(super) const CODES: u8 = 19;
 
-    /// Added to a code: the next operation happens at the same time.
+    /// A flag of a code: the next operation happens at the same time.
     pub(crate) const TOGETHER: u8 = 0x80;
 }
 
-/// One operation. Everything is read front to back, so that seeds can be written by hand.
+/// An operation. It is read from front to back, so that seeds can be written by hand.
 #[derive(Debug)]
 pub(crate) enum Op<'a> {
     /// These bytes arrive, in one piece.
     Bytes(&'a [u8]),
-    /// So many frames arrive, each in a piece of its own.
+    /// A number of frames arrive, each in a separate piece.
     Frames {
         count: u8,
         kind: u8,
         len: u16,
     },
-    /// The peer takes so many more bytes.
+    /// The peer reads this number of bytes more.
     Take(usize),
-    /// The next writes take no more than so many bytes each, or none for 0.
+    /// Each of the next writes accepts at most this number of bytes. With 0, the write fails.
     Short {
         writes: u8,
         most: u8,
@@ -56,7 +56,7 @@ pub(crate) enum Op<'a> {
     Wait(Duration),
     /// The clock jumps to the next deadline.
     Due,
-    /// To a millisecond before it.
+    /// The clock jumps to one millisecond before the next deadline.
     AlmostDue,
     Hangup,
     ShutDown,
@@ -65,18 +65,18 @@ pub(crate) enum Op<'a> {
     ReadError(ErrorKind),
     /// The next write, flush or close fails.
     WriteError(ErrorKind),
-    /// Whether the stream holds back what was written until it is flushed.
+    /// Sets whether the stream holds written bytes until a flush.
     Hold(bool),
-    /// Whether flushing and closing the writing side have to wait.
+    /// Sets whether a flush and a close of the write side must wait.
     Stall(bool),
-    /// So many bytes are played from elsewhere.
+    /// The call handle plays this number of bytes.
     Play(SampleRate, u16),
     Clear,
     Mark,
     HangupAfterPlayout,
 }
 
-/// The next operation, and whether it happens alone.
+/// Reads the next operation, and whether it happens alone.
 pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
     let code = u8::arbitrary(u)?;
     let op = match (code & !codes::TOGETHER) % codes::CODES {
@@ -85,7 +85,7 @@ pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
             Op::Bytes(u.bytes(len)?)
         }
         codes::FRAMES => {
-            // Enough for a loop to need several turns; then short ones, since long ones are slow.
+            // Many frames need several rounds of a loop. Many frames are short, because long ones are slow.
             let count = u8::arbitrary(u)? % 64;
             let most = if count < 4 { u16::MAX } else { 200 };
             Op::Frames {
@@ -121,8 +121,8 @@ pub(super) fn step<'a>(u: &mut Unstructured<'a>) -> Result<(Op<'a>, bool)> {
     Ok((op, code & codes::TOGETHER == 0))
 }
 
-/// As for a session, but that nothing is due at once: whether what happens at the moment of a
-/// deadline comes before or after it is not promised.
+/// Reads the configuration of a session, with timeouts of at least 1 ms. The order of an operation and a deadline at the
+/// same time is not defined.
 pub(super) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     const LEAST: Duration = Duration::from_millis(1);
     let mut config = op::config(u)?;

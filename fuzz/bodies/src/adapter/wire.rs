@@ -1,4 +1,4 @@
-//! A connection in memory, which does what a script says.
+//! A connection in memory that a script controls.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -6,32 +6,32 @@ use std::task::Waker;
 
 use super::Op;
 
-/// The most that one read gives: less than an adapter's buffer, so that its size does not matter.
-pub(super) const MOST: usize = 10_000;
+/// The maximum number of bytes of one read. It is smaller than the buffer of an adapter, so the size of that buffer has no
+/// effect.
+pub(super) const MAX_READ: usize = 10_000;
 
 #[derive(Default)]
 pub(super) struct Wire {
     arrived: VecDeque<Arrival>,
-    /// The end or an error was read, and nothing more may be.
+    /// The end or an error was read. No read may follow.
     read_over: bool,
-    /// Bytes that the peer still takes.
+    /// The number of bytes that the peer still reads.
     room: usize,
-    /// Writes that take only so many bytes.
+    /// The number of short writes, and the number of bytes of each.
     short: (u8, u8),
     write_error: Option<ErrorKind>,
-    /// Writing failed or was closed.
+    /// A write failed, or the write side was closed.
     write_over: bool,
     holds: bool,
     held: Vec<u8>,
     stalls: bool,
-    /// All that has left.
-    pub(super) left: Vec<u8>,
-    /// How much of it is known.
-    known: usize,
+    /// All bytes that were sent.
+    pub(super) sent: Vec<u8>,
+    /// The number of bytes of `sent` that were compared.
+    compared: usize,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
-    /// What was done to it that must not be done. A connection contains a panic, so that by itself it
-    /// would go unseen.
+    /// A wrong use of the connection. A panic here would stay inside the connection and not be seen.
     pub(super) misused: Option<&'static str>,
 }
 
@@ -59,21 +59,21 @@ impl Wire {
             Op::WriteError(kind) => self.write_error = Some(kind),
             Op::Hold(holds) => self.holds = holds,
             Op::Stall(stalls) => self.stalls = stalls,
-            _ => unreachable!("{op:?} does not come over a wire"),
+            _ => unreachable!("{op:?} is not an operation of the wire"),
         }
-        // Who waits for another of these is woken for nothing, as can always happen.
+        // This can wake the writer without need, as a real socket can.
         if let Some(writer) = self.writer.take() {
             writer.wake();
         }
     }
 
     pub(super) fn arrive(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(MOST) {
+        for piece in bytes.chunks(MAX_READ) {
             self.queue(Arrival::Bytes(piece.to_vec()));
         }
     }
 
-    /// Nothing is in the way of what is written any more.
+    /// Removes all limits of writes.
     pub(super) fn take_everything(&mut self) {
         self.stalls = false;
         self.short = (0, 0);
@@ -81,7 +81,7 @@ impl Wire {
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.demand(!self.read_over, "read after the end");
+        self.require(!self.read_over, "a read after the end");
         match self.arrived.pop_front() {
             Some(Arrival::Bytes(bytes)) => {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
@@ -100,7 +100,7 @@ impl Wire {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.demand(!bytes.is_empty(), "a write of nothing");
+        self.require(!bytes.is_empty(), "a write of no bytes");
         self.fail()?;
         let mut len = bytes.len().min(self.room);
         if len == 0 {
@@ -114,7 +114,7 @@ impl Wire {
         self.room -= len;
         self.held.extend_from_slice(&bytes[..len]);
         if !self.holds {
-            self.left.append(&mut self.held);
+            self.sent.append(&mut self.held);
         }
         Ok(len)
     }
@@ -124,25 +124,25 @@ impl Wire {
         if self.stalls {
             return Err(ErrorKind::WouldBlock.into());
         }
-        self.left.append(&mut self.held);
+        self.sent.append(&mut self.held);
         Ok(())
     }
 
     pub(super) fn close(&mut self) -> io::Result<()> {
-        self.demand(self.held.is_empty(), "closed before it was flushed");
+        self.require(self.held.is_empty(), "a close before a flush");
         self.flush()?;
         self.write_over = true;
         Ok(())
     }
 
-    /// What has left since this was last asked.
-    pub(super) fn news(&mut self) -> &[u8] {
-        let known = std::mem::replace(&mut self.known, self.left.len());
-        &self.left[known..]
+    /// Returns the bytes that were sent since the last call.
+    pub(super) fn take_sent(&mut self) -> &[u8] {
+        let compared = std::mem::replace(&mut self.compared, self.sent.len());
+        &self.sent[compared..]
     }
 
     fn fail(&mut self) -> io::Result<()> {
-        self.demand(!self.write_over, "written to after the end");
+        self.require(!self.write_over, "a write after the end");
         let Some(kind) = self.write_error.take() else {
             return Ok(());
         };
@@ -150,7 +150,7 @@ impl Wire {
         Err(kind.into())
     }
 
-    fn demand(&mut self, holds: bool, otherwise: &'static str) {
+    fn require(&mut self, holds: bool, otherwise: &'static str) {
         if !holds {
             self.misused.get_or_insert(otherwise);
         }

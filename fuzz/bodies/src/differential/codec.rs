@@ -1,4 +1,4 @@
-//! The frames of a stream, read and written again by each part of the core that does so.
+//! Parses the frames of a stream, and encodes them again with the encoders of the core.
 
 use audiosocket_proto::{Decoder, PeerError};
 use audiosocket_proto::{FrameKind, Header, Message, SendError, client, encoder};
@@ -6,15 +6,17 @@ use audiosocket_proto::{FrameKind, Header, Message, SendError, client, encoder};
 use super::spec::{self, frame};
 use crate::cuts::Cuts;
 
-/// What the frames of `stream` mean is what is written of it again: by a client, which writes all
-/// kinds, and by a server, which writes what Asterisk takes.
+/// Asserts that encoding the parsed frames of `stream` gives the same bytes. The client's encoder writes all kinds. The
+/// server's encoder writes the kinds that Asterisk accepts.
 pub(super) fn round_trip(stream: &[u8], cuts: &Cuts<'_>) {
     let mut frames = spec::frames(stream).into_iter();
     let mut decoder = Decoder::new();
     for piece in cuts.apply(stream) {
         let mut input = piece;
         while let Some(found) = decoder.decode(&mut input) {
-            let (_, kind, payload) = frames.next().expect("no frame where there is none");
+            let (_, kind, payload) = frames
+                .next()
+                .expect("the decoder found a frame that the reference did not find");
             assert_eq!((found.kind.0, found.payload), (kind, &payload[..]));
             let header = Header {
                 kind: FrameKind(kind),
@@ -24,7 +26,7 @@ pub(super) fn round_trip(stream: &[u8], cuts: &Cuts<'_>) {
             assert_written(Message::parse(found), kind, &payload);
         }
     }
-    assert_eq!(frames.next(), None, "a frame was not found");
+    assert_eq!(frames.next(), None, "the decoder missed a frame");
 }
 
 fn assert_written(read: Result<Message<'_>, PeerError>, kind: u8, payload: &[u8]) {
@@ -38,7 +40,7 @@ fn assert_written(read: Result<Message<'_>, PeerError>, kind: u8, payload: &[u8]
         (Err(error), ..) => panic!("{kind:#04x} of {} bytes: {error}", payload.len()),
         (Ok(message), ..) => message,
     };
-    // What says nothing is left out, and what is left out is said.
+    // The encoder leaves out payloads without a meaning, and writes a missing error byte as 0.
     let written = match (kind, payload) {
         (0x00 | 0x02, _) => frame(kind, &[]),
         (0xff, []) => frame(kind, &[0]),

@@ -1,4 +1,4 @@
-//! The core beside a reference that shares nothing with it.
+//! Compares the core with a reference that shares no code with it.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use audiosocket_proto::SessionConfig;
@@ -6,29 +6,29 @@ use audiosocket_proto::SessionConfig;
 use crate::cuts::Cuts;
 use crate::emitted::assert_asterisk_accepts;
 use crate::op;
-use naive::Offer;
-use script::{Bounds, ClientStep, Step};
+use expected::Offer;
+use script::{ClientStep, SessionLimits, Step};
 
 pub(crate) use script::codes;
 
 mod codec;
-mod naive;
+mod expected;
 mod real;
 mod script;
 mod spec;
 
-/// Everything that can be seen of a call, on either side of it, is what a reference says that was
-/// written from the description of the protocol alone: what is told, what is refused, how the call
-/// ends, what is sent, when something is due. The reference knows all that will arrive before it
-/// begins; the core gets it in pieces, of which it must not make a difference. Then what one side
-/// sent is what the other is told.
+/// Compares everything that is visible of a call with a reference: the events, the refusals, the sent bytes, the deadlines
+/// and the end. The reference is written from the description of the protocol.
 ///
-/// The first byte says which side, and then come the cuts.
+/// The reference knows the whole stream in advance. The core gets it in pieces, and the cuts must not change the result.
+/// At the end, the bytes that one side sent go to the other side, and its events are compared too.
+///
+/// The first byte selects the side: 0 for the server, 1 for Asterisk. Then the cuts follow.
 pub fn differential(data: &[u8]) {
     let (side, mut data) = data.split_first().unwrap_or((&0, &[]));
     let cuts = Cuts::split_first(&mut data);
     let mut u = Unstructured::new(data);
-    // Too few bytes read as zeros, so this does not fail on short input.
+    // A short input does not fail: missing bytes are zeros.
     let _ = match side % 2 {
         0 => server(&mut u, &cuts),
         _ => client(&mut u, &cuts),
@@ -45,8 +45,8 @@ fn server(u: &mut Unstructured<'_>, cuts: &Cuts<'_>) -> Result<()> {
     }
     let sent = compare_server(config, start, &steps, cuts);
     assert_asterisk_accepts(&sent);
-    let heard = [ClientStep::Arrive(sent), ClientStep::Eof];
-    compare_client([7; 16], spec::RATES[0], &heard, cuts);
+    let sent = [ClientStep::Arrive(sent), ClientStep::Eof];
+    compare_client([7; 16], spec::RATES[0], &sent, cuts);
     Ok(())
 }
 
@@ -61,24 +61,28 @@ fn client(u: &mut Unstructured<'_>, cuts: &Cuts<'_>) -> Result<()> {
         steps.push(step);
     }
     let sent = compare_client(uuid, rate, &steps, cuts);
-    let told = [Step::Arrive(sent), Step::Eof];
-    let told: Vec<Step> = told.into_iter().chain(script::closing()).collect();
-    compare_server(SessionConfig::default(), 0, &told, cuts);
+    let sent = [Step::Arrive(sent), Step::Eof];
+    let steps: Vec<Step> = sent.into_iter().chain(script::closing()).collect();
+    compare_server(SessionConfig::default(), 0, &steps, cuts);
     Ok(())
 }
 
-/// Tells what the peer took.
+/// Runs the steps on a server session. Returns the bytes that the peer read.
 fn compare_server(config: SessionConfig, start: u64, steps: &[Step], cuts: &Cuts<'_>) -> Vec<u8> {
-    let expected = naive::server(Bounds::from(&config), start, steps);
-    let last = expected.after.last().expect("steps");
-    assert_eq!(last.offer, Offer::Close, "the reference itself");
+    let expected = expected::server(SessionLimits::from(&config), start, steps);
+    let last = expected.after.last().expect("there is at least one step");
+    assert_eq!(
+        last.offer,
+        Offer::Close,
+        "the reference does not close the call"
+    );
     real::run_server(config, start, steps, cuts, &expected);
     expected.taken
 }
 
-/// Tells what the server took.
+/// Runs the steps on a client session. Returns the bytes that the server read.
 fn compare_client(uuid: [u8; 16], rate: u32, steps: &[ClientStep], cuts: &Cuts<'_>) -> Vec<u8> {
-    let expected = naive::client(uuid, rate, steps);
+    let expected = expected::client(uuid, rate, steps);
     real::run_client(uuid, rate, steps, cuts, &expected);
     expected.taken
 }

@@ -1,4 +1,4 @@
-//! The core, and what it did in the words of the reference.
+//! Runs the core, and converts its results to the types of the reference.
 
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
 use audiosocket_proto::{
@@ -6,34 +6,34 @@ use audiosocket_proto::{
     SessionConfig, Timestamp, Transmit, Uuid,
 };
 
-use super::naive::{After, Expected, Offer, Refusal};
+use super::expected::{After, Expected, Offer, Refusal};
 use super::script::{ClientStep, Step};
-use super::spec::{Heard, Over, Told};
+use super::spec::{AsteriskEvent, CallEnd, ServerEvent};
 use crate::cuts::Cuts;
 
-/// Lets `steps` happen to a session; what arrives, in pieces. Each has to do what is expected.
+/// Runs `steps` on a session, and asserts the expected state after each step. The stream arrives in pieces.
 pub(super) fn run_server(
     config: SessionConfig,
     start: u64,
     steps: &[Step],
     cuts: &Cuts<'_>,
-    expected: &Expected<Told>,
+    expected: &Expected<ServerEvent>,
 ) {
     let mut now = Timestamp::from_nanos(start);
     let mut session = Session::new(config, now);
     let mut decoder = Decoder::new();
-    let mut told_before = 0;
+    let mut events_before = 0;
     for (step, after) in steps.iter().zip(&expected.after) {
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         let mut refused = None;
         let event = match *step {
             Step::Arrive(ref bytes) => {
                 for piece in cuts.apply(bytes) {
                     let mut input = piece;
                     while let Some(event) = session.receive(now, &mut decoder, &mut input) {
-                        told.push(told_by(event));
+                        events.push(server_event(event));
                     }
-                    assert!(input.is_empty(), "all input is taken");
+                    assert!(input.is_empty(), "the session did not read all input");
                 }
                 None
             }
@@ -57,7 +57,7 @@ pub(super) fn run_server(
                 session.handle_timeout(now)
             }
             Step::HalfClosed => {
-                // An adapter reports it only when it was asked for.
+                // An adapter calls this only after `Transmit::HalfClose`.
                 if session.poll_transmit() == Transmit::HalfClose {
                     session.half_closed();
                 }
@@ -72,10 +72,14 @@ pub(super) fn run_server(
             }
             Step::Lost => session.handle_connection_lost(now),
         };
-        told.extend(event.map(told_by));
+        events.extend(event.map(server_event));
         assert_eq!(refused, after.refused, "{step:?}");
-        assert_eq!(told, expected.told[told_before..after.told], "{step:?}");
-        told_before = after.told;
+        assert_eq!(
+            events,
+            expected.events[events_before..after.events],
+            "{step:?}"
+        );
+        events_before = after.events;
         let due = session.poll_timeout().map(Timestamp::as_nanos);
         assert_eq!(due, after.due, "{step:?}");
         assert_offered(&session.poll_transmit(), after, &expected.owed);
@@ -86,33 +90,33 @@ pub(super) fn run_server(
             assert_eq!(decoder.partial_len(), held, "{step:?}");
         }
     }
-    let count = |told: &Told| u64::from(matches!(told, Told::Audio(..)));
-    let heard: u64 = expected.told.iter().map(count).sum();
-    assert_eq!(session.stats().audio_frames_received, heard);
+    let count = |event: &ServerEvent| u64::from(matches!(event, ServerEvent::Audio(..)));
+    let received: u64 = expected.events.iter().map(count).sum();
+    assert_eq!(session.stats().audio_frames_received, received);
 }
 
-/// As [`run_server`] for Asterisk's side.
+/// Does the same as [`run_server`], for Asterisk's side.
 pub(super) fn run_client(
     uuid: [u8; 16],
     rate: u32,
     steps: &[ClientStep],
     cuts: &Cuts<'_>,
-    expected: &Expected<Heard>,
+    expected: &Expected<AsteriskEvent>,
 ) {
     let mut client = ClientSession::new(Uuid::from_bytes(uuid), of_hz(rate));
     let mut decoder = Decoder::new();
-    let mut heard_before = 0;
+    let mut events_before = 0;
     for (step, after) in steps.iter().zip(&expected.after) {
-        let mut heard = Vec::new();
+        let mut events = Vec::new();
         let mut sent = Ok(());
         match *step {
             ClientStep::Arrive(ref bytes) => {
                 for piece in cuts.apply(bytes) {
                     let mut input = piece;
                     while let Some(event) = client.receive(&mut decoder, &mut input) {
-                        heard.push(heard_in(event));
+                        events.push(asterisk_event(event));
                     }
-                    assert!(input.is_empty(), "all input is taken");
+                    assert!(input.is_empty(), "the client did not read all input");
                 }
             }
             ClientStep::Audio { fill, len } => sent = client.send_audio(&vec![fill; len]),
@@ -121,12 +125,16 @@ pub(super) fn run_client(
             }
             ClientStep::Error(flags) => sent = client.send_error(ErrorFlags(flags)),
             ClientStep::Take(most) => client.transmitted(client.unsent().min(most)),
-            ClientStep::Eof => heard.extend(client.handle_eof(&decoder).map(heard_in)),
-            ClientStep::Hangup => heard.extend(client.hangup().map(heard_in)),
+            ClientStep::Eof => events.extend(client.handle_eof(&decoder).map(asterisk_event)),
+            ClientStep::Hangup => events.extend(client.hangup().map(asterisk_event)),
         }
         assert_eq!(sent.err().map(refusal), after.refused, "{step:?}");
-        assert_eq!(heard, expected.told[heard_before..after.told], "{step:?}");
-        heard_before = after.told;
+        assert_eq!(
+            events,
+            expected.events[events_before..after.events],
+            "{step:?}"
+        );
+        events_before = after.events;
         assert_offered(&client.poll_transmit(), after, &expected.owed);
         if let Some(held) = after.held {
             assert_eq!(decoder.partial_len(), held, "{step:?}");
@@ -144,51 +152,51 @@ fn assert_offered(transmit: &Transmit<'_>, after: &After, owed: &[u8]) {
     assert_eq!(*transmit, expected);
 }
 
-fn told_by(event: Event<'_>) -> Told {
+fn server_event(event: Event<'_>) -> ServerEvent {
     match event {
-        Event::Started(uuid) => Told::Uuid(uuid.into_bytes()),
-        Event::Audio(audio) => Told::Audio(audio.rate().hz(), audio.to_vec()),
-        Event::Dtmf(digit) => Told::Key(digit.as_byte()),
-        Event::Ignored(frame) => Told::Ignored(frame.kind.0, frame.payload.to_vec()),
-        Event::Exception(PeerError::DtmfMalformed) => Told::BadKey,
-        Event::Exception(PeerError::Reported { flags }) => Told::Error(flags.0),
-        Event::Ended(end) => Told::Over(over(end)),
-        other => panic!("a session does not survive, or never tells, {other:?}"),
+        Event::Started(uuid) => ServerEvent::Uuid(uuid.into_bytes()),
+        Event::Audio(audio) => ServerEvent::Audio(audio.rate().hz(), audio.to_vec()),
+        Event::Dtmf(digit) => ServerEvent::Key(digit.as_byte()),
+        Event::Ignored(frame) => ServerEvent::Ignored(frame.kind.0, frame.payload.to_vec()),
+        Event::Exception(PeerError::DtmfMalformed) => ServerEvent::BadKey,
+        Event::Exception(PeerError::Reported { flags }) => ServerEvent::Error(flags.0),
+        Event::Ended(end) => ServerEvent::End(call_end(end)),
+        other => panic!("unexpected event: {other:?}"),
     }
 }
 
-fn over(end: End) -> Over {
+fn call_end(end: End) -> CallEnd {
     match end {
-        End::Closed => Over::Closed,
-        End::HangupReceived => Over::PeerHungUp,
-        End::HungUp => Over::HungUp,
-        End::MaxDuration => Over::TooLong,
-        End::Reset => Over::Reset,
-        End::ConnectionLost => Over::Lost,
+        End::Closed => CallEnd::Closed,
+        End::HangupReceived => CallEnd::PeerHungUp,
+        End::HungUp => CallEnd::HungUp,
+        End::MaxDuration => CallEnd::TooLong,
+        End::Reset => CallEnd::Reset,
+        End::ConnectionLost => CallEnd::Lost,
         End::Failed(error) => match error {
-            PeerError::UuidExpected { kind } => Over::NotUuid(kind.0),
-            PeerError::UuidLength { len } => Over::UuidLength(len),
-            PeerError::UuidRepeated => Over::SecondUuid,
-            PeerError::UuidTimeout => Over::NoUuid,
-            PeerError::Truncated { received } => Over::Cut(received),
-            PeerError::Reported { flags } => Over::Error(flags.0),
-            PeerError::WriteStalled => Over::Stalled,
-            PeerError::IdleTimeout => Over::Idle,
-            other => panic!("a session does not end by {other:?}"),
+            PeerError::UuidExpected { kind } => CallEnd::NotUuid(kind.0),
+            PeerError::UuidLength { len } => CallEnd::UuidLength(len),
+            PeerError::UuidRepeated => CallEnd::SecondUuid,
+            PeerError::UuidTimeout => CallEnd::NoUuid,
+            PeerError::Truncated { received } => CallEnd::Cut(received),
+            PeerError::Reported { flags } => CallEnd::Error(flags.0),
+            PeerError::WriteStalled => CallEnd::Stalled,
+            PeerError::IdleTimeout => CallEnd::Idle,
+            other => panic!("a session cannot end with {other:?}"),
         },
-        other => panic!("a session alone does not end by {other:?}"),
+        other => panic!("a session without a server cannot end with {other:?}"),
     }
 }
 
-fn heard_in(event: ClientEvent<'_>) -> Heard {
+fn asterisk_event(event: ClientEvent<'_>) -> AsteriskEvent {
     match event {
-        ClientEvent::Audio(audio) => Heard::Audio(audio.rate().hz(), audio.to_vec()),
-        ClientEvent::Ended(ClientEnd::ServerHungUp) => Heard::HungUp,
-        ClientEvent::Ended(ClientEnd::Rejected { kind }) => Heard::Rejected(kind.0),
-        ClientEvent::Ended(ClientEnd::ServerClosed) => Heard::Closed,
-        ClientEvent::Ended(ClientEnd::Truncated) => Heard::Cut,
-        ClientEvent::Ended(ClientEnd::CallerHungUp) => Heard::CallerHungUp,
-        other => panic!("a client never tells {other:?}"),
+        ClientEvent::Audio(audio) => AsteriskEvent::Audio(audio.rate().hz(), audio.to_vec()),
+        ClientEvent::Ended(ClientEnd::ServerHungUp) => AsteriskEvent::HungUp,
+        ClientEvent::Ended(ClientEnd::Rejected { kind }) => AsteriskEvent::Rejected(kind.0),
+        ClientEvent::Ended(ClientEnd::ServerClosed) => AsteriskEvent::Closed,
+        ClientEvent::Ended(ClientEnd::Truncated) => AsteriskEvent::Cut,
+        ClientEvent::Ended(ClientEnd::CallerHungUp) => AsteriskEvent::CallerHungUp,
+        other => panic!("unexpected client event: {other:?}"),
     }
 }
 
@@ -198,11 +206,11 @@ fn refusal(error: SendError) -> Refusal {
         SendError::AudioTooLong { len } => Refusal::TooLong(len),
         SendError::QueueFull => Refusal::Full,
         SendError::NoCall => Refusal::NoCall,
-        other => panic!("a session alone does not refuse by {other:?}"),
+        other => panic!("a session without a server cannot refuse with {other:?}"),
     }
 }
 
 fn of_hz(hz: u32) -> SampleRate {
     let rate = SampleRate::ALL.into_iter().find(|rate| rate.hz() == hz);
-    rate.unwrap_or_else(|| panic!("no rate of {hz} Hz"))
+    rate.unwrap_or_else(|| panic!("AudioSocket has no rate of {hz} Hz"))
 }

@@ -1,4 +1,4 @@
-//! What happens to a call, in plain numbers, so that the reference needs no type of the core.
+//! The steps of a call, as plain numbers. So the reference needs no type of the core.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use audiosocket_proto::SessionConfig;
 use super::spec;
 use crate::op::{self, Op};
 
-/// Something that happens to a session.
+/// A step of a server session.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Arrive(Vec<u8>),
-    /// Audio of so many samples per second and bytes, which all are `fill`.
+    /// Audio at `rate` Hz with `len` bytes. Each byte is `fill`.
     Send {
         rate: u32,
         fill: u8,
         len: usize,
     },
-    /// The connection takes up to so many bytes.
+    /// The connection accepts at most this number of bytes.
     Take(usize),
-    /// In nanoseconds.
+    /// The time passes, in nanoseconds.
     Wait(u64),
     /// The clock jumps to the next deadline.
     Due,
@@ -55,9 +55,9 @@ impl From<Op<'_>> for Step {
     }
 }
 
-/// Bounds and deadlines in nanoseconds, as [`SessionConfig`] documents them.
+/// The limits and deadlines of a [`SessionConfig`]. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct SessionLimits {
     pub(super) uuid: u64,
     pub(super) idle: Option<u64>,
     pub(super) longest: Option<u64>,
@@ -66,7 +66,7 @@ pub(super) struct Bounds {
     pub(super) unsent: usize,
 }
 
-impl From<&SessionConfig> for Bounds {
+impl From<&SessionConfig> for SessionLimits {
     fn from(config: &SessionConfig) -> Self {
         Self {
             uuid: nanos(config.uuid_timeout),
@@ -79,7 +79,7 @@ impl From<&SessionConfig> for Bounds {
     }
 }
 
-/// What happens to a server's session until it is closed.
+/// Reads the steps of a server session, up to its close.
 pub(super) fn steps(u: &mut Unstructured<'_>, with_uuid: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     if with_uuid {
@@ -93,7 +93,7 @@ pub(super) fn steps(u: &mut Unstructured<'_>, with_uuid: bool) -> Vec<Step> {
     steps
 }
 
-/// What brings every session to its close.
+/// Returns the steps that close every session.
 pub(super) fn closing() -> impl Iterator<Item = Step> {
     [
         Step::Hangup,
@@ -104,7 +104,7 @@ pub(super) fn closing() -> impl Iterator<Item = Step> {
     .into_iter()
 }
 
-/// Codes of a [`ClientStep`], of which seeds are written.
+/// The codes of a [`ClientStep`]. The seeds use them.
 pub(crate) mod codes {
     pub(crate) const BYTES: u8 = 0;
     pub(crate) const FRAME: u8 = 1;
@@ -117,11 +117,11 @@ pub(crate) mod codes {
     pub(super) const CODES: u8 = 8;
 }
 
-/// Something that happens on Asterisk's side.
+/// A step on Asterisk's side.
 #[derive(Clone, Debug)]
 pub(super) enum ClientStep {
     Arrive(Vec<u8>),
-    /// So many bytes, which all are `fill`.
+    /// Audio with `len` bytes. Each byte is `fill`.
     Audio {
         fill: u8,
         len: usize,
@@ -145,7 +145,7 @@ impl<'a> Arbitrary<'a> for ClientStep {
                 let len = usize::from(op::length(u)?);
                 Self::Audio {
                     fill: len as u8,
-                    // Now and then longer than a frame takes.
+                    // Sometimes longer than a frame can be.
                     len: if len == 1 { spec::LONGEST + 1 } else { len },
                 }
             }

@@ -1,98 +1,99 @@
-//! The wire, written down from the description of the protocol once more and without the core: the
-//! whole stream at once, plain numbers, nothing remembered between two reads, since there are none.
+//! The protocol, written from its description and without the core. It parses the whole stream at once and uses plain
+//! numbers.
 
 use crate::reference;
 
-/// Samples per second of the kinds from `0x10` on.
+/// The sample rates in Hz of the kinds from `0x10` on.
 pub(super) const RATES: [u32; 9] = [
     8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000,
 ];
 
-/// The longest payload that two bytes of length announce.
+/// The longest payload. The length of a frame has two bytes.
 pub(super) const LONGEST: usize = 0xffff;
 
-/// What a server is told of a call, in words of no crate.
+/// An event of a server session. It uses no type of the core.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Told {
+pub(super) enum ServerEvent {
     Uuid([u8; 16]),
-    /// Samples per second, and the payload.
+    /// The sample rate in Hz, and the payload.
     Audio(u32, Vec<u8>),
     Key(u8),
     BadKey,
-    /// Flags that Asterisk reported.
+    /// The flags that Asterisk reported.
     Error(u8),
-    /// Kind and payload.
+    /// The kind and the payload.
     Ignored(u8, Vec<u8>),
-    Over(Over),
+    End(CallEnd),
 }
 
-/// How a call ended, as a server sees it.
+/// The end of a call on the server's side.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Over {
+pub(super) enum CallEnd {
     Closed,
     PeerHungUp,
     HungUp,
     Reset,
     Lost,
-    /// A kind came first that was not the UUID's.
+    /// The first frame had this kind, and was not a UUID.
     NotUuid(u8),
     UuidLength(usize),
     SecondUuid,
     NoUuid,
-    /// Inside a frame of which so many bytes had come.
+    /// The stream ended inside a frame, after this number of its bytes.
     Cut(usize),
-    /// Flags of an error, a hangup among them and not alone.
+    /// The flags of an error: a hangup and others.
     Error(u8),
     Stalled,
     Idle,
-    /// It had lasted for as long as it may.
+    /// The call reached its maximum duration.
     TooLong,
 }
 
-/// What Asterisk makes of what a server sends.
+/// An event of a client session, on Asterisk's side.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Heard {
+pub(super) enum AsteriskEvent {
     Audio(u32, Vec<u8>),
     HungUp,
-    /// A kind that it ends the call for.
+    /// Asterisk ends the call for this kind.
     Rejected(u8),
-    /// The connection was closed, between two frames or inside one.
+    /// The connection closed between two frames.
     Closed,
+    /// The connection closed inside a frame.
     Cut,
     CallerHungUp,
 }
 
-/// What a server is told by `stream`, and after how many bytes of it; up to what ends the call.
-pub(super) fn told_by(stream: &[u8]) -> Vec<(usize, Told)> {
-    // What does not begin with a UUID is no call, and its header says so.
+/// Returns the server's events for `stream`, up to the end of the call. The number is the position in the stream.
+pub(super) fn server_events(stream: &[u8]) -> Vec<(usize, ServerEvent)> {
+    // A stream that does not start with a UUID is not a call. Its first header is enough to decide that.
     match stream {
         [0x01, 0, 16, ..] | [] | [_] | [_, _] => {}
         [0x01, high, low, ..] => {
             let len = usize::from(*high) * 256 + usize::from(*low);
-            return vec![(3, Told::Over(Over::UuidLength(len)))];
+            return vec![(3, ServerEvent::End(CallEnd::UuidLength(len)))];
         }
-        [kind, ..] => return vec![(3, Told::Over(Over::NotUuid(*kind)))],
+        [kind, ..] => return vec![(3, ServerEvent::End(CallEnd::NotUuid(*kind)))],
     }
     let mut all = Vec::new();
     for (n, (end, kind, payload)) in frames(stream).into_iter().enumerate() {
-        let told = match (kind, payload.len()) {
-            (0x00, _) => Told::Over(Over::PeerHungUp),
-            (0x01, _) if n == 0 => Told::Uuid(sixteen(&payload)),
-            (0x01, 16) => Told::Over(Over::SecondUuid),
-            (0x01, len) => Told::Over(Over::UuidLength(len)),
-            (0x03, 1) if is_key(payload[0]) => Told::Key(payload[0]),
-            (0x03, _) => Told::BadKey,
-            (0x10..=0x18, 1..) => Told::Audio(RATES[usize::from(kind) - 0x10], payload),
-            (0xff, 0) => Told::Error(0),
+        let event = match (kind, payload.len()) {
+            (0x00, _) => ServerEvent::End(CallEnd::PeerHungUp),
+            (0x01, _) if n == 0 => ServerEvent::Uuid(sixteen(&payload)),
+            (0x01, 16) => ServerEvent::End(CallEnd::SecondUuid),
+            (0x01, len) => ServerEvent::End(CallEnd::UuidLength(len)),
+            (0x03, 1) if is_key(payload[0]) => ServerEvent::Key(payload[0]),
+            (0x03, _) => ServerEvent::BadKey,
+            (0x10..=0x18, 1..) => ServerEvent::Audio(RATES[usize::from(kind) - 0x10], payload),
+            (0xff, 0) => ServerEvent::Error(0),
             (0xff, _) => match payload[0] {
-                0x01 => Told::Over(Over::PeerHungUp),
-                flags if flags % 2 == 1 => Told::Over(Over::Error(flags)),
-                flags => Told::Error(flags),
+                0x01 => ServerEvent::End(CallEnd::PeerHungUp),
+                flags if flags % 2 == 1 => ServerEvent::End(CallEnd::Error(flags)),
+                flags => ServerEvent::Error(flags),
             },
-            _ => Told::Ignored(kind, payload),
+            _ => ServerEvent::Ignored(kind, payload),
         };
-        let over = matches!(told, Told::Over(_));
-        all.push((end, told));
+        let over = matches!(event, ServerEvent::End(_));
+        all.push((end, event));
         if over {
             break;
         }
@@ -100,19 +101,19 @@ pub(super) fn told_by(stream: &[u8]) -> Vec<(usize, Told)> {
     all
 }
 
-/// What Asterisk makes of `stream`, and after how many bytes of it; up to what ends the call.
-pub(super) fn heard_in(stream: &[u8]) -> Vec<(usize, Heard)> {
+/// Returns Asterisk's events for `stream`, up to the end of the call. The number is the position in the stream.
+pub(super) fn asterisk_events(stream: &[u8]) -> Vec<(usize, AsteriskEvent)> {
     let mut all = Vec::new();
     for (end, kind, payload) in frames(stream) {
-        let (heard, over) = match kind {
-            0x00 => (Heard::HungUp, true),
+        let (event, over) = match kind {
+            0x00 => (AsteriskEvent::HungUp, true),
             0x10..=0x18 if !payload.is_empty() => {
                 let rate = RATES[usize::from(kind) - 0x10];
-                (Heard::Audio(rate, payload), false)
+                (AsteriskEvent::Audio(rate, payload), false)
             }
-            _ => (Heard::Rejected(kind), true),
+            _ => (AsteriskEvent::Rejected(kind), true),
         };
-        all.push((end, heard));
+        all.push((end, event));
         if over {
             break;
         }
@@ -120,7 +121,7 @@ pub(super) fn heard_in(stream: &[u8]) -> Vec<(usize, Heard)> {
     all
 }
 
-/// How many bytes of an unfinished frame have come, once so many of `stream` have.
+/// Returns a function from a position in `stream` to the number of bytes of the incomplete frame there.
 pub(super) fn cuts(stream: &[u8]) -> impl Fn(usize) -> usize {
     let ends: Vec<usize> = frames(stream).into_iter().map(|(end, ..)| end).collect();
     move |arrived| {
@@ -129,7 +130,7 @@ pub(super) fn cuts(stream: &[u8]) -> impl Fn(usize) -> usize {
     }
 }
 
-/// A frame, as it goes over the wire.
+/// Encodes a frame.
 pub(super) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() <= LONGEST);
     let mut frame = vec![
@@ -141,17 +142,20 @@ pub(super) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Audio of that many samples per second, as a frame.
+/// Encodes a frame of audio at `rate` Hz.
 pub(super) fn audio(rate: u32, payload: &[u8]) -> Vec<u8> {
     let place = RATES.iter().position(|known| *known == rate);
-    frame(0x10 + place.expect("a rate of AudioSocket") as u8, payload)
+    frame(
+        0x10 + place.expect("AudioSocket has this rate") as u8,
+        payload,
+    )
 }
 
 pub(super) fn is_key(byte: u8) -> bool {
     b"0123456789*#ABCD".contains(&byte)
 }
 
-/// Each whole frame: where it ends in the stream, its kind, its payload.
+/// Returns each complete frame: the position of its end in the stream, its kind and its payload.
 pub(super) fn frames(stream: &[u8]) -> Vec<(usize, u8, Vec<u8>)> {
     let mut end = 0;
     let (frames, _cut) = reference::parse(stream);
@@ -163,5 +167,5 @@ pub(super) fn frames(stream: &[u8]) -> Vec<(usize, u8, Vec<u8>)> {
 }
 
 fn sixteen(payload: &[u8]) -> [u8; 16] {
-    payload.try_into().expect("looked at above")
+    payload.try_into().expect("the length was checked before")
 }

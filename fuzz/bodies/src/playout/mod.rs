@@ -1,6 +1,6 @@
-//! A playout beside a plain model of it.
+//! Compares a playout with a plain model.
 
-mod naive;
+mod model;
 mod script;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -8,15 +8,15 @@ use audiosocket_proto::{
     AudioBuf, Playout, PlayoutOutput, SendError, SessionConfig, Timestamp, silence_after,
 };
 
-use naive::Naive;
+use model::PlainPlayout;
 use script::Op;
 pub(crate) use script::codes;
 
-/// Whatever is played, marked, cleared, sent beside it and asked for, at whatever time: a playout
-/// gives out the same frames, marks and deadlines, and counts the same, as a model that keeps every
-/// byte apart. And it never gives out frames faster than they last, but for half a ptime.
+/// Applies a sequence of operations to a playout and to a plain model that stores every byte separately. Both must return
+/// the same frames, marks, deadlines and counts. The playout must never send faster than real time, except for half a
+/// ptime.
 pub fn playout(data: &[u8]) {
-    // Too few bytes read as zeros, so this does not fail on short input.
+    // A short input does not fail: missing bytes are zeros.
     let _ = run(&mut Unstructured::new(data));
 }
 
@@ -24,7 +24,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let config = script::config(u)?;
     let start = match u8::arbitrary(u)? % 3 {
         0 => 1_000_000_000_000,
-        // Which waits that are counted from the epoch would pass for.
+        // With 0, a wait that counts from the epoch would not be found.
         1 => 0,
         _ => 123_456_789,
     };
@@ -40,7 +40,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
 
 struct Pair {
     playout: Playout<u32>,
-    naive: Naive,
+    model: PlainPlayout,
     now: Timestamp,
     silence_from: Timestamp,
     ptime: u64,
@@ -54,12 +54,16 @@ impl Pair {
     fn new(config: &SessionConfig, start: u64) -> Self {
         let now = Timestamp::from_nanos(start);
         let mut playout = Playout::new(config);
-        assert_eq!(playout.poll_timeout(), None, "no call yet");
+        assert_eq!(
+            playout.poll_timeout(),
+            None,
+            "a playout before its start has no deadline"
+        );
         assert_eq!(playout.mark(0), Err(SendError::NoCall));
         playout.start(now);
         Self {
             playout,
-            naive: Naive::new(config, start),
+            model: PlainPlayout::new(config, start),
             now,
             silence_from: Timestamp::ZERO,
             ptime: config.ptime.duration().as_nanos() as u64,
@@ -76,20 +80,20 @@ impl Pair {
                 let result = self
                     .playout
                     .play(AudioBuf::new(rate, audio.clone()), &mut Vec::new());
-                assert_eq!(result, self.naive.play(rate, &audio));
+                assert_eq!(result, self.model.play(rate, &audio));
             }
             Op::Mark => {
                 self.next_mark += 1;
                 let result = self.playout.mark(self.next_mark);
-                assert_eq!(result, self.naive.mark(self.next_mark));
+                assert_eq!(result, self.model.mark(self.next_mark));
             }
             Op::Clear => assert_eq!(
                 self.playout.clear(&mut Vec::new()).samples,
-                self.naive.clear()
+                self.model.clear()
             ),
             Op::Hangup => {
                 self.playout.hangup();
-                self.naive.hangup();
+                self.model.hangup();
             }
             Op::Wait(time) => self.now = self.now + time,
             Op::Due(late) => {
@@ -103,15 +107,15 @@ impl Pair {
                 self.silence_from = silence_after(self.silence_from, self.now, time);
                 self.playout.sent(rate, self.silence_from);
                 let time = time.as_nanos() as u64;
-                self.naive.sent(self.now.as_nanos(), rate, time);
+                self.model.sent(self.now.as_nanos(), rate, time);
             }
-            Op::Heard(rate) => {
+            Op::Received(rate) => {
                 self.playout.received(rate);
-                self.naive.heard(rate);
+                self.model.received(rate);
             }
             Op::Close => {
                 self.playout.close(&mut Vec::new());
-                self.naive.close();
+                self.model.close();
             }
         }
     }
@@ -119,49 +123,56 @@ impl Pair {
     fn poll(&mut self, drained: bool) {
         let output = self.playout.poll(self.now, drained, &mut Vec::new());
         let now = self.now.as_nanos();
-        assert_eq!(output, self.naive.poll(now, drained));
+        assert_eq!(output, self.model.poll(now, drained));
         if let PlayoutOutput::Frame(frame) = &output {
-            assert!(drained, "a frame to a peer that takes nothing: {frame:?}");
-            assert!(now >= self.floor, "{} ns too early", self.floor - now);
+            assert!(drained, "a frame for a peer that does not read: {frame:?}");
+            assert!(
+                now >= self.floor,
+                "the frame is {} ns too early",
+                self.floor - now
+            );
             let kept = now.saturating_sub(self.ptime / 2);
             self.floor = self.floor.max(kept) + self.ptime;
         }
         let next = self.playout.poll_timeout();
-        assert!(next.is_none_or(|next| next > self.now), "due again at once");
+        assert!(
+            next.is_none_or(|next| next > self.now),
+            "the next deadline is not in the future"
+        );
     }
 
     fn marks(&mut self, drained: bool) {
         while let Some(mark) = self.playout.poll_mark(drained) {
-            assert_eq!(Some(mark), self.naive.poll_mark(drained));
+            assert_eq!(Some(mark), self.model.poll_mark(drained));
         }
-        assert_eq!(self.naive.poll_mark(drained), None);
+        assert_eq!(self.model.poll_mark(drained), None);
     }
 
     fn check(&self) {
         let due = self.playout.poll_timeout().map(Timestamp::as_nanos);
-        assert_eq!(due, self.naive.poll_timeout());
-        assert_eq!(self.playout.awaits_drain(), self.naive.awaits_drain());
-        self.naive.check_stats(&self.playout.stats());
+        assert_eq!(due, self.model.poll_timeout());
+        assert_eq!(self.playout.awaits_drain(), self.model.awaits_drain());
+        self.model.check_stats(&self.playout.stats());
     }
 
-    /// Plays all that is left, and hangs up.
+    /// Plays the rest of the audio, and hangs up.
     fn finish(mut self) {
         self.apply(&Op::Hangup);
-        // More than frames can wait.
+        // The queue holds fewer frames than this.
         for _ in 0..100_000 {
             self.poll(true);
             self.marks(true);
             self.check();
             let Some(due) = self.playout.poll_timeout() else {
-                assert!(self.naive.is_over(), "not all was played");
+                assert!(self.model.is_over(), "the playout did not play all audio");
                 return;
             };
             self.now = due;
         }
-        panic!("the hangup never comes");
+        panic!("the playout did not hang up");
     }
 
-    /// None is zero, so that padding and silence are told apart from them.
+    /// Returns the next byte of audio. It is never zero, because padding and silence are zeros.
     fn new_byte(&mut self) -> u8 {
         self.next_byte = self.next_byte % 255 + 1;
         self.next_byte

@@ -1,11 +1,11 @@
-//! What can happen to a playout, read from a fuzzer's bytes.
+//! The operations on a playout, read from the bytes of a fuzzer.
 
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use audiosocket_proto::{Ptime, SampleRate, SessionConfig};
 
-/// Codes of the operations, of which seeds are written.
+/// The codes of the operations. The seeds use them.
 pub(crate) mod codes {
     pub(crate) const PLAY: u8 = 0;
     pub(crate) const MARK: u8 = 1;
@@ -16,27 +16,27 @@ pub(crate) mod codes {
     pub(crate) const POLL: u8 = 6;
     pub(crate) const MARKS: u8 = 7;
     pub(crate) const SENT: u8 = 8;
-    pub(crate) const HEARD: u8 = 9;
+    pub(crate) const RECEIVED: u8 = 9;
     pub(crate) const CLOSE: u8 = 10;
     pub(super) const CODES: u8 = 11;
 }
 
-/// One operation. Everything is read front to back, so that seeds can be written by hand.
+/// An operation. It is read from front to back, so that seeds can be written by hand.
 #[derive(Debug)]
 pub(super) enum Op {
-    /// So many bytes.
+    /// Play this number of bytes.
     Play(SampleRate, usize),
     Mark,
     Clear,
     Hangup,
     Wait(Duration),
-    /// It is polled when it asks for that, or so much later.
+    /// The playout is polled at its deadline, or this much later.
     Due(Duration),
-    /// Whether everything has been written.
+    /// The playout is polled. The flag is true if all bytes were written.
     Poll(bool),
     Marks(bool),
     Sent(SampleRate, Duration),
-    Heard(SampleRate),
+    Received(SampleRate),
     Close,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Arbitrary<'a> for Op {
         Ok(match u8::arbitrary(u)? % codes::CODES {
             codes::PLAY => {
                 let rate = rate(u)?;
-                // Short ones most of the time, since the model is slow; then up to 16 kB.
+                // Most plays are short, because the model is slow. Some have up to 16 kB.
                 let len = u16::arbitrary(u)?;
                 let len = len % if len < 0xff00 { 1024 } else { 0x4000 };
                 Self::Play(rate, len.into())
@@ -53,7 +53,7 @@ impl<'a> Arbitrary<'a> for Op {
             codes::MARK => Self::Mark,
             codes::CLEAR => Self::Clear,
             codes::HANGUP => Self::Hangup,
-            // In steps that are no part of a ptime.
+            // The steps do not divide a ptime.
             codes::WAIT => Self::Wait(Duration::from_nanos(10_007) * u16::arbitrary(u)?.into()),
             codes::DUE => Self::Due(Duration::from_micros(125) * u8::arbitrary(u)?.into()),
             codes::POLL => Self::Poll(bool::arbitrary(u)?),
@@ -62,7 +62,7 @@ impl<'a> Arbitrary<'a> for Op {
                 let time = Duration::from_millis(u8::arbitrary(u)?.into());
                 Self::Sent(rate(u)?, time)
             }
-            codes::HEARD => Self::Heard(rate(u)?),
+            codes::RECEIVED => Self::Received(rate(u)?),
             _ => Self::Close,
         })
     }

@@ -11,47 +11,47 @@ use audiosocket_tokio::serve_stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{unconstrained, yield_now};
 
-use super::End;
+use super::Side;
 use super::wire::Wire;
 
-/// The same connection served by `audiosocket-tokio`, and polled only when it was woken.
-pub(super) struct UnderTokio {
+/// A connection that `audiosocket-tokio` serves. It is polled only after its waker was called.
+pub(super) struct TokioConnection {
     /// `None` once the connection is closed.
     call: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    bell: Arc<Bell>,
+    woken: Arc<WakeFlag>,
 }
 
-struct Bell(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Bell {
-    /// Since this was last asked.
-    fn has_rung(&self) -> bool {
+impl WakeFlag {
+    /// Returns true if the waker was called since the last call of this function.
+    fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-impl UnderTokio {
-    pub(super) fn new(end: &End, config: SessionConfig) -> Self {
-        let End {
+impl TokioConnection {
+    pub(super) fn new(side: &Side, config: SessionConfig) -> Self {
+        let Side {
             wire,
             acceptor,
             calls,
             ..
-        } = end.clone();
+        } = side.clone();
         let acceptor = Arc::new(acceptor);
         let serve = async move {
             serve_stream(Socket(wire), "peer".into(), acceptor, config, &calls).await;
         };
         Self {
-            // Tokio's budget is for tasks that it polls itself.
+            // Tokio's budget works only for tasks that tokio polls.
             call: Some(Box::pin(unconstrained(serve))),
-            bell: Arc::new(Bell(AtomicBool::new(true))),
+            woken: Arc::new(WakeFlag(AtomicBool::new(true))),
         }
     }
 
@@ -60,13 +60,13 @@ impl UnderTokio {
     }
 
     pub(super) async fn settle(&mut self) {
-        let waker = Waker::from(self.bell.clone());
-        let mut turns = 0;
+        let waker = Waker::from(self.woken.clone());
+        let mut polls = 0;
         while let Some(call) = &mut self.call {
-            if !self.bell.has_rung() {
-                // What lets others go first is woken when the runtime has looked after them.
+            if !self.woken.take() {
+                // A task that yields is woken after the runtime has polled other tasks.
                 yield_now().await;
-                if !self.bell.has_rung() {
+                if !self.woken.take() {
                     break;
                 }
             }
@@ -77,9 +77,12 @@ impl UnderTokio {
             {
                 self.call = None;
             }
-            // The longest script does not give it so much to do.
-            turns += 1;
-            assert!(turns < 100_000, "it wakes itself for nothing");
+            // The longest script needs fewer polls.
+            polls += 1;
+            assert!(
+                polls < 100_000,
+                "the connection wakes itself without progress"
+            );
         }
     }
 }
@@ -87,7 +90,7 @@ impl UnderTokio {
 struct Socket(Rc<RefCell<Wire>>);
 
 impl Socket {
-    /// As a runtime makes a future of a non-blocking socket.
+    /// Polls a non-blocking operation. If it would block, stores the waker.
     fn poll<T>(
         &self,
         cx: &Context<'_>,

@@ -1,11 +1,11 @@
-//! What has to happen to a call, said beforehand for all of it.
+//! The reference: it computes in advance what must happen to a call.
 
 use std::ops::Range;
 
-use super::script::{Bounds, ClientStep, Step};
-use super::spec::{self, Heard, Over, Told};
+use super::script::{ClientStep, SessionLimits, Step};
+use super::spec::{self, AsteriskEvent, CallEnd, ServerEvent};
 
-/// Why audio was not accepted.
+/// The reason that audio is refused.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Refusal {
     Empty,
@@ -14,7 +14,7 @@ pub(super) enum Refusal {
     NoCall,
 }
 
-/// What the write side has to do. Bytes are a part of [`Expected::owed`].
+/// The next task of the write side. The range is a part of [`Expected::owed`].
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Offer {
     Nothing,
@@ -23,42 +23,42 @@ pub(super) enum Offer {
     Close,
 }
 
-/// How things stand after a step.
+/// The state after a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct After {
-    /// How much of [`Expected::told`] has been told.
-    pub(super) told: usize,
+    /// The number of [`Expected::events`] so far.
+    pub(super) events: usize,
     pub(super) refused: Option<Refusal>,
     pub(super) offer: Offer,
-    /// In nanoseconds.
+    /// The next deadline, in nanoseconds.
     pub(super) due: Option<u64>,
-    /// Bytes held of a frame whose end has not come; nobody asks once the call is over.
+    /// The number of bytes of an incomplete frame. `None` after the end of the call.
     pub(super) held: Option<usize>,
 }
 
-/// A call from its beginning to its end.
+/// A call from its start to its end.
 #[derive(Debug)]
 pub(super) struct Expected<T> {
-    pub(super) told: Vec<T>,
+    pub(super) events: Vec<T>,
     pub(super) after: Vec<After>,
-    /// All that was accepted for sending, encoded.
+    /// The encoded frames that were accepted for sending.
     pub(super) owed: Vec<u8>,
-    /// What the peer took.
+    /// The bytes that the peer read.
     pub(super) taken: Vec<u8>,
 }
 
-/// A server's session to which `steps` happen, begun at `start`.
-pub(super) fn server(bounds: Bounds, start: u64, steps: &[Step]) -> Expected<Told> {
+/// Computes the call of a server session that starts at `start` and gets `steps`.
+pub(super) fn server(limits: SessionLimits, start: u64, steps: &[Step]) -> Expected<ServerEvent> {
     let stream: Vec<u8> = steps.iter().flat_map(arrivals).copied().collect();
     let cut = spec::cuts(&stream);
-    let mut coming = spec::told_by(&stream).into_iter().peekable();
+    let mut coming = spec::server_events(&stream).into_iter().peekable();
     let mut call = Call {
-        bounds,
+        limits,
         now: start,
-        begun: start,
+        opened_at: start,
         started_at: None,
-        heard_at: start,
-        moved_at: start,
+        received_at: start,
+        read_at: start,
         over_at: None,
         half_closed: false,
         peer_closed: false,
@@ -66,7 +66,7 @@ pub(super) fn server(bounds: Bounds, start: u64, steps: &[Step]) -> Expected<Tol
         closed: false,
         unsent_from: 0,
         all: Expected {
-            told: Vec::new(),
+            events: Vec::new(),
             after: Vec::new(),
             owed: Vec::new(),
             taken: Vec::new(),
@@ -78,8 +78,8 @@ pub(super) fn server(bounds: Bounds, start: u64, steps: &[Step]) -> Expected<Tol
         match *step {
             Step::Arrive(ref bytes) => {
                 arrived += bytes.len();
-                while let Some((_, told)) = coming.next_if(|(end, _)| *end <= arrived) {
-                    call.hear(told);
+                while let Some((_, event)) = coming.next_if(|(end, _)| *end <= arrived) {
+                    call.receive(event);
                 }
             }
             Step::Send { rate, fill, len } => refused = call.send(rate, fill, len),
@@ -93,13 +93,13 @@ pub(super) fn server(bounds: Bounds, start: u64, steps: &[Step]) -> Expected<Tol
                 call.act_on_deadline();
             }
             Step::HalfClosed => call.half_closed |= call.offer() == Offer::HalfClose,
-            Step::Hangup => call.end(Over::HungUp),
+            Step::Hangup => call.end(CallEnd::HungUp),
             Step::Eof => {
-                call.end(cut_or(cut(arrived), Over::Closed));
+                call.end(cut_or(cut(arrived), CallEnd::Closed));
                 call.peer_closed = true;
             }
             Step::Reset => {
-                call.end(cut_or(cut(arrived), Over::Reset));
+                call.end(cut_or(cut(arrived), CallEnd::Reset));
                 call.close();
             }
             Step::WriteClosed => {
@@ -107,14 +107,14 @@ pub(super) fn server(bounds: Bounds, start: u64, steps: &[Step]) -> Expected<Tol
                 call.forget_unsent();
             }
             Step::Lost => {
-                call.end(Over::Lost);
+                call.end(CallEnd::Lost);
                 call.close();
             }
         }
         let done = call.peer_closed && call.unsent() == 0;
         call.closed |= call.over_at.is_some() && done;
         let after = After {
-            told: call.all.told.len(),
+            events: call.all.events.len(),
             refused,
             offer: call.offer(),
             due: call.due(),
@@ -125,13 +125,13 @@ pub(super) fn server(bounds: Bounds, start: u64, steps: &[Step]) -> Expected<Tol
     call.all
 }
 
-/// Asterisk's side of a call of `uuid` that sends `rate` samples per second.
-pub(super) fn client(uuid: [u8; 16], rate: u32, steps: &[ClientStep]) -> Expected<Heard> {
+/// Computes Asterisk's side of a call with `uuid` that sends audio at `rate` Hz.
+pub(super) fn client(uuid: [u8; 16], rate: u32, steps: &[ClientStep]) -> Expected<AsteriskEvent> {
     let stream: Vec<u8> = steps.iter().flat_map(client_arrivals).copied().collect();
     let cut = spec::cuts(&stream);
-    let mut coming = spec::heard_in(&stream).into_iter().peekable();
+    let mut coming = spec::asterisk_events(&stream).into_iter().peekable();
     let mut owed = spec::frame(0x01, &uuid);
-    let (mut told, mut after) = (Vec::new(), Vec::new());
+    let (mut events, mut after) = (Vec::new(), Vec::new());
     let (mut arrived, mut taken) = (0, 0_usize);
     let mut over = false;
     for step in steps {
@@ -140,9 +140,9 @@ pub(super) fn client(uuid: [u8; 16], rate: u32, steps: &[ClientStep]) -> Expecte
         match *step {
             ClientStep::Arrive(ref bytes) => {
                 arrived += bytes.len();
-                while let Some((_, heard)) = coming.next_if(|(end, _)| !over && *end <= arrived) {
-                    over = !matches!(heard, Heard::Audio(..));
-                    told.push(heard);
+                while let Some((_, event)) = coming.next_if(|(end, _)| !over && *end <= arrived) {
+                    over = !matches!(event, AsteriskEvent::Audio(..));
+                    events.push(event);
                 }
             }
             ClientStep::Audio { fill, len } => match len {
@@ -158,14 +158,14 @@ pub(super) fn client(uuid: [u8; 16], rate: u32, steps: &[ClientStep]) -> Expecte
             ClientStep::Take(_) => {}
             ClientStep::Eof | ClientStep::Hangup if over => {}
             ClientStep::Eof => {
-                told.push(match cut(arrived) {
-                    0 => Heard::Closed,
-                    _ => Heard::Cut,
+                events.push(match cut(arrived) {
+                    0 => AsteriskEvent::Closed,
+                    _ => AsteriskEvent::Cut,
                 });
                 over = true;
             }
             ClientStep::Hangup => {
-                told.push(Heard::CallerHungUp);
+                events.push(AsteriskEvent::CallerHungUp);
                 over = true;
             }
         }
@@ -180,7 +180,7 @@ pub(super) fn client(uuid: [u8; 16], rate: u32, steps: &[ClientStep]) -> Expecte
             _ => Offer::Bytes(taken..owed.len()),
         };
         after.push(After {
-            told: told.len(),
+            events: events.len(),
             refused,
             offer,
             due: None,
@@ -188,45 +188,45 @@ pub(super) fn client(uuid: [u8; 16], rate: u32, steps: &[ClientStep]) -> Expecte
         });
     }
     Expected {
-        told,
+        events,
         after,
         taken: owed[..taken].to_vec(),
         owed,
     }
 }
 
-/// What is so of a server's session, with the time since when.
+/// The state of a server session, with the times of its changes.
 struct Call {
-    bounds: Bounds,
+    limits: SessionLimits,
     now: u64,
-    begun: u64,
+    opened_at: u64,
     started_at: Option<u64>,
-    /// When the last whole frame came.
-    heard_at: u64,
-    /// When the peer last took something, or had nothing to take.
-    moved_at: u64,
+    /// The time of the last complete frame.
+    received_at: u64,
+    /// The time of the last read of the peer, or of the first unsent byte.
+    read_at: u64,
     over_at: Option<u64>,
     half_closed: bool,
     peer_closed: bool,
     write_closed: bool,
     closed: bool,
-    /// Where in what is owed that begins which waits.
+    /// The position of the first unsent byte in [`Expected::owed`].
     unsent_from: usize,
-    all: Expected<Told>,
+    all: Expected<ServerEvent>,
 }
 
 impl Call {
-    fn hear(&mut self, told: Told) {
+    fn receive(&mut self, event: ServerEvent) {
         if self.over_at.is_some() {
             return;
         }
-        self.heard_at = self.now;
-        match told {
-            Told::Over(over) => return self.end(over),
-            Told::Uuid(_) => self.started_at = Some(self.now),
+        self.received_at = self.now;
+        match event {
+            ServerEvent::End(over) => return self.end(over),
+            ServerEvent::Uuid(_) => self.started_at = Some(self.now),
             _ => {}
         }
-        self.all.told.push(told);
+        self.all.events.push(event);
     }
 
     fn send(&mut self, rate: u32, fill: u8, len: usize) -> Option<Refusal> {
@@ -239,11 +239,11 @@ impl Call {
         if len > spec::LONGEST {
             return Some(Refusal::TooLong(len));
         }
-        if self.unsent() + 3 + len > self.bounds.unsent {
+        if self.unsent() + 3 + len > self.limits.unsent {
             return Some(Refusal::Full);
         }
         if self.unsent() == 0 {
-            self.moved_at = self.now;
+            self.read_at = self.now;
         }
         self.all.owed.extend(spec::audio(rate, &vec![fill; len]));
         None
@@ -253,38 +253,42 @@ impl Call {
         let until = self.unsent_from + self.unsent().min(most);
         let taken = &self.all.owed[self.unsent_from..until];
         if !taken.is_empty() {
-            self.moved_at = self.now;
+            self.read_at = self.now;
         }
         self.all.taken.extend(taken);
         self.unsent_from = until;
     }
 
-    fn end(&mut self, over: Over) {
+    fn end(&mut self, over: CallEnd) {
         if self.over_at.is_some() {
             return;
         }
-        // Who has left is told nothing.
+        // A peer that has left gets no hangup.
         let left = matches!(
             over,
-            Over::Closed | Over::PeerHungUp | Over::Reset | Over::Lost | Over::Cut(_)
+            CallEnd::Closed
+                | CallEnd::PeerHungUp
+                | CallEnd::Reset
+                | CallEnd::Lost
+                | CallEnd::Cut(_)
         );
         if !left && !self.write_closed {
             self.all.owed.extend(spec::frame(0x00, &[]));
         }
-        self.all.told.push(Told::Over(over));
+        self.all.events.push(ServerEvent::End(over));
         self.over_at = Some(self.now);
     }
 
     fn due(&self) -> Option<u64> {
-        let Bounds {
+        let SessionLimits {
             uuid, idle, linger, ..
-        } = self.bounds;
+        } = self.limits;
         match self.over_at {
             _ if self.closed => None,
             Some(over_at) => Some(over_at.saturating_add(linger)),
-            None if self.started_at.is_none() => Some(self.begun.saturating_add(uuid)),
+            None if self.started_at.is_none() => Some(self.opened_at.saturating_add(uuid)),
             None => {
-                let idle = idle.map(|time| self.heard_at.saturating_add(time));
+                let idle = idle.map(|time| self.received_at.saturating_add(time));
                 let longest = self.too_long_at();
                 idle.into_iter()
                     .chain(self.stalled_at())
@@ -301,23 +305,23 @@ impl Call {
         if self.over_at.is_some() {
             self.close();
         } else if self.started_at.is_none() {
-            self.end(Over::NoUuid);
+            self.end(CallEnd::NoUuid);
         } else if self.stalled_at().is_some_and(|due| due <= self.now) {
-            self.end(Over::Stalled);
+            self.end(CallEnd::Stalled);
             self.close();
         } else if self.too_long_at().is_some_and(|due| due <= self.now) {
-            self.end(Over::TooLong);
+            self.end(CallEnd::TooLong);
         } else {
-            self.end(Over::Idle);
+            self.end(CallEnd::Idle);
         }
     }
 
     fn stalled_at(&self) -> Option<u64> {
-        (self.unsent() > 0).then(|| self.moved_at.saturating_add(self.bounds.stall))
+        (self.unsent() > 0).then(|| self.read_at.saturating_add(self.limits.stall))
     }
 
     fn too_long_at(&self) -> Option<u64> {
-        let longest = self.bounds.longest?;
+        let longest = self.limits.longest?;
         Some(self.started_at?.saturating_add(longest))
     }
 
@@ -347,10 +351,10 @@ impl Call {
     }
 }
 
-fn cut_or(cut: usize, between: Over) -> Over {
+fn cut_or(cut: usize, between: CallEnd) -> CallEnd {
     match cut {
         0 => between,
-        bytes => Over::Cut(bytes),
+        bytes => CallEnd::Cut(bytes),
     }
 }
 

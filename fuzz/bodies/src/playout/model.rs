@@ -6,28 +6,28 @@ use audiosocket_proto::{
 
 const MILLI: u64 = 1_000_000;
 
-/// What is promised of a playout, in the plainest way: every byte is kept apart, times are numbers,
-/// and nothing is remembered that can be counted.
-pub(super) struct Naive {
+/// A plain model of a playout. It stores every byte separately, its times are numbers, and it stores no value that it can
+/// compute.
+pub(super) struct PlainPlayout {
     max: Duration,
     fill_silence: bool,
     ptime: u64,
     queue: Vec<Item>,
-    told: Vec<(u32, MarkOutcome)>,
+    marks: Vec<(u32, MarkOutcome)>,
     over: bool,
     sent_rate: Option<SampleRate>,
-    heard_rate: SampleRate,
-    /// A ptime after the frame before was due, or was given out if that was too late.
-    grid: u64,
-    /// Whether the frame before was given out a ptime before that, and nothing was missed since.
-    on_grid: bool,
+    received_rate: SampleRate,
+    /// The time of the next frame: one ptime after the frame before was due, or after it left if it was late.
+    next_frame_at: u64,
+    /// True if the frame before left on the schedule and no frame was skipped since.
+    on_schedule: bool,
     sent_until: u64,
     silent_until: u64,
     held: bool,
-    /// Speech ended with the frame before.
-    spoke: bool,
-    /// When it did, if nothing followed.
-    dry: Option<u64>,
+    /// True if the frame before was speech.
+    was_speech: bool,
+    /// The time when the speech ended, until more audio follows.
+    empty_since: Option<u64>,
     stats: PlayoutStats,
 }
 
@@ -38,24 +38,24 @@ enum Item {
     Hangup,
 }
 
-impl Naive {
+impl PlainPlayout {
     pub(super) fn new(config: &SessionConfig, now: u64) -> Self {
         Self {
             max: config.max_playout,
             fill_silence: config.fill_silence,
             ptime: config.ptime.duration().as_nanos() as u64,
             queue: Vec::new(),
-            told: Vec::new(),
+            marks: Vec::new(),
             over: false,
             sent_rate: None,
-            heard_rate: SampleRate::Hz8000,
-            grid: now,
-            on_grid: false,
+            received_rate: SampleRate::Hz8000,
+            next_frame_at: now,
+            on_schedule: false,
             sent_until: 0,
             silent_until: 0,
             held: false,
-            spoke: false,
-            dry: None,
+            was_speech: false,
+            empty_since: None,
             stats: PlayoutStats::default(),
         }
     }
@@ -93,19 +93,19 @@ impl Naive {
         Ok(())
     }
 
-    /// Tells how many samples that was.
+    /// Clears the queue. Returns the number of samples that were removed.
     pub(super) fn clear(&mut self) -> u64 {
         let samples = self.bytes().count().div_ceil(2) as u64;
         for item in std::mem::take(&mut self.queue) {
             match item {
                 Item::Byte(..) => {}
-                Item::Mark(mark) => self.told.push((mark, MarkOutcome::Cleared)),
+                Item::Mark(mark) => self.marks.push((mark, MarkOutcome::Cleared)),
                 Item::Hangup => self.queue.push(item),
             }
         }
         self.stats.samples_dropped += samples;
-        self.spoke = false;
-        self.dry = None;
+        self.was_speech = false;
+        self.empty_since = None;
         samples
     }
 
@@ -120,27 +120,27 @@ impl Naive {
         self.sent_until = self.sent_until.max(now) + time;
         self.silent_until = self.sent_until + 200 * MILLI;
         if self.queue.is_empty() {
-            self.on_grid = false;
-            self.spoke = false;
+            self.on_schedule = false;
+            self.was_speech = false;
         }
     }
 
-    pub(super) fn heard(&mut self, rate: SampleRate) {
-        self.heard_rate = rate;
+    pub(super) fn received(&mut self, rate: SampleRate) {
+        self.received_rate = rate;
     }
 
     pub(super) fn close(&mut self) {
         self.clear();
         self.over = true;
         self.held = false;
-        self.told.clear();
+        self.marks.clear();
     }
 
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         match () {
             () if self.over || self.held => None,
-            () if !self.queue.is_empty() || self.on_grid => Some(self.grid),
-            () if self.fill_silence => Some(self.grid.max(self.silent_until)),
+            () if !self.queue.is_empty() || self.on_schedule => Some(self.next_frame_at),
+            () if self.fill_silence => Some(self.next_frame_at.max(self.silent_until)),
             () => None,
         }
     }
@@ -162,19 +162,19 @@ impl Naive {
                 self.over = true;
                 PlayoutOutput::Hangup
             }
-            Some(_) => self.speak(now),
-            None => self.be_silent(now),
+            Some(_) => self.play_frame(now),
+            None => self.fill_silence_frame(now),
         }
     }
 
     pub(super) fn poll_mark(&mut self, drained: bool) -> Option<(u32, MarkOutcome)> {
-        let (_, outcome) = self.told.first()?;
+        let (_, outcome) = self.marks.first()?;
         let ready = drained || *outcome == MarkOutcome::Cleared;
-        ready.then(|| self.told.remove(0))
+        ready.then(|| self.marks.remove(0))
     }
 
     pub(super) fn awaits_drain(&self) -> bool {
-        self.held || !self.told.is_empty()
+        self.held || !self.marks.is_empty()
     }
 
     pub(super) fn check_stats(&self, stats: &PlayoutStats) {
@@ -184,9 +184,9 @@ impl Naive {
         assert_eq!(*stats, counted);
     }
 
-    fn speak(&mut self, now: u64) -> PlayoutOutput {
+    fn play_frame(&mut self, now: u64) -> PlayoutOutput {
         let Some(rate) = self.bytes().next() else {
-            unreachable!("the queue begins with a mark");
+            unreachable!("the queue starts with a mark");
         };
         let len = (self.ptime * u64::from(rate.hz()) / 1_000_000_000) as usize * 2;
         let mut frame = Vec::new();
@@ -194,7 +194,7 @@ impl Naive {
             && let Some(Item::Byte(of, byte)) = self.queue.first()
             && *of == rate
         {
-            // Runs of bytes at once, or this would be too slow to fuzz.
+            // Several bytes at a time, because single bytes are too slow for a fuzzer.
             frame.push(*byte);
             let run = self.queue[1..].iter().take(len - frame.len());
             let run = run.map_while(|item| match item {
@@ -208,61 +208,61 @@ impl Naive {
         }
         frame.resize(len, 0);
         self.stats.frames += 1;
-        if self.on_grid && now - self.grid > self.ptime / 2 {
+        if self.on_schedule && now - self.next_frame_at > self.ptime / 2 {
             self.stats.late += 1;
         }
-        if let Some(dry) = self.dry.take()
-            && now - dry < 500 * MILLI
+        if let Some(since) = self.empty_since.take()
+            && now - since < 500 * MILLI
         {
             self.stats.underruns += 1;
         }
         self.sent_rate = Some(rate);
-        self.spoke = true;
-        self.go_on(now);
+        self.was_speech = true;
+        self.schedule_next(now);
         PlayoutOutput::Frame(AudioBuf::new(rate, frame))
     }
 
-    fn be_silent(&mut self, now: u64) -> PlayoutOutput {
-        if self.spoke {
-            let since = if self.on_grid {
-                self.grid
+    fn fill_silence_frame(&mut self, now: u64) -> PlayoutOutput {
+        if self.was_speech {
+            let since = if self.on_schedule {
+                self.next_frame_at
             } else {
-                self.grid.max(self.silent_until)
+                self.next_frame_at.max(self.silent_until)
             };
-            self.dry = Some(since);
-            self.spoke = false;
+            self.empty_since = Some(since);
+            self.was_speech = false;
         }
         if !self.fill_silence || now < self.silent_until {
-            self.on_grid = false;
+            self.on_schedule = false;
             return PlayoutOutput::Idle;
         }
         self.stats.silence += 1;
-        self.go_on(now);
-        let rate = self.sent_rate.unwrap_or(self.heard_rate);
+        self.schedule_next(now);
+        let rate = self.sent_rate.unwrap_or(self.received_rate);
         let len = self.ptime * u64::from(rate.hz()) / 1_000_000_000 * 2;
         PlayoutOutput::Frame(AudioBuf::new(rate, vec![0; len as usize]))
     }
 
-    /// The next frame is due on the grid, the first time that is half a ptime away.
-    fn go_on(&mut self, now: u64) {
-        if !self.on_grid {
-            self.on_grid = true;
-            self.grid = now;
+    /// Computes the time of the next frame: the first time of the schedule that is at least half a ptime away.
+    fn schedule_next(&mut self, now: u64) {
+        if !self.on_schedule {
+            self.on_schedule = true;
+            self.next_frame_at = now;
         }
-        self.grid += self.ptime;
-        while self.grid < now + self.ptime / 2 {
-            self.grid += self.ptime;
+        self.next_frame_at += self.ptime;
+        while self.next_frame_at < now + self.ptime / 2 {
+            self.next_frame_at += self.ptime;
         }
     }
 
     fn pass_marks(&mut self) {
         while let Some(Item::Mark(mark)) = self.queue.first() {
-            self.told.push((*mark, MarkOutcome::Played));
+            self.marks.push((*mark, MarkOutcome::Played));
             self.queue.remove(0);
         }
     }
 
-    /// The rate of each byte that waits.
+    /// Returns the rate of each byte in the queue.
     fn bytes(&self) -> impl Iterator<Item = SampleRate> {
         self.queue.iter().filter_map(|item| match item {
             Item::Byte(rate, _) => Some(*rate),
@@ -271,9 +271,9 @@ impl Naive {
     }
 }
 
-/// How long so many half samples last, rounded down to a nanosecond.
+/// Returns the duration of the bytes, rounded down to a nanosecond. A byte is half a sample.
 fn duration(bytes: impl Iterator<Item = SampleRate>) -> Duration {
-    // Of which a half sample of each rate is a whole number.
+    // Half a sample of each rate is a whole number of these parts of a second.
     const PARTS: u64 = 2 * 28_224_000;
     let mut counts = [0; SampleRate::ALL.len()];
     for rate in bytes {

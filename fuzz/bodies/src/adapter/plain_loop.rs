@@ -9,19 +9,19 @@ use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
 use audiosocket_server::CallDriver;
 
 use super::Acceptor;
-use super::End;
+use super::Side;
 use super::wire::{self, Wire};
 
-/// How much an adapter lets one call do in one go: what it then acts on first, of what came due at the
-/// same time as there was more to read or write, is seen by the handler.
+/// The limits of an adapter for one call before other calls run. They decide the order of a deadline and of a read at the
+/// same time, and the handler sees that order.
 const ROUNDS: usize = 16;
-const MOST_READ: usize = 64 * 1024;
+const MAX_BYTES_READ: usize = 64 * 1024;
 
-/// The core on a non-blocking socket, driven in the plainest way: whenever anything may have
-/// happened, everything is tried, in rounds of one read and one write, until nothing changes.
+/// A plain loop that drives the core on a non-blocking stream. After each step it tries one read and one write in turn,
+/// until nothing changes.
 ///
-/// Without wakers, timers, or a thought for other calls.
-pub(super) struct Naive {
+/// It has no wakers and no timers, and serves one call.
+pub(super) struct PlainLoop {
     /// `None` once the connection is closed.
     open: Option<Open>,
 }
@@ -35,15 +35,15 @@ struct Open {
     unflushed: bool,
 }
 
-impl Naive {
-    pub(super) fn new(end: &End, config: SessionConfig) -> Self {
+impl PlainLoop {
+    pub(super) fn new(side: &Side, config: SessionConfig) -> Self {
         let now = Timestamp::ZERO;
-        let (acceptor, peer) = (Arc::new(end.acceptor.clone()), "peer".into());
+        let (acceptor, peer) = (Arc::new(side.acceptor.clone()), "peer".into());
         let open = Open {
-            driver: CallDriver::new(acceptor, peer, config, &end.calls, now),
-            wire: end.wire.clone(),
+            driver: CallDriver::new(acceptor, peer, config, &side.calls, now),
+            wire: side.wire.clone(),
             now,
-            buffer: vec![0; wire::MOST],
+            buffer: vec![0; wire::MAX_READ],
             read_closed: false,
             unflushed: false,
         };
@@ -68,7 +68,7 @@ impl Naive {
         if let Some(open) = &mut self.open
             && open.settle()
         {
-            open.flush_at_last();
+            open.flush_before_close();
             self.open = None;
         }
     }
@@ -80,13 +80,13 @@ impl Open {
         Some(due.saturating_since(self.now))
     }
 
-    /// Tells whether the connection is to be closed.
+    /// Runs until nothing changes. Returns true if the connection must be closed.
     fn settle(&mut self) -> bool {
         loop {
-            if let Some(closed) = self.bout() {
+            if let Some(closed) = self.run_rounds() {
                 return closed;
             }
-            // What has come due is acted on, however much is left to be read and written.
+            // A due deadline comes before the remaining reads and writes.
             self.driver.handle_timeout(self.now);
             if self.driver.poll_transmit() == Transmit::Close {
                 return true;
@@ -94,8 +94,8 @@ impl Open {
         }
     }
 
-    /// As much as one call may do before others have their turn; `None` if there may be more.
-    fn bout(&mut self) -> Option<bool> {
+    /// Runs the rounds that one call may do before other calls run. Returns `None` if more work may remain.
+    fn run_rounds(&mut self) -> Option<bool> {
         self.driver.poll_commands(self.now, Waker::noop());
         let mut bytes_read = 0;
         for _ in 0..ROUNDS {
@@ -111,21 +111,21 @@ impl Open {
                 }
                 self.driver.handle_timeout(self.now);
             }
-            if bytes_read >= MOST_READ {
+            if bytes_read >= MAX_BYTES_READ {
                 break;
             }
         }
         None
     }
 
-    /// What was written last leaves if it can, before the connection is closed.
-    fn flush_at_last(&self) {
+    /// Tries to flush the last bytes before the connection is closed.
+    fn flush_before_close(&self) {
         if self.read_closed && self.unflushed {
             let _ = self.wire.borrow_mut().flush();
         }
     }
 
-    /// How much was read; `None` if nothing can be.
+    /// Returns the number of bytes that were read, or `None` if there is nothing to read.
     fn read(&mut self) -> Option<usize> {
         if self.read_closed {
             return None;
