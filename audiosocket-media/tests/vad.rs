@@ -12,8 +12,8 @@ use std::time::Duration;
 use audio::{noise, speech};
 use audiosocket_media::SampleRate;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
-use proptest::prelude::*;
 use gain::{mixed, scaled};
+use proptest::prelude::*;
 use sine::sine;
 
 const RATE: SampleRate = SampleRate::Hz8000;

@@ -1,7 +1,7 @@
 //! How often each code of an ADPCM codec occurs.
 //!
 //! These codecs adapt their step to the signal, so that the codes of loud speech, quiet speech and
-//! noise are nearly the same. Audio that is clipped needs a table of its own.
+//! noise are nearly the same. Audio that is clipped and loud wide noise need a table of their own.
 
 use std::sync::LazyLock;
 
@@ -27,13 +27,13 @@ const USUAL: Counts = Counts {
     ],
 };
 
-const CLIPPED: Counts = Counts {
+const LOUD: Counts = Counts {
     g722_low: [
-        1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 12, 14, 17, 19, 22, 23, 26, 26, 29, 28,
-        31, 31, 31, 33, 32, 38, 3, 1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 8, 10, 11, 13, 15, 17, 18, 21, 24,
-        27, 28, 33, 34, 32, 38, 32, 40, 29, 24, 30, 24,
+        1, 1, 1, 1, 3, 2, 3, 3, 5, 5, 7, 8, 10, 10, 13, 13, 14, 15, 17, 18, 20, 20, 22, 21, 24, 23,
+        25, 24, 26, 26, 27, 31, 4, 2, 4, 4, 6, 5, 8, 8, 10, 10, 12, 13, 14, 15, 17, 17, 19, 20, 22,
+        23, 25, 25, 29, 27, 32, 29, 34, 34, 26, 24, 25, 22,
     ],
-    g722_high: [80, 282, 193, 446],
+    g722_high: [156, 268, 205, 371],
     g726: [
         1, 111, 86, 64, 44, 30, 19, 19, 10, 21, 38, 58, 81, 102, 119, 198,
     ],
@@ -69,7 +69,7 @@ impl CodeBits {
 
 /// The logarithms are computed once for the process.
 static TABLES: LazyLock<[CodeBits; 2]> =
-    LazyLock::new(|| [CodeBits::new(&USUAL), CodeBits::new(&CLIPPED)]);
+    LazyLock::new(|| [CodeBits::new(&USUAL), CodeBits::new(&LOUD)]);
 
 /// Counts the bits that bytes take in G.722 and in G.726.
 #[derive(Clone, Debug, Default)]

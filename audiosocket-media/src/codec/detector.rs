@@ -17,7 +17,7 @@ const SURE: f64 = 7.0;
 /// What is enough once the decision falls.
 const LIKELY: f64 = 1.3;
 
-/// What each frame counts whose length is unusual for linear audio, against linear audio.
+/// What a frame counts against a codec, if its length is not usual for the codec.
 const UNUSUAL: f64 = 2.5;
 
 /// Compressed audio takes this many bytes or frames: loud speech can look like it for a moment.
@@ -120,15 +120,15 @@ impl CodecDetector {
 
     /// What the bytes take with each codec, in bits that count.
     fn scores(&self) -> [(Codec, f64); 6] {
-        let unusual = UNUSUAL * f64::from(self.packets.unusual());
-        let steady = |bits: f64| bits * BELIEVED + unusual;
+        let cost = |bits: f64, unusual: u32| bits * BELIEVED + UNUSUAL * f64::from(unusual);
+        let (slin, g711) = (self.packets.not_slin(), self.packets.not_g711());
         [
-            (Codec::Slin, steady(self.slin.bits)),
-            (Codec::G711(Law::Mu), steady(self.mu.bits)),
-            (Codec::G711(Law::A), steady(self.a.bits)),
-            (Codec::G722, steady(self.adpcm.g722())),
-            (Codec::G726, steady(self.adpcm.g726())),
-            (Codec::Unknown, 8.0 * self.counted as f64 * BELIEVED),
+            (Codec::Slin, cost(self.slin.bits, slin)),
+            (Codec::G711(Law::Mu), cost(self.mu.bits, g711)),
+            (Codec::G711(Law::A), cost(self.a.bits, g711)),
+            (Codec::G722, cost(self.adpcm.g722(), g711)),
+            (Codec::G726, cost(self.adpcm.g726(), g711)),
+            (Codec::Unknown, cost(8.0 * self.counted as f64, 0)),
         ]
     }
 
@@ -150,7 +150,7 @@ impl CodecDetector {
         match codec {
             Codec::Unknown if sure => {
                 let enough = self.counted >= COMPRESSED_BYTES
-                    || self.packets.frames() >= COMPRESSED_FRAMES && self.packets.unusual() > 0;
+                    || self.packets.frames() >= COMPRESSED_FRAMES && self.packets.not_g711() > 0;
                 enough.then(|| self.packets.likely())
             }
             codec if sure => Some(codec),

@@ -1,7 +1,10 @@
 use super::Codec;
 
-/// G.711 in pieces of 5 ms, and slin at 8 kHz in pieces of 2.5 ms.
-const LINEAR_UNIT: usize = 40;
+/// The bytes of G.711 in 5 ms. A frame has 10 ms or more.
+const G711_UNIT: usize = 40;
+
+/// The bytes of slin at 8 kHz in 5 ms.
+const SLIN_UNIT: usize = 80;
 
 /// The frame of GSM 06.10 as RTP carries it (RFC 3551), and its first four bits.
 const GSM_FRAME: usize = 33;
@@ -11,8 +14,9 @@ const GSM_SIGNATURE: u8 = 0xd;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Packets {
     frames: u32,
-    /// Frames whose length is no usual one of linear audio or G.711.
-    unusual: u32,
+    /// Frames whose length is not usual for G.711, and for slin.
+    not_g711: u32,
+    not_slin: u32,
     /// Frames of GSM, and frames that cannot be GSM.
     gsm: u32,
     not_gsm: u32,
@@ -33,7 +37,9 @@ impl Packets {
             return;
         };
         self.frames += 1;
-        self.unusual += u32::from(len % LINEAR_UNIT != 0 || len < 2 * LINEAR_UNIT);
+        let usual = |unit: usize| len % unit == 0 && len >= 2 * unit;
+        self.not_g711 += u32::from(!usual(G711_UNIT));
+        self.not_slin += u32::from(!usual(SLIN_UNIT));
         let blocks = payload.chunks(GSM_FRAME);
         let mut starts = blocks.map(|block| (block.len(), block[0] >> 4));
         if starts.all(|start| start == (GSM_FRAME, GSM_SIGNATURE)) {
@@ -56,9 +62,14 @@ impl Packets {
         self.frames
     }
 
-    /// Frames whose length is no usual one of linear audio or G.711.
-    pub(super) fn unusual(&self) -> u32 {
-        self.unusual
+    /// Frames whose length is not usual for G.711, nor for G.722 and G.726.
+    pub(super) fn not_g711(&self) -> u32 {
+        self.not_g711
+    }
+
+    /// Frames whose length is not usual for slin.
+    pub(super) fn not_slin(&self) -> u32 {
+        self.not_slin
     }
 
     /// Whether all frames are GSM: each of four has one chance in 16 to be so by accident.
@@ -76,7 +87,7 @@ impl Packets {
             return Codec::Gsm;
         }
         match () {
-            () if steady_start && all_but_first(self.same_length) && self.unusual > 0 => {
+            () if steady_start && all_but_first(self.same_length) && self.not_g711 > 0 => {
                 Codec::Speex
             }
             () if all(self.of_38) || all(self.of_50) => Codec::Ilbc,
