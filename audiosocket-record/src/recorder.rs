@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use audiosocket_media::Encoding;
+use audiosocket_media::{Codec, SampleRate};
 use audiosocket_server::Acceptor;
 use uuid::Uuid;
 
@@ -142,13 +142,24 @@ impl RecorderBuilder {
         }
     }
 
-    /// The encoding of audio that claims to be slin at 8 kHz. By default it is detected.
+    /// The codec of frames of kind `0x10`. By default it is detected; see
+    /// [`AudioDecoder`](audiosocket_media::AudioDecoder).
     ///
-    /// `Dial` without `c(slin)` sends µ-law or A-law with the frame kind of slin. The files have
-    /// 16-bit samples in any case. Detection holds audio back until there was speech, for a second
-    /// at most.
-    pub fn encoding(mut self, encoding: Encoding) -> Self {
-        self.settings.encoding = Some(encoding);
+    /// `Dial` without `c(slin)` sends the codec of the call with the frame kind of slin. Slin, G.711
+    /// and G.722 are decoded. Other codecs are kept as they came in a file beside the recording,
+    /// with the extension `.gsm`, `.g729`, `.g726`, or else `.CODEC-frames`, which has AudioSocket
+    /// frames; one warning for each call names the codec. Detection holds audio back for 1.5 s at
+    /// most.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.settings.codec = Some(codec);
+        self
+    }
+
+    /// The sample rate of slin in frames of kind `0x10`. By default it is measured.
+    ///
+    /// Asterisk before 20.17 and 22.7 sends slin of all rates with kind `0x10`, which means 8 kHz.
+    pub fn input_rate(mut self, rate: SampleRate) -> Self {
+        self.settings.input_rate = Some(rate);
         self
     }
 

@@ -1,12 +1,13 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use audiosocket_media::{Encoding, SampleRate};
+use audiosocket_media::{Codec, SampleRate};
 use audiosocket_server::io::LogRateLimit;
 use tracing::field::display;
 
 use crate::RecorderStats;
-use crate::decoder::{AudioDecoder, DecodedAudio};
+use crate::decoder::{DecodedAudio, DecodedFrame, FrameDecoder};
+use crate::raw_file::RawFile;
 use crate::storage::{Storage, create_named};
 use crate::timeline::{Gaps, Segment, Timeline};
 use crate::track::{CallStart, RecordedFrame};
@@ -22,8 +23,10 @@ const SILENCE: [i16; 4096] = [0; 4096];
 /// How calls are recorded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingSettings {
-    /// The encoding of audio that claims to be slin at 8 kHz; `None` to detect it.
-    pub(crate) encoding: Option<Encoding>,
+    /// The codec of frames of kind `0x10`; `None` to detect it.
+    pub(crate) codec: Option<Codec>,
+    /// The sample rate of slin under kind `0x10`; `None` to measure it.
+    pub(crate) input_rate: Option<SampleRate>,
     pub(crate) gaps: Gaps,
     pub(crate) sync: bool,
     /// The most samples of a file.
@@ -33,7 +36,8 @@ pub(crate) struct RecordingSettings {
 impl Default for RecordingSettings {
     fn default() -> Self {
         Self {
-            encoding: None,
+            codec: None,
+            input_rate: None,
             gaps: Gaps::Keep,
             sync: true,
             max_samples: MAX_SAMPLES,
@@ -52,12 +56,14 @@ pub(crate) struct Context<S> {
 /// The recording of one call while it is written.
 pub(crate) struct Recording<S: Storage> {
     start: CallStart,
-    decoder: AudioDecoder,
+    decoder: FrameDecoder,
     timeline: Timeline,
     /// `None` before there is audio, and after a failure.
     file: Option<WavFile<S>>,
     /// The time of the first sample of `file`.
     from: Instant,
+    /// The audio that cannot be decoded.
+    raw: Option<RawFile<S>>,
     /// The rate of the latest audio, and the length of all silence, while there is no file. They are
     /// for a recording whose path is given: it is one file, and the first audio that is not silence
     /// sets its rate.
@@ -84,8 +90,9 @@ impl<S: Storage> Recording<S> {
             from: start.at,
             timeline: Timeline::new(start.at, settings.gaps),
             start,
-            decoder: AudioDecoder::new(settings.encoding),
+            decoder: FrameDecoder::new(settings),
             file: None,
+            raw: None,
             rate: SampleRate::Hz8000,
             pending_silence: Duration::ZERO,
             files: 0,
@@ -115,17 +122,21 @@ impl<S: Storage> Recording<S> {
         if let Some(Err(error)) = self.file.as_mut().map(WavFile::update_header) {
             self.abort(context, error);
         }
+        if let Some(Err(error)) = self.raw.as_mut().map(RawFile::flush) {
+            self.abort_raw(context, error);
+        }
     }
 
     /// Ends the recording of a call that ended at `at`. This many frames are lost at its end.
     pub(crate) fn finish(&mut self, context: &Context<S>, at: Instant, lost: u64) {
         self.lost += lost;
         let mut decoded = Vec::new();
-        self.decoder.flush(&mut decoded);
+        self.decoder.finish(&mut decoded);
         self.record(context, decoded);
         let mut segments = Vec::new();
         self.timeline.finish(at, &mut segments);
         self.write(context, segments);
+        self.close_raw(context);
         if self.start.path.is_some() && self.files == 0 {
             self.begin_single_file(context, self.rate);
         }
@@ -164,8 +175,18 @@ impl<S: Storage> Recording<S> {
         }
     }
 
-    fn record(&mut self, context: &Context<S>, decoded: Vec<DecodedAudio>) {
-        for mut audio in decoded {
+    fn record(&mut self, context: &Context<S>, decoded: Vec<DecodedFrame>) {
+        if let Some(warning) = self.decoder.take_warning() {
+            tracing::warn!(uuid = %self.start.uuid, "{warning}");
+        }
+        for frame in decoded {
+            let mut audio = match frame {
+                DecodedFrame::Linear(audio) => audio,
+                DecodedFrame::Compressed(codec, frame) => {
+                    self.keep(context, codec, &frame.payload, frame.at);
+                    continue;
+                }
+            };
             if self.failure.is_none() {
                 self.prepare_file(context, &mut audio);
             }
@@ -297,7 +318,7 @@ impl<S: Storage> Recording<S> {
             }
             None => {
                 let utc = self.start.utc + from.saturating_duration_since(self.start.at);
-                create_named(&context.storage, utc, self.start.uuid)?
+                create_named(&context.storage, utc, self.start.uuid, "wav")?
             }
         };
         WavFile::new(name, file, rate)
@@ -313,7 +334,7 @@ impl<S: Storage> Recording<S> {
             Ok(WrittenFile { name, seconds }) => {
                 let (uuid, lost) = (self.start.uuid, self.lost);
                 let seconds = format_args!("{seconds:.3}");
-                let codec = self.decoder.encoding(rate);
+                let codec = self.decoder.codec();
                 let rate = rate.hz();
                 tracing::info!(%uuid, file = name, seconds, lost, rate, %codec, "recorded");
             }
@@ -338,5 +359,6 @@ impl<S: Storage> Recording<S> {
     }
 }
 
+mod compressed;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::Audio;
-use audiosocket_record::{Encoding, Gaps, Recorder, Track};
+use audiosocket_record::{Codec, Gaps, Recorder, Track};
 use audiosocket_testing::load::CallTap;
 use serde::Serialize;
 use tokio::time::sleep;
@@ -58,7 +58,7 @@ impl CallTap for RecordedCall {
 pub(super) fn start(name: &str) -> io::Result<Recorder> {
     let name = name.to_owned();
     Recorder::to_files(move |uuid| name.replace(PLACEHOLDER, &uuid.to_string()).into())
-        .encoding(Encoding::Slin)
+        .codec(Codec::Slin)
         .gaps(Gaps::Playback {
             jitter_buffer: LONGEST_UNHEARD,
         })

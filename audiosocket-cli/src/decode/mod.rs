@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
-use audiosocket_proto::{Decoder, HEADER_LEN, Header};
+use audiosocket_media::{Codec, CodecDetector};
+use audiosocket_proto::{Decoder, FrameKind, HEADER_LEN, Header};
 use clap::Args;
 
 use line::Line;
@@ -26,6 +28,8 @@ const AFTER_HELP: &str = "\
 Each line tells of one frame: where it begins (bytes into the stream), its kind, the length of its
 payload in bytes, and what it means. In JSON: offset, kind, name, length; and as they apply uuid,
 digit, rate, ms, silence, flags, problem.
+
+The codec of audio under kind 0x10 is named on standard error, if it is likely not slin.
 
 Durations are those of 16-bit samples. Dial(AudioSocket/...) without c(slin) sends the call's own
 codec under the kind of slin; A-law has one byte a sample, so it lasts twice as long as shown.
@@ -48,7 +52,7 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
         Box::new(File::open(&args.file).map_err(with_name)?)
     };
     let mut buffer = vec![0; 64 * 1024];
-    let mut frames = Frames::default();
+    let mut frames = Frames::new();
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
@@ -59,6 +63,13 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
         // The stream may be a live one.
         stdout.flush()?;
     }
+    if let Some(codec) = frames.codec.codec()
+        && codec != Codec::Slin
+    {
+        eprintln!(
+            "the audio of kind 0x10 is likely {codec}: Dial without c(slin) sends the call's own codec"
+        );
+    }
     match frames.cut() {
         None => Ok(ExitCode::SUCCESS),
         Some(cut) => Err(with_name(io::Error::new(io::ErrorKind::UnexpectedEof, cut))),
@@ -66,17 +77,32 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
 }
 
 /// The frames of a stream as it comes in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Frames {
     decoder: Decoder,
+    codec: CodecDetector,
+    /// The time of all frames: a capture has none, so that no rate is measured.
+    time: Instant,
     /// Where the next frame begins, in bytes from the start of the stream.
     offset: u64,
 }
 
 impl Frames {
+    fn new() -> Self {
+        Self {
+            decoder: Decoder::default(),
+            codec: CodecDetector::default(),
+            time: Instant::now(),
+            offset: 0,
+        }
+    }
+
     fn print(&mut self, mut bytes: &[u8], json: bool, out: &mut impl Write) -> io::Result<()> {
         while let Some(frame) = self.decoder.decode(&mut bytes) {
             let line = Line::new(self.offset, frame);
+            if frame.kind == FrameKind::AUDIO {
+                self.codec.push(frame.payload, self.time);
+            }
             self.offset += (HEADER_LEN + frame.payload.len()) as u64;
             if json {
                 serde_json::to_writer(&mut *out, &line)?;
@@ -108,7 +134,7 @@ mod tests {
     use super::*;
 
     fn cut_after(bytes: &[u8]) -> Option<String> {
-        let mut frames = Frames::default();
+        let mut frames = Frames::new();
         frames.print(bytes, false, &mut io::sink()).unwrap();
         frames.cut()
     }

@@ -1,8 +1,11 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
-use audiosocket_media::{CodecDetector, Encoding};
+use audiosocket_media::{AudioDecoder, Decoded};
 use audiosocket_tokio::{Audio, SampleRate};
+use uuid::Uuid;
+
+use super::caller_audio::{CallerAudio, log_warning};
 
 /// How much of speech it takes to interrupt: the first loud frame of 20 ms does.
 const ATTACK: Duration = Duration::from_millis(20);
@@ -11,85 +14,44 @@ const ATTACK: Duration = Duration::from_millis(20);
 /// would interrupt before the noise is known.
 const QUIETEST: f32 = -40.0;
 
-/// After so many bytes that were not silence the likeliest encoding is taken, however unlikely.
-const UNSURE: usize = 4_800;
-
-/// Hears the caller begin to speak, as soon as can be, whatever codec `Dial` passed on.
+/// Detects the start of the caller's speech, whatever codec `Dial` passes on. Compressed audio never
+/// is speech: its loudness is not known.
 #[derive(Debug)]
 pub(super) struct BargeIn {
     rate: SampleRate,
     vad: EnergyVad,
-    codec: CallerCodec,
-    samples: Vec<i16>,
+    decoder: AudioDecoder,
     events: Vec<VadEvent>,
 }
 
-/// What is in frames of kind `0x10`.
-#[derive(Debug)]
-enum CallerCodec {
-    Unknown {
-        detector: Box<CodecDetector>,
-        /// What came and could not be decoded yet.
-        undecoded: Vec<u8>,
-    },
-    Known(Encoding),
-}
-
 impl BargeIn {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(caller: CallerAudio) -> Self {
         let rate = SampleRate::Hz8000;
         Self {
             rate,
             vad: vad(rate),
-            codec: CallerCodec::Unknown {
-                detector: Box::default(),
-                undecoded: Vec::new(),
-            },
-            samples: Vec::new(),
+            decoder: caller.decoder(),
             events: Vec::new(),
         }
     }
 
-    /// Takes the caller's next audio; tells whether the caller began to speak in it.
-    pub(super) fn hears(&mut self, audio: Audio<'_>) -> bool {
-        if audio.rate() != self.rate {
-            self.rate = audio.rate();
-            self.vad = vad(self.rate);
-        }
-        self.samples.clear();
-        if self.rate == SampleRate::Hz8000 {
-            self.codec.decode(&audio, &mut self.samples);
-        } else {
-            Encoding::Slin.decode(&audio, &mut self.samples);
+    /// Takes the caller's next audio. Returns true if the caller began to speak in it.
+    pub(super) fn hears(&mut self, audio: Audio<'_>, at: Instant) -> bool {
+        let Decoded::Samples { rate, samples } = self.decoder.push(audio, at) else {
+            return false;
+        };
+        if rate != self.rate {
+            self.rate = rate;
+            self.vad = vad(rate);
         }
         self.events.clear();
-        self.vad.push(&self.samples, &mut self.events);
+        self.vad.push(samples, &mut self.events);
         let started = |event: &VadEvent| matches!(event, VadEvent::SpeechStarted { .. });
         self.events.iter().any(started)
     }
-}
 
-impl CallerCodec {
-    /// Appends to `samples` what could be decoded by now.
-    fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
-        match self {
-            Self::Known(encoding) => encoding.decode(payload, samples),
-            Self::Unknown {
-                detector,
-                undecoded,
-            } => {
-                detector.push(payload);
-                // Of one byte again and again is silence, in any of them.
-                if payload.iter().any(|byte| *byte != payload[0]) {
-                    undecoded.extend_from_slice(payload);
-                }
-                let guess = detector.guess();
-                if guess.is_sure() || undecoded.len() >= UNSURE {
-                    guess.encoding.decode(undecoded, samples);
-                    *self = Self::Known(guess.encoding);
-                }
-            }
-        }
+    pub(super) fn log_warning(&mut self, uuid: Uuid) {
+        log_warning(&mut self.decoder, uuid);
     }
 }
 
@@ -103,28 +65,30 @@ fn vad(rate: SampleRate) -> EnergyVad {
 
 #[cfg(test)]
 mod tests {
-    use audiosocket_media::{Law, wav};
+    use audiosocket_media::{Codec, Law, wav};
 
     use super::*;
 
-    const CODECS: [Encoding; 3] = [
-        Encoding::Slin,
-        Encoding::G711(Law::Mu),
-        Encoding::G711(Law::A),
-    ];
+    const CODECS: [Codec; 3] = [Codec::Slin, Codec::G711(Law::Mu), Codec::G711(Law::A)];
 
     /// The number of the first frame of 20 ms in which an interruption is heard.
-    fn heard_in(ear: &mut BargeIn, codec: Encoding, samples: &[i16]) -> Option<usize> {
+    fn heard_in(ear: &mut BargeIn, codec: Codec, samples: &[i16]) -> Option<usize> {
+        let mut at = Instant::now();
         samples.chunks(160).position(|frame| {
+            at += Duration::from_millis(20);
             let payload: Vec<u8> = match codec {
-                Encoding::G711(law) => frame.iter().map(|at| law.encode_sample(*at)).collect(),
+                Codec::G711(law) => frame.iter().map(|at| law.encode_sample(*at)).collect(),
                 _ => frame
                     .iter()
                     .flat_map(|sample| sample.to_le_bytes())
                     .collect(),
             };
-            ear.hears(Audio::new(SampleRate::Hz8000, &payload))
+            ear.hears(Audio::new(SampleRate::Hz8000, &payload), at)
         })
+    }
+
+    fn new() -> BargeIn {
+        BargeIn::new(CallerAudio::default())
     }
 
     fn noise(peak: f64, len: usize) -> Vec<i16> {
@@ -160,7 +124,7 @@ mod tests {
     #[test]
     fn speech_is_heard_in_its_first_frames_whatever_the_codec() {
         for codec in CODECS {
-            let frame = heard_in(&mut BargeIn::new(), codec, &speech());
+            let frame = heard_in(&mut new(), codec, &speech());
             assert!(matches!(frame, Some(50..=51)), "{codec}: {frame:?}");
         }
     }
@@ -169,27 +133,58 @@ mod tests {
     fn a_line_that_only_hisses_is_not_heard() {
         for codec in CODECS {
             // -45 dB, from the first sample on, and speech in the end.
-            let mut ear = BargeIn::new();
+            let mut ear = new();
             let hiss = noise(320.0, 40_000);
             assert_eq!(heard_in(&mut ear, codec, &hiss), None, "{codec}");
             assert!(heard_in(&mut ear, codec, &speech()).is_some(), "{codec}");
         }
     }
 
+    /// The frames of `name`, see `audiosocket-media/tests/codecs`.
+    fn compressed(name: &str) -> Vec<Vec<u8>> {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../audiosocket-media/tests/codecs"
+        );
+        let file = std::fs::read(format!("{folder}/{name}.bin")).expect("the frames");
+        let (mut rest, mut payloads) = (&file[..], Vec::new());
+        while let Some(frame) = audiosocket_proto::Frame::split_first(&mut rest) {
+            payloads.push(frame.payload.to_vec());
+        }
+        payloads
+    }
+
     #[test]
-    fn what_is_no_codec_is_heard_all_the_same() {
-        let mut ear = BargeIn::new();
-        let frame = heard_in(&mut ear, Encoding::Slin, &noise(32_767.0, 8_000));
-        assert!(frame.is_some_and(|frame| frame < 16), "{frame:?}");
+    fn compressed_speech_does_not_interrupt_and_speech_in_g722_does() {
+        for (name, ms, wanted) in [
+            ("gsm.voices.-20.20", 20, false),
+            ("gsm.voices.-20.60", 60, false),
+            ("opus24.voices.-20.20", 20, false),
+            ("opus40.voices.-20.60", 60, false),
+            ("opus64cbr.voices.-20.20", 20, false),
+            ("g726.voices.-20.20", 20, false),
+            ("g729.voices.-20.20", 20, false),
+            ("speex8.voices.-20.20", 20, false),
+            ("speex16.voices.-20.20", 20, false),
+            ("g722.voices.-20.20", 20, true),
+        ] {
+            let (mut ear, mut at) = (new(), Instant::now());
+            let interrupted = compressed(name).iter().any(|payload| {
+                at += Duration::from_millis(ms);
+                ear.hears(Audio::new(SampleRate::Hz8000, payload), at)
+            });
+            assert_eq!(interrupted, wanted, "{name}");
+        }
     }
 
     #[test]
     fn wide_speech_is_heard_and_a_change_of_the_rate_survived() {
-        let mut ear = BargeIn::new();
+        let mut ear = new();
         let tone = [4_000, -4_000].map(i16::to_le_bytes).concat().repeat(160);
         for rate in [SampleRate::Hz16000, SampleRate::Hz8000, SampleRate::Hz16000] {
-            assert!(!ear.hears(Audio::new(rate, &[0; 640])));
-            assert!(ear.hears(Audio::new(rate, &tone)), "{rate}");
+            let at = Instant::now();
+            assert!(!ear.hears(Audio::new(rate, &[0; 640]), at));
+            assert!(ear.hears(Audio::new(rate, &tone), at), "{rate}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod barge_in;
 mod bot;
 mod call_log;
+mod caller_audio;
 mod echo;
 mod play;
 mod prompt;
@@ -16,12 +17,13 @@ use std::time::Duration;
 
 use audiosocket_tokio::admission::{AllowList, Limits};
 use audiosocket_tokio::config::SessionConfig;
-use audiosocket_tokio::{Acceptor, ServerHandle};
+use audiosocket_tokio::{Acceptor, CallRequest, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::usage_error::usage_error;
 use crate::{address, duration, open_files, output, signals};
 use call_log::CallLog;
+use caller_audio::CallerAudio;
 
 pub(crate) use echo::Echo;
 
@@ -94,6 +96,8 @@ pub(crate) struct ServeArgs {
     /// --threads looks after its own (tokio and smol, on Linux)
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
     wake_interval: Option<Duration>,
+    #[command(flatten)]
+    caller: CallerAudio,
     /// How many connections may wait to be accepted
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
@@ -115,6 +119,11 @@ frames dropped because the peer did not read, exceptions; if something was playe
 it left late, and how often it had a gap.
 RUST_LOG=debug also shows key presses; RUST_LOG=warn only what went wrong.
 
+Dial without c(slin) sends the call's own codec. A-law, mu-law and G.722 are decoded. For GSM, Opus and
+other compressed audio, one warning for each call names the codec; such callers are not echoed and do
+not barge in. Slin of a wide rate under the kind of 8 kHz, from Asterisk before 20.17 or 22.7, is known
+after 700 ms of audio, or at once with --input-rate.
+
 Where the memory is bounded, by `ulimit -v` or a cgroup, new calls are refused when a tenth of that is
 left, or 16 MiB, so that those that go on are not lost; `ulimit -v` counts what the C library reserves for each
 thread too, of which MALLOC_ARENA_MAX=2 has it reserve less.
@@ -134,7 +143,10 @@ only Asterisk can connect, or name Asterisk's address with --allow.";
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
     match serve {
-        Serve::Echo(args) => until_signal(Echo::accept, args)?,
+        Serve::Echo(args) => {
+            let caller = args.caller;
+            until_signal(move |_: &CallRequest<'_>| Ok(Echo::new(caller)), args)?;
+        }
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
         Serve::Record(args) => record::run(args)?,
         Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,

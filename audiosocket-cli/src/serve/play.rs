@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::MarkOutcome;
@@ -42,8 +42,9 @@ pub(crate) struct PlayArgs {
     ///
     /// 20 ms of speech, 10 dB louder than the noise of the line and louder than -40 dB of full scale,
     /// are enough. So the frame in which they are is the last during which something is played, but
-    /// for the next one if it is on its way already. Speech may be slin, or the A-law or mu-law of a
-    /// `Dial` without `c(slin)`; which one it is takes 10 to 30 ms more to know, once a call.
+    /// for the next one if it is on its way already. Speech may be slin, or the A-law, mu-law or
+    /// G.722 of a `Dial` without `c(slin)`; to know which takes 10 to 40 ms more, once a call. GSM, Opus
+    /// and other compressed audio never stops it, and a warning names the codec.
     #[arg(long)]
     barge_in: bool,
     #[command(flatten)]
@@ -69,12 +70,12 @@ impl PlayArgs {
         if self.again {
             prompt.lengthen(SHORTEST_PIECE);
         }
-        let (again, barge_in) = (self.again, self.barge_in);
+        let (again, barge_in, caller) = (self.again, self.barge_in, self.serve.caller);
         Ok(move |_: &CallRequest<'_>| {
             Ok(Player {
                 prompt: prompt.clone(),
                 again: again.then_some(0),
-                barge_in: barge_in.then(BargeIn::new),
+                barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             })
         })
@@ -101,8 +102,14 @@ impl Handler for Player {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if !self.interrupted && self.barge_in.as_mut().is_some_and(|ear| ear.hears(audio)) {
-            self.interrupt(call);
+        if let Some(barge_in) = &mut self.barge_in
+            && !self.interrupted
+        {
+            let interrupts = barge_in.hears(audio, Instant::now());
+            barge_in.log_warning(call.uuid());
+            if interrupts {
+                self.interrupt(call);
+            }
         }
         Response::Nothing
     }

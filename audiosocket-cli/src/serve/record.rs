@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use audiosocket_record::{Encoding, Gaps, Law, Recorder};
+use audiosocket_record::{Codec, Gaps, Law, Recorder};
 use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Response};
 use clap::{Args, ValueEnum};
 
@@ -37,15 +37,18 @@ enum CodecOption {
     Ulaw,
     /// G.711 A-law, from a Dial without c(slin)
     Alaw,
+    /// G.722, from a Dial without c(slin)
+    G722,
 }
 
 impl CodecOption {
-    fn encoding(self) -> Option<Encoding> {
+    fn codec(self) -> Option<Codec> {
         match self {
             Self::Auto => None,
-            Self::Slin => Some(Encoding::Slin),
-            Self::Ulaw => Some(Encoding::G711(Law::Mu)),
-            Self::Alaw => Some(Encoding::G711(Law::A)),
+            Self::Slin => Some(Codec::Slin),
+            Self::Ulaw => Some(Codec::G711(Law::Mu)),
+            Self::Alaw => Some(Codec::G711(Law::A)),
+            Self::G722 => Some(Codec::G722),
         }
     }
 }
@@ -63,8 +66,9 @@ it has silence: Asterisk sends nothing while a caller is on hold or sends no noi
 only delayed, and comes all at once, stays in one piece. --skip-pauses records all audio in a row.
 
 The codec of audio that claims to be slin at 8 kHz is detected in the first moments of speech: slin,
-or ulaw or alaw from a Dial without c(slin). --codec sets it. The file has 16-bit samples either
-way.
+or ulaw, alaw or g722 from a Dial without c(slin). --codec sets it. The file has 16-bit samples in any
+case. Other codecs are kept as they came, beside the recording: .gsm, .g729 and .g726 have the bytes,
+.opus-frames and others have AudioSocket frames, which `audiosocket decode` prints.
 
 All audio that is written can be played at any moment. If this program is killed, the last second or
 two are missing. If the disk is full, all later audio of that call is missing; the call goes on, the
@@ -85,8 +89,11 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
         Gaps::Keep
     };
     let mut recorder = Recorder::in_directory(&args.directory).gaps(gaps);
-    if let Some(encoding) = args.codec.encoding() {
-        recorder = recorder.encoding(encoding);
+    if let Some(codec) = args.codec.codec() {
+        recorder = recorder.codec(codec);
+    }
+    if let Some(rate) = args.serve.caller.input_rate {
+        recorder = recorder.input_rate(rate);
     }
     let recorder = recorder.start()?;
     let acceptor = recorder.record(|_: &CallRequest<'_>| Ok(NoAnswer));

@@ -151,20 +151,25 @@ impl AudioDecoder {
     /// Takes the next frame of the call, which arrived at `at`. Returns its samples, if they are
     /// known.
     ///
-    /// Frames are held back until their codec is known, except for frames of complete silence
-    /// before all other audio: they give silence at once. Of more than 8,000 bytes that are held,
-    /// the oldest are left out.
+    /// Until the codec is known, frames that can be slin are decoded as slin, and frames of
+    /// complete silence give silence. From the first other frame on, frames are held back. Of more
+    /// than 8,000 bytes that are held, the oldest are left out.
     pub fn push(&mut self, audio: Audio<'_>, at: Instant) -> Decoded<'_> {
         let payload = audio.payload();
         self.samples.clear();
         let Some(codec) = self.examine(audio, at) else {
-            if self.held.is_empty() && is_silence(payload) {
+            let can_be_slin = self.detector.as_ref().is_some_and(|it| it.can_be_slin());
+            if !self.held.is_empty() || !(is_silence(payload) || can_be_slin) {
+                self.hold(payload);
+                return Decoded::Undecided;
+            }
+            if is_silence(payload) {
                 let width = if payload.first() == Some(&0) { 2 } else { 1 };
                 self.samples.resize(payload.len() / width, 0);
-                return self.decoded(SampleRate::Hz8000);
+            } else {
+                pcm::from_slin(payload, &mut self.samples);
             }
-            self.hold(payload);
-            return Decoded::Undecided;
+            return self.decoded(SampleRate::Hz8000);
         };
         let mut samples = std::mem::take(&mut self.samples);
         if !self.held.is_empty() {
@@ -200,8 +205,8 @@ impl AudioDecoder {
         self.codec
     }
 
-    /// Appends the samples of a frame, and returns their rate. Returns `None` if the codec is not
-    /// known or the audio cannot be decoded.
+    /// Appends the samples of a frame, and returns their rate. Returns `None` if the audio cannot be
+    /// decoded. Until the codec is known, this is the likeliest one.
     ///
     /// G.722 needs each frame once, in order.
     pub fn decode(&mut self, audio: Audio<'_>, samples: &mut Vec<i16>) -> Option<SampleRate> {
@@ -210,7 +215,7 @@ impl AudioDecoder {
             pcm::from_slin(payload, samples);
             return Some(audio.rate());
         }
-        match self.codec? {
+        match self.likely_codec() {
             Codec::Slin => {
                 pcm::from_slin(payload, samples);
                 Some(self.rate.unwrap_or(SampleRate::Hz8000))
@@ -235,6 +240,19 @@ impl AudioDecoder {
     #[must_use]
     pub fn codec(&self) -> Option<Codec> {
         self.codec
+    }
+
+    /// The likeliest codec of frames of kind `0x10`; slin without evidence.
+    #[must_use]
+    pub fn likely_codec(&self) -> Codec {
+        let likely = || self.detector.as_ref().map(|detector| detector.likely());
+        self.codec.or_else(likely).unwrap_or(Codec::Slin)
+    }
+
+    /// Ends the detection with the likeliest codec, for a call that is too short to know more.
+    pub fn finish(&mut self) {
+        self.codec = Some(self.likely_codec());
+        self.settle(Some(None));
     }
 
     /// Whether the sample rate of frames of kind `0x10` is known: always for other codecs than

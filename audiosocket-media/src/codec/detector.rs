@@ -14,6 +14,10 @@ const BELIEVED: f64 = 1.0 / 16.0;
 /// A decision needs a model that is 2 to this power as likely as the next one.
 const SURE: f64 = 7.0;
 
+/// The distance in these bits from which on the bytes are not passed on as slin.
+const NOT_SLIN: f64 = 2.0;
+const NOT_SLIN_IF_RANDOM: f64 = 4.0;
+
 /// What is enough once the decision falls.
 const LIKELY: f64 = 1.3;
 
@@ -118,6 +122,36 @@ impl CodecDetector {
         (rate.is_some() || self.clock.gave_up()).then_some(rate)
     }
 
+    /// Whether the bytes so far can be slin. Without evidence they can.
+    pub(super) fn can_be_slin(&self) -> bool {
+        let [(_, slin), others @ .., (_, random)] = self.scores();
+        let best = others.iter().map(|(_, bits)| *bits).fold(random, f64::min);
+        let unusual = UNUSUAL * f64::from(self.packets.not_slin());
+        let is_random = slin - unusual - random >= NOT_SLIN_IF_RANDOM;
+        let is_other = best < random && slin - best >= NOT_SLIN;
+        !is_other && (!is_random || self.packets.are_long_slin())
+    }
+
+    /// The likeliest codec so far: slin without evidence.
+    pub(super) fn likely(&self) -> Codec {
+        if self.can_be_slin() && self.counted > 0 {
+            return Codec::Slin;
+        }
+        let law = |law: &Law| self.last.is_some_and(|byte| byte | 0x80 == law.silence());
+        if self.counted == 0 {
+            let law = [Law::Mu, Law::A].into_iter().find(law);
+            return law.map_or(Codec::Slin, Codec::G711);
+        }
+        let best = self
+            .scores()
+            .into_iter()
+            .min_by(|(_, one), (_, other)| one.total_cmp(other));
+        match best {
+            Some((Codec::Unknown, _)) | None => self.packets.likely(),
+            Some((codec, _)) => codec,
+        }
+    }
+
     /// What the bytes take with each codec, in bits that count.
     fn scores(&self) -> [(Codec, f64); 6] {
         let cost = |bits: f64, unusual: u32| bits * BELIEVED + UNUSUAL * f64::from(unusual);
@@ -148,13 +182,17 @@ impl CodecDetector {
         let [(codec, best), (_, second), ..] = scores;
         let sure = second - best >= SURE;
         match codec {
-            Codec::Unknown if sure => {
+            Codec::Unknown if sure && self.counted < MOST_BYTES => {
                 let enough = self.counted >= COMPRESSED_BYTES
                     || self.packets.frames() >= COMPRESSED_FRAMES && self.packets.not_g711() > 0;
-                enough.then(|| self.packets.likely())
+                // Full-scale noise looks compressed: the bytes per second are waited for.
+                let measured = self.clock.bytes_per_second().is_some();
+                (enough && (measured || !self.packets.are_long_slin()))
+                    .then(|| self.packets.likely())
             }
-            codec if sure => Some(codec),
+            codec if sure && codec != Codec::Unknown => Some(codec),
             _ if self.counted < MOST_BYTES => None,
+            Codec::Unknown if self.packets.are_long_slin() => Some(Codec::Slin),
             Codec::Unknown => Some(self.packets.likely()),
             codec if second - best >= LIKELY => Some(codec),
             _ => Some(Codec::Unknown),

@@ -17,6 +17,8 @@ pub(super) struct Packets {
     /// Frames whose length is not usual for G.711, and for slin.
     not_g711: u32,
     not_slin: u32,
+    /// Frames whose length is not usual for slin in 20 ms or more.
+    not_long_slin: u32,
     /// Frames of GSM, and frames that cannot be GSM.
     gsm: u32,
     not_gsm: u32,
@@ -40,6 +42,7 @@ impl Packets {
         let usual = |unit: usize| len % unit == 0 && len >= 2 * unit;
         self.not_g711 += u32::from(!usual(G711_UNIT));
         self.not_slin += u32::from(!usual(SLIN_UNIT));
+        self.not_long_slin += u32::from(!usual(SLIN_UNIT) || len < 4 * SLIN_UNIT);
         let blocks = payload.chunks(GSM_FRAME);
         let mut starts = blocks.map(|block| (block.len(), block[0] >> 4));
         if starts.all(|start| start == (GSM_FRAME, GSM_SIGNATURE)) {
@@ -70,6 +73,12 @@ impl Packets {
     /// Frames whose length is not usual for slin.
     pub(super) fn not_slin(&self) -> u32 {
         self.not_slin
+    }
+
+    /// Whether all frames are as long as slin in 20 ms or more. Compressed audio of that length is
+    /// rare: 64 kbit/s in 40 ms.
+    pub(super) fn are_long_slin(&self) -> bool {
+        self.not_long_slin == 0
     }
 
     /// Whether all frames are GSM: each of four has one chance in 16 to be so by accident.

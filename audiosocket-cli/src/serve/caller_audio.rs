@@ -1,0 +1,38 @@
+use audiosocket_media::{AudioDecoder, SampleRate};
+use clap::Args;
+use uuid::Uuid;
+
+/// What the frames of kind `0x10` of all calls carry.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(super) struct CallerAudio {
+    /// The sample rate of audio that claims to be slin at 8 kHz, in Hz. By default it is measured
+    ///
+    /// Asterisk before 20.17 and 22.7 sends c(slin16) and wider with the name of slin at 8 kHz. The
+    /// rate is known after 700 ms of audio.
+    #[arg(long, value_name = "HZ", value_parser = parse_rate)]
+    pub(super) input_rate: Option<SampleRate>,
+}
+
+fn parse_rate(text: &str) -> Result<SampleRate, String> {
+    let hz = text.parse().ok();
+    let mut rates = SampleRate::ALL.into_iter();
+    rates.find(|rate| Some(rate.hz()) == hz).ok_or_else(|| {
+        "the rates are 8000, 12000, 16000, 24000, 32000, 44100, 48000, 96000, 192000".to_owned()
+    })
+}
+
+impl CallerAudio {
+    pub(super) fn decoder(self) -> AudioDecoder {
+        match self.input_rate {
+            Some(rate) => AudioDecoder::new().with_input_rate(rate),
+            None => AudioDecoder::new(),
+        }
+    }
+}
+
+/// Logs what the operator should change, once for each call.
+pub(super) fn log_warning(decoder: &mut AudioDecoder, uuid: Uuid) {
+    if let Some(warning) = decoder.take_warning() {
+        tracing::warn!(%uuid, "{warning}");
+    }
+}
