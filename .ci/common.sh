@@ -51,13 +51,14 @@ debian() {
     return "$status"
 }
 
-# tool COMMAND CRATE@VERSION: installs a program from crates.io if it is missing. Returns 75 if it cannot be had.
+# tool COMMAND CRATE@VERSION OPTION...: installs a program from crates.io if it is missing, with these options of
+# `cargo install`. Returns 75 if it cannot be had.
 tool() {
     command -v "$1" >/dev/null && return
     local log status=0
     log=$(mktemp)
     # Without optimisation: it runs for seconds, and its build takes minutes.
-    step cargo install --locked --debug --config profile.dev.debug=false "$2" 2>&1 | tee "$log" || status=1
+    step cargo install --locked --debug --config profile.dev.debug=false "${@:2}" 2>&1 | tee "$log" || status=1
     if [ "$status" = 1 ] && grep -Eq 'failed to download|failed to query|failed to fetch|download of .* failed' "$log"; then
         status=75
     fi

@@ -1,91 +1,42 @@
-//! Records every call: one WAV file each, at the rate of the call, named by its UUID.
+//! Records the caller of each call into a WAV file. Callers hear their own voice.
 //!
-//! Each call has a thread that may wait for the disk. What the caller says meanwhile waits in the
-//! call's own queue, which is bounded: of a disk that stalls for long, [`CallEvent::Lagged`] says
-//! what was lost.
+//! The crate `audiosocket-record` writes all files on a thread of its own, so that no call waits for the disk. A file has
+//! the sample rate of its call, and the time and the UUID of the call as its name. No file is overwritten.
 //!
 //! ```sh
 //! cargo run -p audiosocket-blocking --example blocking_record -- 127.0.0.1:9092 recordings
+//! # Without a phone, in another terminal: a call that sends a WAV file. Then end the server with Ctrl-C.
+//! espeak-ng -w hello.wav "Hello"
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --audio hello.wav
 //! ```
 
-use std::error::Error;
-use std::fs::File;
-use std::io::{self, BufWriter};
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
+mod shutdown;
 
-use audiosocket_blocking::{CallEvent, IncomingCall, SampleRate, Server};
-use audiosocket_media::pcm;
-use audiosocket_media::wav::{WavWriter, WriteError};
-use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
+use std::io;
 
-/// After this time a call is hung up: it would go on filling the disk.
-const LONGEST: Duration = Duration::from_secs(3600);
+use audiosocket_blocking::{Callbacks, Server};
+use audiosocket_record::Recorder;
 
 fn main() -> io::Result<()> {
     let mut args = std::env::args().skip(1);
-    let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let directory = PathBuf::from(args.next().unwrap_or_else(|| "recordings".to_owned()));
+    let addr = args.next().unwrap_or("127.0.0.1:9092".into());
+    let directory = args.next().unwrap_or("recordings".into());
     std::fs::create_dir_all(&directory)?;
 
-    let server = Server::bind(addr)?;
+    let recorder = Recorder::in_directory(directory).start()?;
+    // Replace it with your handler: a recorder works with every `Acceptor`.
+    let echo = Callbacks::new(
+        |_uuid, _peer, audio| audio.into(),
+        |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
+    );
+    let builder = Server::builder().bind(addr);
+    let server = builder.start(recorder.record(echo))?;
+    shutdown::on_signal(server.handle())?;
     println!("listening on {}", server.local_addrs()[0]);
-    let (handle, mut signals) = (server.handle(), Signals::new([SIGINT])?);
-    thread::spawn(move || {
-        signals.forever().next();
-        handle.shutdown(Duration::from_secs(10));
-    });
-    server.serve_calls(move |call| {
-        let uuid = call.uuid();
-        match record(call, &directory.join(format!("{uuid}.wav"))) {
-            Ok(recorded) => println!("{uuid}: recorded {recorded:?}"),
-            Err(error) => eprintln!("{uuid}: {error}"),
-        }
-    })
-}
+    server.serve_forever()?;
 
-/// Records to the end of the call. At an error the call is dropped, and so hung up; the file is whole as far
-/// as it was written.
-fn record(call: IncomingCall, path: &Path) -> Result<Duration, Box<dyn Error>> {
-    let uuid = call.uuid();
-    let mut recording: Option<(SampleRate, WavWriter<_>)> = None;
-    let mut samples = Vec::new();
-    for event in call {
-        let (rate, slin) = match event {
-            CallEvent::Audio(audio) => (audio.rate(), audio.into_bytes()),
-            CallEvent::Lagged(lag) => {
-                eprintln!("{uuid}: {lag}");
-                continue;
-            }
-            _ => continue,
-        };
-        // The first audio says the rate; Asterisk keeps to it for all of the call.
-        let (begun, wav) = match &mut recording {
-            Some(recording) => recording,
-            None => recording.insert((rate, create(path, rate)?)),
-        };
-        if rate != *begun {
-            return Err("the rate changed".into());
-        }
-        samples.clear();
-        pcm::from_slin(&slin, &mut samples);
-        wav.write(&samples)?;
-        if rate.duration_of(wav.written().into()) >= LONGEST {
-            break;
-        }
-    }
-    let Some((rate, wav)) = recording else {
-        return Ok(Duration::ZERO);
-    };
-    let recorded = rate.duration_of(wav.written().into());
-    wav.finish()?;
-    Ok(recorded)
-}
-
-/// Fails if the file exists: a peer can send any UUID, and must not overwrite an earlier recording.
-fn create(path: &Path, rate: SampleRate) -> Result<WavWriter<BufWriter<File>>, WriteError> {
-    let file = File::create_new(path).map_err(WriteError::Io)?;
-    WavWriter::new(BufWriter::new(file), rate)
+    // This waits for the disk.
+    let stats = recorder.finish();
+    println!("recorded {} calls, {} failed", stats.ended, stats.failed);
+    Ok(())
 }

@@ -1,29 +1,27 @@
-//! A server that takes calls over a Unix socket, each on a thread of its own: callers hear themselves. Asterisk reaches it through
-//! socat or HAProxy on its machine: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and
-//! gives the calls ten seconds.
+//! A server that takes calls over a Unix socket. Callers hear their own voice.
+//!
+//! Asterisk reaches it through socat or HAProxy on its own machine: see `audiosocket_server::beyond_tcp`.
 //!
 //! ```sh
-//! cargo run -p audiosocket-blocking --example blocking_unix -- /run/audiosocket/calls.sock
+//! cargo run -p audiosocket-blocking --example blocking_unix -- /tmp/calls.sock
+//! # Without a phone, in another terminal: a call through socat.
+//! socat TCP-LISTEN:9092,bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:/tmp/calls.sock &
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092
 //! ```
+
+mod shutdown;
 
 use std::error::Error;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::thread;
-use std::time::Duration;
 
 use audiosocket_blocking::admission::Limits;
 use audiosocket_blocking::listener::{Listener, SocketFile};
-use audiosocket_blocking::{Callbacks, Peer, Server, ServerHandle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use audiosocket_blocking::{Callbacks, Peer, Server};
 
-/// How many connections may be open at once: each has a thread. Further ones are closed.
+/// How many connections are open at once at most. Each has a thread. The server closes further connections.
 const CONNECTIONS: usize = 1024;
-
-/// How long calls may go on once the server shuts down.
-const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args()
@@ -42,14 +40,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let builder = Server::builder().limits(Limits::new().max_calls(CONNECTIONS));
     let server = builder.with_listener(listener).start(echo)?;
-    shut_down_at_signal(server.handle())?;
+    shutdown::on_signal(server.handle())?;
     println!("listening on {path}");
     Ok(server.serve_forever()?)
 }
 
 /// The Unix socket at a path.
 struct Calls {
-    /// Dropped first: from then on the next server can have the path.
+    /// Dropped first. The next server can then take the path.
     _file: SocketFile,
     socket: UnixListener,
     path: String,
@@ -68,18 +66,8 @@ impl Listener for Calls {
     fn accept(&mut self) -> io::Result<(UnixStream, Peer)> {
         let (stream, _) = self.socket.accept()?;
         self.accepted += 1;
-        // Peers of a Unix socket have no name; the number keeps their calls apart.
+        // Peers of a Unix socket have no name, so each gets a number.
         let peer = format!("{} #{}", self.path, self.accepted);
         Ok((stream, peer.as_str().into()))
     }
-}
-
-/// Shuts the server down at Ctrl-C or SIGTERM.
-fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        signals.forever().next();
-        server.shutdown(GRACE);
-    });
-    Ok(())
 }

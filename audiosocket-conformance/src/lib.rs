@@ -26,6 +26,8 @@ mod cases;
 mod env;
 #[cfg(test)]
 mod frames;
+#[cfg(doctest)]
+mod guide;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub use audiosocket_proto::SampleRate;
 
 pub use codec::{AudioDecoder, AudioWarning, Codec, CodecDetector, Decoded};
 pub use g711::Law;
-pub use prompt::Prompt;
+pub use prompt::{Prompt, PromptError};
 pub use resample::{Resampler, UnsupportedRate};
 pub use tone::tone;
 

@@ -1,5 +1,7 @@
+use std::error::Error;
 use std::fmt;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::{Resampler, SampleRate};
 /// // On a call: `call.play(greeting.at(rate)).await?`, with the rate of the caller's audio.
 /// let audio = greeting.at(SampleRate::Hz16000);
 /// assert_eq!(audio.rate(), SampleRate::Hz16000);
-/// # Ok::<(), audiosocket_media::wav::ReadError>(())
+/// # Ok::<(), audiosocket_media::PromptError>(())
 /// ```
 #[derive(Clone)]
 pub struct Prompt {
@@ -44,9 +46,17 @@ impl Prompt {
     ///
     /// # Errors
     ///
-    /// The errors of [`wav::read_file`]. [`ReadError::TooLong`] if the file is longer than [`LONGEST`](Self::LONGEST).
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+    /// A [`PromptError`] with the path, and with the error of [`wav::read_file`]. That is [`ReadError::TooLong`] if the
+    /// file is longer than [`LONGEST`](Self::LONGEST).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, PromptError> {
         let path = path.as_ref();
+        Self::read(path).map_err(|cause| PromptError {
+            path: path.to_owned(),
+            cause,
+        })
+    }
+
+    fn read(path: &Path) -> Result<Self, ReadError> {
         let hz = wav::rate_of_file(path)?;
         let rate = SampleRate::ALL.into_iter().find(|rate| rate.hz() >= hz);
         let rate = rate.unwrap_or(SampleRate::Hz192000);
@@ -112,6 +122,60 @@ impl fmt::Debug for Prompt {
     }
 }
 
+/// A file that [`Prompt::open`] cannot read.
+///
+/// `Display` prints the path, the cause and what to do. `Debug` prints the same text, because Rust prints the `Debug`
+/// of an error that `main` returns.
+pub struct PromptError {
+    path: PathBuf,
+    cause: ReadError,
+}
+
+impl PromptError {
+    /// Returns the path that [`Prompt::open`] got.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns why the file cannot be read.
+    #[must_use]
+    pub fn cause(&self) -> &ReadError {
+        &self.cause
+    }
+
+    /// What the user can do about it.
+    fn remedy(&self) -> &'static str {
+        match &self.cause {
+            ReadError::Io(error) if error.kind() == ErrorKind::NotFound => {
+                "check the path, or make a file: espeak-ng -w greeting.wav \"Hello\""
+            }
+            ReadError::Io(_) => "check that it is a file that this process may read",
+            ReadError::TooLong { .. } => "cut it into shorter files",
+            _ => "convert it: sox INPUT -e signed-integer -b 16 OUTPUT.wav",
+        }
+    }
+}
+
+impl fmt::Display for PromptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read the prompt {:?}: {}", self.path, self.cause)?;
+        if let Some(source) = self.cause.source() {
+            write!(f, ": {source}")?;
+        }
+        write!(f, "; {}", self.remedy())
+    }
+}
+
+impl fmt::Debug for PromptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+// The text has the whole cause, so there is no `source` to print after it.
+impl Error for PromptError {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,8 +212,30 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_an_error() {
-        let error = Prompt::open("/nonexistent.wav").unwrap_err();
-        assert!(matches!(error, ReadError::Io(_)));
+    fn an_error_has_the_path_the_cause_and_what_to_do() {
+        let missing = Prompt::open("no/such\n.wav").unwrap_err();
+        assert!(matches!(missing.cause(), ReadError::Io(_)));
+        let text = missing.to_string();
+        // Escaped, so that a path does nothing to the terminal.
+        assert!(
+            text.starts_with(r#"cannot read the prompt "no/such\n.wav": "#),
+            "{text}"
+        );
+        assert!(text.contains("No such file"), "{text}");
+        assert!(
+            text.ends_with("espeak-ng -w greeting.wav \"Hello\""),
+            "{text}"
+        );
+        // `main` prints the `Debug` of an error that it returns.
+        assert_eq!(format!("{missing:?}"), text);
+
+        let path = std::env::temp_dir().join(format!("not-wav-{}.wav", std::process::id()));
+        std::fs::write(&path, "not a WAV file at all").unwrap();
+        let error = Prompt::open(&path);
+        std::fs::remove_file(&path).unwrap();
+        let error = error.unwrap_err();
+        assert_eq!(error.path(), path);
+        let text = error.to_string();
+        assert!(text.contains("sox INPUT"), "{text}");
     }
 }

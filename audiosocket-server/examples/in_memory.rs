@@ -1,9 +1,9 @@
-//! Both ends of a call in memory: no socket, no clock, no waiting. Bytes are cut where it hurts,
-//! deadlines of seconds pass in no time, and every run is the same: how to test a handler, or a
-//! loop of your own. It prints what happened, and fails if that is not what should have.
+//! Both ends of a call in memory, without a socket and without a clock: a test of a handler, or of an event loop of
+//! your own. Time is virtual, so that a deadline of a minute passes at once. Bytes arrive in pieces of odd lengths.
+//! Each run is the same. The example prints a transcript, and fails if it is not the expected one.
 //!
 //! ```sh
-//! cargo run -p audiosocket-proto --example in_memory
+//! cargo run -p audiosocket-server --example in_memory
 //! ```
 
 use std::collections::VecDeque;
@@ -33,14 +33,14 @@ const EXPECTED: &str = "\
   0.500 server: hung up by this side
   0.500 asterisk: over, ServerHungUp
   0.500 closed
--- a host that dies in the midst of a call
+-- a peer that stops without closing
   0.000 server: call 2
   0.000 server: 320 bytes of slin
   0.000 asterisk: 320 bytes of slin
  60.000 server: exception, the peer sent nothing for too long
  60.000 server: failed: the peer sent nothing for too long
  61.000 closed
--- a connection on which nothing comes
+-- a connection without a UUID
   5.000 server: no call, no UUID came in time
   6.000 closed
 -- another thread hangs up
@@ -54,37 +54,38 @@ fn main() -> Result<(), SendError> {
     let transcript = Transcript::default();
 
     transcript.title("an echo, and a key that ends the call");
-    let mut line = Line::new(&transcript, 1);
-    line.asterisk.send_audio(&[1; 320])?;
-    line.carry();
-    line.pass(Duration::from_millis(20));
-    line.asterisk.send_audio(&[2; 480])?;
-    line.carry();
-    line.pass(Duration::from_millis(480));
-    line.asterisk
+    let mut connection = Connection::new(&transcript, 1);
+    connection.asterisk.send_audio(&[1; 320])?;
+    connection.transfer();
+    connection.advance(Duration::from_millis(20));
+    connection.asterisk.send_audio(&[2; 480])?;
+    connection.transfer();
+    connection.advance(Duration::from_millis(480));
+    connection
+        .asterisk
         .send_dtmf(DtmfDigit::new(b'#').expect("a key"))?;
-    line.carry();
+    connection.transfer();
 
-    transcript.title("a host that dies in the midst of a call");
-    let mut line = Line::new(&transcript, 2);
-    line.asterisk.send_audio(&[1; 320])?;
-    line.carry();
-    line.dead = true;
-    line.pass(Duration::from_secs(120));
+    transcript.title("a peer that stops without closing");
+    let mut connection = Connection::new(&transcript, 2);
+    connection.asterisk.send_audio(&[1; 320])?;
+    connection.transfer();
+    connection.stopped = true;
+    connection.advance(Duration::from_secs(120));
 
-    transcript.title("a connection on which nothing comes");
-    let mut line = Line::new(&transcript, 3);
-    line.dead = true;
-    line.pass(Duration::from_secs(120));
+    transcript.title("a connection without a UUID");
+    let mut connection = Connection::new(&transcript, 3);
+    connection.stopped = true;
+    connection.advance(Duration::from_secs(120));
 
     transcript.title("another thread hangs up");
-    let mut line = Line::new(&transcript, 4);
-    line.carry();
-    line.pass(Duration::from_secs(3));
-    let handle: CallHandle = line.server.handle().clone();
+    let mut connection = Connection::new(&transcript, 4);
+    connection.transfer();
+    connection.advance(Duration::from_secs(3));
+    let handle: CallHandle = connection.server.handle().clone();
     let thread = std::thread::spawn(move || handle.hangup());
     thread.join().expect("hanging up does not panic");
-    line.carry();
+    connection.transfer();
 
     let lines = mem::take(&mut transcript.lock().lines);
     print!("{lines}");
@@ -92,49 +93,49 @@ fn main() -> Result<(), SendError> {
     Ok(())
 }
 
-/// Asterisk, a server, and what is on its way between them.
-struct Line {
+/// Asterisk, a server, and the bytes between them.
+struct Connection {
     now: Timestamp,
     asterisk: ClientSession,
     asterisk_decoder: Decoder,
-    /// Asterisk neither sends nor takes nor closes anything.
-    dead: bool,
+    /// Asterisk sends nothing, reads nothing and closes nothing.
+    stopped: bool,
     to_server: Pipe,
-    server: CallDriver<Desk>,
+    server: CallDriver<Echo>,
     server_closed: bool,
     to_asterisk: Pipe,
     transcript: Transcript,
 }
 
-impl Line {
+impl Connection {
     /// A connection that was just accepted.
     fn new(transcript: &Transcript, uuid: u128) -> Self {
-        // Silence would be fifty lines a second, which would hide the others.
+        // Silence would be fifty lines per second in the transcript.
         let config = SessionConfig::new()
             .idle_timeout(Some(Duration::from_secs(60)))
             .fill_silence(false);
-        let desk = Arc::new(Desk(transcript.clone()));
+        let echo = Arc::new(Echo(transcript.clone()));
         let now = Timestamp::ZERO;
         Self {
             now,
             asterisk: ClientSession::new(Uuid::from_u128(uuid), SampleRate::Hz8000),
             asterisk_decoder: Decoder::new(),
-            dead: false,
+            stopped: false,
             to_server: Pipe::default(),
-            server: CallDriver::new(desk, Peer::from("memory"), config, &Calls::default(), now),
+            server: CallDriver::new(echo, Peer::from("memory"), config, &Calls::default(), now),
             server_closed: false,
             to_asterisk: Pipe::default(),
             transcript: transcript.clone(),
         }
     }
 
-    /// Lets time pass, and both ends do what there is to do meanwhile.
-    fn pass(&mut self, time: Duration) {
+    /// Moves the time, and serves both ends at each deadline.
+    fn advance(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(due) = self.server.poll_timeout().filter(|due| *due <= until) {
             self.set_time(due);
             self.server.handle_timeout(due);
-            self.carry();
+            self.transfer();
         }
         self.set_time(until);
     }
@@ -144,8 +145,8 @@ impl Line {
         self.transcript.lock().now = now;
     }
 
-    /// Carries bytes until none are left to carry.
-    fn carry(&mut self) {
+    /// Moves bytes between both ends until none are left.
+    fn transfer(&mut self) {
         self.server.poll_commands(self.now, Waker::noop());
         while self.asterisk_writes()
             | self.server_reads()
@@ -156,12 +157,12 @@ impl Line {
 
     fn asterisk_writes(&mut self) -> bool {
         match self.asterisk.poll_transmit() {
-            Transmit::Bytes(bytes) if !self.dead => {
+            Transmit::Bytes(bytes) if !self.stopped => {
                 let written = self.to_server.write(bytes);
                 self.asterisk.transmitted(written);
                 true
             }
-            Transmit::Close if !self.dead => self.to_server.close(),
+            Transmit::Close if !self.stopped => self.to_server.close(),
             _ => false,
         }
     }
@@ -196,7 +197,7 @@ impl Line {
     }
 
     fn asterisk_reads(&mut self) -> bool {
-        if self.dead {
+        if self.stopped {
             return false;
         }
         let Some(bytes) = self.to_asterisk.read() else {
@@ -204,19 +205,19 @@ impl Line {
         };
         if bytes.is_empty() {
             let end = self.asterisk.handle_eof(&self.asterisk_decoder);
-            end.into_iter().for_each(|event| self.heard(event));
+            end.into_iter().for_each(|event| self.log(event));
         }
         let mut input = &bytes[..];
-        // Apart from the rest for as long as an event borrows from it.
+        // Taken out of `self`, because an event borrows from it.
         let mut decoder = mem::take(&mut self.asterisk_decoder);
         while let Some(event) = self.asterisk.receive(&mut decoder, &mut input) {
-            self.heard(event);
+            self.log(event);
         }
         self.asterisk_decoder = decoder;
         true
     }
 
-    fn heard(&self, event: ClientEvent<'_>) {
+    fn log(&self, event: ClientEvent<'_>) {
         let line = match event {
             ClientEvent::Audio(audio) => format!("{} bytes of {}", audio.len(), audio.rate()),
             ClientEvent::Ended(end) => format!("over, {end:?}"),
@@ -226,13 +227,13 @@ impl Line {
     }
 }
 
-/// One direction of a connection. It takes and gives as many bytes at a time as it likes.
+/// One direction of a connection. A write or a read moves a part of the bytes, of varying length.
 #[derive(Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
     closed: bool,
     end_read: bool,
-    turn: usize,
+    piece: usize,
 }
 
 impl Pipe {
@@ -242,12 +243,12 @@ impl Pipe {
         len
     }
 
-    /// Whether it was open.
+    /// Closes the direction. Returns whether it was open.
     fn close(&mut self) -> bool {
         !mem::replace(&mut self.closed, true)
     }
 
-    /// Nothing if there is nothing now; no bytes, once, at the end.
+    /// Returns `None` if no bytes wait, and once an empty vector at the end.
     fn read(&mut self) -> Option<Vec<u8>> {
         if self.bytes.is_empty() {
             let end = self.closed && !mem::replace(&mut self.end_read, self.closed);
@@ -258,21 +259,21 @@ impl Pipe {
     }
 
     fn cut(&mut self, len: usize) -> usize {
-        self.turn += 1;
-        len.min([1, 2, 7, 64, 301][self.turn % 5])
+        self.piece += 1;
+        len.min([1, 2, 7, 64, 301][self.piece % 5])
     }
 }
 
-/// Takes every call, and writes down what happens.
-struct Desk(Transcript);
+/// Accepts every call, and writes the transcript.
+struct Echo(Transcript);
 
-impl Acceptor for Desk {
-    type Handler = Clerk;
+impl Acceptor for Echo {
+    type Handler = EchoCall;
 
-    fn accept(&self, request: &CallRequest<'_>) -> Result<Clerk, Refusal> {
+    fn accept(&self, request: &CallRequest<'_>) -> Result<EchoCall, Refusal> {
         self.0
             .line(format_args!("server: call {}", request.uuid.as_u128()));
-        Ok(Clerk(self.0.clone()))
+        Ok(EchoCall(self.0.clone()))
     }
 
     fn on_exception(&self, _peer: &Peer, error: &Exception) {
@@ -280,10 +281,10 @@ impl Acceptor for Desk {
     }
 }
 
-/// Echoes what it hears, and hangs up at `#`.
-struct Clerk(Transcript);
+/// Echoes the audio, and hangs up at the key `#`.
+struct EchoCall(Transcript);
 
-impl Handler for Clerk {
+impl Handler for EchoCall {
     fn on_audio<'a>(&mut self, _call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         let (len, rate) = (audio.len(), audio.rate());
         self.0.line(format_args!("server: {len} bytes of {rate}"));
@@ -308,7 +309,7 @@ impl Handler for Clerk {
     }
 }
 
-/// What happened, and when.
+/// Lines of text with their times.
 #[derive(Clone, Default)]
 struct Transcript(Arc<Mutex<Record>>);
 

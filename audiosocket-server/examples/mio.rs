@@ -1,12 +1,18 @@
-//! The core in an event loop made by hand: any number of calls on one thread, with `mio`. Callers
-//! hear themselves. `audiosocket_proto::embedding` says why it does what it does, in this order.
-//! Run it with `cargo run -p audiosocket-proto --example mio -- 127.0.0.1:9092`.
+//! The core in an event loop of your own, with `mio`: any number of calls on one thread. Callers hear their own voice.
+//! The page `embedding` of the crate explains the order of its steps.
+//!
+//! ```sh
+//! cargo run -p audiosocket-server --example mio -- 127.0.0.1:9092
+//! # Without a phone, in another terminal: callers that check the echo.
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --calls 5
+//! ```
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp, Transmit};
@@ -14,10 +20,12 @@ use audiosocket_server::{Acceptor, CallDriver, Callbacks};
 use audiosocket_server::{Limits, ServerAction, ServerDriver};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 const LISTENER: Token = Token(usize::MAX);
-const BELL: Token = Token(usize::MAX - 1);
-/// How often one call may read and write before the others get their turn.
+const WAKER: Token = Token(usize::MAX - 1);
+/// How often one call may read and write before the next call does.
 const ROUNDS: usize = 16;
 /// How long to wait when the system has no descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -25,17 +33,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 fn main() -> io::Result<()> {
     let addr = std::env::args().nth(1);
     let listener = std::net::TcpListener::bind(addr.as_deref().unwrap_or("127.0.0.1:9092"))?;
-    println!("listening on {}", listener.local_addr()?);
     let echo = Callbacks::new(
         |_uuid, _peer, audio| audio.into(),
         |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
     );
     let config = SessionConfig::default();
     let server = ServerDriver::new(config.linger, Limits::default());
+    let (handle, mut signals) = (server.handle().clone(), Signals::new([SIGINT, SIGTERM])?);
+    thread::spawn(move || {
+        // At the second signal all calls are hung up at once.
+        for (_signal, grace) in signals.forever().zip([10, 0]) {
+            handle.shutdown(Duration::from_secs(grace));
+        }
+    });
+    println!("listening on {}", listener.local_addr()?);
     serve(listener, &Arc::new(echo), config, server)
 }
 
-/// Serves until `server`, which its handle shuts down, says that all is over.
+/// Serves until a shutdown of `server` is complete.
 pub(crate) fn serve<A: Acceptor>(
     listener: std::net::TcpListener,
     acceptor: &Arc<A>,
@@ -44,7 +59,7 @@ pub(crate) fn serve<A: Acceptor>(
 ) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
-    let bell = Waker::from(Arc::new(Bell(mio::Waker::new(poll.registry(), BELL)?)));
+    let waker = Waker::from(Arc::new(MioWaker(mio::Waker::new(poll.registry(), WAKER)?)));
     listener.set_nonblocking(true)?;
     let mut listener = TcpListener::from_std(listener);
     let interest = Interest::READABLE | Interest::WRITABLE;
@@ -53,17 +68,17 @@ pub(crate) fn serve<A: Acceptor>(
     let mut listener = Some(listener);
     let epoch = Epoch::new(Instant::now());
     let (mut calls, mut buffer) = (HashMap::new(), vec![0; 64 * 1024]);
-    // No token is used twice, so what comes late for a closed connection finds nobody.
+    // No token is used twice, so that an event of a closed connection cannot reach a new one.
     let mut tokens = (0..).map(Token);
-    // Those to look at now; when to look at all, at or before their deadlines; when to accept.
-    let (mut due, mut look_at, mut accept_at) = (BTreeSet::new(), None, None);
+    // The calls to poll now, when to poll all calls (at or before their deadlines), and when to accept.
+    let (mut due, mut poll_at, mut accept_at) = (BTreeSet::new(), None, None);
     loop {
         let now = epoch.timestamp(Instant::now());
-        let duty = server.poll(now, &mut Context::from_waker(&bell));
-        if duty == ServerAction::StopAccepting || accept_at.is_some_and(|at| at <= now) {
+        let action = server.poll(now, &mut Context::from_waker(&waker));
+        if action == ServerAction::StopAccepting || accept_at.is_some_and(|at| at <= now) {
             accept_at = None;
             while let Some(accepted) = listener.as_ref().map(TcpListener::accept) {
-                let token = tokens.next().unwrap_or(BELL);
+                let token = tokens.next().unwrap_or(WAKER);
                 let prepared = accepted.and_then(|(mut stream, peer)| {
                     stream.set_nodelay(true)?;
                     poll.registry().register(&mut stream, token, interest)?;
@@ -71,8 +86,8 @@ pub(crate) fn serve<A: Acceptor>(
                 });
                 match prepared {
                     Ok((stream, peer)) => {
-                        let (acceptor, among) = (acceptor.clone(), server.handle().calls());
-                        let driver = CallDriver::new(acceptor, peer.into(), config, among, now);
+                        let (acceptor, open) = (acceptor.clone(), server.handle().calls());
+                        let driver = CallDriver::new(acceptor, peer.into(), config, open, now);
                         let connection = Connection {
                             stream,
                             driver,
@@ -90,30 +105,30 @@ pub(crate) fn serve<A: Acceptor>(
                 }
             }
         }
-        match duty {
+        match action {
             ServerAction::StopAccepting => (listener, accept_at) = (None, Some(now)),
             ServerAction::Over => return Ok(()),
             _ => {}
         }
-        if look_at.is_some_and(|at| at <= now) {
-            look_at = None;
+        if poll_at.is_some_and(|at| at <= now) {
+            poll_at = None;
             due.extend(calls.keys());
         }
         for token in std::mem::take(&mut due) {
             let Some(call) = calls.get_mut(&token) else {
                 continue;
             };
-            if call.turn(now, &bell, &mut buffer) {
+            if call.run(now, &waker, &mut buffer) {
                 due.insert(token);
             }
-            let deadlines = [look_at, call.driver.poll_timeout()];
-            look_at = deadlines.into_iter().flatten().min();
+            let deadlines = [poll_at, call.driver.poll_timeout()];
+            poll_at = deadlines.into_iter().flatten().min();
             if call.driver.poll_transmit() == Transmit::Close {
                 calls.remove(&token);
             }
         }
 
-        let deadlines = [look_at, accept_at, server.poll_timeout()];
+        let deadlines = [poll_at, accept_at, server.poll_timeout()];
         let next = deadlines.into_iter().flatten().min();
         let next = if due.is_empty() { next } else { Some(now) };
         match poll.poll(&mut events, next.map(|at| at.saturating_since(now))) {
@@ -123,7 +138,7 @@ pub(crate) fn serve<A: Acceptor>(
         for event in &events {
             match event.token() {
                 LISTENER => accept_at = accept_at.or(Some(now)),
-                BELL => due.extend(calls.keys()), // It does not say for whom.
+                WAKER => due.extend(calls.keys()), // One waker serves all calls.
                 token => {
                     if let Some(call) = calls.get_mut(&token) {
                         call.readable |= event.is_readable();
@@ -135,10 +150,10 @@ pub(crate) fn serve<A: Acceptor>(
     }
 }
 
-/// Rung by whoever shuts the server down or hangs up a call.
-struct Bell(mio::Waker);
+/// Ends the poll when another thread shuts the server down or changes a call.
+struct MioWaker(mio::Waker);
 
-impl Wake for Bell {
+impl Wake for MioWaker {
     fn wake(self: Arc<Self>) {
         let _ = self.0.wake();
     }
@@ -147,17 +162,17 @@ impl Wake for Bell {
 struct Connection<A: Acceptor> {
     stream: TcpStream,
     driver: CallDriver<A>,
-    /// There may be something to read, which `mio` tells only when it changes.
+    /// Whether there can be bytes to read. `mio` reports only changes of it.
     readable: bool,
 }
 
 impl<A: Acceptor> Connection<A> {
-    /// Everything that can be done now. True if there was more to do than one turn is long.
-    fn turn(&mut self, now: Timestamp, bell: &Waker, buffer: &mut [u8]) -> bool {
-        self.driver.poll_commands(now, bell);
-        // Reading first, so that all answers to one read leave in one write.
+    /// Reads and writes what is possible now. Returns whether the call reached [`ROUNDS`] and has more to do.
+    fn run(&mut self, now: Timestamp, waker: &Waker, buffer: &mut [u8]) -> bool {
+        self.driver.poll_commands(now, waker);
+        // It reads first, so that all answers to one read leave in one write.
         let more = (0..ROUNDS).all(|_| (self.readable && self.read(now, buffer)) | self.write(now));
-        // Also amid a flood, and only after what the socket had: that may move the deadline.
+        // In a flood too. It comes after the reads, because a read can move the deadline.
         self.driver.handle_timeout(now);
         while self.write(now) {}
         more

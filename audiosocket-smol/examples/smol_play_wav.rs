@@ -1,55 +1,49 @@
-//! Plays a WAV file to every caller, and hangs up at its end: of any rate, width and number of
-//! channels. Without a file it plays a tone of two seconds.
+//! Plays a WAV file to each caller, and hangs up at its end.
 //!
-//! The file is queued whole, once, when the call begins. From there the call's playout sends it,
-//! 20 ms every 20 ms; nothing here needs a timer, or a caller who speaks.
+//! The file is a WAV file of any sample rate, width and number of channels, at most ten minutes long. Without a file,
+//! callers hear a tone of two seconds. To make a file, and to run the example:
 //!
 //! ```sh
+//! espeak-ng -w prompt.wav "Hello"
 //! cargo run -p audiosocket-smol --example smol_play_wav -- 127.0.0.1:9092 prompt.wav
+//! # Without a phone, in another terminal: a call that records what it receives.
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --expect any --record heard.wav
 //! ```
+
+mod shutdown;
 
 use std::error::Error;
 use std::time::Duration;
 
-use async_signal::{Signal, Signals};
-use audiosocket_media::{tone, wav};
-use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
-use smol::stream::StreamExt;
-
-/// What every call takes. Asterisk converts for callers who have more; for them, play 16 kHz.
-const RATE: SampleRate = SampleRate::Hz8000;
-
-/// No longer file is read, since it is held in memory: 16 kB a second.
-const LONGEST: Duration = Duration::from_secs(600);
+use audiosocket_media::{Prompt, SampleRate, tone};
+use audiosocket_smol::{CallEvent, IncomingCall, SendError, Server};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let samples = match args.next() {
-        Some(path) => wav::read_file(path, RATE, LONGEST)?,
-        None => tone(RATE, 440, Duration::from_secs(2)),
+    let addr = args.next().unwrap_or("127.0.0.1:9092".into());
+    let prompt = match args.next() {
+        Some(path) => Prompt::open(path)?,
+        None => {
+            let rate = SampleRate::Hz8000;
+            Prompt::from_samples(rate, tone(rate, 440, Duration::from_secs(2)))
+        }
     };
-    // In memory once, however many calls play it.
-    let prompt = AudioBuf::from_samples(RATE, &samples);
-
     smol::block_on(async {
         let server = Server::bind(addr).await?;
+        shutdown::on_signal(server.handle())?;
         println!("listening on {}", server.local_addrs()[0]);
-        let (handle, mut signals) = (server.handle(), Signals::new([Signal::Int])?);
-        smol::spawn(async move {
-            signals.next().await;
-            handle.shutdown(Duration::from_secs(10));
-        })
-        .detach();
+        // A clone of a prompt shares its audio: it is in memory once, however many calls play it.
         let play = move |call| play(call, prompt.clone());
         Ok(server.serve_calls(play).await?)
     })
 }
 
-async fn play(mut call: IncomingCall, prompt: AudioBuf) -> Result<(), SendError> {
-    call.play(prompt).await?;
+async fn play(mut call: IncomingCall, prompt: Prompt) -> Result<(), SendError> {
+    // The sample rate of the caller is known when the first audio comes.
+    let rate = call.wait_sample_rate(Duration::from_millis(200)).await;
+    call.play(prompt.at(rate)).await?;
     call.hangup_after_playout();
-    // To the end: dropping the call would hang up at once.
+    // Dropping the call hangs up at once. So the task keeps the call until its last event.
     while let Some(event) = call.next().await {
         if let CallEvent::Ended(end) = event {
             println!("{}: {end}", call.uuid());

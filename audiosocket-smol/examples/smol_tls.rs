@@ -1,25 +1,31 @@
-//! A server that takes calls over TLS: callers hear themselves. Asterisk reaches it through stunnel or a
-//! proxy: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and gives the calls ten
-//! seconds.
+//! A server that takes calls over TLS. Callers hear their own voice.
+//!
+//! Asterisk reaches it through stunnel or a proxy on its own machine: see `audiosocket_server::beyond_tcp`. AudioSocket
+//! itself has no authentication. With a third file, the server takes only peers that show a certificate from one of the
+//! authorities in it.
+//!
+//! All files are PEM files. To make a certificate for a first try, and to run the example:
 //!
 //! ```sh
+//! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+//!     -addext subjectAltName=DNS:localhost -keyout server.key -out server.pem
 //! cargo run -p audiosocket-smol --example smol_tls -- 127.0.0.1:9093 server.pem server.key
+//! # Without a phone, in another terminal: a call through stunnel.
+//! printf '%s\n' foreground=yes pid= '[tls]' client=yes accept=127.0.0.1:9092 connect=localhost:9093 \
+//!     CAfile=server.pem verifyChain=yes checkHost=localhost | stunnel -fd 0 &
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092
 //! ```
-//!
-//! A fourth argument, a file with certificates of authorities, lets only those call that show a
-//! certificate by one of them. AudioSocket itself has no authentication.
+
+mod shutdown;
 
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use async_signal::{Signal, Signals};
 use audiosocket_smol::listener::{Handshake, Listener, SmolTcpStream, TcpListener};
 use audiosocket_smol::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
-    ServerHandle,
 };
 use futures_rustls::server::TlsStream;
 use futures_rustls::{Accept, TlsAcceptor};
@@ -28,10 +34,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use smol::stream::StreamExt;
-
-/// How long calls may go on once the server shuts down.
-const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .with_listener(listener)
             .start(Echo)
             .await?;
-        shut_down_at_signal(server.handle())?;
+        shutdown::on_signal(server.handle())?;
         println!("listening on {addr}");
         Ok(server.serve_forever().await?)
     })
@@ -73,7 +75,7 @@ impl Listener for TlsListener {
     }
 }
 
-/// Callers hear themselves, and the end of each call is printed. Replace it with your handler.
+/// Echoes the audio, and prints the end of each call. Replace it with your handler.
 struct Echo;
 
 impl Acceptor for Echo {
@@ -83,7 +85,7 @@ impl Acceptor for Echo {
         Ok(Self)
     }
 
-    /// A connection that did not become a call: most often, its handshake failed.
+    /// The connection did not become a call. Most often the TLS handshake failed.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         eprintln!("{peer}: {error}");
     }
@@ -103,8 +105,8 @@ impl Handler for Echo {
     }
 }
 
-/// Reads PEM files: the server's certificate, with those that vouch for it behind it, its key, and the
-/// authorities that vouch for callers.
+/// Reads the PEM files: the server's certificate and the intermediate certificates after it, the key, and the
+/// authorities of callers.
 fn server_config(
     certificate: &str,
     key: &str,
@@ -125,7 +127,8 @@ fn server_config(
             config.with_client_cert_verifier(verifier.build()?)
         }
     };
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{key}: {error}"))?;
+    let key = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| format!("cannot read {key}: {error}; give a PEM file"))?;
     let chain = read_certificates(certificate)?;
     Ok(Arc::new(config.with_single_cert(chain, key)?))
 }
@@ -133,16 +136,5 @@ fn server_config(
 fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
-        .map_err(|error| format!("{path}: {error}"))
-}
-
-/// Shuts the server down at Ctrl-C or SIGTERM.
-fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
-    smol::spawn(async move {
-        signals.next().await;
-        server.shutdown(GRACE);
-    })
-    .detach();
-    Ok(())
+        .map_err(|error| format!("cannot read {path}: {error}; give a PEM file"))
 }

@@ -1,25 +1,24 @@
-//! A server that takes calls over a Unix socket: callers hear themselves. Asterisk reaches it through
-//! socat or HAProxy on its machine: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and
-//! gives the calls ten seconds.
+//! A server that takes calls over a Unix socket. Callers hear their own voice.
+//!
+//! Asterisk reaches it through socat or HAProxy on its own machine: see `audiosocket_server::beyond_tcp`.
 //!
 //! ```sh
-//! cargo run -p audiosocket-smol --example smol_unix -- /run/audiosocket/calls.sock
+//! cargo run -p audiosocket-smol --example smol_unix -- /tmp/calls.sock
+//! # Without a phone, in another terminal: a call through socat.
+//! socat TCP-LISTEN:9092,bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:/tmp/calls.sock &
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092
 //! ```
+
+mod shutdown;
 
 use std::error::Error;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use async_signal::{Signal, Signals};
 use audiosocket_smol::listener::{Listener, SocketFile};
-use audiosocket_smol::{Callbacks, Peer, Server, ServerHandle};
+use audiosocket_smol::{Callbacks, Peer, Server};
 use smol::Async;
-use smol::stream::StreamExt;
-
-/// How long calls may go on once the server shuts down.
-const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: smol_unix SOCKET")?;
@@ -39,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .with_listener(listener)
             .start(echo)
             .await?;
-        shut_down_at_signal(server.handle())?;
+        shutdown::on_signal(server.handle())?;
         println!("listening on {path}");
         Ok(server.serve_forever().await?)
     })
@@ -47,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The Unix socket at a path.
 struct Calls {
-    /// Dropped first: from then on the next server can have the path.
+    /// Dropped first. The next server can then take the path.
     _file: SocketFile,
     socket: Async<UnixListener>,
     path: String,
@@ -67,19 +66,8 @@ impl Listener for Calls {
             }
         };
         self.accepted += 1;
-        // Peers of a Unix socket have no name; the number keeps their calls apart.
+        // Peers of a Unix socket have no name, so each gets a number.
         let peer = format!("{} #{}", self.path, self.accepted);
         Poll::Ready(Ok((Async::new(stream)?, peer.as_str().into())))
     }
-}
-
-/// Shuts the server down at Ctrl-C or SIGTERM.
-fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
-    smol::spawn(async move {
-        signals.next().await;
-        server.shutdown(GRACE);
-    })
-    .detach();
-    Ok(())
 }

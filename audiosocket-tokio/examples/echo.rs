@@ -1,24 +1,25 @@
-//! The smallest server: callers hear themselves.
+//! The smallest server: each caller hears their own voice.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example echo -- 127.0.0.1:9092
+//! # Without a phone, in another terminal: a caller that checks the echo.
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092
 //! ```
+
+mod shutdown;
 
 use audiosocket_tokio::start_server;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let addr = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:9092".to_owned());
+    let addr = std::env::args().nth(1).unwrap_or("127.0.0.1:9092".into());
     let server = start_server(
-        |_uuid, _peer, audio| audio.into(),
+        |_uuid, _peer, audio| audio.into(), // The answer to audio is the same audio.
         |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
         addr,
     )
     .await?;
-    for addr in server.local_addrs() {
-        println!("listening on {addr}");
-    }
+    shutdown::on_signal(server.handle())?;
+    println!("listening on {}", server.local_addrs()[0]);
     server.serve_forever().await
 }

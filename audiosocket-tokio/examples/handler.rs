@@ -1,11 +1,13 @@
-//! State for each call, admission, key presses and an orderly shutdown: callers hear themselves, `*`
-//! mutes and unmutes, `#` hangs up. Ctrl-C shuts the server down, and gives the calls ten seconds.
+//! A handler: state for each call, admission and key presses. Callers hear their own voice. The key `*` mutes and
+//! unmutes it, and `#` hangs up.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example handler -- 127.0.0.1:9092
+//! # Without a phone, in another terminal: a call that presses `#` after the other keys.
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --expect any --dtmf '**#'
 //! ```
 
-use std::time::Duration;
+mod shutdown;
 
 use audiosocket_tokio::{
     Audio, Call, CallRequest, DtmfDigit, End, Exception, Handler, Refusal, Response, Server,
@@ -13,27 +15,19 @@ use audiosocket_tokio::{
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let addr = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:9092".to_owned());
+    let addr = std::env::args().nth(1).unwrap_or("127.0.0.1:9092".into());
     let server = Server::builder().bind(addr).start(accept).await?;
-    for addr in server.local_addrs() {
-        println!("listening on {addr}");
-    }
-
-    let handle = server.handle();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            handle.shutdown(Duration::from_secs(10));
-        }
-    });
+    shutdown::on_signal(server.handle())?;
+    println!("listening on {}", server.local_addrs()[0]);
     server.serve_forever().await
 }
 
-/// Accepts every call with a real UUID.
+/// Accepts every call, except for calls without a UUID of their own.
 fn accept(request: &CallRequest<'_>) -> Result<Caller, Refusal> {
     if request.uuid.is_nil() {
-        return Err(Refusal::new("a UUID of zeros is a dialplan without one"));
+        return Err(Refusal::new(
+            "the UUID is all zeros: set one in the dialplan",
+        ));
     }
     Ok(Caller::default())
 }
@@ -74,10 +68,7 @@ impl Handler for Caller {
 
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         let frames = call.stats().audio_frames_received;
-        let Self { loudest, .. } = self;
-        println!(
-            "{}: {end}, {frames} frames, loudest sample {loudest}",
-            call.uuid()
-        );
+        let (uuid, loudest) = (call.uuid(), self.loudest);
+        println!("{uuid}: {end}, {frames} frames, loudest sample {loudest}");
     }
 }

@@ -1,24 +1,31 @@
-//! A server that takes calls over TLS: callers hear themselves. Asterisk reaches it through stunnel or a
-//! proxy: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and gives the calls ten
-//! seconds.
+//! A server that takes calls over TLS. Callers hear their own voice.
+//!
+//! Asterisk reaches it through stunnel or a proxy on its own machine: see `audiosocket_server::beyond_tcp`. AudioSocket
+//! itself has no authentication. With a third file, the server takes only peers that show a certificate from one of the
+//! authorities in it.
+//!
+//! All files are PEM files. To make a certificate for a first try, and to run the example:
 //!
 //! ```sh
+//! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+//!     -addext subjectAltName=DNS:localhost -keyout server.key -out server.pem
 //! cargo run -p audiosocket-tokio --example tls -- 127.0.0.1:9093 server.pem server.key
+//! # Without a phone, in another terminal: a call through stunnel.
+//! printf '%s\n' foreground=yes pid= '[tls]' client=yes accept=127.0.0.1:9092 connect=localhost:9093 \
+//!     CAfile=server.pem verifyChain=yes checkHost=localhost | stunnel -fd 0 &
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092
 //! ```
-//!
-//! A fourth argument, a file with certificates of authorities, lets only those call that show a
-//! certificate by one of them. AudioSocket itself has no authentication.
+
+mod shutdown;
 
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use audiosocket_tokio::listener::{Handshake, Listener, TcpListener};
 use audiosocket_tokio::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
-    ServerHandle,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -26,12 +33,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
-
-/// How long calls may go on once the server shuts down.
-const GRACE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -52,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_listener(listener)
         .start(Echo)
         .await?;
-    shut_down_at_signal(server.handle())?;
+    shutdown::on_signal(server.handle())?;
     println!("listening on {addr}");
     Ok(server.serve_forever().await?)
 }
@@ -72,7 +75,7 @@ impl Listener for TlsListener {
     }
 }
 
-/// Callers hear themselves, and the end of each call is printed. Replace it with your handler.
+/// Echoes the audio, and prints the end of each call. Replace it with your handler.
 struct Echo;
 
 impl Acceptor for Echo {
@@ -82,7 +85,7 @@ impl Acceptor for Echo {
         Ok(Self)
     }
 
-    /// A connection that did not become a call: most often, its handshake failed.
+    /// The connection did not become a call. Most often the TLS handshake failed.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         eprintln!("{peer}: {error}");
     }
@@ -102,8 +105,8 @@ impl Handler for Echo {
     }
 }
 
-/// Reads PEM files: the server's certificate, with those that vouch for it behind it, its key, and the
-/// authorities that vouch for callers.
+/// Reads the PEM files: the server's certificate and the intermediate certificates after it, the key, and the
+/// authorities of callers.
 fn server_config(
     certificate: &str,
     key: &str,
@@ -124,7 +127,8 @@ fn server_config(
             config.with_client_cert_verifier(verifier.build()?)
         }
     };
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{key}: {error}"))?;
+    let key = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| format!("cannot read {key}: {error}; give a PEM file"))?;
     let chain = read_certificates(certificate)?;
     Ok(Arc::new(config.with_single_cert(chain, key)?))
 }
@@ -132,19 +136,5 @@ fn server_config(
 fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
-        .map_err(|error| format!("{path}: {error}"))
-}
-
-/// Shuts the server down at Ctrl-C or SIGTERM.
-fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-        }
-        server.shutdown(GRACE);
-    });
-    Ok(())
+        .map_err(|error| format!("cannot read {path}: {error}; give a PEM file"))
 }

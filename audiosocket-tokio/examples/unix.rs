@@ -1,23 +1,23 @@
-//! A server that takes calls over a Unix socket: callers hear themselves. Asterisk reaches it through
-//! socat or HAProxy on its machine: see `audiosocket_server::beyond_tcp`. Ctrl-C or SIGTERM shuts it down, and
-//! gives the calls ten seconds.
+//! A server that takes calls over a Unix socket. Callers hear their own voice.
+//!
+//! Asterisk reaches it through socat or HAProxy on its own machine: see `audiosocket_server::beyond_tcp`.
 //!
 //! ```sh
-//! cargo run -p audiosocket-tokio --example unix -- /run/audiosocket/calls.sock
+//! cargo run -p audiosocket-tokio --example unix -- /tmp/calls.sock
+//! # Without a phone, in another terminal: a call through socat.
+//! socat TCP-LISTEN:9092,bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:/tmp/calls.sock &
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092
 //! ```
+
+mod shutdown;
 
 use std::error::Error;
 use std::io;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use audiosocket_tokio::listener::{Listener, SocketFile};
-use audiosocket_tokio::{Callbacks, Peer, Server, ServerHandle};
+use audiosocket_tokio::{Callbacks, Peer, Server};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::signal::unix::{SignalKind, signal};
-
-/// How long calls may go on once the server shuts down.
-const GRACE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -37,14 +37,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_listener(listener)
         .start(echo)
         .await?;
-    shut_down_at_signal(server.handle())?;
+    shutdown::on_signal(server.handle())?;
     println!("listening on {path}");
     Ok(server.serve_forever().await?)
 }
 
 /// The Unix socket at a path.
 struct Calls {
-    /// Dropped first: from then on the next server can have the path.
+    /// Dropped first. The next server can then take the path.
     _file: SocketFile,
     socket: UnixListener,
     path: String,
@@ -57,22 +57,8 @@ impl Listener for Calls {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Peer)>> {
         let (stream, _) = ready!(self.socket.poll_accept(cx))?;
         self.accepted += 1;
-        // Peers of a Unix socket have no name; the number keeps their calls apart.
+        // Peers of a Unix socket have no name, so each gets a number.
         let peer = format!("{} #{}", self.path, self.accepted);
         Poll::Ready(Ok((stream, peer.as_str().into())))
     }
-}
-
-/// Shuts the server down at Ctrl-C or SIGTERM.
-fn shut_down_at_signal(server: ServerHandle) -> io::Result<()> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-        }
-        server.shutdown(GRACE);
-    });
-    Ok(())
 }

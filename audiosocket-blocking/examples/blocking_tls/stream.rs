@@ -8,11 +8,12 @@ use std::sync::Arc;
 use audiosocket_blocking::Duplex;
 use rustls::{ServerConfig, ServerConnection};
 
-/// The server's end of a TLS connection. The handshake is part of what is read, so that the time of a call
-/// for its UUID is the time for both.
+/// The server's end of a TLS connection.
 ///
-/// This is not rustls's own `StreamOwned`, which sends everything before it reads: from a peer that does not
-/// read, it would not read either. Asterisk ends a call whose socket fills up.
+/// The reads include the handshake, so that the deadline for the UUID limits both.
+///
+/// The `StreamOwned` of rustls does not fit: it writes all waiting bytes before it reads. If a peer does not read,
+/// `StreamOwned` does not read either, the socket fills up, and Asterisk ends the call.
 #[derive(Debug)]
 pub(crate) struct TlsStream {
     tls: ServerConnection,
@@ -25,7 +26,7 @@ impl TlsStream {
         Ok(Self { tls, tcp })
     }
 
-    /// Sends all that waits to be sent.
+    /// Sends all waiting bytes.
     fn send(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut self.tcp)?;
@@ -35,8 +36,8 @@ impl TlsStream {
 }
 
 impl Read for TlsStream {
-    /// Returns `Interrupted` if all that was read belongs to TLS, 0 once the peer has sent `close_notify`, and
-    /// an error if the connection ends without that.
+    /// Returns the error `Interrupted` if all bytes belong to TLS itself, 0 after the peer's `close_notify`, and
+    /// another error if the connection ends without `close_notify`.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.tls.reader().read(buffer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -44,8 +45,8 @@ impl Read for TlsStream {
         }
         self.tls.read_tls(&mut self.tcp)?;
         let processed = self.tls.process_new_packets();
-        // Sends our part of the handshake, or an alert. An alert is lost if it does not leave now; the
-        // rest can follow when something else is sent.
+        // Sends our part of the handshake, or an alert. An alert has no later chance to leave. Other bytes can follow
+        // with the next write.
         let _ = self.send();
         match processed {
             Ok(_) => Err(ErrorKind::Interrupted.into()),
@@ -56,7 +57,7 @@ impl Read for TlsStream {
 
 impl Write for TlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Before rustls gets more to hold.
+        // First, so that rustls holds few bytes.
         self.send()?;
         self.tls.writer().write(bytes)
     }

@@ -4,13 +4,12 @@ use std::net::TcpStream;
 use audiosocket_media::SampleRate;
 use audiosocket_proto::Uuid;
 
-use crate::caller::Caller;
-use crate::program;
-use crate::sound::sounds;
+use crate::harness::caller::Caller;
+use crate::harness::program;
+use crate::harness::sound::sounds;
 
-/// Calls that AGI did not announce are hung up.
 #[test]
-fn announced_callers_are_greeted_in_their_language() {
+fn announced_callers_hear_a_greeting_in_their_language_and_other_calls_are_hung_up() {
     let program = program::start("expected_calls", &["127.0.0.1:0"]);
     let said = program.wait_for_line("AGI on ").unwrap();
     let (_, agi) = said.rsplit_once(' ').unwrap();
@@ -23,7 +22,7 @@ fn announced_callers_are_greeted_in_their_language() {
             .wait_for_line(&format!("{uuid}: announced"))
             .unwrap();
         let mut caller = Caller::call(program.addr(), uuid, SampleRate::Hz8000);
-        // Escaped, so that a caller's number does nothing to the terminal.
+        // Escaped, because the escape codes of a number must not reach a terminal.
         program
             .wait_for_line(&format!("{uuid}: \"\\u{{1b}}[2J\" speaks \"{language}\""))
             .unwrap();
@@ -43,7 +42,7 @@ fn announced_callers_are_greeted_in_their_language() {
     assert_eq!(stranger.listen_to_the_end(), []);
 }
 
-/// Asterisk's end of AGI.
+/// Sends an AGI request as Asterisk does, and returns the UUID from the answer.
 fn ask(addr: &str, request: &str) -> Uuid {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

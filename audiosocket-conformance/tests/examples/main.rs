@@ -1,9 +1,9 @@
-//! The examples of the adapters, each as the program that it is, called by a stand-in for Asterisk:
-//! what the caller hears, and what the program says. `.ci/examples` builds them and runs this.
+//! The examples, each started as a process. A client in the place of Asterisk calls it, and checks the audio that the
+//! caller hears and the lines that the program prints. `.ci/examples` builds the examples and runs these tests.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-/// The same tests for the example of each adapter, whose names differ by what is before them.
+/// The same tests for the example of each adapter. The names of the examples differ in a prefix.
 macro_rules! in_each_adapter {
     ($($test:ident)*) => {
         in_each_adapter!(tokio "": $($test)*);
@@ -23,14 +23,16 @@ macro_rules! in_each_adapter {
 }
 
 mod bot;
-mod caller;
-mod certificates;
+mod echo;
 mod expected_calls;
-mod ivr;
+mod handler;
+mod harness;
+mod key_menu;
 mod play_wav;
-mod program;
+mod recogniser;
 mod record;
-mod sound;
+mod stop;
 mod stunnel;
+mod thinking;
 mod tls;
 mod unix;

@@ -9,20 +9,20 @@ use audiosocket_testing::process::Process;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConnection, StreamOwned};
 
-use crate::caller::{Caller, connect};
-use crate::certificates::Authority;
-use crate::program::{self, assert_ends, terminate};
-use crate::sound::noise;
+use crate::harness::caller::{Caller, connect};
+use crate::harness::certificates::Authority;
+use crate::harness::program::{self, assert_ends, terminate};
+use crate::harness::sound::noise;
 
 in_each_adapter!(
     callers_hear_themselves
-    the_hangup_leaves_before_close_notify
-    who_does_not_read_is_read
-    a_connection_that_is_cut_is_told_from_one_that_is_closed
-    what_is_not_tls_is_turned_away
-    a_handshake_that_does_not_end_is_given_up
-    only_who_shows_a_certificate_may_call
-    at_its_end_calls_go_on_for_a_while_and_are_hung_up
+    the_hangup_comes_before_close_notify
+    the_server_reads_from_a_peer_that_does_not_read
+    a_cut_connection_has_another_end_than_a_closed_one
+    a_peer_without_tls_is_refused
+    a_handshake_has_a_deadline
+    only_callers_with_a_certificate_are_accepted
+    after_sigterm_open_calls_have_ten_seconds
 );
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -36,35 +36,35 @@ fn callers_hear_themselves(prefix: &str) {
         for round in 0..20 {
             caller.hear_back(&noise(160, round));
         }
-        // More than a TLS record holds.
+        // More than one TLS record.
         caller.hear_back(&noise(16_000, 7));
         assert_eq!(caller.stream.conn.protocol_version(), Some(version.version));
         hang_up(caller);
     }
 }
 
-fn the_hangup_leaves_before_close_notify(prefix: &str) {
+fn the_hangup_comes_before_close_notify(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[]);
     let mut caller = call(&program, &authority, 1);
     caller.hear_back(&noise(160, 1));
-    // A second UUID, for which the server hangs up.
+    // The server hangs up because of a second UUID.
     let mut again = Vec::new();
     encode(Message::Uuid(Uuid::from_u128(2)), &mut again).unwrap();
     caller.stream.write_all(&again).unwrap();
     caller.listen_to_the_hangup();
-    // Without close_notify this would be an error, which says that it was cut.
+    // Without close_notify this is an error.
     assert_eq!(caller.stream.read(&mut [0; 64]).unwrap(), 0);
     program.wait_for_line("a second UUID").unwrap();
 
-    // The server has closed its half only, and waits for the caller's.
+    // The server has closed only its half. It waits until the caller closes the other half.
     caller.stream.sock.set_nonblocking(true).unwrap();
     caller.stream.conn.send_close_notify();
     caller.stream.flush().unwrap();
 }
 
-/// Asterisk must be able to send all that it has, also when what comes back gets stuck on its way.
-fn who_does_not_read_is_read(prefix: &str) {
+/// Asterisk ends a call if the server does not take its audio, for example because the echo gets stuck.
+fn the_server_reads_from_a_peer_that_does_not_read(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[]);
     let mut caller = call(&program, &authority, 1);
@@ -77,7 +77,7 @@ fn who_does_not_read_is_read(prefix: &str) {
         )
         .unwrap();
     }
-    // 32 MB, of which no kernel holds a half in either direction.
+    // 32 MB: more than the kernel holds in both directions.
     for _ in 0..2_000 {
         caller.stream.write_all(&second).unwrap();
     }
@@ -91,7 +91,7 @@ fn who_does_not_read_is_read(prefix: &str) {
     hang_up(other);
 }
 
-fn a_connection_that_is_cut_is_told_from_one_that_is_closed(prefix: &str) {
+fn a_cut_connection_has_another_end_than_a_closed_one(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[]);
     for number in 1..=2 {
@@ -112,7 +112,7 @@ fn a_connection_that_is_cut_is_told_from_one_that_is_closed(prefix: &str) {
     }
 }
 
-fn what_is_not_tls_is_turned_away(prefix: &str) {
+fn a_peer_without_tls_is_refused(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[]);
     let mut plain = connect(program.addr());
@@ -122,7 +122,7 @@ fn what_is_not_tls_is_turned_away(prefix: &str) {
     is_closed(&mut plain);
     program.wait_for_line("received corrupt message").unwrap();
 
-    // And who goes before it has begun.
+    // A peer that closes before the handshake, and a peer that does not trust the certificate.
     drop(connect(program.addr()));
     let untrusting = Authority::new();
     let mut stream = untrusting.client(connect(program.addr()));
@@ -138,7 +138,7 @@ fn what_is_not_tls_is_turned_away(prefix: &str) {
     hang_up(caller);
 }
 
-fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
+fn a_handshake_has_a_deadline(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[]);
     let mut silent = connect(program.addr());
@@ -154,9 +154,9 @@ fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
             }
             thread::sleep(Duration::from_millis(300));
         }
-        panic!("it was waited for to its last byte");
+        panic!("the server waited for the last byte");
     });
-    // Meanwhile others call.
+    // Another call works at the same time.
     let mut caller = call(&program, &authority, 1);
     caller.hear_back(&noise(160, 1));
 
@@ -164,7 +164,7 @@ fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
     is_closed(&mut dripping);
     drips.join().unwrap();
     for _ in 0..2 {
-        // It is one without a UUID, and counts as such.
+        // It counts as a connection without a UUID.
         let line = program.wait_for_line("127.0.0.1:").unwrap();
         assert!(line.contains("no UUID came in time"), "{line}");
     }
@@ -172,14 +172,14 @@ fn a_handshake_that_does_not_end_is_given_up(prefix: &str) {
     hang_up(caller);
 }
 
-fn only_who_shows_a_certificate_may_call(prefix: &str) {
+fn only_callers_with_a_certificate_are_accepted(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[&authority.path("authority.pem")]);
     for stranger in [None, Authority::new().identity("asterisk")] {
         let mut stream = authority.client_of(connect(program.addr()), &TLS13, stranger);
         let mut hello = Vec::new();
         encode(Message::Uuid(Uuid::from_u128(1)), &mut hello).unwrap();
-        // In TLS 1.3 a client hears of it only after its own part of the handshake.
+        // In TLS 1.3 the refusal comes after the client has finished its part of the handshake.
         let refused = stream
             .write_all(&hello)
             .and_then(|()| stream.read(&mut [0]));
@@ -195,14 +195,14 @@ fn only_who_shows_a_certificate_may_call(prefix: &str) {
     hang_up(caller);
 }
 
-fn at_its_end_calls_go_on_for_a_while_and_are_hung_up(prefix: &str) {
+fn after_sigterm_open_calls_have_ten_seconds(prefix: &str) {
     let authority = Authority::new();
     let program = start(prefix, &authority, &[]);
     let mut short = call(&program, &authority, 1);
     let mut long = call(&program, &authority, 2);
     short.hear_back(&noise(160, 1));
     long.hear_back(&noise(160, 2));
-    // Within its handshake, and a call already.
+    // A connection in its handshake counts as a call.
     let late = authority.client(connect(program.addr()));
     thread::sleep(Duration::from_millis(200));
     terminate(&program);
@@ -237,7 +237,7 @@ fn call(
     Caller::over(stream, Uuid::from_u128(number), RATE)
 }
 
-/// Hangs up as stunnel does for Asterisk: says so, and waits for the other side to say so.
+/// Hangs up as stunnel does: sends close_notify, and waits for the close_notify of the server.
 fn hang_up(mut caller: Caller<StreamOwned<ClientConnection, TcpStream>>) {
     caller.stream.conn.send_close_notify();
     caller.stream.flush().unwrap();
@@ -246,7 +246,7 @@ fn hang_up(mut caller: Caller<StreamOwned<ClientConnection, TcpStream>>) {
     rest.expect("the server closes with close_notify");
 }
 
-/// Waits until the server has closed it.
+/// Waits until the server has closed the connection.
 fn is_closed(stream: &mut TcpStream) {
     match io::copy(stream, &mut io::sink()) {
         Ok(_) => {}

@@ -11,19 +11,19 @@ use audiosocket_proto::{Message, SampleRate, Uuid};
 use audiosocket_testing::process::Process;
 use tempfile::TempDir;
 
-use crate::caller::Caller;
-use crate::program::{self, assert_ends, terminate};
-use crate::sound::noise;
+use crate::harness::caller::Caller;
+use crate::harness::program::{self, assert_ends, terminate};
+use crate::harness::sound::noise;
 
 in_each_adapter!(
-    callers_hear_themselves_and_are_told_apart
-    one_server_has_the_path
-    at_its_end_the_path_is_free_and_calls_go_on
+    callers_hear_themselves_and_have_numbers
+    only_one_server_listens_at_a_path
+    after_sigterm_the_path_is_free_and_open_calls_have_ten_seconds
 );
 
 const RATE: SampleRate = SampleRate::Hz8000;
 
-fn callers_hear_themselves_and_are_told_apart(prefix: &str) {
+fn callers_hear_themselves_and_have_numbers(prefix: &str) {
     let place = Place::new(prefix);
     let program = place.start();
     let mode = fs::metadata(&place.path).unwrap().permissions().mode();
@@ -33,7 +33,7 @@ fn callers_hear_themselves_and_are_told_apart(prefix: &str) {
         caller.hear_back(&noise(1600, 1));
     }
     for (caller, number) in callers.iter_mut().zip(1..) {
-        // A second UUID, for which the server hangs up.
+        // The server hangs up because of a second UUID.
         let mut again = Vec::new();
         encode(Message::Uuid(Uuid::from_u128(9)), &mut again).unwrap();
         caller.stream.write_all(&again).unwrap();
@@ -45,7 +45,7 @@ fn callers_hear_themselves_and_are_told_apart(prefix: &str) {
     }
 }
 
-fn one_server_has_the_path(prefix: &str) {
+fn only_one_server_listens_at_a_path(prefix: &str) {
     let place = Place::new(prefix);
     fs::write(&place.path, "not a socket").unwrap();
     place.fails();
@@ -57,7 +57,7 @@ fn one_server_has_the_path(prefix: &str) {
     assert!(line.contains("a server listens at"), "{line}");
     let mut caller = place.call(1);
     caller.hear_back(&noise(160, 1));
-    // Killed, which leaves the socket behind.
+    // This kills the server, and leaves the socket in the directory.
     drop(program);
     assert!(UnixStream::connect(&place.path).is_err());
     assert!(place.path.exists());
@@ -67,7 +67,7 @@ fn one_server_has_the_path(prefix: &str) {
     caller.hear_back(&noise(160, 2));
 }
 
-fn at_its_end_the_path_is_free_and_calls_go_on(prefix: &str) {
+fn after_sigterm_the_path_is_free_and_open_calls_have_ten_seconds(prefix: &str) {
     let place = Place::new(prefix);
     let old = place.start();
     let mut short = place.call(1);
@@ -88,7 +88,7 @@ fn at_its_end_the_path_is_free_and_calls_go_on(prefix: &str) {
     drop((short, long));
     assert_ends(old);
 
-    // What the old one took away was its own.
+    // The end of the old server did not remove the socket of the new one.
     let mut another = place.call(4);
     another.hear_back(&noise(160, 6));
     drop((other, another));

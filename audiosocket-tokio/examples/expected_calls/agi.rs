@@ -1,8 +1,8 @@
 //! The part of FastAGI that announces a call.
 //!
-//! Asterisk connects and sends what it knows about the channel, in lines such as `agi_callerid: 4930123456`, up
-//! to an empty one. The program sends a command that sets a channel variable. Asterisk answers `200 result=1`, and
-//! goes on in the dialplan when the connection closes.
+//! Asterisk connects and sends a description of the channel: lines such as `agi_callerid: 4930123456`, then an empty
+//! line. The program sends a command that sets a channel variable. Asterisk answers `200 result=1`. It continues with
+//! the dialplan when the connection closes.
 
 use std::io;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// How long a conversation may take. The caller waits in silence meanwhile.
+/// How long a conversation may take. The caller hears silence during it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many bytes a conversation reads. Asterisk 22 sends about 500, and the arguments of the dialplan.
+/// How many bytes a conversation reads at most. Asterisk 22 sends about 500 bytes, and the arguments of the dialplan.
 pub(crate) const LONGEST: u64 = 16 * 1024;
 
-/// How many conversations go on at once. More wait in the kernel.
+/// How many conversations go on at once at most. Further connections wait in the kernel.
 const CONVERSATIONS: usize = 100;
 
 /// The metadata of a call.
@@ -45,7 +45,7 @@ pub(crate) async fn listen(
         let (stream, peer) = match listener.accept().await {
             Ok((stream, peer)) => (stream, Peer::from(peer)),
             Err(error) => {
-                // Usually no descriptor is left. Others will be closed.
+                // Most often the process has no descriptor left. The next attempt follows after a pause.
                 eprintln!("AGI: {error}");
                 sleep(Duration::from_millis(100)).await;
                 continue;
@@ -65,8 +65,8 @@ pub(crate) async fn listen(
     }
 }
 
-/// Announces the call of the AGI request on `stream`, and lets Asterisk set `AUDIOSOCKET_UUID`. If this fails,
-/// Asterisk does not have the UUID, and the variable is not set.
+/// Announces the call of the AGI request on `stream`, and has Asterisk set the variable `AUDIOSOCKET_UUID`. After an
+/// error the variable is not set.
 pub(crate) async fn converse(
     stream: impl AsyncRead + AsyncWrite,
     expected: &ExpectedCalls<Caller>,
@@ -80,14 +80,14 @@ pub(crate) async fn converse(
         writing.write_all(command.as_bytes()).await?;
         match lines.next_segment().await? {
             Some(answer) if answer.starts_with(b"200 result=1") => Ok(uuid),
-            // Such as HANGUP.
+            // For example the answer HANGUP.
             _ => {
                 expected.withdraw(uuid);
                 Err(io::Error::other("the channel is gone"))
             }
         }
     };
-    // An announcement without an answer expires.
+    // After a timeout the announcement stays, and expires.
     timeout(PATIENCE, conversation).await?
 }
 
@@ -108,5 +108,7 @@ async fn caller(lines: &mut Split<impl AsyncBufRead + Unpin>) -> io::Result<Call
             _ => {}
         }
     }
-    Err(io::Error::other("not an AGI request, or too long a one"))
+    Err(io::Error::other(
+        "the request has no empty line at its end, or is longer than 16 KiB: it is not AGI",
+    ))
 }

@@ -1,8 +1,8 @@
-//! A bot that knows the caller and the language before the call, and refuses every call that it does not expect. The
-//! page `expected_calls` of this crate explains it.
+//! A bot that knows the number and the language of a caller before the call, and refuses all other calls. The page
+//! `expected_calls` of this crate explains how.
 //!
-//! Asterisk sends an AGI request (see `agi.rs`), which announces the call. Then it calls with the UUID from the
-//! answer:
+//! The dialplan sends an AGI request, which announces the call (see `agi.rs`). It then places the call with the UUID
+//! from the answer:
 //!
 //! ```ini
 //! exten = 100,1,Answer()
@@ -16,14 +16,21 @@
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example expected_calls -- 127.0.0.1:9092 127.0.0.1:4573
+//! # Without Asterisk, in another terminal: announce a call, and place it with the UUID that the server prints.
+//! printf 'agi_callerid: 123\nagi_language: de\n\n200 result=1\n' | nc -q 1 127.0.0.1 4573
+//! cargo run --release -p audiosocket-cli -- call 127.0.0.1:9092 --expect any --uuid UUID
 //! ```
 
 mod agi;
+#[path = "../shutdown/mod.rs"]
+mod shutdown;
 
 use std::io;
+use std::time::Duration;
 
+use audiosocket_media::tone;
 use audiosocket_tokio::admission::{AllowList, ExpectedCalls};
-use audiosocket_tokio::{CallEvent, IncomingCall, SampleRate, SendError, Server};
+use audiosocket_tokio::{AudioBuf, CallEvent, IncomingCall, SampleRate, SendError, Server};
 use tokio::net::TcpListener;
 
 use agi::Caller;
@@ -31,10 +38,10 @@ use agi::Caller;
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let mut args = std::env::args().skip(1);
-    let addr = args.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let agi_addr = args.next().unwrap_or_else(|| "127.0.0.1:4573".to_owned());
+    let addr = args.next().unwrap_or("127.0.0.1:9092".into());
+    let agi_addr = args.next().unwrap_or("127.0.0.1:4573".into());
 
-    // A peer that reaches the AGI port can announce, so the list is for both ports.
+    // A peer that reaches the AGI port can announce calls, so the allow list is for both ports.
     let asterisk: AllowList = "127.0.0.0/8,::1".parse().map_err(io::Error::other)?;
     let expected = ExpectedCalls::new();
 
@@ -44,9 +51,8 @@ async fn main() -> io::Result<()> {
         .allow_list(asterisk.clone())
         .expected_calls(&expected);
     let server = builder.listen().await?;
-    for addr in server.local_addrs() {
-        println!("listening on {addr}");
-    }
+    shutdown::on_signal(server.handle())?;
+    println!("listening on {}", server.local_addrs()[0]);
     println!("AGI on {}", agi.local_addr()?);
     tokio::spawn(agi::listen(agi, asterisk, expected));
     server.serve_calls(talk).await
@@ -56,15 +62,11 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
     let Some(caller) = call.metadata::<Caller>() else {
         return Ok(());
     };
-    // Escaped, since the caller may choose the number.
-    let number = caller
-        .number
-        .as_deref()
-        .unwrap_or("a caller without a number");
+    // Escaped with `:?`, because a caller can choose the number.
+    let number = caller.number.as_deref().unwrap_or("unknown");
     println!("{}: {number:?} speaks {:?}", call.uuid(), caller.language);
 
-    call.play((SampleRate::Hz8000, greeting(&caller.language)))
-        .await?;
+    call.play(greeting(&caller.language)).await?;
     while let Some(event) = call.next().await {
         match event {
             CallEvent::Dtmf(_) => call.hangup(),
@@ -75,15 +77,9 @@ async fn talk(mut call: IncomingCall) -> Result<(), SendError> {
     Ok(())
 }
 
-/// Replace it with your recordings, one for each language: half a second of a tone, lower in German.
-fn greeting(language: &str) -> Vec<u8> {
-    let half_a_period = if language.starts_with("de") { 10 } else { 5 };
-    let sample = |at: i16| {
-        if at / half_a_period % 2 == 0 {
-            4000
-        } else {
-            -4000_i16
-        }
-    };
-    (0..4000).map(sample).flat_map(i16::to_le_bytes).collect()
+/// Replace it with your recordings, one for each language. This is a tone of half a second, lower in German.
+fn greeting(language: &str) -> AudioBuf {
+    let hz = if language.starts_with("de") { 400 } else { 800 };
+    let rate = SampleRate::Hz8000;
+    AudioBuf::from_samples(rate, &tone(rate, hz, Duration::from_millis(500)))
 }

@@ -1,4 +1,4 @@
-//! Certificates, made anew for each test.
+//! Certificates, new ones for each test.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,20 +14,20 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-/// An authority, and in a directory as PEM files what it has issued: `authority.pem`, and for
-/// `localhost` `server.pem` and `server.key`.
+/// An authority, and a directory with its PEM files: `authority.pem`, and `server.pem` and `server.key` for
+/// `localhost`.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     pub(crate) directory: TempDir,
 }
 
-/// How a client shows who it is.
+/// The certificate and the key of a client.
 pub(crate) type Identity = Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>;
 
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
-        // Told from what it issues, which OpenSSL would else take for issued by itself.
+        // Without a name of its own, OpenSSL takes its certificates for self-signed ones.
         params
             .distinguished_name
             .push(DnType::CommonName, "authority");
@@ -44,21 +44,20 @@ impl Authority {
         authority
     }
 
-    /// Of one of its files.
+    /// Returns the path of one of its files.
     pub(crate) fn path(&self, name: &str) -> String {
         let path: &Path = self.directory.path();
         path.join(name).into_os_string().into_string().unwrap()
     }
 
-    /// A certificate for a caller, with its key.
+    /// Makes a certificate and a key for a caller.
     pub(crate) fn identity(&self, name: &str) -> Identity {
         let (certificate, key) = self.issue(name);
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         Some((certificate.der().clone(), key))
     }
 
-    /// A TLS client's end of this connection, which trusts this authority only. Nothing has been
-    /// sent yet.
+    /// Makes the client's end of a TLS connection. It trusts only this authority. It has sent nothing so far.
     pub(crate) fn client(&self, tcp: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
         self.client_of(tcp, &TLS13, None)
     }

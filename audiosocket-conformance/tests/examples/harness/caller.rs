@@ -5,36 +5,36 @@ use std::time::{Duration, Instant};
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
 use audiosocket_proto::{Decoder, DtmfDigit, SampleRate, Transmit, Uuid};
 
-/// What cannot take so long has failed.
+/// After this time a wait fails.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A caller at the other end of Asterisk.
+/// A caller, with Asterisk between the caller and the server.
 pub(crate) struct Caller<S = TcpStream> {
     pub(crate) stream: S,
     asterisk: ClientSession,
     decoder: Decoder,
     rate: SampleRate,
-    /// In samples of 8 kHz: of what came at a higher rate, every second, third and so on.
+    /// The received audio, as samples of 8 kHz. At a higher rate it has every second sample, every third and so on.
     pub(crate) heard: Vec<i16>,
-    /// At which the last frame came.
+    /// The sample rate of the last frame.
     pub(crate) heard_at: Option<SampleRate>,
     end: Option<ClientEnd>,
 }
 
 impl Caller {
-    /// Calls, with audio of this rate.
+    /// Places a call with audio at `rate`.
     pub(crate) fn call(addr: SocketAddr, uuid: Uuid, rate: SampleRate) -> Self {
         Self::over(connect(addr), uuid, rate)
     }
 
-    /// Hangs up, and reads what still comes: who closes with audio unread resets the connection.
+    /// Hangs up, and reads the last audio. Closing a socket with unread audio would reset the connection.
     pub(crate) fn hang_up(mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
         io::copy(&mut self.stream, &mut io::sink()).unwrap();
     }
 }
 
-/// A connection on which waiting too long is an error.
+/// Connects. Reads and writes fail after the deadline.
 pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -44,7 +44,7 @@ pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
 }
 
 impl<S: Read + Write> Caller<S> {
-    /// Calls over this stream, with audio of this rate.
+    /// Places a call over `stream`, with audio at `rate`.
     pub(crate) fn over(stream: S, uuid: Uuid, rate: SampleRate) -> Self {
         let mut caller = Self {
             stream,
@@ -59,7 +59,7 @@ impl<S: Read + Write> Caller<S> {
         caller
     }
 
-    /// Says all of this at once, in frames of 20 ms.
+    /// Sends all samples at once, in frames of 20 ms.
     pub(crate) fn say(&mut self, samples: &[i16]) {
         let slin: Vec<u8> = samples.iter().flat_map(|at| at.to_le_bytes()).collect();
         let frame = 2 * self.rate.samples_in(Duration::from_millis(20)) as usize;
@@ -77,17 +77,20 @@ impl<S: Read + Write> Caller<S> {
         self.send();
     }
 
-    /// Listens until what was heard so far is `enough`.
+    /// Receives audio until `enough` returns true for all of it.
     pub(crate) fn listen_until(&mut self, enough: impl Fn(&[i16]) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !enough(&self.heard) {
-            assert_eq!(self.end, None, "too early");
-            assert!(Instant::now() < deadline, "not heard in {DEADLINE:?}");
+            assert_eq!(self.end, None, "the call ended too early");
+            assert!(
+                Instant::now() < deadline,
+                "the audio did not come in {DEADLINE:?}"
+            );
             self.receive();
         }
     }
 
-    /// Says this, none of it silence, to a server that is to send all of it back, and silence between.
+    /// Sends samples without zeros, and waits for their echo. Between them the server may send silence.
     pub(crate) fn hear_back(&mut self, samples: &[i16]) {
         self.heard.clear();
         self.say(samples);
@@ -99,20 +102,26 @@ impl<S: Read + Write> Caller<S> {
                 .collect::<Vec<_>>()
         };
         self.listen_until(|heard| echo(heard).len() >= samples.len());
-        assert!(echo(&self.heard) == samples, "something else came back");
+        assert!(
+            echo(&self.heard) == samples,
+            "the echo differs from the audio"
+        );
     }
 
-    /// Listens until the server hangs up; what was heard.
+    /// Receives audio until the server hangs up, and returns all of it.
     pub(crate) fn listen_to_the_end(mut self) -> Vec<i16> {
         self.listen_to_the_hangup();
         self.heard
     }
 
-    /// Listens until the server hangs up.
+    /// Receives audio until the server hangs up.
     pub(crate) fn listen_to_the_hangup(&mut self) {
         let deadline = Instant::now() + DEADLINE;
         while self.end.is_none() {
-            assert!(Instant::now() < deadline, "not hung up after {DEADLINE:?}");
+            assert!(
+                Instant::now() < deadline,
+                "the server did not hang up in {DEADLINE:?}"
+            );
             self.receive();
         }
         assert_eq!(self.end, Some(ClientEnd::ServerHungUp));
@@ -120,7 +129,7 @@ impl<S: Read + Write> Caller<S> {
 
     fn send(&mut self) {
         let Transmit::Bytes(bytes) = self.asterisk.poll_transmit() else {
-            panic!("there is something to send");
+            panic!("no bytes to send");
         };
         self.stream.write_all(bytes).unwrap();
         let len = bytes.len();

@@ -1,16 +1,16 @@
-//! Sounds to say, and what there is in what was heard. All is counted in samples of 8 kHz.
+//! Makes audio for callers, and finds the sounds in received audio. All audio has 8 kHz.
 
-/// What is quieter is silence.
+/// The peak above which a sample belongs to a sound. All other samples are silence.
 const LOUD: u16 = 400;
 
 /// One uninterrupted sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sound {
-    /// Where it begins, in milliseconds.
+    /// Its start, in milliseconds.
     pub(crate) at: usize,
-    /// How long it is, in milliseconds, rounded to 10.
+    /// Its duration, in milliseconds, rounded to 10.
     pub(crate) ms: usize,
-    /// How high it is, in Hz, rounded to 20.
+    /// Its frequency, in Hz, rounded to 20.
     pub(crate) hz: usize,
 }
 
@@ -20,7 +20,7 @@ impl Sound {
     }
 }
 
-/// The sounds in `heard`, between which there are at least 20 ms of silence.
+/// Returns the sounds in `heard`. At least 20 ms of silence separate two sounds.
 pub(crate) fn sounds(heard: &[i16]) -> Vec<Sound> {
     let loud = |at: &usize| heard[*at].unsigned_abs() > LOUD;
     let mut runs: Vec<(usize, usize)> = Vec::new();
@@ -44,14 +44,24 @@ pub(crate) fn sounds(heard: &[i16]) -> Vec<Sound> {
     runs.into_iter().map(sound).collect()
 }
 
-/// `sounds` by the pauses of at least so many milliseconds between them.
-pub(crate) fn groups(sounds: &[Sound], pause: usize) -> Vec<&[Sound]> {
-    sounds
-        .chunk_by(|one, next| next.at - one.end() < pause)
-        .collect()
+/// Whether a sound is one word of the stand-in for a synthesiser.
+pub(crate) fn is_a_word(sound: &Sound) -> bool {
+    (sound.ms, sound.hz) == (150, 600)
 }
 
-/// A tone at 8 kHz.
+/// Whether `heard` ends with `ms` milliseconds of silence after a sound.
+pub(crate) fn is_silent_for(heard: &[i16], ms: usize) -> bool {
+    let last = sounds(heard).last().copied();
+    last.is_some_and(|last| heard.len() / 8 > last.end() + ms)
+}
+
+/// Returns the number of words that `line` has after `mark`.
+pub(crate) fn words_after(line: &str, mark: &str) -> usize {
+    let (_, text) = line.split_once(mark).unwrap();
+    text.split_whitespace().count()
+}
+
+/// Makes a tone.
 pub(crate) fn tone(hz: u32, ms: u32) -> Vec<i16> {
     let step = std::f64::consts::TAU * f64::from(hz) / 8_000.0;
     let samples = 0..8 * ms;
@@ -60,7 +70,7 @@ pub(crate) fn tone(hz: u32, ms: u32) -> Vec<i16> {
         .collect()
 }
 
-/// Noise, the same for the same seed, and never 0.
+/// Makes noise without zeros. The same seed makes the same noise.
 pub(crate) fn noise(len: usize, seed: u32) -> Vec<i16> {
     let mut state = seed;
     let next = || {

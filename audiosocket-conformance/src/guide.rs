@@ -1,0 +1,11 @@
+//! The pages of the guide that have Rust code, which is compiled as doc tests. The guide includes the other pages
+//! with code from the crates, whose doc tests compile them.
+
+#[doc = include_str!("../../docs/src/recording.md")]
+struct Recording;
+
+#[doc = include_str!("../../docs/src/testing.md")]
+struct Testing;
+
+#[doc = include_str!("../../docs/src/voice-bot.md")]
+struct VoiceBot;
