@@ -100,7 +100,7 @@ impl Frames {
     fn print(&mut self, mut bytes: &[u8], json: bool, out: &mut impl Write) -> io::Result<()> {
         while let Some(frame) = self.decoder.decode(&mut bytes) {
             let line = Line::new(self.offset, frame);
-            if frame.kind == FrameKind::AUDIO {
+            if frame.kind == FrameKind::AUDIO_8K {
                 self.codec.push(frame.payload, self.time);
             }
             self.offset += (HEADER_LEN + frame.payload.len()) as u64;

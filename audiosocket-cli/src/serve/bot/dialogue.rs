@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::MarkOutcome;
@@ -8,6 +8,7 @@ use audiosocket_tokio::{Audio, Bytes, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
 use crate::serve::barge_in::BargeIn;
+use crate::serve::caller_audio::CallerAudio;
 use crate::serve::prompt::{LoadedPrompt, hang_up_on_error};
 
 /// How often the bot asks a caller who presses no key.
@@ -105,7 +106,8 @@ impl Handler for Dialogue {
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         // In every phase, so that the noise level of the line is known.
-        let interrupted = self.barge_in.hears(audio);
+        let interrupted = self.barge_in.hears(audio, Instant::now());
+        self.barge_in.log_warning(call.uuid());
         if interrupted && self.phase == DialoguePhase::Speaking {
             self.wait(call);
         }
@@ -147,14 +149,14 @@ impl Handler for Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new(script: Arc<Script>) -> Self {
+    pub(super) fn new(script: Arc<Script>, caller: CallerAudio) -> Self {
         Self {
             script,
             phase: DialoguePhase::WaitingForKey,
             mark: 0,
             digits: String::new(),
             missed: 0,
-            barge_in: BargeIn::new(),
+            barge_in: BargeIn::new(caller),
         }
     }
 
