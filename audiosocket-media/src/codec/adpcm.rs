@@ -5,8 +5,8 @@
 
 use std::sync::LazyLock;
 
-/// Counts of codes in the corpus of `tests/codecs/make`.
-struct Counts {
+/// How often the codes occur in the corpus of `tests/codecs/make`.
+struct CodeCounts {
     /// The lower six bits of a byte of G.722: the band below 4 kHz.
     g722_low: [u16; 64],
     /// The upper two bits: the band above 4 kHz.
@@ -15,7 +15,7 @@ struct Counts {
     g726: [u16; 16],
 }
 
-const USUAL: Counts = Counts {
+const USUAL: CodeCounts = CodeCounts {
     g722_low: [
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 10, 12, 15, 17, 21, 24, 29, 29,
         38, 36, 43, 54, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 9, 10, 12, 15, 18, 24, 30, 35,
@@ -27,7 +27,7 @@ const USUAL: Counts = Counts {
     ],
 };
 
-const LOUD: Counts = Counts {
+const LOUD: CodeCounts = CodeCounts {
     g722_low: [
         1, 1, 1, 1, 3, 2, 3, 3, 5, 5, 7, 8, 10, 10, 13, 13, 14, 15, 17, 18, 20, 20, 22, 21, 24, 23,
         25, 24, 26, 26, 27, 31, 4, 2, 4, 4, 6, 5, 8, 8, 10, 10, 12, 13, 14, 15, 17, 17, 19, 20, 22,
@@ -49,7 +49,7 @@ struct CodeBits {
 }
 
 impl CodeBits {
-    fn new(counts: &Counts) -> Self {
+    fn new(counts: &CodeCounts) -> Self {
         let bits = |probability: f32| -(probability * (1.0 - ANY) + ANY / 256.0).log2();
         let share = |counts: &[u16], code: usize| {
             let sum: u16 = counts.iter().sum();

@@ -251,8 +251,10 @@ impl AudioDecoder {
 
     /// Ends the detection with the likeliest codec, for a call that is too short to know more.
     pub fn finish(&mut self) {
-        self.codec = Some(self.likely_codec());
-        self.settle(Some(None));
+        if self.detector.is_some() {
+            self.codec = Some(self.likely_codec());
+            self.settle(Some(None));
+        }
     }
 
     /// Whether the sample rate of frames of kind `0x10` is known: always for other codecs than

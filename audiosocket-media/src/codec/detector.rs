@@ -122,14 +122,15 @@ impl CodecDetector {
         (rate.is_some() || self.clock.gave_up()).then_some(rate)
     }
 
-    /// Whether the bytes so far can be slin. Without evidence they can.
+    /// Whether the frames so far can be slin. Without evidence they can.
     pub(super) fn can_be_slin(&self) -> bool {
         let [(_, slin), others @ .., (_, random)] = self.scores();
         let best = others.iter().map(|(_, bits)| *bits).fold(random, f64::min);
         let unusual = UNUSUAL * f64::from(self.packets.not_slin());
         let is_random = slin - unusual - random >= NOT_SLIN_IF_RANDOM;
         let is_other = best < random && slin - best >= NOT_SLIN;
-        !is_other && (!is_random || self.packets.are_long_slin())
+        let lengths_fit = self.packets.can_be_slin();
+        lengths_fit && !is_other && (!is_random || self.packets.are_long_slin())
     }
 
     /// The likeliest codec so far: slin without evidence.

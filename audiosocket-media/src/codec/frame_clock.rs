@@ -30,7 +30,7 @@ pub(super) struct FrameClock {
     run: Option<Instant>,
     /// The latest arrival.
     arrival: Option<Instant>,
-    window: Option<Window>,
+    window: Option<RateWindow>,
     /// Bytes per second of the latest measurement.
     latest: Option<f64>,
     /// Bytes per second, once two measurements agree.
@@ -41,7 +41,7 @@ pub(super) struct FrameClock {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Window {
+struct RateWindow {
     start: Instant,
     /// The bytes that arrived after the start.
     bytes: usize,
@@ -82,13 +82,13 @@ impl FrameClock {
             None => {
                 let run = self.run.unwrap_or(at);
                 if at.saturating_duration_since(run) >= BURST {
-                    self.window = Some(Window {
+                    self.window = Some(RateWindow {
                         start: at,
                         bytes: 0,
                     });
                 }
             }
-            Some(Window { start, bytes }) => {
+            Some(RateWindow { start, bytes }) => {
                 let elapsed = before.saturating_duration_since(start);
                 if elapsed < WINDOW {
                     return;
@@ -101,7 +101,7 @@ impl FrameClock {
                     self.measured = Some((latest + rate) / 2.0);
                 }
                 self.latest = Some(rate);
-                self.window = Some(Window {
+                self.window = Some(RateWindow {
                     start: before,
                     bytes: 0,
                 });
@@ -125,7 +125,7 @@ impl FrameClock {
         let off = |rate: &SampleRate| (hz / f64::from(rate.hz()) - 1.0).abs();
         // 48 kHz differs from 44.1 kHz by less than the tolerance, but a frame is a multiple of
         // 5 ms at its own rate only.
-        let whole = |rate: &SampleRate| (200 * self.len) % (2 * rate.hz() as usize) == 0;
+        let whole = |rate: &SampleRate| (200 * self.len).is_multiple_of(2 * rate.hz() as usize);
         SampleRate::ALL
             .into_iter()
             .filter(|rate| off(rate) <= TOLERANCE && whole(rate))

@@ -6,6 +6,9 @@ const G711_UNIT: usize = 40;
 /// The bytes of slin at 8 kHz in 5 ms.
 const SLIN_UNIT: usize = 80;
 
+/// Shorter frames are not audio of a call.
+const SHORTEST: usize = 20;
+
 /// The frame of GSM 06.10 as RTP carries it (RFC 3551), and its first four bits.
 const GSM_FRAME: usize = 33;
 const GSM_SIGNATURE: u8 = 0xd;
@@ -17,6 +20,8 @@ pub(super) struct Packets {
     /// Frames whose length is not usual for G.711, and for slin.
     not_g711: u32,
     not_slin: u32,
+    /// The same without frames that are shorter than those of any codec.
+    not_short_slin: u32,
     /// Frames whose length is not usual for slin in 20 ms or more.
     not_long_slin: u32,
     /// Frames of GSM, and frames that cannot be GSM.
@@ -39,9 +44,10 @@ impl Packets {
             return;
         };
         self.frames += 1;
-        let usual = |unit: usize| len % unit == 0 && len >= 2 * unit;
+        let usual = |unit: usize| len.is_multiple_of(unit) && len >= 2 * unit;
         self.not_g711 += u32::from(!usual(G711_UNIT));
         self.not_slin += u32::from(!usual(SLIN_UNIT));
+        self.not_short_slin += u32::from(!usual(SLIN_UNIT) && len >= SHORTEST);
         self.not_long_slin += u32::from(!usual(SLIN_UNIT) || len < 4 * SLIN_UNIT);
         let blocks = payload.chunks(GSM_FRAME);
         let mut starts = blocks.map(|block| (block.len(), block[0] >> 4));
@@ -50,9 +56,9 @@ impl Packets {
         } else {
             self.not_gsm += 1;
         }
-        self.of_10 += u32::from(len % 10 == 0 && len <= 60);
-        self.of_38 += u32::from(len % 38 == 0);
-        self.of_50 += u32::from(len % 50 == 0);
+        self.of_10 += u32::from(len.is_multiple_of(10) && len <= 60);
+        self.of_38 += u32::from(len.is_multiple_of(38));
+        self.of_50 += u32::from(len.is_multiple_of(50));
         if let Some((last_len, last_first)) = self.last {
             self.same_length += u32::from(last_len == len);
             self.same_start += u32::from(last_first >> 3 == first >> 3);
@@ -73,6 +79,11 @@ impl Packets {
     /// Frames whose length is not usual for slin.
     pub(super) fn not_slin(&self) -> u32 {
         self.not_slin
+    }
+
+    /// Whether all frames are as long as slin, or shorter than frames of any codec.
+    pub(super) fn can_be_slin(&self) -> bool {
+        self.not_short_slin == 0
     }
 
     /// Whether all frames are as long as slin in 20 ms or more. Compressed audio of that length is
