@@ -1,5 +1,5 @@
-//! How late a deadline is met and a command from another thread is obeyed, as the peer sees it: its
-//! own waking up included. 200 calls at once, quiet all of them, five times over.
+//! The lateness of deadlines and of commands from another thread, measured by the peer. The wake-up of the peer is part of
+//! it. 200 quiet calls at the same time, five times.
 //!
 //! ```sh
 //! cargo bench -p audiosocket-blocking --bench deadlines
@@ -39,14 +39,14 @@ fn main() {
     }
 }
 
-/// Connections that send no UUID, in nanoseconds past the time that they were given.
+/// Connections without a UUID. In nanoseconds after their timeout.
 fn lateness_of_deadlines() -> Histogram<u64> {
     const ALLOWED: Duration = Duration::from_millis(500);
     let session = SessionConfig::new().uuid_timeout(ALLOWED);
     let (addr, _handles) = serve(session);
     let peers = (0..CALLS).map(|number| {
         thread::spawn(move || {
-            // So that they do not all fall due at the same moment, which no two cores could serve.
+            // Spread, since two cores could not serve all deadlines at the same moment.
             thread::sleep(Duration::from_millis(2) * u32::try_from(number).unwrap());
             let mut peer = TcpStream::connect(addr).unwrap();
             let connected = Instant::now();
@@ -59,7 +59,7 @@ fn lateness_of_deadlines() -> Histogram<u64> {
     histogram(delays)
 }
 
-/// Calls that are hung up by a handle from another thread, one after the other.
+/// Calls that a handle hangs up from another thread, one after the other.
 fn delay_of_commands() -> Histogram<u64> {
     let (addr, handles) = serve(SessionConfig::default());
     let mut peers = Vec::new();
@@ -112,7 +112,7 @@ fn serve(session: SessionConfig) -> (SocketAddr, Handles) {
     (addr, handles)
 }
 
-/// Keeps its call's handle where others find it.
+/// Gives the handle of its call to the other thread.
 struct Keep(Handles);
 
 impl Handler for Keep {

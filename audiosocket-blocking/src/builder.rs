@@ -7,9 +7,12 @@ use crate::Server;
 use crate::listener::Listener;
 use crate::serve_stream::MAX_UNREAD;
 
-/// Configures a [`Server`]; made by [`Server::builder`].
+/// The default of [`ServerBuilder::stack_size`], in bytes.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// Configures a [`Server`]. [`Server::builder`] makes one.
 ///
-/// Ends with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
+/// End with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
 ///
 /// ```no_run
 /// use audiosocket_blocking::admission::Limits;
@@ -29,140 +32,141 @@ use crate::serve_stream::MAX_UNREAD;
 #[must_use = "a builder does nothing by itself"]
 pub struct ServerBuilder<S = ListenOptions> {
     config: ServerConfig,
-    /// What the server listens on: options for TCP, or a listener.
+    /// The options for TCP, or a listener.
     source: S,
-    threads: ThreadConfig,
+    stack_size: usize,
+    max_unread: usize,
 }
 
 impl ServerBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            config: ServerConfig::new(),
-            source: ListenOptions::new(),
-            threads: ThreadConfig::default(),
-        }
-    }
-}
-
-/// Setters for all servers.
-impl<S> ServerBuilder<S> {
-    audiosocket_server::server_builder_setters!();
-
-    /// Sets how much stack, in bytes, the thread of each call has, and so its handler. Default: 256 KiB. Only
-    /// what is used takes memory.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.threads.stack_size = bytes;
-        self
-    }
-
-    /// Sets how many bytes, headers included, may wait for a handler that blocks. Beyond it the oldest audio
-    /// is dropped, and [`Exception::Lagged`](crate::Exception::Lagged) says how much. Not less than the
-    /// longest frame, 65,538 bytes. Default: 128 KiB, eight seconds at 8 kHz.
-    pub fn max_unread(mut self, bytes: usize) -> Self {
-        self.threads.max_unread = bytes;
-        self
-    }
-}
-
-/// What each call's thread gets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ThreadConfig {
-    pub(crate) stack_size: usize,
-    pub(crate) max_unread: usize,
-}
-
-impl Default for ThreadConfig {
-    fn default() -> Self {
-        Self {
-            stack_size: 256 * 1024,
+            config: ServerConfig::default(),
+            source: ListenOptions::default(),
+            stack_size: STACK_SIZE,
             max_unread: MAX_UNREAD,
         }
     }
 }
 
-/// Servers on TCP.
+/// Settings for all servers.
+impl<S> ServerBuilder<S> {
+    audiosocket_server::server_builder_setters!();
+
+    /// Sets the stack size of the thread of each call, in bytes. The handler runs on this thread. Default: 256 KiB. Only
+    /// used pages of the stack take memory.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = bytes;
+        self
+    }
+
+    /// Sets how many bytes may wait for a handler that blocks, headers included. Default: 128 KiB, eight seconds at 8 kHz.
+    /// Use at least 65,538 bytes, the longest frame.
+    ///
+    /// Above this limit the oldest audio is dropped. [`Exception::Lagged`](crate::Exception::Lagged) has the number of
+    /// dropped frames and bytes.
+    pub fn max_unread(mut self, bytes: usize) -> Self {
+        self.max_unread = bytes;
+        self
+    }
+}
+
+/// Settings and ends for servers on TCP.
 impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
 
-    /// Takes calls from a listener in place of TCP sockets: for TLS and Unix sockets.
-    /// The setters for TCP are of no effect then.
+    /// Accepts connections from `listener` in place of TCP sockets: for TLS and Unix sockets.
+    /// The settings for TCP have no effect then.
     pub fn with_listener<L: Listener>(self, listener: L) -> ServerBuilder<Custom<L>> {
         ServerBuilder {
             config: self.config,
             source: Custom(listener),
-            threads: self.threads,
+            stack_size: self.stack_size,
+            max_unread: self.max_unread,
         }
     }
 
-    /// Opens the sockets. `acceptor` decides on each call and makes its handler: a closure,
-    /// [`Callbacks`](crate::Callbacks), or a type of your own.
+    /// Opens the sockets and returns the server. `acceptor` accepts or refuses each call, and makes its handler. It is
+    /// a closure, [`Callbacks`](crate::Callbacks), or a type of your own.
     ///
-    /// The server accepts connections once [`Server::serve_forever`] is called. Connections that come
-    /// earlier wait in the kernel.
+    /// The server accepts connections while [`Server::serve_forever`] runs. Until then, connections wait in the kernel.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening, which name the address; `InvalidInput` if there is no
-    /// address; `Unsupported` for what the
-    /// system does not have; those of the system for a [keepalive](Self::keepalive) or a [send
-    /// buffer](Self::send_buffer) that it does not take, and for descriptors that it cannot give.
+    /// - An address that cannot be resolved, bound or listened on. The error names the address.
+    /// - `InvalidInput` without an address.
+    /// - `Unsupported` for an option that the system does not have.
+    /// - The error of the system for a [keepalive](Self::keepalive) or a [send buffer](Self::send_buffer) that it refuses,
+    ///   or if it has no descriptors left.
     pub fn start<A: Acceptor>(self, acceptor: A) -> io::Result<Server<A>> {
         let sockets = self.source.listen_blocking()?;
-        Server::on_tcp(acceptor, sockets, &self.config, self.threads)
+        Server::on_tcp(
+            acceptor,
+            sockets,
+            &self.config,
+            self.stack_size,
+            self.max_unread,
+        )
     }
 
-    /// Opens the sockets, and serves calls until [`ServerHandle::shutdown`](crate::ServerHandle::shutdown) is
-    /// complete: [`start`](Self::start) and [`Server::serve_forever`].
+    /// Opens the sockets, and serves calls until a [shutdown](crate::ServerHandle::shutdown) is complete. This is
+    /// [`start`](Self::start) and then [`Server::serve_forever`].
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub fn serve<A: Acceptor>(self, acceptor: A) -> io::Result<()> {
         self.start(acceptor)?.serve_forever()
     }
 
-    /// Opens the sockets. [`Server::accept`] then returns the calls.
+    /// Opens the sockets and returns a server whose [`accept`](Server::accept) returns the calls.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub fn listen(self) -> io::Result<Server> {
         let (acceptor, calls) = self.config.incoming();
         Ok(self.start(acceptor)?.with_calls(calls))
     }
 }
 
-/// Servers with a listener of their own.
+/// Ends for servers with a listener of your own.
 impl<L: Listener> ServerBuilder<Custom<L>> {
-    /// Takes calls from the listener. `acceptor` decides on each call and makes its handler.
+    /// Returns a server for the listener. `acceptor` accepts or refuses each call, and makes its handler.
     ///
     /// # Errors
     ///
-    /// When the system is out of descriptors.
+    /// If the system has no descriptors left.
     pub fn start<A: Acceptor>(self, acceptor: A) -> io::Result<Server<A, L>> {
-        Server::on_listeners(acceptor, [self.source.0], &self.config, self.threads)
+        Server::on_listeners(
+            acceptor,
+            [self.source.0],
+            &self.config,
+            self.stack_size,
+            self.max_unread,
+        )
     }
 
-    /// Serves calls until [`ServerHandle::shutdown`](crate::ServerHandle::shutdown) is complete.
+    /// Serves calls until a [shutdown](crate::ServerHandle::shutdown) is complete.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub fn serve<A: Acceptor>(self, acceptor: A) -> io::Result<()> {
         self.start(acceptor)?.serve_forever()
     }
 
-    /// Takes calls from the listener. [`Server::accept`] then returns them.
+    /// Returns a server for the listener, whose [`accept`](Server::accept) returns the calls.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub fn listen(self) -> io::Result<Server<Incoming, L>> {
         let (acceptor, calls) = self.config.incoming();
         Ok(self.start(acceptor)?.with_calls(calls))
     }
 }
 
-/// A listener in place of TCP sockets; see [`ServerBuilder::with_listener`].
+/// A listener in place of TCP sockets. [`ServerBuilder::with_listener`] makes one.
 #[derive(Debug)]
 pub struct Custom<L>(L);

@@ -5,26 +5,26 @@ use audiosocket_proto::{AudioBuf, MarkOutcome, SampleRate, SendError};
 use audiosocket_server::CallEvent;
 use audiosocket_server::io::block_on;
 
-/// Reaches a call from any thread. Cheap to clone; does not keep the call alive.
+/// Controls a call from any thread. Cheap to clone. It does not keep the call alive.
 ///
-/// The methods that wait block the thread. All others are those of
-/// [`audiosocket_server::CallHandle`].
+/// The methods that wait block the thread. All other methods are those of [`audiosocket_server::CallHandle`].
 #[derive(Clone, Debug)]
 pub struct CallHandle(audiosocket_server::CallHandle);
 
 impl CallHandle {
-    /// Queues audio to be played, and blocks until there was room for all of it; see
-    /// [`CallHandle::play`](audiosocket_server::CallHandle::play). Do not call it in a callback: nothing is
-    /// played while it blocks.
+    /// Queues audio for the playout. Blocks the thread until all of it is queued. See
+    /// [`CallHandle::play`](audiosocket_server::CallHandle::play).
+    ///
+    /// Do not call this in a callback of the same call: no audio leaves while the callback blocks.
     ///
     /// # Errors
     ///
-    /// As [`CallHandle::play`](audiosocket_server::CallHandle::play).
+    /// The same as [`CallHandle::play`](audiosocket_server::CallHandle::play).
     pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
         block_on(self.0.play(audio))
     }
 
-    /// Waits until what is queued now has been played, or will not be.
+    /// Blocks the thread until the audio that is queued now has been played or dropped. Returns the outcome.
     pub fn played(&self) -> MarkOutcome {
         block_on(self.0.played())
     }
@@ -44,12 +44,11 @@ impl Deref for CallHandle {
     }
 }
 
-/// A call of a server that [accepts](crate::Server::accept). An iterator over what happens on it.
+/// A call that [`Server::accept`](crate::Server::accept) returned. An iterator over its events.
 ///
-/// The methods that wait block the thread. All others are those of
-/// [`audiosocket_server::IncomingCall`].
+/// The methods that wait block the thread. All other methods are those of [`audiosocket_server::IncomingCall`].
 ///
-/// Dropping it hangs up.
+/// Dropping it hangs the call up.
 #[derive(Debug)]
 pub struct IncomingCall {
     call: audiosocket_server::IncomingCall,
@@ -57,29 +56,28 @@ pub struct IncomingCall {
 }
 
 impl IncomingCall {
-    /// Waits for the caller's first audio and returns its sample rate, without taking an event; 8 kHz if
-    /// none comes within `timeout`.
+    /// Blocks the thread until the first audio of the caller arrives, and returns its sample rate. Returns 8 kHz if no
+    /// audio arrives within `timeout`. Takes no event from the queue.
     pub fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
         block_on(self.call.wait_sample_rate(timeout))
     }
 
-    /// Plays on the call and ends it, from here or, cloned, from other threads.
+    /// Returns a handle of the call. A clone of it plays on the call and ends it from another thread.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
         &self.handle
     }
 
-    /// Queues audio to be played, and blocks until there was room for all of it; see
-    /// [`CallHandle::play`].
+    /// Queues audio for the playout. Blocks the thread until all of it is queued. See [`CallHandle::play`].
     ///
     /// # Errors
     ///
-    /// As [`CallHandle::play`].
+    /// The same as [`CallHandle::play`].
     pub fn play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
         self.handle.play(audio)
     }
 
-    /// Waits until what is queued now has been played, or will not be.
+    /// Blocks the thread until the audio that is queued now has been played or dropped. Returns the outcome.
     pub fn played(&self) -> MarkOutcome {
         self.handle.played()
     }
@@ -108,7 +106,7 @@ impl DerefMut for IncomingCall {
     }
 }
 
-/// Waits for each event: [`CallEvent::Started`] first, [`CallEvent::Ended`] last.
+/// Blocks the thread until the next event. [`CallEvent::Started`] is the first event, [`CallEvent::Ended`] is the last.
 impl Iterator for IncomingCall {
     type Item = CallEvent;
 

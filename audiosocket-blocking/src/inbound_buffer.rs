@@ -1,28 +1,27 @@
-//! Bytes that were read while the handler of their call was busy.
+//! The buffer for bytes that arrive while the handler of their call is busy.
 
 use bytes::{Buf, BytesMut};
 
 use audiosocket_proto::{Frame, HEADER_LEN, Header, SampleRate};
 use audiosocket_server::Lag;
 
-/// Bytes that wait for a handler. Asterisk must not meet a full socket: it would end the call.
+/// Bytes that wait for a handler. Asterisk ends a call whose socket is full, so the bytes are read and kept here.
 ///
-/// Takes bytes as they were read, and gives them out frame by frame. If it holds more than its limit,
-/// it drops audio, **whole frames and the oldest first**, until a quarter of the limit is free: a caller
-/// who was not heard for a while is better heard late than never, but not a minute late. Other frames
-/// are never dropped. A peer that fills the limit with them is no Asterisk, and is [not
-/// read](Self::is_full) for the time being.
+/// The buffer takes bytes in any pieces, and returns them frame by frame. Above its limit it drops audio, **in whole
+/// frames, the oldest first**, until a quarter of the limit is free: an answer to old audio would come too late. Other
+/// frames are never dropped. Asterisk does not send enough of them to fill the buffer. If a peer does, the buffer is
+/// [full](Self::is_full), and the connection is not read.
 #[derive(Debug)]
 pub(crate) struct InboundBuffer {
     limit: usize,
     bytes: BytesMut,
-    /// The place in a frame of the first of `bytes`.
+    /// The position of the first of `bytes` in its frame.
     front: FrameCursor,
     lag: Lag,
 }
 
 impl InboundBuffer {
-    /// An empty buffer that holds up to `limit` bytes, headers included, and the rest of one frame.
+    /// Returns an empty buffer for up to `limit` bytes, headers included, and the rest of one frame.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -32,17 +31,17 @@ impl InboundBuffer {
         }
     }
 
-    /// These bytes were read and went straight to the call, since nothing waited.
+    /// Notes bytes that were read and went to the call directly, since no bytes wait.
     ///
     /// # Panics
     ///
-    /// If bytes wait: the caller would mix up the stream.
+    /// If bytes wait. They come first in the stream.
     pub(crate) fn pass(&mut self, bytes: &[u8]) {
-        assert!(self.is_empty(), "bytes that wait come first");
+        assert!(self.is_empty(), "the bytes that wait must be popped first");
         self.front.advance(bytes);
     }
 
-    /// These bytes were read and wait.
+    /// Adds bytes that were read.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > self.limit {
@@ -50,9 +49,9 @@ impl InboundBuffer {
         }
     }
 
-    /// Moves bytes into `buffer`, up to the end of a frame, and returns how many; 0 if none wait.
+    /// Moves bytes into `buffer`, up to the end of a frame. Returns how many; 0 if no bytes wait.
     ///
-    /// One frame only, so that a handler that is slow with it gets new audio next.
+    /// It moves one frame only. So a handler that is slow with this frame gets newer audio after it.
     pub(crate) fn pop(&mut self, buffer: &mut [u8]) -> usize {
         let len = self.front.left_of_frame(&self.bytes).min(buffer.len());
         buffer[..len].copy_from_slice(&self.bytes[..len]);
@@ -64,19 +63,19 @@ impl InboundBuffer {
         len
     }
 
-    /// Whether no bytes wait.
+    /// Returns whether no bytes wait.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Whether more bytes wait than the limit allows, though all whole frames of audio were dropped.
-    /// Then read no more. With a limit of less than the longest frame (65,538
-    /// bytes), one frame that has not come whole does that.
+    /// Returns whether more bytes wait than the limit allows after all whole frames of audio were dropped. The connection
+    /// must not be read then. If the limit is less than the longest frame (65,538 bytes), one incomplete frame can fill
+    /// the buffer.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.len() > self.limit
     }
 
-    /// The audio that was dropped since the last call of this, if any.
+    /// Returns the audio that was dropped since the last call of this method. `None` if no audio was dropped.
     pub(crate) fn take_lag(&mut self) -> Option<Lag> {
         (self.lag != Lag::default()).then(|| std::mem::take(&mut self.lag))
     }
@@ -84,7 +83,7 @@ impl InboundBuffer {
     fn drop_oldest(&mut self) {
         let mut excess = self.bytes.len() - self.limit / 4 * 3;
         let mut kept = BytesMut::with_capacity(self.bytes.len());
-        // The handler's side has the beginning of that frame.
+        // The handler already has the beginning of this frame.
         let begun = if self.front.is_between_frames() {
             0
         } else {
@@ -111,14 +110,14 @@ impl InboundBuffer {
     }
 }
 
-/// A place in a stream of frames.
+/// A position in a stream of frames.
 #[derive(Clone, Copy, Debug, Default)]
 struct FrameCursor {
     /// The first bytes of the frame.
     header: [u8; HEADER_LEN],
-    /// How many of them have been passed; 0 between two frames.
+    /// How many bytes of the header have been passed. 0 between two frames.
     have: usize,
-    /// The rest of the payload in bytes, once the header is known.
+    /// The bytes of the payload that are left, after the header.
     left: usize,
 }
 
@@ -127,7 +126,7 @@ impl FrameCursor {
         self.have == 0
     }
 
-    /// How many of the next `bytes` belong to the frame of this place, or that begins here.
+    /// Returns how many of `bytes` belong to the current frame, or to the frame that begins here.
     fn left_of_frame(mut self, bytes: &[u8]) -> usize {
         self.advance_in_frame(bytes)
     }
@@ -139,7 +138,7 @@ impl FrameCursor {
         }
     }
 
-    /// Goes to the end of the frame, or of `bytes`. Returns how far.
+    /// Moves to the end of the frame, or of `bytes`. Returns how many bytes it moved.
     fn advance_in_frame(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while self.have < HEADER_LEN {

@@ -1,8 +1,7 @@
-//! Listeners: TCP, and those of your own for TLS and Unix sockets.
+//! Listeners: TCP, and your own for TLS and Unix sockets. You need this module only for the latter.
 //!
-//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the
-//! same limits, admission and shutdown as over TCP. A listener of your own is a non-blocking descriptor with
-//! one method:
+//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the same limits,
+//! admission and shutdown as over TCP. A listener of your own is a non-blocking descriptor with one method:
 //!
 //! ```no_run
 //! use audiosocket_blocking::listener::Listener;
@@ -39,7 +38,7 @@
 //! # }
 //! ```
 //!
-//! For TLS, the handshake belongs in the stream, where it keeps no other caller waiting. The examples
+//! For TLS, run the handshake in the stream. A handshake in `accept` would delay all other callers. The examples
 //! `blocking_tls` and `blocking_unix` are whole servers.
 
 use std::io;
@@ -53,30 +52,29 @@ use crate::Duplex;
 
 pub use audiosocket_server::io::{ListenAddr, ListenOptions, SocketFile};
 
-/// Accepts connections: TCP, TLS, Unix sockets. The server closes the listener by dropping it, when it [shuts
-/// down](crate::ServerHandle::shutdown).
+/// Accepts connections: TCP, TLS, Unix sockets. Its descriptor is readable when a connection waits.
 ///
-/// Its descriptor is readable when a connection waits.
+/// The server drops the listener when it [shuts down](crate::ServerHandle::shutdown). This must close the socket.
 pub trait Listener: AsFd + Send + 'static {
-    /// A connection.
+    /// The connections of this listener.
     type Stream: Duplex;
 
-    /// Accepts the next connection, and says who is at its other end. Does not wait.
+    /// Accepts the next connection, and returns it with its peer. Must not block.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if no connection waits. The server logs any other error and tries again, after a pause if
-    /// the error is not of one connection only. An error does not end the server.
+    /// `WouldBlock` if no connection waits. The server logs other errors and tries again. It pauses before that if the
+    /// error is not an error of one connection. An error does not end the server.
     fn accept(&mut self) -> io::Result<(Self::Stream, Peer)>;
 
-    /// The address of this machine at which a connection came in, if it came by TCP. Default: `None`.
+    /// Returns the address of this machine that the peer of a TCP connection connected to. Default: `None`.
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         let _ = stream;
         None
     }
 }
 
-/// A listening TCP socket. It sets up each connection as [`Server::bind`](crate::Server::bind) does:
+/// A listening TCP socket. It sets the same options on each connection as [`Server::bind`](crate::Server::bind):
 /// `TCP_NODELAY`, the send buffer and the keepalive.
 #[derive(Debug)]
 pub struct TcpListener {
@@ -85,16 +83,14 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder); on the first
-    /// one, if it is a name that stands for several.
+    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder). If the address is a name
+    /// for several addresses, listens on the first one.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening. They name the address.
+    /// If the address cannot be resolved, bound or listened on. The error names the address.
     pub fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
-        let mut options = ListenOptions::new();
-        options.addrs.push(addr.into());
-        let mut sockets = options.listen_blocking()?;
+        let mut sockets = ListenOptions::from(addr.into()).listen_blocking()?;
         Ok(Self::new(sockets.listeners.remove(0), sockets.tcp))
     }
 
@@ -103,11 +99,11 @@ impl TcpListener {
         Self { socket, options }
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// The error of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }

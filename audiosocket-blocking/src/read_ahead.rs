@@ -1,9 +1,9 @@
-//! One thread for the whole process that reads for calls whose handler blocks.
+//! One thread for the whole process, which reads for calls whose handler blocks.
 //!
-//! Asterisk's socket must not fill up: it would end the call. Nor must it be read late, or a caller would be
-//! answered a minute later. So this thread reads for a call whose own thread has not read for a while, into
-//! its [`InboundBuffer`](crate::inbound_buffer::InboundBuffer), which drops what is too old. All that the call's
-//! thread does for that is to count.
+//! Asterisk ends a call whose socket is full. And without a limit for old audio, a caller could get an answer a minute
+//! late. So this thread reads for a call whose own thread has not read for some time, into the
+//! [`InboundBuffer`](crate::inbound_buffer::InboundBuffer) of the call, which drops old audio. The only work for the
+//! thread of the call is to increment a counter.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,22 +12,22 @@ use std::time::{Duration, Instant};
 
 use audiosocket_server::io::LogRateLimit;
 
-/// How often the calls are checked. A handler blocks if two checks find the same progress. What comes
-/// until then fits the kernel's buffers.
+/// How often the calls are checked. A handler blocks if two checks find the same progress. The buffers of the kernel hold
+/// the audio of that time.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often they are checked while a handler blocks.
+/// How often the calls are checked while a handler blocks.
 const READ_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Enough for all that comes between two reads, at all but the highest rates.
+/// Enough for the audio between two reads, except at the highest sample rates.
 const BUFFER: usize = 64 * 1024;
 
-/// Counts how often a call's thread has read or waited. Odd while it does neither.
+/// Counts how often the thread of a call has read or waited. Odd while the thread does neither.
 pub(crate) type ProgressCounter = Arc<AtomicU64>;
 
 /// A call from which another thread can read.
 pub(crate) trait ReadAhead: Send + Sync {
-    /// Reads what has come, if the call's thread is still where it was. Does not wait.
+    /// Reads the bytes that have arrived, if the thread of the call has made no progress. Does not wait.
     fn read_ahead(&self, progress: u64, buffer: &mut [u8]);
 }
 
@@ -36,24 +36,24 @@ static THREAD: Mutex<ReadAheadThread> = Mutex::new(ReadAheadThread {
     running: false,
 });
 
-/// For calls that begin while the thread cannot be started.
+/// Limits the log while the thread cannot be started.
 static SPAWN_FAILED: LogRateLimit = LogRateLimit::new();
 
 struct ReadAheadThread {
     calls: Vec<Tracked>,
-    /// Whether the thread runs. It runs while there are calls.
+    /// The thread runs while there are calls.
     running: bool,
 }
 
 struct Tracked {
-    /// Held only while it is read from: to drop the call closes its stream.
+    /// Upgraded only for a read: the last owner that drops the call closes its stream.
     call: Weak<dyn ReadAhead>,
     progress: ProgressCounter,
     /// The progress at the last check.
     seen: u64,
 }
 
-/// Reads for a call when its handler blocks, until the call is dropped.
+/// Adds a call to the calls that this thread reads for. The thread reads while the handler of the call blocks.
 pub(crate) fn track(call: Weak<dyn ReadAhead>, progress: ProgressCounter) {
     let mut thread = lock();
     let seen = 0;
@@ -70,7 +70,7 @@ pub(crate) fn track(call: Weak<dyn ReadAhead>, progress: ProgressCounter) {
             Err(error) => {
                 if let Some(suppressed) = SPAWN_FAILED.take(Instant::now()) {
                     let suppressed = (suppressed > 0).then_some(suppressed);
-                    tracing::warn!(%error, suppressed, "calls whose handler blocks are not read");
+                    tracing::warn!(%error, suppressed, "cannot start the thread that reads for blocked handlers; Asterisk may end calls whose handler blocks; raise the limit of threads (ulimit -u)");
                 }
             }
         }
@@ -101,7 +101,7 @@ fn run() {
 }
 
 impl ReadAheadThread {
-    /// The calls whose thread has made no progress since the last check.
+    /// Returns the calls whose thread has made no progress since the last check.
     fn check(&mut self) -> Vec<(Arc<dyn ReadAhead>, u64)> {
         let mut blocked = Vec::new();
         self.calls.retain_mut(|tracked| {
@@ -117,6 +117,6 @@ impl ReadAheadThread {
 }
 
 fn lock() -> MutexGuard<'static, ReadAheadThread> {
-    // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
+    // A panic under the lock leaves the state valid, so a poisoned lock is usable.
     THREAD.lock().unwrap_or_else(PoisonError::into_inner)
 }

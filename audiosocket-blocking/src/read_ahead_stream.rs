@@ -14,22 +14,21 @@ use crate::inbound_buffer::InboundBuffer;
 use crate::read_ahead::{self, ProgressCounter, ReadAhead};
 use crate::thread_waker::ThreadWaker;
 
-/// How many reads in a row one stream gets, so that other streams are not kept waiting.
+/// How many reads in a row one stream gets, so that it does not delay other streams.
 const MAX_READS: usize = 16;
 
-/// How old the readiness of a stream may be before it counts as out of date: a handler may have taken
-/// long.
+/// How old the readiness of a stream may be. A handler can take a long time between two checks.
 const MAX_AGE: Duration = Duration::from_millis(10);
 
-/// A non-blocking stream on a thread of its own, which waits for it. While a handler blocks that thread,
-/// the [read-ahead thread](crate::read_ahead) reads.
+/// A non-blocking stream with a thread of its own, which waits for the stream. While a handler blocks that thread, the
+/// [read-ahead thread](crate::read_ahead) reads from the stream.
 #[derive(Debug)]
 pub(crate) struct ReadAheadStream<S> {
     shared: Arc<SharedStream<S>>,
     waker: Arc<ThreadWaker>,
-    /// What is not ready, and is waited for.
+    /// The events that the thread waits for.
     unready: PollFlags,
-    /// When `unready` was last up to date.
+    /// The time of the last check of `unready`.
     checked_at: Instant,
     lag: Option<Lag>,
 }
@@ -37,7 +36,7 @@ pub(crate) struct ReadAheadStream<S> {
 #[derive(Debug)]
 struct SharedStream<S> {
     inner: Mutex<ReadState<S>>,
-    /// Odd while the thread is busy. Changes each time that the thread reads.
+    /// Odd while the thread is busy. Changes with each read of the thread.
     progress: ProgressCounter,
 }
 
@@ -45,15 +44,14 @@ struct SharedStream<S> {
 struct ReadState<S> {
     stream: S,
     buffer: InboundBuffer,
-    /// How the stream ended, if the read-ahead thread found its end.
+    /// The end of the stream, if the read-ahead thread has read it.
     ended: Option<io::Result<usize>>,
-    /// The end was returned to the call.
+    /// The call has read the end of the stream.
     over: bool,
 }
 
 impl<S: Duplex> ReadAheadStream<S> {
-    /// Takes over a non-blocking stream, and the waker of the thread that will poll it. Reads at most
-    /// `max_unread` bytes ahead.
+    /// Wraps a non-blocking stream, with the waker of the thread that polls it. At most `max_unread` bytes are read ahead.
     pub(crate) fn new(stream: S, waker: Arc<ThreadWaker>, max_unread: usize) -> Self {
         let inner = ReadState {
             stream,
@@ -77,22 +75,22 @@ impl<S: Duplex> ReadAheadStream<S> {
         }
     }
 
-    /// Gives access to the stream while nothing is read or written.
+    /// Runs `use_stream` with the stream, while no thread reads or writes.
     pub(crate) fn with<R>(&self, use_stream: impl FnOnce(&S) -> R) -> R {
         use_stream(&self.shared.lock().stream)
     }
 
-    /// Ends a [`wait`](Self::wait).
+    /// Returns a waker that ends a [`wait`](Self::wait).
     pub(crate) fn waker(&self) -> Waker {
         Arc::clone(&self.waker).into()
     }
 
-    /// Waits until there is something to do.
+    /// Waits until the stream is ready, the waker is woken, or the deadline has come.
     pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
         self.shared.progress.fetch_add(1, Ordering::Release);
-        // The read-ahead thread does not wait for this lock, and does not read now.
+        // While this lock is held, the read-ahead thread does not read. It does not wait for the lock.
         let inner = self.shared.lock();
-        // It may have read, if this thread did not run for long.
+        // The read-ahead thread may have read before, if this thread did not run for some time.
         if inner.has_read_ahead() {
             drop(inner);
             self.shared.progress.fetch_add(1, Ordering::Release);
@@ -102,7 +100,7 @@ impl<S: Duplex> ReadAheadStream<S> {
             self.waker.poll_fd(),
             PollFd::from_borrowed_fd(inner.stream.as_fd(), self.unready),
         ];
-        // A stream from which nothing is wanted any more would still report its end.
+        // `poll` reports the end of a stream even if no event is wanted. Then the stream must be left out.
         let wanted = if self.unready.is_empty() { 1 } else { 2 };
         self.waker.wait(&mut fds[..wanted], deadline);
         let mut ready = fds[1].revents();
@@ -111,7 +109,7 @@ impl<S: Duplex> ReadAheadStream<S> {
         }
         self.unready &= !ready;
         if self.unready.contains(PollFlags::IN) {
-            // Otherwise the next read sets it.
+            // Otherwise the next read sets the time.
             self.checked_at = Instant::now();
         }
         drop(inner);
@@ -131,7 +129,7 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.shared.progress.fetch_add(2, Ordering::Release);
         if !self.unready.is_empty() && self.checked_at.elapsed() > MAX_AGE {
-            // Deadlines must not be judged by readiness from before a handler that took so long.
+            // A deadline must not be decided by readiness from before a slow handler.
             self.unready = PollFlags::empty();
         }
         if !self.unready.contains(PollFlags::IN) {
@@ -139,7 +137,7 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
         }
         let mut inner = self.shared.lock();
         if !inner.buffer.is_empty() {
-            // A handler that is too slow, but does not block.
+            // The handler is too slow but does not block.
             inner.read_ahead(buffer);
         }
         self.lag = self.lag.take().or_else(|| inner.buffer.take_lag());
@@ -184,7 +182,7 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
 
 impl<S> SharedStream<S> {
     fn lock(&self) -> MutexGuard<'_, ReadState<S>> {
-        // Only a stream that panicked can poison it, and that can be read again.
+        // Only a panic in the stream poisons the lock. The stream can be used after that.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -194,11 +192,11 @@ impl<S: Read + Send + 'static> ReadAhead for SharedStream<S> {
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // The call's thread is back.
+            // The thread of the call has the lock, so its handler has returned.
             Err(TryLockError::WouldBlock) => return,
         };
-        // Otherwise it is back, too, and may have found nothing to read: it would not learn of what is
-        // read here.
+        // If the progress has changed, the handler has returned. Its thread may wait for the socket already, and would
+        // not see bytes that are read here.
         if self.progress.load(Ordering::Acquire) == progress {
             inner.read_ahead(buffer);
         }
@@ -212,15 +210,16 @@ impl<S> ReadState<S> {
 }
 
 impl<S: Read> ReadState<S> {
-    /// Reads what has come into the buffer.
+    /// Reads the bytes that have arrived, into the inbound buffer.
     fn read_ahead(&mut self, buffer: &mut [u8]) {
         for _ in 0..MAX_READS {
             if self.over || self.ended.is_some() || self.buffer.is_full() {
                 return;
             }
-            // The stream is the user's, and may panic on a thread that reads for other calls, too.
+            // A stream of the application may panic. This thread also reads for other calls, so it must survive.
             let read = catch_unwind(AssertUnwindSafe(|| self.stream.read(buffer)));
-            let read = read.unwrap_or_else(|_| Err(io::Error::other("the stream panicked")));
+            let read = read
+                .unwrap_or_else(|_| Err(io::Error::other("the stream panicked while it was read")));
             match read {
                 ended if is_end(&ended) => self.ended = Some(ended),
                 Ok(len) => self.buffer.push(&buffer[..len]),
@@ -241,7 +240,7 @@ fn is_end(read: &io::Result<usize>) -> bool {
     }
 }
 
-/// Turns `WouldBlock` into pending, and notes what is not ready.
+/// Turns `WouldBlock` into pending, and adds `interest` to the events to wait for.
 fn pending_if_would_block<T>(
     result: io::Result<T>,
     interest: PollFlags,
@@ -292,10 +291,10 @@ mod tests {
 
     impl Duplex for Panics {}
 
-    /// A call can still write after the end of its stream was returned, though its handler then blocked for
-    /// so long that the read-ahead thread came by.
+    /// A call can write after it has read the end of its stream, even if its handler then blocks and the read-ahead
+    /// thread checks it.
     #[test]
-    fn a_stream_is_not_read_ahead_after_its_end_was_returned() {
+    fn the_stream_is_not_read_ahead_after_the_call_has_read_its_end() {
         let (stream, mut peer) = UnixStream::pair().unwrap();
         stream.set_nonblocking(true).unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
@@ -317,18 +316,18 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_panics_while_it_is_read_ahead_fails_its_own_call() {
+    fn a_panic_of_a_stream_during_a_read_ahead_ends_its_call_only() {
         let stream = Panics(File::open("/dev/null").unwrap());
         let mut stream = ReadAheadStream::new(stream, ThreadWaker::new().unwrap(), MAX_UNREAD);
         let progress = stream.shared.progress.load(Ordering::Relaxed);
         stream.shared.read_ahead(progress, &mut [0; 8]);
 
-        // The thread does not wait for an event that will not come.
+        // The thread must not wait for an event of this stream.
         stream.wait(None);
         let mut cx = Context::from_waker(Waker::noop());
         let Poll::Ready(Err(error)) = stream.poll_read(&mut cx, &mut [0; 8]) else {
-            panic!("the panic was not returned");
+            panic!("the read must return the panic as an error");
         };
-        assert_eq!(error.to_string(), "the stream panicked");
+        assert_eq!(error.to_string(), "the stream panicked while it was read");
     }
 }

@@ -14,34 +14,33 @@ use crate::read_ahead_stream::ReadAheadStream;
 use crate::runtime::drive;
 use crate::thread_waker::ThreadWaker;
 
-/// How many bytes are read ahead of a handler that blocks, unless
-/// [`ServerBuilder::max_unread`](crate::ServerBuilder::max_unread) says otherwise.
+/// The default of [`ServerBuilder::max_unread`](crate::ServerBuilder::max_unread), in bytes.
 pub(crate) const MAX_UNREAD: usize = 128 * 1024;
 
-/// A stream that [`serve_stream`] serves a call over: it has a descriptor, and two halves that are
-/// closed apart.
+/// A stream for [`serve_stream`] and [`Listener`](crate::listener::Listener): it has a descriptor, and its writing half
+/// can be closed alone.
 ///
-/// For a type of your own this is `impl Duplex for YourStream {}`, unless it has something to say
-/// before its writing half is closed. TLS has: the example `blocking_tls` shows such a stream.
+/// For most types, `impl Duplex for YourStream {}` is enough. A stream that sends something before its writing half is
+/// closed, such as TLS, overrides [`close_write`](Self::close_write). The example `blocking_tls` shows this.
 pub trait Duplex: Read + Write + AsFd + Send + 'static {
-    /// Closes the writing half, and leaves the reading half open. Called when all that was written
-    /// has been flushed; again, if it would block.
+    /// Closes the writing half, and leaves the reading half open. The server calls this after a flush, and again if it
+    /// returned `WouldBlock`.
     ///
-    /// By itself it is `shutdown(2)` on the descriptor, and nothing on what is no socket.
+    /// Default: `shutdown(2)` on the descriptor. It does nothing on a descriptor that is not a socket.
     ///
     /// # Errors
     ///
-    /// Those of the connection. `WouldBlock` if it has to wait for the descriptor to be writable.
+    /// The error of the connection. `WouldBlock` if the descriptor must be writable first.
     fn close_write(&mut self) -> io::Result<()> {
         match shutdown(self.as_fd(), Shutdown::Write) {
-            // Something other than a socket has no half to close.
+            // Only a socket has two halves.
             Err(Errno::NOTSOCK) => Ok(()),
             result => result.map_err(io::Error::from),
         }
     }
 
-    /// Whether a read that fills less than its buffer has emptied the stream, so that another read would
-    /// find nothing. True of sockets, and not of TLS. Default: false.
+    /// Returns whether a read that does not fill its buffer has emptied the stream. True for sockets, false for TLS.
+    /// Default: false.
     fn short_read_is_empty(&self) -> bool {
         false
     }
@@ -60,18 +59,18 @@ impl Duplex for UnixStream {
 }
 
 /// Serves one call over any stream that has a descriptor: a TCP connection, a Unix socket, TLS over
-/// one of them. Returns when the connection is closed. Everything that happens on it goes to the handler.
+/// one of them. Returns when the connection is closed. The handler gets all events and errors of the call.
 ///
-/// The descriptor is made non-blocking, and is waited for, both to read and to write. It has to be
-/// readable when the stream has something to read, unless a read has shown it already. While a handler
-/// blocks, another thread reads: `read` must not wait for anything, nor for a peer that does not read.
+/// The function makes the descriptor non-blocking, and waits for it to read and to write. The descriptor must be readable
+/// when the stream has bytes that the last `read` did not report. While a handler blocks, another thread calls `read`. So
+/// `read` must never wait.
 ///
-/// [`Server`](crate::Server) does the same with each connection that it accepts, after it has set
-/// `TCP_NODELAY`, the send buffer and the keepalive. `calls` counts the call while it lasts and can hang it up: keep
-/// one for all calls of a server of your own, and shut down with [`Calls::wait_idle`] and
+/// [`Server`](crate::Server) does the same with each connection that it accepts, and also sets `TCP_NODELAY`, the send
+/// buffer and the keepalive. `calls` counts the call while its connection is open, and can hang it up. Keep one `Calls`
+/// for all calls of a server of your own, and shut down with [`Calls::wait_idle`] and
 /// [`Calls::shut_down`].
 ///
-/// If the system is out of descriptors, the call ends at once with an exception.
+/// If the system has no descriptors left, the call ends at once with an exception.
 ///
 /// ```
 /// use audiosocket_blocking::config::SessionConfig;

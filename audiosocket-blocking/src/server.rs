@@ -11,23 +11,23 @@ use audiosocket_server::{
 };
 use rustix::event::{PollFd, PollFlags};
 
-use crate::builder::ThreadConfig;
 use crate::listener::{Listener, TcpListener};
 use crate::runtime::{BlockingListener, ThreadTimer, drive};
 use crate::thread_waker::ThreadWaker;
 use crate::{IncomingCall, ServerBuilder};
 
-/// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
+/// Opens a server with two callbacks. [`Server::serve_forever`] then serves calls.
 ///
-/// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
-/// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
-/// ordinary end not among it, and comes before that empty audio.
+/// - `on_audio(uuid, peer, audio)` gets all audio, and returns the answer. Empty audio means that the call is over. It
+///   comes exactly once for each call, after all other callbacks of the call.
+/// - `on_exception(uuid, peer, error)` gets errors. An ordinary end of a call is not an error. If an error ends a call,
+///   this callback comes before the empty audio.
 ///
-/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and handlers for each call.
+/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and takes a handler for each call.
 ///
 /// # Errors
 ///
-/// Those of resolving, binding and listening. They name the address.
+/// If the address cannot be resolved, bound or listened on. The error names the address.
 pub fn start_server<A, E>(
     on_audio: A,
     on_exception: E,
@@ -43,9 +43,9 @@ where
 
 /// A server that listens.
 ///
-/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever)
-/// drive the server while they run. Connections that come before that wait in the kernel. Each call has a
-/// thread, and runs on by itself. Dropping the server ends all calls.
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
+/// connections while they run. Otherwise connections wait in the kernel. Each call has a thread, and goes on between
+/// these calls. Dropping the server ends all calls.
 ///
 /// ```
 /// use audiosocket_blocking::{CallEvent, Server};
@@ -81,51 +81,49 @@ pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     stack_size: usize,
     handle: ServerHandle,
     local_addrs: Vec<SocketAddr>,
-    /// For a server that was made to accept.
+    /// For a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
 }
 
 impl Server {
-    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the
-    /// calls.
+    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening. They name the address.
+    /// If the address cannot be resolved, bound or listened on. The error names the address.
     pub fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
         Self::builder().bind(addr).listen()
     }
 
-    /// Configures a server: addresses, limits, deadlines.
+    /// Returns a builder, which configures a server: addresses, limits, deadlines.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new()
     }
 }
 
 impl<L: Listener> Server<Incoming, L> {
-    /// Takes calls from a listener: for TLS and Unix sockets. [`accept`](Self::accept) then returns the
-    /// calls.
+    /// Accepts connections from `listener`: for TLS and Unix sockets. [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
-    /// When the system is out of descriptors.
+    /// If the system has no descriptors left.
     pub fn with_listener(listener: L) -> io::Result<Self> {
         Server::builder().with_listener(listener).listen()
     }
 
-    /// Waits for the next call and returns it; `None` once a [shutdown](ServerHandle::shutdown) is
+    /// Blocks the thread until the next call, and returns it. Returns `None` after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// Drives the server while it runs: nothing is accepted otherwise. Give each call to a thread, and come
-    /// back.
+    /// The server accepts connections only while this runs. So give each call to a thread, and accept the next one.
     ///
     /// # Panics
     ///
-    /// If the server was started with an [`Incoming`] acceptor of your own: its
-    /// [`IncomingCalls`] return the calls.
+    /// If [`start`](ServerBuilder::start) made the server with an [`Incoming`] of your own. The [`IncomingCalls`] of
+    /// that `Incoming` return the calls.
     pub fn accept(&mut self) -> Option<IncomingCall> {
         self.drive_until(|over, calls, cx| {
-            let calls = calls.expect("the server has calls to accept: `listen` made it");
+            let calls =
+                calls.expect("`accept` needs a server from `bind`, `with_listener` or `listen`");
             match calls.poll_accept(cx) {
                 Poll::Pending => over.map(|()| None),
                 call => call,
@@ -134,19 +132,19 @@ impl<L: Listener> Server<Incoming, L> {
         .map(IncomingCall::from)
     }
 
-    /// Runs `talk(call)` for each call, on a thread of its own. Returns once a
-    /// [shutdown](ServerHandle::shutdown) is complete.
+    /// Starts a thread that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
+    /// complete.
     ///
-    /// Drives the server while it runs. What `talk` returns is dropped. If it panics, its call is hung up. A
-    /// call for which there is no thread is hung up, too.
+    /// The server accepts connections only while this runs. The result of `talk` is dropped. If `talk` panics, or the
+    /// system has no thread left, the call is hung up.
     ///
     /// # Errors
     ///
-    /// None at present, as [`serve_forever`](Self::serve_forever).
+    /// None at present.
     ///
     /// # Panics
     ///
-    /// As [`accept`](Self::accept).
+    /// The same as [`accept`](Self::accept).
     pub fn serve_calls<F, R>(mut self, talk: F) -> io::Result<()>
     where
         F: Fn(IncomingCall) -> R + Send + Sync + 'static,
@@ -157,7 +155,7 @@ impl<L: Listener> Server<Incoming, L> {
             let talk = Arc::clone(&talk);
             let thread = call_thread("audiosocket-talk", self.stack_size);
             if let Err(error) = thread.spawn(move || drop(talk(call))) {
-                tracing::warn!(%uuid, %error, "no thread for a call");
+                tracing::warn!(%uuid, %error, "a call was hung up because its thread could not be started; raise the limit of threads (ulimit -u)");
             }
         }
         Ok(())
@@ -169,12 +167,13 @@ impl<A: Acceptor> Server<A> {
         acceptor: A,
         sockets: BoundSockets,
         config: &ServerConfig,
-        threads: ThreadConfig,
+        stack_size: usize,
+        max_unread: usize,
     ) -> io::Result<Self> {
         let tcp = sockets.tcp;
         let listeners = sockets.listeners.into_iter();
         let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
-        let mut server = Self::on_listeners(acceptor, listeners, config, threads)?;
+        let mut server = Self::on_listeners(acceptor, listeners, config, stack_size, max_unread)?;
         server.local_addrs = sockets.local_addrs;
         Ok(server)
     }
@@ -185,17 +184,18 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         acceptor: A,
         listeners: impl IntoIterator<Item = L>,
         config: &ServerConfig,
-        threads: ThreadConfig,
+        stack_size: usize,
+        max_unread: usize,
     ) -> io::Result<Self> {
         let listeners = listeners
             .into_iter()
-            .map(|listener| BlockingListener::new(listener, threads.max_unread));
+            .map(|listener| BlockingListener::new(listener, max_unread));
         let accept_loop = AcceptLoop::new(acceptor, listeners, config);
         Ok(Self {
             handle: accept_loop.handle(),
             accept_loop,
             waker: ThreadWaker::new()?,
-            stack_size: threads.stack_size,
+            stack_size,
             local_addrs: Vec::new(),
             calls: None,
         })
@@ -206,28 +206,26 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         self
     }
 
-    /// The addresses that the server listens on, with the real port where 0 was asked for. None of a
-    /// [listener of your own](ServerBuilder::with_listener).
+    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. Empty for
+    /// a [listener of your own](ServerBuilder::with_listener).
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// Shuts the server down from elsewhere, and counts its calls.
+    /// Returns a handle, which shuts the server down from other tasks and threads, and counts its calls.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Accepts and serves calls, each on a thread of its own, until a [shutdown](ServerHandle::shutdown) is
-    /// complete.
+    /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete. Each call has a thread.
     ///
-    /// Drives the server while it runs. No connection and no handler ends it, and neither does a system that
-    /// runs out of descriptors or memory: the server waits and tries again. A connection for which there is
-    /// no thread is closed.
+    /// Errors of a connection or a handler do not end the server. If the system has no descriptors or memory left, the
+    /// server pauses and tries again. If it has no thread left for a connection, the connection is closed.
     ///
-    /// When it returns, all connections are closed and every handler has had its last callback, except
-    /// handlers that block: their threads cannot be waited for.
+    /// When this returns, all connections are closed and all handlers have had their last callback. Handlers that block
+    /// are an exception: their threads cannot be waited for.
     ///
     /// # Errors
     ///
@@ -237,7 +235,7 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         Ok(())
     }
 
-    /// Accepts until `done` returns something. Its first argument says whether the server has ended.
+    /// Accepts connections until `done` is ready. Its first argument is ready after the server has ended.
     fn drive_until<R>(
         &mut self,
         mut done: impl FnMut(Poll<()>, Option<&mut IncomingCalls>, &mut Context<'_>) -> Poll<R>,
@@ -247,12 +245,12 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         loop {
             let stack_size = self.stack_size;
             let over = self.accept_loop.poll(&mut cx, |connection| {
-                // Held by both threads, so that it is not lost with a thread that cannot be made.
+                // Both threads own the connection, so that it is not lost if the thread cannot be started.
                 let shared = Arc::new(Mutex::new(Some(connection)));
                 let taken = Arc::clone(&shared);
                 let spawned = call_thread("audiosocket-call", stack_size).spawn(move || {
-                    // Served where it is: what lies on a thread's stack once takes memory until the thread
-                    // ends.
+                    // The connection stays on the heap. A value on the stack of the thread would take its memory
+                    // until the thread ends.
                     let mut connection = lock(&taken);
                     if let Some(connection) = connection.as_mut() {
                         drive(connection);

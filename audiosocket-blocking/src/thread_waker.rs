@@ -11,21 +11,21 @@ use rustix::io::Errno;
 
 use crate::wake_fd::WakeFd;
 
-/// The longest single wait: some systems cannot wait for more than 24 days.
+/// The longest single wait. Some systems cannot wait longer than 24 days.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Wakes a thread that waits for descriptors. A [`Waker`](std::task::Waker) for it.
+/// The [`Waker`](std::task::Waker) of a thread that waits for descriptors.
 #[derive(Debug)]
 pub(crate) struct ThreadWaker {
     fd: WakeFd,
-    /// Set and not cleared. The descriptor is set once, however often the thread is woken meanwhile.
+    /// Whether the descriptor is set. Further wake-ups then need no system call.
     is_set: AtomicBool,
 }
 
 impl ThreadWaker {
     /// # Errors
     ///
-    /// When the system is out of descriptors.
+    /// If the system has no descriptors left.
     pub(crate) fn new() -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             fd: WakeFd::new()?,
@@ -33,30 +33,29 @@ impl ThreadWaker {
         }))
     }
 
-    /// Has to be the first of the descriptors that [`wait`](Self::wait) waits for.
+    /// Returns the descriptor of the waker. It must be the first in the list for [`wait`](Self::wait).
     pub(crate) fn poll_fd(&self) -> PollFd<'_> {
         PollFd::from_borrowed_fd(self.fd.as_fd(), PollFlags::IN)
     }
 
-    /// Waits until one of `fds` is ready, the thread is woken, or the deadline comes. May return
-    /// earlier.
+    /// Waits until one of `fds` is ready, the thread is woken, or the deadline has come. It can return earlier.
     pub(crate) fn wait(&self, fds: &mut [PollFd<'_>], deadline: Option<Instant>) {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left.min(LONGEST)).ok());
         match poll(fds, timeout.as_ref()) {
             Ok(_) => {
                 if !fds[0].revents().is_empty() {
-                    // In this order. The other way round, a wake-up in between would be cleared, and
-                    // every later one would find it set. Here, a wake-up in between does not set the
-                    // descriptor, but the thread does its work after this.
+                    // The order matters. In the other order, a wake-up between the two steps would be cleared while
+                    // `is_set` stays true, and all later wake-ups would be lost. In this order, a wake-up between
+                    // them does not set the descriptor, and the thread looks for work after this anyway.
                     self.fd.clear();
                     self.is_set.store(false, Ordering::SeqCst);
                 }
             }
             Err(Errno::INTR) => {}
             Err(error) => {
-                // Out of memory, the only error that is left. It would fail again at once.
-                tracing::warn!(%error, "cannot wait for a connection; trying again");
+                // The only other error is a lack of memory. Without a pause it would come again at once.
+                tracing::warn!(%error, "the system cannot wait for connections; the thread tries again in 10 ms; is the machine out of memory?");
                 thread::sleep(Duration::from_millis(10));
             }
         }
@@ -81,8 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Two threads wake it at once, over and over. No wake-up is lost, and none makes later ones go
-    /// unnoticed.
+    /// Two threads wake the waker at the same time, many times.
     #[test]
     fn no_wake_up_is_lost() {
         const ROUNDS: u32 = 50_000;
@@ -94,7 +92,7 @@ mod tests {
                     for round in 1..=ROUNDS {
                         posted.fetch_add(1, Ordering::SeqCst);
                         waker.wake_by_ref();
-                        // Keeps the three of them close to each other.
+                        // Keeps the three threads in the same round.
                         while seen.load(Ordering::SeqCst) < round {
                             thread::yield_now();
                         }
@@ -106,9 +104,9 @@ mod tests {
                 waker.wait(&mut [waker.poll_fd()], Some(deadline));
                 let was = seen.swap(posted.load(Ordering::SeqCst), Ordering::SeqCst);
                 let late = Instant::now() >= deadline;
-                // So that the other threads end, too.
+                // Ends the other threads.
                 seen.fetch_max(if late { 2 * ROUNDS } else { 0 }, Ordering::SeqCst);
-                assert!(!late, "no wake-up was noticed after {was}");
+                assert!(!late, "the wake-ups after {was} were lost");
             }
         });
     }

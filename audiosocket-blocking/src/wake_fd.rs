@@ -1,4 +1,4 @@
-//! A descriptor that is readable from when it is set until it is cleared.
+//! A descriptor that is readable after it is set, until it is cleared.
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 pub(crate) use eventfd::WakeFd;
@@ -25,7 +25,7 @@ mod eventfd {
         }
 
         pub(crate) fn set(&self) {
-            // Fails only if it has been set some 2^64 times, and then it is readable.
+            // This fails only after 2^64 - 1 calls. The descriptor is readable then.
             let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         }
 
@@ -67,7 +67,7 @@ mod pipe {
         }
 
         pub(crate) fn set(&self) {
-            // Fails only if it is full, and then it is readable.
+            // This fails only if the pipe is full. The descriptor is readable then.
             let _ = (&self.writer).write(&[1]);
         }
 

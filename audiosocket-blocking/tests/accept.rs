@@ -1,4 +1,4 @@
-//! Calls that are accepted one by one, each on a thread of its own.
+//! `Server::accept` with each call on a thread of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ const AUDIO: [u8; 323] = {
 };
 
 #[test]
-fn each_call_runs_by_itself() {
+fn calls_run_independently_of_each_other() {
     let server = Server::bind("127.0.0.1:0").unwrap();
     let (addr, handle) = (server.local_addrs()[0], server.handle());
     let callers = thread::spawn(move || {
@@ -85,7 +85,7 @@ impl Listener for Local {
 }
 
 #[test]
-fn a_listener_of_ones_own_is_served_and_closed() {
+fn a_custom_listener_is_served_and_closed() {
     let path = std::env::temp_dir().join(format!("audiosocket-blocking-{}", std::process::id()));
     let listener = UnixListener::bind(&path).unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! What is particular to threads: handlers that block, streams that are no sockets of the server's.
+//! Features of the server on threads: handlers that block, and streams with a buffer.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,13 +24,13 @@ use support::{audio_frame, read, read_to_end, uuid_frame};
 
 const HANGUP: [u8; 3] = [0x00, 0, 0];
 
-/// The call whose handler blocks at each frame.
+/// The UUID of the call whose handler blocks at each frame.
 const STEPPED: u128 = 999;
 
-/// Asterisk must be able to send all that it has while a handler blocks, and no other call suffers.
-/// What the handler is told afterwards is all of it, less what it is told was dropped.
+/// Asterisk must be able to send while a handler blocks, and other calls go on. The audio of later callbacks and the dropped
+/// audio are together all audio.
 #[test]
-fn a_call_whose_handler_blocks_is_read_and_what_is_too_old_is_dropped() {
+fn a_call_whose_handler_blocks_is_read_and_old_audio_is_dropped() {
     const FRAMES: u64 = 100_000;
     let server = Running::start();
     let mut blocked = server.call(1);
@@ -38,7 +38,7 @@ fn a_call_whose_handler_blocks_is_read_and_what_is_too_old_is_dropped() {
     assert_eq!(server.next(), "start 1");
     assert_eq!(server.next(), "audio 1 block");
 
-    // 32 MB, which no kernel holds for a connection: this returns only if somebody reads.
+    // 32 MB. The buffers of a kernel are smaller, so this returns only if the server reads.
     let mut audio = audio_frame(&[0; 320]);
     for number in 0..FRAMES {
         audio[3..11].copy_from_slice(&number.to_be_bytes());
@@ -77,19 +77,17 @@ fn a_call_whose_handler_blocks_is_read_and_what_is_too_old_is_dropped() {
     }
     assert_eq!(heard + dropped, FRAMES);
     assert_eq!(keys, 4, "only audio is dropped");
-    assert_eq!(newest, Some(FRAMES - 1), "and the oldest of it");
+    assert_eq!(newest, Some(FRAMES - 1), "the oldest audio is dropped");
     assert!(dropped > 0 && heard > 0, "{heard} heard, {dropped} dropped");
 }
 
-/// A handler that is too slow and yet comes back all the time is no better to Asterisk than one
-/// that blocks. What waits for it is hours of such a handler's work, or a minute at least, and that
-/// long Asterisk's socket would not be read.
+/// A handler can be too slow without a long block. Without reading ahead, its socket would not be read for a minute or more.
 #[test]
-fn a_call_whose_handler_comes_back_and_is_slow_is_read() {
+fn a_call_with_a_slow_handler_is_read() {
     let server = Running::start();
     let mut slow = server.call(STEPPED);
     assert_eq!(server.next(), format!("start {STEPPED}"));
-    // More than any kernel holds, so that some of it waits for the handler, which is at the first.
+    // More than the buffers of a kernel, so that a part waits for the handler, which blocks at the first frame.
     let audio = audio_frame(&[0; 320]).repeat(100_000);
     slow.write_all(&audio).unwrap();
 
@@ -102,7 +100,7 @@ fn a_call_whose_handler_comes_back_and_is_slow_is_read() {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("300 frames were heard, and nothing was read");
+    panic!("the handler got 300 frames, and the socket was not read");
 }
 
 #[test]
@@ -116,7 +114,7 @@ fn a_quiet_call_is_hung_up_from_another_thread() {
 }
 
 #[test]
-fn a_call_whose_handler_blocks_does_not_keep_a_server_from_ending() {
+fn a_server_ends_while_a_handler_blocks() {
     let session = SessionConfig::new().linger(Duration::from_millis(10));
     let server = Running::with(session);
     let mut call = server.call(1);
@@ -125,9 +123,13 @@ fn a_call_whose_handler_blocks_does_not_keep_a_server_from_ending() {
     assert_eq!(server.next(), "audio 1 block");
     server.handle.shutdown(Duration::ZERO);
     server.thread.join().unwrap().unwrap();
-    assert_eq!(server.handle.calls().len(), 1, "it is left behind");
+    assert_eq!(
+        server.handle.calls().len(),
+        1,
+        "the call with the blocked handler is left"
+    );
 
-    // Not forgotten, though: when its handler returns, the call ends as it should.
+    // When its handler returns, the call ends.
     server.release.send(()).unwrap();
     server.handle.calls().wait_idle();
     assert_eq!(server.transcript.recv().unwrap(), "end 1 abandoned");
@@ -135,7 +137,7 @@ fn a_call_whose_handler_blocks_does_not_keep_a_server_from_ending() {
 }
 
 #[test]
-fn a_stream_that_has_more_than_its_descriptor_tells_is_read_to_its_end() {
+fn a_stream_with_buffered_bytes_is_read_to_its_end() {
     let (mut asterisk, server) = UnixStream::pair().unwrap();
     let server = Hoarder {
         socket: server,
@@ -155,9 +157,9 @@ fn a_stream_that_has_more_than_its_descriptor_tells_is_read_to_its_end() {
     serving.join().unwrap();
 }
 
-/// TLS says that it closes, behind all that was written, and may have to wait for that.
+/// TLS sends `close_notify` after all other bytes, and may have to wait for the socket.
 #[test]
-fn a_stream_says_goodbye_behind_the_hangup_and_before_its_half_is_closed() {
+fn close_write_runs_after_the_hangup_and_again_if_it_would_block() {
     for ends_first in [false, true] {
         let (mut asterisk, socket) = UnixStream::pair().unwrap();
         let echo = Arc::new(Callbacks::new(|_, _, _| Response::Hangup, |_, _, _| {}));
@@ -193,7 +195,7 @@ fn a_stream_says_goodbye_behind_the_hangup_and_before_its_half_is_closed() {
 
 struct Polite {
     socket: UnixStream,
-    /// Until it is asked once more.
+    /// `WouldBlock` until the second call.
     refuses: bool,
 }
 
@@ -229,7 +231,7 @@ impl Duplex for Polite {
     }
 }
 
-/// As TLS does, it takes all that the socket has, and gives it out in pieces of its own.
+/// Reads all bytes of the socket, and returns them in smaller pieces, like TLS.
 struct Hoarder {
     socket: UnixStream,
     hoard: Vec<u8>,
@@ -268,12 +270,12 @@ impl AsFd for Hoarder {
     }
 }
 
-/// A server on a thread of its own.
+/// A server on another thread.
 struct Running {
     addr: SocketAddr,
     handle: ServerHandle,
     transcript: Receiver<String>,
-    /// Lets a handler that blocks go on.
+    /// Lets a blocked handler continue.
     release: Sender<()>,
     calls: Arc<Mutex<Vec<CallHandle>>>,
     thread: thread::JoinHandle<io::Result<()>>,
@@ -286,14 +288,14 @@ impl Running {
 
     fn with(mut session: SessionConfig) -> Self {
         session = session.fill_silence(false);
-        let (told, transcript) = channel();
+        let (lines, transcript) = channel();
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));
         let calls = Arc::<Mutex<Vec<_>>>::default();
         let handles = Arc::clone(&calls);
         let accept = move |_: &CallRequest<'_>| {
-            Ok(Witness {
-                told: told.clone(),
+            Ok(LineRecorder {
+                lines: lines.clone(),
                 released: Arc::clone(&released),
                 handles: Arc::clone(&handles),
             })
@@ -320,43 +322,42 @@ impl Running {
 
     fn next(&self) -> String {
         let line = self.transcript.recv_timeout(Duration::from_secs(60));
-        line.expect("nothing was told for 60 s")
+        line.expect("there was no callback for 60 s")
     }
 }
 
-/// Tells what happens. Echoes audio, but for that of `block`, at which it blocks, and numbered
-/// frames.
-struct Witness {
-    told: Sender<String>,
+/// Records callbacks as lines, and echoes audio. Blocks at the audio `block`. Does not echo numbered frames.
+struct LineRecorder {
+    lines: Sender<String>,
     released: Arc<Mutex<Receiver<()>>>,
     handles: Arc<Mutex<Vec<CallHandle>>>,
 }
 
-impl Witness {
-    fn tell(&self, what: &str, call: &Call<'_>, how: impl std::fmt::Display) {
+impl LineRecorder {
+    fn record(&self, what: &str, call: &Call<'_>, how: impl std::fmt::Display) {
         let line = format!("{what} {} {how}", call.uuid().as_u128());
-        // The test may have seen enough.
-        let _ = self.told.send(line.trim_end().to_owned());
+        // This fails if the test is over.
+        let _ = self.lines.send(line.trim_end().to_owned());
     }
 }
 
-impl Handler for Witness {
+impl Handler for LineRecorder {
     fn on_start(&mut self, call: &mut Call<'_>) {
         self.handles.lock().unwrap().push(call.handle().into());
-        self.tell("start", call, "");
+        self.record("start", call, "");
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         if audio.len() == 320 {
             let number = u64::from_be_bytes(*audio.first_chunk().unwrap());
-            self.tell("audio", call, format_args!("frame {number}"));
+            self.record("audio", call, format_args!("frame {number}"));
             if call.uuid().as_u128() == STEPPED {
-                // An error if the test is over.
+                // This fails if the test is over.
                 let _ = self.released.lock().unwrap().recv();
             }
             return Response::Nothing;
         }
-        self.tell("audio", call, String::from_utf8_lossy(&audio));
+        self.record("audio", call, String::from_utf8_lossy(&audio));
         if &audio[..] == b"block" {
             self.released.lock().unwrap().recv().unwrap();
         }
@@ -364,18 +365,18 @@ impl Handler for Witness {
     }
 
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        self.tell("dtmf", call, digit);
+        self.record("dtmf", call, digit);
         Response::Nothing
     }
 
     fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
         match error {
-            Exception::Lagged(lag) => self.tell("lagged", call, lag.frames),
-            error => self.tell("exception", call, error),
+            Exception::Lagged(lag) => self.record("lagged", call, lag.frames),
+            error => self.record("exception", call, error),
         }
     }
 
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        self.tell("end", call, end);
+        self.record("end", call, end);
     }
 }

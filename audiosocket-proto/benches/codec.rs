@@ -1,7 +1,7 @@
-//! What a frame costs on its way through each layer, beside a `memcpy` of the same bytes and beside
-//! the crate `audiosocket` 1.0.0, where it has something to be compared with.
+//! Measures the time of one frame in each layer. Compares it with `memcpy` of the same bytes, and with the
+//! crate `audiosocket` 1.0.0 where that crate has the same function.
 //!
-//! `cargo bench -p audiosocket-proto --bench codec`; the time for one frame is the inverse of
+//! Run it with `cargo bench -p audiosocket-proto --bench codec`. The time of one frame is the inverse of
 //! `elem/s`.
 
 use std::hint::black_box;
@@ -17,22 +17,22 @@ use audiosocket_server::{CallDriver, Callbacks, Calls, Peer};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Frames that every bench works on once per iteration.
+/// Frames per iteration.
 const FRAMES: usize = 1000;
 
 /// 20 ms at 8 kHz.
 const PAYLOAD: usize = 320;
 const FRAME: usize = 3 + PAYLOAD;
 
-/// How many frames lie in memory, behind one another. The first fit the first cache, as what was
-/// read just now does; the others do not.
+/// How many different frames are in memory. 25 frames fit the first cache, as bytes that were just read
+/// do. 1,000 frames do not.
 const MEMORIES: [(&str, usize); 2] = [("25 frames", 25), ("1000 frames", FRAMES)];
 
-/// How they come: sizes of the reads.
+/// Size of a read of one frame.
 const WHOLE: usize = FRAME;
-/// Cuts nearly every frame, each somewhere else.
+/// Cuts nearly every frame, each at another place.
 const SPLIT: usize = FRAME - 10;
-/// A reader that fell behind: 25 frames in one read.
+/// 25 frames in one read, as for a server that is behind.
 const COALESCED: usize = 25 * FRAME;
 
 const WAYS: [(&str, usize); 3] = [("whole", WHOLE), ("split", SPLIT), ("coalesced", COALESCED)];
@@ -81,7 +81,7 @@ fn decode(c: &mut Criterion) {
             });
         });
         if reads.size == SPLIT {
-            // Which the other crate leaves to its user.
+            // The other crate does not join the parts of a cut frame.
             return;
         }
         group.bench_function(format!("{way}/frames, audiosocket 1.0.0"), |b| {
@@ -226,7 +226,7 @@ fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     group
 }
 
-/// [`FRAMES`] frames in reads of one size, out of a stream that is read again if it is shorter.
+/// [`FRAMES`] frames in reads of one size. A shorter stream repeats.
 #[derive(Clone, Copy)]
 struct Reads<'a> {
     stream: &'a [u8],
@@ -243,7 +243,7 @@ impl<'a> Reads<'a> {
     }
 }
 
-/// Uses what was decoded, in registers: to hand a struct to `black_box` costs more than to decode it.
+/// Uses a decoded frame, field by field: passing a struct to `black_box` costs more than decoding it.
 fn take(kind: u8, payload: &[u8]) {
     black_box(kind);
     black_box(payload.as_ptr());

@@ -1,8 +1,8 @@
-//! Whether what is played costs more the more of it waits, and the more calls it is played on.
+//! Measures whether the time of a played frame grows with the length of the queue and the number of calls.
 //!
-//! `cargo bench -p audiosocket-proto --bench playout`; the time for one frame, mark or piece is the
-//! inverse of `elem/s`. It is to be the same on every line of a group, but for what a larger memory
-//! costs: 10,000 of anything do not fit the caches near a core.
+//! Run it with `cargo bench -p audiosocket-proto --bench playout`. The time of one frame, mark or piece is
+//! the inverse of `elem/s`. It should be equal on all lines of a group. Only cache misses may add to it:
+//! 10,000 items do not fit the caches near a core.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
 };
 
-/// How many marks, pieces or calls there are.
+/// Numbers of marks, pieces or calls.
 const NUMBERS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 
-/// How many frames are played, or marks set, before what waits is made anew.
+/// Frames played, or marks set, per playout.
 const BATCH: usize = 1000;
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -35,7 +35,7 @@ criterion_group! {
 }
 criterion_main!(benches);
 
-/// A frame of one long piece, behind which marks wait.
+/// A frame of one long piece, with marks after it.
 fn frame_before_marks(c: &mut Criterion) {
     let prompt = Bytes::from(vec![7; (BATCH + 1) * FRAME]);
     for_each_number(c, "frame before marks", |group, n| {
@@ -61,8 +61,8 @@ fn frame_before_marks(c: &mut Criterion) {
     });
 }
 
-/// A frame and the mark behind it, both replaced at the end of the queue: speech that is synthesized
-/// in small pieces.
+/// A frame and its mark are played, and one of each is queued, as with speech that is synthesized in small
+/// pieces.
 fn frame_of_pieces(c: &mut Criterion) {
     for_each_number(c, "frame, mark, and one more of each", |group, n| {
         group.throughput(Throughput::Elements(1));
@@ -93,7 +93,7 @@ fn mark_behind_pieces(c: &mut Criterion) {
     });
 }
 
-/// Barge-in: what is dropped is paid for, each piece with its mark; and the fixed part shows with one.
+/// Barge-in: the time per dropped piece with its mark. With one piece, it includes the fixed time.
 fn clear(c: &mut Criterion) {
     for_each_number(c, "clear", |group, n| {
         group.throughput(Throughput::Elements(n as u64));
@@ -109,11 +109,11 @@ fn clear(c: &mut Criterion) {
     });
 }
 
-/// One tick of so many calls that play the same prompt, for each of them.
+/// One frame on each of many calls that play the same prompt.
 fn frame_of_calls(c: &mut Criterion) {
     let frames = 1500;
     let prompt = Bytes::from(vec![7; frames * FRAME]);
-    for_each_number(c, "frame on each of so many calls", |group, n| {
+    for_each_number(c, "frame on each of many calls", |group, n| {
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(n.to_string(), |b| {
             let mut calls: Vec<_> = (0..n).map(|_| Call::new()).collect();
@@ -133,7 +133,7 @@ fn frame_of_calls(c: &mut Criterion) {
     });
 }
 
-/// A playout, and when its next frame is due.
+/// A playout, and the time of its next frame.
 struct Call {
     playout: Playout<u64>,
     due: Timestamp,
@@ -167,12 +167,12 @@ impl Call {
         self.playout.mark(0).expect("room");
     }
 
-    /// Plays a frame, as whoever drives the playout does.
+    /// Plays one frame, as a driver does.
     fn frame(&mut self) {
         assert_eq!(self.playout.poll_timeout(), Some(self.due));
         let output = self.playout.poll(self.due, true, &mut Vec::new());
         let PlayoutOutput::Frame(frame) = output else {
-            panic!("a frame and not {output:?}");
+            panic!("expected a frame, got {output:?}");
         };
         assert_eq!(black_box(frame).bytes()[0], 7);
         self.due = self.due + PTIME;

@@ -1,12 +1,12 @@
-//! Memory for bytes that wait to be sent, and for frames that are cut.
+//! Memory for unsent bytes and for cut frames.
 
 use alloc::vec::Vec;
 
-/// What an empty buffer may keep allocated, in bytes: enough for 20 ms at 192 kHz (7,683 bytes), so
-/// that no ordinary call allocates again and again.
+/// The most bytes that an empty buffer keeps allocated. A frame of 20 ms at 192 kHz takes 7,683 bytes, so
+/// ordinary calls allocate once.
 const RETAINED: usize = 8 * 1024;
 
-/// Empties a buffer. Frees what is more than an ordinary call needs.
+/// Empties `buffer`, and frees its memory beyond [`RETAINED`].
 #[inline]
 pub(crate) fn clear(buffer: &mut Vec<u8>) {
     buffer.clear();
@@ -15,14 +15,14 @@ pub(crate) fn clear(buffer: &mut Vec<u8>) {
     }
 }
 
-/// Encoded bytes that have not been written yet. Short writes are handled here, once.
+/// Encoded bytes that have not been written yet. It handles short writes.
 ///
-/// Most often the bytes are written at once. So the memory belongs to the thread, and a call has
-/// some only while bytes wait.
+/// Most bytes are written at once. So the memory belongs to the thread, and a call has some only while
+/// bytes wait.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
     bytes: Vec<u8>,
-    /// How many of `bytes` have been written already.
+    /// How many of `bytes` are already written.
     written: usize,
 }
 
@@ -40,7 +40,7 @@ impl SendBuffer {
     /// The vector to append a frame to.
     #[inline]
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
-        // While a peer takes only part of each write, what it has taken must not pile up.
+        // If no write takes all bytes, the written ones must not pile up.
         if self.written > self.bytes.len() / 2 {
             self.bytes.drain(..self.written);
             self.written = 0;
@@ -55,7 +55,7 @@ impl SendBuffer {
     ///
     /// # Panics
     ///
-    /// If more was written than there was.
+    /// If `written` is more than [`unsent`](Self::unsent) returns.
     #[inline]
     pub(crate) fn advance(&mut self, written: usize) {
         assert!(
@@ -78,7 +78,7 @@ impl SendBuffer {
     }
 }
 
-/// The buffers of a thread.
+/// The free buffers of a thread.
 #[cfg(feature = "std")]
 mod pool {
     use std::cell::Cell;
@@ -86,7 +86,7 @@ mod pool {
     use super::Vec;
 
     std::thread_local! {
-        /// One for a call, and one for a call that the handler of that one drives.
+        /// One for a call, and one for another call that the handler of the first one drives.
         static BUFFERS: [Cell<Vec<u8>>; 2] =
             const { [const { Cell::new(Vec::new()) }; 2] };
     }
@@ -102,11 +102,11 @@ mod pool {
                 buffers[1].take()
             }
         };
-        // A thread that ends has none any more.
+        // A thread that ends has no buffers any more.
         BUFFERS.try_with(take).unwrap_or_default()
     }
 
-    /// Takes the memory of an empty buffer.
+    /// Keeps the memory of an empty buffer for the next [`take`].
     #[inline]
     pub(crate) fn put(buffer: &mut Vec<u8>) {
         let _ = BUFFERS.try_with(|buffers| {
@@ -123,7 +123,7 @@ mod pool {
     }
 }
 
-/// Without threads, each call keeps its own buffer.
+/// Without `std`, each call keeps its own buffer.
 #[cfg(not(feature = "std"))]
 mod pool {
     use super::Vec;

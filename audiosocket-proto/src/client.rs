@@ -1,8 +1,10 @@
-//! Asterisk's side of the wire: for simulators, load generators and tests of servers.
+//! Asterisk's side of a call, for simulators, load generators and tests of servers. A server does not need it.
 //!
-//! [`ClientSession`] behaves as Asterisk 22 does (`res/res_audiosocket.c`): the UUID goes first,
-//! audio and key presses follow, and whatever the server sends other than a hangup or audio of at
-//! least one byte ends the call.
+//! [`ClientSession`] is one call. It behaves like Asterisk 22 (`res/res_audiosocket.c`): it sends the UUID
+//! first, then audio and key presses. A server may send it hangups and audio of at least one byte. Any other
+//! frame ends the call.
+//!
+//! [`encode`] writes a single frame of any kind.
 
 use alloc::vec::Vec;
 
@@ -15,12 +17,12 @@ use crate::{
     SendError, Transmit,
 };
 
-/// Appends any `message` to `out` as a frame. For clients and tests; a server uses
-/// [`encoder`](crate::encoder), which writes only what Asterisk accepts.
+/// Appends `message` to `out` as one frame. It writes frames of any kind, for clients and tests. A server uses
+/// [`encoder`](crate::encoder), which writes only frames that Asterisk accepts.
 ///
 /// # Errors
 ///
-/// [`SendError::AudioTooLong`] if the payload does not fit one frame; `out` is then as it was.
+/// [`SendError::AudioTooLong`] if the payload is longer than 65,535 bytes. Then `out` is unchanged.
 pub fn encode(message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
     let (kind, payload): (FrameKind, &[u8]) = match &message {
         Message::Hangup => (FrameKind::HANGUP, &[]),
@@ -38,17 +40,17 @@ pub fn encode(message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> 
     Ok(())
 }
 
-/// An event on the client's side of a call.
+/// An event of a [`ClientSession`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent<'a> {
-    /// Audio for the caller; never empty.
+    /// Audio for the caller. It is never empty.
     Audio(Audio<'a>),
-    /// The call is over; always the last event, and exactly one.
+    /// The call is over. This event comes last, exactly once.
     Ended(ClientEnd),
 }
 
-/// How a call ended, seen from Asterisk's side.
+/// How a call ended on the client's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEnd {
@@ -60,14 +62,14 @@ pub enum ClientEnd {
     ServerClosed,
     /// The server closed the connection inside a frame.
     Truncated,
-    /// The server sent what Asterisk ends a call for: this kind, or audio of no bytes.
+    /// The server sent a frame that Asterisk rejects: audio of no bytes, or another kind than audio and hangup.
     Rejected {
         /// The kind of the frame.
         kind: FrameKind,
     },
 }
 
-/// One call as Asterisk sees it, without a socket, a clock or pacing.
+/// One call as Asterisk sees it. It has no socket, no clock and no pacing.
 ///
 /// ```
 /// use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
@@ -95,7 +97,7 @@ pub struct ClientSession {
 }
 
 impl ClientSession {
-    /// A call that begins with `uuid` and sends audio of `rate`.
+    /// Creates a call that first sends `uuid`, and then audio at `rate`.
     #[must_use]
     pub fn new(uuid: Uuid, rate: SampleRate) -> Self {
         let mut send_buffer = SendBuffer::default();
@@ -107,7 +109,7 @@ impl ClientSession {
         }
     }
 
-    /// Queues one frame of the caller's audio, in bytes.
+    /// Queues `payload` as one frame of the caller's audio. `payload` is slin at the rate of the call.
     ///
     /// # Errors
     ///
@@ -138,15 +140,15 @@ impl ClientSession {
         self.send(Message::Error(flags))
     }
 
-    /// The caller hangs up: as Asterisk does, this closes the connection without a word.
+    /// Ends the call, as if the caller hung up. As Asterisk does, it closes the connection without a hangup frame.
     ///
     /// Returns the `Ended` event; `None` if there was one before.
     pub fn hangup(&mut self) -> Option<ClientEvent<'static>> {
         (!self.over).then(|| self.end(ClientEnd::CallerHungUp))
     }
 
-    /// Takes the next frame out of `input` and says what it means; `None` once `input` is used up.
-    /// Once the call is over, input is discarded unread.
+    /// Takes the next frame off `input` and returns its event. Returns `None` once `input` is used up.
+    /// Once the call is over, it discards all input.
     pub fn receive<'d, 'i: 'd>(
         &mut self,
         decoder: &'d mut Decoder,
@@ -160,7 +162,7 @@ impl ClientSession {
         Some(self.handle_frame(frame))
     }
 
-    /// The server closed its side.
+    /// Reports that the server closed its side. Returns the `Ended` event, if there was none before.
     pub fn handle_eof(&mut self, decoder: &Decoder) -> Option<ClientEvent<'static>> {
         let end = match decoder.partial_len() {
             0 => ClientEnd::ServerClosed,
@@ -169,8 +171,8 @@ impl ClientSession {
         (!self.over).then(|| self.end(end))
     }
 
-    /// What the write side has to do now; see [`Transmit`]. After the end there is nothing but
-    /// [`Transmit::Close`]: queued bytes are dropped, as Asterisk does.
+    /// Returns what the write side has to do now. Once the call is over, this is [`Transmit::Close`]: unsent
+    /// bytes are dropped, as Asterisk does.
     #[must_use]
     pub fn poll_transmit(&self) -> Transmit<'_> {
         match self.send_buffer.unsent() {
@@ -180,17 +182,17 @@ impl ClientSession {
         }
     }
 
-    /// The connection took the first `written` of the bytes offered last.
+    /// Reports that the connection took the first `written` of the bytes that [`poll_transmit`](Self::poll_transmit) returned.
     ///
     /// # Panics
     ///
-    /// If `written` is more than was offered.
+    /// If `written` is more than [`unsent`](Self::unsent) returns.
     pub fn transmitted(&mut self, written: usize) {
         self.send_buffer.advance(written);
     }
 
-    /// Bytes that wait to be written. Asterisk ends a call on a short write; this leaves it to the
-    /// caller how long to wait.
+    /// Returns the number of unsent bytes. Asterisk ends a call on a short write. A `ClientSession` keeps the
+    /// rest, and you decide how long to wait.
     #[must_use]
     pub fn unsent(&self) -> usize {
         self.send_buffer.unsent().len()

@@ -8,7 +8,7 @@ use crate::time::CompactDuration;
 /// Each field has a method of the same name that sets it:
 ///
 /// ```
-/// use audiosocket_proto::SessionConfig;
+/// # use audiosocket_proto::SessionConfig;
 /// use std::time::Duration;
 ///
 /// let config = SessionConfig::new()
@@ -19,44 +19,44 @@ use crate::time::CompactDuration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionConfig {
-    /// How long a connection may take to send its UUID. Default: 5 s. Asterisk sends it at once.
+    /// How long a connection may take to send its UUID. Asterisk sends it at once. Default: 5 s.
     ///
-    /// A server spreads the timeouts of connections that came at the same time: 500 µs apart, closer if
-    /// there are very many, and up to half as long again later. Calls are served in between.
+    /// A server adds up to half of this time, so that connections that came together do not time out together.
+    /// Their timeouts are 500 µs apart, or less if there are very many connections.
     pub uuid_timeout: Duration,
-    /// How long to wait, once the call is over, for unsent bytes to leave and for the peer to close its
-    /// side. Default: 1 s. Asterisk closes as soon as it has the hangup, so this is for the way there
-    /// and back and one packet sent again.
+    /// How long the session waits, once the call is over, until all bytes are written and the peer closes its
+    /// side. Default: 1 s. Asterisk closes as soon as it has the hangup. One second is enough for a
+    /// round trip and one retransmission.
     pub linger: Duration,
-    /// How long the peer may take none of the bytes that wait for it. Default: 30 s, which is longer
-    /// than a network takes to find another way, or a machine to be moved. `max_unsent` limits the
-    /// bytes that wait meanwhile.
+    /// How long unsent bytes may wait while the peer reads nothing. Then the call ends. Default: 30 s, longer
+    /// than a network needs to change a route, or a virtual machine to be moved. `max_unsent` limits the
+    /// bytes that wait.
     pub write_timeout: Duration,
-    /// How long the peer may send no whole frame. Default: `None`. A call with comfort noise, DTX or
-    /// hold is silent for minutes and healthy; TCP keepalive finds the dead ones.
+    /// How long the peer may send no whole frame. Then the call ends. Default: `None`. A healthy call can be
+    /// silent for minutes, with comfort noise, DTX or on hold. TCP keepalive finds dead connections.
     pub idle_timeout: Option<Duration>,
-    /// How long a call may last, from its UUID on. The server then hangs up. Default: `None`. Set it to
-    /// limit the cost of a call that both sides forgot.
+    /// How long a call may last, from its UUID. Then this side hangs up. Default: `None`. It limits the
+    /// cost of a call that both sides forgot.
     pub max_duration: Option<Duration>,
-    /// Bytes that may wait to be sent, headers included. A frame that does not fit is dropped and
-    /// counted in [`SessionStats::frames_dropped`](crate::SessionStats::frames_dropped). A frame takes up
-    /// to 65,538 bytes. Default: 128 KiB, which is eight seconds at 8 kHz and a third of a second at
-    /// 192 kHz. The kernel holds more ahead of these bytes.
+    /// How many bytes may wait to be written, headers included. A frame that does not fit is dropped and
+    /// counted in [`SessionStats::frames_dropped`](crate::SessionStats::frames_dropped). One frame takes up
+    /// to 65,538 bytes. Default: 128 KiB, which is 8 s at 8 kHz and a third of a second at 192 kHz. The
+    /// kernel's send buffer holds more bytes.
     pub max_unsent: usize,
-    /// How much audio is in a frame that is [played](crate::Playout). Default: 20 ms.
+    /// The duration of one frame of [played](crate::Playout) audio. Default: 20 ms.
     pub ptime: Ptime,
-    /// How much audio may wait to be played. A piece that does not fit is refused, unless nothing
-    /// waits. Default: 30 s, since a speech model delivers seven seconds in two.
+    /// How much audio may wait to be played. A piece that does not fit is refused. An empty queue takes a piece
+    /// of any length. Default: 30 s. A speech model can deliver 7 s of audio in 2 s.
     pub max_playout: Duration,
-    /// Whether to send silence when there is nothing else to send, from the UUID on. Default: true.
+    /// Whether to send silence, from the UUID on, when there is nothing else to send. Default: true.
     ///
-    /// Without it, a call to which nothing is sent can be silent both ways: while Asterisk waits for a
-    /// frame from the server, its own sending can starve (asterisk/asterisk#2089).
+    /// A server that sends nothing can make a call silent in both directions: while Asterisk waits for a frame
+    /// from the server, it may not send the caller's audio (asterisk/asterisk#2089).
     pub fill_silence: bool,
 }
 
 impl SessionConfig {
-    /// The defaults.
+    /// Returns the default values.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -142,8 +142,7 @@ impl Default for SessionConfig {
     }
 }
 
-/// The part of a configuration that a session keeps to its end, in little memory: there can be
-/// thousands of sessions.
+/// The part of a configuration that a session keeps. It is small, because there can be thousands of sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionLimits {
     pub(crate) linger: CompactDuration,

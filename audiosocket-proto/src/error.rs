@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{ErrorFlags, FrameKind};
 
-/// An error of the peer.
+/// An error that the peer made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -13,37 +13,36 @@ use crate::{ErrorFlags, FrameKind};
 )]
 #[non_exhaustive]
 pub enum PeerError {
-    /// The first frame was not the UUID that Asterisk always sends first, so there is no call:
-    /// audio before the UUID, or a peer that does not speak AudioSocket. Ends the session.
+    /// The first frame was not a UUID, which Asterisk always sends first. The peer may not speak AudioSocket.
+    /// Ends the session.
     UuidExpected {
         /// The kind of the first frame.
         kind: FrameKind,
     },
-    /// A UUID frame was not of 16 bytes. Ends the session.
+    /// The payload of a UUID frame was not 16 bytes long. Ends the session.
     UuidLength {
         /// Its length in bytes.
         len: usize,
     },
-    /// A second UUID came, which makes unclear whose call this is. Ends the session.
+    /// A second UUID came on the same connection. Ends the session.
     UuidRepeated,
-    /// No UUID came in the time allowed. Ends the session.
+    /// No UUID came within [`SessionConfig::uuid_timeout`](crate::SessionConfig::uuid_timeout). Ends the session.
     UuidTimeout,
     /// The connection was closed or reset inside a frame. Ends the session.
     Truncated {
-        /// Bytes of the frame that had come, header included.
+        /// Received bytes of that frame, header included.
         received: usize,
     },
-    /// A key press was not one ASCII byte of `0-9 * # A-D`. It is skipped; the call goes on.
+    /// The payload of a key press was not one ASCII byte of `0-9 * # A-D`. The call goes on.
     DtmfMalformed,
-    /// Asterisk reported an error. The call goes on, unless [`ErrorFlags::HANGUP`] is among the
-    /// flags, which ends it.
+    /// Asterisk sent an error frame. The call goes on, unless the flags contain [`ErrorFlags::HANGUP`].
     Reported {
-        /// What Asterisk reported; no flags if the frame was empty.
+        /// The flags in the frame. An empty frame has no flags.
         flags: ErrorFlags,
     },
-    /// The peer took nothing of what we sent for longer than allowed. Ends the session.
+    /// The peer read nothing for [`SessionConfig::write_timeout`](crate::SessionConfig::write_timeout). Ends the session.
     WriteStalled,
-    /// Nothing came from the peer for longer than allowed. Ends the session.
+    /// No frame came for [`SessionConfig::idle_timeout`](crate::SessionConfig::idle_timeout). Ends the session.
     IdleTimeout,
 }
 
@@ -64,7 +63,7 @@ impl fmt::Display for PeerError {
             }
             Self::DtmfMalformed => f.write_str("a key press that is not one of 0-9 * # A-D"),
             Self::Reported { flags } => write!(f, "the peer reported error {flags}"),
-            Self::WriteStalled => f.write_str("the peer stopped taking what was sent to it"),
+            Self::WriteStalled => f.write_str("the peer read nothing for too long"),
             Self::IdleTimeout => f.write_str("the peer sent nothing for too long"),
         }
     }
@@ -72,30 +71,30 @@ impl fmt::Display for PeerError {
 
 impl Error for PeerError {}
 
-/// Why something could not be sent: an error of the user of this crate.
+/// Why audio could not be sent or played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Audio of no bytes; Asterisk ends a call on which it receives that.
+    /// The audio has no bytes. Asterisk ends a call when it receives such a frame.
     EmptyAudio,
-    /// Audio that does not fit one frame.
+    /// The audio does not fit one frame.
     AudioTooLong {
-        /// Its length in bytes; 65,535 is the most.
+        /// Its length in bytes. A frame takes up to 65,535.
         len: usize,
     },
-    /// The peer is so far behind that the frame was dropped; see
-    /// [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
+    /// The frame was dropped, because [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent) bytes
+    /// already wait for the peer to read them.
     QueueFull,
-    /// So much audio waits to be played that this was refused; see
+    /// The audio was refused, because the playout is full; see
     /// [`SessionConfig::max_playout`](crate::SessionConfig::max_playout).
     PlayoutFull {
-        /// How much waits.
+        /// The duration of the queued audio.
         queued: Duration,
     },
-    /// The playout was cleared while the rest of this audio waited for room. The rest is not played.
+    /// The playout was cleared while a part of this audio waited for room. That part is not played.
     Cleared,
-    /// There is no call to send to: the UUID has not come yet, or the call is over or about to be
-    /// hung up, or the peer has closed its reading side.
+    /// There is no call to send to. The UUID has not come, a hangup is queued, the call is over, or the peer
+    /// has closed its read side.
     NoCall,
 }
 
@@ -109,7 +108,7 @@ impl fmt::Display for SendError {
                     "{len} bytes of audio do not fit one frame, which takes 65,535"
                 )
             }
-            Self::QueueFull => f.write_str("dropped, since the peer takes nothing"),
+            Self::QueueFull => f.write_str("dropped, because the peer does not read"),
             Self::PlayoutFull { queued } => {
                 let seconds = queued.as_secs_f32();
                 write!(

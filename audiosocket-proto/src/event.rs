@@ -4,26 +4,26 @@ use uuid::Uuid;
 
 use crate::{Audio, DtmfDigit, Frame, PeerError};
 
-/// An event on a session. It borrows from the decoder or from the read buffer, never from the session,
-/// so that the session can be used while the event is alive.
+/// An event of a [`Session`](crate::Session). It borrows from the decoder or from the read buffer, never from
+/// the session. So you can use the session while you hold the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The UUID came; the call has begun. The first event of every call, and never repeated.
+    /// The UUID came, and the call begins. This event comes first, once.
     Started(Uuid),
-    /// Audio from the caller; never empty.
+    /// Audio from the caller. It is never empty.
     Audio(Audio<'a>),
     /// A key was pressed.
     Dtmf(DtmfDigit),
-    /// A frame without meaning: an unknown kind, legacy silence, audio of no bytes.
+    /// A frame without meaning: an unknown kind, legacy silence, or audio of no bytes.
     Ignored(Frame<'a>),
-    /// The peer did something wrong that the call survives.
+    /// An error of the peer that does not end the call.
     Exception(PeerError),
-    /// The session is over; always the last event, and exactly one.
+    /// The call is over. This event comes last, exactly once.
     Ended(End),
 }
 
-/// How a session ended.
+/// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -32,38 +32,38 @@ pub enum Event<'a> {
 )]
 #[non_exhaustive]
 pub enum End {
-    /// The peer closed the connection between two frames: Asterisk's ordinary way to end a call.
+    /// The peer closed the connection between two frames. This is how Asterisk usually ends a call.
     Closed,
-    /// The peer sent a hangup frame, or an error frame with [`ErrorFlags::HANGUP`](crate::ErrorFlags::HANGUP) and no other.
+    /// The peer sent a hangup frame, or an error frame whose only flag is [`ErrorFlags::HANGUP`](crate::ErrorFlags::HANGUP).
     HangupReceived,
     /// This side hung up.
     HungUp,
-    /// The call had lasted for [`SessionConfig::max_duration`](crate::SessionConfig::max_duration), and
-    /// this side hung up.
+    /// The call reached [`SessionConfig::max_duration`](crate::SessionConfig::max_duration), and this side hung
+    /// up.
     MaxDuration,
-    /// The server was shut down while the call was going on, and hung up.
+    /// The server was shut down during the call, and hung up.
     ShutDown,
-    /// The peer did something wrong that the session does not survive.
+    /// The peer made an error that ends the call.
     Failed(PeerError),
-    /// The peer reset the connection between two frames. Also an ordinary end: when a caller hangs
-    /// up, Asterisk may close with audio of ours still unread, and its kernel then sends a reset in
-    /// place of an orderly end. Asterisk 22.10.1 did so in 28 of 1,600 `Dial` calls and 3 of 1,600
-    /// `AudioSocket()` calls. A kernel reports a reset once: if a write meets it first, the
-    /// read side may see no more than [`Closed`](Self::Closed).
+    /// The peer reset the connection between two frames. This is an ordinary end too: when a caller hangs up,
+    /// Asterisk may close the socket before it has read all our audio, and its kernel then sends a reset.
+    /// Asterisk 22.10.1 did so in 28 of 1,600 `Dial` calls and 3 of 1,600 `AudioSocket()` calls.
     ///
-    /// Over TLS, also an end without `close_notify`: the connection may have been cut by someone other
-    /// than the peer.
+    /// A kernel reports a reset once. If a write gets it, the read side may only see
+    /// [`Closed`](Self::Closed).
+    ///
+    /// Over TLS, an end without `close_notify` counts as a reset. An attacker may have cut the connection.
     Reset,
-    /// The connection broke otherwise: timed out, unreachable.
+    /// The connection failed in another way: it timed out, or the peer is unreachable.
     ConnectionLost,
     /// The handler panicked, and this side hung up.
     HandlerPanicked,
-    /// The driver of the session stopped, such as a runtime that was shut down.
+    /// The driver of the session was dropped, for example because its runtime was shut down.
     Abandoned,
 }
 
 impl fmt::Display for End {
-    /// Fit for a log, in the words of an operator: `hung up by the peer`.
+    /// Writes the end as a log shows it: `hung up by the peer`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "closed by the peer",
@@ -80,18 +80,18 @@ impl fmt::Display for End {
     }
 }
 
-/// The next thing that the write side of the connection has to do; see [`Session::poll_transmit`](crate::Session::poll_transmit).
+/// What the write side of the connection has to do next; see [`Session::poll_transmit`](crate::Session::poll_transmit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transmit<'a> {
-    /// Nothing: wait for input, for the deadline or for a reason to send.
+    /// There is nothing to write. Wait for input or for the deadline.
     Idle,
-    /// Write these bytes, as many as the connection takes, and report them by
+    /// Write as many of these bytes as the connection takes. Then call
     /// [`Session::transmitted`](crate::Session::transmitted).
     Bytes(&'a [u8]),
-    /// Close the write side (`shutdown(SHUT_WR)`), report it by [`Session::half_closed`](crate::Session::half_closed), and keep
-    /// reading.
+    /// Close the write side (`shutdown(SHUT_WR)`) and keep reading. Then call
+    /// [`Session::half_closed`](crate::Session::half_closed).
     HalfClose,
-    /// Close the connection; the session has nothing more to do.
+    /// Close the connection. The session is finished.
     Close,
 }

@@ -3,15 +3,15 @@ use core::time::Duration;
 
 use crate::SampleRate;
 
-/// How much audio is in one frame that we play: the *ptime* of SDP (RFC 8866).
+/// The duration of one frame of played audio, called *ptime* in SDP (RFC 8866).
 ///
-/// Multiples of 10 ms only, since those are whole samples at every rate.
+/// All values are multiples of 10 ms, so a frame holds whole samples at every rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Ptime {
     /// 10 ms.
     Ms10,
-    /// 20 ms, which is Asterisk's own for nearly every codec.
+    /// 20 ms. Asterisk uses it for nearly all codecs.
     #[default]
     Ms20,
     /// 30 ms.
@@ -23,10 +23,10 @@ pub enum Ptime {
 }
 
 impl Ptime {
-    /// The longest of them.
+    /// The longest ptime.
     pub(crate) const MAX: Self = Self::Ms60;
 
-    /// How long one frame lasts.
+    /// Returns the duration of one frame.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_millis(match self {
@@ -38,7 +38,7 @@ impl Ptime {
         })
     }
 
-    /// Bytes of audio in one frame of slin at `rate`: 320 for 20 ms at 8 kHz, 23,040 at most.
+    /// Returns the bytes of slin in one frame at `rate`: 320 for 20 ms at 8 kHz, at most 23,040.
     #[must_use]
     pub const fn frame_len(self, rate: SampleRate) -> usize {
         rate.samples_in(self.duration()) as usize * 2

@@ -1,11 +1,11 @@
-//! `Serialize` and `Deserialize` where a derive would not keep what a type promises.
+//! `Serialize` and `Deserialize` of [`DtmfDigit`]. A derive would accept bytes that are no keys.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
 use crate::DtmfDigit;
 
-/// Writes the key's character.
+/// Writes the character of the key.
 impl Serialize for DtmfDigit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_char(self.as_char())

@@ -1,4 +1,4 @@
-/// Counters of a [`Session`](crate::Session), from its start.
+/// Counters of a [`Session`](crate::Session) since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -7,16 +7,16 @@
 )]
 #[non_exhaustive]
 pub struct SessionStats {
-    /// Frames received, of any kind, the UUID included.
+    /// Received frames of any kind, including the UUID.
     pub frames_received: u64,
-    /// Audio frames received, without empty ones.
+    /// Received audio frames, without empty ones.
     pub audio_frames_received: u64,
-    /// Bytes of audio received, without headers.
+    /// Received bytes of audio, without headers.
     pub audio_bytes_received: u64,
-    /// Audio frames accepted for sending.
+    /// Audio frames that were accepted for sending.
     pub audio_frames_sent: u64,
-    /// Bytes of audio accepted for sending, without headers.
+    /// Bytes of audio that were accepted for sending, without headers.
     pub audio_bytes_sent: u64,
-    /// Frames dropped because the peer does not read; see [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
+    /// Audio frames that were dropped because the peer does not read; see [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
     pub frames_dropped: u64,
 }

@@ -3,16 +3,16 @@ use core::num::NonZeroU64;
 use core::ops::Add;
 use core::time::Duration;
 
-/// A point in time, in nanoseconds since an epoch that the caller chose.
+/// A point in time, in nanoseconds since an epoch that you choose.
 ///
-/// The core never reads a clock. The driver picks a monotonic clock and an epoch (the start
-/// of the process, of the call, zero in a test) and keeps to them for the life of a session. With
-/// `std`, [`Epoch`] converts from and to `std::time::Instant`.
+/// This crate never reads a clock. The driver chooses a monotonic clock and an epoch, such as the start of the
+/// call, and uses them for the whole life of a session. A test starts at zero. With the feature `std`,
+/// [`Epoch`] converts to and from `std::time::Instant`.
 ///
-/// An optional one takes no more memory: a call has some, and there can be thousands of calls.
+/// `Option<Timestamp>` takes eight bytes, as `Timestamp` does.
 ///
 /// ```
-/// use audiosocket_proto::Timestamp;
+/// # use audiosocket_proto::Timestamp;
 /// use core::time::Duration;
 ///
 /// let start = Timestamp::ZERO;
@@ -24,24 +24,26 @@ use core::time::Duration;
 pub struct Timestamp(Nanos);
 
 impl Timestamp {
-    /// The epoch itself.
+    /// The epoch.
     pub const ZERO: Self = Self::from_nanos(0);
 
-    /// The point `nanos` nanoseconds after the epoch. The last nanosecond of the 584 years that can be
-    /// represented and the one before it are the same point.
+    /// Returns the point `nanos` nanoseconds after the epoch. The range is 584 years. Its last two nanoseconds
+    /// are the same point.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(Nanos::new(nanos))
     }
 
-    /// Nanoseconds since the epoch.
+    /// Returns the nanoseconds since the epoch.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0.nanos()
     }
 
-    /// The time that passed since `earlier`; zero if `earlier` is in fact later.
+    /// Returns the time since `earlier`. It is zero if `earlier` is later.
     #[must_use]
+    #[inline]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
     }
@@ -62,14 +64,15 @@ impl fmt::Debug for Timestamp {
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
-    /// Saturates at the end of representable time, some 584 years after the epoch, so that
-    /// "never" can be written as [`Duration::MAX`].
+    /// Returns the point `rhs` after this one. It saturates 584 years after the epoch, so
+    /// [`Duration::MAX`] stands for "never".
+    #[inline]
     fn add(self, rhs: Duration) -> Self {
         Self(self.0.later_by(nanos_of(rhs)))
     }
 }
 
-/// A [`Duration`] in a quarter of the memory that an optional one takes; the longest are cut to 584 years.
+/// A [`Duration`] of at most 584 years, in eight bytes. An optional one takes eight bytes too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CompactDuration(Nanos);
 
@@ -90,6 +93,7 @@ impl From<Duration> for CompactDuration {
 impl Add<CompactDuration> for Timestamp {
     type Output = Self;
 
+    #[inline]
     fn add(self, rhs: CompactDuration) -> Self {
         Self(self.0.later_by(rhs.0.nanos()))
     }
@@ -99,7 +103,7 @@ fn nanos_of(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Nanoseconds, as one more than there are, so that `None` has a value of its own.
+/// A number of nanoseconds plus one, so that zero is free for `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Nanos(NonZeroU64);
 
@@ -110,7 +114,7 @@ impl Nanos {
 
     const fn nanos(self) -> u64 {
         match self.0.get() {
-            // What was too long, and must not come to an end either.
+            // The saturated value means "never", and must not become shorter.
             u64::MAX => u64::MAX,
             nanos => nanos - 1,
         }
@@ -121,7 +125,7 @@ impl Nanos {
     }
 }
 
-/// Ties [`Timestamp`] to `std::time::Instant`; one per server or per call, made by an adapter.
+/// Converts between [`Timestamp`] and `std::time::Instant`.
 ///
 /// ```
 /// use audiosocket_proto::Epoch;
@@ -138,21 +142,23 @@ pub struct Epoch(std::time::Instant);
 
 #[cfg(feature = "std")]
 impl Epoch {
-    /// Makes `instant` the epoch.
+    /// Creates an epoch at `instant`.
     #[must_use]
     pub fn new(instant: std::time::Instant) -> Self {
         Self(instant)
     }
 
-    /// Where `instant` lies after the epoch; instants before it become [`Timestamp::ZERO`].
+    /// Converts `instant` to a timestamp. An instant before the epoch becomes [`Timestamp::ZERO`].
     #[must_use]
+    #[inline]
     pub fn timestamp(&self, instant: std::time::Instant) -> Timestamp {
         Timestamp::ZERO + instant.saturating_duration_since(self.0)
     }
 
-    /// The instant that `timestamp` stands for, or `None` if the platform's clock cannot
-    /// represent it: a deadline that never comes.
+    /// Converts `timestamp` to an instant. Returns `None` if the platform's clock cannot represent it, as for a
+    /// deadline that never comes.
     #[must_use]
+    #[inline]
     pub fn instant(&self, timestamp: Timestamp) -> Option<std::time::Instant> {
         self.0
             .checked_add(Duration::from_nanos(timestamp.as_nanos()))

@@ -1,6 +1,7 @@
-//! In the steady state nothing allocates, and what is held is bounded by what has come.
+//! Frames allocate nothing once the buffers have their size, and received bytes limit the memory that a
+//! connection holds.
 //!
-//! The counting allocator counts for each thread apart, so these tests can run side by side.
+//! The counting allocator counts each thread by itself, so these tests can run in parallel.
 
 #[path = "common/pieces.rs"]
 mod pieces;
@@ -18,19 +19,19 @@ use audiosocket_proto::{
 use audiosocket_server::{CallDriver, Callbacks, Calls, Peer};
 use wire::{UUID, frame};
 
-/// Frames in each stream, in the warm-up and in the measured part alike.
+/// Frames in each stream. The warm-up and the measurement each use all of them.
 const FRAMES: usize = 5000;
 
-/// What the crate's docs promise to keep at most between frames.
+/// The most bytes that a connection keeps between frames, as the crate's docs promise.
 const RETAINED: i64 = 8 * 1024;
 
-/// Payload lengths of 20 ms at 8, 44.1 and 192 kHz, and how they come: pieces of these sizes.
+/// Streams of frames of 20 ms at 8, 44.1 and 192 kHz, each with the sizes of the pieces to cut it into.
 fn streams() -> Vec<(Vec<u8>, Vec<usize>)> {
     let mut streams = Vec::new();
     for payload in [320, 1764, 7680] {
         let whole = payload + 3;
         let stream = frame(0x10, &vec![7; payload]).repeat(FRAMES);
-        // What is left of one frame and most of the next, so that each is cut somewhere else.
+        // Cuts each frame at another place.
         let cut = vec![whole - 1, 5, whole, 1, whole / 2, 2, 3];
         let coalesced = vec![whole * (8192 / whole)];
         let coalesced_and_cut = vec![whole * (8192 / whole) - 2];
@@ -96,7 +97,7 @@ fn an_echo_through_a_driver_allocates_nothing() {
     }
 }
 
-/// A long piece, as a prompt is, on a call whose caller talks too.
+/// Plays a long prompt while the caller sends audio.
 #[test]
 fn playing_through_a_driver_allocates_nothing() {
     let listen = Callbacks::new(|_, _, _| ().into(), |_, _, _| {});
@@ -127,7 +128,7 @@ fn playing_through_a_driver_allocates_nothing() {
     };
     let rate = SampleRate::Hz8000;
     let prompt = Bytes::from(vec![7; 320 * FRAMES]);
-    // Which takes a counter to be kept beside it, once.
+    // The first clone of `Bytes` allocates its reference count.
     let _shared = prompt.clone();
     for _ in 0..2 {
         run(&mut driver, &mut now);
@@ -138,18 +139,17 @@ fn playing_through_a_driver_allocates_nothing() {
         driver.poll_commands(now, Waker::noop());
         let info = measure(|| assert_eq!(run(&mut driver, &mut now), 323 * FRAMES));
         assert_eq!(driver.handle().stats().playout.depth, Duration::ZERO);
-        assert_eq!(info.count_total, 0, "of what is played: {info:?}");
+        assert_eq!(info.count_total, 0, "of played audio: {info:?}");
         let info = measure(|| assert_eq!(run(&mut driver, &mut now), 323 * FRAMES));
         assert_eq!(info.count_total, 0, "of silence: {info:?}");
     }
 }
 
-/// What a call allocates for those who reach it from elsewhere, and its count of them. It matters which
-/// piece of memory that comes from: with 328 bytes, glibc 2.36 left so much unused between those of 5,000
-/// calls on `Server::threads` of tokio that each took 200 more than with 344 or 312.
+/// This is the memory that a call shares with its handles. Its size class matters: with 328 bytes on 5,000
+/// calls, glibc 2.36 took 200 bytes more for each call than with 344 or 312 bytes.
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn a_call_that_has_not_begun_holds_312_bytes() {
+fn a_call_that_has_not_begun_allocates_at_most_312_bytes() {
     let listen = Arc::new(Callbacks::new(|_, _, _| ().into(), |_, _, _| {}));
     let calls = Calls::default();
     let begin = || {
@@ -157,16 +157,16 @@ fn a_call_that_has_not_begun_holds_312_bytes() {
         let config = SessionConfig::default();
         CallDriver::new(listen.clone(), peer, config, &calls, Timestamp::ZERO)
     };
-    // For which the lists of calls get their memory.
+    // The first call makes the lists of calls allocate.
     let _first = begin();
     let mut second = None;
     let info = measure(|| second = Some(begin()));
     assert!(info.bytes_current <= 312, "{info:?}");
 }
 
-/// A prompt is in memory once, whoever plays it.
+/// All calls share the bytes of the prompt.
 #[test]
-fn a_thousand_calls_play_one_prompt() {
+fn a_thousand_calls_share_the_memory_of_one_prompt() {
     let listen = Arc::new(Callbacks::new(|_, _, _| ().into(), |_, _, _| {}));
     let now = Timestamp::ZERO;
     let mut drivers: Vec<_> = (0..1000)
@@ -197,7 +197,7 @@ fn a_thousand_calls_play_one_prompt() {
     assert!(each < 1024, "{each} bytes for each call");
 }
 
-/// `echo` takes a piece of what was read and tells how many bytes it wrote.
+/// `echo` gets a piece of the stream and returns how many bytes it wrote.
 fn assert_echoes_without_allocation(
     stream: &[u8],
     sizes: &[usize],
@@ -216,7 +216,7 @@ fn assert_echoes_without_allocation(
     assert_no_allocation(&info, stream, sizes);
 }
 
-/// All that waits to be written.
+/// The number of bytes to write.
 fn transmitted(transmit: &Transmit<'_>) -> usize {
     match transmit {
         Transmit::Bytes(bytes) => bytes.len(),
@@ -224,10 +224,10 @@ fn transmitted(transmit: &Transmit<'_>) -> usize {
     }
 }
 
-/// A peer that is always a little behind: its backlog never empties, and must not pile up what it
-/// has already taken.
+/// The peer is always a little behind, so the send buffer is never empty. Bytes that it has read must not
+/// pile up.
 #[test]
-fn a_backlog_that_never_empties_allocates_nothing() {
+fn a_send_buffer_that_is_never_empty_allocates_nothing() {
     let now = Timestamp::ZERO;
     let mut session = Session::new(SessionConfig::default(), now);
     let mut decoder = Decoder::new();
@@ -251,7 +251,7 @@ fn a_backlog_that_never_empties_allocates_nothing() {
     let info = measure(|| run(FRAMES, audio.len()));
     assert_eq!(info.count_total, 0, "{info:?}");
     let Transmit::Bytes(backlog) = session.poll_transmit() else {
-        panic!("a backlog");
+        panic!("no bytes wait to be written");
     };
     assert_eq!(backlog, audio.repeat(20));
 }
@@ -267,14 +267,14 @@ fn whole_frames_are_never_copied() {
         }
         assert!(input.is_empty());
     });
-    // Not even the first of them.
+    // The first frame allocates nothing either.
     assert_eq!(info.count_total, 0, "{info:?}");
 }
 
-/// A header can announce 65,535 bytes; what it announces costs the peer nothing, so it must cost
-/// us nothing either.
+/// A header announces up to 65,535 bytes. That costs the peer nothing, so the decoder must not allocate
+/// for it.
 #[test]
-fn a_frame_that_has_not_come_holds_what_has_come() {
+fn a_cut_frame_takes_memory_only_for_its_received_bytes() {
     for come in [3, 4, 100, 5000, 20_000, 65_537] {
         let bytes = &frame(0x10, &[7; 65_535])[..come];
         let mut decoder = Decoder::new();
@@ -291,7 +291,7 @@ fn a_frame_that_has_not_come_holds_what_has_come() {
 }
 
 #[test]
-fn a_long_frame_is_let_go_when_it_is_done() {
+fn the_memory_of_a_long_frame_is_freed_after_the_frame() {
     let long = frame(0x18, &[7; 65_535]);
     let mut decoder = Decoder::new();
     let info = measure(|| {
@@ -304,7 +304,7 @@ fn a_long_frame_is_let_go_when_it_is_done() {
 }
 
 #[test]
-fn a_long_answer_is_let_go_when_it_is_sent() {
+fn the_memory_of_a_long_answer_is_freed_once_it_is_written() {
     let now = Timestamp::ZERO;
     let mut session = Session::new(SessionConfig::default(), now);
     let mut decoder = Decoder::new();
@@ -315,7 +315,7 @@ fn a_long_answer_is_let_go_when_it_is_sent() {
         let Some(Event::Audio(audio)) = session.receive(now, &mut decoder, &mut input) else {
             panic!("audio");
         };
-        session.send(now, audio).expect("room for it");
+        session.send(now, audio).expect("room for the answer");
         session.transmitted(now, long.len());
     });
     let held = info.bytes_current;

@@ -1,4 +1,4 @@
-//! The bytes that a real Asterisk sent are decoded to what it is known to have meant.
+//! The captured bytes of a real Asterisk are decoded to the frames and events that they are known to hold.
 
 #[path = "common/captured.rs"]
 mod captured;
@@ -17,7 +17,7 @@ use captured::{CAPTURES, Capture};
 use proptest::prelude::*;
 
 #[test]
-fn every_capture_in_the_folder_is_described() {
+fn every_file_in_the_folder_has_a_description() {
     let files = std::fs::read_dir(captured::folder()).expect("the captures");
     let found: BTreeSet<_> = files
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -40,23 +40,23 @@ fn the_captures_cover_every_rate() {
 }
 
 #[test]
-fn whole() {
+fn captures_in_one_piece() {
     for capture in &CAPTURES {
         check(capture, &[usize::MAX]);
     }
 }
 
 #[test]
-fn byte_by_byte() {
+fn captures_byte_by_byte() {
     for capture in &CAPTURES {
         check(capture, &[1]);
     }
 }
 
-/// The size of every header, payload and frame, and its neighbours, so that cuts wander through
-/// each place that a frame can be cut at.
+/// Pieces that are a little shorter or longer than a header, a payload or a frame cut the frames at every
+/// place.
 #[test]
-fn in_pieces_that_almost_fit() {
+fn captures_in_pieces_that_almost_fit() {
     for capture in &CAPTURES {
         for (_, len, _) in capture.frames {
             for size in [2, 3, 4, len - 1, *len, len + 2, len + 3, len + 4] {
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn in_random_pieces(
+    fn captures_in_random_pieces(
         which in 0..CAPTURES.len(),
         sizes in prop::collection::vec(prop_oneof![1..8_usize, 1..1000_usize, 1..20_000_usize], 1..40),
     ) {
@@ -78,7 +78,7 @@ proptest! {
     }
 }
 
-/// Checks a capture, delivered in pieces of these sizes, against its description.
+/// Decodes a capture in pieces of these sizes, and compares the result with its description.
 fn check(capture: &Capture, sizes: &[usize]) {
     let bytes = capture.bytes();
     check_frames(capture, &bytes, sizes);
@@ -116,11 +116,7 @@ fn check_frames(capture: &Capture, bytes: &[u8], sizes: &[usize]) {
     assert_eq!(runs, capture.frames, "{}", capture.name);
     assert_eq!(uuids, [Uuid::from_u128(wire::UUID)], "{}", capture.name);
     assert_eq!(dtmf, capture.dtmf, "{}", capture.name);
-    assert!(
-        payloads == bytes,
-        "{}: some payload was changed",
-        capture.name
-    );
+    assert!(payloads == bytes, "{}: a payload differs", capture.name);
 }
 
 fn check_session(capture: &Capture, bytes: &[u8], sizes: &[usize]) {
@@ -168,7 +164,7 @@ fn check_session(capture: &Capture, bytes: &[u8], sizes: &[usize]) {
     assert_eq!(stats.audio_bytes_received, audio_bytes as u64);
 }
 
-/// The rates by Asterisk's numbers, written out so that a slip in the crate's table shows.
+/// Asterisk's numbers, written out by hand so that an error in the crate's table fails a test.
 fn rate_of(kind: u8) -> Option<SampleRate> {
     Some(match kind {
         0x10 => SampleRate::Hz8000,

@@ -1,4 +1,4 @@
-//! Asterisk's side, by itself and against a session.
+//! The client session, alone and connected to a session.
 
 #[path = "common/wire.rs"]
 mod wire;
@@ -14,7 +14,7 @@ fn client() -> ClientSession {
     ClientSession::new(Uuid::from_u128(UUID), SampleRate::Hz16000)
 }
 
-/// All that the client has to write.
+/// Takes all bytes that the client has to write.
 fn flush(client: &mut ClientSession) -> Vec<u8> {
     let Transmit::Bytes(bytes) = client.poll_transmit() else {
         return Vec::new();
@@ -25,7 +25,7 @@ fn flush(client: &mut ClientSession) -> Vec<u8> {
 }
 
 #[test]
-fn the_uuid_goes_first_and_then_what_is_sent() {
+fn the_uuid_frame_comes_before_all_other_frames() {
     let mut client = client();
     client.send_dtmf(DtmfDigit::new(b'#').unwrap()).unwrap();
     client.send_audio(&[1, 2, 3]).unwrap();
@@ -44,7 +44,7 @@ fn the_uuid_goes_first_and_then_what_is_sent() {
 }
 
 #[test]
-fn a_short_write_is_continued() {
+fn a_short_write_leaves_the_rest_to_be_written() {
     let mut client = client();
     client.transmitted(5);
     let uuid = frame(0x01, &UUID.to_be_bytes());
@@ -52,7 +52,7 @@ fn a_short_write_is_continued() {
 }
 
 #[test]
-fn what_cannot_be_one_frame_is_refused() {
+fn audio_that_does_not_fit_one_frame_is_refused() {
     let mut client = client();
     flush(&mut client);
     assert_eq!(client.send_audio(&[]), Err(SendError::EmptyAudio));
@@ -65,7 +65,7 @@ fn what_cannot_be_one_frame_is_refused() {
 }
 
 #[test]
-fn audio_of_every_rate_is_heard() {
+fn audio_of_every_rate_causes_an_event() {
     let (mut client, mut decoder) = (client(), Decoder::new());
     for (kind, rate) in (0x10..=0x18).zip(SampleRate::ALL) {
         let bytes = frame(kind, &[kind, 1]);
@@ -75,9 +75,9 @@ fn audio_of_every_rate_is_heard() {
     }
 }
 
-/// As on Asterisk 22.10.1, where kinds 0x03 and 0x7f and empty audio were seen to end a call.
+/// On Asterisk 22.10.1, frames of kinds 0x03 and 0x7f and empty audio ended the call.
 #[test]
-fn whatever_else_a_server_sends_ends_the_call() {
+fn frames_that_asterisk_rejects_end_the_call() {
     let accepted = |kind: &u8| matches!(kind, 0x00 | 0x10..=0x18);
     let rejected = (0x00..=0xff).filter(|kind| !accepted(kind));
     let with_payload = rejected.map(|kind| frame(kind, b"1"));
@@ -93,7 +93,7 @@ fn whatever_else_a_server_sends_ends_the_call() {
 }
 
 #[test]
-fn each_way_to_end_is_told_once() {
+fn each_end_causes_one_event() {
     type Provocation = fn(&mut ClientSession, &mut Decoder) -> Option<ClientEvent<'static>>;
     let ways: [(Provocation, ClientEnd); 4] = [
         (|client, _| client.hangup(), ClientEnd::CallerHungUp),
@@ -118,14 +118,14 @@ fn each_way_to_end_is_told_once() {
     ];
     for (provoke, end) in ways {
         let (mut client, mut decoder) = (client(), Decoder::new());
-        let told = provoke(&mut client, &mut decoder);
-        assert_eq!(told, Some(ClientEvent::Ended(end)));
+        let event = provoke(&mut client, &mut decoder);
+        assert_eq!(event, Some(ClientEvent::Ended(end)));
         assert_over(&mut client, &mut decoder);
     }
 }
 
 #[test]
-fn a_call_from_end_to_end() {
+fn a_client_and_a_session_talk_and_the_session_hangs_up() {
     let now = Timestamp::ZERO;
     let mut session = Session::new(SessionConfig::default(), now);
     let (mut client, mut to_server, mut to_client) = (client(), Decoder::new(), Decoder::new());
@@ -145,7 +145,7 @@ fn a_call_from_end_to_end() {
     session.hangup(now);
 
     let Transmit::Bytes(answer) = session.poll_transmit() else {
-        panic!("an answer");
+        panic!("the session has nothing to write");
     };
     let mut input = answer;
     let echo = client.receive(&mut to_client, &mut input);
@@ -157,7 +157,7 @@ fn a_call_from_end_to_end() {
 }
 
 #[test]
-fn the_caller_hangs_up_without_a_word() {
+fn a_hangup_of_the_client_closes_the_connection_without_a_frame() {
     let now = Timestamp::ZERO;
     let mut session = Session::new(SessionConfig::default(), now);
     let (mut client, mut decoder) = (client(), Decoder::new());
@@ -168,7 +168,7 @@ fn the_caller_hangs_up_without_a_word() {
     assert_eq!(
         client.poll_transmit(),
         Transmit::Close,
-        "what was queued is dropped"
+        "unsent bytes are dropped"
     );
     assert_eq!(client.unsent(), 0);
     let end = session.handle_eof(now, &decoder);
@@ -179,7 +179,7 @@ fn the_caller_hangs_up_without_a_word() {
 fn assert_over(client: &mut ClientSession, decoder: &mut Decoder) {
     let mut more = &[0x10, 0, 1, 1, 0x00, 0, 0][..];
     assert_eq!(client.receive(decoder, &mut more), None);
-    assert!(more.is_empty(), "discarded unread");
+    assert!(more.is_empty(), "the input is discarded");
     assert_eq!(client.handle_eof(decoder), None);
     assert_eq!(client.hangup(), None);
     for audio in [&[1][..], &[], &[0; 65_536]] {

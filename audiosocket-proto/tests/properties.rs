@@ -1,4 +1,4 @@
-//! What holds for every stream, every split and every message.
+//! Properties of all streams, all splits and all messages.
 
 #[path = "common/emitted.rs"]
 mod emitted;
@@ -27,10 +27,10 @@ proptest! {
         for piece in pieces::cut(&stream, &sizes) {
             let mut input = piece;
             loop {
-                // What is peeked is what comes next, and peeking changes nothing.
+                // `peek` returns the header of the next frame, and changes nothing.
                 let peeked = decoder.peek(input);
                 let Some(frame) = decoder.decode(&mut input) else { break };
-                let header = peeked.expect("the header of a frame that is whole");
+                let header = peeked.expect("the header of a whole frame");
                 prop_assert_eq!((header.kind, header.len as usize), (frame.kind, frame.payload.len()));
                 frames.push((frame.kind.0, frame.payload.to_vec()));
                 prop_assert_eq!(decoder.partial_len(), 0);
@@ -42,19 +42,19 @@ proptest! {
     }
 
     #[test]
-    fn encode_then_decode_is_identity(message in message(), before in prop::collection::vec(any::<u8>(), 0..8)) {
+    fn decoding_an_encoded_message_returns_the_message(message in message(), before in prop::collection::vec(any::<u8>(), 0..8)) {
         let mut out = before.clone();
         let message = message.borrow();
         client::encode(message, &mut out).unwrap();
         prop_assert!(out.starts_with(&before));
         let mut input = &out[before.len()..];
         let frame = Frame::split_first(&mut input).expect("a whole frame");
-        prop_assert!(input.is_empty(), "nothing but the frame");
+        prop_assert!(input.is_empty(), "bytes follow the frame");
         prop_assert_eq!(Message::parse(frame), Ok(message));
     }
 
     #[test]
-    fn encode_audio_then_decode_is_identity(rate in rate(), payload in payload(1), before in prop::collection::vec(any::<u8>(), 0..8)) {
+    fn decoding_encoded_audio_returns_the_audio(rate in rate(), payload in payload(1), before in prop::collection::vec(any::<u8>(), 0..8)) {
         let audio = Audio::new(rate, &payload);
         let mut out = before.clone();
         encoder::encode_audio(audio, &mut out).unwrap();
@@ -67,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn what_cannot_be_one_frame_is_refused(rate in rate(), beyond in 1..100_usize, before in prop::collection::vec(any::<u8>(), 0..8)) {
+    fn audio_that_does_not_fit_one_frame_is_refused(rate in rate(), beyond in 1..100_usize, before in prop::collection::vec(any::<u8>(), 0..8)) {
         let len = MAX_PAYLOAD_LEN + beyond;
         let long = vec![0x55; len];
         let mut out = before.clone();
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn asterisk_accepts_whatever_a_session_emits(steps in prop::collection::vec(step(), 0..60), max_unsent in 0..3000_usize) {
+    fn asterisk_accepts_all_bytes_that_a_session_writes(steps in prop::collection::vec(step(), 0..60), max_unsent in 0..3000_usize) {
         let emitted = run(&steps, max_unsent);
         emitted::assert_asterisk_accepts(&emitted);
     }
@@ -107,7 +107,7 @@ proptest! {
 }
 
 #[test]
-fn the_shortest_and_the_longest_audio_is_encoded() {
+fn audio_of_the_shortest_and_the_longest_length_is_encoded() {
     for len in [1, MAX_PAYLOAD_LEN] {
         let payload = vec![7; len];
         let mut out = Vec::new();
@@ -119,7 +119,7 @@ fn the_shortest_and_the_longest_audio_is_encoded() {
     assert_eq!(out, [0x00, 0x00, 0x00]);
 }
 
-/// A stream in the likeness of a real one, or of none at all, with its end cut off at random.
+/// A stream of frames, or of random bytes. Its end may be cut off.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let frames = prop::collection::vec(raw_frame(), 0..12).prop_map(|frames| {
         let frames = frames.into_iter();
@@ -163,12 +163,12 @@ fn rate() -> impl Strategy<Value = SampleRate> {
     prop::sample::select(&SampleRate::ALL[..])
 }
 
-/// A [`Message`] that owns its payload.
+/// An owned [`Message`].
 #[derive(Clone, Debug)]
 enum OwnedMessage {
     Plain(Message<'static>),
     Audio(SampleRate, Vec<u8>),
-    /// A whole frame of a kind that nobody has defined.
+    /// A whole frame of an undefined kind.
     Unknown(Vec<u8>),
 }
 
@@ -200,14 +200,14 @@ fn message() -> impl Strategy<Value = OwnedMessage> {
     ]
 }
 
-/// Something that can happen to a session.
+/// An input of a session.
 #[derive(Clone, Debug)]
 enum Step {
     Receive(RawFrame),
-    /// Bytes that need not be frames.
+    /// Random bytes.
     Noise(Vec<u8>),
     Send(SampleRate, Vec<u8>),
-    /// The connection takes so many bytes.
+    /// The connection takes this many bytes.
     Write(usize),
     Wait(u64),
     Eof,
@@ -235,14 +235,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Everything that a session wrote, from its start through `steps` until nothing was left.
+/// Runs a session through `steps`. Returns all bytes that it wrote.
 fn run(steps: &[Step], max_unsent: usize) -> Vec<u8> {
     let config = SessionConfig::new().max_unsent(max_unsent);
     let mut now = Timestamp::ZERO;
     let mut session = Session::new(config, now);
     let mut decoder = Decoder::new();
     let mut emitted = Vec::new();
-    // Most runs begin as calls do; noise may come first in others.
+    // Most runs begin with a UUID. The others may begin with any bytes.
     let opening = Step::Receive((0x01, wire::UUID.to_be_bytes().to_vec()));
     let opening = (!max_unsent.is_multiple_of(8)).then_some(&opening);
     for step in opening.into_iter().chain(steps) {
@@ -279,7 +279,7 @@ fn run(steps: &[Step], max_unsent: usize) -> Vec<u8> {
 fn receive(session: &mut Session, now: Timestamp, decoder: &mut Decoder, bytes: &[u8]) {
     let mut input = bytes;
     while let Some(event) = session.receive(now, decoder, &mut input) {
-        // An echo, so that answers and what the steps send mix.
+        // An echo, so that its answers mix with the frames that the steps send.
         if let Event::Audio(audio) = event {
             let _ = session.send(now, audio);
         }

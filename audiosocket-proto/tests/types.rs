@@ -1,11 +1,11 @@
-//! The small types, against numbers and names taken from Asterisk and not from the crate.
+//! The small types. The expected numbers and names are Asterisk's.
 
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::{DtmfDigit, Epoch, ErrorFlags, FrameKind, Header, SampleRate, Timestamp};
 use audiosocket_server::{Peer, Refusal};
 
-/// Kind, rate in Hz, samples in 20 ms, and Asterisk's name of the format.
+/// Kind, rate in Hz, samples in 20 ms, Asterisk's name of the format.
 const RATES: [(u8, u32, u64, &str); 9] = [
     (0x10, 8_000, 160, "slin"),
     (0x11, 12_000, 240, "slin12"),
@@ -19,7 +19,7 @@ const RATES: [(u8, u32, u64, &str); 9] = [
 ];
 
 #[test]
-fn every_rate_has_its_kind_its_length_and_its_name() {
+fn every_rate_has_its_kind_its_samples_and_its_name() {
     const FRAME: Duration = Duration::from_millis(20);
     for (rate, (kind, hz, samples, name)) in SampleRate::ALL.into_iter().zip(RATES) {
         assert_eq!(rate.kind(), FrameKind(kind));
@@ -36,7 +36,7 @@ fn every_rate_has_its_kind_its_length_and_its_name() {
 }
 
 #[test]
-fn nothing_else_is_a_rate() {
+fn other_kinds_and_names_are_not_rates() {
     for kind in (0x00..0x10).chain(0x19..=0xff) {
         assert_eq!(SampleRate::from_kind(FrameKind(kind)), None);
     }
@@ -46,7 +46,7 @@ fn nothing_else_is_a_rate() {
 }
 
 #[test]
-fn lengths_of_time_round_down_and_do_not_overflow() {
+fn durations_round_down_and_do_not_overflow() {
     let rate = SampleRate::Hz44100;
     assert_eq!(rate.samples_in(Duration::from_micros(22)), 0);
     assert_eq!(rate.samples_in(Duration::from_micros(23)), 1);
@@ -57,7 +57,7 @@ fn lengths_of_time_round_down_and_do_not_overflow() {
 }
 
 #[test]
-fn every_three_bytes_are_a_header_and_back() {
+fn headers_are_parsed_and_written_back_unchanged() {
     for kind in 0x00..=0xff {
         for len in [0x0000_u16, 0x0001, 0x0140, 0x4001, 0xffff] {
             let bytes = [kind, (len >> 8) as u8, (len & 0xff) as u8];
@@ -70,7 +70,7 @@ fn every_three_bytes_are_a_header_and_back() {
 }
 
 #[test]
-fn sixteen_bytes_are_keys() {
+fn exactly_sixteen_bytes_are_keys() {
     let keys: String = (0x00..=0xff)
         .filter_map(DtmfDigit::new)
         .map(DtmfDigit::as_char)
@@ -79,7 +79,7 @@ fn sixteen_bytes_are_keys() {
 }
 
 #[test]
-fn flags_say_what_they_are() {
+fn error_flags_show_their_number_and_names() {
     let both = ErrorFlags::FRAME_FORWARDING | ErrorFlags::MEMORY;
     assert_eq!(both, ErrorFlags(0x06));
     assert!(both.contains(ErrorFlags::MEMORY));
@@ -89,9 +89,9 @@ fn flags_say_what_they_are() {
     assert_eq!(ErrorFlags(0x80).to_string(), "0x80");
 }
 
-/// Whoever names a peer may have been given the name by the peer.
+/// The name can come from the peer.
 #[test]
-fn a_name_cannot_forge_a_line_of_a_log() {
+fn control_characters_in_the_name_of_a_peer_are_escaped() {
     let peer = Peer::from("a\nb\x1b[2J");
     assert_eq!(peer.to_string(), r"a\nb\u{1b}[2J");
     assert_eq!(peer.socket_addr(), None);
@@ -102,7 +102,7 @@ fn a_name_cannot_forge_a_line_of_a_log() {
 }
 
 #[test]
-fn instants_and_timestamps_are_the_same_moments() {
+fn an_epoch_converts_instants_and_timestamps() {
     let start = Instant::now() + Duration::from_secs(10);
     let epoch = Epoch::new(start);
     let moment = start + Duration::from_nanos(1_234_567_890);
@@ -110,14 +110,14 @@ fn instants_and_timestamps_are_the_same_moments() {
     assert_eq!(epoch.instant(epoch.timestamp(moment)), Some(moment));
     let before = start - Duration::from_secs(1);
     assert_eq!(epoch.timestamp(before), Timestamp::ZERO);
-    // "Never" must not become "now".
+    // A duration that never ends must not overflow to now.
     let never = Timestamp::ZERO + Duration::MAX;
     assert_eq!(never.as_nanos(), u64::MAX);
     assert!(epoch.instant(never).is_none_or(|instant| instant > moment));
 }
 
 #[test]
-fn a_timestamp_is_a_number_of_nanoseconds() {
+fn a_timestamp_holds_any_number_of_nanoseconds_in_eight_bytes() {
     assert_eq!(Timestamp::default(), Timestamp::ZERO);
     assert_eq!(Timestamp::ZERO.as_nanos(), 0);
     for nanos in [1, 20_000_000, u64::MAX / 2, u64::MAX - 2, u64::MAX] {

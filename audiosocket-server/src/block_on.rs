@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-/// Blocks this thread until `future` is ready.
+/// Blocks this thread until `future` is ready. Returns its output.
 #[cfg_attr(
     not(feature = "io"),
     expect(unreachable_pub, reason = "the module `io` exports it")
@@ -18,7 +18,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Blocks this thread until `future` is ready, or until the deadline if there is one.
+/// Blocks this thread until `future` is ready. Returns `None` if the deadline comes first.
 pub(crate) fn block_on_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);

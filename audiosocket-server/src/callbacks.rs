@@ -11,24 +11,22 @@ type OnException = dyn Fn(Option<Uuid>, &Peer, &Exception) + Send + Sync;
 type OnDtmf = dyn Fn(Uuid, &Peer, DtmfDigit) -> Response<'static> + Send + Sync;
 type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
-/// A server made of closures, in the shape of the asynchronous Python module: `on_audio` and
-/// `on_exception`, shared by all calls.
+/// An acceptor and handler made of closures, which all calls share. The two closures `on_audio` and `on_exception` have the
+/// contract of the asyncio module `audiosocket`.
 ///
-/// - `on_audio(uuid, peer, audio)` gets every audio payload as it came, and its answer is sent: see
-///   [`Response`]. **An answer of no bytes hangs up.** Empty audio means that the call is over: it
-///   comes exactly once for each call, and nothing of that call comes after it. Its answer has no
-///   effect.
-/// - `on_exception(uuid, peer, error)` gets errors. `uuid` is `None` if the connection did not become
-///   a call; then there is no empty audio either. An ordinary end is no error: the peer hangs up,
-///   closes, or resets the connection between two frames, as Asterisk does in some of the calls whose
-///   caller hangs up (see [`End::Reset`](audiosocket_proto::End::Reset)).
+/// - `on_audio(uuid, peer, audio)` gets each audio payload, unchanged. Its [`Response`] is sent. **An empty answer hangs
+///   up.** Empty audio means that the call is over. It comes exactly once for each call, after all other callbacks of
+///   the call. Its answer has no effect.
+/// - `on_exception(uuid, peer, error)` gets errors. `uuid` is `None` if the connection did not become a call. Then there is
+///   no empty audio. An ordinary end is not an error: the peer hangs up, closes, or resets the connection between two
+///   frames. Asterisk resets some connections when the caller hangs up (see
+///   [`End::Reset`](audiosocket_proto::End::Reset)).
 ///
-/// When an error ends a call, `on_exception` comes first and the empty audio last. (The Python module
-/// reports a lost connection in the other order, after the last `on_audio` may have cleaned up.)
+/// If an error ends a call, `on_exception` comes first, and the empty audio last. (The Python module reports a lost
+/// connection in the other order. Then the last `on_audio` may have removed the state of the call already.)
 ///
 /// ```
-/// use audiosocket_server::Callbacks;
-///
+/// # use audiosocket_server::Callbacks;
 /// let echo = Callbacks::new(
 ///     |_uuid, _peer, audio| audio.into(),
 ///     |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
@@ -43,7 +41,7 @@ pub struct Callbacks {
 }
 
 impl Callbacks {
-    /// The two callbacks.
+    /// Makes a server from the two closures.
     pub fn new<A, E>(on_audio: A, on_exception: E) -> Self
     where
         A: for<'a> Fn(Uuid, &Peer, Audio<'a>) -> Response<'a> + Send + Sync + 'static,
@@ -57,7 +55,7 @@ impl Callbacks {
         }
     }
 
-    /// Sets a callback for key presses. Its answer is sent as that to audio.
+    /// Sets a closure for key presses. Its answer is sent in the same way as the answer to audio.
     #[must_use]
     pub fn on_dtmf<D>(mut self, on_dtmf: D) -> Self
     where
@@ -67,8 +65,7 @@ impl Callbacks {
         self
     }
 
-    /// Sets a callback that takes or refuses each call, once its UUID has come. No other callback is
-    /// called for a refused call.
+    /// Sets a closure that accepts or refuses each call after its UUID has arrived. A refused call has no other callback.
     #[must_use]
     pub fn accept_if<F>(mut self, accept: F) -> Self
     where

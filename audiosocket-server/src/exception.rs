@@ -7,23 +7,22 @@ use audiosocket_proto::{PeerError, SendError};
 
 /// An error on a call: the argument of `on_exception`.
 ///
-/// An ordinary end is no exception. Nothing that happens after the end of a call is one.
+/// An ordinary end is not an exception. After the end of a call there are no exceptions.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Exception {
-    /// The peer did something wrong, or Asterisk reported an error.
+    /// The peer broke the protocol or missed a deadline, or Asterisk reported an error.
     Peer(PeerError),
-    /// The connection broke. Not a reset between two frames, which is how some ordinary calls end;
-    /// see [`End::Reset`](audiosocket_proto::End::Reset).
+    /// The connection broke. A reset between two frames is not an exception: some ordinary calls end in this way. See
+    /// [`End::Reset`](audiosocket_proto::End::Reset).
     ConnectionLost(io::Error),
-    /// The handler's answer could not be sent. [`SendError::QueueFull`] comes once each time that the
-    /// peer falls behind, not for every frame that is dropped, and again only after the peer has taken
-    /// half of the bytes that waited.
+    /// The answer of the handler could not be sent. If the peer does not read, [`SendError::QueueFull`] comes once, and not
+    /// for each dropped frame. It comes again only after the peer has read half of the waiting bytes.
     Answer(SendError),
-    /// The handler is so slow that audio of the caller was dropped. Comes ahead of the audio that was
-    /// sent after that. Only in `audiosocket-blocking`, which reads while a handler blocks.
+    /// The handler is too slow, and audio of the caller was dropped. Comes before the audio after the gap. Only in
+    /// `audiosocket-blocking`, which reads while a handler blocks.
     Lagged(Lag),
-    /// A callback panicked with this message.
+    /// A callback panicked with this message. The call has ended.
     HandlerPanicked(String),
 }
 
@@ -36,9 +35,9 @@ pub enum Exception {
 )]
 #[non_exhaustive]
 pub struct Lag {
-    /// Audio frames that were dropped.
+    /// Number of dropped audio frames.
     pub frames: u64,
-    /// Bytes of audio in them, without headers.
+    /// Bytes of audio in these frames, without headers.
     pub bytes: u64,
 }
 
@@ -47,8 +46,8 @@ impl Exception {
         let literal = payload.downcast_ref::<&str>().copied();
         let message = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let error = Self::HandlerPanicked(message.unwrap_or("(no message)").to_owned());
-        // The payload is the handler's, and its drop may panic too. The payload of that panic is
-        // leaked, so that this ends here.
+        // The payload is a value of the handler, and its drop may panic too. The payload of that second panic is
+        // leaked, since its drop could panic again.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(again);
         }

@@ -8,15 +8,25 @@ use uuid::Uuid;
 use crate::{Call, CallHandle, Calls, Exception, LimitReached, Peer, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 
-/// User code for one call. An [`Acceptor`] makes one for each call, so it can keep state.
+/// Your code for one call. An [`Acceptor`] makes one handler for each call, so a handler can keep state.
 ///
 /// Every method has a default that does nothing. Return quickly: in an asynchronous adapter one
 /// thread serves many calls.
 ///
-/// ```
-/// use audiosocket_server::{Call, Handler, Response};
-/// use audiosocket_proto::{Audio, DtmfDigit, End};
+/// # What the server promises
 ///
+/// - [`on_start`](Self::on_start) is the first callback, and runs once. [`on_end`](Self::on_end) is the last callback,
+///   and runs once. This holds for every end: a hangup, a reset, a timeout, a panic, a runtime that is shut down.
+/// - After the end of a call, only the [`on_exception`](Self::on_exception) with the reason comes before `on_end`.
+/// - Callbacks of one call never overlap. Callbacks of different calls can run at the same time.
+/// - A panic in a callback ends that call only. The caller gets a hangup. The handler gets `on_exception` with
+///   [`Exception::HandlerPanicked`], and then `on_end`. This needs `panic = "unwind"`, which is the default of Cargo.
+///
+/// # Example
+///
+/// ```
+/// # use audiosocket_server::{Call, Handler, Response};
+/// # use audiosocket_proto::{Audio, DtmfDigit, End};
 /// /// Sends the caller's audio back until `#` is pressed.
 /// #[derive(Default)]
 /// struct Echo {
@@ -41,12 +51,11 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 ///
 /// # Wrapping a handler
 ///
-/// A handler that wraps another one overrides [`on_event`](Self::on_event) alone. The server calls
-/// nothing else, so the wrapper cannot miss an event:
+/// A handler that wraps another one overrides only [`on_event`](Self::on_event). The server calls no other method, so the
+/// wrapper gets all events:
 ///
 /// ```
-/// use audiosocket_server::{Call, Handler, HandlerEvent, Response};
-///
+/// # use audiosocket_server::{Call, Handler, HandlerEvent, Response};
 /// struct CountKeys<H> {
 ///     inner: H,
 ///     keys: u64,
@@ -62,10 +71,9 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 /// }
 /// ```
 pub trait Handler: Send {
-    /// Something happened on the call. The server sends the answer, as that to
-    /// [`on_audio`](Self::on_audio).
+    /// Gets each event of the call. The server sends the answer in the same way as that of [`on_audio`](Self::on_audio).
     ///
-    /// The default calls the method that belongs to the event.
+    /// Default: calls the method for the event.
     #[inline]
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         match event {
@@ -81,43 +89,43 @@ pub trait Handler: Send {
         Response::Nothing
     }
 
-    /// The call has begun.
+    /// The call has started. The first callback, exactly once.
     fn on_start(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
 
-    /// Audio from the caller, as it was sent: never empty, of any length and sample rate. The answer
-    /// is sent at once, as one frame.
+    /// Gets the audio of one frame from the caller: never empty, of any length and sample rate. The server sends the answer
+    /// at once, as one frame.
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         let _ = (call, audio);
         Response::Nothing
     }
 
-    /// The caller pressed a key. The answer is sent as that to audio.
+    /// The caller pressed a key. The server sends the answer at once, as one frame.
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         let _ = (call, digit);
         Response::Nothing
     }
 
-    /// A [mark](Call::mark) was reached: everything that was queued ahead of it has been played, or
-    /// cleared. Marks come in the order in which they were set.
+    /// The playout reached a [mark](Call::mark): all audio before it has been played or cleared. Marks come in the order in
+    /// which they were set.
     fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
         let _ = (call, mark, outcome);
     }
 
-    /// A frame without meaning: an unknown kind, legacy silence, audio of no bytes.
+    /// Gets a frame without a meaning for the call: an unknown kind, legacy silence, or empty audio.
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let _ = (call, frame);
     }
 
-    /// Something went wrong. If it ends the call, [`on_end`](Self::on_end) follows at once. An
-    /// ordinary end is no exception: a close, or a [reset](End::Reset) between two frames.
+    /// An error occurred. If it ends the call, [`on_end`](Self::on_end) is the next callback. An ordinary end is not an
+    /// exception: a close, or a [reset](End::Reset) between two frames.
     fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
         let _ = (call, error);
     }
 
-    /// The server began to shut down. The call goes on until it ends, or the grace is over. Comes
-    /// once; right after [`on_start`](Self::on_start) if the call begins later.
+    /// The server began to shut down. The call goes on until it ends or the grace is over. Comes at most once. If the call
+    /// starts later, it comes after [`on_start`](Self::on_start).
     fn on_shutdown(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
@@ -128,7 +136,7 @@ pub trait Handler: Send {
     }
 }
 
-/// Something that happens on a call: the argument of [`Handler::on_event`].
+/// An event of a call: the argument of [`Handler::on_event`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum HandlerEvent<'a> {
@@ -150,7 +158,7 @@ pub enum HandlerEvent<'a> {
     End(End),
 }
 
-/// Forwards every method, so that it does not matter which of them is called.
+/// Forwards each method, so a wrapper may call any of them.
 impl<H: Handler + ?Sized> Handler for Box<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         (**self).on_event(call, event)
@@ -189,22 +197,22 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
     }
 }
 
-/// Accepts or refuses each call, and makes its handler. Shared by all connections.
+/// Accepts or refuses each call, and makes its handler. All connections of a server share it.
 ///
-/// A closure is an acceptor; see [`acceptor_fn`]. The [`Admission`](crate::Admission) refuses peers and UUIDs before
+/// A closure is an acceptor: see [`acceptor_fn`]. The [`Admission`](crate::Admission) refuses peers and UUIDs before
 /// the acceptor runs.
 pub trait Acceptor: Send + Sync + 'static {
-    /// Handles an accepted call.
+    /// The handler of an accepted call.
     type Handler: Handler;
 
-    /// Accepts a call, or refuses it. A refused caller gets a hangup.
+    /// Accepts a call and returns its handler, or refuses it. A refused caller gets a hangup.
     ///
     /// # Errors
     ///
-    /// The reason for the refusal.
+    /// The reason for the refusal, for the log.
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal>;
 
-    /// Something went wrong on a connection that did not become a call: it sent no UUID or something else, or
+    /// An error occurred on a connection that did not become a call. It sent no UUID, or a frame that is not a UUID, or
     /// [`accept`](Self::accept) or [`Admission::admit_peer`](crate::Admission::admit_peer) panicked.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         let _ = (peer, error);
@@ -223,11 +231,10 @@ where
     }
 }
 
-/// Makes an acceptor of a closure, whose argument then needs no type annotation.
+/// Makes an acceptor from a closure. The argument of the closure then needs no type annotation.
 ///
 /// ```
-/// use audiosocket_server::{Callbacks, Refusal, acceptor_fn};
-///
+/// # use audiosocket_server::{Callbacks, Refusal, acceptor_fn};
 /// let acceptor = acceptor_fn(|request| {
 ///     if request.uuid.is_nil() {
 ///         return Err(Refusal::new("the nil UUID"));
@@ -244,7 +251,7 @@ where
     accept
 }
 
-/// A call whose UUID has arrived, and which is not accepted so far.
+/// A call whose UUID has arrived, before it is accepted or refused.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CallRequest<'a> {
@@ -260,8 +267,8 @@ pub struct CallRequest<'a> {
 }
 
 impl CallRequest<'_> {
-    /// Returns what was [announced](crate::ExpectedCalls::announce) of the call. Returns `None` if the server has
-    /// no expected calls, or their metadata is not an `M`.
+    /// Returns the [announced](crate::ExpectedCalls::announce) metadata of the call. Returns `None` if the server has no
+    /// expected calls, or if their metadata is not an `M`.
     #[must_use]
     pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
         self.handle.metadata()
@@ -273,7 +280,7 @@ impl CallRequest<'_> {
 pub struct Refusal(Cow<'static, str>);
 
 impl Refusal {
-    /// A refusal with a reason for the log. The caller does not get the reason.
+    /// Makes a refusal with a reason for the log. The caller does not get the reason.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self(reason.into())
     }

@@ -1,4 +1,48 @@
-#![doc = include_str!("../README.md")]
+//! What a server does with AudioSocket calls, for every runtime: handlers, limits, call handles, panics, shutdown. If you
+//! want a server, use an adapter: `audiosocket-tokio`, `audiosocket-smol` or `audiosocket-blocking`. This crate is for an
+//! event loop of your own, and for adapters to other runtimes.
+//!
+//! ```
+//! use audiosocket_proto::{SessionConfig, Timestamp, Transmit};
+//! use audiosocket_server::{CallDriver, Callbacks, Calls};
+//! use std::sync::Arc;
+//!
+//! let echo = Arc::new(Callbacks::new(
+//!     |_uuid, _peer, audio| audio.into(),
+//!     |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
+//! ));
+//! let calls = Calls::default();
+//!
+//! // Your event loop has accepted a connection and read these bytes from it.
+//! let now = Timestamp::ZERO;
+//! let mut call = CallDriver::new(echo, "pipe".into(), SessionConfig::default(), &calls, now);
+//! call.receive(now, b"\x01\x00\x10sixteen bytes !!\x10\x00\x02\x34\x12");
+//!
+//! // These bytes are for the peer.
+//! assert_eq!(call.poll_transmit(), Transmit::Bytes(b"\x10\x00\x02\x34\x12"));
+//! ```
+//!
+//! | task | start here |
+//! |---|---|
+//! | answer all calls with two closures | [`Callbacks`] |
+//! | keep state for each call | [`Handler`], [`Acceptor`], [`acceptor_fn`] |
+//! | serve each call in a task or a thread of its own | [`incoming`], [`IncomingCall`] |
+//! | play audio, and stop it when the caller speaks | [`CallHandle::play`], [`CallHandle::clear`] |
+//! | decide which calls to accept | [`Admission`], [`Limits`], [`AllowList`], [`ExpectedCalls`] |
+//! | drive one connection from your event loop | [`CallDriver`] |
+//! | shut down, and let calls end | [`ServerDriver`], [`ServerHandle::shutdown`] |
+//! | count calls | [`ServerHandle::counters`], [`CallHandle::stats`] |
+//! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
+//! | write an adapter for another runtime | the module `io`, with the feature `io` |
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `io` | the connection loop and the accept loop over three small traits; listening sockets |
+//! | `batch` | `io`, and one poll for all calls of a thread at an interval |
+//! | `serde` | `Serialize` and `Deserialize` for statistics, counters and ends of calls |
+//! | `memory-guard` | `MemoryGuard`, on Linux |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc = include_str!("../docs/embedding.md")]
@@ -55,3 +99,8 @@ pub use stream::event_queue::{EventInjector, InjectError};
 pub use stream::handler::StreamHandler;
 pub use stream::incoming::{Incoming, IncomingCalls, incoming};
 pub use stream::incoming_call::{Elapsed, IncomingCall};
+
+/// The README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

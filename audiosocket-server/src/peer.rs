@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub enum Peer {
     /// The address of a TCP connection.
     Socket(SocketAddr),
-    /// A name from the code that opened the stream: a Unix socket's path, a TLS subject.
+    /// A name that the code with the stream gives: the path of a Unix socket, a TLS subject.
     Named(Arc<str>),
 }
 

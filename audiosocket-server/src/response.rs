@@ -2,19 +2,17 @@ use bytes::Bytes;
 
 use audiosocket_proto::{Audio, AudioBuf, SampleRate};
 
-/// The answer of a callback.
+/// The answer of a callback. `into()` makes one from these types:
 ///
-/// Most are made by `into()`:
-///
-/// | from | what happens |
+/// | from | effect |
 /// |---|---|
 /// | `()`, `None` | nothing is sent |
 /// | [`Audio`] | sent as one frame of the same rate: `audio.into()` is an echo |
 /// | `&[u8]`, `Vec<u8>`, [`Bytes`] | sent as one frame of 8 kHz slin, 1 to 65,535 bytes |
 /// | [`AudioBuf`], `(SampleRate, Bytes)` | sent as one frame of that rate |
 ///
-/// Audio of no bytes sends nothing. (In [`Callbacks`](crate::Callbacks) it hangs up.) Audio of more
-/// than 65,535 bytes is not sent; `on_exception` says so, and the call goes on.
+/// Empty audio sends nothing. (In [`Callbacks`](crate::Callbacks) it hangs up.) Audio of more than 65,535 bytes is not
+/// sent: [`on_exception`](crate::Handler::on_exception) gets an error, and the call goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Response<'a> {
@@ -30,7 +28,7 @@ pub enum Response<'a> {
 }
 
 impl Response<'_> {
-    /// Hangs up in place of audio of no bytes.
+    /// Replaces empty audio by a hangup.
     pub(crate) fn hang_up_if_empty(self) -> Self {
         match &self {
             Self::Audio(audio) if audio.is_empty() => Self::Hangup,

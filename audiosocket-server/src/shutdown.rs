@@ -7,12 +7,12 @@ use crate::wake_cell::WakeCell;
 use crate::{Admission, CallCounters, Calls, Idle};
 use audiosocket_proto::Timestamp;
 
-/// How long hung-up calls may take to end, beyond their own
-/// [`linger`](audiosocket_proto::SessionConfig::linger). Only a handler that blocks takes that long.
+/// How long calls may take to end after a hangup and their [`linger`](audiosocket_proto::SessionConfig::linger). Only a
+/// handler that blocks takes longer.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The life of a server, without its sockets: when it accepts, when it hangs up the calls that are left, and when
-/// it is over. [`CallDriver`](crate::CallDriver) is the same for each of its calls.
+/// The state machine of a server, without its sockets: when it accepts connections, when it hangs up the calls that are
+/// left, and when it is over. [`CallDriver`](crate::CallDriver) is the state machine of one call.
 ///
 /// ```text
 ///             shutdown                    grace is over            linger + 1 s
@@ -27,7 +27,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// calls drain, the server also waits for the application's work on a call: until its
 /// [`IncomingCall`](crate::IncomingCall) is dropped. It waits for that work until the grace is over, and not longer.
 ///
-/// An adapter does what [`poll`](Self::poll) returns, and polls again when its waker is woken and at
+/// An adapter performs the action that [`poll`](Self::poll) returns. It polls again when its waker is woken, and at
 /// [`poll_timeout`](Self::poll_timeout). It makes the [`CallDriver`](crate::CallDriver) of each connection, among the
 /// [calls](ServerHandle::calls) of the handle, before it polls again. Dropping a `ServerDriver` closes all
 /// connections that are still open.
@@ -49,7 +49,7 @@ enum ShutdownPhase {
     Over,
 }
 
-/// How far the shutdown has come.
+/// The step of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Draining,
@@ -57,24 +57,24 @@ enum Step {
     Abandoning,
 }
 
-/// What a server has to do now.
+/// What a server must do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerAction {
     /// Accept connections.
     Accept,
-    /// Accept the connections that already wait in the kernel, since they are calls to their callers. Then close
-    /// the listening sockets. Returned exactly once.
+    /// Accept the connections that wait in the kernel: for their peers, they are calls. Then close the listening
+    /// sockets. Returned exactly once.
     StopAccepting,
     /// Let the calls run.
     Wait,
-    /// Nothing more. All connections are closed and their handlers have ended, except for handlers that block.
+    /// End. All connections are closed and all handlers have had their last callback, except for handlers that block.
     Over,
 }
 
 impl ServerDriver {
-    /// A server whose connections [linger](audiosocket_proto::SessionConfig::linger) for this time. `admission`
-    /// decides which connections it takes: [`Limits`](crate::Limits) alone, or an [`Admission`].
+    /// Makes a server whose connections [linger](audiosocket_proto::SessionConfig::linger) for this time. `admission`
+    /// decides which connections it accepts. It can be [`Limits`](crate::Limits) or an [`Admission`].
     #[must_use]
     pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl ServerDriver {
         }
     }
 
-    /// Returns when to poll next, even if nothing happens until then; `None` for never.
+    /// Returns when to poll next even without a wake-up. Returns `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
@@ -166,17 +166,19 @@ impl Drop for ServerDriver {
     }
 }
 
-/// Shuts a server down, and counts its calls. Cheap to clone.
+/// A handle of a server: shuts it down, and counts its calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    /// The shortest grace that was requested and not taken yet.
+    /// The shortest grace that was requested since the last poll.
     graces: Arc<WakeCell<Option<Duration>>>,
     calls: Calls,
 }
 
 impl ServerHandle {
-    /// Stops accepting, gives the open calls `grace` to end by themselves, then hangs up the rest and lets
-    /// `serve_forever` return. Returns at once.
+    /// Begins the shutdown, and returns at once.
+    ///
+    /// The server stops accepting. Open calls have the time `grace` to end. Then the server hangs up the rest, and
+    /// `serve_forever` returns.
     ///
     /// A call is open until its connection is closed, and until its [`IncomingCall`](crate::IncomingCall), if it has
     /// one, is dropped. So a task can finish its work on a call after the call's last event, within the grace.
@@ -188,12 +190,12 @@ impl ServerHandle {
         });
     }
 
-    /// Refuses new calls, or takes them again; see [`Calls::refuse_calls`].
+    /// Refuses new calls, or accepts them again: see [`Calls::refuse_calls`].
     pub fn refuse_calls(&self, refuse: bool) {
         self.calls.refuse_calls(refuse);
     }
 
-    /// Returns how many connections were taken and refused so far.
+    /// Returns how many connections were accepted and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.calls.counters()

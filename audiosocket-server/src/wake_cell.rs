@@ -1,7 +1,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// A value that several threads change, and that one task waits for.
+/// A value that several threads change, and one task waits for.
 #[derive(Debug, Default)]
 pub(crate) struct WakeCell<T> {
     inner: Mutex<CellState<T>>,
@@ -14,7 +14,7 @@ struct CellState<T> {
 }
 
 impl<T> WakeCell<T> {
-    /// Reads or changes the value, and wakes nothing.
+    /// Reads or changes the value, without a wake-up.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         act(&mut self.lock().value)
     }
@@ -46,20 +46,20 @@ impl<T> WakeCell<T> {
             inner.waker.replace(waker.clone())
         };
         let result = act(&mut inner.value);
-        // Dropping a waker can drop a task, which may come back here.
+        // Not under the lock: to drop a waker can drop a task, which may use this cell.
         drop(inner);
         drop(replaced);
         result
     }
 
-    /// Drops the waker. The value may live for long, and a waker would keep a whole task in memory.
+    /// Drops the waker. The cell may live for a long time, and a waker keeps its task in memory.
     pub(crate) fn close(&self) {
         let waker = self.lock().waker.take();
         drop(waker);
     }
 
     fn lock(&self) -> MutexGuard<'_, CellState<T>> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+        // A panic under the lock leaves the state valid, so a poisoned lock is usable.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -96,14 +96,14 @@ fn an_ipv4_address_in_ipv6_is_the_ipv4_address() {
 }
 
 #[test]
-fn a_peer_without_an_address_is_refused_unless_said_otherwise() {
+fn a_peer_without_an_address_is_refused_by_default() {
     let list = list("0.0.0.0/0,::/0");
     let pipe = Peer::from("/run/audiosocket");
     assert!(!list.allows(&pipe));
     assert!(!list.allows(&Peer::from("10.0.0.1:40000")), "only a name");
     assert!(list.clone().named(true).allows(&pipe));
     let refused = connect(allowing(list), pipe);
-    let reason = "it has no address, and the allow-list is of addresses";
+    let reason = "it has a name and no address, and the allow list has addresses only";
     assert_eq!(refused.refusal(), Some(&Refusal::new(reason)));
 }
 
@@ -116,7 +116,7 @@ fn an_empty_list_allows_no_peer() {
 }
 
 #[test]
-fn what_is_no_network_is_an_error() {
+fn text_that_is_not_a_network_is_an_error() {
     for text in [
         "",
         " ",
@@ -137,30 +137,35 @@ fn what_is_no_network_is_an_error() {
     ] {
         let error = text.parse::<AllowList>().unwrap_err().to_string();
         assert!(
-            error.ends_with("is no network, such as 192.0.2.0/24, and no address"),
+            error.ends_with(
+                " is not an IP address, such as 192.0.2.7, and not a network, such as 192.0.2.0/24"
+            ),
             "{error}"
         );
     }
     let error = "\u{1b}[2J".parse::<AllowList>().unwrap_err().to_string();
-    assert!(error.starts_with("\"\\u{1b}[2J\" is no network"), "{error}");
+    assert!(
+        error.starts_with("\"\\u{1b}[2J\" is not an IP address"),
+        "{error}"
+    );
 }
 
-/// `10.0.0.1/8` lets 16 million in where perhaps one was meant.
+/// `10.0.0.1/8` would allow 16 million addresses where the author may have meant one.
 #[test]
-fn an_address_with_a_prefix_is_an_error_that_says_what_to_write() {
+fn the_error_for_an_address_with_a_prefix_has_both_correct_forms() {
     let error = |text: &str| text.parse::<AllowList>().unwrap_err().to_string();
     assert_eq!(
         error("192.0.2.0/24,10.0.0.1/8"),
-        "\"10.0.0.1/8\" is an address within a network: write 10.0.0.0/8 for the network, 10.0.0.1 \
+        "\"10.0.0.1/8\" can mean a network or one address: write 10.0.0.0/8 for the network, 10.0.0.1 \
          for the address"
     );
     assert!(error("2001:db8::1/32").contains("write 2001:db8::/32 for"));
 }
 
 #[test]
-fn a_stranger_is_refused_before_the_uuid() {
+fn a_peer_outside_of_the_list_is_refused_before_the_uuid() {
     let mut stranger = connect(allowing(list("10.0.0.0/8")), peer("192.0.2.1"));
-    let reason = Refusal::new("its address is not on the allow-list");
+    let reason = Refusal::new("its address is not on the allow list");
     assert_eq!(stranger.refusal(), Some(&reason));
     assert_eq!(stranger.poll_transmit(), HANGUP);
     stranger.receive(Timestamp::ZERO, UUID_FRAME);
@@ -193,7 +198,7 @@ fn the_applications_own_check_runs_for_allowed_peers_only() {
     assert_eq!(refused.refusal(), Some(&Refusal::new("not by me")));
 }
 
-/// Whether the first bits are the same, bit by bit.
+/// Returns whether the first bits are equal, bit by bit.
 fn naive(network: &[u8], prefix: u8, addr: &[u8]) -> bool {
     let bit = |bytes: &[u8], bit: usize| bytes[bit / 8] >> (7 - bit % 8) & 1;
     network.len() == addr.len()

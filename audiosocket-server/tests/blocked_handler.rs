@@ -1,4 +1,4 @@
-//! Handlers that block a thread are named in the log while they do.
+//! The log names a call whose handler blocks its thread.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,7 +21,7 @@ mod runtime;
 
 use runtime::{FakeStream, FakeTimer};
 
-/// Whatever is logged, a line for each event.
+/// The log, one line for each event.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -65,7 +65,7 @@ impl Subscriber for Log {
 }
 
 #[test]
-fn a_handler_that_blocks_is_named_while_it_does() {
+fn the_log_names_a_handler_while_it_blocks() {
     let log = Log::default();
     tracing::subscriber::set_global_default(log.clone()).unwrap();
     let seen = log.clone();
@@ -73,7 +73,10 @@ fn a_handler_that_blocks_is_named_while_it_does() {
         move |_, _, audio| {
             let deadline = Instant::now() + Duration::from_secs(60);
             while !audio.is_empty() && seen.with("a handler blocks").is_none() {
-                assert!(Instant::now() < deadline, "not named");
+                assert!(
+                    Instant::now() < deadline,
+                    "the log has no line for the handler"
+                );
                 thread::sleep(Duration::from_millis(10));
             }
             audio.into()
@@ -109,5 +112,9 @@ fn a_handler_that_blocks_is_named_while_it_does() {
     }
     let lines = log.0.lock().unwrap().len();
     read(b"\x10\x00\x04fast");
-    assert_eq!(log.0.lock().unwrap().len(), lines, "and only that one");
+    assert_eq!(
+        log.0.lock().unwrap().len(),
+        lines,
+        "the log has no other line"
+    );
 }

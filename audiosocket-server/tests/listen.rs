@@ -1,4 +1,4 @@
-//! The sockets that `ListenOptions` opens, examined from outside.
+//! The sockets that `ListenOptions` opens.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 /// The default options, with these addresses.
 fn bind<const N: usize>(addrs: [&str; N]) -> ListenOptions {
-    let mut options = ListenOptions::new();
+    let mut options = ListenOptions::default();
     options.addrs = addrs.map(Into::into).into();
     options
 }
@@ -90,9 +90,12 @@ fn a_name_is_resolved_and_errors_contain_it() {
 
 #[test]
 fn a_server_without_an_address_is_an_error() {
-    let error = listen(ListenOptions::new()).unwrap_err();
+    let error = listen(ListenOptions::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-    assert_eq!(error.to_string(), "no address to listen on");
+    assert_eq!(
+        error.to_string(),
+        "no address to listen on: add one with `bind`"
+    );
 }
 
 #[test]
@@ -107,7 +110,10 @@ fn accepted_connections_have_nodelay_and_keepalive() {
     let listening = listen(options).unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
     let (server, _) = accept(&listening.listeners[0]);
-    assert!(!server.nodelay().unwrap(), "would prove nothing");
+    assert!(
+        !server.nodelay().unwrap(),
+        "the default must differ for this test"
+    );
 
     listening.tcp.apply(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
@@ -126,10 +132,10 @@ fn accepted_connections_have_nodelay_and_keepalive() {
     );
 }
 
-/// By itself, a kernel takes megabytes for a peer that reads nothing.
+/// With its own setting, a kernel takes megabytes for a peer that does not read.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_send_buffer_bounds_what_a_peer_that_does_not_read_costs() {
+fn the_send_buffer_limits_the_bytes_for_a_peer_that_does_not_read() {
     const DEFAULT: usize = 128 * 1024;
     let taken = |send_buffer| {
         let mut options = bind(["127.0.0.1:0"]);
@@ -141,7 +147,7 @@ fn the_send_buffer_bounds_what_a_peer_that_does_not_read_costs() {
         let (mut server, _) = accept(&listening.listeners[0]);
         listening.tcp.apply(&SockRef::from(&server)).unwrap();
         server.set_nonblocking(true).unwrap();
-        // Frames of 20 ms at 8 kHz, for which the kernel's bookkeeping is largest.
+        // Frames of 20 ms at 8 kHz. For these, the own data of the kernel is largest.
         let mut taken = 0;
         loop {
             match server.write(&[0; 323]) {
@@ -154,23 +160,31 @@ fn the_send_buffer_bounds_what_a_peer_that_does_not_read_costs() {
         }
     };
 
-    let default = taken(ListenOptions::new().tcp.send_buffer);
+    let default = taken(ListenOptions::default().tcp.send_buffer);
     assert!((DEFAULT / 2..3 * DEFAULT).contains(&default), "{default}");
     let small = taken(Some(16 * 1024));
     assert!(small < DEFAULT / 2, "{small}");
     let system = taken(None);
-    assert!(system > 3 * DEFAULT, "{system}: would prove nothing");
+    assert!(
+        system > 3 * DEFAULT,
+        "{system}: the default of the system must be larger for this test"
+    );
 }
 
-/// It would fail on every connection that is accepted later.
+/// Otherwise each accepted connection would fail later.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_keepalive_that_the_system_does_not_take_is_an_error_at_once() {
+fn a_keepalive_that_the_system_refuses_is_an_error_of_listen() {
     for time in [Duration::from_millis(500), Duration::from_secs(10 * 3600)] {
         let mut options = bind(["127.0.0.1:0"]);
         options.tcp.keepalive = Some(Keepalive::new().time(time));
         let error = listen(options).unwrap_err();
-        assert!(error.to_string().starts_with("keepalive: "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("the system refused the keepalive times"),
+            "{error}"
+        );
     }
 }
 

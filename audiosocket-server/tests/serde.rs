@@ -77,7 +77,7 @@ fn missing_counters_are_zero() {
 #[test]
 fn statistics_survive_a_round_trip() {
     let mut stats = CallStats::default();
-    stats.frames_received = u64::MAX;
+    stats.session.frames_received = u64::MAX;
     stats.playout.frames = 50;
     stats.playout.depth = Duration::from_millis(140);
     let json = serde_json::to_string(&stats).unwrap();

@@ -19,7 +19,7 @@ mod runtime;
 
 use runtime::{FakeStream, FakeTimer};
 
-/// Writes down everything that happens to spans, and events.
+/// Records spans and events.
 #[derive(Clone, Default)]
 struct Log {
     lines: Arc<Mutex<Vec<String>>>,
@@ -83,7 +83,7 @@ impl Handler for Logs {
     }
 }
 
-/// The log of a connection that sends its UUID, and what one more poll adds.
+/// Returns the log of a connection that sends its UUID, and the lines of one more poll.
 fn log(spans_are_enabled: bool) -> (Vec<String>, Vec<String>) {
     let log = Log {
         spans_are_enabled,

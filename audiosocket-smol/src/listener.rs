@@ -1,7 +1,7 @@
-//! Listeners: TCP, and those of your own for TLS, Unix sockets or in-memory streams.
+//! Listeners: TCP, and your own for TLS, Unix sockets or in-memory streams. You need this module only for the latter.
 //!
-//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the
-//! same limits, admission and shutdown as over TCP. A listener of your own is a type with one method:
+//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the same limits,
+//! admission and shutdown as over TCP. A listener of your own is a type with one method:
 //!
 //! ```no_run
 //! use async_io::Async;
@@ -41,8 +41,8 @@
 //! # }) }
 //! ```
 //!
-//! For TLS, the handshake belongs in the stream, where it keeps no other caller waiting: [`Handshake`]. The
-//! examples `smol_tls` and `smol_unix` are whole servers.
+//! For TLS, run the handshake in the stream, with [`Handshake`]. A handshake in `poll_accept` would delay all other
+//! callers. The examples `smol_tls` and `smol_unix` are whole servers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,7 +51,9 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use audiosocket_server::Peer;
-use audiosocket_server::io::{TcpOptions, UnregisteredStream, pending_if_would_block};
+use audiosocket_server::io::{
+    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+};
 use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(unix)]
@@ -60,27 +62,26 @@ pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
 
 pub use crate::runtime::SmolTcpStream;
 
-/// A listening TCP socket. It sets up each connection as [`Server::bind`](crate::Server::bind) does:
+/// A listening TCP socket. It sets the same options on each connection as [`Server::bind`](crate::Server::bind):
 /// `TCP_NODELAY`, the send buffer and the keepalive.
 #[derive(Debug)]
 pub struct TcpListener {
     socket: Async<std::net::TcpListener>,
     options: TcpOptions,
-    /// Nothing waits until the kernel says so. The listener shares its task with the calls, and is polled
-    /// with each of their frames.
+    /// The last accept found no connection. Then the next accept waits for an event of the reactor: the listener is in
+    /// one task with the calls, and is polled with each of their frames.
     emptied: bool,
 }
 
 impl TcpListener {
-    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder); on the first
-    /// one, if it is a name that stands for several.
+    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder). If the address is a name
+    /// for several addresses, listens on the first one.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening. They name the address.
+    /// If the address cannot be resolved, bound or listened on. The error names the address.
     pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
-        let mut options = ListenOptions::new();
-        options.addrs.push(addr.into());
+        let options = ListenOptions::from(addr.into());
         let mut sockets = options.listen(resolve).await?;
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
@@ -93,16 +94,16 @@ impl TcpListener {
         })
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// The error of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get_ref().local_addr()
     }
 
-    /// Accepts a connection that the reactor does not watch.
+    /// Accepts a connection, which the reactor does not watch.
     fn poll_std(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<StdAccepted>> {
         loop {
             if self.emptied {
@@ -147,7 +148,7 @@ impl Listener for TcpListener {
     }
 }
 
-/// The same, for connections that are polled in a batch: the reactor watches the listening socket only.
+/// Accepts connections that are polled in a batch. The reactor watches the listening socket only.
 pub(crate) struct RawListener(pub(crate) TcpListener);
 
 impl Listener for RawListener {
@@ -176,10 +177,10 @@ pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
     blocking::unblock(move || Ok(name.to_socket_addrs()?.collect())).await
 }
 
-/// A stream that begins with a handshake, which runs when the stream is first read from or written to.
+/// A stream that begins with a handshake, such as that of TLS. The first read or write runs the handshake.
 ///
-/// Until its handshake is complete, the connection is one without a UUID. It has the time of such a
-/// connection ([`uuid_timeout`](crate::config::SessionConfig)), and counts against the limits of these.
+/// The handshake is part of the time for the UUID ([`uuid_timeout`](crate::config::SessionConfig)). Until the UUID
+/// arrives, the connection counts against [`max_pending`](crate::admission::Limits::max_pending).
 ///
 /// ```ignore
 /// type Stream = Handshake<futures_rustls::Accept<SmolTcpStream>, futures_rustls::server::TlsStream<SmolTcpStream>>;
@@ -192,43 +193,13 @@ pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
 #[derive(Debug)]
 pub struct Handshake<F, S>(HandshakeState<F, S>);
 
-#[derive(Debug)]
-enum HandshakeState<F, S> {
-    Pending(F),
-    Complete(S),
-    Failed,
-}
-
 impl<F, S> Handshake<F, S> {
-    /// Makes a stream of a handshake that resolves to it. An error of the handshake is one of the
-    /// connection.
+    /// Makes a stream from a future that resolves to the stream. An error of the handshake ends the connection.
     pub fn new(handshake: F) -> Self
     where
         F: Future<Output = io::Result<S>>,
     {
         Self(HandshakeState::Pending(handshake))
-    }
-}
-
-impl<F, S> Handshake<F, S>
-where
-    F: Future<Output = io::Result<S>> + Unpin,
-    S: Unpin,
-{
-    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
-        if let HandshakeState::Pending(handshake) = &mut self.0 {
-            match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => self.0 = HandshakeState::Complete(stream),
-                Err(error) => {
-                    self.0 = HandshakeState::Failed;
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-        Poll::Ready(match &mut self.0 {
-            HandshakeState::Complete(stream) => Ok(Pin::new(stream)),
-            _ => Err(io::ErrorKind::NotConnected.into()),
-        })
     }
 }
 
@@ -242,7 +213,7 @@ where
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_stream(cx))?.poll_read(cx, buffer)
+        ready!(self.0.poll_stream(cx))?.poll_read(cx, buffer)
     }
 }
 
@@ -256,14 +227,14 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_stream(cx))?.poll_write(cx, bytes)
+        ready!(self.0.poll_stream(cx))?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_flush(cx)
+        ready!(self.0.poll_stream(cx))?.poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_close(cx)
+        ready!(self.0.poll_stream(cx))?.poll_close(cx)
     }
 }

@@ -22,17 +22,18 @@ use crate::listener::{RawListener, TcpListener};
 use crate::runtime::FuturesListener;
 use crate::timer::SmolTimer;
 
-/// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
+/// Opens a server with two callbacks. [`Server::serve_forever`] then serves calls.
 ///
-/// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
-/// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
-/// ordinary end not among it, and comes before that empty audio.
+/// - `on_audio(uuid, peer, audio)` gets all audio, and returns the answer. Empty audio means that the call is over. It
+///   comes exactly once for each call, after all other callbacks of the call.
+/// - `on_exception(uuid, peer, error)` gets errors. An ordinary end of a call is not an error. If an error ends a call,
+///   this callback comes before the empty audio.
 ///
-/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and handlers for each call.
+/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and takes a handler for each call.
 ///
 /// # Errors
 ///
-/// Those of resolving, binding and listening. They name the address.
+/// If the address cannot be resolved, bound or listened on. The error names the address.
 pub async fn start_server<A, E>(
     on_audio: A,
     on_exception: E,
@@ -48,13 +49,13 @@ where
 
 /// A server that listens.
 ///
-/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever)
-/// drive the server while they are awaited. Connections that come before that wait in the kernel. The calls
-/// run inside of these futures too, since there is no executor that every program has: spawn what
-/// takes time, and come back. Dropping the server closes all connections at once.
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
+/// connections while they are awaited. Otherwise connections wait in the kernel. The calls run inside these futures too,
+/// since not every program has a global executor. So give slow work to a task, and await the next call. Dropping the
+/// server closes all connections at once.
 ///
-/// Works on every executor, those of smol and async-std among them. For more threads, start more servers on
-/// the same address, with [`reuse_port`](ServerBuilder::reuse_port).
+/// The server works on every executor, such as those of smol and async-std. For more threads, start more servers on the
+/// same address, with [`reuse_port`](ServerBuilder::reuse_port).
 ///
 /// ```
 /// use audiosocket_smol::{CallEvent, Server};
@@ -88,7 +89,7 @@ pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     driver: Driver<A, L>,
     handle: ServerHandle,
     local_addrs: Vec<SocketAddr>,
-    /// For a server that was made to accept.
+    /// For a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
     /// Runs the calls, and what [`serve_calls`](Self::serve_calls) makes of them.
     executor: Executor<'static>,
@@ -106,17 +107,16 @@ enum Driver<A: Acceptor, L> {
 }
 
 impl Server {
-    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the
-    /// calls.
+    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening. They name the address.
+    /// If the address cannot be resolved, bound or listened on. The error names the address.
     pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
         Self::builder().bind(addr).listen().await
     }
 
-    /// Configures a server: addresses, limits, deadlines.
+    /// Returns a builder, which configures a server: addresses, limits, deadlines.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new()
     }
@@ -126,27 +126,27 @@ impl<L> Server<Incoming, L>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
-    /// Takes calls from a listener: for TLS, Unix sockets and in-memory streams.
-    /// [`accept`](Self::accept) then returns the calls.
+    /// Accepts connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
+    /// returns the calls.
     ///
     /// # Errors
     ///
-    /// None at present. The same signature as [`bind`](Server::bind).
+    /// None at present. The signature is the same as that of [`bind`](Server::bind).
     pub async fn with_listener(listener: L) -> io::Result<Self> {
         Server::builder().with_listener(listener).listen().await
     }
 
-    /// Returns the next call; `None` once a [shutdown](ServerHandle::shutdown) is complete.
+    /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// Drives the server while it is awaited: otherwise nothing is accepted, and no call is served. Give each
-    /// call to a task, and come back.
+    /// The server accepts connections and serves calls only while this is awaited. So give each call to a task, and await
+    /// the next one.
     ///
     /// Cancel safe.
     ///
     /// # Panics
     ///
-    /// If the server was started with an [`Incoming`] acceptor of your own: its
-    /// [`IncomingCalls`] return the calls.
+    /// If [`start`](ServerBuilder::start) made the server with an [`Incoming`] of your own. The [`IncomingCalls`] of
+    /// that `Incoming` return the calls.
     pub async fn accept(&mut self) -> Option<IncomingCall> {
         let Self {
             driver,
@@ -155,7 +155,8 @@ where
             ..
         } = self;
         let calls = calls.as_mut();
-        let calls = calls.expect("the server has calls to accept: `listen` made it");
+        let calls =
+            calls.expect("`accept` needs a server from `bind`, `with_listener` or `listen`");
         let accept = poll_fn(|cx| {
             let over = driver.poll(executor, cx);
             match calls.poll_accept(cx) {
@@ -166,26 +167,25 @@ where
         executor.run(accept).await
     }
 
-    /// Runs `talk(call)` for each call, all of them inside of this future. Returns once a
-    /// [shutdown](ServerHandle::shutdown) is complete.
+    /// Runs `talk(call)` for each call, inside this future. Returns after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// Drives the server while it is awaited. What `talk` returns is dropped. If it panics, its call is
-    /// hung up.
+    /// The server accepts connections and serves calls only while this is awaited. The output of `talk` is dropped. If
+    /// `talk` panics, its call is hung up.
     ///
     /// # Errors
     ///
-    /// None at present, as [`serve_forever`](Self::serve_forever).
+    /// None at present.
     ///
     /// # Panics
     ///
-    /// As [`accept`](Self::accept).
+    /// The same as [`accept`](Self::accept).
     pub async fn serve_calls<F, Fut>(mut self, talk: F) -> io::Result<()>
     where
         F: Fn(IncomingCall) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Send> + Send + 'static,
     {
         while let Some(call) = self.accept().await {
-            // The panic hook has reported a panic.
+            // The panic hook has already reported a panic.
             let talk = AssertUnwindSafe(talk(call)).catch_unwind();
             self.executor.spawn(async { drop(talk.await) }).detach();
         }
@@ -248,14 +248,14 @@ where
         self
     }
 
-    /// The addresses that the server listens on, with the real port where 0 was asked for. None of a
-    /// [listener of your own](ServerBuilder::with_listener).
+    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. Empty for
+    /// a [listener of your own](ServerBuilder::with_listener).
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// Shuts the server down from elsewhere, and counts its calls.
+    /// Returns a handle, which shuts the server down from other tasks and threads, and counts its calls.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -263,12 +263,11 @@ where
 
     /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// Drives the server while it is awaited. All calls run inside of this future: the thread that polls it
-    /// serves them.
+    /// All calls run inside this future: the thread that polls it serves them.
     ///
-    /// No connection and no handler ends it, and neither does a system that runs out of descriptors or
-    /// memory: the server waits and tries again. Dropping the future closes all connections at once. When it
-    /// returns, all connections are closed and every handler has had its last callback.
+    /// Errors of a connection or a handler do not end the server. If the system has no descriptors or memory left, the
+    /// server pauses and tries again. Dropping the future closes all connections at once. When this returns, all
+    /// connections are closed and all handlers have had their last callback.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Calls that are accepted one by one, all of them inside of the server's future.
+//! `Server::accept` with all calls inside the future of the server.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,9 +23,9 @@ const AUDIO: [u8; 323] = {
     frame
 };
 
-/// A panic reaches the executor of no other call.
+/// A panic in one call does not reach the other calls.
 #[test]
-fn each_call_runs_by_itself() {
+fn calls_run_independently_of_each_other() {
     smol::block_on(async {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let (addr, handle) = (server.local_addrs()[0], server.handle());
@@ -95,7 +95,7 @@ impl Listener for Local {
 }
 
 #[test]
-fn a_listener_of_ones_own_is_served_and_closed() {
+fn a_custom_listener_is_served_and_closed() {
     let path = std::env::temp_dir().join(format!("audiosocket-smol-{}", std::process::id()));
     let listener = Local(Async::<UnixListener>::bind(&path).unwrap());
     smol::block_on(async {

@@ -1,4 +1,4 @@
-//! One call on every executor: the server's future needs none of its own.
+//! One call on each executor. The server needs no executor of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -30,9 +30,9 @@ fn a_local_executor() {
     });
 }
 
-/// This `block_on` does not know `async-io`, whose own thread then drives the reactor.
+/// This `block_on` does not drive the reactor of `async-io`. A thread of `async-io` does it.
 #[test]
-fn a_bare_block_on() {
+fn a_block_on_without_a_reactor() {
     a_call_is_served(futures_lite::future::block_on);
 }
 
@@ -50,7 +50,7 @@ type ServeForever = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send
 
 fn a_call_is_served(run: impl FnOnce(ServeForever) -> io::Result<()>) {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
-    // Otherwise silence may come ahead of an echo that is late.
+    // Otherwise silence could come before a late echo.
     let session = SessionConfig::new().fill_silence(false);
     let builder = Server::builder().bind("127.0.0.1:0").session(session);
     let server = futures_lite::future::block_on(builder.start(echo)).unwrap();
@@ -60,7 +60,7 @@ fn a_call_is_served(run: impl FnOnce(ServeForever) -> io::Result<()>) {
     caller.join().unwrap();
 }
 
-/// Gets its echo, and shuts the server down while the call goes on.
+/// Checks the echo, and shuts the server down during the call.
 fn call(addr: SocketAddr, server: &ServerHandle) {
     let mut call = TcpStream::connect(addr).unwrap();
     call.set_read_timeout(Some(Duration::from_secs(60)))

@@ -67,7 +67,7 @@ impl Handler for Caller {
     }
 
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
-        let frames = call.stats().audio_frames_received;
+        let frames = call.stats().session.audio_frames_received;
         let (uuid, loudest) = (call.uuid(), self.loudest);
         println!("{uuid}: {end}, {frames} frames, loudest sample {loudest}");
     }

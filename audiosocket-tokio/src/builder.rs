@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::Server;
 use crate::listener::resolve;
 
-/// Configures a [`Server`]; made by [`Server::builder`].
+/// Configures a [`Server`]. [`Server::builder`] makes one.
 ///
-/// Ends with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
+/// End with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
 ///
 /// ```no_run
 /// use audiosocket_tokio::admission::Limits;
@@ -32,7 +32,7 @@ use crate::listener::resolve;
 #[must_use = "a builder does nothing by itself"]
 pub struct ServerBuilder<S = ListenOptions> {
     config: ServerConfig,
-    /// What the server listens on: options for TCP, or a listener.
+    /// The options for TCP, or a listener.
     source: S,
     threads: Option<NonZeroUsize>,
     wake_interval: Option<Duration>,
@@ -41,40 +41,40 @@ pub struct ServerBuilder<S = ListenOptions> {
 impl ServerBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            config: ServerConfig::new(),
-            source: ListenOptions::new(),
+            config: ServerConfig::default(),
+            source: ListenOptions::default(),
             threads: None,
             wake_interval: None,
         }
     }
 }
 
-/// Setters for all servers.
+/// Settings for all servers.
 impl<S> ServerBuilder<S> {
     audiosocket_server::server_builder_setters!();
     audiosocket_server::shared_thread_setters!();
 }
 
-/// Servers on TCP.
+/// Settings and ends for servers on TCP.
 impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
     audiosocket_server::wake_interval_setter!();
 
-    /// Serves the calls on this many threads of the server's own, each with a current-thread runtime.
-    /// Accepting is left to the runtime that polls the server. Connections go to the threads in turn, so
-    /// that each has as many as the others. Limits and shutdown are those of the one server. Default:
-    /// `None`; each call is a task of the runtime.
+    /// Sets how many threads of the server serve the calls. Default: `None`, each call is a task of the runtime that polls
+    /// the server.
     ///
-    /// For servers with many calls. A multi-thread runtime balances its load: workers take tasks from each
-    /// other, and wake each other for that, which costs more than it gives when all tasks are small and
-    /// alike. Use as many threads as the machine has cores, which
-    /// [`available_parallelism`](std::thread::available_parallelism) returns.
+    /// Each thread has a current-thread runtime. The runtime that polls the server accepts the connections, and gives
+    /// them to the threads in turn. All threads have the limits and the shutdown of the one server.
     ///
-    /// What it costs: a call stays on its thread. A handler that computes for long, or blocks, holds up the
-    /// other calls of that thread though other threads may be idle.
+    /// Use this for servers with many calls, with one thread for each core
+    /// ([`available_parallelism`](std::thread::available_parallelism)). The workers of a multi-thread runtime take tasks
+    /// from each other, and wake each other for that. For many small tasks, this costs more than it saves.
     ///
-    /// Handlers run on these threads, inside of their runtimes. What they give to `tokio::spawn` runs
-    /// there, and ends with the server.
+    /// A call stays on its thread. A handler that computes for a long time, or blocks, delays the other calls of its
+    /// thread, even if other threads are idle.
+    ///
+    /// Handlers run inside the runtimes of these threads. A task that a handler spawns runs on the same thread, and ends
+    /// with the server.
     ///
     /// With a [wake interval](Self::wake_interval), each thread polls its own calls together.
     ///
@@ -95,8 +95,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Takes calls from a listener in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
-    /// The setters for TCP are of no effect then.
+    /// Accepts connections from `listener` in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
+    /// The settings for TCP have no effect then.
     pub fn with_listener<L: Listener>(self, listener: L) -> ServerBuilder<Custom<L>> {
         ServerBuilder {
             config: self.config,
@@ -106,18 +106,19 @@ impl ServerBuilder {
         }
     }
 
-    /// Opens the sockets. `acceptor` decides on each call and makes its handler: a closure,
-    /// [`Callbacks`](crate::Callbacks), or a type of your own.
+    /// Opens the sockets and returns the server. `acceptor` accepts or refuses each call, and makes its handler. It is
+    /// a closure, [`Callbacks`](crate::Callbacks), or a type of your own.
     ///
-    /// The server accepts connections once [`Server::serve_forever`] is awaited. Connections that come
-    /// earlier wait in the kernel.
+    /// The server accepts connections while [`Server::serve_forever`] is awaited. Until then, connections wait in the
+    /// kernel.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening, which name the address; `InvalidInput` if there is no
-    /// address, or for a [wake interval](Self::wake_interval) out of range; `Unsupported` for what the
-    /// system does not have; those of the system for a [keepalive](Self::keepalive) or a [send
-    /// buffer](Self::send_buffer) that it does not take, and for threads and descriptors that it cannot give.
+    /// - An address that cannot be resolved, bound or listened on. The error names the address.
+    /// - `InvalidInput` without an address, or for a [wake interval](Self::wake_interval) out of range.
+    /// - `Unsupported` for an option that the system does not have.
+    /// - The error of the system for a [keepalive](Self::keepalive) or a [send buffer](Self::send_buffer) that it refuses,
+    ///   or if it has no threads or descriptors left.
     ///
     /// # Panics
     ///
@@ -134,45 +135,45 @@ impl ServerBuilder {
         .await
     }
 
-    /// Opens the sockets, and serves calls until [`ServerHandle::shutdown`](crate::ServerHandle::shutdown) is
-    /// complete: [`start`](Self::start) and [`Server::serve_forever`].
+    /// Opens the sockets, and serves calls until a [shutdown](crate::ServerHandle::shutdown) is complete. This is
+    /// [`start`](Self::start) and then [`Server::serve_forever`].
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub async fn serve<A: Acceptor>(self, acceptor: A) -> io::Result<()> {
         self.start(acceptor).await?.serve_forever().await
     }
 
-    /// Opens the sockets. [`Server::accept`] then returns the calls.
+    /// Opens the sockets and returns a server whose [`accept`](Server::accept) returns the calls.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub async fn listen(self) -> io::Result<Server> {
         let (acceptor, calls) = self.config.incoming();
         Ok(self.start(acceptor).await?.with_calls(calls))
     }
 }
 
-/// Servers with a listener of their own.
+/// Ends for servers with a listener of your own.
 impl<L> ServerBuilder<Custom<L>>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
-    /// Takes calls from the listener. `acceptor` decides on each call and makes its handler.
+    /// Returns a server for the listener. `acceptor` accepts or refuses each call, and makes its handler.
     ///
     /// # Errors
     ///
-    /// None at present. The same signature as for TCP.
+    /// None at present. The signature is the same as for TCP.
     ///
     /// # Panics
     ///
@@ -182,34 +183,34 @@ where
         Ok(Server::on_listener(acceptor, self.source.0, &self.config))
     }
 
-    /// Serves calls until [`ServerHandle::shutdown`](crate::ServerHandle::shutdown) is complete.
+    /// Serves calls until a [shutdown](crate::ServerHandle::shutdown) is complete.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub async fn serve<A: Acceptor>(self, acceptor: A) -> io::Result<()> {
         self.start(acceptor).await?.serve_forever().await
     }
 
-    /// Takes calls from the listener. [`Server::accept`] then returns them.
+    /// Returns a server for the listener, whose [`accept`](Server::accept) returns the calls.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub async fn listen(self) -> io::Result<Server<Incoming, L>> {
         let (acceptor, calls) = self.config.incoming();
         Ok(self.start(acceptor).await?.with_calls(calls))
     }
 }
 
-/// A listener in place of TCP sockets; see [`ServerBuilder::with_listener`].
+/// A listener in place of TCP sockets. [`ServerBuilder::with_listener`] makes one.
 #[derive(Debug)]
 pub struct Custom<L>(L);

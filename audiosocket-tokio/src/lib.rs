@@ -1,4 +1,45 @@
-#![doc = include_str!("../README.md")]
+//! An AudioSocket server for tokio. Asterisk connects by TCP and sends the raw audio and the key presses of a call. The
+//! server answers with audio, which Asterisk plays to the caller.
+//!
+//! ```
+//! use audiosocket_tokio::start_server;
+//!
+//! #[tokio::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let server = start_server(
+//!         |_uuid, _peer, audio| audio.into(), // an echo
+//!         |uuid, peer, error| eprintln!("{uuid:?} from {peer}: {error}"),
+//!         "127.0.0.1:9092"
+//! #       .replace("9092", "0"),
+//!     )
+//!     .await?;
+//! #   server.handle().shutdown(std::time::Duration::ZERO);
+//!     server.serve_forever().await
+//! }
+//! ```
+//!
+//! | task | start here |
+//! |---|---|
+//! | answer all calls with two closures | [`start_server`], [`Callbacks`] |
+//! | serve each call in a task of its own | [`Server::accept`], [`Server::serve_calls`] |
+//! | keep state for each call | [`Handler`], [`Acceptor`], [`ServerBuilder::serve`] |
+//! | play audio, and stop it when the caller speaks | [`IncomingCall`], [`CallHandle`]; in a callback [`Call`] |
+//! | set addresses, limits, deadlines and socket options | [`Server::builder`] |
+//! | use a socket that is open already, such as one from systemd | [`ServerBuilder::listener`] |
+//! | find the port that the system chose | [`Server::local_addrs`] |
+//! | accept calls from some networks only | [`ServerBuilder::allow_list`] |
+//! | accept only calls that were announced, with their metadata | [`ServerBuilder::expected_calls`] |
+//! | shut down and let calls end | [`ServerHandle::shutdown`] |
+//! | count calls | [`ServerHandle::counters`], [`stats`] |
+//! | serve calls over TLS, a Unix socket or an in-memory stream | [`Server::with_listener`], [`serve_stream`] |
+//! | use less CPU for many calls | [`ServerBuilder::threads`], [`ServerBuilder::wake_interval`] |
+//!
+//! [`Handler`] lists what the server promises to a handler: the first and the last callback, their order, and panics.
+//!
+//! # Where the code runs
+//!
+//! Each call is one task. Each worker thread has one read buffer. A callback runs on a worker thread, so it must not
+//! block. Move slow work to `tokio::task::spawn_blocking` or to a task of its own.
 
 #[doc = include_str!("../docs/coming-from-python.md")]
 pub mod coming_from_python {}
@@ -9,7 +50,6 @@ pub mod expected_calls {}
 pub mod listener;
 
 mod builder;
-mod raw_listener;
 mod runtime;
 mod serve_stream;
 mod server;
@@ -28,3 +68,8 @@ pub use server::{Server, start_server};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct WorkspaceReadme;
+
+/// The README, whose examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,7 +1,7 @@
-//! Listeners: TCP, and those of your own for TLS, Unix sockets or in-memory streams.
+//! Listeners: TCP, and your own for TLS, Unix sockets or in-memory streams. You need this module only for the latter.
 //!
-//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the
-//! same limits, admission and shutdown as over TCP. A listener of your own is a type with one method:
+//! [`Server::with_listener`](crate::Server::with_listener) serves the calls of any [`Listener`], with the same limits,
+//! admission and shutdown as over TCP. A listener of your own is a type with one method:
 //!
 //! ```no_run
 //! use audiosocket_tokio::Server;
@@ -32,8 +32,8 @@
 //! # }
 //! ```
 //!
-//! For TLS, the handshake belongs in the stream, where it keeps no other caller waiting: [`Handshake`]. The
-//! examples `tls` and `unix` are whole servers.
+//! For TLS, run the handshake in the stream, with [`Handshake`]. A handshake in `poll_accept` would delay all other
+//! callers. The examples `tls` and `unix` are whole servers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,7 +41,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::{TcpOptions, pending_if_would_block};
+use audiosocket_server::io::{
+    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
@@ -50,7 +52,7 @@ use tokio::net::{TcpStream, lookup_host};
 pub use audiosocket_server::io::SocketFile;
 pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
 
-/// A listening TCP socket. It sets up each connection as [`Server::bind`](crate::Server::bind) does:
+/// A listening TCP socket. It sets the same options on each connection as [`Server::bind`](crate::Server::bind):
 /// `TCP_NODELAY`, the send buffer and the keepalive.
 #[derive(Debug)]
 pub struct TcpListener {
@@ -59,15 +61,14 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder); on the first
-    /// one, if it is a name that stands for several.
+    /// Listens on the address, with the defaults of [`ServerBuilder`](crate::ServerBuilder). If the address is a name
+    /// for several addresses, listens on the first one.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening. They name the address.
+    /// If the address cannot be resolved, bound or listened on. The error names the address.
     pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
-        let mut options = ListenOptions::new();
-        options.addrs.push(addr.into());
+        let options = ListenOptions::from(addr.into());
         let mut sockets = options.listen(resolve).await?;
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
@@ -77,13 +78,18 @@ impl TcpListener {
         Ok(Self { socket, options })
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// The error of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    /// Asks the kernel, since tokio may not have received the event for a connection that waits.
+    fn poll_std_waiting(&self) -> Poll<io::Result<(std::net::TcpStream, SocketAddr)>> {
+        pending_if_would_block(self.options.accept(&self.socket))
     }
 }
 
@@ -99,10 +105,8 @@ impl Listener for TcpListener {
         }
     }
 
-    /// Asks the kernel: tokio may not know yet that something waits.
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(TcpStream, Peer)>> {
-        let accepted = pending_if_would_block(self.options.accept(&self.socket));
-        let (stream, peer) = ready!(accepted)?;
+        let (stream, peer) = ready!(self.poll_std_waiting())?;
         Poll::Ready(TcpStream::from_std(stream).map(|stream| (stream, peer.into())))
     }
 
@@ -111,14 +115,38 @@ impl Listener for TcpListener {
     }
 }
 
+/// Accepts connections that another thread or a batch polls. The runtime does not watch them.
+pub(crate) struct RawListener(pub(crate) TcpListener);
+
+impl Listener for RawListener {
+    type Stream = UnregisteredStream;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok((stream.into_std()?.into(), peer)))
+    }
+
+    fn poll_accept_waiting(&mut self) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
+        let (stream, peer) = ready!(self.0.poll_std_waiting())?;
+        Poll::Ready(Ok((stream.into(), peer.into())))
+    }
+
+    fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {
+        stream.local_addr()
+    }
+}
+
 pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
     Ok(lookup_host(name).await?.collect())
 }
 
-/// A stream that begins with a handshake, which runs when the stream is first read from or written to.
+/// A stream that begins with a handshake, such as that of TLS. The first read or write runs the handshake.
 ///
-/// Until its handshake is complete, the connection is one without a UUID. It has the time of such a
-/// connection ([`uuid_timeout`](crate::config::SessionConfig)), and counts against the limits of these.
+/// The handshake is part of the time for the UUID ([`uuid_timeout`](crate::config::SessionConfig)). Until the UUID
+/// arrives, the connection counts against [`max_pending`](crate::admission::Limits::max_pending).
 ///
 /// ```ignore
 /// type Stream = Handshake<tokio_rustls::Accept<TcpStream>, tokio_rustls::server::TlsStream<TcpStream>>;
@@ -131,43 +159,13 @@ pub(crate) async fn resolve(name: String) -> io::Result<Vec<SocketAddr>> {
 #[derive(Debug)]
 pub struct Handshake<F, S>(HandshakeState<F, S>);
 
-#[derive(Debug)]
-enum HandshakeState<F, S> {
-    Pending(F),
-    Complete(S),
-    Failed,
-}
-
 impl<F, S> Handshake<F, S> {
-    /// Makes a stream of a handshake that resolves to it. An error of the handshake is one of the
-    /// connection.
+    /// Makes a stream from a future that resolves to the stream. An error of the handshake ends the connection.
     pub fn new(handshake: F) -> Self
     where
         F: Future<Output = io::Result<S>>,
     {
         Self(HandshakeState::Pending(handshake))
-    }
-}
-
-impl<F, S> Handshake<F, S>
-where
-    F: Future<Output = io::Result<S>> + Unpin,
-    S: Unpin,
-{
-    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
-        if let HandshakeState::Pending(handshake) = &mut self.0 {
-            match ready!(Pin::new(handshake).poll(cx)) {
-                Ok(stream) => self.0 = HandshakeState::Complete(stream),
-                Err(error) => {
-                    self.0 = HandshakeState::Failed;
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-        Poll::Ready(match &mut self.0 {
-            HandshakeState::Complete(stream) => Ok(Pin::new(stream)),
-            _ => Err(io::ErrorKind::NotConnected.into()),
-        })
     }
 }
 
@@ -181,7 +179,7 @@ where
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_read(cx, buffer)
+        ready!(self.0.poll_stream(cx))?.poll_read(cx, buffer)
     }
 }
 
@@ -195,14 +193,14 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_stream(cx))?.poll_write(cx, bytes)
+        ready!(self.0.poll_stream(cx))?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_flush(cx)
+        ready!(self.0.poll_stream(cx))?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_stream(cx))?.poll_shutdown(cx)
+        ready!(self.0.poll_stream(cx))?.poll_shutdown(cx)
     }
 }

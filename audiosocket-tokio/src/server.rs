@@ -8,7 +8,7 @@ use std::{fmt, io};
 use audiosocket_proto::{Audio, Uuid};
 use audiosocket_server::io::{
     AcceptLoop, BatchConnection, BatchPoller, BoundSockets, Connection, ListenAddr, Listener,
-    ServerConfig, UnregisteredStream,
+    ServerConfig,
 };
 use audiosocket_server::{
     Acceptor, Callbacks, Exception, Incoming, IncomingCall, IncomingCalls, Peer, Response,
@@ -19,22 +19,22 @@ use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::ServerBuilder;
-use crate::listener::TcpListener;
-use crate::raw_listener::RawListener;
+use crate::listener::{RawListener, TcpListener};
 use crate::runtime::{TokioListener, TokioTimer};
-use crate::threads::{WorkerStream, Workers, serve_batch, serve_tasks};
+use crate::threads::{Workers, serve_batch, serve_tasks};
 
-/// Starts a server with two callbacks; [`Server::serve_forever`] then serves.
+/// Opens a server with two callbacks. [`Server::serve_forever`] then serves calls.
 ///
-/// `on_audio(uuid, peer, audio)` gets every piece of audio and answers it; empty audio, exactly once
-/// and last, says that the call is over. `on_exception(uuid, peer, error)` gets what went wrong, an
-/// ordinary end not among it, and comes before that empty audio.
+/// - `on_audio(uuid, peer, audio)` gets all audio, and returns the answer. Empty audio means that the call is over. It
+///   comes exactly once for each call, after all other callbacks of the call.
+/// - `on_exception(uuid, peer, error)` gets errors. An ordinary end of a call is not an error. If an error ends a call,
+///   this callback comes before the empty audio.
 ///
-/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and handlers for each call.
+/// [`Callbacks`] has more callbacks. [`Server::builder`] has options, and takes a handler for each call.
 ///
 /// # Errors
 ///
-/// Those of resolving, binding and listening. They name the address.
+/// If the address cannot be resolved, bound or listened on. The error names the address.
 ///
 /// # Panics
 ///
@@ -54,12 +54,11 @@ where
 
 /// A server that listens.
 ///
-/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever)
-/// drive the server while they are awaited. Connections that come before that wait in the kernel. Each
-/// call is a task of the runtime, and runs on by itself. Dropping the server closes all connections at
-/// once.
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
+/// connections while they are awaited. Otherwise connections wait in the kernel. Each call is a task of the runtime, and
+/// goes on between these calls. Dropping the server closes all connections at once.
 ///
-/// Works on tokio's current-thread and multi-thread runtimes, with I/O and time enabled.
+/// The server works on the current-thread and the multi-thread runtime of tokio, with I/O and time enabled.
 ///
 /// ```
 /// use audiosocket_tokio::{CallEvent, Server};
@@ -72,7 +71,7 @@ where
 ///
 /// let handle = server.handle();
 /// tokio::spawn(async move {
-///     // A program waits here: tokio::signal::ctrl_c().await
+///     // A program waits for a signal here: tokio::signal::ctrl_c().await
 ///     handle.shutdown(Duration::from_secs(5));
 /// });
 /// while let Some(mut call) = server.accept().await {
@@ -92,38 +91,32 @@ pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     driver: Driver<A, L>,
     handle: ServerHandle,
     local_addrs: Vec<SocketAddr>,
-    /// For a server that was made to accept.
+    /// For a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
 }
 
-/// Where the connections of a server run.
+/// How the connections of a server run.
 enum Driver<A: Acceptor, L> {
     /// Each is a task of the runtime.
     Tasks(AcceptLoop<TokioListener<L>, TokioTimer, A>),
     /// All of them are polled together.
     Batch(
-        AcceptLoop<RawListener<UnregisteredStream>, TokioTimer, A>,
+        AcceptLoop<RawListener, TokioTimer, A>,
         BatchPoller<TokioTimer, A>,
     ),
-    /// Each is a task on one of the server's threads.
+    /// They run on threads of the server.
     Threads(
-        AcceptLoop<RawListener<WorkerStream>, TokioTimer, A>,
-        Workers<Connection<WorkerStream, TokioTimer, A>>,
-    ),
-    /// Those of each thread are polled together.
-    BatchThreads(
-        AcceptLoop<RawListener<UnregisteredStream>, TokioTimer, A>,
+        AcceptLoop<RawListener, TokioTimer, A>,
         Workers<BatchConnection<TokioTimer, A>>,
     ),
 }
 
 impl Server {
-    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the
-    /// calls.
+    /// Listens on an address, such as `"127.0.0.1:9092"`. [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening. They name the address.
+    /// If the address cannot be resolved, bound or listened on. The error names the address.
     ///
     /// # Panics
     ///
@@ -132,7 +125,7 @@ impl Server {
         Self::builder().bind(addr).listen().await
     }
 
-    /// Configures a server: addresses, limits, deadlines, threads.
+    /// Returns a builder, which configures a server: addresses, limits, deadlines, threads.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new()
     }
@@ -142,12 +135,12 @@ impl<L> Server<Incoming, L>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
-    /// Takes calls from a listener: for TLS, Unix sockets and in-memory streams.
-    /// [`accept`](Self::accept) then returns the calls.
+    /// Accepts connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
+    /// returns the calls.
     ///
     /// # Errors
     ///
-    /// None at present. The same signature as [`bind`](Server::bind).
+    /// None at present. The signature is the same as that of [`bind`](Server::bind).
     ///
     /// # Panics
     ///
@@ -156,18 +149,17 @@ where
         Server::builder().with_listener(listener).listen().await
     }
 
-    /// Returns the next call; `None` once a [shutdown](ServerHandle::shutdown) is complete.
+    /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// Drives the server while it is awaited: nothing is accepted otherwise, and with a [wake
-    /// interval](ServerBuilder::wake_interval) without threads no call is served. Give each call to a task,
-    /// and come back.
+    /// The server accepts connections only while this is awaited. With a [wake interval](ServerBuilder::wake_interval) and
+    /// without threads, it also serves calls only then. So give each call to a task, and await the next one.
     ///
     /// Cancel safe.
     ///
     /// # Panics
     ///
-    /// If the server was started with an [`Incoming`] acceptor of your own: its
-    /// [`IncomingCalls`] return the calls.
+    /// If [`start`](ServerBuilder::start) made the server with an [`Incoming`] of your own. The [`IncomingCalls`] of
+    /// that `Incoming` return the calls.
     pub async fn accept(&mut self) -> Option<IncomingCall> {
         unconstrained(poll_fn(|cx| self.poll_accept(cx))).await
     }
@@ -175,26 +167,27 @@ where
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         let over = self.poll(cx);
         let calls = self.calls.as_mut();
-        let calls = calls.expect("the server has calls to accept: `listen` made it");
+        let calls =
+            calls.expect("`accept` needs a server from `bind`, `with_listener` or `listen`");
         match calls.poll_accept(cx) {
             Poll::Pending => over.map(|()| None),
             call => call,
         }
     }
 
-    /// Runs `talk(call)` for each call, as a task of its own. Returns once a
-    /// [shutdown](ServerHandle::shutdown) is complete.
+    /// Spawns a task that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
+    /// complete.
     ///
-    /// Drives the server while it is awaited. What `talk` returns is dropped. If it panics, its call is
-    /// hung up.
+    /// The server accepts connections only while this is awaited. The output of `talk` is dropped. If `talk` panics, its
+    /// call is hung up.
     ///
     /// # Errors
     ///
-    /// None at present, as [`serve_forever`](Self::serve_forever).
+    /// None at present.
     ///
     /// # Panics
     ///
-    /// As [`accept`](Self::accept).
+    /// The same as [`accept`](Self::accept).
     pub async fn serve_calls<F, Fut>(mut self, talk: F) -> io::Result<()>
     where
         F: Fn(IncomingCall) -> Fut + Send + Sync + 'static,
@@ -215,47 +208,35 @@ impl<A: Acceptor> Server<A> {
         threads: Option<NonZeroUsize>,
         wake_interval: Option<Duration>,
     ) -> io::Result<Self> {
-        let BoundSockets {
-            listeners,
-            local_addrs,
-            tcp,
-            ..
-        } = sockets;
-        let listeners = listeners.into_iter();
+        let tcp = sockets.tcp;
+        let listeners = sockets.listeners.into_iter();
+        let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?.into_iter();
         let ptime = config.session.ptime;
+        let batch = move |interval| BatchPoller::new(interval, ptime);
         let driver = match (threads, wake_interval) {
             (None, None) => {
-                let listeners = listeners.map(|socket| TcpListener::new(socket, tcp));
-                let listeners = listeners.map(|listener| listener.map(TokioListener));
-                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+                let listeners = listeners.map(TokioListener);
                 Driver::Tasks(AcceptLoop::new(acceptor, listeners, config))
             }
-            (Some(threads), None) => {
-                let listeners = listeners.map(|socket| RawListener::new(socket, tcp));
-                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-                let serve = |connections| Ok(serve_tasks(connections));
-                let workers = Workers::start(threads, serve).await?;
+            (None, Some(interval)) => {
+                let listeners = listeners.map(RawListener);
+                let accept_loop = AcceptLoop::new(acceptor, listeners, config);
+                Driver::Batch(accept_loop, batch(interval)?)
+            }
+            (Some(threads), interval) => {
+                let workers = match interval {
+                    None => Workers::start(threads, |queue| Ok(serve_tasks(queue))).await?,
+                    Some(interval) => {
+                        let serve = move |queue| Ok(serve_batch(queue, batch(interval)?));
+                        Workers::start(threads, serve).await?
+                    }
+                };
+                let listeners = listeners.map(RawListener);
                 Driver::Threads(AcceptLoop::new(acceptor, listeners, config), workers)
             }
-            (threads, Some(interval)) => {
-                let batch = BatchPoller::new(interval, ptime)?;
-                let listeners = listeners.map(|socket| RawListener::new(socket, tcp));
-                let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-                let accept_loop = AcceptLoop::new(acceptor, listeners, config);
-                match threads {
-                    None => Driver::Batch(accept_loop, batch),
-                    Some(threads) => {
-                        let serve = move |connections| {
-                            let batch = BatchPoller::new(interval, ptime)?;
-                            Ok(serve_batch(connections, batch))
-                        };
-                        let workers = Workers::start(threads, serve).await?;
-                        Driver::BatchThreads(accept_loop, workers)
-                    }
-                }
-            }
         };
-        Ok(Self::new(driver, local_addrs))
+        Ok(Self::new(driver, sockets.local_addrs))
     }
 }
 
@@ -269,14 +250,11 @@ where
     }
 
     fn new(driver: Driver<A, L>, local_addrs: Vec<SocketAddr>) -> Self {
-        // Panics without a timer, rather than later in every call.
+        // This panics now if the runtime has no timer. Otherwise each call would panic later.
         drop(sleep(Duration::ZERO));
         let handle = match &driver {
             Driver::Tasks(accept_loop) => accept_loop.handle(),
-            Driver::Threads(accept_loop, _) => accept_loop.handle(),
-            Driver::Batch(accept_loop, _) | Driver::BatchThreads(accept_loop, _) => {
-                accept_loop.handle()
-            }
+            Driver::Batch(accept_loop, _) | Driver::Threads(accept_loop, _) => accept_loop.handle(),
         };
         Self {
             driver,
@@ -291,14 +269,14 @@ where
         self
     }
 
-    /// The addresses that the server listens on, with the real port where 0 was asked for. None of a
-    /// [listener of your own](ServerBuilder::with_listener).
+    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. Empty for
+    /// a [listener of your own](ServerBuilder::with_listener).
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// Shuts the server down from elsewhere, and counts its calls.
+    /// Returns a handle, which shuts the server down from other tasks and threads, and counts its calls.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -306,12 +284,12 @@ where
 
     /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// Drives the server while it is awaited. No connection and no handler ends it, and neither does a
-    /// system that runs out of descriptors or memory: the server waits and tries again. Dropping the future
+    /// The server accepts connections only while this is awaited. Errors of a connection or a handler do not end the
+    /// server. If the system has no descriptors or memory left, the server pauses and tries again. Dropping the future
     /// closes all connections at once.
     ///
-    /// When it returns, all connections are closed and every handler has had its last callback, except
-    /// handlers that block: tokio's threads cannot be waited for.
+    /// When this returns, all connections are closed and all handlers have had their last callback. Handlers that block
+    /// are an exception: a thread of tokio cannot be waited for.
     ///
     /// # Errors
     ///
@@ -319,10 +297,10 @@ where
     ///
     /// # Panics
     ///
-    /// If a thread of [`threads`](ServerBuilder::threads) panicked. No handler's panic does that.
+    /// If a thread of [`threads`](ServerBuilder::threads) panicked. A panic of a handler does not cause this.
     pub async fn serve_forever(mut self) -> io::Result<()> {
-        // The accept loop yields by itself. Tokio's budget for one task would run out among connections
-        // that are refused, and each of these has one attempt to send its hangup.
+        // The accept loop yields by itself. The budget of tokio for one task could run out while connections are
+        // refused. Then a refused connection would lose its hangup, since it has one attempt to send it.
         unconstrained(poll_fn(|cx| self.poll(cx))).await;
         Ok(())
     }
@@ -335,7 +313,6 @@ where
             }),
             Driver::Batch(accept_loop, batch) => batch.poll_server(accept_loop, cx),
             Driver::Threads(accept_loop, workers) => workers.poll_server(accept_loop, cx),
-            Driver::BatchThreads(accept_loop, workers) => workers.poll_server(accept_loop, cx),
         }
     }
 }
@@ -359,7 +336,7 @@ mod tests {
     use super::*;
     use crate::runtime::TokioStream;
 
-    /// An echo that counts.
+    /// An echo handler with state.
     struct Echo {
         _frames: u64,
     }
@@ -374,10 +351,10 @@ mod tests {
         size_of::<Connection<TokioStream<TcpStream>, TokioTimer, A>>()
     }
 
-    /// Most of what an idle call takes is its task, which tokio (1.54) aligns to 128 bytes and adds 104 to:
-    /// 8 more than this, and each call takes 128 more.
+    /// The task is most of the memory of an idle call. tokio 1.54 adds 104 bytes and rounds up to a multiple of 128, so
+    /// a connection that is 8 bytes larger takes 128 bytes more.
     #[test]
-    fn the_task_of_a_call_takes_512_bytes() {
+    fn the_task_of_a_call_takes_at_most_512_bytes() {
         let accept = |_: &CallRequest<'_>| -> Result<Echo, Refusal> { Ok(Echo { _frames: 0 }) };
         let size = size_of_connection(accept);
         assert!(size <= 512 - 104, "{size} bytes");

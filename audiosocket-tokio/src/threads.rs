@@ -1,37 +1,35 @@
-//! Calls on threads of their own, each with a current-thread runtime.
+//! Worker threads that serve calls, each with a current-thread runtime.
 
 use std::future::{Future, poll_fn};
-use std::io::Write;
-use std::net::{Shutdown, SocketAddr};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use std::{io, thread};
 
 use audiosocket_server::Acceptor;
 use audiosocket_server::io::{
-    AcceptLoop, BatchConnection, BatchPoller, Connection, Listener, LogRateLimit, Stream, Timer,
-    pending_if_would_block,
+    AcceptLoop, BatchConnection, BatchPoller, LogRateLimit, UnregisteredStream,
 };
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::raw_listener::RawStream;
+use crate::listener::RawListener;
 use crate::runtime::{TokioStream, TokioTimer};
 
 static ADD_FAILED: LogRateLimit = LogRateLimit::new();
 
-/// Threads that take connections `C` in turn. They end when this is dropped.
+/// Worker threads, which get connections `C` in turn. They end when this is dropped.
 pub(crate) struct Workers<C> {
     workers: Vec<Worker<C>>,
     next: usize,
 }
 
 impl<C: Send + 'static> Workers<C> {
-    /// Starts the threads. `serve` makes what a thread runs, until its receiver is closed.
+    /// Starts the threads. Each thread runs the future that `serve` makes for it.
     pub(crate) async fn start<F, Fut>(threads: NonZeroUsize, serve: F) -> io::Result<Self>
     where
         F: Fn(UnboundedReceiver<C>) -> io::Result<Fut> + Clone + Send + 'static,
@@ -45,25 +43,17 @@ impl<C: Send + 'static> Workers<C> {
     }
 }
 
-impl<S, T, A> Workers<Connection<S, T, A>>
-where
-    S: Stream,
-    T: Timer,
-    A: Acceptor,
-{
-    /// Gives what `accept_loop` accepts to the threads. Ready when the accept loop is.
+impl<A: Acceptor> Workers<BatchConnection<TokioTimer, A>> {
+    /// Gives the connections of `accept_loop` to the threads. Ready when the accept loop is ready.
     ///
     /// # Panics
     ///
     /// If a thread panicked.
-    pub(crate) fn poll_server<L>(
+    pub(crate) fn poll_server(
         &mut self,
-        accept_loop: &mut AcceptLoop<L, TokioTimer, A>,
+        accept_loop: &mut AcceptLoop<RawListener, TokioTimer, A>,
         cx: &mut Context<'_>,
-    ) -> Poll<()>
-    where
-        L: Listener<Stream = S>,
-    {
+    ) -> Poll<()> {
         self.workers.iter_mut().for_each(|worker| worker.check(cx));
         accept_loop.poll(cx, |connection| {
             let worker = &self.workers[self.next];
@@ -93,13 +83,13 @@ impl<C: Send + 'static> Worker<C> {
             match runtime.and_then(|runtime| Ok((runtime, serve(receiver)?))) {
                 Ok((runtime, serving)) => {
                     let _ = started.send(Ok(()));
-                    // Tasks that are left are dropped with the runtime.
+                    // The runtime drops the tasks that are left.
                     runtime.block_on(serving);
                 }
                 Err(error) => drop(started.send(Err(error))),
             }
         })?;
-        // If the thread sent nothing, it has panicked, which `check` passes on.
+        // If the thread sent nothing, it has panicked. `check` passes the panic on.
         has_started.await.unwrap_or(Ok(()))?;
         Ok(worker)
     }
@@ -113,7 +103,7 @@ impl<C> Worker<C> {
         let (ends, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("audiosocket-calls".to_owned());
         let thread = thread.spawn(move || {
-            // Dropped behind everything else, also by a panic.
+            // Dropped last, also after a panic.
             let _ends: oneshot::Sender<()> = ends;
             run();
         })?;
@@ -127,11 +117,11 @@ impl<C> Worker<C> {
     fn send(&self, connection: C) -> io::Result<()> {
         self.connections
             .send(connection)
-            .map_err(|_| io::Error::other("a thread that serves calls has ended"))
+            .map_err(|_| io::Error::other("the worker thread for this connection has ended"))
     }
 
-    /// Passes on the panic that ended the thread. That is a bug of ours, or of what is dropped with a
-    /// handler. Its calls are lost, and the server does not go on with a share of its calls missing.
+    /// Passes on the panic that ended the thread. The cause is a bug in this project, or a panic while a handler is
+    /// dropped. The calls of the thread are lost. The server must not continue without this thread.
     fn check(&mut self, cx: &mut Context<'_>) {
         if self.thread.is_some()
             && Pin::new(&mut self.ended).poll(cx).is_ready()
@@ -145,10 +135,14 @@ impl<C> Worker<C> {
 
 /// Serves each connection as a task of the thread's runtime.
 pub(crate) async fn serve_tasks<A: Acceptor>(
-    mut connections: UnboundedReceiver<Connection<WorkerStream, TokioTimer, A>>,
+    mut connections: UnboundedReceiver<BatchConnection<TokioTimer, A>>,
 ) {
     while let Some(connection) = connections.recv().await {
-        tokio::spawn(connection);
+        let stream = |stream: UnregisteredStream| TcpStream::from_std(stream.into());
+        match connection.try_map::<_, TokioTimer>(|it| stream(it).map(TokioStream)) {
+            Ok(connection) => drop(tokio::spawn(connection)),
+            Err(error) => log_failed(&error),
+        }
     }
 }
 
@@ -162,11 +156,8 @@ pub(crate) async fn serve_batch<A: Acceptor>(
             let Some(connection) = connection else {
                 return Poll::Ready(());
             };
-            if let Err(error) = batch.add(connection)
-                && let Some(suppressed) = ADD_FAILED.take(std::time::Instant::now())
-            {
-                let suppressed = (suppressed > 0).then_some(suppressed);
-                tracing::warn!(%error, suppressed, "cannot serve a connection");
+            if let Err(error) = batch.add(connection) {
+                log_failed(&error);
             }
         }
         batch.poll(cx);
@@ -175,68 +166,10 @@ pub(crate) async fn serve_batch<A: Acceptor>(
     .await;
 }
 
-/// A TCP connection that registers with the runtime that first reads from it. Before that it can be
-/// written and closed without a runtime, for a connection that is refused at once.
-pub(crate) enum WorkerStream {
-    /// `None` if registering failed.
-    Unregistered(Option<std::net::TcpStream>),
-    Registered(TcpStream),
-}
-
-impl WorkerStream {
-    fn registered(&mut self) -> io::Result<TokioStream<&mut TcpStream>> {
-        if let Self::Unregistered(stream) = self {
-            let stream = stream.take().ok_or(io::ErrorKind::NotConnected)?;
-            *self = Self::Registered(TcpStream::from_std(stream)?);
-        }
-        match self {
-            Self::Registered(stream) => Ok(TokioStream(stream)),
-            Self::Unregistered(_) => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-}
-
-impl From<std::net::TcpStream> for WorkerStream {
-    fn from(stream: std::net::TcpStream) -> Self {
-        Self::Unregistered(Some(stream))
-    }
-}
-
-impl RawStream for WorkerStream {
-    fn local_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Unregistered(stream) => stream.as_ref()?.local_addr().ok(),
-            Self::Registered(stream) => stream.local_addr().ok(),
-        }
-    }
-}
-
-impl Stream for WorkerStream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.registered()?.poll_read(cx, buffer)
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if let Self::Unregistered(Some(stream)) = self
-            && let Poll::Ready(written) = pending_if_would_block(stream.write(bytes))
-        {
-            return Poll::Ready(written);
-        }
-        self.registered()?.poll_write(cx, bytes)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Unregistered(_) => Poll::Ready(Ok(())),
-            Self::Registered(stream) => TokioStream(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Self::Unregistered(Some(stream)) = self {
-            return Poll::Ready(stream.shutdown(Shutdown::Write));
-        }
-        self.registered()?.poll_close(cx)
+fn log_failed(error: &io::Error) {
+    if let Some(suppressed) = ADD_FAILED.take(Instant::now()) {
+        let suppressed = (suppressed > 0).then_some(suppressed);
+        tracing::warn!(%error, suppressed, "a connection was closed because it could not be registered; raise the limit of descriptors (ulimit -n)");
     }
 }
 
@@ -247,11 +180,11 @@ mod tests {
 
     use super::*;
 
-    /// Without this, a share of the calls would be lost from then on, and nothing would show it.
+    /// Otherwise the server would lose each call for this thread, and no log line or error would say so.
     #[test]
-    fn a_panic_of_a_thread_is_passed_on() {
+    fn the_panic_of_a_worker_thread_is_passed_on() {
         let (connections, _) = unbounded_channel();
-        let worker = Worker::<()>::on_thread(connections, || panic!("unheard of"));
+        let worker = Worker::<()>::on_thread(connections, || panic!("a bug"));
         let mut worker = worker.unwrap();
         let runtime = Builder::new_current_thread().build().unwrap();
         let passed_on = catch_unwind(AssertUnwindSafe(|| {
@@ -261,6 +194,6 @@ mod tests {
             }));
         }));
         let panic = passed_on.unwrap_err();
-        assert_eq!(panic.downcast_ref(), Some(&"unheard of"));
+        assert_eq!(panic.downcast_ref(), Some(&"a bug"));
     }
 }

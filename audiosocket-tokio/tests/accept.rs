@@ -1,4 +1,4 @@
-//! Calls that are accepted one by one, over TCP and over a listener of one's own.
+//! `Server::accept` over TCP and over a custom listener.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -45,7 +45,7 @@ async fn calls_are_accepted_until_the_shutdown_is_complete() {
 }
 
 #[tokio::test]
-async fn a_call_is_accepted_wherever_the_calls_run() {
+async fn accept_works_with_each_way_to_run_calls() {
     let interval = Duration::from_millis(2);
     let session = SessionConfig::new().fill_silence(false);
     let threads = NonZeroUsize::new(2);
@@ -96,7 +96,7 @@ async fn a_panic_in_a_call_hangs_up_this_call_only() {
     serving.await.unwrap().unwrap();
 }
 
-/// Also while nothing polls the server.
+/// Also while the server is not polled.
 #[tokio::test]
 async fn dropping_the_server_ends_its_calls() {
     let mut server = Server::bind("127.0.0.1:0").await.unwrap();
@@ -120,7 +120,7 @@ impl Listener for Pipes {
     type Stream = DuplexStream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(DuplexStream, Peer)>> {
-        // Closed when the test is over.
+        // The channel is closed when the test is over.
         let Poll::Ready(Some(accepted)) = self.0.poll_recv(cx) else {
             return Poll::Pending;
         };
@@ -129,7 +129,7 @@ impl Listener for Pipes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_of_ones_own_has_the_same_limits_and_shutdown() {
+async fn a_custom_listener_has_the_same_limits_and_shutdown() {
     let (pipes, receiver) = mpsc::unbounded_channel();
     let builder = Server::builder().limits(Limits::new().max_calls(1));
     let builder = builder.with_listener(Pipes(receiver));
@@ -164,7 +164,7 @@ async fn a_listener_of_ones_own_has_the_same_limits_and_shutdown() {
     assert!(pipes.is_closed(), "the listener is dropped");
 }
 
-/// Streams whose handshake a test completes.
+/// Streams whose handshake the test completes.
 struct Shaking(mpsc::UnboundedReceiver<oneshot::Receiver<DuplexStream>>);
 
 type Shake = std::pin::Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
@@ -182,7 +182,7 @@ impl Listener for Shaking {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_keeps_no_other_caller_waiting_and_has_the_time_of_a_uuid() {
+async fn a_handshake_does_not_delay_other_callers_and_has_the_uuid_timeout() {
     let (connections, receiver) = mpsc::unbounded_channel();
     let mut server = Server::with_listener(Shaking(receiver)).await.unwrap();
     let handle = server.handle();
@@ -195,7 +195,7 @@ async fn a_handshake_keeps_no_other_caller_waiting_and_has_the_time_of_a_uuid() 
     let (mut ours, theirs) = duplex(1024);
     ours.write_all(&uuid_frame(7)).await.unwrap();
     handshakes.pop().unwrap().send(theirs).unwrap();
-    // One fails; one never ends.
+    // One handshake fails, and one never ends.
     drop(handshakes.pop());
     let started = tokio::time::Instant::now();
     let call = server.accept().await.unwrap();
@@ -205,7 +205,7 @@ async fn a_handshake_keeps_no_other_caller_waiting_and_has_the_time_of_a_uuid() 
     drop((call, ours));
     handle.shutdown(GRACE);
     assert!(server.accept().await.is_none());
-    // 5 s for the UUID, and the linger.
+    // 5 s for the UUID, and then the linger.
     assert!(started.elapsed() <= Duration::from_secs(10));
     drop(handshakes);
 }

@@ -1,4 +1,4 @@
-//! What happens when the process has no descriptor left. Alone in its file, and so in its process.
+//! A process without free descriptors. The test is alone in its file, so that it has a process of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ mod support;
 use support::{audio_frame, next, no_silence, recorded, uuid_frame};
 
 #[tokio::test]
-async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
+async fn calls_go_on_and_new_ones_wait_without_free_descriptors() {
     let (acceptor, transcript) = recorded();
     let builder = Server::builder().bind("127.0.0.1:0").session(no_silence());
     let server = builder.start(acceptor).await.unwrap();
@@ -24,7 +24,7 @@ async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
 
     let second = TcpSocket::new_v4().unwrap();
     let before = getrlimit(Resource::Nofile);
-    // Every descriptor below this one is taken, so there is no free one.
+    // All lower descriptors are in use, so no descriptor is free.
     setrlimit(
         Resource::Nofile,
         Rlimit {
@@ -43,7 +43,7 @@ async fn calls_go_on_and_new_ones_wait_while_descriptors_are_out() {
         assert_eq!(
             next(&transcript).await,
             "1 audio slin 3 bytes",
-            "and not the second call"
+            "the second call must wait"
         );
     }
 

@@ -1,4 +1,4 @@
-//! The example `expected_calls`: its AGI end, with a test in the part of Asterisk.
+//! The AGI server of the example `expected_calls`. The test is the client, as Asterisk would be.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ mod agi;
 
 use agi::{Caller, LONGEST, PATIENCE};
 
-/// What Asterisk 22.10.1 said, of `AGI(agi://127.0.0.1:14573)`.
+/// The request of Asterisk 22.10.1 for `AGI(agi://127.0.0.1:14573)`.
 const REQUEST: &str = "\
 agi_network: yes
 agi_request: agi://127.0.0.1:14573
@@ -39,7 +39,7 @@ agi_threadid: 140405053122240
 
 ";
 
-/// A conversation, and Asterisk's end of it.
+/// An AGI session, and the end of it that Asterisk has.
 fn conversation(
     expected: &ExpectedCalls<Caller>,
     size: usize,
@@ -110,14 +110,14 @@ async fn a_call_that_agi_announced_is_accepted_once() {
 }
 
 #[tokio::test]
-async fn a_stranger_announces_nothing() {
+async fn a_client_with_another_protocol_announces_no_call() {
     let expected = ExpectedCalls::new();
     let elsewhere: AllowList = "10.0.0.0/8".parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(agi::listen(listener, elsewhere, expected.clone()));
     let mut stranger = TcpStream::connect(addr).await.unwrap();
-    // Closed, or reset since something was left unread.
+    // The server closes. This is a reset if it has unread bytes.
     let _ = stranger.write_all(REQUEST.as_bytes()).await;
     let mut heard = Vec::new();
     let _ = stranger.read_to_end(&mut heard).await;
@@ -163,9 +163,9 @@ async fn a_full_registry_leaves_the_variable_unset() {
     let expected = ExpectedCalls::new().max_waiting(0);
     let (mut asterisk, ended) = conversation(&expected, 4096);
     asterisk.write_all(REQUEST.as_bytes()).await.unwrap();
-    let mut told = Vec::new();
-    asterisk.read_to_end(&mut told).await.unwrap();
-    assert_eq!(told, b"");
+    let mut received = Vec::new();
+    asterisk.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"");
     ended.await.unwrap().unwrap_err();
 }
 
@@ -185,7 +185,7 @@ async fn an_endless_request_is_not_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_peer_is_closed_after_a_while() {
+async fn a_silent_peer_is_closed_after_the_timeout() {
     let expected = ExpectedCalls::new();
     for said in ["", "agi_network: yes\n", REQUEST] {
         let begun = Instant::now();

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 const CALLS: usize = 10;
 
-/// Hangs up when the shutdown begins. Then works a while, as a bot that writes its summary.
+/// Hangs up when the shutdown begins. Then works for some time, like a bot that writes a summary.
 async fn talk(mut call: IncomingCall, finished: Arc<AtomicUsize>) {
     while let Some(event) = call.next().await {
         if event == CallEvent::ShuttingDown {
@@ -21,7 +21,7 @@ async fn talk(mut call: IncomingCall, finished: Arc<AtomicUsize>) {
     finished.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Programs end when `accept` returns `None`, and the runtime drops their tasks.
+/// A program ends when `accept` returns `None`. Then the runtime drops the tasks of the calls.
 #[tokio::test]
 async fn tasks_finish_before_the_server_ends() {
     let mut server = Server::bind("127.0.0.1:0").await.unwrap();
@@ -40,7 +40,7 @@ async fn tasks_finish_before_the_server_ends() {
             let number = u8::try_from(number).unwrap();
             let uuid = [&[0x01, 0, 16][..], &[number; 16]].concat();
             caller.write_all(&uuid).await.unwrap();
-            // Silence: the call has started.
+            // Silence arrives, so the call has started.
             caller.read_u8().await.unwrap();
             callers.push(caller);
         }

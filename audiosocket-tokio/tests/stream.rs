@@ -34,15 +34,15 @@ async fn a_peer_without_a_uuid_is_hung_up_after_five_seconds() {
     assert_eq!(started.elapsed().as_secs(), 5);
     assert_eq!(next(&transcript).await, "no call: no UUID came in time");
 
-    // The peer does not close its side, so the server does, after it has lingered.
+    // The peer does not close its side, so the server closes after the linger time.
     call.await.unwrap();
     assert_eq!(started.elapsed().as_secs(), 6);
 }
 
-/// A task has a budget of what it may do at once, and timers draw on it: one that is not even set when it
-/// is spent must not be taken for set.
+/// A task of tokio has a budget, and timers use it. Without budget, a new timer is not set. The connection must not take
+/// it for a timer that is set.
 #[tokio::test(start_paused = true)]
-async fn one_task_may_serve_many() {
+async fn one_task_can_serve_many_calls() {
     let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
     let calls = Calls::default();
     let (mut peers, mut served) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ async fn one_task_may_serve_many() {
         Poll::<()>::Pending
     }));
     let started = Instant::now();
-    // Those who say nothing first, and so after five seconds.
+    // The silent ones come first. They end after five seconds.
     for (number, peer) in peers.iter_mut().enumerate().rev() {
         let mut answer = vec![0; if number < 150 { 8 } else { 3 }];
         let answered = timeout(Duration::from_secs(60), peer.read_exact(&mut answer)).await;
@@ -73,7 +73,7 @@ async fn one_task_may_serve_many() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_call_lives_for_a_day() {
+async fn a_silent_call_goes_on_for_a_day() {
     let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     tokio::spawn(serve(stream, acceptor));
@@ -119,13 +119,13 @@ async fn an_idle_timeout_counts_from_the_last_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_goes_on_when_the_peer_takes_nothing() {
+async fn the_server_reads_on_while_the_peer_does_not_read() {
     let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(4096);
     let started = Instant::now();
     let call = tokio::spawn(serve(stream, acceptor));
     peer.write_all(&uuid_frame(7)).await.unwrap();
-    // Far more than pipe and queue hold; this would block if the server stopped reading.
+    // More than the pipe and the queue hold. This would block if the server did not read.
     for _ in 0..2_000 {
         peer.write_all(&audio_frame(&[1; 320])).await.unwrap();
     }
@@ -139,19 +139,19 @@ async fn reading_goes_on_when_the_peer_takes_nothing() {
             line => break line,
         }
     };
-    assert_eq!((audio, behind), (2_000, 1), "told once");
+    assert_eq!((audio, behind), (2_000, 1), "one exception");
     assert_eq!(
         last,
-        "7 exception: the peer stopped taking what was sent to it"
+        "7 exception: the peer read nothing for too long"
     );
     assert_eq!(started.elapsed().as_secs(), 30);
     assert!(next(&transcript).await.starts_with("7 end: failed"));
     call.await.unwrap();
 }
 
-/// The timer is only looked at when there is nothing to read, and here there always is.
+/// The timer is polled only in a round without reads, and this peer always has bytes.
 #[tokio::test(start_paused = true)]
-async fn a_flood_does_not_put_off_the_end_of_a_refused_call() {
+async fn a_flood_does_not_delay_the_end_of_a_refused_call() {
     let (acceptor, _transcript) = shared();
     let flood = Flood::new(&uuid_frame(u128::MAX), true);
     let reads = Arc::clone(&flood.reads);
@@ -161,12 +161,12 @@ async fn a_flood_does_not_put_off_the_end_of_a_refused_call() {
     call.await.unwrap();
     assert!(
         reads.load(Ordering::Relaxed) < Flood::END,
-        "only the end of the flood ended the call"
+        "the call ended only after the flood"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_does_not_put_off_the_write_timeout() {
+async fn a_flood_does_not_delay_the_write_timeout() {
     let (acceptor, transcript) = shared();
     let mut bytes = uuid_frame(7);
     bytes.extend(audio_frame(b"hello"));
@@ -175,7 +175,7 @@ async fn a_flood_does_not_put_off_the_write_timeout() {
     assert_eq!(next(&transcript).await, "7 audio slin 5 bytes");
     tokio::time::advance(Duration::from_secs(31)).await;
     call.await.unwrap();
-    let stalled = "the peer stopped taking what was sent to it";
+    let stalled = "the peer read nothing for too long";
     assert_eq!(next(&transcript).await, format!("7 exception: {stalled}"));
     assert_eq!(next(&transcript).await, format!("7 end: failed: {stalled}"));
 }
@@ -198,7 +198,7 @@ async fn all_answers_to_one_read_leave_in_one_write() {
 }
 
 #[tokio::test]
-async fn a_pipe_that_takes_a_byte_at_a_time_loses_nothing() {
+async fn a_pipe_of_one_byte_loses_no_byte() {
     let (acceptor, _transcript) = shared();
     let (mut peer, stream) = duplex(1);
     tokio::spawn(serve(stream, acceptor));
@@ -217,7 +217,7 @@ async fn a_pipe_that_takes_a_byte_at_a_time_loses_nothing() {
 }
 
 #[tokio::test]
-async fn calls_of_a_server_of_ones_own_can_be_hung_up() {
+async fn calls_of_serve_stream_can_be_hung_up() {
     let (acceptor, transcript) = shared();
     let (mut peer, stream) = duplex(1024);
     let calls = Calls::default();
@@ -266,12 +266,12 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, acceptor: Arc<Recor
     serve_stream(stream, "pipe".into(), acceptor, no_silence(), &calls).await;
 }
 
-/// A pipe that is looked at and fails as a test wishes.
+/// A pipe that counts writes, and fails where the test needs it.
 struct Pipe {
     stream: DuplexStream,
-    /// How often it was written to.
+    /// The number of writes.
     writes: Arc<AtomicUsize>,
-    /// Reads that succeed before one times out.
+    /// How many reads succeed before one times out.
     good_reads: usize,
 }
 
@@ -321,7 +321,7 @@ impl AsyncWrite for Pipe {
     }
 }
 
-/// A peer that has always something to say, which asks for nothing.
+/// A peer that always has bytes, which need no answer.
 struct Flood {
     first: Vec<u8>,
     takes_all: bool,
@@ -329,7 +329,7 @@ struct Flood {
 }
 
 impl Flood {
-    /// So that a test which fails does not hang.
+    /// A limit, so that a failing test ends.
     const END: usize = 1_000_000;
 
     fn new(first: &[u8], takes_all: bool) -> Self {

@@ -1,4 +1,4 @@
-//! A server with threads of its own.
+//! A server with worker threads.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -38,7 +38,7 @@ fn calls_are_spread_evenly_and_threads_end_with_the_server() {
                 .contains_key(&thread::current().id())
         );
         assert_eq!(handle.calls().len(), THREADS * 3);
-        // What handlers spawn stays on the thread of their call.
+        // A task that a handler spawns runs on the thread of the call.
         while *seen.tasks() != *seen.threads.lock().unwrap() {
             tokio::task::yield_now().await;
         }
@@ -73,7 +73,7 @@ fn dropping_the_server_ends_its_calls_and_threads() {
         let serving = tokio::spawn(server.serve_forever());
         let mut call = call(addr).await;
         serving.abort();
-        // Reset, if the last frame crossed the end.
+        // This is a reset if the last frame arrives after the end.
         let end = call.read(&mut [0]).await;
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
         seen.threads_end().await;
@@ -100,7 +100,7 @@ fn run(builder: ServerBuilder, test: impl AsyncFnOnce(Server<Seen>, Seen)) {
 const UUID: &[u8] = b"\x01\x00\x10sixteen bytes !!";
 const AUDIO: &[u8] = b"\x10\x00\x04well";
 
-/// A call of which one frame has been echoed.
+/// A call with one echoed frame.
 async fn call(addr: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(&[UUID, AUDIO].concat()).await.unwrap();
@@ -110,13 +110,13 @@ async fn call(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// On which thread each call was.
+/// Counts the calls of each thread.
 #[derive(Clone, Default)]
 struct Seen {
     threads: Arc<Mutex<HashMap<ThreadId, usize>>>,
-    /// And how many tasks of handlers.
+    /// The number of tasks that handlers spawned.
     tasks: Arc<Mutex<HashMap<ThreadId, usize>>>,
-    /// Alive while its thread is.
+    /// Dropped when its thread ends.
     lives: Arc<Mutex<Vec<Weak<()>>>>,
 }
 

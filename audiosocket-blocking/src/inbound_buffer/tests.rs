@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::InboundBuffer;
 
 #[test]
-fn what_fits_comes_out_as_it_went_in() {
+fn bytes_below_the_limit_come_out_unchanged() {
     let mut inbound = InboundBuffer::new(100);
     assert!(inbound.is_empty());
     assert_eq!(pop(&mut inbound), b"");
@@ -21,14 +21,14 @@ fn what_fits_comes_out_as_it_went_in() {
 }
 
 #[test]
-fn one_byte_too_much_makes_room_for_a_quarter() {
+fn one_byte_above_the_limit_frees_a_quarter() {
     let mut inbound = InboundBuffer::new(80);
     let frames: Vec<_> = (0..8).map(|n| frame(0x10, &[n; 7])).collect();
     inbound.push(&frames.concat());
-    assert_eq!(inbound.take_lag(), None, "80 bytes are not too many");
+    assert_eq!(inbound.take_lag(), None, "80 bytes are at the limit");
     inbound.push(&[0x10]);
     assert_eq!(lag(&mut inbound), Some((3, 21)));
-    assert_eq!(lag(&mut inbound), None, "told once");
+    assert_eq!(lag(&mut inbound), None, "the lag is returned once");
     for kept in &frames[3..] {
         assert_eq!(pop(&mut inbound), *kept);
     }
@@ -56,7 +56,7 @@ fn a_frame_that_the_handler_has_begun_stays_whole() {
 }
 
 #[test]
-fn a_buffer_that_is_too_small_gets_a_frame_in_parts() {
+fn a_small_read_buffer_gets_a_frame_in_parts() {
     let mut inbound = InboundBuffer::new(10);
     inbound.push(&frame(0x10, b"123456"));
     let mut buffer = [0; 4];
@@ -68,7 +68,7 @@ fn a_buffer_that_is_too_small_gets_a_frame_in_parts() {
 }
 
 #[test]
-fn what_is_no_audio_is_never_dropped_but_fills_it() {
+fn frames_other_than_audio_are_never_dropped_and_fill_the_buffer() {
     let mut inbound = InboundBuffer::new(10);
     let keys: Vec<_> = b"0123".map(|key| frame(0x03, &[key])).concat();
     inbound.push(&keys);
@@ -82,8 +82,8 @@ fn what_is_no_audio_is_never_dropped_but_fills_it() {
 }
 
 #[test]
-#[should_panic(expected = "bytes that wait come first")]
-fn nothing_passes_what_waits() {
+#[should_panic(expected = "the bytes that wait must be popped first")]
+fn pass_panics_while_bytes_wait() {
     let mut inbound = InboundBuffer::new(10);
     inbound.push(&[0x10]);
     inbound.pass(&[0x00]);
@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn it_does_what_a_naive_one_does(
+    fn the_buffer_does_the_same_as_a_simple_model(
         frames in prop::collection::vec((kind(), 0..30_usize), 0..40),
         cut in 0..10_usize,
         limit in prop_oneof![Just(0), 1..200_usize],
@@ -139,9 +139,9 @@ proptest! {
         naive.assert_sound(cut);
     }
 
-    /// As long as whoever reads stops when it is full, nothing that a peer sends makes it hold more.
+    /// If its owner does not read while it is full, no bytes of a peer make it larger.
     #[test]
-    fn it_never_holds_more_than_its_limit_and_a_frame_and_a_read(
+    fn the_buffer_holds_at_most_its_limit_a_frame_and_a_read(
         stream in prop::collection::vec(any::<u8>(), 0..2000),
         audio in any::<bool>(),
         limit in 0..100_usize,
@@ -171,11 +171,11 @@ proptest! {
     }
 }
 
-/// The same in the plainest way: byte by byte, each with the number of its frame.
+/// A simple model of the buffer: single bytes, each with the number of its frame.
 struct Naive {
     limit: usize,
     frames: Vec<Vec<u8>>,
-    /// The frame of the byte that comes next, and its place in it.
+    /// The frame of the next byte, and the position of the byte in it.
     next: (usize, usize),
     waiting: VecDeque<(usize, u8)>,
     out: Vec<u8>,
@@ -240,8 +240,7 @@ impl Naive {
         Some(std::mem::take(&mut self.lag)).filter(|(frames, _)| *frames > 0)
     }
 
-    /// What came out is what went in without what was dropped, which is audio; the last `cut` bytes
-    /// did not go in.
+    /// Asserts that the output is the input without the dropped audio. The last `cut` bytes were not put in.
     fn assert_sound(mut self, cut: usize) {
         for number in self.dropped {
             assert!(matches!(self.frames[number][0], 0x10..=0x18));
@@ -252,7 +251,7 @@ impl Naive {
         assert_eq!(self.out, kept);
     }
 
-    /// The number of the frame that the next byte is of.
+    /// Returns the number of the frame of the next byte.
     fn number(&mut self) -> usize {
         let (number, passed) = self.next;
         self.next = match passed + 1 < self.frames[number].len() {
@@ -285,7 +284,7 @@ fn lag(inbound: &mut InboundBuffer) -> Option<(u64, u64)> {
     inbound.take_lag().map(|lag| (lag.frames, lag.bytes))
 }
 
-/// What waits, up to the end of a frame.
+/// Pops the bytes that wait, up to the end of a frame.
 fn pop(inbound: &mut InboundBuffer) -> Vec<u8> {
     let mut buffer = vec![0; 100_000];
     let popped = inbound.pop(&mut buffer);
@@ -293,7 +292,7 @@ fn pop(inbound: &mut InboundBuffer) -> Vec<u8> {
     buffer
 }
 
-/// One frame, written by hand from the description of the protocol.
+/// Returns one frame, built from the description of the protocol.
 fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     let len = u16::try_from(payload.len()).unwrap();
     let [high, low] = len.to_be_bytes();

@@ -86,7 +86,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
 impl<H> LoggedCall<H> {
     fn log_end(&self, call: &Call<'_>, end: End) {
         let stats = call.stats();
-        let playout = stats.playout;
+        let (session, playout) = (stats.session, stats.playout);
         // A server that plays nothing does not log these.
         let of_playing = |count| (playout.frames > 0).then_some(count);
         tracing::info!(
@@ -94,10 +94,10 @@ impl<H> LoggedCall<H> {
             peer = %call.peer(),
             %end,
             seconds = format_args!("{:.3}", call.duration().as_secs_f64()),
-            frames_in = stats.audio_frames_received,
-            frames_out = stats.audio_frames_sent,
+            frames_in = session.audio_frames_received,
+            frames_out = session.audio_frames_sent,
             silence = playout.silence,
-            dropped = stats.frames_dropped,
+            dropped = session.frames_dropped,
             exceptions = self.exceptions,
             late = of_playing(playout.late),
             underruns = of_playing(playout.underruns),

@@ -62,7 +62,7 @@ fn calls_over_a_bad_line_come_back_whole(runtime: &str) {
 /// A call to which something is sent all the time: what nobody acknowledges is given up, by the kernel
 /// after a minute, or by us 30 s after the kernel takes no more of it, whichever comes first.
 fn a_line_that_is_cut_frees_the_call(runtime: &str) {
-    let stalled = "end=failed: the peer stopped taking what was sent to it";
+    let stalled = "end=failed: the peer read nothing for too long";
     cut(runtime, &[], &["end=connection lost", stalled]);
 }
 

@@ -82,7 +82,7 @@ fn the_server_reads_from_a_peer_that_does_not_read(prefix: &str) {
         caller.stream.write_all(&second).unwrap();
     }
     program
-        .wait_for_line("dropped, since the peer takes nothing")
+        .wait_for_line("dropped, because the peer does not read")
         .unwrap();
     drop(caller);
 

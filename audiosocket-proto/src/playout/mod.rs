@@ -1,4 +1,4 @@
-//! Audio that is played on a call: cut into frames, paced, and kept going with silence.
+//! The playout of a call: it cuts audio into frames, paces them, and fills gaps with silence.
 
 mod output;
 mod queue;
@@ -20,38 +20,38 @@ pub use output::{MarkOutcome, PlayoutOutput};
 pub use silence::silence_after;
 pub use stats::{Dropped, PlayoutStats};
 
-/// Audio that comes this soon after the queue ran dry was meant to join the audio before it.
+/// If audio comes within this time after the queue ran empty, the gap counts as an underrun.
 const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
-/// Pieces and marks that may wait: a limit for memory that is not audio.
+/// How many pieces and marks may wait. It limits the memory of the queue itself.
 const MAX_ENTRIES: usize = 65_536;
 
 /// Plays audio of any length on a call, in frames that leave on time.
 ///
-/// Asterisk forwards the frames that it gets without a buffer and without pacing
-/// (`apps/app_audiosocket.c`, `channels/chan_audiosocket.c`), so a second of audio sent at once is a
-/// second of noise. Here audio waits in a queue and leaves frame by frame:
+/// Asterisk forwards frames without a buffer and without pacing (`apps/app_audiosocket.c`,
+/// `channels/chan_audiosocket.c`). A second of audio that is sent at once becomes noise. A playout queues the
+/// audio, and sends it in frames:
 ///
-/// - on an absolute schedule: each frame is due one [`Ptime`] after the frame before it *was due*, so
-///   delays do not add up. Behind a frame that is late by more than half a ptime, the schedule skips
-///   the missed time; nothing is ever sent faster to catch up;
-/// - without gaps between pieces: the next piece completes a frame that a piece did not fill. Only
-///   when nothing follows, the frame is padded with silence;
-/// - not while the peer takes nothing: frames then wait in the queue, where they can be cleared;
-/// - with silence when there is nothing to play, unless [`SessionConfig::fill_silence`] is off.
+/// - The schedule is absolute. Each frame is due one [`Ptime`] after the frame before it *was due*, so delays
+///   do not add up. After a frame that is late by more than half a ptime, the schedule skips the missed time.
+///   It never sends frames faster to catch up.
+/// - Pieces join without gaps. If a piece does not fill a frame, the next piece does. If there is no next
+///   piece, the frame is padded with silence.
+/// - While the peer does not read, frames stay in the queue, where they can be cleared.
+/// - With an empty queue, it sends silence, unless [`SessionConfig::fill_silence`] is off.
 ///
-/// Like a [`Session`](crate::Session) it has no clock. Its driver
+/// Like a [`Session`](crate::Session), it has no clock. Its driver does these things:
 ///
-/// - calls [`start`](Self::start) when the UUID has come, and [`close`](Self::close) at the end;
-/// - calls [`poll`](Self::poll) at the time of [`poll_timeout`](Self::poll_timeout), sends the frame
-///   that it returns, and asks again;
-/// - calls [`poll_mark`](Self::poll_mark) after that and whenever all bytes have been written;
-/// - reports audio that it sends beside the playout by [`sent`](Self::sent).
+/// - It calls [`start`](Self::start) when the UUID has come, and [`close`](Self::close) at the end.
+/// - It calls [`poll`](Self::poll) at the time that [`poll_timeout`](Self::poll_timeout) returns, and sends the
+///   frame that `poll` returns.
+/// - It calls [`poll_mark`](Self::poll_mark) after each `poll`, and when all bytes are written.
+/// - It reports audio that it sends in another way with [`sent`](Self::sent).
 ///
-/// The server's `CallDriver` does all this. `M` is the type of a mark.
+/// `CallDriver` of `audiosocket-server` does all this. `M` is the type of a mark.
 ///
-/// Dropping [`Bytes`] can run code of their owner. So nothing is dropped in here: methods that take
-/// audio out of the queue push it to `dropped`, for a driver that holds a lock while it calls them.
+/// Dropping [`Bytes`] can run code of their owner, which is not safe under a lock. So methods that remove audio
+/// from the queue push it to `dropped`, and the driver drops it later.
 ///
 /// ```
 /// use audiosocket_proto::{AudioBuf, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp};
@@ -82,23 +82,21 @@ pub struct Playout<M> {
     fill_silence: bool,
     state: PlayoutState,
     queue: Queue<M>,
-    /// Marks that have left the queue, in order. Audio ahead of a mark that was played may still wait
-    /// to be written.
+    /// Marks that have left the queue, in order. The audio before a played mark may still wait to be written.
     reached: VecDeque<(M, MarkOutcome)>,
     /// The rate of silence.
     rate: Rate,
-    /// No frame is due earlier.
+    /// The earliest time of the next frame.
     next: Timestamp,
-    /// Nor is silence due earlier than this, which is [`SILENCE_AFTER_SENDING`] after the end of the
-    /// audio that was sent by other means.
+    /// No silence is due before this time: [`SILENCE_AFTER_SENDING`] after the end of sent audio.
     silence_from: Timestamp,
-    /// The last frame was given out; `next` is one ptime after it was due.
+    /// A frame has left, and `next` is one ptime after it was due.
     running: bool,
-    /// A frame is due and waits for the peer to take the bytes that were sent before.
+    /// A frame is due, and waits until all earlier bytes are written.
     held: bool,
-    /// The frame before was one of the queue, and nothing was cleared since.
+    /// The last frame was from the queue, and no clear came after it.
     speaking: bool,
-    /// When a frame was due behind such a frame, and the queue had none.
+    /// When the queue ran empty during speech.
     dry_since: Option<Timestamp>,
     stats: Counts,
 }
@@ -110,7 +108,7 @@ enum PlayoutState {
     Closed,
 }
 
-/// The rate that silence has: that of the audio that was sent last, else that of the caller's audio.
+/// The rate of silence: the rate of the audio that was sent last, or else of the caller's audio.
 #[derive(Clone, Copy, Debug)]
 enum Rate {
     Received(SampleRate),
@@ -118,7 +116,7 @@ enum Rate {
 }
 
 impl<M> Playout<M> {
-    /// A playout for a call that has not begun.
+    /// Creates a playout for a call that has not begun.
     #[must_use]
     pub fn new(config: &SessionConfig) -> Self {
         Self {
@@ -139,21 +137,21 @@ impl<M> Playout<M> {
         }
     }
 
-    /// The call has begun; the first frame is due now.
+    /// Starts the schedule: the first frame is due at `now`.
     pub fn start(&mut self, now: Timestamp) {
         self.state = PlayoutState::Open;
         self.next = now;
     }
 
-    /// Queues `audio`, of any length and without a copy. A half sample at its end is completed by the
-    /// next piece. Audio that is refused goes to `dropped`.
+    /// Queues `audio` of any length, without a copy. The next piece completes a half sample at its end. Refused
+    /// audio goes to `dropped`.
     ///
     /// # Errors
     ///
-    /// [`SendError::EmptyAudio`]; [`SendError::PlayoutFull`] if audio waits and this would make it
-    /// more than [`SessionConfig::max_playout`], so that an empty queue takes a piece of any
-    /// length; [`SendError::NoCall`] before the call, after it, and after
-    /// [`hangup`](Self::hangup).
+    /// - [`SendError::EmptyAudio`] for audio of no bytes.
+    /// - [`SendError::PlayoutFull`] if more than [`SessionConfig::max_playout`] or more than 65,536 pieces and
+    ///   marks would wait. An empty queue takes a piece of any length.
+    /// - [`SendError::NoCall`] before the call, after it, and after [`hangup`](Self::hangup).
     pub fn play(&mut self, audio: AudioBuf, dropped: &mut Vec<Bytes>) -> Result<(), SendError> {
         let refusal = self.check(&audio);
         match refusal {
@@ -177,13 +175,13 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether the call has begun, and neither [`hangup`](Self::hangup) nor its end has come.
+    /// Returns whether audio can be queued: the call has begun, is not over, and no [`hangup`](Self::hangup) is queued.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == PlayoutState::Open && !self.queue.ends_in_hangup()
     }
 
-    /// How much more audio may be queued now; at least one ptime if no audio waits. Zero if 65,536
+    /// Returns how much more audio fits the queue: at least one ptime if no audio waits, and zero if 65,536
     /// pieces and marks wait.
     #[must_use]
     pub fn room(&self) -> Duration {
@@ -197,19 +195,18 @@ impl<M> Playout<M> {
         }
     }
 
-    /// See [`SessionConfig::max_playout`].
+    /// Returns [`SessionConfig::max_playout`].
     #[must_use]
     pub fn capacity(&self) -> Duration {
         self.max.duration()
     }
 
-    /// Queues a mark, which [`poll_mark`](Self::poll_mark) returns when everything that was queued
-    /// before it has been played or cleared.
+    /// Queues a mark. [`poll_mark`](Self::poll_mark) returns it when all audio before it was played or cleared.
     ///
     /// # Errors
     ///
-    /// [`SendError::PlayoutFull`] if 65,536 pieces and marks wait; [`SendError::NoCall`] before
-    /// and after the call.
+    /// [`SendError::PlayoutFull`] if 65,536 pieces and marks wait. [`SendError::NoCall`] before and after the
+    /// call.
     pub fn mark(&mut self, mark: M) -> Result<(), SendError> {
         if self.state != PlayoutState::Open {
             return Err(SendError::NoCall);
@@ -223,8 +220,7 @@ impl<M> Playout<M> {
         Ok(())
     }
 
-    /// Moves the audio that waits to be played to `dropped`. No sample of it is in any frame that is
-    /// given out after this.
+    /// Moves all queued audio to `dropped`, and returns how much that was. Later frames contain no sample of it.
     pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
         let audio = self.queue.audio();
         let (samples, duration) = (audio.samples(), audio.duration());
@@ -237,16 +233,16 @@ impl<M> Playout<M> {
         cleared
     }
 
-    /// Asks for a hangup once the audio that waits has been played. Nothing can be played after it.
-    /// [`clear`](Self::clear) still works; the hangup then comes in place of the next frame.
+    /// Queues a hangup after the audio that waits now. No audio can be queued after it. After a
+    /// [`clear`](Self::clear), the hangup comes instead of the next frame.
     pub fn hangup(&mut self) {
         if self.state == PlayoutState::Open {
             self.queue.push_hangup();
         }
     }
 
-    /// Audio of `rate` was sent by other means. Silence has this rate now, and begins at
-    /// `silence_from`, which [`silence_after`] computes.
+    /// Reports that audio at `rate` was sent, other than by this playout. Silence then has this rate, and begins
+    /// at `silence_from`, which [`silence_after`] returns.
     pub fn sent(&mut self, rate: SampleRate, silence_from: Timestamp) {
         self.rate = Rate::Sent(rate);
         self.silence_from = silence_from;
@@ -256,21 +252,21 @@ impl<M> Playout<M> {
         }
     }
 
-    /// The caller sends audio of `rate`. Silence has this rate until something is sent or played.
+    /// Reports that the caller sends audio at `rate`. Silence has this rate until audio is sent or played.
     pub fn received(&mut self, rate: SampleRate) {
         if let Rate::Received(received) = &mut self.rate {
             *received = rate;
         }
     }
 
-    /// When to call [`poll`](Self::poll) next; `None` for not before something is queued, or
-    /// everything has been written.
+    /// Returns when to call [`poll`](Self::poll) next. Returns `None` if there is nothing to do until audio is
+    /// queued or all bytes are written.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.state != PlayoutState::Open || self.held {
             None
         } else if self.running || !self.queue.is_empty() {
-            // With an empty queue, in order to notice that it ran dry.
+            // With an empty queue too, to notice that it ran empty.
             Some(self.next)
         } else {
             let silence = self.next.max(self.silence_from);
@@ -278,15 +274,16 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether [`poll_timeout`](Self::poll_timeout) is for silence, which audio that is [sent](Self::sent) moves.
+    /// Returns whether [`poll_timeout`](Self::poll_timeout) is the time of silence. [Sent](Self::sent) audio moves that time.
     #[must_use]
     pub fn awaits_silence(&self) -> bool {
         !self.running && self.queue.is_empty() && self.next < self.silence_from
     }
 
-    /// The frame that is due, or another thing to do. `drained` says whether all bytes that were sent
-    /// before have been written. If not, the frame waits for that: poll again then. Pieces of audio
-    /// that were copied into the frame go to `dropped`.
+    /// Returns the frame or the hangup that is due at `now`.
+    ///
+    /// `drained` is whether all earlier bytes are written. If not, a frame waits, and you poll again once they
+    /// are. Pieces of audio that were copied into the frame go to `dropped`.
     pub fn poll(
         &mut self,
         now: Timestamp,
@@ -326,8 +323,8 @@ impl<M> Playout<M> {
         }
     }
 
-    /// The next mark that was reached, in the order in which they were set. `drained` says whether
-    /// all bytes that were sent have been written; without that, no mark counts as played.
+    /// Returns the next mark that was reached. Marks come in the order in which they were set. `drained` is
+    /// whether all bytes are written. Until then, no mark counts as played.
     pub fn poll_mark(&mut self, drained: bool) -> Option<(M, MarkOutcome)> {
         match self.reached.front() {
             Some((_, MarkOutcome::Played)) if !drained => None,
@@ -335,15 +332,14 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Whether to [poll](Self::poll) once everything has been written: a frame is due, or a mark was
-    /// reached.
+    /// Returns whether to [poll](Self::poll) once all bytes are written: a frame is due, or a mark was reached.
     #[must_use]
     pub fn awaits_drain(&self) -> bool {
         self.held || !self.reached.is_empty()
     }
 
-    /// The call is over. Moves the audio that waits to `dropped`, and returns the marks, which
-    /// [`poll_mark`](Self::poll_mark) does not return any more.
+    /// Closes the playout at the end of the call. Moves all queued audio to `dropped`. Returns all marks that
+    /// [`poll_mark`](Self::poll_mark) has not returned.
     pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
         self.state = PlayoutState::Closed;
         self.held = false;
@@ -351,7 +347,7 @@ impl<M> Playout<M> {
         core::mem::take(&mut self.reached)
     }
 
-    /// Counters of this call, from its start.
+    /// Returns the counters of this playout.
     #[must_use]
     pub fn stats(&self) -> PlayoutStats {
         self.stats.with(self.queue.audio().duration())
@@ -374,11 +370,10 @@ impl<M> Playout<M> {
         PlayoutOutput::Frame(silence::frame(self.ptime, rate))
     }
 
-    /// A frame was given out at `now`. Returns whether it was late.
+    /// Moves the schedule after a frame that was due at `due` and left at `now`. Returns whether it was late.
     ///
-    /// The schedule skips missed time by whole ptimes. If calls began a new schedule when a stall
-    /// ends, all of them would be due at the same moment from then on, and each time the last of them
-    /// would be later.
+    /// The schedule skips missed time by whole ptimes. If it started again at the end of a stall, all calls would
+    /// be due at the same moment from then on, and the last of them would always be late.
     fn advance(&mut self, now: Timestamp, due: Timestamp) -> bool {
         let ptime = self.ptime.duration();
         if !self.running {

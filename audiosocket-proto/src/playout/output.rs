@@ -1,21 +1,21 @@
 use crate::AudioBuf;
 
-/// The next thing to do in order to play; see [`Playout::poll`](crate::Playout::poll).
+/// What a driver has to do to play; see [`Playout::poll`](crate::Playout::poll).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a driver that ignores an instruction does not play"
+    reason = "a driver has to handle every output"
 )]
 pub enum PlayoutOutput {
-    /// Nothing until [`Playout::poll_timeout`](crate::Playout::poll_timeout).
+    /// Nothing to do until [`Playout::poll_timeout`](crate::Playout::poll_timeout).
     Idle,
     /// Send this as one frame.
     Frame(AudioBuf),
-    /// Everything has been played that was queued before [`Playout::hangup`](crate::Playout::hangup): hang up.
+    /// Hang up. All audio before [`Playout::hangup`](crate::Playout::hangup) was played.
     Hangup,
 }
 
-/// Whether the audio that was queued ahead of a mark was played.
+/// Whether the audio before a mark was played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -24,10 +24,10 @@ pub enum PlayoutOutput {
 )]
 #[non_exhaustive]
 pub enum MarkOutcome {
-    /// Its last sample has been written to the connection.
+    /// All of it was played, and written to the connection.
     Played,
-    /// It was cleared, at least in part.
+    /// At least a part of it was cleared.
     Cleared,
-    /// The call was over first. Only a future has this outcome: no mark comes after the end of a call.
+    /// The call was over first. Only futures return this: no mark comes after the end of a call.
     CallOver,
 }

@@ -7,14 +7,14 @@ use bytes::Bytes;
 
 use crate::{AudioBuf, Ptime, SampleRate};
 
-/// The least common multiple of all rates: a sample of any rate is a whole number of these ticks of
-/// a second, so that lengths add up exactly.
+/// Ticks per second: the least common multiple of all rates. A sample of any rate is a whole number of ticks,
+/// so that lengths add up exactly.
 const TICKS: u64 = 28_224_000;
 
 /// How many entries an empty queue keeps allocated.
 const RETAINED: usize = 16;
 
-/// Audio that waits to be played, marks and a hangup, in order.
+/// The queued audio and marks, in order, and a hangup at the end.
 pub(super) struct Queue<M> {
     entries: VecDeque<QueueEntry<M>>,
     audio: Length,
@@ -33,7 +33,7 @@ enum QueueEntry<M> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Length {
     pub(super) bytes: u64,
-    /// In half_ticks of a tick, since a byte is half a sample.
+    /// The duration in half ticks, since a byte is half a sample.
     half_ticks: u64,
 }
 
@@ -61,7 +61,7 @@ impl<M> Queue<M> {
         self.entries.push_back(QueueEntry::Audio(audio));
     }
 
-    /// Returns the mark if nothing is ahead of it; a hangup never is.
+    /// Returns the mark if no audio is before it. A mark comes before a hangup.
     pub(super) fn push_mark(&mut self, mark: M) -> Option<M> {
         let place = self.entries.len() - usize::from(self.ends_in_hangup());
         if place == 0 {
@@ -89,14 +89,13 @@ impl<M> Queue<M> {
         self.entries.len()
     }
 
-    /// The length of the audio that waits.
+    /// The length of the queued audio.
     pub(super) fn audio(&self) -> Length {
         self.audio
     }
 
-    /// Takes the next frame, or the hangup. Pieces that do not fill a frame are joined by those that
-    /// follow. Only when nothing of their rate follows, they are padded with silence. The marks in
-    /// between go to `passed`, pieces that were copied to `dropped`.
+    /// Takes the next frame, or the hangup. The next pieces of the same rate fill a frame. If there are none, the
+    /// frame is padded with silence. Marks go to `passed`, and copied pieces to `dropped`.
     pub(super) fn pop(
         &mut self,
         ptime: Ptime,
@@ -132,7 +131,7 @@ impl<M> Queue<M> {
         front
     }
 
-    /// A frame of `len` bytes. The first piece is no longer than that.
+    /// Takes a frame of `len` bytes. The first piece has at most `len` bytes.
     fn join(
         &mut self,
         rate: SampleRate,
@@ -172,7 +171,7 @@ impl<M> Queue<M> {
         frame.into()
     }
 
-    /// Removes the audio, which goes to `dropped`, and the marks, which go to `passed`. A hangup stays.
+    /// Moves the audio to `dropped` and the marks to `passed`. A hangup stays.
     pub(super) fn clear(&mut self, passed: &mut impl FnMut(M), dropped: &mut Vec<Bytes>) {
         let hangup = self.ends_in_hangup();
         for entry in core::mem::take(&mut self.entries) {
@@ -189,7 +188,7 @@ impl<M> Queue<M> {
     }
 }
 
-/// Without the audio, of which there can be megabytes.
+/// Shows the number of entries, not the audio.
 impl<M> fmt::Debug for Queue<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue")
@@ -222,12 +221,12 @@ impl Length {
         }
     }
 
-    /// Half a sample counts as one.
+    /// The number of samples. Half a sample counts as one.
     pub(super) fn samples(self) -> u64 {
         self.bytes.div_ceil(2)
     }
 
-    /// Rounded down to a nanosecond.
+    /// The duration, rounded down to a nanosecond.
     pub(super) fn duration(self) -> Duration {
         let per_second = 2 * TICKS;
         let nanos =

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-/// Counters of the playout of a call, from its start.
+/// Counters of the playout of a call since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -11,21 +11,20 @@ use core::time::Duration;
 pub struct PlayoutStats {
     /// Frames of played audio that were sent.
     pub frames: u64,
-    /// How many of them left late by more than half a [`Ptime`](crate::Ptime): this machine or a handler
-    /// was too slow, or the peer did not take the bytes before. After each, the schedule skips the
-    /// missed time.
+    /// How many of these frames left late by more than half a [`Ptime`](crate::Ptime). This machine or a handler
+    /// was too slow, or the peer did not read. After each of them, the schedule skips the missed time.
     pub late: u64,
-    /// How often the queue ran dry and got more within 500 ms: most likely a gap in one utterance.
+    /// How often the queue ran empty and got more audio within 500 ms. It is likely a gap in one utterance.
     pub underruns: u64,
     /// Frames of silence that were sent because there was nothing to play.
     pub silence: u64,
-    /// Samples that were queued and then cleared, by the end of the call too.
+    /// Samples that were queued and then dropped, by a clear or by the end of the call.
     pub samples_dropped: u64,
-    /// How much audio waits now.
+    /// The duration of the audio that is queued now.
     pub depth: Duration,
 }
 
-/// The counters that a playout keeps. The others come from its queue.
+/// The counters that a playout keeps. The depth comes from its queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) frames: u64,
@@ -48,7 +47,7 @@ impl Counts {
     }
 }
 
-/// The audio that was cleared before it was played.
+/// The amount of audio that was cleared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -57,8 +56,8 @@ impl Counts {
 )]
 #[non_exhaustive]
 pub struct Dropped {
-    /// In samples, each of the rate it was queued with; half a sample counts as one.
+    /// The samples, each at the rate of its audio. Half a sample counts as one.
     pub samples: u64,
-    /// How long they would have lasted.
+    /// The duration of these samples.
     pub duration: Duration,
 }

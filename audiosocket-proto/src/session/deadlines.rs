@@ -2,7 +2,7 @@ use super::{Session, SessionState};
 use crate::{End, Event, PeerError, Timestamp};
 
 impl Session {
-    /// Acts on every deadline that has come by `now`.
+    /// Acts on all deadlines that have passed at `now`. Returns the `Ended` event if one of them ends the call.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Event<'static>> {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return None;
@@ -31,9 +31,10 @@ impl Session {
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never. In a call
-    /// with nothing unsent, without an idle time-out and without a longest duration it is `None`.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next. Returns `None` if there is no
+    /// deadline. A call with the default configuration has a deadline only while bytes wait to be written.
     #[must_use]
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
             SessionState::AwaitingUuid { until, .. } => Some(until),

@@ -1,6 +1,6 @@
 use crate::{FrameKind, Header, PeerError};
 
-/// Returns why a connection that begins with this header is not a call.
+/// Checks the first header of a connection. Returns an error if it is not that of a UUID.
 pub(super) fn uuid_error(header: Header) -> Option<PeerError> {
     match (header.kind, header.len) {
         (FrameKind::UUID, 16) => None,

@@ -1,4 +1,4 @@
-//! One call as the server sees it: states, deadlines and the output buffer.
+//! One call as the server sees it: its states, its deadlines and its send buffer.
 
 mod deadlines;
 mod first_frame;
@@ -12,7 +12,7 @@ use crate::{
     SessionConfig, SessionStats, Timestamp, Transmit, encoder,
 };
 
-/// One call, without a socket and without a clock.
+/// One call on the server's side. It has no socket and no clock.
 ///
 /// ```text
 ///                    UUID                     hangup, end of stream, fatal error
@@ -23,19 +23,19 @@ use crate::{
 ///                                                                        read to the end or 1 s
 /// ```
 ///
-/// A driver does these things, in any order:
+/// Its driver does these things, in any order:
 ///
-/// - It passes the bytes that it reads to [`receive`](Self::receive) until that returns `None`; the
-///   end of the stream to [`handle_eof`](Self::handle_eof); errors of the connection to
+/// - It passes the bytes that it reads to [`receive`](Self::receive), until that returns `None`.
+/// - It passes the end of the stream to [`handle_eof`](Self::handle_eof), and errors of the connection to
 ///   [`handle_reset`](Self::handle_reset), [`handle_write_closed`](Self::handle_write_closed) or
 ///   [`handle_connection_lost`](Self::handle_connection_lost).
 /// - It writes what [`poll_transmit`](Self::poll_transmit) returns.
 /// - It calls [`handle_timeout`](Self::handle_timeout) at the time that
-///   [`poll_timeout`](Self::poll_timeout) returns. An earlier call does no harm.
+///   [`poll_timeout`](Self::poll_timeout) returns. An earlier call does nothing.
 /// - It calls [`send`](Self::send) and [`hangup`](Self::hangup) for the application.
 ///
-/// The answers of `poll_transmit` and `poll_timeout` hold until the next call of a `&mut self` method.
-/// If time runs backwards from call to call, deadlines come late and nothing else happens.
+/// The results of `poll_transmit` and `poll_timeout` are valid until the next call of a `&mut self` method.
+/// If the time runs backwards between two calls, deadlines come late, and nothing else happens.
 ///
 /// # Example: an echo
 ///
@@ -68,19 +68,19 @@ pub struct Session {
     limits: SessionLimits,
     send_buffer: SendBuffer,
     stats: SessionStats,
-    /// When the last whole frame came, if `limits.idle_timeout` needs it.
+    /// When the last whole frame came. Kept only with an idle timeout.
     last_received: Timestamp,
-    /// When the peer last took bytes, or had none to take. Has no meaning while the send buffer is
-    /// empty.
+    /// When bytes were last written, or when the send buffer was last empty. It has no meaning while the send
+    /// buffer is empty.
     last_progress: Timestamp,
-    /// The peer takes nothing more; the send buffer stays empty.
+    /// Nothing can be written any more. The send buffer stays empty.
     write_closed: bool,
 }
 
-/// Data of one state is kept in it, so that it takes memory only once.
+/// Data that only one state needs is in that state.
 #[derive(Clone, Copy, Debug)]
 enum SessionState {
-    /// No `Ended` event so far, here and in `Active`.
+    /// Before the `Ended` event, as `Active`.
     AwaitingUuid {
         until: Timestamp,
         max_duration: Option<CompactDuration>,
@@ -89,7 +89,7 @@ enum SessionState {
         /// By [`SessionConfig::max_duration`].
         ends_at: Option<Timestamp>,
     },
-    /// After the `Ended` event, as is `Closed`.
+    /// After the `Ended` event, as `Closed`.
     Closing {
         since: Timestamp,
         half_closed: bool,
@@ -99,7 +99,7 @@ enum SessionState {
 }
 
 impl Session {
-    /// A session for a connection that was accepted at `now`.
+    /// Creates a session for a connection that was accepted at `now`.
     #[must_use]
     pub fn new(config: SessionConfig, now: Timestamp) -> Self {
         Self {
@@ -116,10 +116,10 @@ impl Session {
         }
     }
 
-    /// Takes the next frame out of `input` and returns its meaning; `None` once `input` is used up.
+    /// Takes the next frame off `input` and returns its event. Returns `None` once `input` is used up.
     ///
-    /// `decoder` is that of this connection. It is apart because the event borrows from it. Once the
-    /// session is over, input is discarded.
+    /// `decoder` is the decoder of this connection. It is not a part of the session, because the event borrows
+    /// from it. Once the call is over, it discards all input.
     #[inline]
     pub fn receive<'d, 'i: 'd>(
         &mut self,
@@ -130,8 +130,8 @@ impl Session {
         match self.state {
             SessionState::Active { .. } => {}
             SessionState::AwaitingUuid { .. } => {
-                // A peer that does not begin with a UUID is refused by its first three bytes, before
-                // it can send a payload that has to be kept.
+                // A peer that does not begin with a UUID is refused by its first header, before its
+                // payload takes memory.
                 if let Some(error) = decoder.peek(input).and_then(first_frame::uuid_error) {
                     *input = &[];
                     return Some(self.end(now, End::Failed(error)));
@@ -146,9 +146,10 @@ impl Session {
         Some(self.handle_frame(now, frame))
     }
 
-    /// The peer closed its side; `decoder` knows whether that was between two frames.
+    /// Reports that the peer closed its side. Returns the `Ended` event, if there was none before. The end is
+    /// [`PeerError::Truncated`] if `decoder` holds an incomplete frame.
     ///
-    /// Unsent bytes are still offered to the peer, which may have closed only that side.
+    /// The peer may have closed only that side, so unsent bytes are still to be written.
     pub fn handle_eof(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
         let event = self.end_of_stream(now, decoder, End::Closed);
         if let SessionState::Closing { peer_closed, .. } = &mut self.state {
@@ -158,16 +159,17 @@ impl Session {
         event
     }
 
-    /// The peer reset the connection; `decoder` knows whether that was between two frames.
+    /// Reports that the peer reset the connection. Returns the `Ended` event, if there was none before. The end
+    /// is [`PeerError::Truncated`] if `decoder` holds an incomplete frame.
     pub fn handle_reset(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
         let event = self.end_of_stream(now, decoder, End::Reset);
         self.close();
         event
     }
 
-    /// Writing met the end of the connection (`EPIPE`, `ECONNRESET`). Frames of the peer may still wait
-    /// to be read, so the call ends only when reading meets the end too. Until then everything that
-    /// would be sent is discarded.
+    /// Reports that a write failed because the connection is closed (`EPIPE`, `ECONNRESET`). The session then
+    /// sends nothing more. Frames of the peer may still wait to be read, so the call ends only when a read
+    /// reports the end too.
     pub fn handle_write_closed(&mut self) {
         self.write_closed = true;
         self.send_buffer.clear();
@@ -175,17 +177,15 @@ impl Session {
         self.close_if_done();
     }
 
-    /// Reading or writing failed otherwise. The connection cannot be used any more.
-    ///
-    /// As with a reset, there is no event on a call that is over already: Asterisk closes at once when
-    /// it gets a hangup, and bytes that cross it meet an error.
+    /// Reports that a read or a write failed in another way. The connection cannot be used any more. Returns the
+    /// `Ended` event, if there was none before.
     pub fn handle_connection_lost(&mut self, now: Timestamp) -> Option<Event<'static>> {
         let event = (!self.is_over()).then(|| self.end(now, End::ConnectionLost));
         self.close();
         event
     }
 
-    /// What the write side has to do now.
+    /// Returns what the write side has to do now.
     #[must_use]
     #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {
@@ -201,11 +201,12 @@ impl Session {
         }
     }
 
-    /// The connection took the first `written` of the bytes offered last.
+    /// Reports that the connection took the first `written` of the bytes that
+    /// [`poll_transmit`](Self::poll_transmit) returned.
     ///
     /// # Panics
     ///
-    /// If `written` is more than was offered: an error of the caller that would lose audio.
+    /// If `written` is more than [`unsent`](Self::unsent) returns.
     #[inline]
     pub fn transmitted(&mut self, now: Timestamp, written: usize) {
         self.send_buffer.advance(written);
@@ -215,7 +216,7 @@ impl Session {
         self.close_if_done();
     }
 
-    /// The write side has been closed, as [`Transmit::HalfClose`] asked.
+    /// Reports that the write side was closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
         if let SessionState::Closing { half_closed, .. } = &mut self.state {
             *half_closed = true;
@@ -226,16 +227,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SendError::EmptyAudio`] or [`SendError::AudioTooLong`] for what cannot be one frame,
-    /// [`SendError::QueueFull`] if the peer is too far behind (the frame is dropped and counted),
-    /// [`SendError::NoCall`] before the UUID and after the end, or if the peer has closed its
-    /// reading side.
+    /// - [`SendError::EmptyAudio`] or [`SendError::AudioTooLong`] if `audio` does not fit one frame.
+    /// - [`SendError::QueueFull`] if [`SessionConfig::max_unsent`] bytes would wait. The frame is dropped and
+    ///   counted.
+    /// - [`SendError::NoCall`] before the UUID, after the end, and if the peer has closed its read side.
     #[inline]
     pub fn send(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
         if !matches!(self.state, SessionState::Active { .. }) || self.write_closed {
             return Err(SendError::NoCall);
         }
-        encoder::check(audio)?;
+        audio.check_len()?;
         let unsent = self.unsent();
         if unsent + HEADER_LEN + audio.len() > self.limits.max_unsent {
             self.stats.frames_dropped += 1;
@@ -254,21 +255,21 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the call from this side: sends a hangup frame, half-closes, and keeps reading until
-    /// the peer closes or [`SessionConfig::linger`] is over. To close at once would make the
-    /// kernel answer unread audio with a reset, which can destroy the hangup on its way.
+    /// Ends the call from this side. Returns the `Ended` event, if there was none before.
     ///
-    /// Returns the `Ended` event; `None` if there was one before.
+    /// The session sends a hangup frame, half-closes, and keeps reading until the peer closes or
+    /// [`SessionConfig::linger`] is over. If it closed at once with unread audio, the kernel would send a reset,
+    /// and the peer could lose the hangup frame.
     pub fn hangup(&mut self, now: Timestamp) -> Option<Event<'static>> {
         (!self.is_over()).then(|| self.end(now, End::HungUp))
     }
 
-    /// Closes at once when the call is over, which may destroy the hangup on its way.
+    /// Sets the linger to zero: the session closes at once when the call is over. The peer may lose the hangup frame.
     pub fn do_not_linger(&mut self) {
         self.limits.linger = CompactDuration::ZERO;
     }
 
-    /// Whether the call is over: after [`Event::Ended`], only the connection is left to be closed.
+    /// Returns whether the call is over. After [`Event::Ended`], only the connection has to be closed.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(
@@ -277,20 +278,20 @@ impl Session {
         )
     }
 
-    /// Bytes that wait for the peer to take them, headers included.
+    /// Returns the number of unsent bytes, headers included.
     #[must_use]
     #[inline]
     pub fn unsent(&self) -> usize {
         self.send_buffer.unsent().len()
     }
 
-    /// Whether more than half of [`SessionConfig::max_unsent`] waits for the peer to take it.
+    /// Returns whether more than half of [`SessionConfig::max_unsent`] waits to be written.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.unsent() > self.limits.max_unsent / 2
     }
 
-    /// Counters of this session, from its start.
+    /// Returns the counters of this session.
     #[must_use]
     #[inline]
     pub fn stats(&self) -> &SessionStats {
@@ -339,7 +340,7 @@ impl Session {
         }
     }
 
-    /// Nothing more can be read: `between` if that came between two frames.
+    /// Nothing more can be read. The end is `between` if no frame is incomplete.
     fn end_of_stream(
         &mut self,
         now: Timestamp,
@@ -353,8 +354,8 @@ impl Session {
         (!self.is_over()).then(|| self.end(now, end))
     }
 
-    /// The one way out of `AwaitingUuid` and `Active`, except by `Started`. So there is one `Ended`
-    /// event, and only the hangup follows the bytes in the send buffer.
+    /// Ends the call. Every end comes through here, so there is exactly one `Ended` event, and nothing is sent
+    /// after the hangup frame.
     fn end(&mut self, now: Timestamp, end: End) -> Event<'static> {
         debug_assert!(!self.is_over());
         let peer_has_left = matches!(
@@ -377,6 +378,7 @@ impl Session {
         Event::Ended(end)
     }
 
+    #[inline]
     fn close_if_done(&mut self) {
         if self.send_buffer.is_empty()
             && let SessionState::Closing {

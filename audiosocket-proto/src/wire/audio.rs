@@ -5,15 +5,15 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::SampleRate;
+use crate::{MAX_PAYLOAD_LEN, SampleRate, SendError};
 
-/// Borrowed audio: bytes, and the sample rate that their frame kind stands for.
+/// Borrowed audio: the payload of an audio frame, and its sample rate.
 ///
-/// The bytes are as they came. They are signed 16-bit little-endian mono PCM, with one exception:
-/// `Dial(AudioSocket/host:port/uuid)` without `c(slin)` sends the call's own codec, such as A-law
-/// at one byte a sample, under the kind of 8 kHz slin (seen on Asterisk 22.10.1).
+/// The bytes are unchanged. They are signed 16-bit little-endian mono PCM, with one exception:
+/// `Dial(AudioSocket/host:port/uuid)` without `c(slin)` sends the codec of the call under the kind of 8 kHz
+/// slin, such as A-law with one byte per sample (seen on Asterisk 22.10.1).
 ///
-/// Dereferences to the bytes.
+/// It dereferences to the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audio<'a> {
     rate: SampleRate,
@@ -21,37 +21,48 @@ pub struct Audio<'a> {
 }
 
 impl<'a> Audio<'a> {
-    /// Audio at `rate`; `payload` in bytes, two to a sample.
+    /// Creates audio at `rate` from `payload`, with two bytes per sample.
     #[must_use]
     #[inline]
     pub const fn new(rate: SampleRate, payload: &'a [u8]) -> Self {
         Self { rate, payload }
     }
 
-    /// The sample rate.
+    /// Returns the sample rate.
     #[must_use]
     #[inline]
     pub const fn rate(&self) -> SampleRate {
         self.rate
     }
 
-    /// The bytes, for as long as the buffer lives that they were read into.
+    /// Returns the bytes. They live as long as the buffer that they borrow from.
     #[must_use]
     #[inline]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
     }
 
-    /// The bytes read as slin samples. A last odd byte is left out.
+    /// Returns the samples of slin bytes. It skips an odd byte at the end.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = i16> + use<'a> {
         let (pairs, _odd) = self.payload.as_chunks::<2>();
         pairs.iter().map(|pair| i16::from_le_bytes(*pair))
     }
 
-    /// How long the samples last, rounded down to a nanosecond.
+    /// Returns the duration of the samples, rounded down to a nanosecond.
     #[must_use]
+    #[inline]
     pub const fn duration(&self) -> Duration {
         self.rate.duration_of(self.payload.len() as u64 / 2)
+    }
+
+    /// Checks that the audio fits one frame.
+    #[inline]
+    pub(crate) const fn check_len(&self) -> Result<(), SendError> {
+        match self.payload.len() {
+            0 => Err(SendError::EmptyAudio),
+            1..=MAX_PAYLOAD_LEN => Ok(()),
+            len => Err(SendError::AudioTooLong { len }),
+        }
     }
 }
 
@@ -72,11 +83,10 @@ impl AsRef<[u8]> for Audio<'_> {
 
 /// Owned audio: bytes of slin (signed 16-bit little-endian mono PCM) and their sample rate.
 ///
-/// The bytes are shared and not copied when an `AudioBuf` is cloned. One prompt that a thousand
-/// calls play is in memory once.
+/// A clone shares the bytes. A prompt that a thousand calls play is in memory once.
 ///
 /// ```
-/// use audiosocket_proto::{AudioBuf, SampleRate};
+/// # use audiosocket_proto::{AudioBuf, SampleRate};
 /// use std::time::Duration;
 ///
 /// let tone = AudioBuf::from_samples(SampleRate::Hz8000, &[0, 1000, 0, -1000]);
@@ -95,81 +105,81 @@ pub struct AudioBuf {
 }
 
 impl AudioBuf {
-    /// Audio at `rate`; `bytes` are slin, two to a sample.
+    /// Creates audio at `rate` from bytes of slin, with two bytes per sample. A `Vec` is not copied.
     #[must_use]
     pub fn new(rate: SampleRate, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self { rate, bytes }
     }
 
-    /// Copies 16-bit samples at `rate`.
+    /// Creates audio at `rate` from a copy of `samples`.
     #[must_use]
     pub fn from_samples(rate: SampleRate, samples: &[i16]) -> Self {
         let bytes = samples.iter().flat_map(|sample| sample.to_le_bytes());
         Self::new(rate, bytes.collect::<Vec<_>>())
     }
 
-    /// Converts samples from -1.0 to 1.0 at `rate`. Values outside are clamped; NaN becomes 0.
+    /// Creates audio at `rate` from samples between -1.0 and 1.0. It clamps values outside, and NaN becomes 0.
     #[must_use]
     pub fn from_f32(rate: SampleRate, samples: &[f32]) -> Self {
         let bytes = samples.iter().flat_map(|sample| {
             let scaled = sample.clamp(-1.0, 1.0) * f32::from(i16::MAX);
-            // Rounds to the nearest; `as` alone rounds to zero.
+            // Rounds to the nearest integer. `as` alone rounds towards zero.
             let rounded = (scaled + 0.5_f32.copysign(scaled)) as i16;
             rounded.to_le_bytes()
         });
         Self::new(rate, bytes.collect::<Vec<_>>())
     }
 
-    /// The sample rate.
+    /// Returns the sample rate.
     #[must_use]
     #[inline]
     pub const fn rate(&self) -> SampleRate {
         self.rate
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     #[inline]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The bytes, without a copy.
+    /// Returns the bytes without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
 
-    /// The samples. A last odd byte is left out.
+    /// Returns the samples. It skips an odd byte at the end.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = i16> + use<'_> {
         self.as_audio().samples()
     }
 
-    /// How long the samples last, rounded down to a nanosecond.
+    /// Returns the duration of the samples, rounded down to a nanosecond.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.as_audio().duration()
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The same audio, borrowed.
+    /// Borrows the audio.
     #[must_use]
     #[inline]
     pub fn as_audio(&self) -> Audio<'_> {
         Audio::new(self.rate, &self.bytes)
     }
 
-    /// Splits off the first `len` bytes and returns them. Copies nothing.
+    /// Splits off the first `len` bytes and returns them, without a copy.
     ///
     /// # Panics
     ///
-    /// If there are fewer bytes.
+    /// If `len` is more than the number of bytes.
     #[must_use]
     pub fn split_to(&mut self, len: usize) -> Self {
         Self {
@@ -179,7 +189,7 @@ impl AudioBuf {
     }
 }
 
-/// Without the bytes, of which there can be megabytes.
+/// Shows the number of bytes, not the bytes.
 impl fmt::Debug for AudioBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AudioBuf")
@@ -189,14 +199,14 @@ impl fmt::Debug for AudioBuf {
     }
 }
 
-/// Bytes of slin at a sample rate, without a copy.
+/// Creates audio from a sample rate and bytes of slin, without a copy of a `Vec`.
 impl<B: Into<Bytes>> From<(SampleRate, B)> for AudioBuf {
     fn from((rate, bytes): (SampleRate, B)) -> Self {
         Self::new(rate, bytes)
     }
 }
 
-/// Copies the bytes.
+/// Creates audio from a copy of the bytes.
 impl From<Audio<'_>> for AudioBuf {
     fn from(audio: Audio<'_>) -> Self {
         Self::new(audio.rate, Bytes::copy_from_slice(audio.payload))
@@ -208,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_come_back_as_they_were_given() {
+    fn samples_are_returned_unchanged() {
         let samples = [0, 1, -1, i16::MAX, i16::MIN];
         let audio = AudioBuf::from_samples(SampleRate::Hz16000, &samples);
         assert_eq!(audio.bytes()[..4], [0, 0, 1, 0]);
@@ -225,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_odd_byte_is_no_sample_and_lasts_no_time() {
+    fn an_odd_byte_at_the_end_is_no_sample_and_adds_no_duration() {
         let audio = AudioBuf::new(SampleRate::Hz8000, vec![1; 17]);
         assert_eq!(audio.samples().len(), 8);
         assert_eq!(audio.duration(), Duration::from_millis(1));

@@ -1,18 +1,20 @@
-//! Stream reassembly: frames out of whatever pieces TCP delivers.
+//! Finds frames in a stream that TCP delivers in pieces.
 
 use alloc::vec::Vec;
 
 use crate::{Frame, HEADER_LEN, Header, buffer};
 
-/// Finds the frames in a byte stream that comes in arbitrary pieces.
+/// Finds the frames in a byte stream that comes in pieces of any size.
 ///
-/// A frame that lies whole in the caller's buffer is borrowed from there, without a copy; only a
-/// frame that a read cut in two is put together here. So a server needs one read buffer for each
-/// thread, and a decoder for each connection. Framing cannot fail: any three bytes are a header.
+/// A frame that is whole in your buffer is borrowed from there, without a copy. Only a frame that a read has cut
+/// is copied into the decoder. So a server needs one read buffer per thread and one decoder per connection.
+/// Decoding cannot fail: any three bytes are a header.
 ///
-/// Memory: nothing until a frame is cut; then what has arrived of that frame, never the length
-/// that its header merely announces; at most twice the longest frame (131,076 bytes), and no more
-/// than 8 KiB kept once the frame is done.
+/// # Memory
+///
+/// A decoder allocates nothing until a frame is cut. Then it holds the received bytes of that frame, in at most
+/// 131,076 bytes of memory. The length that a header announces allocates nothing. After the frame it keeps at
+/// most 8 KiB.
 ///
 /// ```
 /// use audiosocket_proto::{Decoder, FrameKind};
@@ -32,12 +34,12 @@ use crate::{Frame, HEADER_LEN, Header, buffer};
 /// ```
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The front part of a cut frame; or all of it, once it has been handed out, until the next call.
+    /// The received bytes of a cut frame. Once that frame was returned, it stays here until the next call.
     partial: Vec<u8>,
 }
 
 impl Decoder {
-    /// A decoder at the start of a stream; allocates nothing.
+    /// Creates a decoder for a new stream. Allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -45,14 +47,14 @@ impl Decoder {
         }
     }
 
-    /// Takes the next frame off the front of `input`, or, if its end has not come, takes all of
-    /// `input` in and returns `None`.
+    /// Takes the next frame off the front of `input`. If the frame is incomplete, it keeps all bytes of `input`
+    /// and returns `None`.
     ///
-    /// Call it until it returns `None`; `input` is empty then. The frame borrows from `input`'s
-    /// buffer or from the decoder, so it must be done with before the next call.
+    /// Call it until it returns `None`. Then `input` is empty. The frame borrows from your buffer or from the
+    /// decoder, so you must drop it before the next call.
     #[inline]
     pub fn decode<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Frame<'a>> {
-        // The one test in the way of frames that come whole.
+        // The only check for a frame that comes whole.
         if self.partial.is_empty() {
             if let Some(frame) = Frame::split_first(input) {
                 return Some(frame);
@@ -66,17 +68,17 @@ impl Decoder {
         frame
     }
 
-    /// Bytes held of a frame whose end has not come; at the end of a stream, more than zero means
-    /// that it was cut inside a frame.
+    /// Returns the number of received bytes of an incomplete frame. If it is not zero at the end of the stream,
+    /// the stream was cut inside a frame.
     #[must_use]
     pub fn partial_len(&self) -> usize {
         self.awaited().len()
     }
 
-    /// The header of the frame that the next call of [`decode`](Self::decode) would work on with
-    /// this `input`, if all of the header has come.
+    /// Returns the header of the frame that [`decode`](Self::decode) would return next for this `input`. Returns
+    /// `None` if the header is incomplete.
     ///
-    /// With it, a frame that is not wanted can be turned down before its payload takes memory.
+    /// With it, you can refuse a frame before its payload takes memory.
     #[must_use]
     pub fn peek(&self, input: &[u8]) -> Option<Header> {
         let header = match *self.awaited() {
@@ -91,8 +93,8 @@ impl Decoder {
         Some(Header::parse(header))
     }
 
-    /// [`decode`](Self::decode) where a frame was cut. What is left of `input` is returned: if it were
-    /// lent, it would have to be in memory for whole frames, too, instead of in registers.
+    /// [`decode`](Self::decode) for a frame that was cut. Returns the rest of `input`: a borrowed `input` would
+    /// be in memory instead of in registers, for whole frames too.
     fn reassemble<'a, 'i: 'a>(&'a mut self, mut input: &'i [u8]) -> (Option<Frame<'a>>, &'i [u8]) {
         if self.is_handed_out() {
             buffer::clear(&mut self.partial);
@@ -117,7 +119,7 @@ impl Decoder {
         (Some(frame), rest)
     }
 
-    /// What is held of a frame whose end has not come.
+    /// The received bytes of an incomplete frame.
     fn awaited(&self) -> &[u8] {
         if self.is_handed_out() {
             &[]
@@ -126,7 +128,7 @@ impl Decoder {
         }
     }
 
-    /// Whether `partial` is a frame, which has been handed out, and goes away with the next call.
+    /// Whether `partial` is a whole frame, which was returned and ends with the next call.
     fn is_handed_out(&self) -> bool {
         let header = self.partial.first_chunk().copied().map(Header::parse);
         header.is_some_and(|header| self.partial.len() == header.frame_len())

@@ -1,17 +1,17 @@
-//! The three-byte header and nothing else: `kind: u8 | length: u16 big endian | payload`.
+//! A frame on the wire: `kind: u8 | length: u16 big endian | payload`.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Bytes of a frame's header.
+/// The length of a header in bytes.
 pub const HEADER_LEN: usize = 3;
 
-/// The longest payload that a header can announce, in bytes.
+/// The length of the longest payload in bytes.
 pub const MAX_PAYLOAD_LEN: usize = u16::MAX as usize;
 
-/// The kind of a frame: one byte, open to values without a definition.
+/// The kind of a frame. Any byte is a kind, and most of them have no meaning.
 ///
-/// The known ones are constants here, as in Asterisk's `include/asterisk/res_audiosocket.h`.
+/// The constants are the defined kinds, from Asterisk's `include/asterisk/res_audiosocket.h`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
@@ -21,16 +21,16 @@ pub const MAX_PAYLOAD_LEN: usize = u16::MAX as usize;
 pub struct FrameKind(pub u8);
 
 impl FrameKind {
-    /// `0x00`: the server ends the call. Asterisk itself just closes.
+    /// `0x00`: hangup. The server ends the call with it. Asterisk ends a call by closing the connection.
     pub const HANGUP: Self = Self(0x00);
-    /// `0x01`: the call's UUID, 16 bytes in network order; Asterisk's first frame, sent once.
+    /// `0x01`: the UUID of the call, 16 bytes in network order. It is Asterisk's first frame, sent once.
     pub const UUID: Self = Self(0x01);
-    /// `0x02`: silence, a leftover of the first specification. Asterisk never sends it, and ends a
-    /// call on which it receives it.
+    /// `0x02`: silence, from the first specification. Asterisk never sends it, and ends a call when it
+    /// receives it.
     pub const SILENCE: Self = Self(0x02);
-    /// `0x03`: one key press, an ASCII byte. From Asterisk only.
+    /// `0x03`: one key press, as an ASCII byte. Only Asterisk sends it.
     pub const DTMF: Self = Self(0x03);
-    /// `0x10`: audio at 8 kHz. The kinds up to [`FrameKind::AUDIO_192K`] follow without a gap.
+    /// `0x10`: audio at 8 kHz.
     pub const AUDIO_8K: Self = Self(0x10);
     /// `0x11`: audio at 12 kHz.
     pub const AUDIO_12K: Self = Self(0x11);
@@ -48,10 +48,10 @@ impl FrameKind {
     pub const AUDIO_96K: Self = Self(0x17);
     /// `0x18`: audio at 192 kHz.
     pub const AUDIO_192K: Self = Self(0x18);
-    /// `0xff`: an error on Asterisk's side, with at most one byte of flags.
+    /// `0xff`: an error on Asterisk's side, with up to one byte of [`ErrorFlags`](crate::ErrorFlags).
     pub const ERROR: Self = Self(0xff);
 
-    /// The kind's name, or `None` if it has no definition.
+    /// Returns the name of the kind, such as `dtmf`. Returns `None` if the kind is not defined.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -89,21 +89,21 @@ impl fmt::Debug for FrameKind {
     }
 }
 
-/// A decoded header: the kind of the payload, and its length.
+/// The header of a frame: its kind, and the length of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "these three bytes are the whole header"
 )]
 pub struct Header {
-    /// What the payload means.
+    /// The kind of the frame.
     pub kind: FrameKind,
-    /// Length of the payload in bytes.
+    /// The length of the payload in bytes.
     pub len: u16,
 }
 
 impl Header {
-    /// Reads a header. Any three bytes are one, so this cannot fail.
+    /// Parses a header. Any three bytes are a header, so this cannot fail.
     #[must_use]
     #[inline]
     pub const fn parse([kind, high, low]: [u8; HEADER_LEN]) -> Self {
@@ -114,7 +114,7 @@ impl Header {
         }
     }
 
-    /// The header as it goes over the wire.
+    /// Returns the bytes of the header.
     #[must_use]
     #[inline]
     pub const fn to_bytes(self) -> [u8; HEADER_LEN] {
@@ -122,7 +122,7 @@ impl Header {
         [self.kind.0, high, low]
     }
 
-    /// Length of the whole frame in bytes, header included.
+    /// Returns the length of the whole frame in bytes, header included.
     #[must_use]
     #[inline]
     pub const fn frame_len(self) -> usize {
@@ -130,19 +130,19 @@ impl Header {
     }
 }
 
-/// One whole frame, its payload borrowed. What it means is [`Message`](crate::Message)'s business.
+/// One whole frame, with a borrowed payload. [`Message::parse`](crate::Message::parse) returns its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Frame<'a> {
-    /// What the payload means.
+    /// The kind of the frame.
     pub kind: FrameKind,
-    /// The payload as it came, 0 to 65,535 bytes.
+    /// The payload, 0 to 65,535 bytes.
     pub payload: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Splits a whole frame off the front of `input`, or returns `None`, with `input` as it was,
-    /// if its end has not come yet.
+    /// Takes a whole frame off the front of `input`. Returns `None`, and leaves `input` unchanged, if the frame is
+    /// incomplete.
     #[inline]
     pub fn split_first(input: &mut &'a [u8]) -> Option<Self> {
         let header = Header::parse(*input.first_chunk()?);
@@ -155,7 +155,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Appends a frame. `payload` must fit its length field, which every caller has checked.
+/// Appends a frame to `out`. The caller checks that `payload` is not longer than [`MAX_PAYLOAD_LEN`].
 #[inline]
 pub(crate) fn put(kind: FrameKind, payload: &[u8], out: &mut Vec<u8>) {
     debug_assert!(payload.len() <= MAX_PAYLOAD_LEN);

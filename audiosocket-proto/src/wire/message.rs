@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{Audio, Frame, FrameKind, PeerError, SampleRate};
 
-/// A frame with its meaning read: the typed form of every kind of frame.
+/// The meaning of a [`Frame`].
 ///
 /// ```
 /// use audiosocket_proto::{Frame, Message};
@@ -20,29 +20,29 @@ use crate::{Audio, Frame, FrameKind, PeerError, SampleRate};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message<'a> {
-    /// The sender ends the call. A payload is ignored; Asterisk sends none.
+    /// The sender ends the call. The payload is ignored. Asterisk sends none.
     Hangup,
-    /// The call's identity.
+    /// The UUID of the call.
     Uuid(Uuid),
-    /// Legacy silence; means no more than the absence of audio.
+    /// Legacy silence. It has no effect.
     Silence,
-    /// A key was pressed, and has been released: Asterisk sends the frame at key-up.
+    /// A key press. Asterisk sends it when the key is released.
     Dtmf(DtmfDigit),
-    /// Audio; possibly empty, since a length of zero can be written on the wire.
+    /// Audio. It may be empty.
     Audio(Audio<'a>),
-    /// Asterisk reports an error.
+    /// An error that Asterisk reports.
     Error(ErrorFlags),
-    /// A kind without a definition; harmless.
+    /// A frame of an undefined kind. It has no effect.
     Unknown(Frame<'a>),
 }
 
 impl<'a> Message<'a> {
-    /// Reads the meaning of `frame`.
+    /// Returns the meaning of `frame`.
     ///
     /// # Errors
     ///
-    /// [`PeerError::UuidLength`] if a UUID is not of 16 bytes, [`PeerError::DtmfMalformed`] if a
-    /// key press is not one of the sixteen keys. Everything else has a meaning.
+    /// [`PeerError::UuidLength`] if the payload of a UUID frame is not 16 bytes long.
+    /// [`PeerError::DtmfMalformed`] if a key press is not one of the sixteen keys.
     #[inline]
     pub fn parse(frame: Frame<'a>) -> Result<Self, PeerError> {
         if let Some(rate) = SampleRate::from_kind(frame.kind) {
@@ -70,12 +70,12 @@ impl<'a> Message<'a> {
     }
 }
 
-/// One of the sixteen keys: `0` to `9`, `*`, `#`, `A` to `D`.
+/// One of the sixteen DTMF keys: `0` to `9`, `*`, `#`, `A` to `D`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DtmfDigit(u8);
 
 impl DtmfDigit {
-    /// The key whose ASCII character is `key`, or `None` if no key has it. Letters are upper case.
+    /// Returns the key with the ASCII character `key`. Returns `None` for other bytes, also for lower-case letters.
     #[must_use]
     pub const fn new(key: u8) -> Option<Self> {
         match key {
@@ -84,13 +84,13 @@ impl DtmfDigit {
         }
     }
 
-    /// The key's character.
+    /// Returns the character of the key.
     #[must_use]
     pub const fn as_char(self) -> char {
         self.0 as char
     }
 
-    /// The key's ASCII byte, as it goes over the wire.
+    /// Returns the ASCII byte of the key, as it is on the wire.
     #[must_use]
     pub const fn as_byte(self) -> u8 {
         self.0
@@ -118,14 +118,14 @@ impl fmt::Debug for DtmfDigit {
 pub struct ErrorFlags(pub u8);
 
 impl ErrorFlags {
-    /// `0x01`: the caller hung up. Not an error: an ordinary end of the call.
+    /// `0x01`: the caller hung up. This is an ordinary end of the call.
     pub const HANGUP: Self = Self(0x01);
     /// `0x02`: Asterisk could not forward a frame.
     pub const FRAME_FORWARDING: Self = Self(0x02);
     /// `0x04`: Asterisk ran out of memory.
     pub const MEMORY: Self = Self(0x04);
 
-    /// Whether every flag of `other` is set.
+    /// Returns whether all flags of `other` are set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -141,7 +141,7 @@ impl BitOr for ErrorFlags {
 }
 
 impl fmt::Display for ErrorFlags {
-    /// Writes `0x06 (frame forwarding, memory)`; flags without a name show in the number only.
+    /// Writes the number and the names: `0x06 (frame forwarding, memory)`. Undefined flags have no name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "0x{:02x}", self.0)?;
         let names = [

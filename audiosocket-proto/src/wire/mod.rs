@@ -1,4 +1,4 @@
-//! Frames on the wire and what they mean.
+//! Frames on the wire and their meaning.
 
 pub mod encoder;
 

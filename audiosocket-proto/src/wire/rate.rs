@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::FrameKind;
 
-/// The nine sample rates of AudioSocket, each with a frame kind of its own (`0x10` to `0x18`).
+/// The nine sample rates of AudioSocket. Each has its own frame kind (`0x10` to `0x18`).
 ///
 /// Samples are always signed 16-bit little-endian mono PCM, which Asterisk calls *slin*
 /// (`include/asterisk/format_cache.h`; `res/res_audiosocket.c` maps kinds to formats).
@@ -12,7 +12,7 @@ use crate::FrameKind;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum SampleRate {
-    /// 8 kHz, `slin`, kind `0x10`: what the dialplan application always sends.
+    /// 8 kHz, `slin`, kind `0x10`. The dialplan application `AudioSocket()` always sends it.
     #[default]
     #[cfg_attr(feature = "serde", serde(rename = "slin"))]
     Hz8000,
@@ -28,8 +28,8 @@ pub enum SampleRate {
     /// 32 kHz, `slin32`, kind `0x14`.
     #[cfg_attr(feature = "serde", serde(rename = "slin32"))]
     Hz32000,
-    /// 44.1 kHz, `slin44`, kind `0x15`. Asterisk 22.10.1 played audio of this rate at half its
-    /// volume, in calls of other rates and of this one; send another rate.
+    /// 44.1 kHz, `slin44`, kind `0x15`. Do not send it: Asterisk 22.10.1 played audio of this rate at half its
+    /// volume, whatever the rate of the call.
     #[cfg_attr(feature = "serde", serde(rename = "slin44"))]
     Hz44100,
     /// 48 kHz, `slin48`, kind `0x16`.
@@ -44,7 +44,7 @@ pub enum SampleRate {
 }
 
 impl SampleRate {
-    /// All rates, slowest first.
+    /// All rates, lowest first.
     pub const ALL: [Self; 9] = [
         Self::Hz8000,
         Self::Hz12000,
@@ -57,7 +57,7 @@ impl SampleRate {
         Self::Hz192000,
     ];
 
-    /// The rate that audio of `kind` has, or `None` if `kind` is not an audio kind.
+    /// Returns the rate of audio of `kind`. Returns `None` if `kind` is not an audio kind.
     #[must_use]
     #[inline]
     pub const fn from_kind(kind: FrameKind) -> Option<Self> {
@@ -69,15 +69,16 @@ impl SampleRate {
         }
     }
 
-    /// The frame kind that carries audio of this rate.
+    /// Returns the frame kind of audio at this rate.
     #[must_use]
     #[inline]
     pub const fn kind(self) -> FrameKind {
         FrameKind(FrameKind::AUDIO_8K.0 + self as u8)
     }
 
-    /// Samples per second.
+    /// Returns the samples per second.
     #[must_use]
+    #[inline]
     pub const fn hz(self) -> u32 {
         match self {
             Self::Hz8000 => 8_000,
@@ -92,7 +93,7 @@ impl SampleRate {
         }
     }
 
-    /// Whole samples in `duration`, rounded down: 882 for 20 ms at 44.1 kHz.
+    /// Returns the whole samples in `duration`, rounded down: 882 for 20 ms at 44.1 kHz.
     #[must_use]
     pub const fn samples_in(self, duration: Duration) -> u64 {
         let samples = duration.as_nanos() * self.hz() as u128 / 1_000_000_000;
@@ -103,10 +104,11 @@ impl SampleRate {
         }
     }
 
-    /// How long `samples` samples last, rounded down to a nanosecond.
+    /// Returns the duration of `samples` samples, rounded down to a nanosecond.
     #[must_use]
+    #[inline]
     pub const fn duration_of(self, samples: u64) -> Duration {
-        // A frame has few samples, and 128 bits cost more than all else that is done with a frame.
+        // A frame has few samples. A division of 128 bits would cost more than the rest of the frame's work.
         if let Some(nanos) = samples.checked_mul(1_000_000_000) {
             return Duration::from_nanos(nanos / self.hz() as u64);
         }
@@ -117,7 +119,7 @@ impl SampleRate {
         )
     }
 
-    /// Asterisk's name of the format: `slin`, `slin12`, ... `slin192`.
+    /// Returns Asterisk's name of the format: `slin`, `slin12`, … `slin192`.
     #[must_use]
     pub const fn format_name(self) -> &'static str {
         match self {
@@ -135,13 +137,13 @@ impl SampleRate {
 }
 
 impl fmt::Display for SampleRate {
-    /// Writes Asterisk's name of the format, see [`SampleRate::format_name`].
+    /// Writes [`SampleRate::format_name`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.format_name())
     }
 }
 
-/// The text was not one of Asterisk's names of a slin format.
+/// The error for a text that is not the name of a slin format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParseSampleRateError;
@@ -158,7 +160,7 @@ impl core::error::Error for ParseSampleRateError {}
 impl FromStr for SampleRate {
     type Err = ParseSampleRateError;
 
-    /// Reads Asterisk's name of the format; `slin8` is taken for `slin`.
+    /// Parses Asterisk's name of the format. `slin8` is another name for `slin`.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let name = if name == "slin8" { "slin" } else { name };
         let mut rates = Self::ALL.into_iter();

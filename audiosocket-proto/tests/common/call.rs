@@ -1,8 +1,8 @@
-//! The frames with which calls begin and end.
+//! The first and the last frame of a call.
 
 use crate::wire::{UUID, frame};
 
-/// What this side sends to end a call.
+/// The frame that a server sends to end a call.
 pub(crate) const HANGUP: [u8; 3] = [0x00, 0x00, 0x00];
 
 /// The frame that begins a call.

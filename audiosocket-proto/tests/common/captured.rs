@@ -1,11 +1,11 @@
-//! What a real Asterisk 22.10.1 sent, and what each capture is known to hold.
+//! Bytes that a real Asterisk 22.10.1 sent, and the frames in them.
 
 use std::path::Path;
 
 /// One file of `captures/`.
 pub(crate) struct Capture {
     pub(crate) name: &'static str,
-    /// The frames, in order: `(kind, payload length, how many of them in a row)`.
+    /// The frames in order: `(kind, payload length, how many in a row)`.
     pub(crate) frames: &'static [(u8, usize, usize)],
     /// The keys that were pressed, in order.
     pub(crate) dtmf: &'static str,
@@ -18,15 +18,15 @@ impl Capture {
     }
 }
 
-/// Where the captures are.
+/// The folder of the captures.
 pub(crate) fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/captures"))
 }
 
-/// All of them. Each was echoed and then hung up by the server, and begins with the UUID.
+/// All captures. The server echoed each call and then hung up. Each capture begins with the UUID.
 pub(crate) const CAPTURES: [Capture; 14] = [
-    // The application. It sends 8 kHz slin whatever the caller's codec; the caller said nothing
-    // in the first, and pressed keys before the first audio frame in the second.
+    // The application `AudioSocket()`. It sends 8 kHz slin for every codec. In the first call the caller
+    // sent no audio. In the second one, the keys came before the first audio frame.
     capture("app-caller-hangs-up.bin", "", &[(0x01, 16, 1)]),
     capture(
         "app-dtmf.bin",
@@ -34,10 +34,10 @@ pub(crate) const CAPTURES: [Capture; 14] = [
         &[(0x01, 16, 1), (0x03, 1, 5), (0x10, 320, 88)],
     ),
     capture("app-slin8.bin", "", &[(0x01, 16, 1), (0x10, 320, 51)]),
-    // Dial without c(slin): the call's own codec, one byte a sample, under the kind of 8 kHz slin.
+    // `Dial` without `c(slin)`: the codec of the call, one byte per sample, under the kind of 8 kHz slin.
     capture("dial-alaw.bin", "", &[(0x01, 16, 1), (0x10, 160, 27)]),
     capture("dial-ulaw.bin", "", &[(0x01, 16, 1), (0x10, 160, 27)]),
-    // Dial with c(slin...): 20 ms of 16-bit samples at each of the nine rates.
+    // `Dial` with `c(slin…)`: 20 ms of 16-bit samples at each of the nine rates.
     capture("dial-slin.bin", "", &[(0x01, 16, 1), (0x10, 320, 27)]),
     capture("dial-slin12.bin", "", &[(0x01, 16, 1), (0x11, 480, 27)]),
     capture("dial-slin16.bin", "", &[(0x01, 16, 1), (0x12, 640, 27)]),

@@ -1,9 +1,9 @@
-//! What Asterisk would make of the bytes that this side sent.
+//! Checks bytes by the rules of Asterisk.
 
 use crate::reference;
 
-/// Asserts that Asterisk takes every frame of `bytes` (`res/res_audiosocket.c`): hangup and audio
-/// of at least one byte, nothing after the hangup. A cut frame may only be the last.
+/// Asserts that Asterisk accepts every frame of `bytes` (`res/res_audiosocket.c`): hangup, and audio of at
+/// least one byte. Nothing may follow the hangup. Only the last frame may be cut.
 pub(crate) fn assert_asterisk_accepts(bytes: &[u8]) {
     let (frames, _cut) = reference::parse(bytes);
     let mut over = false;

@@ -1,6 +1,6 @@
-//! Ways in which TCP may cut a stream.
+//! Cuts a stream into pieces, as TCP may do.
 
-/// Cuts `stream` by `sizes`, taken round and round; a size of zero counts as one.
+/// Cuts `stream` into pieces of `sizes`, which repeat. A size of zero counts as one.
 pub(crate) fn cut<'a>(stream: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = stream;
     let mut sizes = sizes.iter().copied().cycle();

@@ -1,9 +1,9 @@
-//! A parser as plain as the description of the protocol, to compare the real one with.
+//! The simplest possible parser, to compare the decoder with.
 
 /// A frame as `(kind, payload)`.
 pub(crate) type RawFrame = (u8, Vec<u8>);
 
-/// Every whole frame of `stream`, and how many bytes of a cut one follow.
+/// Returns all whole frames of `stream`, and the number of bytes after the last one.
 pub(crate) fn parse(stream: &[u8]) -> (Vec<RawFrame>, usize) {
     let mut frames = Vec::new();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! How much may wait.
+//! The limits of the queue.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use audiosocket_proto::{AudioBuf, Bytes, Playout, SampleRate, SendError, Session
 
 use crate::rig::{FRAME, RATE, Rig, speech};
 
-/// Pieces and marks that may wait, as documented.
+/// The documented limit of pieces and marks together.
 const ENTRIES: usize = 65_536;
 
 fn full(queued: Duration) -> Result<(), SendError> {
@@ -14,7 +14,7 @@ fn full(queued: Duration) -> Result<(), SendError> {
 }
 
 #[test]
-fn the_bound_is_exact_to_the_sample_at_every_rate() {
+fn max_playout_is_exact_to_one_sample_at_every_rate() {
     for rate in SampleRate::ALL {
         let most = 30 * rate.hz() as usize * 2;
         let mut rig = Rig::new();
@@ -25,7 +25,7 @@ fn the_bound_is_exact_to_the_sample_at_every_rate() {
         let half_minute = Duration::from_secs(30);
         assert_eq!(rig.playout.stats().depth, half_minute);
         assert_eq!(rig.try_play(rate, &[1]), full(half_minute));
-        // What is refused changes nothing, and there is room for a frame when one has left.
+        // Refused audio changes nothing. Each frame that leaves makes room for one more.
         rig.poll();
         let len = audiosocket_proto::Ptime::Ms20.frame_len(rate);
         assert_eq!(
@@ -36,16 +36,16 @@ fn the_bound_is_exact_to_the_sample_at_every_rate() {
     }
 }
 
-/// Lengths of different rates add up without a rounding error: three times a third of the bound.
+/// Three rates, each with a third of the limit: the sum has no rounding error.
 #[test]
-fn rates_add_up_exactly() {
+fn durations_of_different_rates_add_up_exactly() {
     let mut rig = Rig::with(|config| config.max_playout(Duration::from_secs(3)));
     for rate in [
         SampleRate::Hz44100,
         SampleRate::Hz12000,
         SampleRate::Hz192000,
     ] {
-        // In pieces whose length is not a whole number of nanoseconds.
+        // The duration of these pieces is not a whole number of nanoseconds.
         for piece in vec![1; rate.hz() as usize * 2].chunks(2 * 7) {
             rig.try_play(rate, piece).unwrap();
         }
@@ -70,7 +70,7 @@ fn an_empty_queue_takes_one_piece_of_any_length() {
 }
 
 #[test]
-fn a_bound_of_forever_is_one() {
+fn max_playout_can_be_the_longest_duration() {
     let mut rig = Rig::with(|config| config.max_playout(Duration::MAX));
     for _ in 0..100 {
         rig.play(&[1; 100_000]);
@@ -86,7 +86,7 @@ fn audio_of_no_bytes_is_refused() {
 }
 
 #[test]
-fn pieces_and_marks_are_bounded() {
+fn the_number_of_pieces_and_marks_is_limited() {
     let mut rig = Rig::new();
     let piece = Bytes::from_static(&[1, 2]);
     for n in 0..ENTRIES / 2 {
@@ -103,16 +103,16 @@ fn pieces_and_marks_are_bounded() {
     assert_eq!(rig.marks(true).len(), ENTRIES / 2 + 1);
 }
 
-/// Marks that nobody takes do not pile up.
+/// A caller that never takes marks cannot make the queue grow without limit.
 #[test]
-fn marks_that_are_not_told_are_bounded() {
+fn the_number_of_marks_that_are_not_taken_is_limited() {
     let mut rig = Rig::new();
     let taken = (0..100_000).filter(|n| rig.playout.mark(*n).is_ok());
     assert_eq!(taken.count(), ENTRIES);
 }
 
 #[test]
-fn there_is_none_before_and_after_the_call() {
+fn audio_is_refused_before_and_after_the_call() {
     let mut playout: Playout<u32> = Playout::new(&SessionConfig::default());
     let piece = Bytes::from(speech(FRAME));
     let refused = AudioBuf::new(RATE, piece.clone());
@@ -126,9 +126,9 @@ fn there_is_none_before_and_after_the_call() {
     assert_eq!(rig.rest(), []);
 }
 
-/// Whoever prints it does not want to see the audio.
+/// The output does not contain the audio.
 #[test]
-fn its_debug_output_is_short_whatever_waits() {
+fn the_debug_output_is_short_however_much_audio_is_queued() {
     let mut rig = Rig::new();
     for _ in 0..100 {
         rig.play(&speech(4000));

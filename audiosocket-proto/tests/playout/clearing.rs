@@ -1,4 +1,4 @@
-//! Barge-in: what waits is dropped at once.
+//! Barge-in: `clear` drops the queued audio at once.
 
 use audiosocket_proto::{Dropped, PlayoutOutput, SampleRate};
 
@@ -7,10 +7,10 @@ use crate::rig::{FRAME, PTIME, Rig, frame, millis, silence, speech};
 const OLD: u8 = 0x55;
 const NEW: u8 = 0x66;
 
-/// At every moment of every phase of a queue of 30 s, of one frame and of nothing: no frame that is
-/// given out afterwards holds an old sample, and new speech is heard within one ptime.
+/// Clears queues of 0, 1, 2 and 1,500 frames after 0 to 60 ms. Later frames contain no old sample, and
+/// new speech leaves within one ptime.
 #[test]
-fn nothing_old_is_heard_afterwards() {
+fn after_a_clear_no_old_audio_leaves() {
     for fill_silence in [true, false] {
         for frames in [0, 1, 2, 1500] {
             for after in 0..=60 {
@@ -41,7 +41,7 @@ fn nothing_old_is_heard_afterwards() {
     }
 }
 
-/// A frame that was begun and not filled is cleared like all else.
+/// Bytes that do not fill a frame are cleared too.
 #[test]
 fn the_rest_of_a_piece_is_cleared() {
     let mut rig = Rig::with_silence();
@@ -54,7 +54,7 @@ fn the_rest_of_a_piece_is_cleared() {
 }
 
 #[test]
-fn what_is_cleared_is_told_in_samples_and_in_time() {
+fn clear_returns_the_dropped_samples_and_their_duration() {
     let mut rig = Rig::new();
     rig.play(&speech(8000 * 2 + 1));
     rig.try_play(SampleRate::Hz44100, &speech(441 * 2)).unwrap();
@@ -71,9 +71,9 @@ fn what_is_cleared_is_told_in_samples_and_in_time() {
     assert_eq!(rig.rest(), []);
 }
 
-/// Even while the peer takes nothing, and a frame has been due for long.
+/// The peer does not read, and a frame is already due.
 #[test]
-fn what_is_held_can_be_cleared() {
+fn a_frame_that_waits_for_the_peer_can_be_cleared() {
     let mut rig = Rig::new();
     rig.play(&[OLD; 3 * FRAME]);
     rig.poll();

@@ -1,4 +1,4 @@
-//! How pieces of any length become frames.
+//! Pieces of any length become frames of one ptime.
 
 use audiosocket_proto::{AudioBuf, Bytes, PlayoutOutput, Ptime, SampleRate};
 
@@ -12,17 +12,17 @@ const PTIMES: [Ptime; 5] = [
     Ptime::Ms60,
 ];
 
-/// Samples in 10 ms at each rate, spelled out.
+/// Samples in 10 ms at each rate.
 const SAMPLES: [usize; 9] = [80, 120, 160, 240, 320, 441, 480, 960, 1920];
 
 #[test]
-fn frames_of_every_rate_and_ptime_are_of_their_length() {
+fn frames_of_every_rate_and_ptime_have_the_right_length() {
     for (rate, samples) in SampleRate::ALL.into_iter().zip(SAMPLES) {
         for (ptime, tens) in PTIMES.into_iter().zip([1, 2, 3, 4, 6]) {
             let len = 2 * samples * tens;
             assert_eq!(ptime.frame_len(rate), len, "{ptime} of {rate}");
             let mut rig = Rig::with(|config| config.fill_silence(false).ptime(ptime));
-            // Three frames and a sample.
+            // Three frames and one sample.
             let audio = speech(3 * len + 2);
             rig.try_play(rate, &audio).unwrap();
             let mut padded = audio.clone();
@@ -44,7 +44,7 @@ fn frames_of_every_rate_and_ptime_are_of_their_length() {
 
 #[test]
 fn pieces_of_every_length_join_without_a_gap() {
-    // Of one byte, of an odd one, of just less, just as much and just more than a frame.
+    // One byte, odd lengths, and lengths around one and two frames.
     for len in [1, 2, 3, 7, 160, 319, 320, 321, 639, 640, 641, 1000] {
         let audio = speech(8 * FRAME + 123);
         let mut rig = Rig::new();
@@ -56,8 +56,7 @@ fn pieces_of_every_length_join_without_a_gap() {
     }
 }
 
-/// What does not fill a frame waits for no longer than the frame is due, and goes out with what
-/// has come by then.
+/// Bytes that do not fill a frame wait until the frame is due. Audio that comes before that fills it.
 #[test]
 fn a_piece_that_comes_before_the_frame_is_due_joins_it() {
     let audio = speech(FRAME + 200);
@@ -75,14 +74,14 @@ fn only_the_end_of_speech_is_padded() {
     let mut rig = Rig::new();
     rig.play(&audio);
     assert_eq!(rig.rest(), [frame(&audio)]);
-    // And the next speech begins a frame of its own.
+    // The next speech starts in a new frame.
     rig.play(&audio);
     assert_eq!(rig.rest(), [frame(&audio)]);
 }
 
-/// A change of rate ends a frame, since there is one rate in each.
+/// A frame has one rate, so a change of rate ends the frame.
 #[test]
-fn a_change_of_rate_is_padded() {
+fn a_change_of_rate_ends_a_frame_with_padding() {
     let audio = speech(900);
     let mut rig = Rig::new();
     let wide = SampleRate::Hz16000;
@@ -103,7 +102,7 @@ fn a_change_of_rate_is_padded() {
     );
 }
 
-/// Half a sample is completed by the next piece; at the end, and at a change of rate, by a zero.
+/// The next piece completes half a sample. At the end and at a change of rate, a zero does.
 #[test]
 fn half_samples_are_completed() {
     let mut rig = Rig::new();
@@ -121,7 +120,7 @@ fn half_samples_are_completed() {
     );
 }
 
-/// One prompt on a thousand calls is in memory once: a frame is a part of the piece that was queued.
+/// A frame borrows from the queued piece, so that a prompt on a thousand calls is in memory once.
 #[test]
 fn frames_of_a_long_piece_are_not_copied() {
     let audio = Bytes::from(speech(10 * FRAME));

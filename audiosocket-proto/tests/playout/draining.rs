@@ -1,13 +1,13 @@
-//! A peer that takes nothing.
+//! A peer that does not read.
 
 use audiosocket_proto::PlayoutOutput;
 
 use crate::rig::{FRAME, PTIME, Rig, frame, millis, silence, speech};
 
-/// What is due waits in the queue, with no deadline, and leaves when the peer has taken what was
-/// sent before; the others follow at their pace.
+/// A due frame stays in the queue, without a deadline, until all earlier bytes are written. The frames
+/// after it follow one ptime apart.
 #[test]
-fn frames_are_held_and_do_not_burst() {
+fn frames_wait_for_the_peer_and_do_not_leave_in_a_burst() {
     let audio = speech(100 * FRAME);
     let mut rig = Rig::new();
     rig.play(&audio);
@@ -31,7 +31,7 @@ fn frames_are_held_and_do_not_burst() {
 }
 
 #[test]
-fn before_a_frame_is_due_nothing_is_held() {
+fn a_frame_that_is_not_due_does_not_wait_for_the_peer() {
     let mut rig = Rig::new();
     rig.play(&speech(2 * FRAME));
     rig.poll();
@@ -41,9 +41,9 @@ fn before_a_frame_is_due_nothing_is_held() {
     assert_eq!(rig.due(), Some(PTIME));
 }
 
-/// Silence does not pile up before a peer that takes nothing, either.
+/// Silence does not pile up while the peer does not read.
 #[test]
-fn silence_is_held_too() {
+fn silence_waits_for_the_peer_too() {
     let mut rig = Rig::with_silence();
     assert_eq!(rig.poll(), silence());
     rig.pass(PTIME);
@@ -54,7 +54,7 @@ fn silence_is_held_too() {
     assert_eq!(rig.due(), Some(millis(1040)));
 }
 
-/// A peer that has taken it just in time has not held anything up.
+/// A wait of half a ptime is not late.
 #[test]
 fn a_short_wait_keeps_the_schedule() {
     let mut rig = Rig::new();
@@ -68,9 +68,9 @@ fn a_short_wait_keeps_the_schedule() {
     assert_eq!(rig.playout.stats().late, 0);
 }
 
-/// What the peer did not take when the call ended does not wait for anything any more.
+/// The call ended while a frame waited for the peer.
 #[test]
-fn a_closed_playout_awaits_nothing() {
+fn a_closed_playout_does_not_wait_for_the_peer() {
     let mut rig = Rig::new();
     rig.play(&speech(3 * FRAME));
     rig.poll();

@@ -1,4 +1,4 @@
-//! Hanging up behind what is played.
+//! A hangup after the queued audio.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::rig::{FRAME, PTIME, RATE, Rig, frame, millis, silence, speech};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// When the last frame has had its time to be heard.
+/// The last frame has been heard by then.
 #[test]
-fn it_comes_one_ptime_after_the_last_frame_was_due() {
+fn the_hangup_comes_one_ptime_after_the_last_frame_was_due() {
     for mut rig in [Rig::new(), Rig::with_silence()] {
         rig.play(&speech(FRAME + 1));
         rig.playout.hangup();
@@ -28,7 +28,7 @@ fn it_comes_one_ptime_after_the_last_frame_was_due() {
 }
 
 #[test]
-fn with_nothing_to_play_it_comes_with_the_next_frame() {
+fn with_an_empty_queue_the_hangup_comes_when_the_next_frame_is_due() {
     let mut rig = Rig::new();
     rig.pass(SECOND);
     rig.playout.hangup();
@@ -44,7 +44,7 @@ fn with_nothing_to_play_it_comes_with_the_next_frame() {
 }
 
 #[test]
-fn it_survives_a_clear_and_then_waits_only_for_the_frame_on_its_way() {
+fn after_a_clear_the_hangup_comes_when_the_next_frame_is_due() {
     let mut rig = Rig::new();
     rig.play(&speech(100 * FRAME));
     rig.playout.hangup();
@@ -53,9 +53,9 @@ fn it_survives_a_clear_and_then_waits_only_for_the_frame_on_its_way() {
     assert_eq!(rig.run(SECOND), [(PTIME, PlayoutOutput::Hangup)]);
 }
 
-/// It waits for what was sent to be written, as a frame would.
+/// Like a frame, the hangup waits until all earlier bytes are written.
 #[test]
-fn it_waits_for_the_peer() {
+fn the_hangup_waits_for_the_peer() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME));
     rig.playout.hangup();
@@ -68,7 +68,7 @@ fn it_waits_for_the_peer() {
 }
 
 #[test]
-fn nothing_is_played_behind_it_nor_after_it() {
+fn nothing_can_be_played_once_a_hangup_is_queued() {
     let mut rig = Rig::with_silence();
     rig.play(&speech(FRAME));
     rig.playout.hangup();
@@ -78,11 +78,11 @@ fn nothing_is_played_behind_it_nor_after_it() {
     assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
     assert_eq!(rig.poll(), PlayoutOutput::Hangup);
     assert_eq!(rig.try_play(RATE, &[1, 2]), Err(SendError::NoCall));
-    assert_eq!(rig.rest(), [], "no silence either");
+    assert_eq!(rig.rest(), [], "no silence");
 }
 
 #[test]
-fn it_comes_once() {
+fn the_hangup_comes_once() {
     let mut rig = Rig::new();
     rig.playout.hangup();
     rig.playout.hangup();
@@ -92,7 +92,7 @@ fn it_comes_once() {
 }
 
 #[test]
-fn before_and_after_the_call_it_is_nothing() {
+fn a_hangup_before_or_after_the_call_is_ignored() {
     let mut playout: Playout<u32> = Playout::new(&SessionConfig::default());
     playout.hangup();
     let mut rig = Rig::new();

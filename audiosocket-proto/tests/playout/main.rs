@@ -1,4 +1,4 @@
-//! The playout under made-up time: what comes out, when, and what is told of it.
+//! Tests of the playout in virtual time: its frames, their times, its marks and its counters.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What tells how far playing has come.
+//! Marks: they report that the audio before them was played or cleared.
 
 use audiosocket_proto::MarkOutcome::{Cleared, Played};
 use audiosocket_proto::SendError;
@@ -6,12 +6,12 @@ use audiosocket_proto::SendError;
 use crate::rig::{FRAME, PTIME, Rig, speech};
 
 #[test]
-fn a_mark_is_reached_when_the_last_sample_before_it_is_written() {
+fn a_mark_is_played_when_the_last_byte_before_it_is_written() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME + 1));
     rig.playout.mark(1).unwrap();
     rig.poll();
-    assert_eq!(rig.marks(true), [], "a byte is left");
+    assert_eq!(rig.marks(true), [], "one byte is still queued");
     rig.pass(PTIME);
     rig.poll();
     assert!(rig.playout.awaits_drain());
@@ -21,9 +21,9 @@ fn a_mark_is_reached_when_the_last_sample_before_it_is_written() {
     assert!(!rig.playout.awaits_drain());
 }
 
-/// A mark in the middle of a frame is reached with that frame, one at its end not earlier.
+/// A mark in the middle of a frame comes with that frame, like a mark at its end.
 #[test]
-fn marks_come_in_their_order_wherever_a_frame_ends() {
+fn marks_keep_their_order_within_frames() {
     let mut rig = Rig::new();
     for (mark, len) in [(1, 100), (2, 100), (3, 120), (4, 1), (5, FRAME - 1), (6, 2)] {
         rig.play(&speech(len));
@@ -39,12 +39,12 @@ fn marks_come_in_their_order_wherever_a_frame_ends() {
         .into_iter()
         .map(|marks| marks.into_iter().map(|(mark, _)| mark).collect())
         .collect();
-    // And a last poll, by which the playout learns that there is no more.
+    // The last poll finds the queue empty.
     assert_eq!(reached, [vec![1, 2, 3], vec![4, 5], vec![6], vec![]]);
 }
 
 #[test]
-fn on_an_empty_queue_it_is_reached_once_all_is_written() {
+fn on_an_empty_queue_a_mark_is_played_once_all_bytes_are_written() {
     for mut rig in [Rig::new(), Rig::with_silence()] {
         rig.playout.mark(1).unwrap();
         rig.playout.mark(2).unwrap();
@@ -55,7 +55,7 @@ fn on_an_empty_queue_it_is_reached_once_all_is_written() {
 }
 
 #[test]
-fn cleared_marks_are_told_whether_all_is_written_or_not() {
+fn cleared_marks_do_not_wait_for_the_peer() {
     for drained in [true, false] {
         let mut rig = Rig::new();
         rig.play(&speech(FRAME));
@@ -69,9 +69,9 @@ fn cleared_marks_are_told_whether_all_is_written_or_not() {
     }
 }
 
-/// Of audio of which a part was played and the rest cleared, the rest counts.
+/// The audio before the mark was partly played, and the rest was cleared.
 #[test]
-fn a_mark_behind_a_rest_that_is_cleared_is_cleared() {
+fn a_mark_after_partly_cleared_audio_is_cleared() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME + 1));
     rig.playout.mark(1).unwrap();
@@ -80,7 +80,7 @@ fn a_mark_behind_a_rest_that_is_cleared_is_cleared() {
     assert_eq!(rig.marks(true), [(1, Cleared)]);
 }
 
-/// Marks come in the order in which they were set, whatever became of them.
+/// Marks come in the order in which they were set.
 #[test]
 fn played_and_cleared_marks_keep_their_order() {
     let mut rig = Rig::new();
@@ -101,9 +101,9 @@ fn played_and_cleared_marks_keep_their_order() {
     );
 }
 
-/// Nothing can be played behind a hangup, so a mark that is set there is about what is ahead of it.
+/// A mark that is set after a hangup is about the audio before the hangup.
 #[test]
-fn behind_a_hangup_it_is_reached_before_that() {
+fn a_mark_that_is_set_after_a_hangup_comes_before_it() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME));
     rig.playout.hangup();
@@ -116,11 +116,11 @@ fn behind_a_hangup_it_is_reached_before_that() {
     rig.playout.hangup();
     rig.clear();
     rig.playout.mark(1).unwrap();
-    assert_eq!(rig.marks(true), [(1, Played)], "nothing is ahead of it");
+    assert_eq!(rig.marks(true), [(1, Played)], "the queue is empty");
 }
 
 #[test]
-fn without_a_call_there_are_none() {
+fn without_a_call_there_are_no_marks() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME));
     rig.playout.mark(1).unwrap();

@@ -1,4 +1,4 @@
-//! What comes out is what went in, in order, but for what was cleared.
+//! A model test: the frames contain the queued bytes in order, without the cleared ones.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,20 +14,20 @@ enum Step {
     Play(SampleRate, usize),
     Mark,
     Clear,
-    /// Time passes, and the playout is asked, whether it wanted to be or not.
+    /// Moves the clock and polls, whether a deadline has come or not.
     Poll(u64),
-    /// The same, while something waits to be written.
+    /// The same, while bytes wait to be written.
     PollBlocked(u64),
-    /// It is asked when it wants to be, and a bit later than that.
+    /// Polls this many nanoseconds after the deadline.
     Due(u64),
     Sent,
 }
 
-/// Every byte that waits, with its rate, and the marks between them.
+/// The queued bytes with their rate, and the marks between them.
 #[derive(Default)]
 struct Model {
     waits: VecDeque<Item>,
-    /// Marks whose turn has come, and what is told of them.
+    /// Marks that were reached, with their outcome.
     reached: VecDeque<(u32, MarkOutcome)>,
     dropped: u64,
     played: u64,
@@ -51,8 +51,7 @@ impl Model {
         }
     }
 
-    /// Takes the frame's bytes out of those that wait. No byte that is played is zero, so that a
-    /// zero is padding.
+    /// Removes the bytes of `frame` from the model. Queued bytes are never zero, so a zero is padding.
     fn check(&mut self, rate: SampleRate, frame: &[u8]) -> Result<(), TestCaseError> {
         let len = frame
             .iter()
@@ -60,12 +59,14 @@ impl Model {
             .unwrap_or(frame.len());
         prop_assert!(
             frame[len..].iter().all(|byte| *byte == 0),
-            "a gap in a frame"
+            "the frame has a gap"
         );
         for byte in &frame[..len] {
             self.pass_marks();
             let Some(Item::Byte(of, due)) = self.waits.pop_front() else {
-                return Err(TestCaseError::fail("a byte from nowhere"));
+                return Err(TestCaseError::fail(
+                    "the frame has a byte that was not queued",
+                ));
             };
             prop_assert_eq!((of, due), (rate, *byte));
         }
@@ -76,7 +77,7 @@ impl Model {
         if len < frame.len() {
             let joins =
                 matches!(self.waits.front(), Some(Item::Byte(of, _)) if *of == rate || len == 0);
-            prop_assert!(!joins, "padded though there is more");
+            prop_assert!(!joins, "the frame is padded, and more bytes are queued");
         }
         Ok(())
     }
@@ -97,7 +98,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn what_comes_out_is_what_went_in(
+    fn frames_contain_the_queued_bytes_in_order(
         steps in prop::collection::vec(step(), 0..80),
         ptime in prop::sample::select(&[Ptime::Ms10, Ptime::Ms20, Ptime::Ms60][..]),
         fill_silence in any::<bool>(),
@@ -115,7 +116,7 @@ proptest! {
         let mut model = Model::default();
         let mut next_byte = 0_u8;
         let mut next_mark = 0;
-        // Of a frame that was given out on time, or a little late.
+        // When the last frame left.
         let mut last = None;
         for step in steps.into_iter().chain(vec![Step::Due(0); 400]) {
             let mut drained = true;
@@ -180,18 +181,18 @@ proptest! {
                     last = Some(now);
                 }
                 PlayoutOutput::Idle => {}
-                other => return Err(TestCaseError::fail(format!("nobody asked for {other:?}"))),
+                other => return Err(TestCaseError::fail(format!("unexpected output {other:?}"))),
             }
-            prop_assert!(playout.poll_timeout().is_none_or(|due| due > now), "asks for more at once");
-            while let Some(told) = playout.poll_mark(drained) {
-                prop_assert_eq!(Some(told), model.reached.pop_front());
+            prop_assert!(playout.poll_timeout().is_none_or(|due| due > now), "the deadline has already passed");
+            while let Some(mark) = playout.poll_mark(drained) {
+                prop_assert_eq!(Some(mark), model.reached.pop_front());
             }
             let waits = model.reached.front();
             prop_assert!(waits.is_none_or(|(_, outcome)| !drained && *outcome == MarkOutcome::Played));
             prop_assert_eq!(playout.stats().frames, model.played);
             prop_assert_eq!(playout.stats().samples_dropped, model.dropped);
         }
-        prop_assert!(model.waits.is_empty(), "not all was played");
+        prop_assert!(model.waits.is_empty(), "some bytes or marks are still queued");
     }
 }
 

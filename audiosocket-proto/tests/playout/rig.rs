@@ -1,4 +1,4 @@
-//! A playout with a clock that only tests move.
+//! A playout with a clock that the test moves.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use audiosocket_proto::{
     SessionConfig, Timestamp, silence_after,
 };
 
-/// Of the default ptime.
+/// The default ptime.
 pub(crate) const PTIME: Duration = Duration::from_millis(20);
 
 pub(crate) const RATE: SampleRate = SampleRate::Hz8000;
 
-/// Bytes of a frame of these two.
+/// Bytes of a frame of [`PTIME`] at [`RATE`].
 pub(crate) const FRAME: usize = 320;
 
-/// Not zero, so that a time counted from the epoch would show.
+/// Not zero, so that a time that counts from the epoch fails a test.
 const START: Timestamp = Timestamp::from_nanos(77_000_000_000);
 
 pub(crate) struct Rig {
@@ -24,7 +24,7 @@ pub(crate) struct Rig {
     silence_from: Timestamp,
 }
 
-/// What a playout asked for, and how long after the start.
+/// An output of the playout, and its time since the start.
 pub(crate) type Output = (Duration, PlayoutOutput);
 
 impl Rig {
@@ -57,7 +57,7 @@ impl Rig {
         self.play_bytes(rate, Bytes::copy_from_slice(audio))
     }
 
-    /// What is refused is given back to be dropped, and nothing else is.
+    /// Also asserts that refused audio is returned in `dropped`, and nothing else.
     pub(crate) fn play_bytes(&mut self, rate: SampleRate, audio: Bytes) -> Result<(), SendError> {
         let mut dropped = Vec::new();
         let result = self
@@ -80,7 +80,7 @@ impl Rig {
         self.playout.close(&mut Vec::new());
     }
 
-    /// Audio of this length is sent beside the playout, now.
+    /// Reports that audio of this duration was sent now, other than by the playout.
     pub(crate) fn sent(&mut self, rate: SampleRate, duration: Duration) {
         self.silence_from = silence_after(self.silence_from, self.now, duration);
         self.playout.sent(rate, self.silence_from);
@@ -90,7 +90,7 @@ impl Rig {
         self.playout.poll(self.now, false, &mut Vec::new())
     }
 
-    /// What is due now, if everything has been written.
+    /// Polls once, while no bytes wait to be written.
     pub(crate) fn poll(&mut self) -> PlayoutOutput {
         self.playout.poll(self.now, true, &mut Vec::new())
     }
@@ -99,23 +99,23 @@ impl Rig {
         self.now = self.now + time;
     }
 
-    /// Since the start.
+    /// The time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.now.saturating_since(START)
     }
 
-    /// When to poll next, counted from the start.
+    /// The next deadline, as a time since the start.
     pub(crate) fn due(&self) -> Option<Duration> {
         let due = self.playout.poll_timeout()?;
         Some(due.saturating_since(START))
     }
 
-    /// Lets time pass, and acts on each deadline in it to the nanosecond.
+    /// Moves the clock by `time`, and polls exactly at each deadline.
     pub(crate) fn run(&mut self, time: Duration) -> Vec<Output> {
         self.run_delayed(time, || Duration::ZERO)
     }
 
-    /// The same, but each deadline is acted on so much too late.
+    /// The same, but polls `delay()` after each deadline.
     pub(crate) fn run_delayed(
         &mut self,
         time: Duration,
@@ -129,7 +129,7 @@ impl Rig {
             let next = self.playout.poll_timeout();
             assert!(
                 next.is_none_or(|next| next > self.now),
-                "was acted on and is still due"
+                "the deadline has passed and is still set"
             );
             if output != PlayoutOutput::Idle {
                 outputs.push((self.elapsed(), output));
@@ -139,33 +139,33 @@ impl Rig {
         outputs
     }
 
-    /// All that is played from now on, without the times.
+    /// Plays for an hour. Returns the outputs without their times.
     pub(crate) fn rest(&mut self) -> Vec<PlayoutOutput> {
         let outputs = self.run(Duration::from_secs(3600));
         outputs.into_iter().map(|(_, output)| output).collect()
     }
 
-    /// Marks that are reached now.
+    /// Takes the marks that were reached.
     pub(crate) fn marks(&mut self, drained: bool) -> Vec<(u32, MarkOutcome)> {
         std::iter::from_fn(|| self.playout.poll_mark(drained)).collect()
     }
 }
 
-/// Audio in which no byte is zero and every place looks different.
+/// Audio without a zero byte, in which neighbouring bytes differ.
 pub(crate) fn speech(len: usize) -> Vec<u8> {
     (0..len)
         .map(|place| ((place * 7 + place / 251) % 255 + 1) as u8)
         .collect()
 }
 
-/// A frame of 8 kHz, padded with silence to its length.
+/// A frame at 8 kHz, padded with zeros.
 pub(crate) fn frame(audio: &[u8]) -> PlayoutOutput {
     let mut bytes = audio.to_vec();
     bytes.resize(FRAME, 0);
     PlayoutOutput::Frame(AudioBuf::new(RATE, bytes))
 }
 
-/// A frame of silence, of 8 kHz.
+/// A frame of silence at 8 kHz.
 pub(crate) fn silence() -> PlayoutOutput {
     frame(&[])
 }

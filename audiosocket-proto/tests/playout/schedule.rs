@@ -1,4 +1,4 @@
-//! When frames leave.
+//! The times at which frames leave.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::rig::{FRAME, PTIME, Rig, frame, millis, silence, speech};
 
 const NANO: Duration = Duration::from_nanos(1);
 
-/// Numbers below `most` in no order (an LCG of Knuth's), the same in every run.
+/// Pseudo-random durations below `most`, the same in every run (Knuth's LCG).
 fn delays(seed: u64, most: Duration) -> impl FnMut() -> Duration {
     let mut state = seed;
     let most = most.as_nanos() as u64;
@@ -20,10 +20,9 @@ fn delays(seed: u64, most: Duration) -> impl FnMut() -> Duration {
     }
 }
 
-/// Ten minutes, every wake-up late by up to half a ptime: each frame is due where it is by the first
-/// one, and the last is no later than any.
+/// Each poll comes up to half a ptime late. Each frame still counts its time from the first one.
 #[test]
-fn ten_minutes_do_not_drift() {
+fn frames_do_not_drift_in_ten_minutes() {
     for ptime in [Ptime::Ms10, Ptime::Ms20, Ptime::Ms60] {
         let frames = 600_000 / ptime.duration().as_millis() as u32;
         let mut rig = Rig::with(|config| config.fill_silence(false).ptime(ptime));
@@ -41,9 +40,9 @@ fn ten_minutes_do_not_drift() {
     }
 }
 
-/// Silence has the same grid, and speech that begins on it does not move it.
+/// Speech that begins during silence does not move the schedule.
 #[test]
-fn speech_and_silence_share_one_grid() {
+fn speech_and_silence_share_one_schedule() {
     let mut rig = Rig::with_silence();
     assert_eq!(rig.poll(), silence());
     let mut delay = delays(5, PTIME / 2);
@@ -56,7 +55,7 @@ fn speech_and_silence_share_one_grid() {
                 "{n} in minute {minute}: {at:?}"
             );
         }
-        // One for each ptime; the last may have come just after the minute.
+        // One per ptime. The last can leave just after the minute.
         assert!((3000..=3001).contains(&outputs.len()), "{}", outputs.len());
         rig.play(&speech(10 * FRAME + 1));
     }
@@ -75,9 +74,9 @@ fn the_first_frame_on_an_idle_call_leaves_at_once() {
     assert_eq!(rig.playout.stats().late, 0);
 }
 
-/// But not sooner than a ptime after the last frame of silence.
+/// It leaves at least one ptime after the last frame of silence.
 #[test]
-fn the_first_frame_on_a_running_grid_is_the_next_of_it() {
+fn the_first_frame_after_silence_keeps_the_schedule() {
     let mut rig = Rig::with_silence();
     assert_eq!(rig.poll(), silence());
     rig.pass(millis(45));
@@ -90,9 +89,9 @@ fn the_first_frame_on_a_running_grid_is_the_next_of_it() {
     assert_eq!(rig.poll(), frame(&speech(FRAME)));
 }
 
-/// Not sooner than a ptime after the last frame of the speech before it, either.
+/// It leaves at least one ptime after the last frame of the speech before it.
 #[test]
-fn speech_that_follows_speech_is_not_early() {
+fn speech_after_speech_is_not_early() {
     let mut rig = Rig::new();
     rig.play(&speech(FRAME));
     assert_eq!(rig.poll(), frame(&speech(FRAME)));
@@ -103,7 +102,7 @@ fn speech_that_follows_speech_is_not_early() {
     assert_eq!(rig.poll(), PlayoutOutput::Idle);
 }
 
-/// After a stall nothing is sent faster to catch up. The stall is counted.
+/// Frames do not leave faster after a stall. The stall is counted.
 #[test]
 fn after_a_stall_there_is_no_burst() {
     let mut rig = Rig::new();
@@ -126,16 +125,16 @@ fn after_a_stall_there_is_no_burst() {
     }
 }
 
-/// Calls that a stall delayed would otherwise all be due at its end, and from then on together, and
-/// the last of them be late by all that the others take.
+/// A stall delays all calls to the same moment. Each call returns to its own schedule after it, so that
+/// they are not due together from then on.
 #[test]
-fn calls_that_stall_together_do_not_fall_into_step() {
+fn calls_that_stall_together_keep_their_own_schedules() {
     for begun in (0..20).map(millis) {
         let mut rig = Rig::new();
         rig.pass(begun);
         rig.play(&speech(2000 * FRAME));
         rig.poll();
-        // All of them at the same time.
+        // All calls stall until the same moments.
         for stalled_until in [millis(57), millis(1_009), millis(5_000)] {
             rig.pass(stalled_until - rig.elapsed());
             assert_ne!(rig.poll(), PlayoutOutput::Idle);
@@ -147,9 +146,9 @@ fn calls_that_stall_together_do_not_fall_into_step() {
     }
 }
 
-/// Half a ptime is what makes the difference.
+/// A longer delay moves the schedule by one ptime.
 #[test]
-fn a_delay_of_half_a_ptime_is_made_up_for() {
+fn a_delay_of_half_a_ptime_does_not_move_the_schedule() {
     for (delay, next, late) in [(PTIME / 2, 2 * PTIME, 0), (PTIME / 2 + NANO, 3 * PTIME, 1)] {
         let mut rig = Rig::new();
         rig.play(&speech(10 * FRAME));
@@ -161,9 +160,9 @@ fn a_delay_of_half_a_ptime_is_made_up_for() {
     }
 }
 
-/// Who asks too early, or too often, gets nothing and moves nothing.
+/// Polls before the deadline return nothing and change nothing.
 #[test]
-fn asking_early_changes_nothing() {
+fn an_early_poll_changes_nothing() {
     let mut rig = Rig::new();
     rig.play(&speech(3 * FRAME));
     for n in 0..3 {
@@ -176,10 +175,10 @@ fn asking_early_changes_nothing() {
     }
 }
 
-/// Silence was put off by what was sent, and the queue ran dry meanwhile. What is played then is
-/// not late: nothing waited.
+/// Sent audio delays the silence, and the queue runs empty meanwhile. Audio that is played then is not
+/// late, since it did not wait.
 #[test]
-fn speech_after_a_pause_in_which_silence_was_put_off_is_not_late() {
+fn speech_while_silence_is_delayed_is_not_late() {
     for fill_silence in [true, false] {
         let mut rig = Rig::with(|config| config.fill_silence(fill_silence));
         rig.play(&speech(2 * FRAME));

@@ -1,4 +1,4 @@
-//! Silence while there is nothing to play.
+//! Silence while the queue is empty.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn wide_silence() -> PlayoutOutput {
 }
 
 #[test]
-fn it_begins_with_the_call_and_goes_on() {
+fn silence_begins_with_the_call() {
     let mut rig = Rig::with_silence();
     let outputs = rig.run(millis(100));
     assert_eq!(times(&outputs), [0, 20, 40, 60, 80, 100]);
@@ -28,7 +28,7 @@ fn it_begins_with_the_call_and_goes_on() {
 }
 
 #[test]
-fn it_is_of_every_ptime_and_rate() {
+fn silence_has_the_ptime_and_the_rate_of_the_call() {
     for rate in SampleRate::ALL {
         for ptime in [
             Ptime::Ms10,
@@ -50,7 +50,7 @@ fn it_is_of_every_ptime_and_rate() {
 }
 
 #[test]
-fn switched_off_there_is_none() {
+fn without_fill_silence_there_is_no_silence() {
     let mut rig = Rig::new();
     rig.play(&speech(1));
     assert_eq!(rig.rest(), [frame(&speech(1))]);
@@ -59,16 +59,16 @@ fn switched_off_there_is_none() {
     assert_eq!(rig.due(), None);
 }
 
-/// The rate of what we sent last, by whichever means, else of what the caller sends.
+/// The rate of the audio that was sent last, or else of the caller's audio.
 #[test]
-fn its_rate_is_that_of_what_was_sent_or_else_heard() {
+fn silence_has_the_rate_of_the_last_audio() {
     let mut rig = Rig::with_silence();
     let next = |rig: &mut Rig| {
         let output = rig.poll();
         rig.pass(PTIME);
         output
     };
-    assert_eq!(next(&mut rig), silence(), "8 kHz, as of nothing");
+    assert_eq!(next(&mut rig), silence(), "8 kHz by default");
     rig.playout.received(WIDE);
     assert_eq!(next(&mut rig), wide_silence());
     rig.playout.received(RATE);
@@ -76,25 +76,29 @@ fn its_rate_is_that_of_what_was_sent_or_else_heard() {
     rig.try_play(WIDE, &speech(2)).unwrap();
     next(&mut rig);
     rig.playout.received(RATE);
-    assert_eq!(next(&mut rig), wide_silence(), "we have spoken");
+    assert_eq!(
+        next(&mut rig),
+        wide_silence(),
+        "the rate of the played audio"
+    );
     rig.sent(RATE, Duration::ZERO);
     rig.pass(millis(200));
-    assert_eq!(next(&mut rig), silence(), "and spoken otherwise");
+    assert_eq!(next(&mut rig), silence(), "the rate of the sent audio");
     rig.play(&speech(1));
     rig.clear();
     rig.try_play(WIDE, &speech(2)).unwrap();
     rig.clear();
-    assert_eq!(next(&mut rig), silence(), "what was cleared was not spoken");
+    assert_eq!(next(&mut rig), silence(), "cleared audio does not count");
 }
 
 #[test]
-fn it_pauses_until_200_ms_after_what_was_sent() {
+fn silence_begins_200_ms_after_sent_audio() {
     let mut rig = Rig::with_silence();
     rig.run(millis(95));
     rig.sent(RATE, millis(60));
     let outputs = rig.run(millis(400));
     assert_eq!(times(&outputs), [355, 375, 395, 415, 435, 455, 475, 495]);
-    // An echo, frame by frame.
+    // An echo.
     for _ in 0..100 {
         rig.sent(RATE, PTIME);
         assert_eq!(rig.run(millis(20)), []);
@@ -103,9 +107,9 @@ fn it_pauses_until_200_ms_after_what_was_sent() {
     assert_eq!(times(&outputs), [495 + 2000 + 200, 495 + 2000 + 220]);
 }
 
-/// However many frames it was sent in.
+/// The durations of all sent frames add up.
 #[test]
-fn it_pauses_until_all_that_was_sent_is_over() {
+fn silence_begins_200_ms_after_the_end_of_all_sent_audio() {
     let mut rig = Rig::with_silence();
     rig.run(millis(95));
     rig.sent(RATE, millis(1000));
@@ -117,9 +121,9 @@ fn it_pauses_until_all_that_was_sent_is_over() {
     assert_eq!(times(&outputs), [95 + 1000 + 20 + 200]);
 }
 
-/// Speech does not pause for it.
+/// Sent audio delays silence, but not played audio.
 #[test]
-fn speech_goes_on_beside_what_is_sent() {
+fn played_audio_goes_on_while_audio_is_sent() {
     let mut rig = Rig::with_silence();
     rig.play(&speech(3 * FRAME));
     rig.poll();
@@ -130,10 +134,9 @@ fn speech_goes_on_beside_what_is_sent() {
     assert_eq!(rig.playout.stats().late, 0);
 }
 
-/// Speech that begins while silence is put off begins at once, and silence follows it only when
-/// what was sent is over.
+/// Speech begins at once. Silence follows 200 ms after the end of the sent audio.
 #[test]
-fn speech_begins_while_silence_is_put_off() {
+fn speech_begins_at_once_while_silence_is_delayed() {
     let mut rig = Rig::with_silence();
     rig.sent(RATE, PTIME);
     rig.pass(millis(100));
@@ -141,9 +144,9 @@ fn speech_begins_while_silence_is_put_off() {
     assert_eq!(times(&rig.run(millis(200))), [100, 220, 240, 260, 280, 300]);
 }
 
-/// It is no speech: a late one counts as nothing, and it never runs dry.
+/// Silence is not speech: it is never counted as late or as an underrun.
 #[test]
-fn a_stall_of_silence_is_no_burst_and_not_counted() {
+fn after_a_stall_of_silence_nothing_bursts_and_nothing_is_counted() {
     let mut rig = Rig::with_silence();
     rig.run(millis(40));
     rig.pass(millis(500));

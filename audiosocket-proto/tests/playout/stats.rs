@@ -1,4 +1,4 @@
-//! What is counted.
+//! The counters.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ fn underruns(rig: &Rig) -> u64 {
 }
 
 #[test]
-fn a_new_playout_has_counted_nothing() {
+fn a_new_playout_has_zero_counters() {
     let rig = Rig::with_silence();
     assert_eq!(rig.playout.stats(), PlayoutStats::default());
 }
 
 #[test]
-fn frames_depth_and_what_was_dropped() {
+fn frames_depth_and_dropped_samples_are_counted() {
     let mut rig = Rig::with_silence();
     rig.play(&speech(5 * FRAME));
     rig.run(millis(30));
@@ -35,7 +35,7 @@ fn frames_depth_and_what_was_dropped() {
     assert_eq!(stats.depth, Duration::ZERO);
 }
 
-/// A pause that is over within 500 ms was none that anybody meant.
+/// A pause of less than 500 ms counts as unintended.
 #[test]
 fn speech_that_resumes_soon_is_an_underrun() {
     for (pause, underrun) in [(1, 1), (499, 1), (500, 0), (5000, 0)] {
@@ -45,10 +45,14 @@ fn speech_that_resumes_soon_is_an_underrun() {
             rig.run(millis(40 + pause));
             assert_eq!(underruns(&rig), 0);
             rig.play(&speech(FRAME));
-            let grid = rig.due().is_some_and(|due| due > rig.elapsed());
+            let is_delayed = rig.due().is_some_and(|due| due > rig.elapsed());
             rig.run(millis(100));
-            // On a grid of silence it resumes up to a ptime later.
-            let underrun = if grid && pause == 499 { 0 } else { underrun };
+            // After silence, speech resumes up to one ptime later.
+            let underrun = if is_delayed && pause == 499 {
+                0
+            } else {
+                underrun
+            };
             assert_eq!(underruns(&rig), underrun, "after {pause} ms");
             assert_eq!(rig.playout.stats().late, 0);
         }
@@ -68,7 +72,7 @@ fn speech_without_a_pause_is_no_underrun() {
     }
 }
 
-/// The first speech of a call interrupts none.
+/// There is no speech before it that it could resume.
 #[test]
 fn the_first_speech_is_no_underrun() {
     let mut rig = Rig::with_silence();
@@ -79,9 +83,9 @@ fn the_first_speech_is_no_underrun() {
     assert_eq!(underruns(&rig), 0);
 }
 
-/// Nor is one whose pause was filled by other means.
+/// Sent audio filled the pause.
 #[test]
-fn speech_after_what_was_sent_is_no_underrun() {
+fn speech_after_sent_audio_is_no_underrun() {
     for mut rig in [Rig::new(), Rig::with_silence()] {
         rig.play(&speech(FRAME));
         rig.run(millis(10));
@@ -93,11 +97,11 @@ fn speech_after_what_was_sent_is_no_underrun() {
     }
 }
 
-/// Whoever clears the queue means it: neither that, nor what is said next, is an underrun.
+/// A clear is intended: the pause after it is not an underrun.
 #[test]
 fn speech_after_a_clear_is_no_underrun() {
     for mut rig in [Rig::new(), Rig::with_silence()] {
-        // While it speaks.
+        // A clear during speech.
         rig.play(&speech(100 * FRAME));
         rig.run(millis(50));
         rig.clear();
@@ -105,7 +109,7 @@ fn speech_after_a_clear_is_no_underrun() {
         rig.play(&speech(FRAME));
         rig.run(millis(100));
         assert_eq!(underruns(&rig), 0);
-        // And between two things that are said.
+        // A clear between two pieces of speech.
         rig.run(millis(5000));
         rig.clear();
         rig.run(millis(100));

@@ -1,4 +1,4 @@
-//! Deadlines, each with the moment before it.
+//! Deadlines. Each test also checks the moment before the deadline.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const NANOSECOND: Duration = Duration::from_nanos(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn the_uuid_has_five_seconds() {
+fn the_uuid_must_come_within_five_seconds() {
     let mut rig = Rig::new();
     assert_eq!(rig.due_in(), Some(5 * SECOND));
     rig.wait(5 * SECOND - NANOSECOND);
@@ -24,7 +24,7 @@ fn the_uuid_has_five_seconds() {
 }
 
 #[test]
-fn a_uuid_that_trickles_in_has_no_more_time() {
+fn a_uuid_that_comes_byte_by_byte_gets_no_more_time() {
     let mut rig = Rig::with(|config| config.uuid_timeout(2 * SECOND));
     for byte in &uuid_frame()[..10] {
         rig.wait(Duration::from_millis(100));
@@ -37,7 +37,7 @@ fn a_uuid_that_trickles_in_has_no_more_time() {
 }
 
 #[test]
-fn a_call_that_is_silent_has_no_deadline() {
+fn a_silent_call_has_no_deadline() {
     let mut rig = Rig::active();
     assert_eq!(rig.due_in(), None);
     rig.wait(100_000 * SECOND);
@@ -46,7 +46,7 @@ fn a_call_that_is_silent_has_no_deadline() {
 }
 
 #[test]
-fn an_idle_call_ends_if_so_configured() {
+fn an_idle_call_ends_after_the_idle_timeout() {
     let mut rig = Rig::active_with(|config| config.idle_timeout(Some(10 * SECOND)));
     assert_eq!(rig.due_in(), Some(10 * SECOND));
     rig.wait(9 * SECOND);
@@ -62,7 +62,7 @@ fn an_idle_call_ends_if_so_configured() {
 }
 
 #[test]
-fn what_we_send_does_not_keep_an_idle_call_alive() {
+fn sending_does_not_keep_an_idle_call_alive() {
     let mut rig = Rig::active_with(|config| config.idle_timeout(Some(10 * SECOND)));
     rig.wait(9 * SECOND);
     rig.send(&[1, 2]).unwrap();
@@ -72,9 +72,9 @@ fn what_we_send_does_not_keep_an_idle_call_alive() {
 }
 
 #[test]
-fn idle_time_counts_from_the_uuid_on() {
+fn the_idle_timeout_counts_from_the_uuid() {
     let mut rig = Rig::with(|config| config.idle_timeout(Some(SECOND)));
-    assert_eq!(rig.due_in(), Some(5 * SECOND), "the UUID has its own");
+    assert_eq!(rig.due_in(), Some(5 * SECOND), "the UUID timeout");
     rig.wait(3 * SECOND);
     assert_eq!(rig.seen(), []);
     rig.receive(&uuid_frame());
@@ -83,7 +83,7 @@ fn idle_time_counts_from_the_uuid_on() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_for_thirty_seconds_is_given_up() {
+fn a_call_ends_if_the_peer_reads_nothing_for_thirty_seconds() {
     let mut rig = Rig::active();
     rig.pass(SECOND);
     rig.send(&[1, 2]).unwrap();
@@ -92,13 +92,13 @@ fn a_peer_that_takes_nothing_for_thirty_seconds_is_given_up() {
     assert_eq!(rig.seen(), []);
     rig.wait(NANOSECOND);
     rig.assert_ended(End::Failed(PeerError::WriteStalled));
-    // A hangup would only wait behind what is not taken.
+    // The peer would not read a hangup either.
     assert_eq!(rig.transmit(), Transmit::Close);
     rig.assert_stays_over();
 }
 
 #[test]
-fn sending_more_does_not_excuse_a_peer_that_takes_nothing() {
+fn sending_more_does_not_move_the_write_deadline() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     for _ in 0..29 {
@@ -112,7 +112,7 @@ fn sending_more_does_not_excuse_a_peer_that_takes_nothing() {
 }
 
 #[test]
-fn a_peer_that_takes_a_byte_now_and_then_is_not_given_up() {
+fn each_byte_that_the_peer_reads_moves_the_write_deadline() {
     let mut rig = Rig::active();
     rig.send(&[0; 100]).unwrap();
     for _ in 0..103 {
@@ -121,15 +121,15 @@ fn a_peer_that_takes_a_byte_now_and_then_is_not_given_up() {
         assert_eq!(rig.write(1), 1);
     }
     assert_eq!(rig.seen(), []);
-    assert_eq!(rig.due_in(), None, "all is taken");
+    assert_eq!(rig.due_in(), None, "all bytes are written");
     rig.wait(100 * SECOND);
-    // The clock starts anew with the next frame, not with the last byte taken.
+    // The deadline counts from the next frame, not from the last byte that was written.
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.due_in(), Some(30 * SECOND));
 }
 
 #[test]
-fn the_earlier_of_two_deadlines_is_told_first() {
+fn the_earlier_of_two_deadlines_ends_the_call() {
     let mut rig = Rig::active_with(|config| config.idle_timeout(Some(20 * SECOND)));
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.due_in(), Some(20 * SECOND));
@@ -144,14 +144,14 @@ fn the_earlier_of_two_deadlines_is_told_first() {
 }
 
 #[test]
-fn a_peer_that_does_not_close_after_our_hangup_has_one_second() {
+fn after_our_hangup_the_peer_has_one_second_to_close() {
     let mut rig = Rig::active();
     rig.hangup();
     rig.assert_ended(End::HungUp);
     rig.flush();
     rig.session.half_closed();
     assert_eq!(rig.due_in(), Some(SECOND));
-    // Whatever it still sends does not prolong that.
+    // Frames that the peer still sends do not move the deadline.
     rig.wait(SECOND / 2);
     rig.receive(&frame(0x10, &[1, 2]));
     assert_eq!(rig.due_in(), Some(SECOND / 2));
@@ -163,13 +163,13 @@ fn a_peer_that_does_not_close_after_our_hangup_has_one_second() {
 }
 
 #[test]
-fn a_hangup_that_is_not_taken_is_given_up_after_the_linger() {
+fn an_unsent_hangup_is_dropped_after_the_linger() {
     let mut rig = Rig::active_with(|config| config.linger(3 * SECOND));
     rig.send(&[1, 2]).unwrap();
     rig.hangup();
     rig.assert_ended(End::HungUp);
     rig.wait(2 * SECOND);
-    // Progress does not prolong it either: the call is over, and this is the bound for it.
+    // Written bytes do not move the deadline: the call is over.
     assert_eq!(rig.write(1), 1);
     assert_eq!(rig.due_in(), Some(SECOND));
     rig.wait(SECOND);
@@ -178,7 +178,7 @@ fn a_hangup_that_is_not_taken_is_given_up_after_the_linger() {
 }
 
 #[test]
-fn an_answer_that_is_not_taken_after_the_peer_closed_is_given_up_likewise() {
+fn an_unsent_answer_is_dropped_after_the_linger_if_the_peer_has_closed() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.eof();
@@ -189,7 +189,7 @@ fn an_answer_that_is_not_taken_after_the_peer_closed_is_given_up_likewise() {
 }
 
 #[test]
-fn a_connection_that_is_not_a_call_lingers_no_longer() {
+fn a_connection_that_is_not_a_call_lingers_as_long_as_a_call() {
     let mut rig = Rig::new();
     rig.receive(b"GET / HTTP/1.1\r\n\r\n");
     rig.flush();
@@ -200,7 +200,7 @@ fn a_connection_that_is_not_a_call_lingers_no_longer() {
 }
 
 #[test]
-fn to_ask_too_early_does_nothing() {
+fn an_early_handle_timeout_does_nothing() {
     for mut rig in [Rig::new(), Rig::active()] {
         for _ in 0..10 {
             rig.wait(Duration::ZERO);
@@ -211,7 +211,7 @@ fn to_ask_too_early_does_nothing() {
 }
 
 #[test]
-fn never_is_a_deadline_that_does_not_overflow() {
+fn the_longest_durations_never_end_and_do_not_overflow() {
     let mut rig = Rig::with(|config| {
         config
             .uuid_timeout(Duration::MAX)

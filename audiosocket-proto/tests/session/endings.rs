@@ -1,4 +1,4 @@
-//! Every way in which a session ends, and what is sent then.
+//! All ways in which a session ends, and the bytes that it then sends.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::rig::{Rig, Seen};
 use crate::wire::frame;
 
 #[test]
-fn end_of_stream_between_frames_is_an_ordinary_end() {
+fn end_of_stream_between_frames_closes_the_call() {
     let mut rig = Rig::active();
     rig.receive(&frame(0x10, &[1, 2]));
     rig.seen();
@@ -20,7 +20,7 @@ fn end_of_stream_between_frames_is_an_ordinary_end() {
 }
 
 #[test]
-fn end_of_stream_before_any_byte_is_an_ordinary_end() {
+fn end_of_stream_before_any_byte_closes_the_call() {
     let mut rig = Rig::new();
     rig.eof();
     rig.assert_ended(End::Closed);
@@ -29,7 +29,7 @@ fn end_of_stream_before_any_byte_is_an_ordinary_end() {
 }
 
 #[test]
-fn end_of_stream_inside_a_frame_is_told_with_what_had_come() {
+fn end_of_stream_inside_a_frame_reports_the_bytes_received() {
     let whole = frame(0x10, &[9; 10]);
     for received in 1..whole.len() {
         let mut rig = Rig::active();
@@ -37,14 +37,14 @@ fn end_of_stream_inside_a_frame_is_told_with_what_had_come() {
         assert_eq!(rig.seen(), []);
         rig.eof();
         rig.assert_ended(End::Failed(PeerError::Truncated { received }));
-        // Nobody is there to hear a hangup.
+        // The peer is gone, so no hangup is sent.
         assert_eq!(rig.transmit(), Transmit::Close);
         rig.assert_stays_over();
     }
 }
 
 #[test]
-fn end_of_stream_inside_the_uuid() {
+fn end_of_stream_inside_the_uuid_reports_the_bytes_received() {
     for received in 1..19 {
         let mut rig = Rig::new();
         rig.receive(&uuid_frame()[..received]);
@@ -56,12 +56,12 @@ fn end_of_stream_inside_the_uuid() {
 }
 
 #[test]
-fn reset_between_frames_is_an_end_of_its_own() {
+fn a_reset_between_frames_ends_the_call_with_reset() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.reset();
     rig.assert_ended(End::Reset);
-    assert_eq!(rig.transmit(), Transmit::Close, "what was unsent is gone");
+    assert_eq!(rig.transmit(), Transmit::Close, "unsent bytes are dropped");
     rig.assert_stays_over();
 
     let mut rig = Rig::new();
@@ -71,7 +71,7 @@ fn reset_between_frames_is_an_end_of_its_own() {
 }
 
 #[test]
-fn reset_inside_a_frame_is_told_as_such() {
+fn a_reset_inside_a_frame_reports_the_bytes_received() {
     let mut rig = Rig::active();
     rig.receive(&frame(0x10, &[9; 10])[..7]);
     rig.reset();
@@ -91,7 +91,7 @@ fn a_lost_connection_closes_at_once() {
 }
 
 #[test]
-fn a_hangup_frame_from_the_peer_is_answered_by_a_half_close_only() {
+fn after_a_hangup_from_the_peer_the_session_only_half_closes() {
     let mut rig = Rig::active();
     rig.receive(&HANGUP);
     rig.assert_ended(End::HangupReceived);
@@ -100,17 +100,17 @@ fn a_hangup_frame_from_the_peer_is_answered_by_a_half_close_only() {
 }
 
 #[test]
-fn our_hangup_is_flushed_half_closed_and_read_to_the_end() {
+fn after_our_hangup_the_session_half_closes_and_reads_to_the_end() {
     let mut rig = Rig::active();
     rig.hangup();
     rig.assert_ended(End::HungUp);
     assert_eq!(rig.transmit(), Transmit::Bytes(&HANGUP));
     rig.write(usize::MAX);
     assert_eq!(rig.transmit(), Transmit::HalfClose);
-    assert_eq!(rig.transmit(), Transmit::HalfClose, "until it is reported");
+    assert_eq!(rig.transmit(), Transmit::HalfClose, "until `half_closed`");
     rig.session.half_closed();
     assert_eq!(rig.transmit(), Transmit::Idle);
-    // The caller's audio that crossed our hangup is read, and told to nobody.
+    // Audio that crossed our hangup is read and discarded.
     rig.receive(&frame(0x10, &[1, 2]));
     assert_eq!(rig.seen(), []);
     assert_eq!(rig.transmit(), Transmit::Idle);
@@ -120,7 +120,7 @@ fn our_hangup_is_flushed_half_closed_and_read_to_the_end() {
 }
 
 #[test]
-fn our_hangup_follows_what_was_unsent() {
+fn our_hangup_follows_the_unsent_frames() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.send(&[3, 4]).unwrap();
@@ -134,7 +134,7 @@ fn our_hangup_follows_what_was_unsent() {
 }
 
 #[test]
-fn a_hangup_before_the_uuid_is_sent_too() {
+fn a_hangup_before_the_uuid_is_sent() {
     let mut rig = Rig::new();
     rig.hangup();
     rig.assert_ended(End::HungUp);
@@ -143,20 +143,24 @@ fn a_hangup_before_the_uuid_is_sent_too() {
 }
 
 #[test]
-fn the_peer_closes_before_our_hangup_has_left() {
+fn our_hangup_is_still_sent_if_the_peer_closes_first() {
     let mut rig = Rig::active();
     rig.hangup();
     rig.assert_ended(End::HungUp);
     rig.eof();
-    assert_eq!(rig.transmit(), Transmit::Bytes(&HANGUP), "still offered");
+    assert_eq!(
+        rig.transmit(),
+        Transmit::Bytes(&HANGUP),
+        "the hangup is still unsent"
+    );
     rig.write(usize::MAX);
     assert_eq!(rig.transmit(), Transmit::Close, "no half-close before it");
     rig.assert_stays_over();
 }
 
-/// A peer may have closed its writing side only, so an answer in flight is not thrown away.
+/// The peer may have closed only its write side, so unsent answers are not dropped.
 #[test]
-fn what_is_unsent_when_the_peer_closes_is_still_offered() {
+fn unsent_bytes_are_still_sent_after_the_peer_closed() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.eof();
@@ -169,7 +173,7 @@ fn what_is_unsent_when_the_peer_closes_is_still_offered() {
 }
 
 #[test]
-fn a_reset_after_our_hangup_is_no_event() {
+fn a_reset_after_our_hangup_causes_no_event() {
     for half_closed in [false, true] {
         let mut rig = Rig::active();
         rig.hangup();
@@ -184,27 +188,31 @@ fn a_reset_after_our_hangup_is_no_event() {
     }
 }
 
-/// After our hangup Asterisk closes at once, and writes that cross it meet `EPIPE`.
+/// Asterisk closes at once when it gets our hangup. Writes after that fail with `EPIPE`.
 #[test]
-fn writing_that_meets_the_end_after_our_hangup_is_no_event() {
+fn a_closed_write_side_after_our_hangup_causes_no_event() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.hangup();
     rig.assert_ended(End::HungUp);
     rig.session.handle_write_closed();
-    assert_eq!(rig.transmit(), Transmit::Idle, "the read side will tell");
+    assert_eq!(
+        rig.transmit(),
+        Transmit::Idle,
+        "the session waits for the read side"
+    );
     rig.eof();
     assert_eq!(rig.transmit(), Transmit::Close);
     rig.assert_stays_over();
 }
 
 #[test]
-fn after_writing_met_the_end_what_was_sent_before_is_still_read() {
+fn frames_are_still_read_after_the_write_side_closed() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.session.handle_write_closed();
     assert_eq!(rig.transmit(), Transmit::Idle);
-    assert_eq!(rig.due_in(), None, "no write can stall");
+    assert_eq!(rig.due_in(), None, "there is no write deadline");
     rig.receive(&[frame(0x10, &[5, 6]), frame(0x03, b"7")].concat());
     assert_eq!(
         rig.seen(),
@@ -222,7 +230,7 @@ fn after_writing_met_the_end_what_was_sent_before_is_still_read() {
 }
 
 #[test]
-fn a_hangup_after_writing_met_the_end_sends_nothing_and_waits_for_the_peer() {
+fn a_hangup_after_the_write_side_closed_sends_nothing_and_lingers() {
     let mut rig = Rig::active();
     rig.session.handle_write_closed();
     rig.hangup();
@@ -234,7 +242,7 @@ fn a_hangup_after_writing_met_the_end_sends_nothing_and_waits_for_the_peer() {
 }
 
 #[test]
-fn writing_that_meets_the_end_after_the_peer_closed_is_the_end() {
+fn the_session_closes_if_the_write_side_closes_after_the_peer() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.eof();
@@ -244,10 +252,10 @@ fn writing_that_meets_the_end_after_the_peer_closed_is_the_end() {
     rig.assert_stays_over();
 }
 
-/// The header alone is enough, so that nobody makes a server wait for, and hold, a payload that it
-/// will refuse.
+/// The session refuses a connection by its first header, so that the payload takes no time and no
+/// memory.
 #[test]
-fn audio_before_the_uuid_is_turned_down_by_its_header() {
+fn audio_before_the_uuid_is_refused_by_its_header() {
     for kind in 0x10..=0x18 {
         for header_in_one_piece in [true, false] {
             let mut rig = Rig::new();
@@ -262,7 +270,10 @@ fn audio_before_the_uuid_is_turned_down_by_its_header() {
             }
             let kind = FrameKind(kind);
             rig.assert_ended(End::Failed(PeerError::UuidExpected { kind }));
-            assert!(rig.decoder.partial_len() < 3, "no payload is collected");
+            assert!(
+                rig.decoder.partial_len() < 3,
+                "the decoder holds no payload"
+            );
             assert_eq!(rig.flush(), HANGUP);
             rig.assert_stays_over();
         }
@@ -270,7 +281,7 @@ fn audio_before_the_uuid_is_turned_down_by_its_header() {
 }
 
 #[test]
-fn whatever_else_comes_first_is_not_a_call() {
+fn a_connection_that_begins_with_another_kind_is_not_a_call() {
     for kind in (0x00..=0xff).filter(|kind| *kind != 0x01) {
         let mut rig = Rig::new();
         rig.receive(&frame(kind, b"x"));
@@ -291,7 +302,7 @@ fn an_http_request_is_not_a_call() {
 }
 
 #[test]
-fn a_uuid_of_another_length_is_turned_down_by_its_header() {
+fn a_uuid_of_another_length_is_refused_by_its_header() {
     for len in [0_u16, 1, 15, 17, 36, 0xffff] {
         let mut rig = Rig::new();
         rig.receive(&[0x01, (len >> 8) as u8, len as u8]);
@@ -303,7 +314,7 @@ fn a_uuid_of_another_length_is_turned_down_by_its_header() {
 }
 
 #[test]
-fn a_uuid_that_comes_byte_by_byte_begins_the_call_with_its_last() {
+fn a_uuid_that_comes_byte_by_byte_starts_the_call_with_its_last_byte() {
     let mut rig = Rig::new();
     let frame = uuid_frame();
     for byte in &frame[..18] {
@@ -337,7 +348,7 @@ fn a_second_uuid_of_another_length_ends_the_call() {
 }
 
 #[test]
-fn nothing_in_the_same_read_is_told_after_the_end() {
+fn frames_after_the_end_in_the_same_read_are_discarded() {
     let mut rig = Rig::active();
     let read = [&HANGUP[..], &frame(0x10, &[1, 2]), &frame(0x03, b"1")].concat();
     rig.receive(&read);

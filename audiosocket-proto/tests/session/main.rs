@@ -1,4 +1,4 @@
-//! A session under virtual time: every way in, every way out, every deadline.
+//! Tests of a session in virtual time: its start, its events, its deadlines and its end.
 
 #[path = "../common/call.rs"]
 mod call;

@@ -1,4 +1,4 @@
-//! What the frames of a call mean to its session.
+//! The event that each kind of frame causes.
 
 use audiosocket_proto::{End, ErrorFlags, PeerError, SampleRate, Transmit};
 
@@ -7,10 +7,10 @@ use crate::rig::{Rig, Seen};
 use crate::wire::frame;
 
 #[test]
-fn audio_of_every_rate_comes_as_it_was_sent() {
+fn audio_of_every_rate_arrives_unchanged() {
     let mut rig = Rig::active();
     for (kind, rate) in (0x10..=0x18).zip(SampleRate::ALL) {
-        // Odd lengths too: A-law comes under the kind of slin, at one byte a sample.
+        // Odd lengths too: A-law can come under the kind of slin, with one byte per sample.
         for len in [1, 2, 3, 160, 320, 65_535] {
             let payload: Vec<u8> = (0..len).map(|i: u32| i.to_le_bytes()[0]).collect();
             rig.receive(&frame(kind, &payload));
@@ -31,7 +31,7 @@ fn audio_of_no_bytes_is_ignored() {
 }
 
 #[test]
-fn kinds_that_nobody_has_defined_are_ignored() {
+fn undefined_kinds_are_ignored() {
     let mut rig = Rig::active();
     let known = |kind: &u8| matches!(kind, 0x00 | 0x01 | 0x03 | 0x10..=0x18 | 0xff);
     for kind in (0x00..=0xff).filter(|kind| !known(kind)) {
@@ -44,7 +44,7 @@ fn kinds_that_nobody_has_defined_are_ignored() {
 }
 
 #[test]
-fn every_key_is_told() {
+fn every_key_causes_an_event() {
     let mut rig = Rig::active();
     for key in "0123456789*#ABCD".chars() {
         rig.receive(&frame(0x03, &[key as u8]));
@@ -53,7 +53,7 @@ fn every_key_is_told() {
 }
 
 #[test]
-fn a_malformed_key_press_is_survived() {
+fn a_malformed_key_press_does_not_end_the_call() {
     let mut rig = Rig::active();
     let keys = b"0123456789*#ABCD";
     let others = (0x00..=0xff).filter(|key| !keys.contains(key));
@@ -68,7 +68,7 @@ fn a_malformed_key_press_is_survived() {
 }
 
 #[test]
-fn an_error_of_hangup_alone_is_an_ordinary_end() {
+fn an_error_frame_with_only_the_hangup_flag_is_a_hangup() {
     let mut rig = Rig::active();
     rig.receive(&frame(0xff, &[0x01]));
     rig.assert_ended(End::HangupReceived);
@@ -77,7 +77,7 @@ fn an_error_of_hangup_alone_is_an_ordinary_end() {
 }
 
 #[test]
-fn other_errors_end_the_call_only_with_a_hangup_among_them() {
+fn other_error_frames_end_the_call_only_with_the_hangup_flag() {
     for flags in (0x00..=0xff).filter(|flags| *flags != 0x01) {
         let mut rig = Rig::active();
         rig.receive(&frame(0xff, &[flags]));
@@ -97,7 +97,7 @@ fn other_errors_end_the_call_only_with_a_hangup_among_them() {
 }
 
 #[test]
-fn an_empty_error_has_no_flags() {
+fn an_empty_error_frame_has_no_flags() {
     let mut rig = Rig::active();
     rig.receive(&frame(0xff, &[]));
     let flags = ErrorFlags(0);
@@ -114,7 +114,7 @@ fn a_hangup_with_a_payload_is_a_hangup() {
 }
 
 #[test]
-fn what_came_is_counted_exactly() {
+fn received_frames_and_bytes_are_counted() {
     let mut rig = Rig::active();
     rig.receive(&frame(0x10, &[0; 320]));
     rig.receive(&frame(0x18, &[0; 7680]));

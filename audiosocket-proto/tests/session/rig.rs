@@ -1,4 +1,4 @@
-//! A session with its decoder, a clock that only tests move, and a record of what happened.
+//! A session with its decoder, a clock that the test moves, and a record of all events and bytes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::call::uuid_frame;
 use crate::emitted::assert_asterisk_accepts;
 use crate::wire;
 
-/// An [`Event`] that owns what it tells.
+/// An owned [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Started(Uuid),
@@ -33,14 +33,14 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// A connection that was just accepted, with deadlines as they are by default.
+    /// A connection that was just accepted, with the default deadlines.
     pub(crate) fn new() -> Self {
         Self::with(|config| config)
     }
 
     pub(crate) fn with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         let config = configure(SessionConfig::default());
-        // Not zero, so that a deadline counted from the epoch would show.
+        // Not zero, so that a deadline that counts from the epoch fails a test.
         let now = Timestamp::from_nanos(77_000_000_000);
         Self {
             session: Session::new(config, now),
@@ -51,7 +51,7 @@ impl Rig {
         }
     }
 
-    /// A call that has begun, with its beginning already looked at.
+    /// A call that has begun. Its `Started` event is already taken.
     pub(crate) fn active() -> Self {
         Self::active_with(|config| config)
     }
@@ -94,19 +94,19 @@ impl Rig {
         self.seen.extend(event.map(own));
     }
 
-    /// Lets time pass, and does not look at the deadlines.
+    /// Moves the clock, without `handle_timeout`.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
     }
 
-    /// Lets time pass, and acts on the deadlines that have come.
+    /// Moves the clock, then calls `handle_timeout`.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.pass(time);
         let event = self.session.handle_timeout(self.now);
         self.seen.extend(event.map(own));
     }
 
-    /// How long it is until the next deadline.
+    /// The time until the next deadline.
     pub(crate) fn due_in(&self) -> Option<Duration> {
         let deadline = self.session.poll_timeout()?;
         Some(deadline.saturating_since(self.now))
@@ -117,7 +117,7 @@ impl Rig {
         self.session.send(self.now, audio)
     }
 
-    /// The connection takes up to `most` bytes; tells how many.
+    /// Writes up to `most` bytes. Returns how many.
     pub(crate) fn write(&mut self, most: usize) -> usize {
         let Transmit::Bytes(bytes) = self.session.poll_transmit() else {
             return 0;
@@ -128,7 +128,7 @@ impl Rig {
         written
     }
 
-    /// The connection takes everything; tells what.
+    /// Writes all unsent bytes, and returns them.
     pub(crate) fn flush(&mut self) -> Vec<u8> {
         let before = self.sent.len();
         self.write(usize::MAX);
@@ -139,20 +139,20 @@ impl Rig {
         self.session.poll_transmit()
     }
 
-    /// What happened since this was last asked.
+    /// Takes the events since the last call.
     pub(crate) fn seen(&mut self) -> Vec<Seen> {
         std::mem::take(&mut self.seen)
     }
 
-    /// That the call has just ended like this, and nothing else happened.
+    /// Asserts that the call has just ended, and that nothing else happened.
     #[track_caller]
     pub(crate) fn assert_ended(&mut self, end: End) {
         assert_eq!(self.seen(), [Seen::Ended(end)]);
         assert!(self.session.is_over());
     }
 
-    /// Does everything that could provoke a second `Ended`, or bytes after the end, and sees the
-    /// session to its close.
+    /// Tries everything that could cause a second `Ended` event or bytes after the end. Asserts that
+    /// the session then closes.
     #[track_caller]
     pub(crate) fn assert_stays_over(&mut self) {
         self.receive(&uuid_frame());

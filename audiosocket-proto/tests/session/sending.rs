@@ -1,4 +1,4 @@
-//! What a session sends, how much of it waits, and what is counted.
+//! The bytes that a session sends, the limit of unsent bytes, and the counters.
 
 use audiosocket_proto::{Audio, SampleRate, SendError, Transmit};
 
@@ -6,7 +6,7 @@ use crate::rig::Rig;
 use crate::wire::frame;
 
 #[test]
-fn audio_leaves_as_one_frame_of_its_rate() {
+fn audio_is_sent_as_one_frame_of_its_rate() {
     let mut rig = Rig::active();
     for (kind, rate) in (0x10..=0x18).zip(SampleRate::ALL) {
         for len in [1, 320, 65_535] {
@@ -19,7 +19,7 @@ fn audio_leaves_as_one_frame_of_its_rate() {
 }
 
 #[test]
-fn several_frames_are_offered_in_one_piece() {
+fn several_frames_are_sent_in_one_piece() {
     let mut rig = Rig::active();
     let mut expected = Vec::new();
     for n in 1..20 {
@@ -44,7 +44,7 @@ fn short_writes_of_every_length_lose_nothing() {
         let mut expected = Vec::new();
         let mut written = Vec::new();
         for n in 0..50_u8 {
-            // More comes in than goes out for a while.
+            // Each round sends seven bytes with their header, and writes `most`.
             rig.send(&[n; 7]).unwrap();
             expected.extend(frame(0x10, &[n; 7]));
             if let Transmit::Bytes(bytes) = rig.transmit() {
@@ -64,14 +64,14 @@ fn short_writes_of_every_length_lose_nothing() {
 
 #[test]
 #[should_panic(expected = "wrote more than there was to write")]
-fn to_report_more_than_was_offered_is_a_bug_of_the_caller() {
+fn transmitted_panics_on_more_bytes_than_there_were() {
     let mut rig = Rig::active();
     rig.send(&[1, 2]).unwrap();
     rig.session.transmitted(rig.now, 6);
 }
 
 #[test]
-fn what_goes_past_the_bound_is_dropped_and_counted() {
+fn frames_beyond_max_unsent_are_dropped_and_counted() {
     let mut rig = Rig::active_with(|config| config.max_unsent(100));
     rig.send(&[1; 47]).unwrap();
     assert_eq!(rig.send(&[2; 48]), Err(SendError::QueueFull), "101 bytes");
@@ -81,7 +81,7 @@ fn what_goes_past_the_bound_is_dropped_and_counted() {
     assert_eq!((stats.audio_frames_sent, stats.audio_bytes_sent), (2, 94));
     assert_eq!(stats.frames_dropped, 2);
 
-    // Room appears with what the peer takes, byte for byte.
+    // Each written byte makes room for one more.
     rig.write(3);
     assert_eq!(rig.send(&[5; 1]), Err(SendError::QueueFull));
     rig.write(1);
@@ -92,7 +92,7 @@ fn what_goes_past_the_bound_is_dropped_and_counted() {
 }
 
 #[test]
-fn a_hangup_is_sent_even_past_the_bound() {
+fn a_hangup_is_sent_beyond_max_unsent() {
     let mut rig = Rig::active_with(|config| config.max_unsent(5));
     rig.send(&[1, 2]).unwrap();
     assert_eq!(rig.send(&[1]), Err(SendError::QueueFull));
@@ -104,7 +104,7 @@ fn a_hangup_is_sent_even_past_the_bound() {
 }
 
 #[test]
-fn what_cannot_be_one_frame_is_refused_and_not_counted() {
+fn audio_that_does_not_fit_one_frame_is_refused_and_not_counted() {
     let mut rig = Rig::active();
     assert_eq!(rig.send(&[]), Err(SendError::EmptyAudio));
     let len = 65_536;
@@ -118,9 +118,9 @@ fn what_cannot_be_one_frame_is_refused_and_not_counted() {
     assert_eq!(stats.frames_dropped, 0);
 }
 
-/// Whether there is room does not change what is wrong with it: nobody's peer is behind here.
+/// The error is about the audio, and does not depend on the room in the send buffer.
 #[test]
-fn what_cannot_be_one_frame_is_not_mistaken_for_a_full_queue() {
+fn audio_that_does_not_fit_one_frame_is_not_reported_as_a_full_queue() {
     let mut rig = Rig::active();
     let len = 1_000_000;
     assert_eq!(
@@ -136,7 +136,7 @@ fn what_cannot_be_one_frame_is_not_mistaken_for_a_full_queue() {
 }
 
 #[test]
-fn an_echo_counts_both_ways() {
+fn an_echo_is_counted_in_both_directions() {
     let mut rig = Rig::active();
     let read = [frame(0x12, &[1; 640]), frame(0x12, &[2; 640])].concat();
     let mut input = &read[..];

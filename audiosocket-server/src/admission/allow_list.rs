@@ -6,11 +6,10 @@ use std::str::FromStr;
 use crate::{Peer, Refusal};
 use ipnet::{IpNet, Ipv4Net};
 
-/// The networks that calls may come from; a part of the [`Admission`](crate::Admission).
+/// The networks that may connect: a part of the [`Admission`](crate::Admission).
 ///
 /// ```
-/// use audiosocket_server::{Admission, AllowList};
-///
+/// # use audiosocket_server::{Admission, AllowList};
 /// let asterisk: AllowList = "10.0.0.0/8, 192.0.2.7, 2001:db8::/32".parse()?;
 /// let admission = Admission::new().allow_list(asterisk);
 /// # drop(admission);
@@ -25,8 +24,8 @@ use ipnet::{IpNet, Ipv4Net};
 ///   of them.
 /// - A peer with a name and no address ([`Peer::Named`]: a Unix socket, a pipe) is in no network. The server
 ///   refuses it, unless [`named`](Self::named) allows it.
-/// - The address is the one of the other end of the connection. Behind a proxy it is the address of the proxy.
-/// - An empty list allows no peer. `collect` can make one; parsing cannot.
+/// - The address is that of the peer of the connection. Behind a proxy it is the address of the proxy.
+/// - An empty list allows no peer. `collect` can make an empty list. Parsing cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
     /// None of them consists of IPv6 addresses that map IPv4 addresses.
@@ -65,8 +64,8 @@ impl AllowList {
             return Ok(());
         }
         Err(Refusal::new(match peer {
-            Peer::Socket(_) => "its address is not on the allow-list",
-            _ => "it has no address, and the allow-list is of addresses",
+            Peer::Socket(_) => "its address is not on the allow list",
+            _ => "it has a name and no address, and the allow list has addresses only",
         }))
     }
 }
@@ -124,7 +123,7 @@ fn network(text: &str) -> Option<IpNet> {
     IpNet::new(addr.parse().ok()?, prefix.parse().ok()?).ok()
 }
 
-/// The part of the text of an [`AllowList`] that is no network.
+/// The part of the text of an [`AllowList`] that is not a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseAllowListError {
     text: String,
@@ -143,11 +142,11 @@ impl fmt::Display for ParseAllowListError {
         match self.problem {
             Problem::Malformed => write!(
                 f,
-                "{text:?} is no network, such as 192.0.2.0/24, and no address"
+                "{text:?} is not an IP address, such as 192.0.2.7, and not a network, such as 192.0.2.0/24"
             ),
             Problem::HostBits(network) => write!(
                 f,
-                "{text:?} is an address within a network: write {} for the network, {} for the address",
+                "{text:?} can mean a network or one address: write {} for the network, {} for the address",
                 network.trunc(),
                 network.addr()
             ),

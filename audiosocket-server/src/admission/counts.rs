@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::{LimitReached, Limits, Peer};
 
-/// How many connections a server has taken and refused since its start.
+/// How many connections a server has accepted and refused since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -14,10 +14,9 @@ use crate::{LimitReached, Limits, Peer};
 pub struct CallCounters {
     /// All connections, refused ones included.
     pub connections: u64,
-    /// Connections that became calls: they sent a UUID, and the acceptor took them.
+    /// Connections that became calls: they sent a UUID, and the acceptor accepted them.
     pub started: u64,
-    /// Connections refused by the [`Admission`](crate::Admission) or by the acceptor, for their peer or for
-    /// their UUID.
+    /// Connections refused because of their peer or their UUID, by the [`Admission`](crate::Admission) or the acceptor.
     pub refused: u64,
     /// Connections refused by [`Limits::max_calls`].
     pub over_max_calls: u64,
@@ -25,7 +24,7 @@ pub struct CallCounters {
     pub over_max_pending: u64,
     /// Connections refused by [`Limits::max_pending_per_addr`].
     pub over_max_pending_per_addr: u64,
-    /// Connections refused while the application [took no calls](crate::Calls::refuse_calls).
+    /// Connections refused while the application [refused calls](crate::Calls::refuse_calls).
     pub while_refusing: u64,
 }
 
@@ -38,19 +37,19 @@ pub(crate) struct ConnectionCounts {
     /// `Pending` connections and calls.
     admitted: usize,
     pending: usize,
-    /// Has no entry for an address without pending connections, so it is no larger than `pending`.
+    /// The number for each address with pending connections. So it has at most `pending` entries.
     pending_from: HashMap<IpAddr, usize>,
 }
 
 /// How a connection counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionClass {
-    /// Without a UUID so far.
+    /// The UUID has not arrived.
     Pending,
     Call,
-    /// Over, and still open for its linger. Counts against no limit.
+    /// The call is over, and its connection is open for the linger time. Counts against no limit.
     Ended,
-    /// Refused, and still open for its linger. Counts against no limit.
+    /// The connection was refused, and is open for the linger time. Counts against no limit.
     Refused,
 }
 
@@ -90,12 +89,12 @@ impl ConnectionCounts {
         Ok(ConnectionClass::Pending)
     }
 
-    /// How many connections count against `max_calls`.
+    /// Returns how many connections count against `max_calls`.
     pub(crate) fn admitted(&self) -> usize {
         self.admitted
     }
 
-    /// The connection sent its UUID, and the call was accepted or refused.
+    /// Notes that the connection sent its UUID, and that the call was accepted or refused.
     pub(crate) fn identify(&mut self, peer: &Peer, class: &mut ConnectionClass, accepted: bool) {
         if accepted {
             self.counters.started += 1;
@@ -110,7 +109,7 @@ impl ConnectionCounts {
         }
     }
 
-    /// The connection counts no more.
+    /// Removes the connection from the counts.
     pub(crate) fn release(&mut self, peer: &Peer, class: ConnectionClass) {
         match class {
             ConnectionClass::Pending => self.end_pending(peer),
@@ -160,7 +159,7 @@ impl CallCounters {
     }
 }
 
-/// The network of one party: an IPv4 address, or the 64 bits that a site gets of IPv6.
+/// Returns the network of one party: an IPv4 address, or the 64-bit network of an IPv6 site.
 fn source(peer: &Peer) -> Option<IpAddr> {
     Some(match peer.socket_addr()?.ip().to_canonical() {
         IpAddr::V6(addr) => {

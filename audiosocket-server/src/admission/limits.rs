@@ -1,11 +1,10 @@
 use std::fmt;
 
-/// How many connections a server takes. Each limit bounds the cost of a flood. The defaults are far above
-/// the load of one Asterisk. Compare their worst case with the memory of the machine.
+/// How many connections a server accepts. Each limit bounds the cost of a flood. The defaults are far above the load of
+/// one Asterisk. Compare the worst case below with the memory of the machine.
 ///
 /// ```
-/// use audiosocket_server::Limits;
-///
+/// # use audiosocket_server::Limits;
 /// let limits = Limits::new().max_calls(500).max_pending(200);
 /// assert_eq!(limits.max_calls, 500);
 /// ```
@@ -20,7 +19,7 @@ use std::fmt;
 /// - with [`incoming`](crate::incoming()), 128 KiB for events that the application does not take,
 /// - in `audiosocket-blocking`, 128 KiB for frames that arrive while the handler blocks.
 ///
-/// In all, this is 192 to 448 KiB. The audio that you play comes on top, and so do the buffers of the kernel: up
+/// In all, this is 192 to 448 KiB. Add the audio that you play, and the buffers of the kernel: up
 /// to 256 KiB for sent bytes (the send buffer of the adapters' servers) and the unread bytes of the peer
 /// (`net.ipv4.tcp_rmem`). A peer can cause the first of these costs without help: 10,000 such calls take 640 MB.
 /// Lower `max_calls` on a machine with less memory, and keep foreign peers out with an
@@ -29,7 +28,7 @@ use std::fmt;
 /// # What happens beyond a limit
 ///
 /// The server refuses the connection: it sends a hangup frame, closes the connection a moment later, and
-/// [counts](crate::Calls::counters) it. Calls that are open do not notice.
+/// [counts](crate::Calls::counters) it. Open calls go on.
 ///
 /// # When a place becomes free
 ///
@@ -92,7 +91,7 @@ impl Default for Limits {
     }
 }
 
-/// Why a connection was refused before it sent anything.
+/// The limit that refused a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitReached {
@@ -112,7 +111,7 @@ impl fmt::Display for LimitReached {
             Self::Calls => "too many calls",
             Self::Pending => "too many connections without a UUID",
             Self::PendingFromAddr => "too many connections without a UUID from this address",
-            Self::Refusing => "no calls are taken at present",
+            Self::Refusing => "the application refuses calls at present",
         })
     }
 }

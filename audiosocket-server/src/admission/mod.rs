@@ -17,23 +17,21 @@ use expected::{ExpectedCall, ExpectedUuids};
 
 type AdmitPeer = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 
-/// Which connections a server takes, before the [`Acceptor`](crate::Acceptor) decides about a call. Cheap to
-/// clone.
+/// Which connections a server accepts, before the [`Acceptor`](crate::Acceptor) decides about a call. Cheap to clone.
 ///
 /// A connection passes these checks, in this order:
 ///
-/// | when | check | a server without it |
+/// | when | check | default |
 /// |---|---|---|
-/// | the peer connects | the [allow list](Self::allow_list) | takes peers of every address |
-/// | the peer connects | the application's [own check](Self::admit_peer) | |
-/// | the peer connects | the [limits](Self::limits) | has the default limits |
-/// | the UUID arrives | the [expected calls](Self::expected_calls) | takes every UUID |
+/// | the peer connects | the [allow list](Self::allow_list) | all addresses |
+/// | the peer connects | the [check of the application](Self::admit_peer) | no check |
+/// | the peer connects | the [limits](Self::limits) | the default limits |
+/// | the UUID arrives | the [expected calls](Self::expected_calls) | all UUIDs |
 ///
 /// A connection that fails a check gets a hangup. The server reads nothing from a peer that it refuses.
 ///
 /// ```
-/// use audiosocket_server::{Admission, AllowList, Calls, ExpectedCalls, Limits};
-///
+/// # use audiosocket_server::{Admission, AllowList, Calls, ExpectedCalls, Limits};
 /// let asterisk: AllowList = "10.0.0.0/8, 192.0.2.7".parse()?;
 /// let expected = ExpectedCalls::<String>::new();
 /// let admission = Admission::new()
@@ -53,13 +51,13 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The default limits, and no other check.
+    /// Returns an admission with the default limits and no other check.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many connections the server takes.
+    /// Sets how many connections the server accepts.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -88,9 +86,9 @@ impl Admission {
         self
     }
 
-    /// Refuses calls that were not announced to `calls`, which is another handle of the same registry. The
-    /// metadata of a call is then on the call: see [`CallRequest::metadata`](crate::CallRequest::metadata),
-    /// [`Call::metadata`](crate::Call::metadata) and [`CallHandle::metadata`].
+    /// Refuses calls that were not announced to `calls`. The metadata of an accepted call is on the call: see
+    /// [`CallRequest::metadata`](crate::CallRequest::metadata), [`Call::metadata`](crate::Call::metadata) and
+    /// [`CallHandle::metadata`].
     #[must_use]
     pub fn expected_calls<M: Send + Sync + 'static>(mut self, calls: &ExpectedCalls<M>) -> Self {
         self.expected = Some(Arc::new(calls.clone()));

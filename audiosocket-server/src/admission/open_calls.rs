@@ -12,18 +12,22 @@ use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, bl
 
 /// How many refused connections may stay open for their
 /// [`linger`](audiosocket_proto::SessionConfig::linger). Further ones are closed at once, and the hangup may be
-/// lost. Also the smallest bound for connections whose call is over.
+/// lost. This is also the smallest limit for connections whose call is over.
 const MAX_LINGERING: usize = 256;
 
-/// The same while the application [refuses calls](Calls::refuse_calls): each such connection takes some of the
-/// resource that the machine has run out of.
+/// The same limit while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
+/// connection takes some.
 const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 
 /// The open connections of a server. Limits their number, and ends them. Cheap to clone.
 ///
-/// To shut a server down, stop accepting, [announce the shutdown](Self::begin_shutdown) and wait until all calls
-/// are [over](Self::idle). When the time allowed is over, [hang up the rest](Self::shut_down) and wait again,
-/// which is then short. [`ServerDriver`](crate::ServerDriver) does this.
+/// To shut a server down:
+///
+/// 1. Stop accepting, and [announce the shutdown](Self::begin_shutdown).
+/// 2. Wait until all calls are [over](Self::idle), for a limited time.
+/// 3. [Hang up the rest](Self::shut_down), and wait again. This wait is short.
+///
+/// [`ServerDriver`](crate::ServerDriver) does this.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     shared: Arc<OpenCalls>,
@@ -37,7 +41,7 @@ struct OpenCalls {
 
 #[derive(Debug, Default)]
 pub(super) struct OpenConnections {
-    /// Those that were refused or are over, and are not closed yet, included.
+    /// All connections that are not closed: also refused ones, and those whose call is over.
     connections: HashMap<u64, OpenConnection>,
     /// How many connections were refused and are not closed yet.
     refused: usize,
@@ -61,7 +65,7 @@ struct OpenConnection {
 }
 
 impl Calls {
-    /// No connections so far. `admission` decides about later ones: [`Limits`](crate::Limits) alone, or an
+    /// Returns a set without connections. `admission` decides about later ones. It can be [`Limits`](crate::Limits) or an
     /// [`Admission`].
     #[must_use]
     pub fn new(admission: impl Into<Admission>) -> Self {
@@ -134,13 +138,13 @@ impl Calls {
         }
     }
 
-    /// Refuses new calls, or takes them again: for an application that knows that its machine is full. Meanwhile
-    /// new connections get a hangup. Open calls go on.
+    /// Refuses new calls, or accepts them again. For an application that knows that its machine is full. While calls are
+    /// refused, new connections get a hangup, and open calls go on.
     pub fn refuse_calls(&self, refuse: bool) {
         self.lock().counts.refusing = refuse;
     }
 
-    /// Returns how many connections were taken and refused so far.
+    /// Returns how many connections were accepted and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.lock().counts.counters
@@ -166,8 +170,8 @@ impl Calls {
         self.len() == 0
     }
 
-    /// Announces to every call that the server shuts down, once, and to every call that starts later. Calls go
-    /// on. Their handlers get [`on_shutdown`](crate::Handler::on_shutdown), and an
+    /// Announces the shutdown of the server to each open call, and to each call that starts later. Calls go on. Their
+    /// handlers get [`on_shutdown`](crate::Handler::on_shutdown), and an
     /// [`IncomingCall`](crate::IncomingCall) gets [`CallEvent::ShuttingDown`](crate::CallEvent::ShuttingDown).
     pub fn begin_shutdown(&self) {
         let mut open = self.lock();
@@ -207,7 +211,7 @@ impl Calls {
         let mut open = self.lock();
         open.closing = Some(request.after(open.closing));
         let calls = open.handles();
-        // The application's work does not count from here on.
+        // From here on, the work of the application does not count.
         let waiting = open.take_waiting_if_idle();
         drop(open);
         for call in calls {
@@ -229,14 +233,14 @@ impl Calls {
             }
         }
         let waiting = open.take_waiting_if_idle();
-        // Dropping a handle and waking run foreign code, which may call this again.
+        // Not under the lock: a drop of a handle and a wake-up run code of the application, which may use this set.
         drop(open);
         drop(call);
         wake_all(waiting);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, OpenConnections> {
-        // Nothing under the lock can panic, so a poisoned lock is valid too.
+        // A panic under the lock leaves the state valid, so a poisoned lock is usable.
         let open = &self.shared.open;
         open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -270,15 +274,15 @@ fn wake_all(waiting: HashMap<u64, Waker>) {
     waiting.into_values().for_each(Waker::wake);
 }
 
-/// Keeps a connection counted as open; see [`Calls::register`].
+/// Counts a connection as open until it is dropped: see [`Calls::register`].
 #[derive(Debug)]
-#[must_use = "dropping it takes the connection out of the count"]
+#[must_use = "dropping it removes the connection from the counts"]
 pub(crate) struct Registration {
     calls: Calls,
     id: u64,
 }
 
-/// What the limits say about a new connection.
+/// The decision of the limits about a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallEntry {
     pub(crate) limit_reached: Option<LimitReached>,
@@ -314,8 +318,8 @@ impl Registration {
         }
     }
 
-    /// Counts the connection against no limit any more, since its call is over. It stays open until this is
-    /// dropped. Returns whether the connection may linger.
+    /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.
+    /// Returns whether the connection may linger.
     pub(crate) fn release(&self) -> bool {
         let mut guard = self.calls.lock();
         let open = &mut *guard;

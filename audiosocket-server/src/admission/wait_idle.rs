@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use crate::Calls;
 
-/// Waits until a server has no connection and no work left; see [`Calls::idle`].
+/// A future that waits until a server has no connection and no work left: see [`Calls::idle`].
 #[derive(Debug)]
 #[must_use = "it waits only while it is polled"]
 pub struct Idle {
@@ -28,7 +28,7 @@ impl Future for Idle {
         }
         let id = self.id.unwrap_or_else(|| open.new_id());
         let replaced = open.waiting.insert(id, cx.waker().clone());
-        // Dropping a waker can drop a task, which may call this again.
+        // Not under the lock: to drop a waker can drop a task, which may use this set.
         drop(open);
         drop(replaced);
         self.id = Some(id);

@@ -1,4 +1,4 @@
-//! The part of a call that its handles and its connection share.
+//! The state that the handles and the connection of a call share.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -21,13 +21,13 @@ use audiosocket_proto::{
 
 /// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
 ///
-/// Code of others can run when audio is dropped or a task is woken, and may come back here. So both
-/// happen only after the lock is released.
+/// Dropping audio and waking a task can run code of other crates, which may call this type again. So both
+/// happen after the lock is released.
 #[derive(Debug)]
 pub(crate) struct CallControl {
-    /// Bits of [`Commands`]. A connection without commands takes no lock.
+    /// Bits of [`Commands`]. The connection takes the lock only if a bit is set.
     commands: AtomicU8,
-    /// Index in [`SampleRate::ALL`] of the caller's audio, plus one; 0 before any audio.
+    /// Index of the caller's sample rate in [`SampleRate::ALL`], plus one. 0 before any audio.
     sample_rate: AtomicU8,
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
@@ -39,18 +39,18 @@ pub(crate) struct CallControl {
 pub(crate) struct ControlState {
     pub(crate) playout: Playout<Mark>,
     pub(crate) rare: Option<Box<Rare>>,
-    /// Of the connection.
+    /// Wakes the connection.
     waker: Option<Waker>,
 }
 
-/// The state that most calls do not have.
+/// State that most calls do not have.
 #[derive(Debug, Default)]
 pub(crate) struct Rare {
     /// `play` futures that wait for room.
     pub(crate) waiting_plays: WaitingPlays,
-    /// Of an expected call, once its UUID has come.
+    /// The metadata of an expected call, once its UUID has come.
     metadata: Option<Metadata>,
-    /// A timer to be started. A later one replaces it.
+    /// The timer to start. A later one replaces it.
     timer: Option<Arc<DeadlineTimer>>,
 }
 
@@ -66,7 +66,7 @@ impl Commands {
     const SHUTDOWN_BEGAN: u8 = 16;
     const START_TIMER: u8 = 32;
 
-    /// How to end the call, if at all.
+    /// How to end the call, if a bit asks for it.
     pub(crate) fn end(self) -> Option<EndRequest> {
         if self.0 & Self::ABANDON != 0 {
             Some(EndRequest::Abandon)
@@ -79,7 +79,7 @@ impl Commands {
         }
     }
 
-    /// Whether the playout has changed in a way that the connection does not know of.
+    /// Whether a handle changed the playout.
     pub(crate) fn playout_changed(self) -> bool {
         self.0 & Self::PLAYOUT_CHANGED != 0
     }
@@ -89,13 +89,13 @@ impl Commands {
         self.0 & Self::SHUTDOWN_BEGAN != 0
     }
 
-    /// Whether to start a timer, which [`CallControl::take_timer`] returns.
+    /// Whether to start the timer that [`CallControl::take_timer`] returns.
     pub(crate) fn starts_timer(self) -> bool {
         self.0 & Self::START_TIMER != 0
     }
 }
 
-/// How a call ends that is ended by a handle or by the server.
+/// How a handle or the server ends a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndRequest {
     HangUp,
@@ -109,16 +109,16 @@ pub(crate) enum EndRequest {
 pub(crate) enum Mark {
     /// For the handler.
     Handler(u64),
-    /// For a [`Played`](crate::Played) future.
+    /// For a future [`Played`](crate::Played).
     Future(PlayedSender),
 }
 
-/// Where a change of the playout comes from.
+/// What changes the playout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandSource {
-    /// A callback, after which the connection polls the playout.
+    /// A callback. The connection polls the playout after it.
     Callback,
-    /// A handle, which has to wake the connection.
+    /// A handle. It has to wake the connection.
     Handle,
 }
 
@@ -142,9 +142,9 @@ impl CallControl {
         &self.peer
     }
 
-    /// The UUID has come.
+    /// Stores the UUID.
     pub(crate) fn set_uuid(&self, uuid: Uuid) {
-        // There is one UUID; a session refuses a second.
+        // A session refuses a second UUID.
         let _ = self.uuid.set(uuid);
     }
 
@@ -152,7 +152,7 @@ impl CallControl {
         self.uuid.get().copied()
     }
 
-    /// The caller sends audio of this rate.
+    /// Stores the rate of the caller's audio.
     pub(crate) fn received(&self, rate: SampleRate) {
         let index = SampleRate::ALL.iter().position(|known| *known == rate);
         let code = index.map_or(0, |index| index as u8 + 1);
@@ -168,7 +168,7 @@ impl CallControl {
     /// Queues `audio` if all of it fits.
     pub(crate) fn try_play(&self, audio: AudioBuf, source: CommandSource) -> Result<(), SendError> {
         self.change(source, |inner, dropped, _| {
-            // Audio that waits in a `play` future comes first.
+            // Audio in a waiting `play` future comes first.
             let rare = inner.rare.as_deref();
             let must_wait = rare.is_some_and(|rare| !rare.waiting_plays.is_empty());
             if must_wait && inner.playout.is_open() && !audio.is_empty() {
@@ -198,9 +198,9 @@ impl CallControl {
         });
     }
 
-    /// Changes the playout. Wakes the connection if it has to poll the playout earlier than it knows.
+    /// Changes the playout. Wakes the connection if the time of its next poll has changed.
     ///
-    /// `act` also gets the audio to drop and the tasks to wake after the lock is released.
+    /// `act` also gets two lists: audio to drop and tasks to wake after the lock is released.
     pub(crate) fn change<R>(
         &self,
         source: CommandSource,
@@ -239,7 +239,7 @@ impl CallControl {
         self.lock().rare.as_ref()?.metadata.clone()
     }
 
-    /// Asks the connection to start this timer, in place of an earlier one.
+    /// Asks the connection to start this timer. It replaces an earlier one.
     pub(crate) fn set_timer(&self, timer: Arc<DeadlineTimer>) {
         let replaced = self.lock().rare().timer.replace(timer);
         drop(replaced);
@@ -250,7 +250,7 @@ impl CallControl {
         self.lock().rare.as_mut()?.timer.take()
     }
 
-    /// Lets the connection know that the server began to shut down.
+    /// Reports to the connection that the server began to shut down.
     pub(crate) fn notify_shutdown(&self) {
         self.command(Commands::SHUTDOWN_BEGAN);
     }
@@ -265,9 +265,9 @@ impl CallControl {
         }
     }
 
-    /// Returns whether it is the first one. Others have woken the connection already.
+    /// Returns whether it is the first command. An earlier one has already woken the connection.
     fn add_command(&self, command: u8) -> bool {
-        // Of the two ways to hang up, the first one counts.
+        // If both ways to hang up are requested, the first one counts.
         let ends = Commands::HANG_UP | Commands::SHUT_DOWN;
         let add = |commands: u8| {
             let is_second = command & ends != 0 && commands & ends != 0;
@@ -283,19 +283,19 @@ impl CallControl {
         added == Ok(0)
     }
 
-    /// Whether [`take_commands`](Self::take_commands) has something to return.
+    /// Whether there are commands to take.
     #[inline]
     pub(crate) fn has_commands(&self) -> bool {
         self.commands.load(Ordering::Acquire) != 0
     }
 
-    /// The commands that came since the last time. More commands wake `waker`.
+    /// Takes the commands that came since the last call. More commands wake `waker`.
     pub(crate) fn take_commands(&self, waker: &Waker) -> Commands {
-        // The waker first: a command that comes after the exchange finds it.
+        // The waker is stored first, so that a command after the exchange finds it.
         let waker = Some(waker.clone());
         let replaced = mem::replace(&mut self.lock().waker, waker);
         let commands = self.commands.swap(0, Ordering::AcqRel);
-        // Dropped without the lock, since that can drop a task, which may come back here.
+        // Dropped without the lock: it can drop a task, whose code may call this type again.
         drop(replaced);
         Commands(commands)
     }
@@ -308,10 +308,13 @@ impl CallControl {
 
     pub(crate) fn stats(&self) -> CallStats {
         let playout = self.lock().playout.stats();
-        CallStats::new(&self.session_stats.load(), playout)
+        CallStats {
+            session: self.session_stats.load(),
+            playout,
+        }
     }
 
-    /// Plays no more. Marks and `play` futures have the outcome that the call is over.
+    /// Closes the playout. Marks and `play` futures report that the call is over.
     pub(crate) fn close_playout(&self, session_stats: &SessionStats) {
         self.session_stats.store(session_stats);
         let (mut dropped, mut wakers) = (Vec::new(), Vec::new());
@@ -324,15 +327,15 @@ impl CallControl {
         drop(dropped);
     }
 
-    /// The connection is gone. Handles may live for long, and a waker that is kept for them would keep
-    /// a whole task in memory.
+    /// Drops the waker at the end of the connection. Handles can live longer, and the waker would keep a whole
+    /// task in memory.
     pub(crate) fn forget_waker(&self) {
         let waker = self.lock().waker.take();
         drop(waker);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, ControlState> {
-        // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
+        // No code under the lock panics, so a poisoned lock holds a valid state.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -342,7 +345,7 @@ impl ControlState {
         self.rare.get_or_insert_default()
     }
 
-    /// Takes out the plays that wait for room, and wakes them: they find out why.
+    /// Cancels the plays that wait for room, and wakes them.
     fn cancel_plays(&mut self, wakers: &mut Vec<Waker>) {
         if let Some(rare) = &mut self.rare {
             rare.waiting_plays.cancel(wakers);
@@ -351,8 +354,8 @@ impl ControlState {
 }
 
 impl EndRequest {
-    /// The request that counts if this one comes after another: the first, but for
-    /// [`EndRequest::Abandon`], which does not wait for a hangup.
+    /// The request that counts if this one comes after `before`: the first one, except that
+    /// [`EndRequest::Abandon`] always counts.
     pub(crate) fn after(self, before: Option<Self>) -> Self {
         match before {
             Some(before) if self != Self::Abandon => before,
@@ -362,7 +365,7 @@ impl EndRequest {
 }
 
 impl Mark {
-    /// The mark was reached. Returns it if it is for the handler.
+    /// Reports that the mark was reached. Returns it if it is for the handler.
     pub(crate) fn reached(self, outcome: MarkOutcome) -> Option<u64> {
         match self {
             Self::Handler(mark) => Some(mark),

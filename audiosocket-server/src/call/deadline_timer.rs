@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::wake_cell::WakeCell;
 use audiosocket_proto::Timestamp;
 
-/// A timer on the clock of a connection, for code that runs elsewhere and has no clock.
+/// A timer on the clock of a connection. It is for tasks that have no clock.
 ///
-/// The connection starts it when it takes its commands. It fires at the deadline, or when the call is over.
+/// The connection starts it when it takes its commands. It fires at its deadline, or when the call is over.
 #[derive(Debug)]
 pub(crate) struct DeadlineTimer {
     after: Duration,
@@ -57,7 +57,7 @@ impl Future for TimerFuture {
     }
 }
 
-/// The connection may keep the timer for long, and with it the waker of a task.
+/// Drops the waker: the connection may keep the timer, and the waker would keep a task in memory.
 impl Drop for TimerFuture {
     fn drop(&mut self) {
         self.0.fired.close();

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -9,24 +10,24 @@ use crate::admission::expected::UuidInUse;
 use crate::admission::open_calls::Registration;
 use crate::call::control::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
-use crate::call::lifecycle::catch_panic;
 use crate::call::outbound::{Outbound, PlayoutStep};
 use crate::{
     Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
 };
 use audiosocket_proto::{Decoder, End, Event, SendError, Timestamp, Transmit};
 
-/// How often to poll the playout in one go.
+/// How many times in a row the playout is polled.
 const MAX_PLAYOUT_STEPS: usize = 64;
 
-/// One connection of a server, from accept to close, without its socket. Every adapter drives it.
+/// One connection of a server, from accept to close, without its socket.
 ///
-/// It is a [`Session`](audiosocket_proto::Session) with a [`Handler`], and is driven the same way: bytes and errors go in,
-/// [`poll_transmit`](Self::poll_transmit) and [`poll_timeout`](Self::poll_timeout) come out, until
-/// [`Transmit::Close`]. Each of their answers holds until the next call of a `&mut self` method. In
-/// addition, [`poll_commands`](Self::poll_commands) carries out the requests of [`CallHandle`]s.
+/// It is a [`Session`](audiosocket_proto::Session) with a [`Handler`], and you drive it in the same way. Pass bytes
+/// and errors to it, and do what [`poll_transmit`](Self::poll_transmit) and
+/// [`poll_timeout`](Self::poll_timeout) return, until [`Transmit::Close`]. Their results are valid until the next
+/// call of a `&mut self` method. Also call [`poll_commands`](Self::poll_commands), which carries out the requests
+/// of [`CallHandle`]s.
 ///
-/// Dropping it before its end gives the handler [`End::Abandoned`].
+/// Dropping it before its end calls the handler with [`End::Abandoned`].
 ///
 /// ```
 /// use audiosocket_server::{CallDriver, Callbacks, Calls, Peer};
@@ -52,12 +53,12 @@ pub struct CallDriver<A: Acceptor> {
     pub(super) acceptor: Arc<A>,
     pub(super) outbound: Outbound,
     pub(super) accepted_at: Timestamp,
-    /// The latest time that the driver knows, for the last callback of a call that is dropped.
+    /// The time of the last input. The last callback of a dropped call gets it.
     pub(super) now: Timestamp,
     pub(super) phase: Phase<A::Handler>,
     #[cfg(feature = "io")]
     pub(crate) observers: Option<Box<crate::io::observers::Observers>>,
-    /// Last, so that the connection counts as open until the handler is dropped.
+    /// The last field, so that the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
 }
 
@@ -67,14 +68,14 @@ pub(super) enum Phase<H> {
     Talking {
         handler: H,
         timer: Option<Arc<DeadlineTimer>>,
-        /// After the handler, so that it is dropped later.
+        /// After the handler, so that it is dropped after it.
         _uuid_in_use: Option<UuidInUse>,
     },
-    /// `on_end` has been called, or there never was a handler. Then the reason is here if the call or
-    /// its peer was refused.
+    /// `on_end` was called, or there was no handler. `refusal` is the reason if the call or its peer was
+    /// refused.
     Over {
         refusal: Option<Refusal>,
-        /// Close at once: too many refused connections linger.
+        /// Too many refused connections linger, so close at once.
         turned_away: bool,
     },
 }
@@ -87,10 +88,10 @@ impl<H> Phase<H> {
 }
 
 impl<A: Acceptor> CallDriver<A> {
-    /// Takes all of `bytes`, which were read from the connection. Calls the handler for each frame.
+    /// Takes all of `bytes`, which you read from the connection. Calls the handler for each frame.
     pub fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
         self.step(now, |call| {
-            // Apart from the rest, since events borrow from it while the rest acts on them.
+            // Taken out, because an event borrows from the decoder while `call` handles it.
             let mut decoder = mem::take(&mut call.decoder);
             while let Some(event) = call.outbound.session.receive(now, &mut decoder, &mut bytes) {
                 call.dispatch(event);
@@ -99,7 +100,7 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// The read side is at its end.
+    /// Reports the end of the stream.
     pub fn handle_eof(&mut self, now: Timestamp) {
         self.step(now, |call| {
             let event = call.outbound.session.handle_eof(now, &call.decoder);
@@ -107,7 +108,7 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// Reading failed, other than by `WouldBlock` or `Interrupted`.
+    /// Reports that a read failed, but not with `WouldBlock` or `Interrupted`.
     pub fn handle_read_error(&mut self, now: Timestamp, error: io::Error) {
         self.step(now, |call| {
             let session = &mut call.outbound.session;
@@ -125,7 +126,7 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// Writing or half-closing failed, other than by `WouldBlock` or `Interrupted`.
+    /// Reports that a write or a half-close failed, but not with `WouldBlock` or `Interrupted`.
     pub fn handle_write_error(&mut self, now: Timestamp, error: io::Error) {
         if is_reset(&error) {
             self.outbound.session.handle_write_closed();
@@ -135,7 +136,7 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
-    /// Acts on every deadline that has come by `now`; see
+    /// Acts on all deadlines that have passed at `now`; see
     /// [`Session::handle_timeout`](audiosocket_proto::Session::handle_timeout).
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.step(now, |call| {
@@ -151,7 +152,7 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// Carries out the requests of [`CallHandle`]s. More requests wake `waker`.
+    /// Carries out the requests of [`CallHandle`]s. Later requests wake `waker`.
     pub fn poll_commands(&mut self, now: Timestamp, waker: &Waker) {
         self.step(now, |call| {
             let Some(commands) = call.outbound.take_commands(waker) else {
@@ -162,7 +163,7 @@ impl<A: Acceptor> CallDriver<A> {
             {
                 call.start_timer(timer);
             }
-            // Before an end, so that the handler learns why the call ends.
+            // Before the end, so that the handler gets the reason first.
             call.outbound.shutdown_began |= commands.shutdown_began();
             call.announce_shutdown();
             match commands.end() {
@@ -175,14 +176,14 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// The handler was so slow that audio was dropped before the call received it.
+    /// Reports that audio was dropped before the call received it, because the handler is too slow.
     pub fn handle_lag(&mut self, now: Timestamp, lag: Lag) {
         self.step(now, |call| {
             call.notify(HandlerEvent::Exception(&Exception::Lagged(lag)));
         });
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next. Returns `None` if there is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let session = self.outbound.session.poll_timeout();
@@ -194,36 +195,37 @@ impl<A: Acceptor> CallDriver<A> {
         deadlines.chain(timer).min()
     }
 
-    /// What the write side has to do now.
+    /// Returns what the write side has to do now.
     #[must_use]
     #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {
         self.outbound.session.poll_transmit()
     }
 
-    /// The connection took the first `written` of the bytes offered last.
+    /// Reports that the connection took the first `written` of the bytes that
+    /// [`poll_transmit`](Self::poll_transmit) returned.
     ///
     /// # Panics
     ///
-    /// If `written` is more than was offered.
+    /// If `written` is more than the number of these bytes.
     pub fn transmitted(&mut self, now: Timestamp, written: usize) {
         self.step(now, |call| {
             call.outbound.session.transmitted(now, written);
         });
     }
 
-    /// The write side has been closed, as [`Transmit::HalfClose`] asked.
+    /// Reports that the write side was closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
         self.outbound.session.half_closed();
     }
 
-    /// The peer of the connection.
+    /// Returns the peer of the connection.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.handle().peer()
     }
 
-    /// A handle that controls this call.
+    /// Returns a handle that controls this call.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
         &self.outbound.handle
@@ -235,7 +237,7 @@ impl<A: Acceptor> CallDriver<A> {
         self.outbound.knows_waker(waker)
     }
 
-    /// Does something at `now`, and then everything that the playout has to do by then.
+    /// Calls `act` at `now`, and then polls the playout if it is due.
     #[inline]
     fn step(&mut self, now: Timestamp, act: impl FnOnce(&mut Self)) {
         self.now = now;
@@ -247,7 +249,7 @@ impl<A: Acceptor> CallDriver<A> {
 
     #[cold]
     fn play(&mut self, now: Timestamp) {
-        // A limit, since a handler may answer each mark with another mark.
+        // Limited, because a handler can answer each mark with another mark.
         for _ in 0..MAX_PLAYOUT_STEPS {
             match self.outbound.poll_playout(now) {
                 PlayoutStep::Mark(mark, outcome) => self.notify(HandlerEvent::Mark(mark, outcome)),
@@ -284,12 +286,12 @@ impl<A: Acceptor> CallDriver<A> {
                 self.finish(end, Some(&Exception::Peer(error)));
             }
             Event::Ended(end) => self.finish(end, None),
-            // `Event` is open; this crate and the core have the same version.
+            // `Event` is non-exhaustive. This crate has the version of the core, so all events are above.
             _ => {}
         }
     }
 
-    /// Calls the handler, if there is one, and carries out its answer.
+    /// Calls the handler, if there is one, and sends its answer.
     #[inline]
     pub(super) fn notify(&mut self, event: HandlerEvent<'_>) {
         match self.call_handler(event) {
@@ -336,10 +338,13 @@ impl<A: Acceptor> CallDriver<A> {
             return;
         }
         match self.outbound.send(self.now, audio) {
-            // Not at the first frame that fits again, or a peer that takes every second frame would
-            // cause an exception for every second frame.
-            Ok(()) => self.outbound.is_behind &= self.outbound.session.is_behind(),
-            // `on_end` says so.
+            // Only once the peer has caught up. Otherwise a peer that reads every second frame would cause
+            // an exception for every second frame.
+            Ok(()) if self.outbound.is_behind => {
+                self.outbound.is_behind = self.outbound.session.is_behind();
+            }
+            Ok(()) => {}
+            // `on_end` reports it.
             Err(SendError::NoCall) => {}
             Err(SendError::QueueFull) if mem::replace(&mut self.outbound.is_behind, true) => {}
             Err(error) => self.notify(HandlerEvent::Exception(&Exception::Answer(error))),
@@ -356,7 +361,13 @@ impl<A: Acceptor> fmt::Debug for CallDriver<A> {
     }
 }
 
-/// Whether a reader or writer gets this error when the peer has closed.
+/// Runs code of the user. Returns its panic as an error.
+#[inline]
+pub(super) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
+}
+
+/// Whether reads and writes fail with this error because the peer has closed.
 fn is_reset(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,23 +1,23 @@
-//! The beginning and the end of a connection.
+//! The start and the end of a connection.
 
 use std::mem;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::call::deadline_timer::DeadlineTimer;
-use crate::call::driver::{CallDriver, Phase};
+use crate::call::driver::{CallDriver, Phase, catch_panic};
 use crate::call::outbound::Outbound;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
 impl<A: Acceptor> CallDriver<A> {
-    /// Drives the connection from `peer` that was accepted at `now`. It counts among `calls` until it
-    /// is dropped, so close the socket before that. If the [`Admission`](crate::Admission) of
-    /// `calls` refuses the peer, or its limits are reached, the connection is
-    /// [refused](Self::refusal) from the beginning, and the hangup is ready to be sent.
+    /// Creates the driver of a connection from `peer` that was accepted at `now`.
+    ///
+    /// The connection counts among `calls` until the driver is dropped, so close the socket first. If the
+    /// [`Admission`](crate::Admission) of `calls` refuses the peer, or a limit is reached, the connection is
+    /// [refused](Self::refusal) from the start, and a hangup waits to be sent.
     pub fn new(
         acceptor: Arc<A>,
         peer: Peer,
@@ -54,8 +54,8 @@ impl<A: Acceptor> CallDriver<A> {
         call
     }
 
-    /// Whether it was refused, and too many refused connections linger. Then send its hangup and close
-    /// it at once, without any of the resources that serving a connection takes.
+    /// Returns whether the connection was refused and too many refused connections linger. Then write the hangup
+    /// and close the connection at once, without a task or a thread for it.
     #[must_use]
     pub fn turned_away(&self) -> bool {
         matches!(
@@ -67,7 +67,7 @@ impl<A: Acceptor> CallDriver<A> {
         )
     }
 
-    /// Sets the address of this machine at which the connection came in, for the acceptor.
+    /// Sets the local address of the connection, for the acceptor.
     #[must_use]
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
         if let Phase::Waiting { local_addr: known } = &mut self.phase {
@@ -76,7 +76,7 @@ impl<A: Acceptor> CallDriver<A> {
         self
     }
 
-    /// Why the call, or its peer, was refused, if it was.
+    /// Returns why the call or its peer was refused. Returns `None` if neither was.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.phase {
@@ -130,7 +130,7 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
-    /// Starts a timer in place of an earlier one. Once the call is over it fires at once.
+    /// Starts a timer, which replaces an earlier one. It fires at once if the call is over.
     pub(super) fn start_timer(&mut self, new: Arc<DeadlineTimer>) {
         match &mut self.phase {
             Phase::Talking { timer, .. } => {
@@ -168,16 +168,16 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
-    /// The last deadline of a shutdown: closes the connection without a hangup.
+    /// Closes the connection without a hangup, at the last deadline of a shutdown.
     pub(super) fn abandon(&mut self) {
-        // The event that this makes says less than `End::Abandoned`.
+        // `End::Abandoned` replaces the end in this event.
         let _ = self.outbound.session.handle_connection_lost(self.now);
         self.finish(End::Abandoned, None);
     }
 
-    /// Calls the handler for the last time, once, and drops it.
+    /// Calls the last callbacks, once, and drops the handler.
     ///
-    /// The panic hook reports a panic in here; no callback is left for it.
+    /// If the handler panics here, only the panic hook reports it: no callback follows.
     pub(super) fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.outbound.close_playout();
         if let Phase::Talking { timer, .. } = &mut self.phase
@@ -185,7 +185,7 @@ impl<A: Acceptor> CallDriver<A> {
         {
             timer.fire();
         }
-        // Before the last callbacks: a caller that learns of the end may call again at once.
+        // Before the last callbacks: after them, the same caller can call again at once.
         if !matches!(self.phase, Phase::Over { .. }) && !self.registration.release() {
             self.outbound.session.do_not_linger();
         }
@@ -217,10 +217,4 @@ impl<A: Acceptor> Drop for CallDriver<A> {
         self.finish(End::Abandoned, None);
         self.outbound.handle.control().forget_waker();
     }
-}
-
-/// Runs code of the user, which may panic.
-#[inline]
-pub(super) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }

@@ -1,4 +1,4 @@
-//! One call: its driver, its outbound half, and the control that its handles share with it.
+//! One call: its driver, its outbound half, and the state that it shares with its handles.
 
 pub(crate) mod control;
 pub(crate) mod deadline_timer;
@@ -20,7 +20,7 @@ use crate::call::outbound::Outbound;
 use crate::{CallHandle, CallStats, Peer};
 use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
 
-/// The call of a callback, borrowed for as long as the callback runs.
+/// The call of a callback. The callback borrows it.
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(crate) outbound: &'a mut Outbound,
@@ -30,33 +30,33 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The UUID that Asterisk's dialplan gave the call.
+    /// Returns the UUID of the call, which Asterisk's dialplan chose.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
-        // Callbacks begin with the UUID.
+        // There is no callback before the UUID.
         self.outbound.handle.uuid().unwrap_or_default()
     }
 
-    /// The peer of the call.
+    /// Returns the peer of the call.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.outbound.handle.peer()
     }
 
-    /// The metadata that was announced for the call; see [`CallHandle::metadata`].
+    /// Returns the metadata that was announced for the call; see [`CallHandle::metadata`].
     #[must_use]
     pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
         self.outbound.handle.metadata()
     }
 
-    /// The sample rate of the caller's audio. `None` before any audio has come.
+    /// Returns the sample rate of the caller's audio. Returns `None` before any audio has come.
     #[must_use]
     pub fn sample_rate(&self) -> Option<SampleRate> {
         self.outbound.handle.sample_rate()
     }
 
-    /// Sends `audio` as one frame, now, ahead of the answer that the callback returns. Several frames
-    /// leave in one write, so a callback can answer with more than one frame.
+    /// Sends `audio` as one frame, before the answer that the callback returns. So a callback can answer with
+    /// several frames. They leave in one write.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Call<'_> {
         self.outbound.send(self.now, audio)
     }
 
-    /// Queues audio to be played; see [`CallHandle::try_play`].
+    /// Queues audio that leaves on schedule; see [`CallHandle::try_play`].
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Call<'_> {
             .try_play(audio.into(), CommandSource::Callback)
     }
 
-    /// Drops the audio that waits to be played; see [`CallHandle::clear`].
+    /// Drops all queued audio, and returns how much that was; see [`CallHandle::clear`].
     pub fn clear(&mut self) -> Dropped {
         self.change().clear(CommandSource::Callback)
     }
@@ -90,30 +90,30 @@ impl Call<'_> {
             .mark(Mark::Handler(mark), CommandSource::Callback)
     }
 
-    /// Ends the call when the callback returns, after the answer.
+    /// Ends the call after the callback and its answer.
     pub fn hangup(&mut self) {
         self.hangup = true;
     }
 
-    /// Ends the call once everything that is queued now has been played; see
+    /// Ends the call once all audio that is queued now was played; see
     /// [`CallHandle::hangup_after_playout`].
     pub fn hangup_after_playout(&mut self) {
         self.change().hangup_after_playout(CommandSource::Callback);
     }
 
-    /// A handle that controls this call from other tasks and threads.
+    /// Returns a handle that controls this call from other tasks and threads.
     #[must_use]
     pub fn handle(&self) -> CallHandle {
         self.outbound.handle.clone()
     }
 
-    /// Counters of the call so far.
+    /// Returns the counters of the call.
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.outbound.stats()
     }
 
-    /// The time since the connection was accepted.
+    /// Returns the time since the connection was accepted.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.now.saturating_since(self.accepted_at)

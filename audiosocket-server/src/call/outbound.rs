@@ -10,27 +10,27 @@ use audiosocket_proto::{
 
 /// The session of a call, and the schedule of its playout.
 ///
-/// The playout is behind a lock. It is polled only when a frame or silence is due. On a call that is
-/// only echoed that is never: each answer delays the silence.
+/// The playout is behind a lock, so it is polled only when a frame or silence is due. An echoed call never polls
+/// it, because each answer delays the silence.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     pub(crate) session: Session,
     pub(crate) handle: CallHandle,
     /// When to poll the playout.
     pub(crate) playout_due: Option<Timestamp>,
-    /// Whether that is for silence, which audio that is sent delays.
+    /// Whether `playout_due` is the time of silence, which sent audio delays.
     due_for_silence: bool,
-    /// Poll the playout in any case.
+    /// Whether to poll the playout in any case.
     pub(crate) playout_changed: bool,
-    /// Poll it once everything has been written.
+    /// Whether to poll the playout once all bytes are written.
     awaits_drain: bool,
-    /// Answers were dropped, the handler knows, and the peer has not caught up.
+    /// Answers were dropped and reported, and the peer has not caught up.
     pub(crate) is_behind: bool,
-    /// The server began to shut down, and the handler does not know.
+    /// The server began to shut down, and the handler was not called for it.
     pub(crate) shutdown_began: bool,
-    /// When silence may begin, after all audio that was sent.
+    /// When silence may begin after the audio that was sent.
     silence_from: Timestamp,
-    /// The rate of the audio that was sent last, if the playout does not know of it.
+    /// The rate of the last sent audio, until the playout gets it.
     sent: Option<SampleRate>,
     /// The rate of the caller's audio.
     received: Option<SampleRate>,
@@ -64,7 +64,7 @@ impl Outbound {
         }
     }
 
-    /// The call has begun.
+    /// Starts the playout.
     pub(crate) fn start(&mut self, now: Timestamp) {
         self.handle.control().lock().playout.start(now);
         self.playout_changed = true;
@@ -82,7 +82,7 @@ impl Outbound {
         Ok(())
     }
 
-    /// The caller sent audio of this rate.
+    /// Stores the rate of the caller's audio, if it is new.
     #[inline]
     pub(crate) fn received(&mut self, rate: SampleRate) {
         if self.received != Some(rate) {
@@ -91,7 +91,7 @@ impl Outbound {
         }
     }
 
-    /// The commands of handles and of the server, if there are any. More of them wake `waker`.
+    /// Takes the commands of handles and of the server, if there are any. Later ones wake `waker`.
     #[inline]
     pub(crate) fn take_commands(&mut self, waker: &Waker) -> Option<Commands> {
         let control = self.handle.control();
@@ -121,7 +121,7 @@ impl Outbound {
     /// Polls the playout, and sends the frame that is due.
     pub(crate) fn poll_playout(&mut self, now: Timestamp) -> PlayoutStep {
         let drained = self.session.unsent() == 0;
-        // Dropped and woken without the lock, since both can run code of others.
+        // Dropped and woken without the lock: both can run code of other crates.
         let mut dropped = Vec::new();
         let (mark, output, waker) = {
             let inner = &mut *self.handle.control().lock();
@@ -162,7 +162,7 @@ impl Outbound {
         }
     }
 
-    /// The playout has more to do than may be done at once: poll it again at `now`.
+    /// Sets `now` as the time of the next poll, if the playout has more to do.
     pub(crate) fn yield_playout(&mut self, now: Timestamp) {
         if self.playout_changed {
             self.playout_due = Some(now);
@@ -170,7 +170,7 @@ impl Outbound {
         }
     }
 
-    /// Plays no more.
+    /// Closes the playout.
     pub(crate) fn close_playout(&mut self) {
         self.handle.control().close_playout(self.session.stats());
         self.playout_due = None;
@@ -180,6 +180,9 @@ impl Outbound {
 
     pub(crate) fn stats(&self) -> CallStats {
         let playout = self.handle.control().lock().playout.stats();
-        CallStats::new(self.session.stats(), playout)
+        CallStats {
+            session: *self.session.stats(),
+            playout,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Playing that waits for room.
+//! The future `Play`, which waits for room in the playout.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -15,16 +15,16 @@ use audiosocket_proto::{AudioBuf, Playout, SendError};
 
 static NEXT_TICKET: AtomicU64 = AtomicU64::new(0);
 
-/// A future that queues audio as there is room for it; see [`CallHandle::play`].
+/// A future that queues audio, and waits for room; see [`CallHandle::play`].
 ///
-/// Dropping it leaves the audio that is queued already in the playout, and queues no more.
+/// If you drop it, the audio that is already queued stays in the playout, and the rest is dropped.
 #[derive(Debug)]
 #[must_use = "it queues audio only while it is polled"]
 pub struct Play {
     call: CallHandle,
-    /// The part that is not queued yet.
+    /// The audio that is not queued yet.
     audio: AudioBuf,
-    /// Its place among the futures that wait for room, if it waits.
+    /// Identifies it in [`WaitingPlays`] while it waits.
     ticket: Option<u64>,
 }
 
@@ -35,9 +35,9 @@ pub(crate) struct WaitingPlays(VecDeque<Waiting>);
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
-    /// The room to wait for.
+    /// The room that it waits for.
     room: Duration,
-    /// `None` once it was woken.
+    /// `None` after it was woken.
     waker: Option<Waker>,
 }
 
@@ -52,7 +52,7 @@ impl Play {
 }
 
 impl Future for Play {
-    /// When all of the audio is queued.
+    /// Ready when all audio is queued.
     type Output = Result<(), SendError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -61,7 +61,7 @@ impl Future for Play {
             audio,
             ticket,
         } = self.get_mut();
-        // Wakers are cloned and dropped without the lock: both run code of the executor.
+        // The waker is cloned and dropped without the lock: both run code of the executor.
         let mut waker = Some(cx.waker().clone());
         let control = call.control();
         control.change(CommandSource::Handle, |inner, dropped, wakers| {
@@ -88,7 +88,7 @@ impl Drop for Play {
     }
 }
 
-/// Queues as much of `audio` as there is room for. Waits with the rest.
+/// Queues as much of `audio` as fits. The rest waits.
 fn queue(
     inner: &mut ControlState,
     audio: &mut AudioBuf,
@@ -106,7 +106,7 @@ fn queue(
     let waiting = &mut inner.rare.get_or_insert_default().waiting_plays;
     let place = match *ticket {
         None => waiting.0.len(),
-        // Cleared plays have lost their place.
+        // A clear removes all waiting plays.
         Some(ticket) => match waiting.place(ticket) {
             Some(place) => place,
             None => return Poll::Ready(Err(SendError::Cleared)),
@@ -123,7 +123,7 @@ fn queue(
             return Poll::Ready(Ok(()));
         }
     }
-    // Not for each frame that leaves, or long audio would be queued in as many pieces.
+    // At most half of the queue: a wake-up for each frame would cut long audio into many pieces.
     let room = audio.duration().min(playout.capacity() / 2);
     *ticket = Some(waiting.wait(place, room, waker));
     Poll::Pending
@@ -138,9 +138,9 @@ impl WaitingPlays {
         self.0.iter().position(|known| known.ticket == ticket)
     }
 
-    /// Waits at `place`, which is the end if it is new. Returns its ticket.
+    /// Waits at `place`. A new play waits at the end. Returns its ticket.
     ///
-    /// Exchanges `waker` for the one that it replaces.
+    /// Swaps `waker` with the waker that it replaces.
     fn wait(&mut self, place: usize, room: Duration, waker: &mut Option<Waker>) -> u64 {
         if let Some(known) = self.0.get_mut(place) {
             known.room = room;
@@ -156,7 +156,7 @@ impl WaitingPlays {
         ticket
     }
 
-    /// The waker of the first one, if there is the room that it waits for.
+    /// Takes the waker of the first play if its room is free.
     pub(crate) fn wake<M>(&mut self, playout: &Playout<M>) -> Option<Waker> {
         let first = self.0.front_mut()?;
         let room = playout.room();
@@ -166,8 +166,8 @@ impl WaitingPlays {
         first.waker.take()
     }
 
-    /// Takes one out, and returns its waker. If it was the first, the next one goes to `wakers`, since
-    /// there may be room for it.
+    /// Removes a play, and returns its waker. If it was the first one, the waker of the next one goes to
+    /// `wakers`, since its room may be free.
     fn remove(&mut self, ticket: u64, wakers: &mut Vec<Waker>) -> Option<Waker> {
         let place = self.place(ticket)?;
         let removed = self.0.remove(place)?;
@@ -179,7 +179,7 @@ impl WaitingPlays {
         removed.waker
     }
 
-    /// Takes all of them out. They find out why when they are polled.
+    /// Removes all plays. Their wakers go to `wakers`, and they return an error when they are polled.
     pub(crate) fn cancel(&mut self, wakers: &mut Vec<Waker>) {
         let waiting = mem::take(&mut self.0).into_iter();
         wakers.extend(waiting.filter_map(|waiting| waiting.waker));

@@ -6,18 +6,18 @@ use crate::block_on;
 use crate::wake_cell::WakeCell;
 use audiosocket_proto::MarkOutcome;
 
-/// A future that waits until queued audio has been played; see
+/// A future that waits until queued audio was played; see
 /// [`CallHandle::played`](crate::CallHandle::played).
 ///
-/// Its output says whether the audio was played or cleared, or the call was over first. Dropping it
-/// changes nothing.
+/// Its output is whether the audio was played or cleared, or the call was over first. Dropping it does not
+/// change the playout.
 #[derive(Debug)]
 #[must_use = "it waits only while it is polled"]
 pub struct Played {
     outcome: Arc<WakeCell<Option<MarkOutcome>>>,
 }
 
-/// Resolves a [`Played`], also by being dropped.
+/// Resolves a [`Played`]. Dropping it resolves it too.
 #[derive(Debug)]
 pub(crate) struct PlayedSender {
     outcome: Arc<WakeCell<Option<MarkOutcome>>>,
@@ -32,7 +32,7 @@ impl Played {
         (Self { outcome }, sender)
     }
 
-    /// Blocks the thread until then. Do not call it in a callback: nothing is played while it blocks.
+    /// Blocks the thread until the output is ready. Do not call it in a callback: nothing is played meanwhile.
     pub fn wait(self) -> MarkOutcome {
         block_on::block_on(self)
     }
@@ -47,7 +47,7 @@ impl Future for Played {
     }
 }
 
-/// Its mark may stay in the queue for long, and would keep the task that waited in memory.
+/// Drops the waker: the mark may stay in the queue, and the waker would keep a task in memory.
 impl Drop for Played {
     fn drop(&mut self) {
         self.outcome.close();

@@ -1,4 +1,4 @@
-//! What every adapter exports beside its own server, so that it is the same in all.
+//! The names that all adapters export.
 
 /// Names for the root of each adapter.
 pub use crate::{
@@ -9,7 +9,7 @@ pub use audiosocket_proto::{
     Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
 };
 
-/// Which calls a server takes: networks, expected calls, limits.
+/// Which calls a server accepts: networks, expected calls, limits. You need it for `Admission` and its parts.
 pub mod admission {
     pub use crate::{
         Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
@@ -17,24 +17,24 @@ pub mod admission {
     };
 }
 
-/// Deadlines, bounds and sockets.
+/// Deadlines and limits of a call, and keepalive of its socket. You need it to change the defaults.
 pub mod config {
     pub use crate::io::Keepalive;
     pub use audiosocket_proto::{Ptime, SessionConfig};
 }
 
-/// What goes over the wire, and what can be wrong with it.
+/// Frames on the wire, and errors in them. You need it for `on_ignored` and `on_exception`.
 pub mod protocol {
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
-/// What went through calls, and what did not.
+/// Counters of calls and of servers, and the audio that was dropped.
 pub mod stats {
     pub use crate::{CallCounters, CallStats, Calls, Lag};
     pub use audiosocket_proto::{Dropped, PlayoutStats};
 }
 
-/// Streams of calls and of their events.
+/// Calls as streams of events. You need it for the types of their futures and errors, and to inject events.
 pub mod stream {
     pub use crate::{
         Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Play, Played,

@@ -1,22 +1,20 @@
-//! The setters of every adapter's `ServerBuilder`, written once: its fields `config` and `source` hold
-//! what they set.
+//! The settings of the `ServerBuilder` of each adapter, as macros. They need the fields `config` and `source`.
 
-/// Setters for whatever a server listens on: they set a field `config`, a
-/// [`ServerConfig`](crate::io::ServerConfig).
+/// Settings for all servers. They set the field `config`, a [`ServerConfig`](crate::io::ServerConfig).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! server_builder_setters {
     () => {
-        /// Sets which connections the server takes. Replaces what [`limits`](Self::limits),
+        /// Sets which connections the server accepts. This replaces earlier settings of [`limits`](Self::limits),
         /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls) and
-        /// [`admit_peer`](Self::admit_peer) set.
+        /// [`admit_peer`](Self::admit_peer).
         #[must_use]
         pub fn admission(mut self, admission: impl Into<$crate::Admission>) -> Self {
             self.config.admission = admission.into();
             self
         }
 
-        /// Sets how many connections the server takes.
+        /// Sets how many connections the server accepts.
         #[must_use]
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.config.admission = self.config.admission.limits(limits);
@@ -30,8 +28,8 @@ macro_rules! server_builder_setters {
             self
         }
 
-        /// Refuses calls that were not announced to `calls`. The metadata of a call is then on the call, by a
-        /// method `metadata`.
+        /// Refuses calls that were not announced to `calls`. The method `metadata` of an accepted call returns its
+        /// metadata.
         #[must_use]
         pub fn expected_calls<M>(mut self, calls: &$crate::ExpectedCalls<M>) -> Self
         where
@@ -41,9 +39,9 @@ macro_rules! server_builder_setters {
             self
         }
 
-        /// Refuses peers for which `check` returns an error. It runs once for each connection that the allow
-        /// list allows, before anything is read. It runs where connections are accepted: a check that blocks
-        /// delays all later connections.
+        /// Refuses peers for which `check` returns an error. The check runs once for each connection that the allow list
+        /// allows, before the server reads from the peer. It runs in the accept loop: a check that blocks delays all
+        /// later connections.
         #[must_use]
         pub fn admit_peer<F>(mut self, check: F) -> Self
         where
@@ -56,27 +54,26 @@ macro_rules! server_builder_setters {
             self
         }
 
-        /// Sets the deadlines and bounds of each call.
+        /// Sets the deadlines and limits of each call.
         #[must_use]
         pub fn session(mut self, session: $crate::io::SessionConfig) -> Self {
             self.config.session = session;
             self
         }
 
-        /// Sets how many bytes of events may wait for [`IncomingCall::next`](crate::IncomingCall::next) on
-        /// one call; each event takes 64 beside its audio. Default: 128 KiB, about seven seconds at
-        /// 8 kHz.
+        /// Sets how many bytes of events may wait for [`IncomingCall::next`](crate::IncomingCall::next) on one call.
+        /// Default: 128 KiB, about seven seconds at 8 kHz. Each event takes 64 bytes and its audio.
         ///
-        /// Beyond it the oldest audio is dropped, and [`CallEvent::Lagged`](crate::CallEvent::Lagged) says
-        /// how much. If no audio waits, the call is hung up.
+        /// Above this limit the oldest audio is dropped, and [`CallEvent::Lagged`](crate::CallEvent::Lagged) has the
+        /// number of dropped frames. If no audio waits, the call is hung up.
         #[must_use]
         pub fn event_queue(mut self, bytes: usize) -> Self {
             self.config.event_queue = Some(bytes);
             self
         }
 
-        /// Sets how many calls may wait for [`Server::accept`](crate::Server::accept); further calls are
-        /// refused. Default: 1,024, twice the 500 calls that one Asterisk may place at once.
+        /// Sets how many calls may wait for [`Server::accept`](crate::Server::accept). Further calls are refused.
+        /// Default: 1,024, twice the 500 calls that one Asterisk may place at once.
         #[must_use]
         pub fn accept_queue(mut self, calls: usize) -> Self {
             self.config.accept_queue = Some(calls);
@@ -85,48 +82,45 @@ macro_rules! server_builder_setters {
     };
 }
 
-/// Setters for a server on TCP: they set a field `source`, a
-/// [`ListenOptions`](crate::io::ListenOptions).
+/// Settings for a server on TCP. They set the field `source`, a [`ListenOptions`](crate::io::ListenOptions).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tcp_builder_setters {
     () => {
-        /// Listens on an address, such as `"127.0.0.1:9092"`; on each one, if it is a name that stands for
-        /// several. May be called again for more addresses. Port 0 lets the system choose.
+        /// Adds an address to listen on, such as `"127.0.0.1:9092"`. If it is a name for several addresses, the server
+        /// listens on each of them. With port 0 the system chooses a port.
         ///
-        /// An IPv6 address takes IPv6 connections only, so that `0.0.0.0:9092` and `[::]:9092` go
-        /// together.
+        /// An IPv6 address accepts IPv6 connections only, so `0.0.0.0:9092` and `[::]:9092` can be used together.
         #[must_use]
         pub fn bind(mut self, addr: impl Into<$crate::io::ListenAddr>) -> Self {
             self.source.addrs.push(addr.into());
             self
         }
 
-        /// Listens on a socket that is bound and listens already, such as one from systemd. May be called
-        /// again for more sockets.
+        /// Adds a socket that is bound and listens already, such as one from systemd.
         #[must_use]
         pub fn listener(mut self, listener: ::std::net::TcpListener) -> Self {
             self.source.listeners.push(listener);
             self
         }
 
-        /// Sets how many connections the kernel may hold that have not been accepted. Default: 1024. The
-        /// kernel may have a lower limit (`net.core.somaxconn`).
+        /// Sets how many connections may wait in the kernel until the server accepts them. Default: 1024. The kernel may
+        /// have a lower limit (`net.core.somaxconn`).
         #[must_use]
         pub fn backlog(mut self, connections: i32) -> Self {
             self.source.backlog = connections;
             self
         }
 
-        /// Sets whether several processes or sockets may listen on the same address (`SO_REUSEPORT`). The
-        /// kernel spreads connections among them. Default: off. An error on systems without it.
+        /// Sets whether several processes or sockets may listen on the same address (`SO_REUSEPORT`). The kernel spreads
+        /// connections among them. Default: off. The server does not start on systems without this option.
         #[must_use]
         pub fn reuse_port(mut self, reuse_port: bool) -> Self {
             self.source.reuse_port = reuse_port;
             self
         }
 
-        /// Sets how the kernel finds dead peers; `None` leaves that to the system. Default:
+        /// Sets how the kernel finds dead peers. `None` keeps the settings of the system. Default:
         /// [`Keepalive::default`](crate::config::Keepalive).
         #[must_use]
         pub fn keepalive(
@@ -137,15 +131,13 @@ macro_rules! tcp_builder_setters {
             self
         }
 
-        /// Sets how many bytes the kernel takes for a peer that does not read them (`SO_SNDBUF`); `None`
-        /// leaves that to the system. Default: 128 KiB, seven seconds of 8 kHz audio. Linux counts its own
-        /// bookkeeping too, for which it doubles the number, and has a limit of its own
-        /// (`net.core.wmem_max`).
+        /// Sets the size of the send buffer in the kernel (`SO_SNDBUF`), in bytes. `None` keeps the setting of the
+        /// system. Default: 128 KiB, seven seconds of 8 kHz audio. Linux doubles the number for its own data, and has a
+        /// limit (`net.core.wmem_max`).
         ///
-        /// Audio in the kernel cannot be taken back. By itself Linux takes up to 4 MB for each connection
-        /// (`net.ipv4.tcp_wmem`), a minute and a half of 8 kHz audio, and more than the machine has if
-        /// enough peers stop reading. Set more for a path so long that more has to be on its way at once,
-        /// such as 192 kHz audio on a quarter of a second.
+        /// Audio in the kernel cannot be cleared. With its own setting, Linux takes up to 4 MB for each connection
+        /// (`net.ipv4.tcp_wmem`): 90 seconds of 8 kHz audio, and more than the memory of the machine if many peers stop
+        /// reading. Set more for a long network path with much audio, such as 192 kHz over a round trip of 250 ms.
         #[must_use]
         pub fn send_buffer(mut self, bytes: impl Into<::std::option::Option<usize>>) -> Self {
             self.source.tcp.send_buffer = bytes.into();
@@ -154,13 +146,13 @@ macro_rules! tcp_builder_setters {
     };
 }
 
-/// Setters for a server whose calls share threads.
+/// The setting for a server whose calls share threads.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! shared_thread_setters {
     () => {
-        /// Sets whether to log a warning while a handler blocks its thread for more than 500 ms. Default:
-        /// off. When on, each poll of a call stores two numbers more, and the process has one more thread.
+        /// Sets whether the log has a warning while a handler blocks its thread for more than 500 ms. Default: off. When
+        /// on, each poll of a call stores two more numbers, and the process has one more thread.
         #[must_use]
         pub fn blocked_handler_warning(mut self, warn: bool) -> Self {
             self.config.blocked_handler_warning = warn;
@@ -169,24 +161,24 @@ macro_rules! shared_thread_setters {
     };
 }
 
-/// The setter of the wake interval: it sets a field `wake_interval`.
+/// The setting of the wake interval. It sets the field `wake_interval`.
 #[cfg(feature = "batch")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! wake_interval_setter {
     () => {
-        /// Polls all calls together at this interval, instead of each one when it has something to do.
-        /// Default: `None`, at once.
+        /// Sets an interval at which the server polls all calls together. Default: `None`, the server polls each call
+        /// when it has work.
         ///
-        /// Most of what a busy server costs is the kernel's waking it, which then happens once for many
-        /// frames; a server with few calls is woken more often than before. Each frame waits for the
-        /// interval at most, so that a telephone call does not notice 1 ms to 5 ms. Deadlines are met at
-        /// the next poll: played audio leaves on its schedule, each frame up to the interval late, and the
-        /// delays do not add up. What a [`CallHandle`](crate::CallHandle) asks for is done at once.
+        /// Most of the cost of a busy server is the wake-ups by the kernel. With an interval there is one wake-up for
+        /// many frames. A server with few calls gets more wake-ups than before.
         ///
-        /// It is an error to start a server with an interval of zero, or of half a
-        /// [ptime](crate::config::Ptime) or longer. A runtime that counts in milliseconds takes a shorter
-        /// interval for one.
+        /// Each frame waits up to the interval, so 1 ms to 5 ms are useful for telephone calls. Deadlines are met at the
+        /// next poll: played audio leaves on its schedule, each frame up to the interval late, and the delays do not add
+        /// up. Commands of a [`CallHandle`](crate::CallHandle) act at once.
+        ///
+        /// The interval must be longer than zero and shorter than half a [ptime](crate::config::Ptime). Otherwise the
+        /// server does not start. A runtime with a clock in milliseconds rounds it up to 1 ms.
         #[must_use]
         pub fn wake_interval(
             mut self,

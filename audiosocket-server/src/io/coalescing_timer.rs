@@ -7,21 +7,21 @@ use crate::io::runtime::Timer;
 
 /// A timer that exists only while there is a deadline, and is polled only when it may have fired.
 ///
-/// It may be set earlier than the deadline, never later. So a deadline that moves with every frame does
-/// not move the timer with every frame. A timer that is cheap to move follows the deadline at a
-/// distance, and does not fire as long as frames come.
+/// It is set to the deadline or to an earlier time. So a deadline that moves with every frame does not move the
+/// timer with every frame. A timer that is cheap to move follows the deadline at a distance, and does not fire
+/// while frames come.
 pub(crate) struct CoalescingTimer<T> {
     set: Option<Set<T>>,
 }
 
 struct Set<T> {
     timer: T,
-    /// The time that it is set to. `None` once it has fired, or wakes another task than it should.
+    /// The time that it is set to. `None` if it has fired, or wakes the wrong task.
     to: Option<Timestamp>,
 }
 
-/// How far a timer that is cheap to move may be behind its deadline: several frames. Less than the
-/// 200 ms after which silence follows a frame, by the longest ptime, or it would fire between frames.
+/// How far before its deadline a timer that is cheap to move may be set: several frames. Silence follows a frame
+/// after 200 ms. This is shorter by more than the longest ptime, or the timer would fire between frames.
 const DISTANCE: Duration = Duration::from_millis(120);
 
 impl<T> CoalescingTimer<T> {
@@ -31,15 +31,15 @@ impl<T> CoalescingTimer<T> {
 }
 
 impl<T: Timer> CoalescingTimer<T> {
-    /// The task is polled with another waker than before, which the timer does not know.
+    /// Reports that the task is polled with a new waker, which the timer does not know.
     pub(crate) fn waker_changed(&mut self) {
         if let Some(set) = &mut self.set {
             set.to = None;
         }
     }
 
-    /// Ready if `deadline` may have come. `deadline` and `now` count from `epoch`; `now` may be a little
-    /// in the past.
+    /// Ready if `deadline` may have come. `deadline` and `now` count from `epoch`. `now` may be a little in the
+    /// past.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -47,26 +47,26 @@ impl<T: Timer> CoalescingTimer<T> {
         now: Timestamp,
         deadline: Option<Timestamp>,
     ) -> Poll<()> {
+        let in_place = |to, due| to <= due && !is_far_behind::<T>(to, due);
+        // Most polls return here, before the deadline is converted.
+        if let (Some(Set { to: Some(to), .. }), Some(due)) = (&self.set, deadline)
+            && now < *to
+            && in_place(*to, due)
+        {
+            return Poll::Pending;
+        }
         let due = deadline.and_then(|due| Some((due, epoch.instant(due)?)));
         let Some((due, instant)) = due else {
             self.set = None;
             return Poll::Pending;
         };
-        let is_new = self.set.is_none();
         let set = self.set.get_or_insert_with(|| Set {
             timer: T::at(instant),
             to: Some(due),
         });
-        match set.to {
-            Some(to) if to <= due && !is_far_behind::<T>(to, due) => {
-                if now < to && !is_new {
-                    return Poll::Pending;
-                }
-            }
-            _ => {
-                set.timer.set(instant);
-                set.to = Some(due);
-            }
+        if !set.to.is_some_and(|to| in_place(to, due)) {
+            set.timer.set(instant);
+            set.to = Some(due);
         }
         if set.timer.poll(cx).is_ready() {
             set.to = None;
@@ -76,9 +76,9 @@ impl<T: Timer> CoalescingTimer<T> {
     }
 }
 
-/// Whether to move a timer that is set to `to`.
+/// Whether a timer that is set to `to` has to follow its deadline.
 fn is_far_behind<T: Timer>(to: Timestamp, due: Timestamp) -> bool {
-    T::CHEAP_RESET && due.saturating_since(to) >= DISTANCE
+    T::CHEAP_RESET && to + DISTANCE <= due
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    /// A second of frames, each of which moves the deadline to 200 ms after it. Returns how often the timer
+    /// A second of frames. Each frame moves the deadline to 200 ms after it. Returns how often the timer
     /// was set, and how often it fired.
     fn frames_move_the_deadline<const CHEAP: bool>() -> (usize, usize) {
         let epoch = Epoch::new(Clock::<CHEAP>::now());

@@ -115,6 +115,27 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         let _ = self.closed(&mut cx);
     }
 
+    /// Exchanges the stream and the timer, for a connection that moves to another runtime before it is polled
+    /// for the first time.
+    ///
+    /// # Errors
+    ///
+    /// Those of `exchange`. The connection is closed then.
+    pub fn try_map<S2, T2>(
+        self,
+        exchange: impl FnOnce(S) -> io::Result<S2>,
+    ) -> io::Result<Connection<S2, T2, A>> {
+        Ok(Connection {
+            stream: exchange(self.stream)?,
+            driver: self.driver,
+            epoch: self.epoch,
+            timer: CoalescingTimer::new(),
+            read_closed: self.read_closed,
+            write_closed: self.write_closed,
+            unflushed: self.unflushed,
+        })
+    }
+
     /// The stream, for a runtime that does not wake by wakers.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
@@ -127,11 +148,11 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         self.epoch.instant(due)
     }
 
-    /// Does everything that can be done now.
+    /// Does everything that can be done now. `buffer` is the read buffer.
     ///
     /// A clock read costs as much as all that the core does with a frame. So the clock is read once, and
     /// again only where a handler may have run since and the time decides something.
-    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn drive(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
         let mut now = self.now();
         if !self.driver.knows_waker(cx.waker()) {
             self.timer.waker_changed();
@@ -141,7 +162,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         for _ in 0..MAX_ROUNDS {
             // Reading first, so that all answers to one read leave in one write.
             let is_stale = bytes_read > 0;
-            let read = self.poll_read(cx, &mut now, is_stale);
+            let read = self.poll_read(cx, buffer, &mut now, is_stale);
             if let Poll::Ready(len) = read {
                 bytes_read += len;
             }
@@ -171,37 +192,36 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
+        buffer: &mut [u8],
         now: &mut Timestamp,
         is_stale: bool,
     ) -> Poll<usize> {
         if self.read_closed {
             return Poll::Pending;
         }
-        read_buffer::with(|buffer| {
-            let result = ready!(self.stream.poll_read(cx, buffer));
-            if is_stale {
-                *now = self.now();
+        let result = ready!(self.stream.poll_read(cx, buffer));
+        if is_stale {
+            *now = self.now();
+        }
+        if let Some(lag) = self.stream.take_lag() {
+            self.driver.handle_lag(*now, lag);
+        }
+        match result {
+            Ok(0) => {
+                self.read_closed = true;
+                self.driver.handle_eof(*now);
             }
-            if let Some(lag) = self.stream.take_lag() {
-                self.driver.handle_lag(*now, lag);
+            Ok(len) => {
+                self.driver.receive(*now, &buffer[..len]);
+                return Poll::Ready(len);
             }
-            match result {
-                Ok(0) => {
-                    self.read_closed = true;
-                    self.driver.handle_eof(*now);
-                }
-                Ok(len) => {
-                    self.driver.receive(*now, &buffer[..len]);
-                    return Poll::Ready(len);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.read_closed = true;
-                    self.driver.handle_read_error(*now, error);
-                }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.read_closed = true;
+                self.driver.handle_read_error(*now, error);
             }
-            Poll::Ready(0)
-        })
+        }
+        Poll::Ready(0)
     }
 
     /// Writes, flushes or half-closes once. Pending if there is nothing to do, or it cannot be done now.
@@ -307,7 +327,9 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
             None => (None, None),
         };
         let _entered = span.as_ref().map(Span::enter);
-        let polled = catch_unwind(AssertUnwindSafe(|| connection.drive(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            read_buffer::with(|buffer| connection.drive(cx, buffer))
+        }));
         polled.unwrap_or_else(|_| {
             let peer = connection.driver.peer();
             // The panic hook has printed the rest.

@@ -1,13 +1,13 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many log lines a cause may make per second.
+/// How many log lines each cause may write per second.
 const LINES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Limits the log lines about one cause to ten a second, so that a peer cannot fill the log. The next line
-/// has the number of lines that were left out.
-#[derive(Debug)]
+/// Limits the log lines about one cause to ten per second, so that a peer cannot fill the disk. The next line has the
+/// number of lines that were left out.
+#[derive(Debug, Default)]
 pub struct LogRateLimit {
     spent: Mutex<Option<Spent>>,
 }
@@ -20,7 +20,7 @@ struct Spent {
 }
 
 impl LogRateLimit {
-    /// A limit with all of its lines left.
+    /// Returns a limit with no line written.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -28,9 +28,9 @@ impl LogRateLimit {
         }
     }
 
-    /// `None` if no line may be logged at `now`; else how many lines were left out since the last one.
+    /// Returns how many lines were left out since the last line. Returns `None` if no line may be written at `now`.
     pub fn take(&self, now: Instant) -> Option<u64> {
-        // Nothing that can panic runs under the lock, so a poisoned one is as good as any.
+        // A panic under the lock leaves the state valid, so a poisoned lock is usable.
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let spent = spent.get_or_insert(Spent {
             period_began: now,
@@ -47,12 +47,6 @@ impl LogRateLimit {
         };
         spent.left = left;
         Some(std::mem::take(&mut spent.suppressed))
-    }
-}
-
-impl Default for LogRateLimit {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -1,6 +1,7 @@
-//! Sockets and loops for adapters: what a server does on a runtime, which is three small traits here.
+//! Sockets and loops for adapters. You need this module to write an adapter for another runtime.
 //!
-//! Servers use an adapter. This module is what adapters are made of, and may change with any release.
+//! An adapter implements three small traits: [`Stream`], [`Timer`] and [`Listener`]. [`AcceptLoop`] accepts connections,
+//! and [`Connection`] serves one of them. A server needs only an adapter. This module may change with each release.
 
 pub mod adapter_api;
 
@@ -11,6 +12,7 @@ mod blocked_handler;
 mod builder;
 mod coalescing_timer;
 mod connection;
+mod handshake;
 mod log_limit;
 pub(crate) mod observers;
 mod read_buffer;
@@ -32,6 +34,7 @@ pub use accept::socket_file::SocketFile;
 #[cfg(feature = "batch")]
 pub use batch::{BatchConnection, BatchPoller, UnregisteredStream, UnregisteredTimer};
 pub use connection::Connection;
+pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
 pub use runtime::{Listener, Stream, Timer};

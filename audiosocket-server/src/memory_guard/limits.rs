@@ -24,33 +24,11 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Returns whether less than the reserve is left. A new call would take memory that the open calls need.
-    pub(super) fn is_full(self) -> bool {
-        self.left_beside(self.reserve()) == 0
-    }
-
-    /// Returns whether less than half of the reserve is left.
-    pub(super) fn is_nearly_exhausted(self) -> bool {
-        self.left_beside(self.reserve() / 2) == 0
-    }
-
-    /// Returns whether more than one and a half times the reserve is left.
-    pub(super) fn has_room(self) -> bool {
-        self.left_beside(self.reserve() / 2 * 3) > 0
-    }
-
-    /// Returns whether more than four times the reserve is left.
-    pub(super) fn has_plenty(self) -> bool {
-        self.left_beside(self.reserve() * 4) > 0
-    }
-
-    /// The memory that is kept for the open calls: a call takes more while it talks than at its start.
-    fn reserve(self) -> u64 {
-        (self.max / 10).max(MIN_RESERVE)
-    }
-
-    fn left_beside(self, reserve: u64) -> u64 {
-        self.max.saturating_sub(self.used.saturating_add(reserve))
+    /// Returns how many times the reserve is left. The reserve is memory for the open calls: a tenth of the limit, and at
+    /// least 16 MiB. A call takes more memory while it talks than at its start.
+    pub(super) fn reserves_left(self) -> f64 {
+        let reserve = (self.max / 10).max(MIN_RESERVE);
+        self.max.saturating_sub(self.used) as f64 / reserve as f64
     }
 }
 
@@ -77,7 +55,7 @@ impl MemoryLimits {
         let cgroups = self.cgroups.iter().filter_map(Cgroup::usage);
         cgroups
             .chain(self.address_space())
-            .min_by_key(|usage| usage.left_beside(usage.reserve()))
+            .min_by(|a, b| a.reserves_left().total_cmp(&b.reserves_left()))
     }
 
     fn address_space(&self) -> Option<Usage> {
@@ -296,11 +274,12 @@ mod tests {
             max: max << 20,
             limit: "",
         };
-        assert!(!usage(899, 1000).is_full() && usage(900, 1000).is_full());
-        assert!(usage(849, 1000).has_room() && !usage(850, 1000).has_room());
-        assert!(usage(599, 1000).has_plenty() && !usage(600, 1000).has_plenty());
-        assert!(!usage(83, 100).is_full() && usage(84, 100).is_full());
-        assert!(usage(0, 16).is_full() && usage(100, 0).is_full());
-        assert!(!usage(0, 1 << 43).is_full());
+        let left = |used: u64, max: u64| usage(used, max).reserves_left();
+        assert!(left(899, 1000) > 1.0 && left(900, 1000) <= 1.0);
+        assert!(left(849, 1000) > 1.5 && left(850, 1000) <= 1.5);
+        assert!(left(599, 1000) > 4.0 && left(600, 1000) <= 4.0);
+        assert!(left(83, 100) > 1.0 && left(84, 100) <= 1.0);
+        assert!(left(0, 16) <= 1.0 && left(100, 0) <= 0.0);
+        assert!(left(0, 1 << 43) > 1.0);
     }
 }

@@ -19,8 +19,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The interval without a limit. A cgroup can get a limit while the process runs.
 const FAR_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Refuses new calls while memory is short, so that the open calls are not lost. An allocation that fails ends the
-/// process, and so does the kernel when a cgroup is full. Both end every call.
+/// Refuses new calls while memory is short, so that the open calls go on. An allocation that fails ends the process. The
+/// kernel also ends the process when its cgroup is full. Both end all calls.
 ///
 /// The guard watches the memory limits of the cgroups of the process and `ulimit -v`, on a thread of its own. When less
 /// than a tenth of a limit is left, or less than 16 MiB, it calls [`ServerHandle::refuse_calls`]. New calls are accepted
@@ -92,7 +92,7 @@ fn watch(limits: &MemoryLimits, server: &ServerHandle, stopped: &Receiver<()>) {
 fn interval(nearest: Option<Usage>, has_address_space_limit: bool) -> Duration {
     match nearest {
         None => FAR_INTERVAL,
-        Some(usage) if has_address_space_limit || !usage.has_plenty() => NEAR_INTERVAL,
+        Some(usage) if has_address_space_limit || usage.reserves_left() <= 4.0 => NEAR_INTERVAL,
         Some(_) => INTERVAL,
     }
 }
@@ -102,7 +102,12 @@ fn log(refuse: bool, nearest: Option<Usage>) {
     let used = nearest.map(|usage| usage.used);
     let max = nearest.map(|usage| usage.max);
     if refuse {
-        tracing::warn!(limit, used, max, "memory is short: new calls are refused");
+        tracing::warn!(
+            limit,
+            used,
+            max,
+            "memory is short: new calls are refused until memory is free or calls end"
+        );
     } else {
         tracing::info!(limit, used, max, "new calls are accepted again");
     }
@@ -130,11 +135,11 @@ struct Peak {
 impl Governor {
     /// Returns whether to refuse calls from now on, if the answer has changed. `nearest` is the usage of the nearest limit.
     fn update(&mut self, nearest: Option<Usage>, calls: usize) -> Option<bool> {
-        if nearest.is_none_or(Usage::has_room) {
+        if nearest.is_none_or(|usage| usage.reserves_left() > 1.5) {
             self.peak = None;
         }
         if let Some(usage @ Usage { used, max, .. }) = nearest
-            && usage.is_full()
+            && usage.reserves_left() <= 1.0
             && self
                 .peak
                 .is_none_or(|peak| used > peak.used || max != peak.max)
@@ -146,7 +151,7 @@ impl Governor {
             let few = peak.calls - peak.calls.div_ceil(10);
             // With next to nothing left, half of the calls have to end: the allocator cannot use all freed memory for
             // new calls.
-            let exhausted = nearest.is_some_and(Usage::is_nearly_exhausted);
+            let exhausted = nearest.is_some_and(|usage| usage.reserves_left() <= 0.5);
             let over = exhausted && calls > peak.calls / 2;
             over || calls >= peak.calls || (self.refusing && calls > few)
         });

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::wake_cell::WakeCell;
@@ -11,26 +10,46 @@ pub(crate) struct AcceptQueue {
     inner: WakeCell<AcceptQueueState>,
 }
 
-#[derive(Debug, Default)]
+/// How many calls may wait.
+const MAX_WAITING: usize = 1024;
+
+#[derive(Debug)]
 struct AcceptQueueState {
     waiting: VecDeque<IncomingCall>,
-    /// How many [`Place`]s exist.
-    reserved: usize,
+    max_waiting: usize,
     /// No further calls arrive.
     closed: bool,
     /// The application accepts no more calls.
     receiver_closed: bool,
 }
 
-/// A place in the queue for one call. Dropping it frees the place.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// `None` once the call is in the queue.
-    queue: Option<Arc<AcceptQueue>>,
+impl Default for AcceptQueueState {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            max_waiting: MAX_WAITING,
+            closed: false,
+            receiver_closed: false,
+        }
+    }
+}
+
+impl AcceptQueueState {
+    fn check(&self) -> Result<(), Refusal> {
+        if self.receiver_closed {
+            return Err(Refusal::new(
+                "the application accepts no more calls: it has dropped its server or its `IncomingCalls`",
+            ));
+        }
+        if self.waiting.len() >= self.max_waiting {
+            return Err(Refusal::new("too many calls wait for `accept`"));
+        }
+        Ok(())
+    }
 }
 
 impl AcceptQueue {
-    /// The next call; `None` after the queue is closed and empty.
+    /// Returns the next call. Returns `None` after the queue is closed and empty.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         self.inner
             .poll(cx.waker(), |inner| match inner.waiting.pop_front() {
@@ -55,33 +74,19 @@ impl AcceptQueue {
         drop(waiting);
     }
 
-    /// Reserves a place for one call.
-    pub(crate) fn reserve(this: &Arc<Self>, max_waiting: usize) -> Result<Place, Refusal> {
-        this.inner.with(|inner| {
-            if inner.receiver_closed {
-                return Err(Refusal::new("nobody accepts calls any more"));
-            }
-            if inner.waiting.len() + inner.reserved >= max_waiting {
-                return Err(Refusal::new("too many calls wait to be accepted"));
-            }
-            inner.reserved += 1;
-            Ok(())
-        })?;
-        Ok(Place {
-            queue: Some(Arc::clone(this)),
-        })
+    pub(crate) fn set_max_waiting(&self, calls: usize) {
+        self.inner.with(|inner| inner.max_waiting = calls);
     }
-}
 
-impl Place {
-    /// Queues the call, and wakes the receiver.
-    pub(crate) fn fill(mut self, call: IncomingCall) {
-        let Some(queue) = self.queue.take() else {
-            return;
-        };
-        let refused = queue.inner.change(|inner| {
-            inner.reserved -= 1;
-            if inner.receiver_closed {
+    /// Returns the reason to refuse a call now, if there is one.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        self.inner.with(|inner| inner.check())
+    }
+
+    /// Queues the call, and wakes the receiver. Hangs the call up if another call has taken the last room.
+    pub(crate) fn push(&self, call: IncomingCall) {
+        let refused = self.inner.change(|inner| {
+            if inner.check().is_err() {
                 return Some(call);
             }
             inner.waiting.push_back(call);
@@ -89,13 +94,5 @@ impl Place {
         });
         // Not under the lock: this hangs the call up.
         drop(refused);
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(queue) = &self.queue {
-            queue.inner.with(|inner| inner.reserved -= 1);
-        }
     }
 }

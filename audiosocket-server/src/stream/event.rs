@@ -5,24 +5,24 @@ use std::sync::Arc;
 use crate::Lag;
 use audiosocket_proto::{AudioBuf, DtmfDigit, End, MarkOutcome, PeerError};
 
-/// An event of a call; see [`IncomingCall::next`](crate::IncomingCall::next).
+/// An event of a call: see [`IncomingCall::next`](crate::IncomingCall::next).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallEvent {
     /// The call has started. Always the first event.
     Started,
-    /// Audio from the caller; never empty.
+    /// Audio from the caller. Never empty.
     Audio(AudioBuf),
     /// The caller pressed a key.
     Dtmf(DtmfDigit),
     /// The playout reached a [mark](crate::CallHandle::mark).
     Mark(u64, MarkOutcome),
-    /// The application was too slow, and this much audio was dropped. Comes before all events that still wait.
+    /// The application was too slow, and this audio was dropped. Comes before all events that still wait.
     Lagged(Lag),
-    /// The peer did something wrong. If that ends the call, [`Ended`](Self::Ended) follows.
+    /// The peer broke the protocol or missed a deadline. If that ends the call, [`Ended`](Self::Ended) follows.
     Exception(PeerError),
-    /// The server begins to shut down. Comes once at most. The call goes on until it ends, or until the server's
-    /// grace is over and the server hangs it up.
+    /// The server began to shut down. Comes at most once. The call goes on until it ends, or until the grace is over and
+    /// the server hangs it up.
     ShuttingDown,
     /// A value from an [`EventInjector`](crate::EventInjector).
     Injected(Injected),
@@ -30,8 +30,7 @@ pub enum CallEvent {
     Ended(End),
 }
 
-/// A value that the application put among the events of a call; see
-/// [`EventInjector`](crate::EventInjector). Cheap to clone.
+/// A value that the application added to the events of a call: see [`EventInjector`](crate::EventInjector). Cheap to clone.
 #[derive(Clone)]
 pub struct Injected(Arc<dyn Any + Send + Sync>);
 

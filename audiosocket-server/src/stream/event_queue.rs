@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 
 use crate::wake_cell::WakeCell;
 use crate::{CallEvent, Injected, Lag};
-use audiosocket_proto::{End, SampleRate};
+use audiosocket_proto::End;
 
-/// How many bytes a waiting event takes beside its audio.
+/// How many bytes an event takes in the queue, without its audio.
 const OVERHEAD: usize = 64;
 
-/// The events of a call that the application has not taken. Bounded.
+/// The events of a call that wait for the application. Bounded.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     /// In bytes.
@@ -28,14 +28,12 @@ struct EventQueueState {
     /// The bytes of injected values in `waiting`.
     injected: usize,
     lag: Lag,
-    /// Of the caller's latest audio.
-    sample_rate: Option<SampleRate>,
-    /// `Ended` waits or was taken.
+    /// `Ended` is in the queue, or was taken.
     over: bool,
     receiver_closed: bool,
 }
 
-/// The queue is full, and holds no audio to drop.
+/// The queue is full, and has no audio to drop.
 #[derive(Debug)]
 pub(crate) struct Overflow;
 
@@ -47,15 +45,12 @@ impl EventQueue {
         }
     }
 
-    /// Queues an event. Drops the oldest audio if the queue is full. On overflow the event is queued all the same:
-    /// the call ends then.
+    /// Queues an event. Drops the oldest audio if the queue is full. At an overflow the event is queued too, since the
+    /// call ends then.
     pub(crate) fn push(&self, event: CallEvent) -> Result<(), Overflow> {
         self.inner.change(|inner| {
             if inner.receiver_closed {
                 return Ok(());
-            }
-            if let CallEvent::Audio(audio) = &event {
-                inner.sample_rate = Some(audio.rate());
             }
             inner.size += size(&event);
             inner.waiting.push_back(event);
@@ -74,7 +69,7 @@ impl EventQueue {
             if inner.receiver_closed || inner.over {
                 return Err((InjectError::CallOver, event));
             }
-            // So that there is always room for the events of the caller.
+            // The other half of the queue is for the events of the caller.
             if inner.injected + OVERHEAD > self.limit / 2 {
                 return Err((InjectError::QueueFull, event));
             }
@@ -88,7 +83,7 @@ impl EventQueue {
         result.map_err(|(error, _event)| error)
     }
 
-    /// Counts audio that was dropped before it arrived here.
+    /// Counts audio that was dropped before this queue.
     pub(crate) fn lagged(&self, lag: Lag) {
         self.inner.change(|inner| {
             inner.lag.frames += lag.frames;
@@ -122,17 +117,16 @@ impl EventQueue {
         })
     }
 
-    pub(crate) fn sample_rate(&self) -> Option<SampleRate> {
-        self.inner.with(|inner| inner.sample_rate)
-    }
-
-    /// Waits for the caller's first audio. Returns `None` if the call is over before. Takes no event.
-    pub(crate) fn poll_sample_rate(&self, cx: &mut Context<'_>) -> Poll<Option<SampleRate>> {
-        self.inner
-            .poll(cx.waker(), |inner| match inner.sample_rate {
-                None if !inner.over => Poll::Pending,
-                rate => Poll::Ready(rate),
-            })
+    /// Polls until `look` returns a value or the call is over. Takes no event. Each event wakes the task.
+    pub(crate) fn poll_until<T>(
+        &self,
+        cx: &mut Context<'_>,
+        look: impl FnOnce() -> Option<T>,
+    ) -> Poll<Option<T>> {
+        self.inner.poll(cx.waker(), |inner| match look() {
+            None if !inner.over => Poll::Pending,
+            found => Poll::Ready(found),
+        })
     }
 }
 
@@ -186,14 +180,13 @@ fn size(event: &CallEvent) -> usize {
     }
 }
 
-/// Puts values of the application among the events of a call, from any task or thread: the result of a speech
-/// recogniser, a command from a web page. The task that serves the call then waits for one stream of events only.
+/// Adds values of the application to the events of a call, from any task or thread: the result of a speech recogniser, a
+/// command from a web page. The task of the call then waits for one stream of events only.
 ///
-/// Made by [`IncomingCall::injector`](crate::IncomingCall::injector). Cheap to clone; does not keep the call alive.
+/// Made by [`IncomingCall::injector`](crate::IncomingCall::injector). Cheap to clone. It does not keep the call alive.
 ///
 /// ```
-/// use audiosocket_server::{CallEvent, IncomingCall};
-///
+/// # use audiosocket_server::{CallEvent, IncomingCall};
 /// struct Transcript(String);
 ///
 /// async fn talk(mut call: IncomingCall) {
@@ -218,7 +211,7 @@ impl EventInjector {
         Self { events }
     }
 
-    /// Queues `value` behind all events that wait. It comes as [`CallEvent::Injected`].
+    /// Queues `value` after all events that wait. It comes as [`CallEvent::Injected`].
     ///
     /// An injected value takes 64 bytes of the [event queue](crate::Incoming::event_queue), whatever its size, and
     /// injected values take half of the queue at most. If the queue is full, the oldest audio is dropped, as for
@@ -246,7 +239,7 @@ pub enum InjectError {
 impl fmt::Display for InjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::QueueFull => "too many injected values wait on the call",
+            Self::QueueFull => "injected values fill half of the event queue of the call",
             Self::CallOver => "the call is over",
         })
     }

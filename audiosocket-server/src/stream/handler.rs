@@ -1,37 +1,28 @@
 use std::sync::Arc;
 
-use crate::stream::accept_queue::Place;
+use crate::stream::accept_queue::AcceptQueue;
 use crate::stream::event_queue::EventQueue;
 use crate::{Call, CallEvent, Calls, Exception, Handler, IncomingCall, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, MarkOutcome};
 
-/// The handler of a call that an [`IncomingCall`] receives the events of.
+/// The handler that queues the events of a call for its [`IncomingCall`].
 #[derive(Debug)]
 pub struct StreamHandler {
     /// Until the call starts.
-    start: Option<Start>,
+    start: Option<(Arc<AcceptQueue>, Calls)>,
     events: Arc<EventQueue>,
 }
 
-#[derive(Debug)]
-struct Start {
-    place: Place,
-    calls: Calls,
-}
-
 impl StreamHandler {
-    pub(crate) fn new(place: Place, calls: &Calls, event_queue: usize) -> Self {
+    pub(crate) fn new(queue: &Arc<AcceptQueue>, calls: &Calls, event_queue: usize) -> Self {
         Self {
-            start: Some(Start {
-                place,
-                calls: calls.clone(),
-            }),
+            start: Some((Arc::clone(queue), calls.clone())),
             events: Arc::new(EventQueue::new(event_queue)),
         }
     }
 
-    /// Queues an event. Hangs up if the queue overflows: then no task takes the events, or the peer is no Asterisk
-    /// and floods the call.
+    /// Queues an event. Hangs up if the queue overflows: then no task takes the events, or a peer other than Asterisk
+    /// floods the call.
     fn push(&self, call: &mut Call<'_>, event: CallEvent) {
         if self.events.push(event).is_err() {
             call.hangup();
@@ -49,9 +40,9 @@ impl Drop for StreamHandler {
 impl Handler for StreamHandler {
     fn on_start(&mut self, call: &mut Call<'_>) {
         self.push(call, CallEvent::Started);
-        if let Some(Start { place, calls }) = self.start.take() {
+        if let Some((queue, calls)) = self.start.take() {
             let work = calls.open_work();
-            place.fill(IncomingCall::new(call, Arc::clone(&self.events), work));
+            queue.push(IncomingCall::new(call, Arc::clone(&self.events), work));
         }
     }
 

@@ -10,20 +10,16 @@ use crate::stream::accept_queue::AcceptQueue;
 use crate::stream::handler::StreamHandler;
 use crate::{Acceptor, CallRequest, IncomingCall, Refusal, block_on};
 
-/// How many calls may wait in the accept queue.
-const ACCEPT_QUEUE: usize = 1024;
-
 /// How many bytes of events may wait on one call.
 const EVENT_QUEUE: usize = 128 * 1024;
 
-/// Calls as a stream: an acceptor for a server, and a receiver of its calls.
+/// Returns an acceptor for a server, and the receiver of its calls.
 ///
-/// The adapters' `Server::accept` does this for you. Use `incoming` if you accept connections by yourself.
+/// `Server::accept` of the adapters does this for you. Use `incoming` if you accept connections yourself.
 ///
 /// ```
-/// use audiosocket_proto::{AudioBuf, SendError};
-/// use audiosocket_server::{CallEvent, IncomingCall, incoming};
-///
+/// # use audiosocket_proto::{AudioBuf, SendError};
+/// # use audiosocket_server::{CallEvent, IncomingCall, incoming};
 /// // Give the acceptor to a server.
 /// let (acceptor, mut calls) = incoming();
 /// # drop(acceptor);
@@ -61,14 +57,13 @@ const EVENT_QUEUE: usize = 128 * 1024;
 /// }
 /// ```
 ///
-/// On this path each audio frame is copied into an allocation of its own, since the task that takes it may keep
-/// it. A [`Handler`](crate::Handler) borrows the frame and allocates nothing.
+/// Each audio frame is copied into an allocation of its own, since the task of the call may keep it. A
+/// [`Handler`](crate::Handler) borrows the frame and allocates nothing.
 pub fn incoming() -> (Incoming, IncomingCalls) {
     let queue = Arc::new(AcceptQueue::default());
     let incoming = Incoming {
         queue: Arc::clone(&queue),
         event_queue: EVENT_QUEUE,
-        accept_queue: ACCEPT_QUEUE,
         accept: None,
     };
     (incoming, IncomingCalls { queue })
@@ -76,17 +71,16 @@ pub fn incoming() -> (Incoming, IncomingCalls) {
 
 type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
-/// The acceptor that turns calls into a stream; see [`incoming`].
+/// The acceptor that turns calls into a stream: see [`incoming`].
 ///
 /// It refuses calls while 1,024 wait to be accepted, and after [`IncomingCalls`] is dropped.
 pub struct Incoming {
     queue: Arc<AcceptQueue>,
     event_queue: usize,
-    accept_queue: usize,
     accept: Option<Box<Accept>>,
 }
 
-/// Receives calls; see [`incoming`]. Dropping it refuses all further calls.
+/// The receiver of calls: see [`incoming`]. Dropping it refuses all further calls.
 ///
 /// A [`Stream`] of [`IncomingCall`]s.
 #[derive(Debug)]
@@ -110,9 +104,8 @@ impl Incoming {
     /// Sets how many bytes of events may wait on one call. Each event takes 64 bytes beside its audio. Default:
     /// 128 KiB, which is about seven seconds of audio at 8 kHz.
     ///
-    /// Beyond it the oldest audio is dropped, and [`CallEvent::Lagged`](crate::CallEvent::Lagged) says how much: an
-    /// application that is further behind would answer what was said too long ago. If no audio waits, the call is
-    /// hung up.
+    /// Above this limit the oldest audio is dropped, and [`CallEvent::Lagged`](crate::CallEvent::Lagged) has the number of
+    /// dropped frames. An answer to older audio would come too late. If no audio waits, the call is hung up.
     #[must_use]
     pub fn event_queue(mut self, bytes: usize) -> Self {
         self.event_queue = bytes;
@@ -122,8 +115,8 @@ impl Incoming {
     /// Sets how many calls may wait to be accepted. Further calls are refused. Default: 1,024, twice the 500 calls
     /// that one Asterisk places at once.
     #[must_use]
-    pub fn accept_queue(mut self, calls: usize) -> Self {
-        self.accept_queue = calls;
+    pub fn accept_queue(self, calls: usize) -> Self {
+        self.queue.set_max_waiting(calls);
         self
     }
 }
@@ -135,8 +128,9 @@ impl Acceptor for Incoming {
         if let Some(accept) = &self.accept {
             accept(request)?;
         }
-        let place = AcceptQueue::reserve(&self.queue, self.accept_queue)?;
-        Ok(StreamHandler::new(place, request.calls, self.event_queue))
+        self.queue.check()?;
+        let calls = request.calls;
+        Ok(StreamHandler::new(&self.queue, calls, self.event_queue))
     }
 }
 
@@ -150,18 +144,17 @@ impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
             .field("event_queue", &self.event_queue)
-            .field("accept_queue", &self.accept_queue)
             .finish_non_exhaustive()
     }
 }
 
 impl IncomingCalls {
-    /// Returns the next call; `None` after the server has ended. Cancel safe.
+    /// Returns the next call. Returns `None` after the server has ended. Cancel safe.
     pub async fn accept(&mut self) -> Option<IncomingCall> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for the next call; see [`accept`](Self::accept).
+    /// Polls for the next call: see [`accept`](Self::accept).
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingCall>> {
         self.queue.poll_next(cx)
     }

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,16 +10,18 @@ use uuid::Uuid;
 
 use crate::admission::open_calls::OpenWork;
 use crate::stream::event_queue::EventQueue;
-use crate::{Call, CallEvent, CallHandle, CallStats, EventInjector, Peer, Play, Played, block_on};
-use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError};
+use crate::{Call, CallEvent, CallHandle, EventInjector, block_on};
+use audiosocket_proto::SampleRate;
 
-/// A call, as a stream of its events; see [`incoming`](crate::incoming()).
+/// A call, as a stream of its events: see [`incoming`](crate::incoming()).
 ///
 /// A [`Stream`] of [`CallEvent`]s. The events wait in a [bounded queue](crate::Incoming::event_queue), so a slow
 /// task never keeps the connection from being read.
 ///
-/// Dropping it hangs up. A server that shuts down waits, within its grace, until it is dropped: a task can finish its
-/// work after the last event.
+/// It derefs to the [`CallHandle`] of the call, whose methods play, clear, set marks, hang up and count.
+///
+/// Dropping it hangs up. During a shutdown, the server waits until it is dropped, within the grace. So a task can finish
+/// its work after the last event.
 #[derive(Debug)]
 #[must_use = "dropping it hangs up"]
 pub struct IncomingCall {
@@ -29,7 +32,7 @@ pub struct IncomingCall {
     _work: OpenWork,
 }
 
-/// The time allowed was over before an event came; see [`IncomingCall::next_timeout`].
+/// No event came within the timeout of [`IncomingCall::next_timeout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Elapsed;
@@ -50,18 +53,6 @@ impl IncomingCall {
         self.uuid
     }
 
-    /// Returns the other end of the connection.
-    #[must_use]
-    pub fn peer(&self) -> &Peer {
-        self.handle.peer()
-    }
-
-    /// Returns what was announced of the call; see [`CallHandle::metadata`].
-    #[must_use]
-    pub fn metadata<M: Send + Sync + 'static>(&self) -> Option<Arc<M>> {
-        self.handle.metadata()
-    }
-
     /// Returns a handle of the call. Its clones play on the call and end it from other tasks.
     #[must_use]
     pub fn handle(&self) -> &CallHandle {
@@ -73,7 +64,7 @@ impl IncomingCall {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Polls for the next event; see [`next`](Self::next).
+    /// Polls for the next event: see [`next`](Self::next).
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CallEvent>> {
         self.events.poll_next(cx)
     }
@@ -84,73 +75,14 @@ impl IncomingCall {
         EventInjector::new(Arc::clone(&self.events))
     }
 
-    /// Queues audio to be played, and waits for room; see [`CallHandle::play`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::play`].
-    pub fn play(&self, audio: impl Into<AudioBuf>) -> Play {
-        self.handle.play(audio)
-    }
-
-    /// Queues audio to be played, or refuses it at once; see [`CallHandle::try_play`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::try_play`].
-    pub fn try_play(&self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
-        self.handle.try_play(audio)
-    }
-
-    /// Drops the audio that waits to be played; see [`CallHandle::clear`].
-    pub fn clear(&self) -> Dropped {
-        self.handle.clear()
-    }
-
-    /// Queues a mark, which comes as [`CallEvent::Mark`]; see [`CallHandle::mark`].
-    ///
-    /// # Errors
-    ///
-    /// As [`CallHandle::mark`].
-    pub fn mark(&self, mark: u64) -> Result<(), SendError> {
-        self.handle.mark(mark)
-    }
-
-    /// Waits until the audio that is queued now has been played; see [`CallHandle::played`].
-    pub fn played(&self) -> Played {
-        self.handle.played()
-    }
-
-    /// Ends the call; see [`CallHandle::hangup`]. The last events still come.
-    pub fn hangup(&self) {
-        self.handle.hangup();
-    }
-
-    /// Ends the call once the audio that is queued now has been played; see
-    /// [`CallHandle::hangup_after_playout`].
-    pub fn hangup_after_playout(&self) {
-        self.handle.hangup_after_playout();
-    }
-
-    /// Returns the counters of the call; see [`CallHandle::stats`].
-    #[must_use]
-    pub fn stats(&self) -> CallStats {
-        self.handle.stats()
-    }
-
-    /// Returns the sample rate of the caller's latest audio. Returns `None` before any audio.
-    #[must_use]
-    pub fn sample_rate(&self) -> Option<SampleRate> {
-        self.events.sample_rate()
-    }
-
-    /// Waits for the caller's first audio, and returns its sample rate. Returns 8 kHz if no audio comes within
-    /// `timeout`, or if the call ends. Takes no event. Cancel safe.
+    /// Waits for the first audio of the caller, and returns its sample rate. Returns 8 kHz if no audio arrives within
+    /// `timeout`, or if the call ends. Takes no event from the queue. Cancel safe.
     ///
     /// Prompts can then be played in the rate of the caller. The time is that of the connection's clock.
     pub async fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
         let mut timer = self.handle.timer(timeout);
-        poll_fn(|cx| match self.events.poll_sample_rate(cx) {
+        let look = || self.handle.sample_rate();
+        poll_fn(|cx| match self.events.poll_until(cx, look) {
             Poll::Ready(rate) => Poll::Ready(rate.unwrap_or_default()),
             Poll::Pending => Pin::new(&mut timer)
                 .poll(cx)
@@ -176,6 +108,14 @@ impl IncomingCall {
     }
 }
 
+impl Deref for IncomingCall {
+    type Target = CallHandle;
+
+    fn deref(&self) -> &CallHandle {
+        &self.handle
+    }
+}
+
 impl Stream for IncomingCall {
     type Item = CallEvent;
 
@@ -193,7 +133,7 @@ impl Drop for IncomingCall {
 
 impl std::fmt::Display for Elapsed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no event came in time")
+        f.write_str("no event came within the timeout")
     }
 }
 

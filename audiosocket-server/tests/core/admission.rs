@@ -34,7 +34,10 @@ fn assert_hung_up_without_a_callback(
     assert_eq!(line.flush(), HANGUP);
     assert_eq!(line.transmit(), Transmit::HalfClose);
     line.expect_close();
-    assert!(line.driver.refusal().is_some(), "for a log at the end");
+    assert!(
+        line.driver.refusal().is_some(),
+        "the log can have it at the end"
+    );
     drop(line);
     assert_eq!(transcript.take(), [""; 0], "no callback");
 }
@@ -61,7 +64,7 @@ fn a_refused_peer_gets_a_hangup_before_it_sends_anything() {
     assert_hung_up_without_a_callback(line, &transcript);
 }
 
-/// As every other call that is hung up.
+/// The same as for every call that is hung up.
 #[test]
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
     let calls = Calls::new(refusing_peers("a stranger"));
@@ -77,7 +80,7 @@ fn a_refused_peer_that_stays_is_closed_after_the_linger() {
 }
 
 #[test]
-fn a_panic_about_a_peer_is_reported_to_the_acceptor_once() {
+fn a_panic_in_admit_peer_is_reported_to_the_acceptor_once() {
     let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let calls = Calls::new(Admission::new().admit_peer(|_| panic!("in admit_peer")));
@@ -92,7 +95,7 @@ fn a_panic_about_a_peer_is_reported_to_the_acceptor_once() {
     assert_eq!(transcript.take(), [""; 0]);
 }
 
-/// So a server can choose the handler of each call.
+/// A server can choose the type of the handler for each call.
 #[test]
 fn a_boxed_handler_runs_the_same_callbacks() {
     let desk = RecordingAcceptor::new();
@@ -153,11 +156,11 @@ fn a_connection_without_a_uuid_is_reported_to_the_acceptor_once() {
     assert_eq!(line.flush(), HANGUP);
     line.expect_close();
     drop(line);
-    assert_eq!(transcript.take(), [""; 0], "no on_end, since no call");
+    assert_eq!(transcript.take(), [""; 0], "on_end is for calls only");
 }
 
 #[test]
-fn a_connection_that_is_no_call_is_reported_to_the_acceptor_once() {
+fn a_connection_without_a_valid_uuid_is_reported_to_the_acceptor_once() {
     type Provocation = fn(&mut TestConnection<RecordingAcceptor>);
     let cases: [(Provocation, &str); 5] = [
         (

@@ -19,7 +19,7 @@ fn an_echo_keeps_the_rate() {
 }
 
 #[test]
-fn what_an_answer_is_made_of_decides_its_rate() {
+fn the_type_of_an_answer_decides_its_rate() {
     type Answer = for<'a> fn(Audio<'a>) -> Response<'a>;
     let cases: [(Answer, Vec<u8>); 8] = [
         (|_| ().into(), vec![]),
@@ -44,7 +44,7 @@ fn what_an_answer_is_made_of_decides_its_rate() {
 }
 
 #[test]
-fn several_answers_to_one_read_leave_in_one_piece() {
+fn all_answers_to_one_read_leave_in_one_write() {
     let mut line = TestConnection::talking(RecordingAcceptor::echo());
     let read: Vec<u8> = (1..=25).flat_map(|n| frame(0x10, &[n; 320])).collect();
     line.receive(&read);
@@ -52,7 +52,7 @@ fn several_answers_to_one_read_leave_in_one_piece() {
 }
 
 #[test]
-fn what_a_callback_sends_leaves_ahead_of_what_it_returns() {
+fn sent_audio_leaves_before_the_answer_of_the_callback() {
     let desk = RecordingAcceptor::echo().on_any(|name, call| {
         let audio = Audio::new(SampleRate::Hz16000, name.as_bytes());
         if name != "on_end" {
@@ -80,11 +80,11 @@ fn audio_that_is_too_long_is_reported_and_the_call_goes_on() {
         let transcript = desk.transcript.clone();
         let mut line = TestConnection::talking(desk);
         transcript.take();
-        let told = format!("exception Answer(AudioTooLong {{ len: {len} }})");
-        // Each of them, since it is the handler's own doing and not the peer's.
+        let exception = format!("exception Answer(AudioTooLong {{ len: {len} }})");
+        // Each of them is reported, since the handler is the cause, and not the peer.
         for _ in 0..3 {
             line.receive(&frame(0x10, &[1, 2]));
-            assert_eq!(transcript.take(), ["audio slin 2", &told]);
+            assert_eq!(transcript.take(), ["audio slin 2", &exception]);
         }
         assert_eq!(line.flush(), [0_u8; 0]);
         line.receive(&frame(0x03, b"*"));
@@ -93,7 +93,7 @@ fn audio_that_is_too_long_is_reported_and_the_call_goes_on() {
 }
 
 #[test]
-fn a_peer_that_falls_behind_is_told_of_once() {
+fn a_full_send_buffer_is_reported_once() {
     const FULL: &str = "exception Answer(QueueFull)";
     let desk = RecordingAcceptor::echo();
     let transcript = desk.transcript.clone();
@@ -107,15 +107,15 @@ fn a_peer_that_falls_behind_is_told_of_once() {
     let heard = "audio slin 97";
     assert_eq!(transcript.take(), [heard, FULL, heard, heard]);
 
-    // It catches up, and falls behind once more.
+    // The peer reads, and stops again.
     assert_eq!(line.flush(), audio.repeat(2));
     line.receive(&audio.repeat(4));
     assert_eq!(transcript.take(), [heard, heard, heard, FULL, heard]);
 }
 
-/// Its own mistakes in between do not make the peer fall behind anew.
+/// Errors of the handler in between do not cause a second report.
 #[test]
-fn a_peer_that_is_behind_stays_so_until_it_takes_something() {
+fn a_full_send_buffer_is_not_reported_again_until_the_peer_reads() {
     let desk = RecordingAcceptor::new().on_audio(|_, audio| match audio.len() {
         1 => vec![0; 70_000].into(),
         _ => audio.into(),
@@ -140,7 +140,7 @@ fn a_peer_that_is_behind_stays_so_until_it_takes_something() {
 }
 
 #[test]
-fn a_call_tells_who_it_is_and_how_it_goes() {
+fn a_call_has_its_uuid_peer_rate_duration_and_counters() {
     let seen = Transcript::default();
     let sink = seen.clone();
     let desk = RecordingAcceptor::echo().on_any(move |name, call| {
@@ -150,11 +150,11 @@ fn a_call_tells_who_it_is_and_how_it_goes() {
             call.uuid(),
             call.peer(),
             call.duration(),
-            stats.audio_frames_received,
-            stats.audio_frames_sent,
+            stats.session.audio_frames_received,
+            stats.session.audio_frames_sent,
         ));
     });
-    // The clock of each input counts, and no other is read.
+    // The time of each input counts. No other clock is read.
     let mut line = TestConnection::talking(desk);
     line.pass(Duration::from_millis(20));
     line.receive(&frame(0x10, &[1, 2]));
@@ -172,7 +172,7 @@ fn a_call_tells_who_it_is_and_how_it_goes() {
 }
 
 #[test]
-fn every_end_is_told_at_its_time() {
+fn on_end_has_the_time_of_the_end() {
     type Provocation = fn(&mut TestConnection<RecordingAcceptor>);
     let ends: [Provocation; 5] = [
         |line| line.eof(),

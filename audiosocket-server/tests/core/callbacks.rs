@@ -9,17 +9,16 @@ use crate::call::{HANGUP, uuid_frame};
 use crate::recorder::{TestConnection, Transcript};
 use crate::wire::frame;
 
-/// A server that echoes, panics when it hears `boom`, hangs up when it hears `bye`, and writes
-/// down what it is told.
+/// Returns a server that echoes and records its callbacks. It panics at the audio `boom`, and hangs up at `bye`.
 fn server(transcript: &Transcript) -> Callbacks {
     let (audios, exceptions, keys) = (transcript.clone(), transcript.clone(), transcript.clone());
     Callbacks::new(
         move |uuid, peer, audio| {
             audios.add(format!("audio {} {peer} {:?}", last(uuid), audio.payload()));
             match audio.payload() {
-                b"boom" => panic!("as told"),
+                b"boom" => panic!("by request"),
                 b"bye" => Vec::new().into(),
-                // Also in answer to the empty one, where it is of no effect.
+                // It also answers the empty audio. That answer has no effect.
                 b"" => b"too late"[..].into(),
                 _ => audio.into(),
             }
@@ -38,17 +37,17 @@ fn server(transcript: &Transcript) -> Callbacks {
     })
 }
 
-/// Enough of a UUID to tell it.
+/// Returns the last byte of a UUID, which identifies it in the transcript.
 fn last(uuid: audiosocket_proto::Uuid) -> u8 {
     uuid.as_bytes()[15]
 }
 
-/// Drives a call, and asserts what the closures were told of it after its UUID.
+/// Drives a call, and asserts the callbacks of the closures after its UUID.
 #[track_caller]
-fn assert_told(drive: impl FnOnce(&mut TestConnection<Callbacks>), expected: &[&str]) {
+fn assert_callbacks(drive: impl FnOnce(&mut TestConnection<Callbacks>), expected: &[&str]) {
     let transcript = Transcript::default();
     let mut line = TestConnection::talking(server(&transcript));
-    assert_eq!(transcript.take(), [""; 0], "the start is told to nobody");
+    assert_eq!(transcript.take(), [""; 0], "the start has no callback");
     drive(&mut line);
     assert_eq!(transcript.take(), expected);
     line.expect_close();
@@ -60,7 +59,7 @@ const EMPTY: &str = "audio 19 tester []";
 
 #[test]
 fn the_caller_speaks_and_hangs_up() {
-    assert_told(
+    assert_callbacks(
         |line| {
             line.receive(&frame(0x10, &[1, 2]));
             line.receive(&frame(0x12, &[3]));
@@ -69,16 +68,16 @@ fn the_caller_speaks_and_hangs_up() {
                 [frame(0x10, &[1, 2]), frame(0x12, &[3])].concat()
             );
             line.eof();
-            assert_eq!(line.flush(), [0_u8; 0], "the last answer goes nowhere");
+            assert_eq!(line.flush(), [0_u8; 0], "the last answer is not sent");
         },
         &["audio 19 tester [1, 2]", "audio 19 tester [3]", EMPTY],
     );
 }
 
-/// Empty audio means the end, so that of the peer must not look like it.
+/// Empty audio means the end of the call, so empty audio of the peer must not reach the closure.
 #[test]
 fn empty_audio_of_the_peer_is_not_passed_on() {
-    assert_told(
+    assert_callbacks(
         |line| {
             line.receive(&[frame(0x10, b""), frame(0x10, &[1])].concat());
             line.eof();
@@ -89,7 +88,7 @@ fn empty_audio_of_the_peer_is_not_passed_on() {
 
 #[test]
 fn an_empty_answer_hangs_up() {
-    assert_told(
+    assert_callbacks(
         |line| {
             line.receive(&[frame(0x10, b"bye"), frame(0x10, b"more")].concat());
             assert_eq!(line.flush(), HANGUP);
@@ -99,8 +98,8 @@ fn an_empty_answer_hangs_up() {
 }
 
 #[test]
-fn keys_are_told_and_answered() {
-    assert_told(
+fn on_dtmf_gets_keys_and_answers_them() {
+    assert_callbacks(
         |line| {
             line.receive(&[frame(0x03, b"5"), frame(0x03, b"#")].concat());
             assert_eq!(line.flush(), [&frame(0x10, b"5")[..], &HANGUP].concat());
@@ -110,7 +109,7 @@ fn keys_are_told_and_answered() {
 }
 
 #[test]
-fn keys_need_not_be_told() {
+fn on_dtmf_is_optional() {
     let mut line =
         TestConnection::talking(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
     line.receive(&[frame(0x03, b"5"), frame(0x10, &[1])].concat());
@@ -119,14 +118,14 @@ fn keys_need_not_be_told() {
 
 #[test]
 fn a_panic_is_an_exception_before_the_end() {
-    assert_told(
+    assert_callbacks(
         |line| {
             line.receive(&frame(0x10, b"boom"));
             assert_eq!(line.flush(), HANGUP);
         },
         &[
             "audio 19 tester [98, 111, 111, 109]",
-            r#"exception Some(19) tester the handler panicked: "as told""#,
+            r#"exception Some(19) tester the handler panicked: "by request""#,
             EMPTY,
         ],
     );
@@ -134,7 +133,7 @@ fn a_panic_is_an_exception_before_the_end() {
 
 #[test]
 fn an_error_of_asterisk_is_an_exception() {
-    assert_told(
+    assert_callbacks(
         |line| {
             line.receive(&[frame(0xff, &[2]), frame(0xff, &[4])].concat());
             line.eof();
@@ -148,20 +147,20 @@ fn an_error_of_asterisk_is_an_exception() {
 }
 
 #[test]
-fn a_hangup_told_by_asterisk_is_none() {
-    assert_told(|line| line.receive(&frame(0xff, &[1])), &[EMPTY]);
-    assert_told(|line| line.receive(&HANGUP), &[EMPTY]);
+fn a_hangup_by_an_error_code_of_asterisk_is_no_exception() {
+    assert_callbacks(|line| line.receive(&frame(0xff, &[1])), &[EMPTY]);
+    assert_callbacks(|line| line.receive(&HANGUP), &[EMPTY]);
 }
 
 #[test]
-fn a_reset_between_frames_is_none() {
+fn a_reset_between_frames_is_no_exception() {
     let reset = |line: &mut TestConnection<Callbacks>| line.read_error(ErrorKind::ConnectionReset);
-    assert_told(reset, &[EMPTY]);
+    assert_callbacks(reset, &[EMPTY]);
 }
 
 #[test]
 fn a_connection_that_breaks_is_an_exception_before_the_end() {
-    assert_told(
+    assert_callbacks(
         |line| line.read_error(ErrorKind::HostUnreachable),
         &[
             "exception Some(19) tester the connection was lost: host unreachable",
@@ -172,7 +171,7 @@ fn a_connection_that_breaks_is_an_exception_before_the_end() {
 
 #[test]
 fn a_cut_frame_is_an_exception_before_the_end() {
-    assert_told(
+    assert_callbacks(
         |line| {
             line.receive(&frame(0x10, &[1, 2])[..4]);
             line.eof();
@@ -185,15 +184,15 @@ fn a_cut_frame_is_an_exception_before_the_end() {
 }
 
 #[test]
-fn a_handle_and_a_shutdown_are_none() {
-    assert_told(
+fn a_hangup_by_a_handle_or_a_shutdown_is_no_exception() {
+    assert_callbacks(
         |line| {
             line.driver.handle().hangup();
             line.poll_commands();
         },
         &[EMPTY],
     );
-    assert_told(
+    assert_callbacks(
         |line| {
             line.calls.shut_down();
             line.poll_commands();
@@ -203,7 +202,7 @@ fn a_handle_and_a_shutdown_are_none() {
 }
 
 #[test]
-fn a_call_that_is_let_fall_is_told_to_be_over() {
+fn a_dropped_driver_sends_the_empty_audio() {
     let transcript = Transcript::default();
     drop(TestConnection::talking(server(&transcript)));
     assert_eq!(transcript.take(), [EMPTY]);
@@ -223,7 +222,7 @@ fn without_a_uuid_there_is_an_exception_and_no_end() {
 }
 
 #[test]
-fn of_a_refused_call_no_callback_tells() {
+fn a_refused_call_has_no_callback() {
     let transcript = Transcript::default();
     let refusing = server(&transcript).accept_if(|request| match last(request.uuid) {
         0x13 => Err(Refusal::new("not today")),

@@ -27,7 +27,7 @@ fn connections_are_counted_while_they_are_registered() {
     assert!(calls.is_empty());
 }
 
-/// A refused connection is open until it is closed, and takes no place.
+/// A refused connection is open until it is closed. It does not count against `max_calls`.
 #[test]
 fn refused_connections_are_not_counted_as_admitted() {
     let calls = Calls::default();
@@ -94,7 +94,7 @@ fn open_and_later_calls_are_hung_up() {
         assert_eq!(line.flush(), HANGUP);
         assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
     }
-    assert_eq!(calls.len(), 2, "a call that is hung up is not closed yet");
+    assert_eq!(calls.len(), 2, "the connection is still open");
     drop(lines);
 
     let mut late = TestConnection::talking_among(&calls, desk);
@@ -104,7 +104,7 @@ fn open_and_later_calls_are_hung_up() {
     assert_eq!(transcript.take(), ["end ShutDown", "drop"]);
 }
 
-/// The first reason stays.
+/// The first reason counts.
 #[test]
 fn an_earlier_hangup_keeps_its_reason() {
     let calls = Calls::default();
@@ -119,7 +119,7 @@ fn an_earlier_hangup_keeps_its_reason() {
 }
 
 #[test]
-fn a_dropped_wait_leaves_no_waker() {
+fn a_dropped_idle_future_leaves_no_waker() {
     let calls = Calls::default();
     let _line = TestConnection::talking_among(&calls, RecordingAcceptor::new());
     let wakes = Arc::new(CountingWaker::default());
@@ -148,7 +148,7 @@ fn assert_abandoned(
     calls.abandon();
     line.driver.handle().hangup();
     line.poll_commands();
-    assert_eq!(line.transmit(), Transmit::Close, "and no hangup before it");
+    assert_eq!(line.transmit(), Transmit::Close, "it sends no hangup");
     assert_eq!(line.driver.poll_timeout(), None);
     assert_eq!(transcript.take(), expected);
     line.expect_close();
@@ -168,9 +168,9 @@ fn an_abandoned_call_is_closed_at_once() {
     assert_abandoned(cut, &["end Abandoned", "drop"]);
 }
 
-/// A requested hangup is not sent, and a sent one is not waited for.
+/// A requested hangup is not sent. After a sent hangup, the server does not linger.
 #[test]
-fn abandoning_overtakes_a_hangup() {
+fn abandon_acts_before_a_requested_hangup() {
     let requested = |line: &mut TestConnection<RecordingAcceptor>| line.driver.handle().hangup();
     assert_abandoned(requested, &["end Abandoned", "drop"]);
     assert_abandoned(
@@ -234,7 +234,7 @@ fn later_calls_are_abandoned_too() {
         late.poll_commands();
         assert_eq!(late.transmit(), Transmit::Close);
         assert_eq!(transcript.take()[2..], ["end Abandoned", "drop"]);
-        // A weaker request, which takes nothing back.
+        // A hangup after `abandon` has no effect.
         calls.shut_down();
     }
 }

@@ -10,9 +10,9 @@ use crate::call::{HANGUP, uuid_frame};
 use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
-/// Ends a call by `end`, and asserts what its handler was told, from its start to its drop.
+/// Ends a call with `end`, and asserts the callbacks from its start to its drop.
 #[track_caller]
-fn assert_told(
+fn assert_callbacks(
     desk: RecordingAcceptor,
     end: impl FnOnce(&mut TestConnection<RecordingAcceptor>),
     expected: &[&str],
@@ -32,12 +32,12 @@ fn assert_told(
 
 #[test]
 fn the_caller_hangs_up() {
-    assert_told(RecordingAcceptor::new(), |line| line.eof(), &["end Closed"]);
+    assert_callbacks(RecordingAcceptor::new(), |line| line.eof(), &["end Closed"]);
 }
 
 #[test]
 fn the_caller_hangs_up_in_the_middle_of_a_frame() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| {
             line.receive(&frame(0x10, &[1, 2])[..4]);
@@ -51,12 +51,12 @@ fn the_caller_hangs_up_in_the_middle_of_a_frame() {
 }
 
 #[test]
-fn the_peer_says_hangup() {
+fn the_peer_sends_a_hangup() {
     let by_frame = |line: &mut TestConnection<RecordingAcceptor>| line.receive(&HANGUP);
-    assert_told(RecordingAcceptor::new(), by_frame, &["end HangupReceived"]);
+    assert_callbacks(RecordingAcceptor::new(), by_frame, &["end HangupReceived"]);
     let by_error =
         |line: &mut TestConnection<RecordingAcceptor>| line.receive(&frame(0xff, &[0x01]));
-    assert_told(RecordingAcceptor::new(), by_error, &["end HangupReceived"]);
+    assert_callbacks(RecordingAcceptor::new(), by_error, &["end HangupReceived"]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_connection_is_reset() {
         ErrorKind::BrokenPipe,
         ErrorKind::NotConnected,
     ] {
-        assert_told(
+        assert_callbacks(
             RecordingAcceptor::new(),
             |line| line.read_error(kind),
             &["end Reset"],
@@ -77,7 +77,7 @@ fn the_connection_is_reset() {
 
 #[test]
 fn the_connection_is_reset_in_the_middle_of_a_frame() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| {
             line.receive(&[0x10]);
@@ -97,16 +97,16 @@ fn reading_or_writing_fails_otherwise() {
         "end ConnectionLost",
     ];
     let read = |line: &mut TestConnection<RecordingAcceptor>| line.read_error(ErrorKind::TimedOut);
-    assert_told(RecordingAcceptor::new(), read, &expected);
+    assert_callbacks(RecordingAcceptor::new(), read, &expected);
     let write =
         |line: &mut TestConnection<RecordingAcceptor>| line.write_error(ErrorKind::TimedOut);
-    assert_told(RecordingAcceptor::new(), write, &expected);
+    assert_callbacks(RecordingAcceptor::new(), write, &expected);
 }
 
-/// What the peer sent before it closed is still to be read, and then the read side tells.
+/// The server must still read the bytes that the peer sent before it closed. The end of the read side then counts.
 #[test]
-fn writing_meets_the_end_of_the_connection() {
-    assert_told(
+fn a_write_after_the_peer_has_closed_does_not_end_the_call() {
+    assert_callbacks(
         RecordingAcceptor::echo(),
         |line| {
             line.write_error(ErrorKind::BrokenPipe);
@@ -120,7 +120,7 @@ fn writing_meets_the_end_of_the_connection() {
 
 #[test]
 fn on_audio_answers_with_a_hangup() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new().on_audio(|_, _| Response::Hangup),
         |line| {
             line.receive(&frame(0x10, &[1, 2]));
@@ -131,14 +131,14 @@ fn on_audio_answers_with_a_hangup() {
 }
 
 #[test]
-fn an_answer_of_no_bytes_sends_nothing_and_the_call_goes_on() {
+fn an_empty_answer_sends_nothing_and_the_call_goes_on() {
     let answers: [fn() -> Response<'static>; 3] = [
         || Vec::new().into(),
         || b""[..].into(),
         || Response::from(Some(Vec::new())),
     ];
     for answer in answers {
-        assert_told(
+        assert_callbacks(
             RecordingAcceptor::new().on_audio(move |_, _| answer()),
             |line| {
                 line.receive(&frame(0x10, &[1, 2]));
@@ -152,7 +152,7 @@ fn an_answer_of_no_bytes_sends_nothing_and_the_call_goes_on() {
 
 #[test]
 fn on_dtmf_answers_with_a_hangup() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| {
             line.receive(&frame(0x03, b"#"));
@@ -163,8 +163,8 @@ fn on_dtmf_answers_with_a_hangup() {
 }
 
 #[test]
-fn a_callback_asks_for_a_hangup() {
-    assert_told(
+fn a_callback_hangs_up() {
+    assert_callbacks(
         RecordingAcceptor::new().on_audio(|call, audio| {
             call.hangup();
             audio.into()
@@ -178,8 +178,8 @@ fn a_callback_asks_for_a_hangup() {
 }
 
 #[test]
-fn any_callback_can_ask_for_a_hangup() {
-    for (callback, provocation, told) in [
+fn every_callback_can_hang_up() {
+    for (callback, provocation, expected) in [
         ("on_dtmf", frame(0x03, b"1"), "dtmf 1"),
         (
             "on_ignored",
@@ -192,20 +192,20 @@ fn any_callback_can_ask_for_a_hangup() {
             "exception Peer(Reported { flags: ErrorFlags(0x02 (frame forwarding)) })",
         ),
     ] {
-        assert_told(
+        assert_callbacks(
             RecordingAcceptor::new().on_any(move |name, call| {
                 if name == callback {
                     call.hangup();
                 }
             }),
             |line| line.receive(&provocation),
-            &[told, "end HungUp"],
+            &[expected, "end HungUp"],
         );
     }
 }
 
 #[test]
-fn on_start_can_ask_for_a_hangup() {
+fn on_start_can_hang_up() {
     let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_start" {
             call.hangup();
@@ -213,7 +213,7 @@ fn on_start_can_ask_for_a_hangup() {
     });
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::new(desk);
-    // What came in the same read is told to nobody.
+    // The rest of the same read has no callback.
     line.receive(&[uuid_frame(), frame(0x10, &[1, 2])].concat());
     assert_eq!(transcript.take(), [ACCEPT, "start", "end HungUp", "drop"]);
     assert_eq!(line.flush(), HANGUP);
@@ -224,12 +224,16 @@ fn on_start_can_ask_for_a_hangup() {
 
 #[test]
 fn a_handle_hangs_up() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| {
             let handle: CallHandle = line.driver.handle().clone();
             handle.hangup();
-            assert_eq!(line.transmit(), Transmit::Idle, "not before it is polled");
+            assert_eq!(
+                line.transmit(),
+                Transmit::Idle,
+                "the hangup waits for the next poll"
+            );
             line.poll_commands();
             assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
         },
@@ -239,7 +243,7 @@ fn a_handle_hangs_up() {
 
 #[test]
 fn a_server_that_shuts_down_hangs_up() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| {
             line.calls.shut_down();
@@ -252,7 +256,7 @@ fn a_server_that_shuts_down_hangs_up() {
 
 #[test]
 fn the_peer_sends_a_second_uuid() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| line.receive(&uuid_frame()),
         &["exception Peer(UuidRepeated)", "end Failed(UuidRepeated)"],
@@ -261,7 +265,7 @@ fn the_peer_sends_a_second_uuid() {
 
 #[test]
 fn the_peer_reports_an_error_and_a_hangup() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| line.receive(&frame(0xff, &[0x05])),
         &[
@@ -272,8 +276,8 @@ fn the_peer_reports_an_error_and_a_hangup() {
 }
 
 #[test]
-fn the_peer_takes_nothing() {
-    assert_told(
+fn the_peer_does_not_read() {
+    assert_callbacks(
         RecordingAcceptor::echo(),
         |line| {
             line.receive(&frame(0x10, &[1, 2]));
@@ -290,7 +294,7 @@ fn the_peer_takes_nothing() {
 
 #[test]
 fn the_peer_sends_nothing() {
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::new(),
         |line| line.wait(Duration::from_secs(60)),
         &["exception Peer(IdleTimeout)", "end Failed(IdleTimeout)"],
@@ -298,7 +302,7 @@ fn the_peer_sends_nothing() {
 }
 
 #[test]
-fn whoever_drives_the_call_lets_it_fall() {
+fn the_driver_is_dropped() {
     let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let line = TestConnection::talking(desk);
@@ -310,7 +314,7 @@ fn whoever_drives_the_call_lets_it_fall() {
 }
 
 #[test]
-fn nothing_in_the_same_read_is_told_after_the_end() {
+fn the_rest_of_a_read_has_no_callback_after_the_end() {
     let read = [
         frame(0x10, &[1, 2]),
         frame(0x03, b"#"),
@@ -320,7 +324,7 @@ fn nothing_in_the_same_read_is_told_after_the_end() {
         HANGUP.to_vec(),
     ]
     .concat();
-    assert_told(
+    assert_callbacks(
         RecordingAcceptor::echo(),
         |line| {
             line.receive(&read);
@@ -331,7 +335,7 @@ fn nothing_in_the_same_read_is_told_after_the_end() {
 }
 
 #[test]
-fn on_end_cannot_send_any_more() {
+fn on_end_cannot_send() {
     let seen = crate::recorder::Transcript::default();
     let sink = seen.clone();
     let desk = RecordingAcceptor::new().on_any(move |name, call| {
@@ -344,6 +348,6 @@ fn on_end_cannot_send_any_more() {
             sink.add(format!("{result:?}"));
         }
     });
-    assert_told(desk, |line| line.receive(&HANGUP), &["end HangupReceived"]);
+    assert_callbacks(desk, |line| line.receive(&HANGUP), &["end HangupReceived"]);
     assert_eq!(seen.take(), ["Err(NoCall)"]);
 }

@@ -1,11 +1,11 @@
-//! `Handler::on_event`, which the driver calls for everything.
+//! `Handler::on_event`, which the driver calls for each event.
 
 use audiosocket_server::{Acceptor, Call, CallRequest, Handler, HandlerEvent, Refusal, Response};
 
 use crate::recorder::{RecordingAcceptor, TestConnection, Transcript};
 use crate::wire::frame;
 
-/// Writes down the names of the events, and passes them on.
+/// Records the names of the events, and passes them on.
 struct Wrapped<H> {
     inner: H,
     names: Transcript,
@@ -65,8 +65,12 @@ fn a_wrapper_of_one_method_passes_on_every_event_and_answer() {
             "End"
         ]
     );
-    let told = transcript.take();
-    assert_eq!(told.len(), 9, "accept, each event, and the drop: {told:?}");
+    let lines = transcript.take();
+    assert_eq!(
+        lines.len(),
+        9,
+        "accept, each event, and the drop: {lines:?}"
+    );
 }
 
 /// A handler that answers an event other than audio.
@@ -83,7 +87,7 @@ impl Handler for Greets {
 }
 
 #[test]
-fn the_answer_to_any_event_is_carried_out() {
+fn the_driver_acts_on_the_answer_to_each_event() {
     let acceptor = audiosocket_server::acceptor_fn(|_| Ok(Greets));
     let mut line = TestConnection::talking(acceptor);
     assert_eq!(line.flush(), frame(0x10, b"hi"));

@@ -1,4 +1,4 @@
-//! Reaching a call from elsewhere.
+//! Handles: commands to a call from other tasks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ impl Wake for CountingWaker {
 }
 
 #[test]
-fn a_command_wakes_whoever_drives_the_call() {
+fn a_command_wakes_the_task_of_the_call() {
     let mut line = TestConnection::talking(RecordingAcceptor::new());
     let bell = Arc::new(CountingWaker::default());
     let waker = Waker::from(bell.clone());
@@ -42,7 +42,7 @@ fn a_command_wakes_whoever_drives_the_call() {
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
 }
 
-/// As with every poll: a task that moved is woken where it is, not where it was.
+/// A call can move to another task. Then a command wakes the new task only.
 #[test]
 fn the_waker_of_the_last_poll_counts() {
     let mut line = TestConnection::talking(RecordingAcceptor::new());
@@ -88,7 +88,7 @@ fn a_callback_can_give_its_handle_away() {
     assert_eq!(transcript.take(), ["end HungUp", "drop"]);
     assert_eq!(line.flush(), HANGUP);
 
-    // On a call that is over, and on one that is gone, it does nothing.
+    // A command does nothing after the end of the call, or after the driver is dropped.
     handle.hangup();
     line.poll_commands();
     assert_eq!(line.flush(), [0_u8; 0]);
@@ -98,7 +98,7 @@ fn a_callback_can_give_its_handle_away() {
 }
 
 #[test]
-fn a_command_comes_at_the_time_of_its_poll() {
+fn a_command_has_the_time_of_the_poll() {
     let seen = Transcript::default();
     let sink = seen.clone();
     let desk = RecordingAcceptor::new()
@@ -114,7 +114,7 @@ fn a_command_comes_at_the_time_of_its_poll() {
     );
 }
 
-/// A task that hangs up when it is dropped, of which the call has the last waker.
+/// A task that hangs up when it is dropped. The call has its last waker.
 struct HangsUpWhenDropped(CallHandle);
 
 impl Wake for HangsUpWhenDropped {
@@ -127,7 +127,7 @@ impl Drop for HangsUpWhenDropped {
     }
 }
 
-/// It would hang here if a waker were dropped under the lock that its drop takes.
+/// This would deadlock if the call dropped the waker under the lock that the drop takes.
 #[test]
 fn a_waker_may_use_the_handle_when_it_is_dropped() {
     let mut line = TestConnection::talking(RecordingAcceptor::new());

@@ -1,4 +1,4 @@
-//! Audio that was dropped before a handler could hear it.
+//! Audio that was dropped before its handler got it.
 
 use audiosocket_proto::Transmit;
 use audiosocket_server::Lag;
@@ -7,21 +7,21 @@ use crate::call::{HANGUP, uuid_frame};
 use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
-const TOLD: &str = "exception Lagged(Lag { frames: 2, bytes: 8 })";
+const LAGGED: &str = "exception Lagged(Lag { frames: 2, bytes: 8 })";
 
 #[test]
-fn it_is_told_ahead_of_what_came_after() {
+fn lag_is_reported_before_the_audio_after_the_gap() {
     let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::talking(desk);
     transcript.take();
     line.driver.handle_lag(line.now, lag());
     line.receive(&frame(0x10, &[1, 2]));
-    assert_eq!(transcript.take(), [TOLD, "audio slin 2"]);
+    assert_eq!(transcript.take(), [LAGGED, "audio slin 2"]);
 }
 
 #[test]
-fn it_says_how_much() {
+fn lag_has_the_number_of_frames_and_bytes() {
     assert_eq!(
         lag().to_string(),
         "the handler is too slow: 2 frames of audio (8 bytes) were dropped unheard"
@@ -29,7 +29,7 @@ fn it_says_how_much() {
 }
 
 #[test]
-fn without_a_call_nobody_is_told() {
+fn lag_without_a_call_is_not_reported() {
     let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::new(desk);
@@ -46,7 +46,7 @@ fn without_a_call_nobody_is_told() {
 }
 
 #[test]
-fn a_panic_at_it_ends_the_call() {
+fn a_panic_at_a_lag_ends_the_call() {
     let desk = RecordingAcceptor::panicking_in(&["on_exception"]);
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::talking(desk);
@@ -55,7 +55,7 @@ fn a_panic_at_it_ends_the_call() {
     let panicked = r#"exception HandlerPanicked("in on_exception")"#;
     assert_eq!(
         transcript.take(),
-        [TOLD, panicked, "end HandlerPanicked", "drop"]
+        [LAGGED, panicked, "end HandlerPanicked", "drop"]
     );
     assert_eq!(line.transmit(), Transmit::Bytes(&HANGUP));
     line.receive(&frame(0x10, &[1, 2]));
@@ -64,7 +64,7 @@ fn a_panic_at_it_ends_the_call() {
 }
 
 #[test]
-fn a_handler_can_hang_up_at_it() {
+fn a_handler_can_hang_up_at_a_lag() {
     let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_exception" {
             call.hangup();
@@ -74,7 +74,7 @@ fn a_handler_can_hang_up_at_it() {
     let mut line = TestConnection::talking(desk);
     transcript.take();
     line.driver.handle_lag(line.now, lag());
-    assert_eq!(transcript.take(), [TOLD, "end HungUp", "drop"]);
+    assert_eq!(transcript.take(), [LAGGED, "end HungUp", "drop"]);
     assert_eq!(line.flush(), HANGUP);
 }
 

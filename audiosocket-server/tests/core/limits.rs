@@ -44,7 +44,7 @@ fn call(calls: &Calls, from: &str) -> Driver {
 #[track_caller]
 fn assert_refused(mut driver: Driver, why: &str) {
     assert_eq!(driver.refusal().unwrap().to_string(), why);
-    // The server reads nothing from it.
+    // The server reads nothing from the peer.
     driver.receive(Timestamp::ZERO, &uuid_frame());
     assert_eq!(driver.transmit_all(), HANGUP);
     assert_eq!(driver.poll_transmit(), Transmit::HalfClose);
@@ -89,7 +89,7 @@ fn connections_without_a_uuid_beyond_the_limit_are_refused() {
     let mut first = connect(&calls, "one");
     let second = connect(&calls, "two");
     assert_refused(connect(&calls, "three"), why);
-    // A UUID makes room, and so does the close of a connection without one.
+    // A connection that gets its UUID, or closes, makes room for another one.
     first.receive(Timestamp::ZERO, &uuid_frame());
     let third = connect(&calls, "three");
     assert_refused(connect(&calls, "four"), why);
@@ -108,7 +108,7 @@ fn connections_without_a_uuid_from_one_address_beyond_the_limit_are_refused() {
     let calls = limited(|limits| limits.max_pending_per_addr = 1);
     let why = "too many connections without a UUID from this address";
     let mut here = connect(&calls, "192.0.2.1:1000");
-    // The same address in IPv6 counts, too.
+    // The same address in IPv6 form counts too.
     for same in ["192.0.2.1:1001", "[::ffff:192.0.2.1]:1002"] {
         assert_refused(connect(&calls, same), why);
     }
@@ -116,7 +116,7 @@ fn connections_without_a_uuid_from_one_address_beyond_the_limit_are_refused() {
     let site = connect(&calls, "[2001:db8::1]:1000");
     assert_refused(connect(&calls, "[2001:db8::ffff:0:0:2]:1"), why);
     let other_site = connect(&calls, "[2001:db8:0:1::1]:1000");
-    // A name is no address.
+    // A peer with a name has no address.
     let named = [connect(&calls, "pipe"), connect(&calls, "pipe")];
     for driver in [&elsewhere, &site, &other_site, &named[0], &named[1]] {
         assert_eq!(driver.refusal(), None);
@@ -143,7 +143,10 @@ fn an_application_can_refuse_all_calls() {
     let calls = Calls::default();
     let going_on = call(&calls, "one");
     calls.refuse_calls(true);
-    assert_refused(connect(&calls, "two"), "no calls are taken at present");
+    assert_refused(
+        connect(&calls, "two"),
+        "the application refuses calls at present",
+    );
     assert_eq!(
         going_on.poll_transmit(),
         Transmit::Bytes(
@@ -159,7 +162,7 @@ fn an_application_can_refuse_all_calls() {
     assert_eq!(calls.counters().while_refusing, 1);
 }
 
-/// Otherwise strangers would keep callers out.
+/// Otherwise foreign peers could use up the limits.
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
     let admission = Admission::new().limits(Limits::new().max_calls(1).max_pending(1));
@@ -191,7 +194,7 @@ fn the_number_of_refused_connections_that_linger_is_bounded() {
     assert_eq!(next.each_mut().map(lingering), [true, false]);
 }
 
-/// Each of them takes some of the memory that the application lacks. The rest is closed at once.
+/// Each open connection takes memory, which the application may lack. The others are closed at once.
 #[test]
 fn fewer_linger_while_the_application_refuses_calls() {
     let calls = limited(|_| {});
@@ -204,7 +207,7 @@ fn fewer_linger_while_the_application_refuses_calls() {
     assert!(!connect(&calls, "one").turned_away());
 }
 
-/// They leave the room to others.
+/// They leave room for other calls.
 #[test]
 fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let calls = limited(|limits| limits.max_calls = 1);
@@ -251,7 +254,7 @@ fn the_place_of_a_call_is_free_before_its_last_callback() {
     assert!(calls.is_empty());
 }
 
-/// The same for a connection that never became a call, which is reported to the acceptor.
+/// The same for a connection that did not become a call. It is reported to the acceptor.
 #[test]
 fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
     let calls = limited(|limits| limits.max_pending = 1);
@@ -267,7 +270,7 @@ fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
     assert_eq!(first.flush(), HANGUP);
 }
 
-/// Runs a closure when something goes wrong before a call.
+/// Runs a closure at an error before a call.
 struct Reporting<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Acceptor for Reporting<F> {
@@ -294,10 +297,10 @@ fn lingers_after_its_end(calls: &Calls) -> (Driver, bool) {
     (driver, lingers)
 }
 
-/// Calls that are over take no place of others, so their connections have a bound of their own.
+/// Calls that are over do not count against `max_calls`, so their connections have a limit of their own.
 #[test]
-fn a_flood_of_short_calls_does_not_keep_connections_without_bound() {
-    // The bound is `max_calls`, so that all calls can be hung up at once, and 256 for a small server.
+fn the_number_of_ended_calls_that_linger_is_bounded() {
+    // The limit is `max_calls`, so that all calls can be hung up at once. It is at least 256.
     for (max_calls, bound) in [(2, 256), (300, 300)] {
         let calls = limited(|limits| limits.max_calls = max_calls);
         let (mut ended, lingering): (Vec<_>, Vec<_>) =
@@ -312,7 +315,7 @@ fn a_flood_of_short_calls_does_not_keep_connections_without_bound() {
     }
 }
 
-/// Refused connections and calls that are over do not share a bound: neither can use up the other's.
+/// Refused connections and ended calls have separate limits.
 #[test]
 fn refused_connections_do_not_shorten_the_linger_of_calls() {
     let calls = limited(|limits| limits.max_calls = 1);

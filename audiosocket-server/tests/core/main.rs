@@ -1,4 +1,4 @@
-//! The server layer: which callbacks come, in which order, and what their answers send.
+//! The server layer: the callbacks, their order, and the effect of their answers.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! A panic ends its own call, is reported, and goes no further.
+//! A panic of a callback is reported and ends its call only.
 
 use audiosocket_proto::Transmit;
 
@@ -6,10 +6,10 @@ use crate::call::{HANGUP, uuid_frame};
 use crate::recorder::{ACCEPT, RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
-/// Runs a call through every callback, and asserts what was told and that the caller heard a
-/// hangup. Begins with the UUID in a read of its own.
+/// Runs a call through all callbacks. Asserts the callbacks, and that the peer gets a hangup. The UUID is in a read of its
+/// own.
 #[track_caller]
-fn assert_told(panic_in: &'static [&'static str], reads: &[Vec<u8>], expected: &[&str]) {
+fn assert_callbacks(panic_in: &'static [&'static str], reads: &[Vec<u8>], expected: &[&str]) {
     let desk = RecordingAcceptor::panicking_in(panic_in);
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::new(desk);
@@ -25,8 +25,8 @@ fn assert_told(panic_in: &'static [&'static str], reads: &[Vec<u8>], expected: &
 }
 
 #[test]
-fn in_accept() {
-    assert_told(
+fn a_panic_in_accept() {
+    assert_callbacks(
         &["accept"],
         &[frame(0x10, &[1, 2])],
         &[
@@ -37,8 +37,8 @@ fn in_accept() {
 }
 
 #[test]
-fn in_accept_and_again_when_that_is_reported() {
-    assert_told(
+fn a_panic_in_accept_and_in_its_report() {
+    assert_callbacks(
         &["accept", "acceptor's on_exception"],
         &[frame(0x10, &[1, 2])],
         &[
@@ -49,8 +49,8 @@ fn in_accept_and_again_when_that_is_reported() {
 }
 
 #[test]
-fn in_on_start() {
-    assert_told(
+fn a_panic_in_on_start() {
+    assert_callbacks(
         &["on_start"],
         &[frame(0x10, &[1, 2])],
         &[
@@ -64,8 +64,8 @@ fn in_on_start() {
 }
 
 #[test]
-fn in_on_audio() {
-    assert_told(
+fn a_panic_in_on_audio() {
+    assert_callbacks(
         &["on_audio"],
         &[[frame(0x10, &[1, 2]), frame(0x10, &[3, 4])].concat()],
         &[
@@ -80,8 +80,8 @@ fn in_on_audio() {
 }
 
 #[test]
-fn in_on_dtmf() {
-    assert_told(
+fn a_panic_in_on_dtmf() {
+    assert_callbacks(
         &["on_dtmf"],
         &[frame(0x03, b"1"), frame(0x03, b"2")],
         &[
@@ -96,8 +96,8 @@ fn in_on_dtmf() {
 }
 
 #[test]
-fn in_on_ignored() {
-    assert_told(
+fn a_panic_in_on_ignored() {
+    assert_callbacks(
         &["on_ignored"],
         &[frame(0x02, &[]), frame(0x02, &[])],
         &[
@@ -111,10 +111,10 @@ fn in_on_ignored() {
     );
 }
 
-/// The panic itself is an exception too, and the handler that panics at each is asked once more.
+/// The panic is an exception too, so `on_exception` runs again and panics again.
 #[test]
-fn in_on_exception() {
-    assert_told(
+fn a_panic_in_on_exception() {
+    assert_callbacks(
         &["on_exception"],
         &[frame(0xff, &[0x04]), frame(0xff, &[0x04])],
         &[
@@ -129,8 +129,8 @@ fn in_on_exception() {
 }
 
 #[test]
-fn in_the_on_exception_that_tells_of_the_end() {
-    assert_told(
+fn a_panic_in_the_on_exception_before_the_end() {
+    assert_callbacks(
         &["on_exception"],
         &[uuid_frame()],
         &[
@@ -144,8 +144,8 @@ fn in_the_on_exception_that_tells_of_the_end() {
 }
 
 #[test]
-fn in_on_end() {
-    assert_told(
+fn a_panic_in_on_end() {
+    assert_callbacks(
         &["on_end"],
         &[frame(0x03, b"#")],
         &[ACCEPT, "start", "dtmf #", "end HungUp", "drop"],
@@ -153,8 +153,8 @@ fn in_on_end() {
 }
 
 #[test]
-fn in_the_handlers_drop() {
-    assert_told(
+fn a_panic_in_the_drop_of_the_handler() {
+    assert_callbacks(
         &["drop"],
         &[frame(0x03, b"#")],
         &[ACCEPT, "start", "dtmf #", "end HungUp", "drop"],
@@ -162,8 +162,8 @@ fn in_the_handlers_drop() {
 }
 
 #[test]
-fn in_everything_from_on_audio_on() {
-    assert_told(
+fn a_panic_in_each_callback_after_on_audio() {
+    assert_callbacks(
         &["on_audio", "on_exception", "on_end", "drop"],
         &[frame(0x10, &[1, 2])],
         &[
@@ -178,7 +178,7 @@ fn in_everything_from_on_audio_on() {
 }
 
 #[test]
-fn while_the_driver_is_dropped() {
+fn a_panic_while_the_driver_is_dropped() {
     let desk = RecordingAcceptor::panicking_in(&["on_end", "drop"]);
     let transcript = desk.transcript.clone();
     drop(TestConnection::talking(desk));
@@ -189,7 +189,7 @@ fn while_the_driver_is_dropped() {
 }
 
 #[test]
-fn after_the_connection_is_gone() {
+fn a_panic_after_the_connection_has_closed() {
     let desk = RecordingAcceptor::panicking_in(&["on_end"]);
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::talking(desk);
@@ -200,7 +200,7 @@ fn after_the_connection_is_gone() {
 }
 
 #[test]
-fn what_was_answered_before_is_sent() {
+fn earlier_answers_are_sent_after_a_panic() {
     let desk = RecordingAcceptor::panicking_in(&["on_audio"]);
     let mut line = TestConnection::talking(desk);
     line.receive(&[frame(0x03, b"*"), frame(0x10, &[1, 2])].concat());
@@ -208,7 +208,7 @@ fn what_was_answered_before_is_sent() {
 }
 
 #[test]
-fn other_calls_of_the_same_server_notice_nothing() {
+fn a_panic_does_not_affect_other_calls() {
     let desk = RecordingAcceptor::new().on_audio(|_, _| panic!("boom"));
     let transcript = desk.transcript.clone();
     let (mut one, mut other) = (
@@ -230,7 +230,7 @@ fn other_calls_of_the_same_server_notice_nothing() {
 }
 
 #[test]
-fn a_panic_without_words_is_told_too() {
+fn a_panic_without_a_message_is_reported() {
     let desk = RecordingAcceptor::new().on_audio(|_, _| std::panic::panic_any(42));
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::talking(desk);
@@ -245,16 +245,16 @@ fn a_panic_without_words_is_told_too() {
     );
 }
 
-/// The words of a panic are the handler's too, and go away as its own value does.
+/// The payload of a panic is a value of the handler, and its drop can panic too.
 #[test]
-fn in_the_drop_of_what_it_panicked_with() {
+fn a_panic_in_the_drop_of_the_payload_of_a_panic() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
-            panic!("once more");
+            panic!("again");
         }
     }
-    // In `on_audio`, and then in `on_exception` and `on_end` as well.
+    // It panics in `on_audio`, and then in `on_exception` and `on_end`.
     let desk = RecordingAcceptor::new().on_any(|name, _| {
         if name != "on_start" {
             std::panic::panic_any(Bomb);
@@ -269,7 +269,7 @@ fn in_the_drop_of_what_it_panicked_with() {
 }
 
 #[test]
-fn in_on_mark() {
+fn a_panic_in_on_mark() {
     let desk = RecordingAcceptor::panicking_in(&["on_mark"]).on_any(|name, call| {
         if name == "on_start" {
             call.mark(1).unwrap();

@@ -1,4 +1,4 @@
-//! A server whose handlers write down every callback, and misbehave on demand.
+//! An acceptor whose handlers record their callbacks, and panic or hang up where a test needs it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -15,7 +15,7 @@ use audiosocket_server::{
 use crate::call::uuid_frame;
 use crate::emitted::assert_asterisk_accepts;
 
-/// What happened, one line for each callback. Shared with whoever asserts.
+/// The callbacks, one line each. Clones share the lines.
 #[derive(Clone, Default)]
 pub(crate) struct Transcript(Arc<Mutex<Vec<String>>>);
 
@@ -25,7 +25,7 @@ impl Transcript {
         lines.push(line.into());
     }
 
-    /// The lines since this was last asked.
+    /// Removes and returns the lines.
     pub(crate) fn take(&self) -> Vec<String> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut lines)
@@ -35,7 +35,7 @@ impl Transcript {
 type OnAudio = dyn for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send + Sync;
 type OnAny = dyn Fn(&'static str, &mut Call<'_>) + Send + Sync;
 
-/// Makes handlers that write to its transcript.
+/// Makes handlers that record in its transcript.
 #[derive(Clone)]
 pub(crate) struct RecordingAcceptor {
     pub(crate) transcript: Transcript,
@@ -46,7 +46,7 @@ pub(crate) struct RecordingAcceptor {
 }
 
 impl RecordingAcceptor {
-    /// Answers nothing.
+    /// Makes handlers that answer nothing.
     pub(crate) fn new() -> Self {
         Self {
             transcript: Transcript::default(),
@@ -68,7 +68,7 @@ impl RecordingAcceptor {
         }
     }
 
-    /// Panics in these callbacks, after writing them down.
+    /// Panics in these callbacks, after they are recorded.
     pub(crate) fn panicking_in(callbacks: &'static [&'static str]) -> Self {
         Self {
             panic_in: callbacks,
@@ -84,7 +84,7 @@ impl RecordingAcceptor {
         self
     }
 
-    /// Runs in every callback of a handler, with its name.
+    /// Runs `on_any` in each callback of a handler, with the name of the callback.
     pub(crate) fn on_any(
         mut self,
         on_any: impl Fn(&'static str, &mut Call<'_>) + Send + Sync + 'static,
@@ -178,12 +178,12 @@ impl Drop for RecordingHandler {
     }
 }
 
-/// A connection to a [`RecordingAcceptor`] or another acceptor, with a clock that only tests move.
+/// A connection to an acceptor, with a clock that only the test moves.
 pub(crate) struct TestConnection<A: Acceptor> {
     pub(crate) driver: CallDriver<A>,
     pub(crate) now: Timestamp,
     pub(crate) calls: Calls,
-    /// Everything that was written.
+    /// All bytes that were written.
     sent: Vec<u8>,
 }
 
@@ -215,7 +215,7 @@ impl<A: Acceptor> TestConnection<A> {
         }
     }
 
-    /// A connection on which the UUID came.
+    /// A connection that has received its UUID.
     pub(crate) fn talking(acceptor: A) -> Self {
         Self::talking_with(acceptor, |config| config)
     }
@@ -251,12 +251,12 @@ impl<A: Acceptor> TestConnection<A> {
         self.driver.handle_write_error(self.now, kind.into());
     }
 
-    /// Lets time pass, and does not look at the deadlines.
+    /// Moves the clock, without the deadlines.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
     }
 
-    /// Lets time pass, and acts on the deadlines that have come.
+    /// Moves the clock, and handles the deadlines that have come.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.pass(time);
         self.driver.handle_timeout(self.now);
@@ -270,7 +270,7 @@ impl<A: Acceptor> TestConnection<A> {
         self.driver.poll_transmit()
     }
 
-    /// The connection takes everything; tells what.
+    /// Takes all bytes that the driver sends, and returns them.
     pub(crate) fn flush(&mut self) -> Vec<u8> {
         let Transmit::Bytes(bytes) = self.driver.poll_transmit() else {
             return Vec::new();
@@ -282,8 +282,7 @@ impl<A: Acceptor> TestConnection<A> {
         bytes
     }
 
-    /// Does all that could provoke another callback, or bytes after the end, then sees the
-    /// connection to its close.
+    /// Tries to cause another callback, or bytes after the end. Then drives the connection until it closes.
     pub(crate) fn expect_close(&mut self) {
         self.receive(&crate::wire::frame(0x10, &[1, 2]));
         self.receive(&crate::wire::frame(0x03, b"1"));

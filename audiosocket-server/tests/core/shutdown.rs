@@ -1,4 +1,4 @@
-//! The life of a server, under a clock that only tests advance.
+//! The shutdown of a server, with a clock that only the test moves.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -50,7 +50,7 @@ fn a_shutdown_is_over_when_the_last_call_is() {
     assert_eq!(server.until_deadline(), None);
 }
 
-/// Each step comes at its deadline, and not a nanosecond before.
+/// Each step comes exactly at its deadline.
 #[test]
 fn a_shutdown_goes_in_steps() {
     let (mut server, mut call) = Server::draining(seconds(5));
@@ -96,7 +96,7 @@ fn a_call_that_is_hung_up_in_time_is_not_abandoned() {
     assert_eq!(server.poll(), ServerAction::Over);
 }
 
-/// A late poll does not shorten the time of the calls: each step begins when it is taken.
+/// A late poll does not shorten the time of the calls: the time of a step begins at the poll.
 #[test]
 fn a_late_poll_takes_one_step() {
     let (mut server, mut call) = Server::draining(seconds(5));
@@ -125,7 +125,11 @@ fn a_second_shutdown_shortens_the_grace_and_never_extends_it() {
     let (mut server, mut call) = Server::draining(seconds(10));
     for (requested, wait) in [(20, 10), (9, 9), (30, 9), (1, 1), (2, 1)] {
         server.shutdown(seconds(requested));
-        assert_eq!(server.poll(), ServerAction::Wait, "not to stop again");
+        assert_eq!(
+            server.poll(),
+            ServerAction::Wait,
+            "the server stops accepting once"
+        );
         assert_eq!(server.until_deadline(), Some(seconds(wait)));
     }
     server.shutdown(Duration::ZERO);
@@ -183,7 +187,7 @@ fn endless_grace_and_linger_do_not_overflow() {
     assert_eq!(call.line.transmit(), Transmit::Bytes(&HANGUP));
 }
 
-/// They waited in the kernel, and the server takes them at `StopAccepting`.
+/// These calls waited in the kernel. The server accepts them at `StopAccepting`.
 #[test]
 fn a_shutdown_waits_for_calls_that_start_while_it_begins() {
     let mut server = Server::new();
@@ -249,7 +253,7 @@ fn a_dropped_server_abandons_its_calls_and_keeps_no_waker() {
     assert_eq!(Arc::strong_count(&wakes), 1);
 
     handle.shutdown(Duration::ZERO);
-    assert_eq!(wakes.wake_count(), 1, "by the shutdown before");
+    assert_eq!(wakes.wake_count(), 1, "the earlier shutdown woke it");
     let mut late = OpenCall::new(handle.calls());
     assert_eq!(late.callbacks(), ["end Abandoned", "drop"]);
 }
@@ -258,7 +262,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A server with a clock that only tests advance, and a waker that counts.
+/// A server with a clock that only the test moves, and a waker that counts.
 struct Server {
     driver: ServerDriver,
     now: Timestamp,
@@ -278,7 +282,7 @@ impl Server {
         }
     }
 
-    /// With one call, at the beginning of its shutdown.
+    /// A server with one call, whose shutdown has begun.
     fn draining(grace: Duration) -> (Self, OpenCall) {
         let mut server = Self::new();
         let call = server.call();
@@ -305,7 +309,7 @@ impl Server {
         self.now = self.now + time;
     }
 
-    /// How long the server has nothing to do.
+    /// Returns the time until the next deadline.
     fn until_deadline(&self) -> Option<Duration> {
         let until = self.driver.poll_timeout()?;
         Some(until.saturating_since(self.now))
@@ -327,7 +331,7 @@ impl OpenCall {
         Self { line, transcript }
     }
 
-    /// Carries out the commands of the call, and returns the callbacks since the last time.
+    /// Handles the commands of the call. Returns the callbacks since the last call of this method.
     fn callbacks(&mut self) -> Vec<String> {
         self.line.poll_commands();
         self.transcript.take()

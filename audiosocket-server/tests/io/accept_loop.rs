@@ -1,4 +1,4 @@
-//! How a server accepts, fails to, and stops.
+//! The accept loop: accepting, errors, shutdown.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use audiosocket_proto::SessionConfig;
 use audiosocket_server::Callbacks;
 use audiosocket_server::io::{AcceptLoop, Connection, ServerConfig, Timer};
 
-use crate::rig::{CountingWaker, Told, echo};
+use crate::rig::{CountingWaker, Lines, echo};
 use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, pass};
 
 const PAUSE: Duration = Duration::from_millis(10);
@@ -51,10 +51,9 @@ fn a_listener_that_fails_pauses_and_others_do_not() {
     assert_eq!(server.accept_loop.deadline(), None);
 }
 
-/// Otherwise thousands of connections that came at once would end at once, and what their peers and the
-/// server then do would keep the calls waiting.
+/// Otherwise thousands of connections would end at the same time, and the work for that would delay the calls.
 #[test]
-fn timeouts_of_connections_that_came_at_once_are_spread() {
+fn timeouts_of_connections_of_the_same_time_are_spread() {
     let mut server = Rig::new();
     server.come(0, 3);
     server.come(1, 3);
@@ -90,7 +89,7 @@ fn a_closed_connection_causes_no_pause() {
 }
 
 #[test]
-fn a_connection_that_cannot_be_served_is_lost_alone() {
+fn an_error_of_serve_loses_that_connection_only() {
     let mut server = Rig::new();
     server.come(0, 3);
     server.come(1, 1);
@@ -107,7 +106,7 @@ fn a_connection_that_cannot_be_served_is_lost_alone() {
     assert_eq!(server.waiting(), [0, 0]);
 }
 
-/// No thread and no task is made for refused connections, of which there may be many.
+/// A flood of refused connections must not start threads or tasks.
 #[test]
 fn refused_connections_are_not_served() {
     let mut server = Rig::new();
@@ -116,12 +115,12 @@ fn refused_connections_are_not_served() {
     while server.waiting() != [0, 0] {
         assert!(server.poll().is_pending());
     }
-    assert_eq!(server.served.len(), 8, "those that linger");
+    assert_eq!(server.served.len(), 8, "the connections that linger");
     let calls = server.accept_loop.handle().calls().clone();
     assert_eq!((calls.len(), calls.admitted()), (8, 0));
 }
 
-/// A served connection makes the next pause short again.
+/// After a served connection, the next pause is short again.
 #[test]
 fn pauses_grow_while_connections_cannot_be_served() {
     let mut server = Rig::new();
@@ -149,7 +148,7 @@ fn pauses_grow_while_connections_cannot_be_served() {
 fn shutdown_does_not_wait_for_a_pause() {
     let mut server = Rig::new();
     server.fails(0, 24);
-    // Woken again, since other connections may wait behind the one that failed.
+    // The server is woken again, since other connections may wait behind the failed one.
     for wake_count in [1, 0] {
         assert!(server.poll().is_pending());
         assert_eq!(server.bell.wake_count(), wake_count);
@@ -157,10 +156,10 @@ fn shutdown_does_not_wait_for_a_pause() {
     server.accept_loop.handle().shutdown(Duration::from_secs(1));
     assert_eq!(server.bell.wake_count(), 1);
     assert!(server.poll().is_ready());
-    assert!(server.poll().is_ready(), "and stays so");
+    assert!(server.poll().is_ready(), "it stays ready");
 }
 
-/// Their peers take them for calls. One that fails is no reason to reset the others.
+/// For their peers, these connections are calls. An error of one of them must not reset the others.
 #[test]
 fn connections_that_wait_in_the_kernel_are_accepted_at_shutdown() {
     let mut server = Rig::new();
@@ -181,7 +180,7 @@ fn connections_that_wait_in_the_kernel_are_accepted_at_shutdown() {
     assert!(server.poll().is_ready());
 }
 
-/// A system that is out of descriptors fails each time, and leaves the connection in the kernel.
+/// Without a free descriptor, `accept` fails each time, and the connection stays in the kernel.
 #[test]
 fn a_listener_that_keeps_failing_at_shutdown_is_closed() {
     let mut server = Rig::new();
@@ -191,13 +190,13 @@ fn a_listener_that_keeps_failing_at_shutdown_is_closed() {
     assert_eq!(server.kernel[0].borrow().len(), 100 - 16);
 }
 
-/// A server with two listeners, and the connections that it served.
+/// A server with two listeners, and its served connections.
 struct Rig {
     accept_loop: AcceptLoop<FakeListener, FakeTimer, Callbacks>,
     incoming: Vec<Incoming>,
     kernel: Vec<Incoming>,
     served: Vec<Connection<FakeStream, FakeTimer, Callbacks>>,
-    /// How many of the next connections cannot be served.
+    /// For how many of the next connections `serve` fails.
     failures: usize,
     bell: Arc<CountingWaker>,
 }
@@ -207,9 +206,9 @@ impl Rig {
         let listeners = [FakeListener::default(), FakeListener::default()];
         let incoming = listeners.iter().map(|from| from.incoming.clone()).collect();
         let kernel = listeners.iter().map(|from| from.waiting.clone()).collect();
-        let acceptor = echo(&Told::default());
+        let acceptor = echo(&Lines::default());
         Self {
-            accept_loop: AcceptLoop::new(acceptor, listeners, &ServerConfig::new()),
+            accept_loop: AcceptLoop::new(acceptor, listeners, &ServerConfig::default()),
             incoming,
             kernel,
             served: Vec::new(),
@@ -218,7 +217,7 @@ impl Rig {
         }
     }
 
-    /// Puts connections into the kernel, of which the runtime knows nothing so far.
+    /// Adds connections that wait in the kernel, without an event for the runtime.
     fn wait(&self, listener: usize, connections: impl IntoIterator<Item = io::Result<()>>) {
         self.kernel[listener].borrow_mut().extend(connections);
     }
@@ -228,13 +227,13 @@ impl Rig {
         incoming.extend((0..count).map(|_| Ok(())));
     }
 
-    /// Accepting fails by an error of the system.
+    /// Makes `accept` return an error of the system.
     fn fails(&self, listener: usize, error: i32) {
         let error = io::Error::from_raw_os_error(error);
         self.incoming[listener].borrow_mut().push_back(Err(error));
     }
 
-    /// How many connections were not accepted.
+    /// Returns how many connections were not accepted.
     fn waiting(&self) -> [usize; 2] {
         [0, 1].map(|listener| self.incoming[listener].borrow().len())
     }

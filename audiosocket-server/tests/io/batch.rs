@@ -1,4 +1,4 @@
-//! Connections that are looked after together: real sockets, and a clock that only tests move.
+//! Connections that are polled together: real sockets, and a clock that only the test moves.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,14 +10,14 @@ use audiosocket_proto::{Ptime, SampleRate, SessionConfig};
 use audiosocket_server::io::{AcceptLoop, BatchPoller, ListenOptions, ServerConfig};
 use audiosocket_server::{Acceptor, Call, CallHandle, CallRequest, Callbacks, Handler, Response};
 
-use crate::rig::{AUDIO, CountingWaker, HANGUP, Told, UUID, echo};
+use crate::rig::{AUDIO, CountingWaker, HANGUP, Lines, UUID, echo};
 use crate::runtime::{FakeTimer, KernelListener, pass, timers_touched};
 
 const INTERVAL: Duration = Duration::from_millis(2);
 
 #[test]
-fn nothing_ticks_while_nobody_is_there() {
-    let mut server = Rig::new(echo(&Told::default()));
+fn a_batch_without_connections_sets_no_timer() {
+    let mut server = Rig::new(echo(&Lines::default()));
     let before = timers_touched();
     server.poll();
     assert_eq!(timers_touched(), before);
@@ -34,9 +34,9 @@ fn nothing_ticks_while_nobody_is_there() {
 }
 
 #[test]
-fn what_comes_in_waits_for_the_next_look() {
-    let told = Told::default();
-    let mut server = Rig::new(echo(&told));
+fn a_frame_waits_for_the_next_collection() {
+    let lines = Lines::default();
+    let mut server = Rig::new(echo(&lines));
     let mut callers = [server.call(), server.call()];
     server.look();
     for caller in &mut callers {
@@ -44,36 +44,36 @@ fn what_comes_in_waits_for_the_next_look() {
     }
     pass(INTERVAL - Duration::from_nanos(1));
     server.poll();
-    assert_eq!(*told.lock().unwrap(), [""; 0]);
+    assert_eq!(*lines.lock().unwrap(), [""; 0]);
     pass(Duration::from_nanos(1));
-    server.look_until(|_| told.lock().unwrap().len() == 2);
+    server.look_until(|_| lines.lock().unwrap().len() == 2);
     for caller in &mut callers {
         assert_eq!(hear(caller, AUDIO.len()), AUDIO);
     }
 }
 
-/// The close comes with the last frame, without an event of its own.
+/// The close arrives with the last frame, without another event.
 #[test]
-fn a_close_behind_the_last_frame_is_seen() {
-    let told = Told::default();
-    let mut server = Rig::new(echo(&told));
+fn a_close_after_the_last_frame_ends_the_call() {
+    let lines = Lines::default();
+    let mut server = Rig::new(echo(&lines));
     let mut caller = server.call();
     caller.write_all(AUDIO).unwrap();
     drop(caller);
     server.look_until(|server| server.open() == 0);
-    assert_eq!(*told.lock().unwrap(), ["audio 4", "end"]);
+    assert_eq!(*lines.lock().unwrap(), ["audio 4", "end"]);
 }
 
-/// A caller that takes nothing for a while gets it all when it does.
+/// A peer that does not read for some time gets all bytes when it reads again.
 #[test]
-fn what_does_not_fit_leaves_when_it_does() {
-    let told = Told::default();
-    let mut server = Rig::new(echo(&told));
+fn bytes_that_do_not_fit_the_socket_leave_later() {
+    let lines = Lines::default();
+    let mut server = Rig::new(echo(&lines));
     let mut caller = server.call();
     caller.set_nonblocking(true).unwrap();
     let audio = [&b"\x10\xff\xfe"[..], &[7; 65_534]].concat();
     let (mut sent, mut took) = (0, Vec::new());
-    // Far beyond what the kernel holds.
+    // More than the buffers of the kernel hold.
     let all = audio.repeat(256);
     while sent < all.len() {
         match caller.write(&all[sent..]) {
@@ -93,8 +93,8 @@ fn what_does_not_fit_leaves_when_it_does() {
 }
 
 #[test]
-fn an_order_does_not_wait() {
-    let mut server = Rig::new(echo(&Told::default()));
+fn a_command_does_not_wait_for_the_interval() {
+    let mut server = Rig::new(echo(&Lines::default()));
     let mut caller = server.call();
     server.look();
     server.poll();
@@ -105,10 +105,10 @@ fn an_order_does_not_wait() {
     assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
 }
 
-/// Also those of a connection that never says a word.
+/// Also for a connection that sends nothing.
 #[test]
-fn deadlines_are_met_at_the_next_look() {
-    let mut server = Rig::new(echo(&Told::default()));
+fn deadlines_are_met_at_the_next_collection() {
+    let mut server = Rig::new(echo(&Lines::default()));
     let mut caller = server.connect();
     server.look();
     pass(SessionConfig::default().uuid_timeout - INTERVAL * 2);
@@ -122,9 +122,9 @@ fn deadlines_are_met_at_the_next_look() {
     assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
 }
 
-/// Each frame leaves at the first look at which it is due, and is never late because of another.
+/// Each frame leaves at the first collection after it is due. A late frame does not delay later frames.
 #[test]
-fn what_is_played_keeps_to_its_schedule() {
+fn played_audio_keeps_its_schedule() {
     let player = Player::default();
     let mut server = Rig::new(player.clone());
     let _caller = server.call();
@@ -134,20 +134,20 @@ fn what_is_played_keeps_to_its_schedule() {
         .unwrap();
     server.poll();
     let frames = || handle.stats().playout.frames;
-    assert_eq!(frames(), 1, "the first at once");
+    assert_eq!(frames(), 1, "the first frame leaves at once");
     // Which does not go into the 20 ms of a frame.
     let step = Duration::from_millis(3);
     for looks in 1..=200 {
         pass(step);
         server.poll();
-        assert_eq!(frames(), 1 + looks * 3 / 20, "after {looks} looks");
+        assert_eq!(frames(), 1 + looks * 3 / 20, "after {looks} collections");
     }
     assert_eq!(handle.stats().playout.late, 0);
 }
 
-/// Else a server that is too slow would do nothing but look after the calls that it has.
+/// Otherwise an overloaded server would poll its calls only, and accept no connection.
 #[test]
-fn work_that_takes_longer_than_the_interval_leaves_others_their_turn() {
+fn other_tasks_run_if_the_work_takes_longer_than_the_interval() {
     let slow = Callbacks::new(
         |_, _, audio| {
             pass(INTERVAL * 2);
@@ -184,12 +184,12 @@ fn hear(caller: &mut TcpStream, len: usize) -> Vec<u8> {
 fn take_what_is_there(caller: &mut TcpStream, took: &mut Vec<u8>) {
     let mut buffer = [0; 64 * 1024];
     while let Ok(len) = caller.read(&mut buffer) {
-        assert_ne!(len, 0, "it was closed");
+        assert_ne!(len, 0, "the connection was closed");
         took.extend(&buffer[..len]);
     }
 }
 
-/// A server of which a test moves the clock.
+/// A server whose clock the test moves.
 struct Rig<A: Acceptor> {
     accept_loop: AcceptLoop<KernelListener, FakeTimer, A>,
     batch: BatchPoller<FakeTimer, A>,
@@ -199,10 +199,10 @@ struct Rig<A: Acceptor> {
 
 impl<A: Acceptor> Rig<A> {
     fn new(acceptor: A) -> Self {
-        let mut config = ServerConfig::new();
+        let mut config = ServerConfig::default();
         config.session = config.session.fill_silence(false);
         config.session = config.session.max_unsent(usize::MAX);
-        let mut options = ListenOptions::new();
+        let mut options = ListenOptions::default();
         options.addrs.push("127.0.0.1:0".into());
         let sockets = options.listen_blocking().unwrap();
         let addr = sockets.local_addrs[0];
@@ -215,7 +215,7 @@ impl<A: Acceptor> Rig<A> {
         }
     }
 
-    /// Someone who has connected and been accepted.
+    /// Returns a peer whose connection is accepted.
     fn connect(&mut self) -> TcpStream {
         let before = self.open();
         let caller = TcpStream::connect(self.addr).unwrap();
@@ -228,7 +228,7 @@ impl<A: Acceptor> Rig<A> {
         caller
     }
 
-    /// Someone who has a call.
+    /// Returns a peer with a call.
     fn call(&mut self) -> TcpStream {
         let mut caller = self.connect();
         let before = self.accept_loop.handle().counters().started;
@@ -241,13 +241,13 @@ impl<A: Acceptor> Rig<A> {
         self.accept_loop.handle().calls().len()
     }
 
-    /// Lets the interval pass.
+    /// Moves the clock by the interval, and polls.
     fn look(&mut self) {
         pass(INTERVAL);
         self.poll();
     }
 
-    /// Looks until something has come that the kernel has taken from its sender.
+    /// Polls until `is_there`. The kernel may deliver bytes a moment after they were sent.
     fn look_until(&mut self, mut holds: impl FnMut(&Self) -> bool) {
         for _ in 0..1_000_000 {
             if holds(self) {
@@ -255,7 +255,7 @@ impl<A: Acceptor> Rig<A> {
             }
             self.look();
         }
-        panic!("it does not come");
+        panic!("the bytes did not arrive");
     }
 
     fn poll(&mut self) {
@@ -266,7 +266,7 @@ impl<A: Acceptor> Rig<A> {
     }
 }
 
-/// Has its calls played on by the test.
+/// Gives the handles of its calls to the test.
 #[derive(Clone, Default)]
 struct Player {
     handle: Arc<Mutex<Option<CallHandle>>>,

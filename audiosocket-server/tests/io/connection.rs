@@ -1,4 +1,4 @@
-//! How a connection reads, writes, flushes and closes.
+//! The connection loop: reads, writes, flushes, closes.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -12,7 +12,7 @@ use crate::rig::{AUDIO, HANGUP, Rig, UUID};
 use crate::runtime::{Script, pass};
 
 #[test]
-fn one_flush_follows_all_that_was_written() {
+fn one_flush_follows_all_writes() {
     let mut rig = Rig::talking();
     rig.script()
         .writes
@@ -25,11 +25,11 @@ fn one_flush_follows_all_that_was_written() {
     );
     assert_eq!(rig.sent(), AUDIO);
     assert!(rig.poll().is_pending());
-    assert_eq!(rig.log(), [""; 0], "and no second one");
+    assert_eq!(rig.log(), [""; 0], "there is no second flush");
 }
 
 #[test]
-fn an_interruption_is_no_error() {
+fn an_interrupted_call_is_tried_again() {
     let mut rig = Rig::talking();
     rig.read_fails(ErrorKind::Interrupted);
     rig.reads([AUDIO, &HANGUP]);
@@ -45,7 +45,7 @@ fn an_interruption_is_no_error() {
         .push_back(Poll::Ready(Err(ErrorKind::Interrupted.into())));
     assert!(rig.poll().is_pending());
     assert_eq!(rig.sent(), AUDIO);
-    assert_eq!(rig.told(), ["audio 4", "end"]);
+    assert_eq!(rig.callbacks(), ["audio 4", "end"]);
     assert_eq!(
         rig.log(),
         [
@@ -64,9 +64,9 @@ fn an_interruption_is_no_error() {
     );
 }
 
-/// Reads of every size against writes of every size: nothing is lost, and nothing comes twice.
+/// Reads of each size with writes of each size: no byte is lost or repeated.
 #[test]
-fn reads_and_writes_may_be_as_short_as_they_like() {
+fn short_reads_and_writes_lose_no_byte() {
     let said = [AUDIO, AUDIO].concat();
     for read in 1..=said.len() {
         for written in 1..=said.len() {
@@ -76,17 +76,17 @@ fn reads_and_writes_may_be_as_short_as_they_like() {
             for piece in said.chunks(read) {
                 rig.reads([piece]);
             }
-            // As often as it asks for.
+            // Polls while the task is woken.
             for _ in 0..=said.len() {
                 assert!(rig.poll().is_pending());
             }
             assert_eq!(rig.sent(), said, "read by {read}, written by {written}");
-            assert_eq!(rig.told(), ["audio 4"; 2]);
+            assert_eq!(rig.callbacks(), ["audio 4"; 2]);
         }
     }
 }
 
-/// A reset that shows after any number of bytes of an answer is an ordinary end, told once.
+/// A reset after any number of bytes of an answer is an ordinary end, and is reported once.
 #[test]
 fn a_reset_after_every_byte_of_an_answer_is_an_end() {
     for sent in 0..AUDIO.len() {
@@ -101,34 +101,36 @@ fn a_reset_after_every_byte_of_an_answer_is_an_end() {
                 .push_back(Poll::Ready(Err(reset.into())));
             rig.read_fails(ErrorKind::ConnectionReset);
             while rig.poll().is_pending() {}
-            assert_eq!(rig.told(), ["audio 4", "end"], "after {sent} bytes");
+            assert_eq!(rig.callbacks(), ["audio 4", "end"], "after {sent} bytes");
             assert!(AUDIO.starts_with(&rig.sent()));
         }
     }
 }
 
-/// Over TLS the peer would otherwise take the connection for one that was cut.
+/// Otherwise a TLS peer would report a cut connection.
 #[test]
-fn who_closes_is_answered_by_a_close() {
+fn a_close_of_the_peer_is_answered_with_a_close() {
     for closed in [Poll::Ready(Ok(())), Poll::Pending] {
         let mut rig = Rig::talking();
         let waits = closed.is_pending();
         rig.script().closes.push_back(closed);
         rig.reads([AUDIO, b""]);
-        assert!(rig.poll().is_ready(), "which is not waited for");
+        assert!(
+            rig.poll().is_ready(),
+            "the connection does not wait for the close"
+        );
         let mut log = vec!["read", "write", "read", "flush", "close"];
         log.truncate(if waits { 4 } else { 5 });
         assert_eq!(rig.log(), log);
-        assert_eq!(rig.told(), ["audio 4", "end"]);
+        assert_eq!(rig.callbacks(), ["audio 4", "end"]);
         assert!(rig.poll().is_ready());
-        assert_eq!(rig.log(), [""; 0], "and is done once");
+        assert_eq!(rig.log(), [""; 0], "the close is sent once");
     }
 }
 
-/// What the peer sent before it closed is still to be heard.
-/// A stream that holds back, such as TLS, has the last answer when the peer has closed already.
+/// A stream with a buffer, such as TLS, can hold the last answer when the peer has closed already.
 #[test]
-fn what_was_written_last_is_flushed_ahead_of_the_close() {
+fn the_last_answer_is_flushed_before_the_close() {
     for (flush, log) in [
         (
             Poll::Ready(Ok(())),
@@ -137,7 +139,7 @@ fn what_was_written_last_is_flushed_ahead_of_the_close() {
         (Poll::Pending, &["read", "read", "write"]),
     ] {
         let mut rig = Rig::talking();
-        // The end is read before the answer can be written.
+        // The connection reads the end before it can write the answer.
         rig.script().writes.push_back(Poll::Pending);
         rig.script().flushes.push_back(flush);
         rig.reads([AUDIO, b""]);
@@ -147,18 +149,18 @@ fn what_was_written_last_is_flushed_ahead_of_the_close() {
 }
 
 #[test]
-fn who_takes_nothing_more_is_read_to_the_end() {
+fn a_connection_is_read_to_its_end_after_a_write_has_failed() {
     for written in [Ok(0), Err(ErrorKind::BrokenPipe.into())] {
         let mut rig = Rig::talking();
         rig.script().writes.push_back(Poll::Ready(written));
         rig.reads([AUDIO, AUDIO]);
         assert!(rig.poll().is_pending());
         assert_eq!(rig.log().len(), 3, "two reads and one attempt to write");
-        assert_eq!(rig.told(), ["audio 4", "audio 4"]);
+        assert_eq!(rig.callbacks(), ["audio 4", "audio 4"]);
         rig.reads([&b""[..]]);
         assert!(rig.poll().is_ready());
         assert_eq!(
-            (rig.log(), rig.told()),
+            (rig.log(), rig.callbacks()),
             (vec!["read".into()], vec!["end".into()])
         );
     }
@@ -176,7 +178,11 @@ fn the_half_close_waits_for_the_flush_and_the_end_for_the_half_close() {
     rig.calls.shut_down();
     assert_eq!(rig.bell.wake_count(), 1);
     assert!(rig.poll().is_pending());
-    assert_eq!(rig.log(), ["write"], "of the hangup, while the flush waits");
+    assert_eq!(
+        rig.log(),
+        ["write"],
+        "the hangup is written, and the flush waits"
+    );
     assert_eq!(rig.sent(), [AUDIO, &HANGUP].concat());
     assert!(rig.poll().is_pending());
     assert_eq!(rig.log(), ["flush"]);
@@ -184,16 +190,16 @@ fn the_half_close_waits_for_the_flush_and_the_end_for_the_half_close() {
     assert_eq!(rig.log(), ["close"]);
     rig.reads([&b""[..]]);
     assert!(rig.poll().is_ready());
-    assert!(rig.poll().is_ready(), "and stays so");
+    assert!(rig.poll().is_ready(), "it stays ready");
 }
 
 #[test]
-fn a_half_close_that_hangs_is_given_up() {
+fn a_half_close_has_a_deadline() {
     let mut rig = Rig::talking();
     rig.script().closes.extend((0..9).map(|_| Poll::Pending));
     rig.reads([&HANGUP[..]]);
     assert!(rig.poll().is_pending());
-    assert_eq!(rig.told(), ["end"]);
+    assert_eq!(rig.callbacks(), ["end"]);
     pass(Duration::from_millis(999));
     assert!(rig.poll().is_pending());
     pass(Duration::from_millis(1));
@@ -201,7 +207,7 @@ fn a_half_close_that_hangs_is_given_up() {
 }
 
 #[test]
-fn how_reading_fails_decides_what_is_told() {
+fn the_kind_of_a_read_error_decides_the_callbacks() {
     for kind in [
         ErrorKind::ConnectionReset,
         ErrorKind::ConnectionAborted,
@@ -209,20 +215,20 @@ fn how_reading_fails_decides_what_is_told() {
         ErrorKind::NotConnected,
         ErrorKind::UnexpectedEof,
     ] {
-        assert_eq!(told_of(|rig| rig.read_fails(kind)), ["end"], "{kind}");
+        assert_eq!(callbacks_of(|rig| rig.read_fails(kind)), ["end"], "{kind}");
     }
     for kind in [
         ErrorKind::TimedOut,
         ErrorKind::HostUnreachable,
         ErrorKind::Other,
     ] {
-        let told = told_of(|rig| rig.read_fails(kind));
+        let lines = callbacks_of(|rig| rig.read_fails(kind));
         assert_eq!(
-            told,
+            lines,
             [format!("the connection was lost: {kind}"), "end".to_owned()]
         );
     }
-    let cut = told_of(|rig| {
+    let cut = callbacks_of(|rig| {
         rig.reads([&AUDIO[..4]]);
         rig.read_fails(ErrorKind::ConnectionReset);
     });
@@ -230,7 +236,7 @@ fn how_reading_fails_decides_what_is_told() {
 }
 
 #[test]
-fn how_writing_fails_decides_whether_the_call_goes_on() {
+fn the_kind_of_a_write_error_decides_whether_the_call_goes_on() {
     type Fails = fn(&mut Script, io::Error);
     let failing: [Fails; 2] = [
         |script, error| script.writes.push_back(Poll::Ready(Err(error))),
@@ -241,24 +247,24 @@ fn how_writing_fails_decides_whether_the_call_goes_on() {
         fails(&mut rig.script(), ErrorKind::ConnectionReset.into());
         rig.reads([AUDIO, AUDIO]);
         assert!(rig.poll().is_pending());
-        assert_eq!(rig.told(), ["audio 4", "audio 4"]);
+        assert_eq!(rig.callbacks(), ["audio 4", "audio 4"]);
         let log = rig.log();
         let after = log.iter().skip_while(|line| !line.contains("reset"));
         assert!(after.skip(1).all(|line| line == "read"), "{log:?}");
 
-        let told = told_of(|rig| {
+        let lines = callbacks_of(|rig| {
             fails(&mut rig.script(), ErrorKind::TimedOut.into());
             rig.reads([AUDIO]);
         });
         assert_eq!(
-            told,
+            lines,
             ["audio 4", "the connection was lost: timed out", "end"]
         );
     }
 }
 
 #[test]
-fn what_the_stream_dropped_is_told_ahead_of_what_it_reads() {
+fn a_lag_of_the_stream_is_reported_before_the_next_audio() {
     let mut lag = Lag::default();
     lag.frames = 1;
     lag.bytes = 4;
@@ -267,26 +273,26 @@ fn what_the_stream_dropped_is_told_ahead_of_what_it_reads() {
     rig.reads([AUDIO]);
     assert!(rig.poll().is_pending());
     let lag = "the handler is too slow: 1 frames of audio (4 bytes) were dropped unheard";
-    assert_eq!(rig.told(), [lag, "audio 4"]);
+    assert_eq!(rig.callbacks(), [lag, "audio 4"]);
 }
 
 #[test]
-fn a_connection_counts_until_it_is_dropped_and_is_abandoned_then() {
+fn a_connection_counts_until_it_is_dropped() {
     let Rig {
         connection,
         calls,
-        told,
+        lines,
         ..
     } = Rig::talking();
     assert_eq!((calls.len(), connection.deadline()), (1, None));
     drop(connection);
     assert!(calls.is_empty());
-    assert_eq!(*told.lock().unwrap(), ["end"]);
+    assert_eq!(*lines.lock().unwrap(), ["end"]);
 }
 
-/// It is looked at when the turn is over, which the command itself sees to.
+/// The command wakes the task, so the next poll handles it.
 #[test]
-fn a_command_from_within_a_callback_is_not_lost() {
+fn a_command_of_a_callback_is_handled_in_the_next_poll() {
     let calls = Arc::new(OnceLock::<Calls>::new());
     let from_within = calls.clone();
     let mut rig = Rig::new(
@@ -307,7 +313,7 @@ fn a_command_from_within_a_callback_is_not_lost() {
     assert_eq!(rig.sent(), HANGUP);
 }
 
-/// The buffer that this thread reads with is in use then.
+/// The read buffer of the thread is in use then.
 #[test]
 fn a_handler_may_drive_another_call() {
     thread_local! {
@@ -330,17 +336,17 @@ fn a_handler_may_drive_another_call() {
     assert_eq!(rig.sent(), AUDIO.repeat(2));
 }
 
-/// What the handler is told of a call that ends like this.
-fn told_of(end: impl FnOnce(&Rig)) -> Vec<String> {
+/// Returns the callbacks of a call that ends like this.
+fn callbacks_of(end: impl FnOnce(&Rig)) -> Vec<String> {
     let mut rig = Rig::talking();
     end(&rig);
     assert!(rig.poll().is_ready());
-    rig.told()
+    rig.callbacks()
 }
 
-/// However much there is to read, one call reads 64 KiB and one read more, then others get their turn.
+/// In one poll, a call reads at most 64 KiB and one read more. Then other calls run.
 #[test]
-fn a_flood_is_read_in_turns() {
+fn a_flood_is_read_in_several_polls() {
     let mut rig = Rig::talking();
     let flood = [b"\x03\x00\x011".as_slice(); 4096].concat();
     rig.reads([&*flood; 16]);
@@ -355,24 +361,24 @@ fn a_flood_is_read_in_turns() {
     assert_eq!((rig.bell.wake_count(), rig.script().reads.len()), (1, 8));
 }
 
-/// A defect of ours, or of a stream, is not to take other calls along.
+/// A bug in this project or in a stream must not end other calls.
 #[test]
-fn a_panic_that_is_not_the_handlers_ends_one_connection() {
+fn a_panic_outside_of_the_handler_ends_its_connection_only() {
     let mut rig = Rig::talking();
-    let told = rig.told.clone();
-    // Which the core does not put up with.
+    let lines = rig.lines.clone();
+    // The core panics at this error.
     rig.script().boasts = true;
     rig.reads([AUDIO]);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let polled = std::pin::Pin::new(&mut rig.connection).poll(&mut cx);
     assert!(polled.is_ready());
     drop(rig);
-    assert_eq!(*told.lock().unwrap(), ["audio 4", "end"]);
+    assert_eq!(*lines.lock().unwrap(), ["audio 4", "end"]);
 }
 
-/// Without waiting for anything, since nothing is left to wait with.
+/// It does not wait, since the connection has no task or thread.
 #[test]
-fn who_is_turned_away_hears_a_hangup() {
+fn a_connection_that_is_turned_away_gets_a_hangup() {
     let rig = Rig::new(
         Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}),
         |config| config,

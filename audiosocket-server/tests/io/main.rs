@@ -1,4 +1,4 @@
-//! The loops that every adapter shares, on a runtime made by hand.
+//! The loops of all adapters, on a runtime that the tests control.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! A connection with a handler that echoes and writes down what it is told.
+//! A connection with a handler that echoes and records its callbacks.
 
 use std::cell::{RefCell, RefMut};
 use std::io;
@@ -22,12 +22,12 @@ pub(crate) const UUID: &[u8] = b"\x01\x00\x10sixteen bytes !!";
 /// A frame of audio.
 pub(crate) const AUDIO: &[u8] = b"\x10\x00\x04four";
 
-/// Counts how often it was woken.
+/// A waker that counts.
 #[derive(Default)]
 pub(crate) struct CountingWaker(AtomicUsize);
 
 impl CountingWaker {
-    /// How often since this was last asked.
+    /// Returns the number of wake-ups since the last call of this method.
     pub(crate) fn wake_count(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
@@ -39,11 +39,11 @@ impl Wake for CountingWaker {
     }
 }
 
-pub(crate) type Told = Arc<Mutex<Vec<String>>>;
+pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Echoes, and writes down what it is told.
-pub(crate) fn echo(told: &Told) -> Callbacks {
-    let (on_audio, on_exception) = (told.clone(), told.clone());
+/// Echoes, and records its callbacks.
+pub(crate) fn echo(lines: &Lines) -> Callbacks {
+    let (on_audio, on_exception) = (lines.clone(), lines.clone());
     Callbacks::new(
         move |_, _, audio| {
             on_audio.lock().unwrap().push(match audio.len() {
@@ -61,19 +61,19 @@ pub(crate) struct Rig {
     pub(crate) calls: Calls,
     pub(crate) bell: Arc<CountingWaker>,
     script: Rc<RefCell<Script>>,
-    pub(crate) told: Told,
+    pub(crate) lines: Lines,
 }
 
 impl Rig {
-    /// A call that has begun.
+    /// A call that has started.
     pub(crate) fn talking() -> Self {
         Self::talking_with(|config| config)
     }
 
     pub(crate) fn talking_with(configure: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
-        let told = Told::default();
-        let mut rig = Self::new(echo(&told), configure);
-        rig.told = told;
+        let lines = Lines::default();
+        let mut rig = Self::new(echo(&lines), configure);
+        rig.lines = lines;
         rig.reads([UUID]);
         assert!(rig.poll().is_pending());
         rig.log();
@@ -92,7 +92,7 @@ impl Rig {
             calls,
             bell: Arc::default(),
             script,
-            told: Told::default(),
+            lines: Lines::default(),
         }
     }
 
@@ -114,22 +114,22 @@ impl Rig {
         Pin::new(&mut self.connection).poll(&mut Context::from_waker(&waker))
     }
 
-    /// What the stream did since this was last asked.
+    /// Returns the actions of the stream since the last call of this method.
     pub(crate) fn log(&self) -> Vec<String> {
         std::mem::take(&mut self.script().log)
     }
 
-    /// What it took since this was last asked.
+    /// Returns the bytes that the stream took since the last call of this method.
     pub(crate) fn sent(&self) -> Vec<u8> {
         std::mem::take(&mut self.script().sent)
     }
 
-    /// What the handler was told since this was last asked.
-    pub(crate) fn told(&self) -> Vec<String> {
-        std::mem::take(&mut self.told.lock().unwrap())
+    /// Returns the callbacks since the last call of this method.
+    pub(crate) fn callbacks(&self) -> Vec<String> {
+        std::mem::take(&mut self.lines.lock().unwrap())
     }
 
-    /// What it sent when nothing is left to serve it with.
+    /// Turns the connection away. Returns the bytes that it sent.
     pub(crate) fn turn_away(self) -> Vec<u8> {
         let script = self.script.clone();
         self.connection.turn_away();

@@ -1,4 +1,4 @@
-//! A runtime made by hand: a clock that only tests move, and sockets that do what a test says.
+//! A runtime that the tests control: its clock and its sockets.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,12 +18,12 @@ thread_local! {
     static TIMERS_TOUCHED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Lets time pass.
+/// Moves the clock.
 pub(crate) fn pass(time: Duration) {
     NOW.set(NOW.get() + time);
 }
 
-/// How often a timer was made or moved.
+/// Returns how often a timer was made or moved.
 pub(crate) fn timers_touched() -> usize {
     TIMERS_TOUCHED.get()
 }
@@ -53,19 +53,19 @@ impl Timer for FakeTimer {
     }
 }
 
-/// What a stream does, in this order; when nothing is said, it has nothing to read and takes all.
+/// The next actions of a stream, in order. Without an action it has no bytes to read, and takes all bytes.
 #[derive(Default)]
 pub(crate) struct Script {
-    /// Claims to have written a byte more than it was offered.
+    /// Returns one byte more than it was given, which is an error.
     pub(crate) boasts: bool,
     pub(crate) reads: VecDeque<io::Result<Vec<u8>>>,
     pub(crate) lag: Option<Lag>,
     pub(crate) writes: VecDeque<Poll<io::Result<usize>>>,
     pub(crate) flushes: VecDeque<Poll<io::Result<()>>>,
     pub(crate) closes: VecDeque<Poll<io::Result<()>>>,
-    /// What was asked of it that it did, and how it failed.
+    /// The actions of the stream, and its errors.
     pub(crate) log: Vec<String>,
-    /// What it took.
+    /// The bytes that it took.
     pub(crate) sent: Vec<u8>,
 }
 
@@ -141,7 +141,7 @@ pub(crate) type Incoming = Rc<RefCell<VecDeque<io::Result<()>>>>;
 #[derive(Default)]
 pub(crate) struct FakeListener {
     pub(crate) incoming: Incoming,
-    /// What waits in the kernel, of which `incoming` knows nothing.
+    /// Connections that wait in the kernel, without an event.
     pub(crate) waiting: Incoming,
 }
 

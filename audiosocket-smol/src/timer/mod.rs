@@ -1,7 +1,7 @@
 //! One timer of the reactor for all calls of the process.
 //!
-//! Each timer that is set wakes the reactor of `async-io`, which then waits for its eventfd and its timerfd
-//! again: some ten system calls. The deadline of a call moves with its frames, and must not set one.
+//! Each timer that is set wakes the reactor of `async-io`, which then waits for its eventfd and its timerfd again: about
+//! ten system calls. The deadline of a call moves with each frame, and must not set a timer of the reactor.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use audiosocket_server::io::Timer;
 use slab::Slab;
 
-/// Timers fire in steps of this, as tokio's do: a thousand calls that are played to would set the reactor's
-/// timer fifty thousand times a second. Audio that leaves every 20 ms stays on time.
+/// Timers fire in steps of this time, like those of tokio. Without steps, a thousand calls with playout would set the
+/// timer of the reactor fifty thousand times a second. Audio that leaves every 20 ms stays on time.
 const GRANULARITY: Duration = Duration::from_millis(1);
 
 /// How late the reactor may be before its timer counts as lost.
@@ -23,34 +23,34 @@ const LATE: Duration = Duration::from_millis(10);
 
 static TIMERS: Mutex<Timers> = Mutex::new(Timers::new(None));
 
-/// The reactor wakes this.
+/// The waker that the timer of the reactor wakes.
 static REACTOR_WAKER: LazyLock<Waker> = LazyLock::new(|| Waker::from(Arc::new(WakeTimers)));
 
 struct WakeTimers;
 
 /// All timers of the process.
 struct Timers {
-    /// Wake-ups are whole multiples of [`GRANULARITY`] after it.
+    /// Each wake-up is a whole multiple of [`GRANULARITY`] after this time.
     epoch: Option<Instant>,
     entries: Slab<TimerEntry>,
     /// Time and key of each wake-up.
     wake_ups: BTreeSet<(Instant, usize)>,
-    /// For the first of them.
+    /// The timer of the reactor for the first wake-up.
     next: Option<(Instant, async_io::Timer)>,
 }
 
-/// A timer that waits, or has waited.
+/// A timer that waits or has waited.
 struct TimerEntry {
     deadline: Instant,
-    /// Not later than the first wake-up after the deadline; `None` once it has fired.
+    /// Not later than the first wake-up time after the deadline. `None` after it has fired.
     wake_up: Option<Instant>,
     waker: Option<Waker>,
 }
 
-/// A timer by the clock of `async-io`, which is the system's.
+/// A timer on the clock of `async-io`, which is the clock of the system.
 pub(crate) struct SmolTimer {
     deadline: Instant,
-    /// Its entry in [`TIMERS`], if it has ever waited.
+    /// The key of its entry in [`TIMERS`]. `None` before it has waited.
     key: Option<usize>,
 }
 
@@ -122,7 +122,7 @@ impl Wake for WakeTimers {
     }
 }
 
-/// A waker is its executor's code. If one panics, the others are woken all the same.
+/// A waker runs code of its executor. If that code panics, the other wakers still run.
 fn wake(waker: Waker) {
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
@@ -147,7 +147,7 @@ impl Timers {
         }
     }
 
-    /// Moves a deadline. A wake-up that is not later remains.
+    /// Moves a deadline. Keeps a wake-up that is not later than the deadline.
     fn set_deadline(&mut self, key: usize, deadline: Instant) {
         let entry = &mut self.entries[key];
         entry.deadline = deadline;
@@ -157,7 +157,7 @@ impl Timers {
         }
     }
 
-    /// Has `waker` woken at the deadline. Returns the waker that it replaces.
+    /// Wakes `waker` at the deadline. Returns the replaced waker.
     fn wait(&mut self, key: usize, waker: &Waker) -> Option<Waker> {
         let entry = &mut self.entries[key];
         if entry.wake_up.is_none() {
@@ -179,8 +179,8 @@ impl Timers {
         entry
     }
 
-    /// Returns the wakers of all timers that are due. A timer that would be next but was moved is put at
-    /// its new place now, so that it wakes nothing too early.
+    /// Returns the wakers of all timers that are due. If the first timer was moved, this also moves its wake-up, so that
+    /// it does not wake its task too early.
     fn fire(&mut self, now: Instant) -> Vec<Waker> {
         self.next = None;
         let mut wakers = Vec::new();
@@ -203,8 +203,8 @@ impl Timers {
 
     /// Sets the reactor's timer for the first wake-up. Returns whether that is due already.
     ///
-    /// A reactor that meets an error, even of a socket that is not ours, forgets which wakers it was about to
-    /// wake. So a timer that should have fired is replaced.
+    /// After an error, even of another socket, the reactor drops the wakers that it was about to wake. So a timer that
+    /// should have fired is replaced.
     fn set_next(&mut self, now: Instant) -> bool {
         let Some((first, _)) = self.wake_ups.first().copied() else {
             self.next = None;
@@ -224,14 +224,14 @@ impl Timers {
 /// The first wake-up that is not before the deadline.
 fn wake_up_at(epoch: &mut Option<Instant>, deadline: Instant) -> Instant {
     let epoch = epoch.get_or_insert(deadline);
-    // A second is a whole multiple of it.
+    // A second is a whole multiple of the granularity.
     let unit = GRANULARITY.subsec_nanos();
     let beyond = deadline.saturating_duration_since(*epoch).subsec_nanos() % unit;
     deadline + Duration::from_nanos(((unit - beyond) % unit).into())
 }
 
 fn lock() -> MutexGuard<'static, Timers> {
-    // What could panic under the lock leaves nothing half done, so a poisoned lock is as good as any.
+    // A panic under the lock leaves the state valid, so a poisoned lock is usable.
     TIMERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -12,7 +12,7 @@ impl Wake for Wakes {
     }
 }
 
-/// Timers that a test fires.
+/// Timers that the test fires.
 struct Rig {
     timers: Timers,
     start: Instant,
@@ -44,7 +44,7 @@ impl Rig {
         key
     }
 
-    /// Moves the deadline, and waits.
+    /// Moves the deadline, and waits for it.
     fn wait_until(&mut self, key: usize, millis: u64) {
         let waker = Waker::from(Arc::clone(&self.wakes));
         let due = self.at(millis);
@@ -52,7 +52,7 @@ impl Rig {
         drop(self.timers.wait(key, &waker));
     }
 
-    /// Fires. Returns how many were woken, and the next wake-up.
+    /// Fires the timers that are due. Returns the number of wake-ups, and the time of the next one.
     fn fire(&mut self, millis: u64) -> (usize, Option<u128>) {
         let before = self.wakes.0.load(Ordering::Relaxed);
         let woken = self.timers.fire(self.at(millis));
@@ -91,7 +91,7 @@ fn timers_of_one_millisecond_fire_together_and_not_too_early() {
 }
 
 #[test]
-fn a_timer_that_keeps_moving_wakes_nothing() {
+fn a_timer_that_moves_again_and_again_wakes_no_task() {
     let mut rig = Rig::new();
     let keys = [200, 205, 210].map(|millis| rig.timer(millis));
     let mut fired = 0;
@@ -118,14 +118,14 @@ fn a_timer_that_is_moved_to_an_earlier_time_fires_then() {
     let key = rig.timer(200);
     rig.wait_until(key, 50);
     assert_eq!(rig.fire(50), (1, None));
-    // And can wait again.
+    // The timer can wait again.
     rig.wait_until(key, 70);
     assert_eq!(rig.fire(60), (0, Some(70)));
     assert_eq!(rig.fire(70), (1, None));
 }
 
 #[test]
-fn a_dropped_timer_leaves_nothing() {
+fn a_dropped_timer_leaves_no_entry() {
     let mut rig = Rig::new();
     let key = rig.timer(200);
     let gone = rig.timers.remove(key);
@@ -138,7 +138,7 @@ fn a_lost_timer_of_the_reactor_is_replaced() {
     let mut rig = Rig::new();
     rig.timer(0);
     rig.timer(3_600_000);
-    // It should have fired long ago.
+    // The timer should have fired already.
     rig.timers.next = Some((rig.at(0), async_io::Timer::never()));
     let now = rig.at(1_000);
     assert!(rig.timers.set_next(now), "the first is due");
@@ -149,7 +149,7 @@ fn a_lost_timer_of_the_reactor_is_replaced() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+fn other_wakers_run_after_a_waker_has_panicked() {
     struct Broken;
 
     impl Wake for Broken {
@@ -169,7 +169,7 @@ fn the_reactor_fires_no_timer_before_it_is_due() {
     let start = Instant::now();
     let due = [40, 20, 60, 20].map(|millis| start + Duration::from_millis(millis));
     let mut timers = due.map(SmolTimer::at);
-    // The last is moved while it waits.
+    // The last timer is moved while it waits.
     let later = start + Duration::from_millis(80);
     async_io::block_on(poll_fn(|cx| {
         let waiting = timers.iter_mut().filter_map(|timer| {

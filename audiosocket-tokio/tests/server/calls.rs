@@ -15,14 +15,14 @@ use super::support::{audio_frame, next, no_silence, uuid_frame};
 
 on_both_runtimes! {
     a_call_from_beginning_to_end,
-    every_rate_comes_back_as_it_went,
-    a_panic_ends_its_own_call_only,
+    an_echo_has_the_rate_of_the_caller,
+    a_panic_ends_its_call_only,
     a_refused_call_gets_a_hangup,
-    a_hangup_arrives_though_audio_is_unread,
-    a_peer_that_is_no_asterisk_is_refused,
+    a_hangup_arrives_while_audio_is_unread,
+    a_peer_with_another_protocol_is_refused,
     each_of_many_calls_beyond_the_limits_gets_a_hangup,
     closures_see_the_call_and_its_end,
-    a_ready_socket_is_served,
+    an_open_socket_is_served,
 }
 
 async fn a_call_from_beginning_to_end() {
@@ -42,7 +42,7 @@ async fn a_call_from_beginning_to_end() {
         .await;
 }
 
-async fn every_rate_comes_back_as_it_went() {
+async fn an_echo_has_the_rate_of_the_caller() {
     let server = Running::start().await;
     let mut call = server.call(7).await;
     for (kind, len) in (0x10..=0x18).zip([320, 480, 640, 960, 1280, 1764, 1920, 3840, 7680_u16]) {
@@ -54,7 +54,7 @@ async fn every_rate_comes_back_as_it_went() {
     }
 }
 
-async fn a_panic_ends_its_own_call_only() {
+async fn a_panic_ends_its_call_only() {
     let mut server = Running::start().await;
     let mut good = server.call(1).await;
     server.expect(&["1 start"]).await;
@@ -83,12 +83,12 @@ async fn a_refused_call_gets_a_hangup() {
     server.no_calls_left().await;
     assert!(
         server.transcript.lines().is_empty(),
-        "no callback tells of a refused call"
+        "a refused call has no callback"
     );
 }
 
-/// A close with unread audio would make the kernel send a reset, which can overtake the hangup.
-async fn a_hangup_arrives_though_audio_is_unread() {
+/// A close with unread audio makes the kernel send a reset. The reset can arrive before the hangup.
+async fn a_hangup_arrives_while_audio_is_unread() {
     let server = Running::start().await;
     for _ in 0..100 {
         let mut call = server.call(7).await;
@@ -102,7 +102,7 @@ async fn a_hangup_arrives_though_audio_is_unread() {
     }
 }
 
-async fn a_peer_that_is_no_asterisk_is_refused() {
+async fn a_peer_with_another_protocol_is_refused() {
     let mut server = Running::start().await;
     let mut browser = TcpStream::connect(server.addr).await.unwrap();
     browser.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -112,15 +112,14 @@ async fn a_peer_that_is_no_asterisk_is_refused() {
         .await;
 }
 
-/// However many are refused in one go: more than may linger, and more than tokio would let one task
-/// read and write.
+/// The test opens more connections than may linger, and more than the budget of one task of tokio.
 async fn each_of_many_calls_beyond_the_limits_gets_a_hangup() {
     let builder = Server::builder().bind("127.0.0.1:0");
     let server = Running::start_with(builder.limits(Limits::new().max_calls(0))).await;
-    // Blocking, as above.
+    // Blocking, so that the server does not run meanwhile.
     let mut calls: Vec<_> = (0..600).map(|_| blocking_call(server.addr)).collect();
     let refused = tokio::task::spawn_blocking(move || {
-        // Nobody closes before all have heard it, so that all of them that may do linger.
+        // The peers close only after all hangups, so that as many connections as possible linger.
         let read = calls.iter_mut().map(|call| {
             let mut bytes = Vec::new();
             call.read_to_end(&mut bytes).map(|_| bytes)
@@ -160,7 +159,7 @@ async fn closures_see_the_call_and_its_end() {
     call.write_all(&audio_frame(b"one")).await.unwrap();
     assert_eq!(read_sound(&mut call).await, audio_frame(b"one"));
     call.write_all(&[0x10, 0, 3, b'c']).await.unwrap();
-    // Who closes with silence unread resets the connection.
+    // A close with unread silence resets the connection.
     call.shutdown().await.unwrap();
     read_to_end(&mut call).await;
     for line in [
@@ -178,7 +177,7 @@ async fn closures_see_the_call_and_its_end() {
     task.abort();
 }
 
-async fn a_ready_socket_is_served() {
+async fn an_open_socket_is_served() {
     let ready = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut server =
         Running::start_with(Server::builder().listener(ready).session(no_silence())).await;

@@ -1,4 +1,4 @@
-//! A server on real sockets, on both of tokio's runtimes.
+//! A server on real sockets, on both runtimes of tokio.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! A server that runs, and the bytes that its callers send and read.
+//! A running server, and the bytes of its callers.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -86,7 +86,7 @@ pub(crate) async fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// The next frame that is not the silence with which a call is kept going.
+/// Reads the next frame other than silence.
 pub(crate) async fn read_sound(stream: &mut TcpStream) -> Vec<u8> {
     loop {
         let mut frame = read(stream, 3).await;

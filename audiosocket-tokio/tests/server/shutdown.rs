@@ -1,4 +1,4 @@
-//! How a server ends.
+//! The shutdown of a server.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,12 +16,12 @@ use super::support::{audio_frame, no_silence, recorded};
 
 on_both_runtimes! {
     shutdown_waits_for_calls_to_end,
-    shutdown_hangs_up_what_is_left,
-    shutdown_can_be_hurried,
+    shutdown_hangs_up_the_rest_after_the_grace,
+    a_second_shutdown_can_shorten_the_grace,
     shutdown_of_an_idle_server_is_immediate_and_final,
     calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup,
     a_call_that_was_just_accepted_at_shutdown_gets_a_hangup,
-    an_endless_linger_does_not_keep_an_idle_server,
+    an_endless_linger_does_not_delay_an_idle_server,
     dropping_the_server_ends_its_calls,
 }
 
@@ -39,7 +39,7 @@ async fn shutdown_waits_for_calls_to_end() {
     server.task.await.unwrap().unwrap();
 }
 
-async fn shutdown_hangs_up_what_is_left() {
+async fn shutdown_hangs_up_the_rest_after_the_grace() {
     let mut server = Running::start().await;
     let mut talking = server.call(7).await;
     server.expect(&["7 start"]).await;
@@ -55,7 +55,7 @@ async fn shutdown_hangs_up_what_is_left() {
     server.task.await.unwrap().unwrap();
 }
 
-async fn shutdown_can_be_hurried() {
+async fn a_second_shutdown_can_shorten_the_grace() {
     let mut server = Running::start().await;
     let mut call = server.call(7).await;
     server.expect(&["7 start"]).await;
@@ -75,10 +75,10 @@ async fn shutdown_of_an_idle_server_is_immediate_and_final() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
 
-/// They are calls to Asterisk already.
+/// For Asterisk, they are calls already.
 async fn calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup() {
     let server = Running::start().await;
-    // Blocking, so that the server gets no turn on the current-thread runtime.
+    // Blocking, so that the server does not run on the current-thread runtime.
     let calls: Vec<_> = (0..50).map(|_| blocking_call(server.addr)).collect();
     server.handle.shutdown(Duration::from_millis(100));
     server.task.await.unwrap().unwrap();
@@ -94,7 +94,7 @@ async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
     let handle = server.handle();
     let call = blocking_call(server.local_addrs()[0]);
     let mut serving = pin!(server.serve_forever());
-    // The server accepts the call and spawns its task, which has had no turn yet.
+    // The server accepts the call and spawns its task, which has not run yet.
     assert!(
         poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx)))
             .await
@@ -105,7 +105,7 @@ async fn a_call_that_was_just_accepted_at_shutdown_gets_a_hangup() {
     assert_eq!(blocking_read_to_end(call), HANGUP);
 }
 
-async fn an_endless_linger_does_not_keep_an_idle_server() {
+async fn an_endless_linger_does_not_delay_an_idle_server() {
     let session = no_silence().linger(Duration::MAX);
     let builder = Server::builder().bind("127.0.0.1:0").session(session);
     let server = Running::start_with(builder).await;

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: frames, and a server whose handlers record their callbacks.
+//! Frames, and a server whose handlers record their callbacks.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use audiosocket_tokio::config::SessionConfig;
 /// An acceptor made of closures, with a [`Transcript`].
 pub(crate) type Recorded = TranscriptAcceptor<Answers>;
 
-/// `uuid` as the frame that begins a call.
+/// Returns the frame of a UUID, which begins a call.
 pub(crate) fn uuid_frame(uuid: u128) -> Vec<u8> {
     let mut frame = vec![0x01, 0, 16];
     frame.extend(uuid.to_be_bytes());
     frame
 }
 
-/// The default, but that nothing is sent without being asked for.
+/// The default configuration without silence.
 pub(crate) fn no_silence() -> SessionConfig {
     SessionConfig::new().fill_silence(false)
 }
 
-/// A frame of 8 kHz audio.
+/// Returns a frame of 8 kHz audio.
 pub(crate) fn audio_frame(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x10];
     frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
@@ -30,8 +30,8 @@ pub(crate) fn audio_frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Refuses the UUID of ones and takes every other call. Echoes audio, but panics at a payload that
-/// begins with `panic`, and hangs up at one that begins with `bye`.
+/// Returns an acceptor that echoes audio. It refuses the UUID of ones, panics at audio that begins with `panic`, and hangs
+/// up at audio that begins with `bye`.
 pub(crate) fn recorded() -> (Recorded, Transcript) {
     let answers = Answers::new()
         .accept(|request| match request.uuid.is_max() {
@@ -55,8 +55,8 @@ pub(crate) fn recorded() -> (Recorded, Transcript) {
     (acceptor, transcript)
 }
 
-/// Waits for the next record and removes it: the UUID as a number, if there is a call, and the
-/// callback. Fails if none comes.
+/// Waits for the next record and removes it. Returns the UUID as a number, if there is a call, and the callback. Panics
+/// after 60 s.
 pub(crate) async fn next(transcript: &Transcript) -> String {
     let entry = tokio::time::timeout(Duration::from_secs(60), transcript.next()).await;
     let entry = entry.expect("a record within 60 s");

@@ -35,8 +35,8 @@ const ATTACK: u64 = 52;
 const REST: Duration = Duration::from_secs(30);
 
 /// What the log says, of a call whose peer takes nothing, when the first frame is dropped and when it ends.
-const DROPPED: &str = "dropped, since the peer takes nothing";
-const GIVEN_UP: &str = "end=failed: the peer stopped taking what was sent to it";
+const DROPPED: &str = "dropped, because the peer does not read";
+const GIVEN_UP: &str = "end=failed: the peer read nothing for too long";
 
 #[derive(Args, Debug)]
 pub(crate) struct FloodArgs {

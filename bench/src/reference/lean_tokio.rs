@@ -34,7 +34,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// Answers what can be read with one write; gives back what that did not take, or `None` at the end.
-fn poll_echo(
+pub(super) fn poll_echo(
     stream: &mut TcpStream,
     decoder: &mut Decoder,
     cx: &mut Context<'_>,

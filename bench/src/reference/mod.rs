@@ -5,6 +5,7 @@ mod frames;
 mod lean_tokio;
 mod naive_tokio;
 mod on_tokio;
+mod timed_tokio;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -20,6 +21,8 @@ pub(crate) enum Reference {
     Epoll,
     /// The least that tokio asks for: one read and one write for each wake-up of a task
     LeanTokio,
+    /// The same with a timeout for each call, on the multi-thread runtime with one worker
+    TimedTokio,
     /// As one writes it with tokio: a header, a payload, an answer
     NaiveTokio,
 }
@@ -35,6 +38,7 @@ impl Reference {
         match self {
             Self::Epoll => epoll::serve(&listener),
             Self::LeanTokio => lean_tokio::serve(listener),
+            Self::TimedTokio => timed_tokio::serve(listener),
             Self::NaiveTokio => naive_tokio::serve(listener),
         }
     }

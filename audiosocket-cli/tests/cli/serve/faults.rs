@@ -71,7 +71,7 @@ fn a_reset_in_any_state_ends_that_call_and_nothing_else(runtime: &str) {
 fn a_peer_that_stops_reading_and_goes_on_has_a_gap_and_no_more(runtime: &str) {
     /// 20 ms at 192 kHz.
     const AUDIO: [u8; 7680] = [7; 7680];
-    const DROPPED: &str = "dropped, since the peer takes nothing";
+    const DROPPED: &str = "dropped, because the peer does not read";
     let server = ServeProcess::start_on(runtime, 1, &["--no-silence"]);
     let mut stream = connect(server.addr());
     call(&mut stream);

@@ -169,7 +169,7 @@ fn strangers_are_hung_up_before_they_say_anything(runtime: &str) {
     end_call(friend);
 
     let log = server.terminate();
-    let reason = "reason=its address is not on the allow-list";
+    let reason = "reason=its address is not on the allow list";
     line(&log, &["call refused", &peer, reason]);
     line(&log, &["call ended", "peer=127.0.0.2:"]);
 }
@@ -272,7 +272,7 @@ fn wait_until_refused(addr: std::net::SocketAddr) {
 #[test]
 fn what_is_no_network_is_an_error() {
     for (network, told) in [
-        ("localhost", "is no network, such as 192.0.2.0/24"),
+        ("localhost", "not a network, such as 192.0.2.0/24"),
         (
             "10.0.0.1/8",
             "write 10.0.0.0/8 for the network, 10.0.0.1 for the address",

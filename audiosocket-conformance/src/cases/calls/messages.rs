@@ -212,8 +212,8 @@ fn what_is_counted(runner: &Runner) {
         "audio slin \"send-nothing\"",
         "not sent: audio of no bytes cannot be sent",
         "audio slin \"stats\"",
-        "CallStats { frames_received: 9, audio_frames_received: 5, audio_bytes_received: 47, \
-         audio_frames_sent: 2, audio_bytes_sent: 29, frames_dropped: 0, \
+        "CallStats { session: SessionStats { frames_received: 9, audio_frames_received: 5, audio_bytes_received: 47, \
+         audio_frames_sent: 2, audio_bytes_sent: 29, frames_dropped: 0 }, \
          playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_dropped: 0, depth: 0ns } }",
     ];
     survives(&server, "echo", &sent, &back, &records);

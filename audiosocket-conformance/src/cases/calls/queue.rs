@@ -16,7 +16,7 @@ cases! {
 /// Room for three frames of 320 bytes and one of "many".
 const ROOM: usize = 3 * 323 + 7;
 
-const DROPPED: &str = "not sent: dropped, since the peer takes nothing";
+const DROPPED: &str = "not sent: dropped, because the peer does not read";
 
 /// Frames fit to the last byte of the bound; the next one is dropped, and the rest is sent.
 fn the_bound_is_exact(runner: &Runner) {
@@ -58,8 +58,8 @@ fn a_call_that_caught_up(runner: &Runner) {
     let mut records = ["audio slin \"many\"", &dropped].repeat(3);
     records.push("audio slin \"stats\"");
     records.push(
-        "CallStats { frames_received: 5, audio_frames_received: 4, audio_bytes_received: 17, \
-         audio_frames_sent: 12, audio_bytes_sent: 2892, frames_dropped: 3, \
+        "CallStats { session: SessionStats { frames_received: 5, audio_frames_received: 4, audio_bytes_received: 17, \
+         audio_frames_sent: 12, audio_bytes_sent: 2892, frames_dropped: 3 }, \
          playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_dropped: 0, depth: 0ns } }",
     );
     connection.transcript(&call("echo", &records, "closed by the peer"));

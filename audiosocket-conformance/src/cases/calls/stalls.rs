@@ -20,7 +20,7 @@ cases! {
 /// More answers than any kernel holds: each of them is 60,000 bytes.
 const MANY: usize = 400;
 
-const DROPPED: &str = "exception: the answer was not sent: dropped, since the peer takes nothing";
+const DROPPED: &str = "exception: the answer was not sent: dropped, because the peer does not read";
 
 /// What waits for a peer is bounded. Dropped frames are one exception and not one each, and the server
 /// goes on reading, far more frames than fit anywhere.
@@ -46,7 +46,7 @@ fn a_write_that_stalls(runner: &Runner) {
         session.write_timeout(SHORT).max_unsent(usize::MAX)
     });
     let mut connection = flooded(&server);
-    let why = "the peer stopped taking what was sent to it";
+    let why = "the peer read nothing for too long";
     let records = [format!("exception: {why}")];
     connection.transcript(&call("echo", &records, &format!("failed: {why}")));
     connection.gone();
@@ -122,7 +122,7 @@ fn a_peer_that_never_pauses(runner: &Runner) {
 
     let mut connection = flooded(&server);
     connection.flood(&flood);
-    let why = "the peer stopped taking what was sent to it";
+    let why = "the peer read nothing for too long";
     let records = [format!("exception: {why}")];
     connection.transcript(&call("echo", &records, &format!("failed: {why}")));
 }

@@ -32,7 +32,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const NANO: Duration = Duration::from_nanos(1);
 
-const STALLED: &str = "the peer stopped taking what was sent to it";
+const STALLED: &str = "the peer read nothing for too long";
 const IDLE: &str = "the peer sent nothing for too long";
 
 /// The defaults: 5 s for the UUID, 1 s of linger, 30 s of a stalled write, no idle time-out, and
@@ -54,7 +54,7 @@ fn the_defaults(runner: &Runner) {
     stuck.gone();
     assert_eq!(server.elapsed(), 36 * SECOND);
     let records = [
-        "exception: the answer was not sent: dropped, since the peer takes nothing",
+        "exception: the answer was not sent: dropped, because the peer does not read",
         &format!("exception: {STALLED}"),
     ];
     stuck.transcript(&call("echo", &records, &format!("failed: {STALLED}")));

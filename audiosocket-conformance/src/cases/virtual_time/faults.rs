@@ -251,7 +251,7 @@ fn a_peer_that_falls_behind_twice(runner: &Runner) {
     connection.expect(&answer.repeat(2));
     connection.half_close();
     connection.expect_end();
-    let dropped = "exception: the answer was not sent: dropped, since the peer takes nothing";
+    let dropped = "exception: the answer was not sent: dropped, because the peer does not read";
     let records = [dropped, "audio slin \"caught up\"", dropped];
     connection.transcript(&call("echo", &records, "closed by the peer"));
 }

@@ -15,15 +15,14 @@ use registry::Registry;
 
 pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 
-/// The calls that the application expects, with its metadata of each: caller number, tenant, language.
+/// The calls that the application expects, each with metadata: caller number, tenant, language.
 ///
 /// The application announces a UUID and its metadata `M` before Asterisk connects. A server with these
-/// [expected calls](crate::Admission::expected_calls) refuses every other UUID. The metadata of a call that
-/// it takes is on the call. AudioSocket has no password; an announced UUID serves as one.
+/// [expected calls](crate::Admission::expected_calls) refuses every other UUID. The metadata of an accepted call is on the
+/// call. AudioSocket has no password. An announced UUID serves as one.
 ///
 /// ```
-/// use audiosocket_server::{Admission, Callbacks, ExpectedCalls, Refusal, acceptor_fn};
-///
+/// # use audiosocket_server::{Admission, Callbacks, ExpectedCalls, Refusal, acceptor_fn};
 /// struct Caller {
 ///     number: String,
 ///     language: String,
@@ -31,7 +30,7 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 ///
 /// let expected = ExpectedCalls::new();
 ///
-/// // When the dialplan asks, by AGI or HTTP. The answer is the UUID, which Asterisk then calls with.
+/// // The dialplan asks for a UUID, by AGI or HTTP. Asterisk then sends this UUID.
 /// let caller = Caller { number: "+4930123456".to_owned(), language: "de".to_owned() };
 /// let uuid = expected.announce(caller)?;
 ///
@@ -50,8 +49,8 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 ///
 /// An announcement is good for one call, which must start in [time](Self::valid_for). The call uses it up when
 /// its UUID arrives, even if the acceptor then refuses the call. Of several calls with one UUID at once exactly one
-/// starts. The server refuses the others, each with its own reason: the UUID was never announced, its announcement
-/// has expired or was [withdrawn](Self::withdraw), its call is over, or [its call goes on](Duplicate). A UUID is in use
+/// starts. The server refuses the others, each with its reason: the UUID was never announced, its announcement has
+/// expired or was [withdrawn](Self::withdraw), its call is over, or [its call goes on](Duplicate). A UUID is in use
 /// until the handler of its call is dropped. For these reasons the registry remembers the last 10,000 UUIDs that
 /// can no longer start a call. It does not distinguish older ones from unknown UUIDs.
 ///
@@ -98,7 +97,7 @@ pub enum Duplicate {
     Refuse,
     /// The new call replaces the other one and gets its metadata. The other one is hung up. For a dialplan that
     /// calls again with the same UUID when its connection broke, which the server may notice later. With this
-    /// policy a stranger who learns the UUID of a call can take the call over.
+    /// policy, an attacker who learns the UUID of a call can replace the call.
     Replace,
 }
 
@@ -110,12 +109,12 @@ pub enum AnnounceError {
     Full,
     /// The UUID is announced already, and its call has not arrived.
     Waiting,
-    /// The UUID is that of a call that goes on.
+    /// A call with this UUID goes on.
     InCall,
 }
 
 impl<M> ExpectedCalls<M> {
-    /// Expects no call so far.
+    /// Returns a registry without announced calls.
     #[must_use]
     pub fn new() -> Self {
         let epoch = Epoch::new(Instant::now());
@@ -152,7 +151,7 @@ impl<M> ExpectedCalls<M> {
         self
     }
 
-    /// Sets the clock for [`valid_for`](Self::valid_for): for tests, and for runtimes whose clock can stand still.
+    /// Sets the clock for [`valid_for`](Self::valid_for). For tests, and for runtimes whose clock can be paused.
     /// All clones need the same clock. Default: [`Instant::now`], which a server reads for no other decision.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
@@ -177,15 +176,16 @@ impl<M> ExpectedCalls<M> {
         Ok(uuid)
     }
 
-    /// Announces a call with a UUID from elsewhere; see [above](Self#whether-a-uuid-can-be-guessed) for its
-    /// properties. A UUID whose call is over, or whose announcement expired or was withdrawn, can be announced
+    /// Announces a call with a UUID that you choose. See [above](Self#whether-a-uuid-can-be-guessed) for its secrecy.
+    ///
+    /// A UUID whose call is over, or whose announcement expired or was withdrawn, can be announced
     /// again.
     ///
     /// # Errors
     ///
     /// Any [`AnnounceError`].
     pub fn announce_as(&self, uuid: Uuid, metadata: M) -> Result<(), AnnounceError> {
-        // Still held when the lock is released: dropping it runs application code.
+        // Owned until the lock is released: its drop runs application code.
         let metadata = Arc::new(metadata);
         let Settings {
             valid_for,
@@ -197,7 +197,7 @@ impl<M> ExpectedCalls<M> {
         })
     }
 
-    /// Withdraws an announcement, and returns its metadata. Returns `None` if no call with this UUID is waited for.
+    /// Withdraws an announcement, and returns its metadata. Returns `None` if no announced call with this UUID waits.
     pub fn withdraw(&self, uuid: Uuid) -> Option<Arc<M>> {
         self.with(|registry, _now| registry.withdraw(uuid))
     }
@@ -221,7 +221,7 @@ impl<M> ExpectedCalls<M> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry<M>> {
-        // Nothing under the lock can panic, so a poisoned lock is valid too.
+        // A panic under the lock leaves the state valid, so a poisoned lock is usable.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -254,9 +254,9 @@ impl<M> fmt::Debug for ExpectedCalls<M> {
 impl fmt::Display for AnnounceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "too many announced calls are awaited",
-            Self::Waiting => "the UUID has been announced already",
-            Self::InCall => "the UUID is that of a call that goes on",
+            Self::Full => "too many announced calls wait; raise `max_waiting`",
+            Self::Waiting => "the UUID is announced already, and its call has not arrived",
+            Self::InCall => "a call with this UUID goes on",
         })
     }
 }

@@ -9,10 +9,10 @@ use audiosocket_proto::Timestamp;
 /// How many UUIDs that can no longer start a call are remembered, for the reason of a refusal.
 const REMEMBERED: usize = 10_000;
 
-/// What each UUID can be used for.
+/// The state of each UUID.
 ///
-/// Methods return what they remove. The caller drops it after it has released the lock. Bytes from peers add
-/// nothing.
+/// Methods return the values that they remove. The caller drops them after it has released the lock. Bytes from peers add
+/// no entry.
 #[derive(Debug)]
 pub(super) struct Registry<M> {
     entries: HashMap<Uuid, ExpectedEntry<M>>,
@@ -131,7 +131,7 @@ impl<M> Registry<M> {
                 (Arc::clone(metadata), Some(replaced))
             }
             Some(ExpectedEntry::InCall { .. }) => {
-                return Err(Refusal::new("its UUID is that of a call that goes on"));
+                return Err(Refusal::new("a call with its UUID goes on"));
             }
             Some(ExpectedEntry::Retired { why, .. }) => return Err(Refusal::new(why.reason())),
             None => return Err(Refusal::new("its UUID was not announced")),

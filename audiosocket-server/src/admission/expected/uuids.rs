@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::{CallHandle, ExpectedCalls, Refusal};
 
-/// What an application knows of a call, of a type that the server does not know.
+/// The metadata of a call, of any type.
 pub(crate) type Metadata = Arc<dyn Any + Send + Sync>;
 
-/// [`ExpectedCalls`] of any metadata.
+/// [`ExpectedCalls`] with metadata of any type.
 pub(crate) trait ExpectedUuids: Send + Sync {
     /// Starts a call with this UUID, or returns the reason for which it may not start.
     fn start(&self, call: &CallHandle, uuid: Uuid) -> Result<ExpectedCall, Refusal>;

@@ -4,25 +4,24 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Decides what to do when accepting fails: never give up, and never spin.
+/// Decides how long to pause after `accept` has failed.
 ///
-/// A connection that was closed before it was accepted is no reason to wait. When descriptors or memory
-/// run out, the connection stays in the kernel's queue, and accepting would fail again at once. So there
-/// is a pause before the next attempt, 10 ms at first and 1 s at most. The pause also limits how often
-/// the error is logged.
+/// If a connection was closed before it was accepted, there is no pause. If the system has no descriptors or memory left,
+/// the connection stays in the kernel, and the next `accept` would fail at once. So there is a pause before the next
+/// attempt: 10 ms at first, twice as long after each error, and 1 s at most. The pause also limits the log lines.
 #[derive(Debug, Default)]
 pub struct AcceptBackoff {
     pause: Option<Duration>,
 }
 
 impl AcceptBackoff {
-    /// Accepting worked.
+    /// Notes that `accept` has succeeded.
     pub fn accepted(&mut self) {
         self.pause = None;
     }
 
-    /// Accepting failed, other than because it would block. Logs the error. Returns how long to wait
-    /// before the next attempt; `None` for no pause.
+    /// Notes and logs an error of `accept` other than `WouldBlock`. Returns how long to wait before the next attempt. `None`
+    /// for no pause.
     pub fn failed(&mut self, error: &io::Error) -> Option<Duration> {
         if is_of_one_connection(error) {
             tracing::debug!(%error, "a connection was closed before it was accepted");
@@ -32,12 +31,12 @@ impl AcceptBackoff {
             .pause
             .map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
         self.pause = Some(pause);
-        tracing::warn!(%error, ?pause, "cannot accept connections; trying again");
+        tracing::warn!(%error, ?pause, "cannot accept connections; the server tries again after this pause; if descriptors are short, raise their limit (ulimit -n)");
         Some(pause)
     }
 }
 
-/// Whether `accept(2)` passed the error on from a connection that has failed already.
+/// Returns whether the error is of one connection, which failed before it was accepted: see `accept(2)`.
 pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -56,12 +55,12 @@ pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// `EMFILE` on Linux, which std has no kind for.
+    /// `EMFILE` on Linux. It has no `ErrorKind` in std.
     fn out_of_descriptors() -> io::Error {
         io::Error::from_raw_os_error(24)
     }
 
-    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM`. A test can make the system return only the first.
+    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM`. A test can cause only the first one in the system.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_lack_of_descriptors_or_memory_causes_a_pause() {

@@ -13,15 +13,14 @@ use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::runtime::{Listener, Stream, Timer};
 use crate::io::{AcceptBackoff, Connection, ServerConfig};
 
-/// How many connections that wait in the kernel are accepted at shutdown. A bound, since they may come
-/// faster than they are accepted.
+/// How many connections that wait in the kernel are accepted at shutdown. A limit, since new connections may arrive faster
+/// than they are accepted.
 const MAX_WAITING: usize = 4096;
 
-/// How many of them may fail in a row before the rest is left.
+/// After how many errors in a row the rest of these connections is not accepted.
 const MAX_FAILED: usize = 16;
 
-/// Accepts the connections of a server, from its first to the end of its shutdown. The loop of every
-/// adapter.
+/// Accepts the connections of a server, until its shutdown is complete. Each adapter uses this loop.
 pub struct AcceptLoop<L, T, A> {
     acceptor: Arc<A>,
     listeners: Vec<ListenerSlot<L>>,
@@ -30,12 +29,12 @@ pub struct AcceptLoop<L, T, A> {
     blocked_handler_warning: bool,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
-    /// The waker that the timer wakes.
+    /// The timer wakes this waker.
     waker: Option<Waker>,
     timeout_spread: TimeoutSpread,
 }
 
-/// A listener, and how it fares.
+/// A listener and its pauses after errors.
 struct ListenerSlot<L> {
     listener: L,
     backoff: AcceptBackoff,
@@ -48,7 +47,7 @@ where
     T: Timer,
     A: Acceptor,
 {
-    /// Makes a server that accepts from these listeners.
+    /// Makes an accept loop for these listeners.
     pub fn new(acceptor: A, listeners: impl IntoIterator<Item = L>, config: &ServerConfig) -> Self {
         let slot = |listener| ListenerSlot {
             listener,
@@ -68,12 +67,12 @@ where
         }
     }
 
-    /// Shuts the server down from elsewhere.
+    /// Returns a handle, which shuts the server down from other tasks and threads.
     pub fn handle(&self) -> ServerHandle {
         self.driver.handle().clone()
     }
 
-    /// The listeners from which connections are accepted now. For a runtime without wakers.
+    /// Returns the listeners that are not paused. For a runtime without wakers.
     pub fn listeners(&self) -> impl Iterator<Item = &L> {
         self.listeners
             .iter()
@@ -81,18 +80,17 @@ where
             .map(|slot| &slot.listener)
     }
 
-    /// When to poll next, whatever happens until then; `None` for never. For a runtime whose timers do
-    /// not wake.
+    /// Returns when to poll next even if no connection arrives. `None` for never. For a runtime whose timers do not wake.
     pub fn deadline(&self) -> Option<Instant> {
         self.epoch.instant(self.due()?)
     }
 
-    /// Accepts connections and gives each to `serve`, which lets it run apart. Ready once
+    /// Accepts connections, and gives each of them to `serve`, which must not wait. Ready after
     /// [`ServerHandle::shutdown`] is complete.
     ///
-    /// If `serve` fails, its connection is lost, and its listener pauses.
+    /// If `serve` returns an error, its connection is lost, and the listener pauses.
     ///
-    /// `C` is the timer of the connections, which may differ from that of the loop.
+    /// `C` is the timer type of the connections. It can differ from that of the loop.
     pub fn poll<C: Timer>(
         &mut self,
         cx: &mut Context<'_>,
@@ -121,13 +119,16 @@ where
         }
         let calls = self.driver.handle().calls().len();
         if calls > 0 {
-            tracing::warn!(calls, "the server ends while handlers still block");
+            tracing::warn!(
+                calls,
+                "the shutdown is complete, but handlers of these calls still block"
+            );
         }
         Poll::Ready(())
     }
 
-    /// Accepts one connection from each listener, and then lets the calls run: to accept takes several
-    /// times as long as a frame.
+    /// Accepts one connection from each listener. Then the calls run: to accept a connection takes several times as long
+    /// as to handle a frame.
     fn accept<C: Timer>(
         &mut self,
         cx: &mut Context<'_>,
@@ -142,7 +143,7 @@ where
         }
     }
 
-    /// Pending if nothing can be accepted now.
+    /// Accepts one connection. Pending if no connection waits or the listener is paused.
     fn accept_one<C: Timer>(
         &mut self,
         index: usize,
@@ -168,8 +169,8 @@ where
         Poll::Ready(())
     }
 
-    /// Accepts what waits in the kernel, then closes the listeners. The peers of waiting connections
-    /// take them for calls; closing the listener would reset them.
+    /// Accepts the connections that wait in the kernel, then closes the listeners. For their peers, these connections are
+    /// calls. Closing the listener would reset them.
     fn accept_waiting<C: Timer>(
         &mut self,
         serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
@@ -184,7 +185,7 @@ where
                     Ok(()) => failed = 0,
                     Err(error) => {
                         failed += usize::from(!is_of_one_connection(&error));
-                        tracing::warn!(%error, "cannot serve a connection that waited at shutdown");
+                        tracing::warn!(%error, "a connection that waited at the shutdown was lost");
                         if failed == MAX_FAILED {
                             break;
                         }

@@ -3,13 +3,12 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// How the kernel finds out that a peer is dead. A healthy call may be silent for minutes, so silence
-/// does not say.
+/// How the kernel finds dead peers. The silence of a peer is no sign: a working call can be silent for minutes.
 ///
-/// Times of probes count in whole seconds. Linux takes 1 s to 32,767 s and 1 to 127 probes.
+/// The times of probes are rounded down to whole seconds. Linux accepts 1 s to 32,767 s and 1 to 127 probes.
 ///
 /// ```
-/// use audiosocket_server::io::Keepalive;
+/// # use audiosocket_server::io::Keepalive;
 /// use std::time::Duration;
 ///
 /// let keepalive = Keepalive::new().time(Duration::from_secs(10)).retries(5);
@@ -35,7 +34,7 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
-    /// The defaults.
+    /// Returns the defaults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -55,18 +54,18 @@ impl Keepalive {
         self
     }
 
-    /// Sets after how many unanswered probes the connection is lost. Default: 3.
+    /// Sets after how many probes without an answer the connection is lost. Default: 3.
     #[must_use]
     pub fn retries(mut self, probes: u32) -> Self {
         self.retries = probes;
         self
     }
 
-    /// Sets how long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`, on systems that have it);
-    /// `None` leaves it to the system. Default: 60 s, as long as the probes take.
+    /// Sets how long sent bytes may stay without an acknowledgement (`TCP_USER_TIMEOUT`, on Linux). `None` keeps the
+    /// setting of the system. Default: 60 s, the same time that the probes take.
     ///
-    /// There are no probes while bytes are unacknowledged. Without this timeout, a dead peer to which audio or
-    /// silence is sent would count as alive for a quarter of an hour. The timeout also ends the probes.
+    /// The kernel sends no probes while it waits for an acknowledgement. Without this timeout, a call that sends audio or
+    /// silence would notice a dead peer only after 15 minutes. The timeout also ends the probes.
     #[must_use]
     pub fn user_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.user_timeout = timeout;
@@ -78,14 +77,22 @@ impl Keepalive {
             .with_time(self.time)
             .with_interval(self.interval)
             .with_retries(self.retries);
-        socket
-            .set_tcp_keepalive(&keepalive)
-            .map_err(|error| io::Error::new(error.kind(), format!("keepalive: {error}")))?;
+        socket.set_tcp_keepalive(&keepalive).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("the system refused the keepalive times ({self:?}): {error}"),
+            )
+        })?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(timeout) = self.user_timeout {
             socket
                 .set_tcp_user_timeout(Some(timeout))
-                .map_err(|error| io::Error::new(error.kind(), format!("user timeout: {error}")))?;
+                .map_err(|error| {
+                    io::Error::new(
+                        error.kind(),
+                        format!("the system refused the user timeout ({timeout:?}): {error}"),
+                    )
+                })?;
         }
         Ok(())
     }

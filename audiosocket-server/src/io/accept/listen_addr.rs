@@ -2,10 +2,10 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// An address to listen on: an IP address or a name, and a port.
+/// An address to listen on: an IP address or a host name, and a port.
 ///
 /// ```
-/// use audiosocket_server::io::ListenAddr;
+/// # use audiosocket_server::io::ListenAddr;
 /// use std::net::Ipv4Addr;
 ///
 /// let addrs: [ListenAddr; 4] = [
@@ -18,26 +18,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// assert_eq!(addrs[1].to_string(), "localhost:9092");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ListenAddr(Repr);
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Repr {
-    Socket(SocketAddr),
-    /// Has to be resolved.
-    Name(String),
-}
+pub struct ListenAddr(String);
 
 impl ListenAddr {
-    /// The address, if it is no name.
+    /// Returns the IP address and the port. Returns `None` for a host name.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        match self.0 {
-            Repr::Socket(addr) => Some(addr),
-            Repr::Name(_) => None,
-        }
+        self.0.parse().ok()
     }
 
-    /// The same error, which names this address.
+    /// Adds this address to the text of an error.
     pub(crate) fn error(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("cannot listen on {self}: {error}"))
     }
@@ -45,8 +35,7 @@ impl ListenAddr {
 
 impl From<&str> for ListenAddr {
     fn from(addr: &str) -> Self {
-        let repr = addr.parse().map(Repr::Socket);
-        Self(repr.unwrap_or_else(|_| Repr::Name(addr.to_owned())))
+        Self(addr.to_owned())
     }
 }
 
@@ -54,14 +43,14 @@ impl From<(&str, u16)> for ListenAddr {
     fn from((host, port): (&str, u16)) -> Self {
         match host.parse::<IpAddr>() {
             Ok(ip) => (ip, port).into(),
-            Err(_) => Self(Repr::Name(format!("{host}:{port}"))),
+            Err(_) => Self(format!("{host}:{port}")),
         }
     }
 }
 
 impl From<String> for ListenAddr {
     fn from(addr: String) -> Self {
-        addr.as_str().into()
+        Self(addr)
     }
 }
 
@@ -79,7 +68,7 @@ impl From<(String, u16)> for ListenAddr {
 
 impl From<SocketAddr> for ListenAddr {
     fn from(addr: SocketAddr) -> Self {
-        Self(Repr::Socket(addr))
+        Self(addr.to_string())
     }
 }
 
@@ -103,9 +92,6 @@ from_socket_addr!(
 
 impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Repr::Socket(addr) => addr.fmt(f),
-            Repr::Name(name) => f.write_str(name),
-        }
+        f.write_str(&self.0)
     }
 }

@@ -12,36 +12,24 @@ const BACKLOG: i32 = 1024;
 
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// What the `ServerBuilder` of every adapter collects, whatever it listens on.
-#[derive(Clone, Debug)]
+/// The settings of the `ServerBuilder` of each adapter, for all servers.
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Which connections to take.
+    /// Which connections the server accepts.
     pub admission: Admission,
-    /// Deadlines and bounds of each call.
+    /// Deadlines and limits of each call.
     pub session: SessionConfig,
-    /// Whether to log a warning while a handler blocks its thread.
+    /// Whether the log has a warning while a handler blocks its thread.
     pub blocked_handler_warning: bool,
-    /// How many bytes may wait for `next`; `None` for the default.
+    /// How many bytes of events may wait for `next`. `None` for the default.
     pub event_queue: Option<usize>,
-    /// How many calls may wait for `accept`; `None` for the default.
+    /// How many calls may wait for `accept`. `None` for the default.
     pub accept_queue: Option<usize>,
 }
 
 impl ServerConfig {
-    /// The defaults.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            admission: Admission::new(),
-            session: SessionConfig::default(),
-            blocked_handler_warning: false,
-            event_queue: None,
-            accept_queue: None,
-        }
-    }
-
-    /// An acceptor that queues calls, and the queue's other end.
+    /// Returns an acceptor that queues calls, and the receiver of the queue.
     pub fn incoming(&self) -> (crate::Incoming, crate::IncomingCalls) {
         let (mut acceptor, calls) = crate::incoming();
         if let Some(bytes) = self.event_queue {
@@ -54,19 +42,13 @@ impl ServerConfig {
     }
 }
 
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// The options of each TCP connection.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TcpOptions {
-    /// How the kernel finds dead peers; `None` leaves that to the system.
+    /// How the kernel finds dead peers. `None` keeps the settings of the system.
     pub keepalive: Option<Keepalive>,
-    /// How many bytes the kernel takes for a peer that does not read; `None` leaves that to the system.
+    /// The size of the send buffer in the kernel, in bytes. `None` keeps the setting of the system.
     pub send_buffer: Option<usize>,
 }
 
@@ -80,19 +62,18 @@ impl Default for TcpOptions {
 }
 
 impl TcpOptions {
-    /// Sets up an accepted connection: `TCP_NODELAY`, since Asterisk gives up when a payload follows its
-    /// header late, the send buffer, and the keepalive.
+    /// Sets the options of an accepted connection: `TCP_NODELAY`, the send buffer and the keepalive. `TCP_NODELAY` is
+    /// needed because Asterisk ends a call if a payload arrives late after its header.
     ///
     /// # Errors
     ///
-    /// Those of the system; most likely the connection is gone.
+    /// The error of the system. Usually the connection is closed already.
     pub fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
         self.bound(socket)
     }
 
-    /// Like [`apply`](Self::apply), for a connection from `peer`. Returns false if the connection is
-    /// gone, and logs it.
+    /// Does the same as [`apply`](Self::apply), for a connection from `peer`. Logs an error and returns false.
     pub fn prepare(&self, socket: &SockRef<'_>, peer: SocketAddr) -> bool {
         let prepared = self.apply(socket);
         if let Err(error) = &prepared {
@@ -101,11 +82,11 @@ impl TcpOptions {
         prepared.is_ok()
     }
 
-    /// Accepts a connection from a listening socket and sets it up, non-blocking.
+    /// Accepts a connection from a listening socket, sets its options, and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// Those of `accept(2)`; `WouldBlock` if the socket is non-blocking and no connection waits.
+    /// The error of `accept(2)`. `WouldBlock` if the socket is non-blocking and no connection waits.
     pub fn accept<'a>(
         &self,
         listener: impl Into<SockRef<'a>>,
@@ -121,7 +102,7 @@ impl TcpOptions {
         }
     }
 
-    /// Limits what a peer costs that does not read, or is dead.
+    /// Limits the memory and the time for a peer that does not read or is dead.
     fn bound(&self, socket: &SockRef<'_>) -> io::Result<()> {
         if let Some(bytes) = self.send_buffer {
             socket.set_send_buffer_size(bytes)?;
@@ -131,11 +112,11 @@ impl TcpOptions {
     }
 }
 
-/// Turns `WouldBlock` into pending.
+/// Returns pending for `WouldBlock`, and ready for every other result.
 ///
 /// # Errors
 ///
-/// Every other error of `result`.
+/// All other errors of `result`.
 pub fn pending_if_would_block<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -143,12 +124,12 @@ pub fn pending_if_would_block<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
     }
 }
 
-/// Which TCP sockets a server listens on, and how it treats their connections.
+/// Which TCP sockets a server listens on, and the options of their connections.
 ///
 /// ```
 /// use audiosocket_server::io::ListenOptions;
 ///
-/// let mut options = ListenOptions::new();
+/// let mut options = ListenOptions::default();
 /// options.addrs = vec!["127.0.0.1:0".into(), "[::1]:0".into()];
 /// options.backlog = 256;
 /// let sockets = options.listen_blocking()?;
@@ -162,18 +143,17 @@ pub struct ListenOptions {
     pub addrs: Vec<ListenAddr>,
     /// Sockets that are bound and listen already.
     pub listeners: Vec<TcpListener>,
-    /// How many connections the kernel may hold that have not been accepted.
+    /// How many connections may wait in the kernel.
     pub backlog: i32,
-    /// Whether other sockets may listen on the same addresses.
+    /// Whether other sockets may listen on the same addresses (`SO_REUSEPORT`).
     pub reuse_port: bool,
     /// The options of each connection.
     pub tcp: TcpOptions,
 }
 
-impl ListenOptions {
-    /// The defaults, and no address.
-    #[must_use]
-    pub fn new() -> Self {
+impl Default for ListenOptions {
+    /// No address.
+    fn default() -> Self {
         Self {
             addrs: Vec::new(),
             listeners: Vec::new(),
@@ -182,14 +162,25 @@ impl ListenOptions {
             tcp: TcpOptions::default(),
         }
     }
+}
 
-    /// Opens the sockets, non-blocking. `resolve` looks a name with its port up.
+impl From<ListenAddr> for ListenOptions {
+    fn from(addr: ListenAddr) -> Self {
+        Self {
+            addrs: vec![addr],
+            ..Self::default()
+        }
+    }
+}
+
+impl ListenOptions {
+    /// Opens the sockets, non-blocking. `resolve` returns the addresses of a `name:port`.
     ///
     /// # Errors
     ///
-    /// Those of resolving, binding and listening, each with the address; `InvalidInput` if there is
-    /// nothing to listen on; what the system says of a [`Keepalive`] or a send buffer that it does not
-    /// take.
+    /// - An address that cannot be resolved, bound or listened on. The error names the address.
+    /// - `InvalidInput` without an address and a socket.
+    /// - The error of the system for a [`Keepalive`] or a send buffer that it refuses.
     pub async fn listen<R>(self, resolve: impl Fn(String) -> R) -> io::Result<BoundSockets>
     where
         R: Future<Output = io::Result<Vec<SocketAddr>>>,
@@ -210,14 +201,14 @@ impl ListenOptions {
         if listeners.is_empty() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "no address to listen on",
+                "no address to listen on: add one with `bind`",
             ));
         }
         let mut local_addrs = Vec::with_capacity(listeners.len());
         for listener in &listeners {
             listener.set_nonblocking(true)?;
             local_addrs.push(listener.local_addr()?);
-            // An option that the system does not take is an error now, and not on every connection.
+            // If the system refuses an option, this is an error now, and not an error of each connection.
             self.tcp.bound(&SockRef::from(listener))?;
         }
         Ok(BoundSockets {
@@ -227,11 +218,11 @@ impl ListenOptions {
         })
     }
 
-    /// Opens the sockets, non-blocking. Blocks the thread while it resolves names.
+    /// Opens the sockets, non-blocking. Blocks the thread while it resolves host names.
     ///
     /// # Errors
     ///
-    /// As [`listen`](Self::listen).
+    /// The same as [`listen`](Self::listen).
     pub fn listen_blocking(self) -> io::Result<BoundSockets> {
         use std::net::ToSocketAddrs;
         let resolve = |name: String| {
@@ -242,19 +233,13 @@ impl ListenOptions {
     }
 }
 
-impl Default for ListenOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// The sockets that a server listens on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BoundSockets {
-    /// The sockets, non-blocking; at least one.
+    /// The sockets, non-blocking. At least one.
     pub listeners: Vec<TcpListener>,
-    /// Their addresses in the same order, with the real port where 0 was asked for.
+    /// The addresses of the sockets, in the same order. Port 0 is replaced by the port that the system chose.
     pub local_addrs: Vec<SocketAddr>,
     /// The options of each connection.
     pub tcp: TcpOptions,
@@ -265,8 +250,8 @@ fn open(addr: SocketAddr, backlog: i32, reuse_port: bool) -> io::Result<TcpListe
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // So that a server can be restarted while connections of the old one are in TIME_WAIT. On
-    // Windows the option means something else.
+    // A server can then restart while connections of the old one are in TIME_WAIT. On Windows the option has
+    // another meaning.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if reuse_port {
@@ -286,6 +271,6 @@ fn set_reuse_port(socket: &Socket) -> io::Result<()> {
 fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
-        "no SO_REUSEPORT on this system",
+        "this system has no SO_REUSEPORT: leave `reuse_port` off",
     ))
 }

@@ -4,29 +4,28 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
-/// Owner and group may call. The directory keeps others from even trying.
+/// The owner and the group may connect. Others may not, if the mode of the directory keeps them out.
 const MODE: u32 = 0o660;
 
 /// The file of a listening Unix socket. Removes the file when it is dropped.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// Held until the file is removed, so that the file of the next server is not.
+    /// Locked until the file is removed. Otherwise this server could remove the file of the next one.
     _lock: File,
 }
 
 impl SocketFile {
-    /// Listens at `path`, with permissions for owner and group. Returns the non-blocking socket, and its
-    /// file: drop the file first, and the path is free for the next server.
+    /// Listens at `path`, with permissions for owner and group. Returns the non-blocking socket and its file. Drop the file
+    /// first: then the path is free for the next server.
     ///
-    /// Replaces the socket of a server that was killed. Does not touch the socket of a server that runs: a
-    /// lock on `path` with `.lock` behind it says whether one does. (Connecting to the socket would not:
-    /// two servers that start at once would both find nothing there.) Does not touch a file that is no
-    /// socket.
+    /// This replaces the socket of a server that was killed. It keeps the socket of a server that runs, which has a lock on
+    /// the file `path` + `.lock`. (An attempt to connect would not be enough: two servers that start at the same time
+    /// would both fail to connect.) It keeps a file that is not a socket.
     ///
     /// # Errors
     ///
-    /// `AddrInUse` if a server listens at `path`; those of the file system.
+    /// `AddrInUse` if a server listens at `path`, or if a file that is not a socket is there. The error of the file system.
     pub fn listen(path: impl Into<PathBuf>) -> io::Result<(UnixListener, Self)> {
         let path: PathBuf = path.into();
         let mut lock_path = path.clone().into_os_string();
@@ -35,7 +34,10 @@ impl SocketFile {
         lock.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => error,
             TryLockError::WouldBlock => {
-                let in_use = format!("a server listens at {} already", path.display());
+                let in_use = format!(
+                    "another server listens at {}: stop it or use another path",
+                    path.display()
+                );
                 io::Error::new(io::ErrorKind::AddrInUse, in_use)
             }
         })?;
@@ -53,7 +55,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove a socket file");
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the socket file; remove it by hand");
         }
     }
 }

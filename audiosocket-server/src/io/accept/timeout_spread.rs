@@ -2,25 +2,22 @@ use std::time::Duration;
 
 use audiosocket_proto::Timestamp;
 
-/// The time between two timeouts. Several times as long as it takes to close a connection and to accept
-/// the next one in its place.
+/// The time between two timeouts. Several times the time to close a connection and to accept the next one.
 const MIN_GAP: Duration = Duration::from_micros(500);
 
-/// Spreads the UUID timeouts of connections that came at the same time. Otherwise thousands of silent
-/// connections would all be closed before the next frame of a call is served, and would come back at
-/// the same time.
+/// Spreads the UUID timeouts of connections that arrive at the same time. Otherwise the server would close thousands of
+/// silent connections at once, and frames of calls would wait. The peers would then connect again at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct TimeoutSpread {
     last: Timestamp,
 }
 
 impl TimeoutSpread {
-    /// The timeout for a connection that comes `now`: at least `timeout`, and at most half as long
-    /// again.
+    /// Returns the timeout for a connection that arrives `now`: at least `timeout`, and at most 1.5 times `timeout`.
     pub(crate) fn timeout(&mut self, now: Timestamp, timeout: Duration) -> Duration {
         let due = now + timeout;
         let next = due.max(self.last + MIN_GAP);
-        // When the window is full, start again at its beginning, between the others.
+        // If the window is full, start again at its beginning. The new timeouts lie between the earlier ones.
         let is_full = next > due + timeout / 2;
         self.last = if is_full { due } else { next };
         timeout + self.last.saturating_since(due)
@@ -34,7 +31,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(5);
 
     #[test]
-    fn a_connection_alone_gets_the_timeout() {
+    fn a_single_connection_gets_the_timeout() {
         let mut spread = TimeoutSpread::default();
         for millis in [0, 1, 3, 1000] {
             let now = Timestamp::ZERO + Duration::from_millis(millis);
@@ -43,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_at_the_same_time_time_out_one_after_the_other() {
+    fn connections_of_the_same_time_have_timeouts_one_after_the_other() {
         let mut spread = TimeoutSpread::default();
         let waits: Vec<_> = (0..5000)
             .map(|_| spread.timeout(Timestamp::ZERO, TIMEOUT) - TIMEOUT)
@@ -54,9 +51,9 @@ mod tests {
         assert_eq!(spread.timeout(later, TIMEOUT), TIMEOUT);
     }
 
-    /// As many as may be open without a UUID.
+    /// The number of connections is the default of `max_pending`.
     #[test]
-    fn when_the_window_is_full_timeouts_go_between_the_others() {
+    fn timeouts_start_again_between_the_others_when_the_window_is_full() {
         let mut spread = TimeoutSpread::default();
         let mut waits: Vec<_> = (0..8192)
             .map(|_| spread.timeout(Timestamp::ZERO, TIMEOUT))
@@ -66,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn no_timeout_is_longer_than_half_as_long_again() {
+    fn no_timeout_is_longer_than_one_and_a_half_times_the_setting() {
         let mut spread = TimeoutSpread::default();
         let longest = (0..100_000)
             .map(|_| spread.timeout(Timestamp::ZERO, TIMEOUT))

@@ -1,4 +1,4 @@
-//! Many connections that are polled together, at an interval, instead of one wake-up for each frame.
+//! Connections that are polled together at an interval, without a wake-up for each frame.
 
 mod ready_queue;
 mod unregistered_stream;
@@ -24,53 +24,53 @@ use ready_queue::ReadyQueue;
 
 pub use unregistered_stream::{UnregisteredStream, UnregisteredTimer};
 
-/// How many events are collected at once.
+/// How many events one poll returns.
 const EVENTS: usize = 1024;
 
 /// A connection that a [`BatchPoller`] can poll.
 pub type BatchConnection<T, A> = Connection<UnregisteredStream, UnregisteredTimer<T>, A>;
 
-/// The connections of a server with a wake interval, all of them polled in one future.
+/// The connections of a server with a wake interval. One future polls all of them.
 ///
-/// Their sockets are registered with a poller of the batch and not with the runtime, so that no frame
-/// wakes the runtime. One timer does, and then everything is done that has come since: what was
-/// received, and every deadline. Deadlines do not move the timer: among many calls one is always about to
-/// be due, and nothing would be gathered any more. Commands of a [`CallHandle`](crate::CallHandle) do not
-/// wait.
+/// Their sockets are registered with a poller of the batch and not with the runtime, so a frame does not wake the runtime.
+/// One timer wakes it at the interval. Then the batch handles all frames and deadlines since the last time. A deadline
+/// does not move the timer: with many calls, some deadline is always near, and the batch would collect nothing. Commands
+/// of a [`CallHandle`](crate::CallHandle) act at once.
 pub struct BatchPoller<T, A: Acceptor> {
     interval: Duration,
     entries: Slab<BatchEntry<T, A>>,
-    /// Without deadlines of connections that are closed.
+    /// The deadlines of connections. May have old entries, which are skipped.
     deadlines: BinaryHeap<Reverse<(Instant, usize)>>,
     poller: mio::Poll,
     events: Events,
     woken: Arc<ReadyQueue>,
     /// The keys of the connections to poll.
     ready: Vec<usize>,
-    /// When to collect next; none while there are no connections.
+    /// The timer of the next collection. `None` without connections.
     timer: Option<T>,
 }
 
 struct BatchEntry<T, A: Acceptor> {
     connection: BatchConnection<T, A>,
     waker: Waker,
-    /// Not later than the connection's deadline, so that a deadline that moves with every frame does
-    /// not go into the heap with every frame.
+    /// Not later than the deadline of the connection. So a deadline that moves with each frame needs no new entry in the
+    /// heap for each frame.
     deadline: Option<Instant>,
 }
 
 impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
-    /// Makes a batch without connections, to be polled every `interval`.
+    /// Makes a batch without connections, which polls them every `interval`.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the interval is zero, or half of `ptime` or longer: then all played audio would be
-    /// late. Those of the system, when it is out of descriptors.
+    /// `InvalidInput` if the interval is zero, or not shorter than half of `ptime`: all played audio would be late. The
+    /// error of the system if it has no descriptors left.
     pub fn new(interval: Duration, ptime: Ptime) -> io::Result<Self> {
         let longest = ptime.duration() / 2;
         if interval.is_zero() || interval >= longest {
-            let message =
-                format!("the wake interval {interval:?} is not between zero and {longest:?}");
+            let message = format!(
+                "the wake interval {interval:?} is not between zero and {longest:?}, half a ptime"
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         Ok(Self {
@@ -85,11 +85,11 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         })
     }
 
-    /// Adds a connection, which the next [`poll`](Self::poll) polls.
+    /// Adds a connection. The next [`poll`](Self::poll) polls it.
     ///
     /// # Errors
     ///
-    /// Those of registering its socket. The connection is [turned away](Connection::turn_away) then.
+    /// If the socket cannot be registered. The connection is then [hung up and closed](Connection::turn_away).
     pub fn add(&mut self, mut connection: BatchConnection<T, A>) -> io::Result<()> {
         let vacant = self.entries.vacant_entry();
         let key = vacant.key();
@@ -104,15 +104,15 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         }
         vacant.insert(BatchEntry {
             connection,
-            waker: self.woken.waker(key),
+            waker: ready_queue::waker(&self.woken, key),
             deadline: None,
         });
-        // It has deadlines, and can be hung up before its peer sends anything.
+        // The first poll sets its deadlines and its waker.
         self.ready.push(key);
         Ok(())
     }
 
-    /// Adds what `accept_loop` accepts, and polls the connections. Ready when the accept loop is.
+    /// Adds the connections that `accept_loop` accepts, and polls all connections. Ready when the accept loop is ready.
     pub fn poll_server<L>(
         &mut self,
         accept_loop: &mut AcceptLoop<L, T, A>,
@@ -128,9 +128,10 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         over
     }
 
-    /// Does what can be done now, and wakes `cx` when there is more.
+    /// Does all work that can be done now. Wakes `cx` when there is more.
     pub fn poll(&mut self, cx: &mut Context<'_>) {
-        self.woken.take(cx.waker(), &mut self.ready);
+        let ready = &mut self.ready;
+        self.woken.poll(cx.waker(), |keys| ready.append(keys));
         self.poll_ready();
         if self.entries.is_empty() {
             self.timer = None;
@@ -143,21 +144,21 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         let now = T::now();
         let more = self.collect(now);
         self.poll_ready();
-        // Counted from the collection: what comes right behind it then waits no longer than the interval,
-        // however long the work takes.
+        // The interval counts from the collection. So a frame that arrives after the collection waits for the
+        // interval only, even if the work takes long.
         let pause = self.interval.saturating_sub(T::GRANULARITY);
         let next = now + pause.max(Duration::from_nanos(1));
         if let Some(timer) = &mut self.timer {
             timer.set(next);
             if more || timer.poll(cx).is_ready() {
-                // Accepting and the other tasks of the thread come first.
+                // The accept loop and the other tasks of the thread run first.
                 self.timer = None;
                 cx.waker().wake_by_ref();
             }
         }
     }
 
-    /// Finds the connections with something to do. Returns whether there may be more of them.
+    /// Collects the connections with work. Returns whether there may be more of them.
     fn collect(&mut self, now: Instant) -> bool {
         while let Some(Reverse((at, key))) = self.deadlines.peek().copied()
             && at <= now
@@ -176,7 +177,7 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
             }
         }
         if let Err(error) = self.poller.poll(&mut self.events, Some(Duration::ZERO)) {
-            tracing::error!(%error, "cannot find out which calls have sent something");
+            tracing::error!(%error, "cannot poll the sockets of the calls; the server tries again at the next interval");
             return false;
         }
         let mut count = 0;

@@ -1,57 +1,17 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-/// The keys of the connections that were woken, from whatever thread.
-#[derive(Debug, Default)]
-pub(crate) struct ReadyQueue {
-    inner: Mutex<ReadyState>,
-}
+use crate::wake_cell::WakeCell;
 
-#[derive(Debug, Default)]
-struct ReadyState {
-    keys: Vec<usize>,
-    /// Wakes the future that polls all connections.
-    waker: Option<Waker>,
-}
+/// The keys of connections that any thread has woken. The task that polls the batch waits for them.
+pub(crate) type ReadyQueue = WakeCell<Vec<usize>>;
 
-impl ReadyQueue {
-    /// Makes a waker for the connection with this key.
-    pub(crate) fn waker(self: &Arc<Self>, key: usize) -> Waker {
-        Waker::from(Arc::new(KeyWaker {
-            key,
-            queue: self.clone(),
-        }))
-    }
-
-    /// Moves the keys to `keys`. The next one wakes `waker`.
-    pub(crate) fn take(&self, waker: &Waker, keys: &mut Vec<usize>) {
-        let mut inner = self.lock();
-        keys.append(&mut inner.keys);
-        let known = inner.waker.as_ref();
-        let replaced = if known.is_some_and(|known| known.will_wake(waker)) {
-            None
-        } else {
-            inner.waker.replace(waker.clone())
-        };
-        // Dropping a waker can drop a task, which may come back here.
-        drop(inner);
-        drop(replaced);
-    }
-
-    fn push(&self, key: usize) {
-        let mut inner = self.lock();
-        inner.keys.push(key);
-        let waker = inner.waker.take();
-        drop(inner);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ReadyState> {
-        // Nothing that can panic runs under the lock, so a poisoned lock is as good as any.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Makes a waker that adds `key` to `queue`.
+pub(crate) fn waker(queue: &Arc<ReadyQueue>, key: usize) -> Waker {
+    Waker::from(Arc::new(KeyWaker {
+        key,
+        queue: Arc::clone(queue),
+    }))
 }
 
 struct KeyWaker {
@@ -61,10 +21,6 @@ struct KeyWaker {
 
 impl Wake for KeyWaker {
     fn wake(self: Arc<Self>) {
-        self.queue.push(self.key);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.queue.push(self.key);
+        self.queue.change(|keys| keys.push(self.key));
     }
 }

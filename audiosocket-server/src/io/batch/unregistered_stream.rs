@@ -1,4 +1,4 @@
-//! Streams and timers that no runtime watches.
+//! A stream and a timer that no runtime watches.
 
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
@@ -12,22 +12,20 @@ use mio::net::TcpStream;
 use crate::io::pending_if_would_block;
 use crate::io::runtime::{Stream, Timer};
 
-/// A TCP connection that no runtime watches. A [`BatchPoller`](crate::io::BatchPoller) learns when it is
-/// ready.
+/// A TCP connection that no runtime watches. A [`BatchPoller`](crate::io::BatchPoller) polls it for events.
 ///
-/// It does not read when it is known that nothing has come: a short read has emptied the socket.
+/// After a read that did not fill its buffer, the socket is empty. Then it reads again only after the next event.
 #[derive(Debug)]
 pub struct UnregisteredStream {
     socket: TcpStream,
     readable: bool,
     writable: bool,
-    /// The peer has closed, or the connection has failed. The end of the stream then comes without a
-    /// further event.
+    /// The peer has closed, or the connection has failed. No further event comes for the end of the stream.
     closed: bool,
 }
 
 impl UnregisteredStream {
-    /// The address of this machine at which the connection came in.
+    /// Returns the address of this machine that the peer connected to.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.socket.local_addr().ok()
@@ -45,7 +43,7 @@ impl UnregisteredStream {
     }
 }
 
-/// From a stream that is non-blocking.
+/// The stream must be non-blocking.
 impl From<std::net::TcpStream> for UnregisteredStream {
     fn from(socket: std::net::TcpStream) -> Self {
         Self {
@@ -54,6 +52,12 @@ impl From<std::net::TcpStream> for UnregisteredStream {
             writable: true,
             closed: false,
         }
+    }
+}
+
+impl From<UnregisteredStream> for std::net::TcpStream {
+    fn from(stream: UnregisteredStream) -> Self {
+        stream.socket.into()
     }
 }
 
@@ -88,8 +92,8 @@ impl Stream for UnregisteredStream {
     }
 }
 
-/// A timer by the clock of `T` that does not wake. The [`BatchPoller`](crate::io::BatchPoller) notices
-/// when a deadline comes.
+/// A timer on the clock of `T` that does not wake its task. The [`BatchPoller`](crate::io::BatchPoller) checks the
+/// deadlines.
 pub struct UnregisteredTimer<T> {
     deadline: Instant,
     clock: PhantomData<fn() -> T>,

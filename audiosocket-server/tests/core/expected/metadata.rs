@@ -46,13 +46,13 @@ fn an_expected_call_runs_the_same_callbacks_as_any_other() {
 }
 
 #[test]
-fn what_is_no_call_is_reported_to_the_acceptor() {
+fn a_connection_without_a_call_is_reported_to_the_acceptor() {
     let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let calls = Server::new(&ExpectedCalls::<()>::new(), RecordingAcceptor::new()).calls;
     let mut line = TestConnection::among(&calls, desk, |config| config);
     line.receive(b"GET / HTTP/1.1\r\n\r\n");
-    assert_eq!(transcript.take().len(), 1, "not a call");
+    assert_eq!(transcript.take().len(), 1, "one report");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_call_of_a_server_without_expected_calls_has_no_metadata() {
     assert!(line.driver.handle().metadata::<String>().is_none());
 }
 
-/// Until then a second call with the UUID could meet what the handler of the first one has not finished.
+/// Otherwise a second call with the UUID could start before the handler of the first one has finished.
 #[test]
 fn a_uuid_is_in_use_until_the_handler_is_dropped() {
     let expected: ExpectedCalls<()> = Clock::default().expected_calls();

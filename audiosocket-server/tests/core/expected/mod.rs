@@ -1,4 +1,4 @@
-//! Expected calls, and calls that nothing announced.
+//! Expected calls, and calls that were not announced.
 
 mod metadata;
 mod model;
@@ -21,10 +21,10 @@ use crate::wire::frame;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-const IN_CALL: &str = "its UUID is that of a call that goes on";
+const IN_CALL: &str = "a call with its UUID goes on";
 const USED: &str = "its UUID has been used";
 
-/// A clock that only tests advance.
+/// A clock that only the test moves.
 #[derive(Clone, Default)]
 struct Clock(Arc<AtomicU64>);
 
@@ -40,7 +40,7 @@ impl Clock {
     }
 }
 
-/// A server that takes expected calls only.
+/// A server that accepts expected calls only.
 struct Server<A> {
     acceptor: Arc<A>,
     calls: Calls,
@@ -62,7 +62,7 @@ impl<A: Acceptor> Server<A> {
         line
     }
 
-    /// Why a call with this UUID is refused, if it is.
+    /// Returns the reason why a call with this UUID is refused. `None` if it is accepted.
     fn refusal(&self, uuid: Uuid) -> Option<String> {
         refusal(&self.call(uuid))
     }
@@ -154,7 +154,7 @@ fn the_number_of_announced_calls_is_bounded() {
     let announce = || expected.announce(text("one more"));
     assert_eq!(announce(), Err(AnnounceError::Full));
 
-    // A call that starts makes room, and so do a withdrawal and an expiry.
+    // The start of a call makes room. A withdrawal and an expiry make room too.
     let server = speaking(&expected);
     let line = server.call(Uuid::from_u128(5));
     announce().unwrap();
@@ -195,7 +195,7 @@ fn a_uuid_is_announced_once_at_a_time() {
 }
 
 #[test]
-fn a_call_replaces_the_one_with_its_uuid_if_the_policy_says_so() {
+fn a_second_call_with_the_uuid_replaces_the_first_under_that_policy() {
     let expected = Clock::default()
         .expected_calls()
         .on_duplicate(Duplicate::Replace);

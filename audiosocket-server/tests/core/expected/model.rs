@@ -1,4 +1,4 @@
-//! The registry of expected calls against a model that is simple enough to be obviously right.
+//! The registry of expected calls, compared with a simple model.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ enum Op {
     Announce(u8),
     Withdraw(u8),
     Call(u8),
-    /// The call of this number ends, of those that go on.
+    /// The open call of this index ends.
     End(usize),
     Pass(u64),
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    // Few, so that they meet.
+    // Few UUIDs, so that several operations use the same one.
     let uuid = 0..4_u8;
     prop_oneof![
         3 => uuid.clone().prop_map(Op::Announce),
@@ -31,7 +31,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What is known of one UUID.
+/// The state of one UUID.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Known {
     Nothing,
@@ -87,7 +87,7 @@ impl Naive {
         Some(metadata)
     }
 
-    /// What it is refused for, and which call is hung up.
+    /// Returns the reason of the refusal, and the call that is hung up.
     fn call(
         &mut self,
         uuid: u8,
@@ -106,7 +106,7 @@ impl Naive {
                 (None, None)
             }
             Known::GoesOn { .. } if policy == Duplicate::Refuse => {
-                (Some("its UUID is that of a call that goes on"), None)
+                (Some("a call with its UUID goes on"), None)
             }
             Known::GoesOn { call, metadata } => {
                 *known = Known::GoesOn {
@@ -188,14 +188,14 @@ fn run(ops: &[Op], policy: Duplicate) {
     }
 }
 
-/// The metadata of the call with this UUID. There is one such call at most.
+/// Returns the metadata of the call with this UUID. At most one call has it.
 fn metadata<A: Acceptor>(calls: &[(usize, TestConnection<A>)], uuid: Uuid) -> Option<usize> {
     let mut calls = calls.iter().map(|(_, line)| line.driver.handle());
     let call = calls.find(|call| call.uuid() == Some(uuid))?;
     call.metadata::<usize>().map(|metadata| *metadata)
 }
 
-/// The call that was hung up, which is then over.
+/// Returns the call that was hung up. It is over then.
 fn ended_by_us<A: Acceptor>(calls: &mut Vec<(usize, TestConnection<A>)>) -> Option<usize> {
     let hung_up = calls.iter_mut().position(|(_, line)| {
         line.poll_commands();

@@ -1,4 +1,4 @@
-//! Why a call is refused that is not expected.
+//! The reasons of refusals, for calls that are not expected.
 
 use std::time::Duration;
 

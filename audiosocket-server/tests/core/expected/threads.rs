@@ -1,4 +1,4 @@
-//! What the registry drops, and many calls at once.
+//! Drops of metadata, and many calls at the same time.
 
 use std::sync::{Arc, Barrier, Weak};
 

@@ -1,4 +1,4 @@
-//! What is played on a call from other threads: it wakes the call if it has to, and only then.
+//! Playing on a call from other threads. The call is woken only if it must act earlier than it knows.
 
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -14,7 +14,7 @@ use crate::playing::{PTIME, RATE, silence, speech, spoken};
 use crate::recorder::{RecordingAcceptor, TestConnection};
 use crate::wire::frame;
 
-/// A call that has begun, and that a bell stands for while it sleeps.
+/// A call that has started, with a waker that counts.
 struct Sleeping {
     line: TestConnection<RecordingAcceptor>,
     bell: Arc<CountingWaker>,
@@ -40,7 +40,7 @@ impl Sleeping {
         self.line.driver.poll_commands(self.line.now, &waker);
     }
 
-    /// Acts on the handle in another thread; tells whether that rang.
+    /// Uses the handle in another thread. Returns whether this woke the call.
     fn rings<R: Send + 'static>(
         &mut self,
         act: impl FnOnce(&CallHandle) -> R + Send + 'static,
@@ -53,14 +53,14 @@ impl Sleeping {
 }
 
 #[test]
-fn to_play_wakes_a_quiet_call() {
+fn play_wakes_a_quiet_call() {
     let mut call = Sleeping::new(false);
     let (rang, played) = call.rings(|handle| handle.try_play((RATE, speech(2))));
     assert!(rang);
     assert_eq!(played, Ok(()));
     call.wake();
     assert_eq!(call.line.flush(), spoken());
-    // It will be awake for the next frame, and sees what comes until then.
+    // The call wakes for the next frame anyway, and sees the new audio then.
     let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
     for _ in 0..2 {
@@ -70,7 +70,7 @@ fn to_play_wakes_a_quiet_call() {
 }
 
 #[test]
-fn to_play_does_not_wake_a_call_that_sends_silence() {
+fn play_does_not_wake_a_call_that_sends_silence() {
     let mut call = Sleeping::new(true);
     let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
@@ -80,9 +80,9 @@ fn to_play_does_not_wake_a_call_that_sends_silence() {
     assert_eq!(call.line.flush(), silence());
 }
 
-/// Silence that was put off comes later than what is played.
+/// The next silence is due later than the played audio.
 #[test]
-fn to_play_wakes_a_call_whose_silence_is_put_off() {
+fn play_wakes_a_call_whose_next_silence_is_later() {
     let mut call = Sleeping::new(true);
     call.line.receive(&frame(0x03, b"*"));
     call.line.flush();
@@ -95,7 +95,7 @@ fn to_play_wakes_a_call_whose_silence_is_put_off() {
 }
 
 #[test]
-fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
+fn clear_wakes_the_call_only_if_a_mark_must_be_reported() {
     for fill_silence in [true, false] {
         let mut call = Sleeping::new(fill_silence);
         assert_eq!(call.rings(CallHandle::clear), (false, Dropped::default()));
@@ -131,7 +131,7 @@ fn to_clear_wakes_nobody_unless_a_mark_is_to_be_told() {
 }
 
 #[test]
-fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
+fn a_mark_wakes_the_call_if_no_audio_is_queued_before_it() {
     let desk = RecordingAcceptor::new();
     let transcript = desk.transcript.clone();
     let mut call = Sleeping {
@@ -156,7 +156,7 @@ fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
     call.line.flush();
     call.wake_count = call.bell.wake_count();
     let (rang, _) = call.rings(|handle| handle.mark(2));
-    assert!(!rang, "it is awake when that is played");
+    assert!(!rang, "the call wakes for the audio before the mark");
     call.line.wait(PTIME);
     assert_eq!(transcript.take(), [""; 0]);
     call.line.flush();
@@ -164,7 +164,7 @@ fn a_mark_wakes_the_call_if_nothing_is_ahead_of_it() {
 }
 
 #[test]
-fn hanging_up_behind_what_is_played() {
+fn hangup_after_playout_hangs_up_after_the_queued_audio() {
     let mut call = Sleeping::new(false);
     let (rang, ()) = call.rings(CallHandle::hangup_after_playout);
     assert!(rang);
@@ -189,7 +189,7 @@ fn hanging_up_behind_what_is_played() {
 }
 
 #[test]
-fn what_is_refused_wakes_nobody() {
+fn refused_audio_does_not_wake_the_call() {
     let mut call = Sleeping::new(false);
     let (rang, refused) = call.rings(|handle| handle.try_play((RATE, Bytes::new())));
     assert_eq!((rang, refused), (false, Err(SendError::EmptyAudio)));
@@ -198,7 +198,7 @@ fn what_is_refused_wakes_nobody() {
 }
 
 #[test]
-fn before_and_after_the_call_nothing_is_played() {
+fn no_audio_is_played_before_or_after_the_call() {
     let mut line =
         TestConnection::with(RecordingAcceptor::new(), |config| config.fill_silence(true));
     let handle = line.driver.handle().clone();
@@ -213,7 +213,7 @@ fn before_and_after_the_call_nothing_is_played() {
     line.receive(&uuid_frame());
     assert_eq!(line.flush(), silence());
 
-    // Not even if the peer took nothing of what was due.
+    // Also if the peer has not read the audio that was due.
     handle.try_play((RATE, speech(9))).unwrap();
     line.wait(PTIME);
     line.wait(PTIME);
@@ -227,7 +227,7 @@ fn before_and_after_the_call_nothing_is_played() {
     refused(&handle);
 }
 
-/// Sixteen threads at once: nothing is lost, and each one's order is kept.
+/// Sixteen threads at the same time: no audio is lost, and the order of each thread is kept.
 #[test]
 fn pieces_of_many_threads_are_all_played() {
     let mut line = TestConnection::talking_with(RecordingAcceptor::new(), |config| {
@@ -252,8 +252,7 @@ fn pieces_of_many_threads_are_all_played() {
     assert_eq!(heard[1..], [100; 16]);
 }
 
-/// Audio whose owner uses the call when it is let go, as a buffer may that goes back to a pool
-/// from which something else is played.
+/// Audio whose drop uses the call. A buffer of a pool can do this: its drop gives the buffer to the next audio.
 struct Owner {
     audio: Vec<u8>,
     handle: CallHandle,
@@ -274,8 +273,7 @@ impl Drop for Owner {
     }
 }
 
-/// Every way in which the call lets go of audio. It would hang here if that were done under the
-/// lock that the owner's drop takes.
+/// All ways in which a call drops audio. This would deadlock if the call dropped audio under the lock that the drop takes.
 #[test]
 fn audio_may_use_the_handle_when_it_is_dropped() {
     let dropped = Arc::new(Mutex::new(0));
@@ -289,7 +287,7 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     };
     let count = || std::mem::take(&mut *dropped.lock().unwrap());
 
-    // Refused.
+    // Audio that is refused.
     let line = new_line();
     let handle = line.driver.handle().clone();
     handle.hangup_after_playout();
@@ -303,7 +301,7 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     );
     assert_eq!(count(), 2);
 
-    // Played: pieces that join, and a piece that is a frame.
+    // Audio that is played: pieces that make a frame together, and a piece that is a frame.
     let mut line = new_line();
     let handle = line.driver.handle().clone();
     for len in [10, 20, 320, 290] {
@@ -316,7 +314,7 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     }
     assert_eq!(count(), 4);
 
-    // Cleared, and dropped with the call.
+    // Audio that is cleared, and audio that is dropped with the call.
     let mut line = new_line();
     let handle = line.driver.handle().clone();
     handle.try_play((RATE, owned(&line, 1000))).unwrap();
@@ -334,9 +332,9 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     assert_eq!(count(), 1);
 }
 
-/// And the same within a callback.
+/// The same inside a callback.
 #[test]
-fn audio_may_use_the_handle_when_a_callback_lets_it_go() {
+fn audio_may_use_the_handle_when_a_callback_drops_it() {
     let dropped = Arc::new(Mutex::new(0));
     let seen = dropped.clone();
     let desk = RecordingAcceptor::new().on_any(move |name, call| {

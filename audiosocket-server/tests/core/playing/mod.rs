@@ -1,4 +1,4 @@
-//! What a handler plays on its own call.
+//! Playing on a call from its handler.
 
 mod from_elsewhere;
 mod played;
@@ -16,12 +16,12 @@ use crate::wire::frame;
 pub(crate) const RATE: SampleRate = SampleRate::Hz8000;
 pub(crate) const PTIME: Duration = Duration::from_millis(20);
 
-/// `frames` frames of audio, none of whose samples is silence.
+/// Returns `frames` frames of audio without silence.
 pub(crate) fn speech(frames: usize) -> Bytes {
     vec![7; frames * 320].into()
 }
 
-/// The frame of it that is sent.
+/// Returns one frame of this audio, as it is sent.
 pub(crate) fn spoken() -> Vec<u8> {
     frame(0x10, &[7; 320])
 }
@@ -30,7 +30,7 @@ pub(crate) fn silence() -> Vec<u8> {
     frame(0x10, &[0; 320])
 }
 
-/// A desk that does this when the call begins.
+/// Returns an acceptor that runs `act` at the start of a call.
 fn at_start(
     act: impl Fn(&mut Call<'_>) + Send + Sync + 'static,
 ) -> (RecordingAcceptor, Transcript) {
@@ -43,7 +43,7 @@ fn at_start(
     (desk, transcript)
 }
 
-/// What is written in each of so many ptimes, now and after them.
+/// Returns the bytes that are written now, and after each of `ptimes` ptimes.
 fn listen(line: &mut TestConnection<RecordingAcceptor>, ptimes: usize) -> Vec<Vec<u8>> {
     let mut heard = vec![line.flush()];
     for _ in 0..ptimes {
@@ -54,7 +54,7 @@ fn listen(line: &mut TestConnection<RecordingAcceptor>, ptimes: usize) -> Vec<Ve
 }
 
 #[test]
-fn audio_leaves_in_frames_at_its_times() {
+fn audio_leaves_in_frames_on_schedule() {
     let (desk, _) = at_start(|call| call.try_play((RATE, speech(2))).unwrap());
     let mut line = TestConnection::talking(desk);
     let start = line.now;
@@ -64,7 +64,7 @@ fn audio_leaves_in_frames_at_its_times() {
 }
 
 #[test]
-fn silence_surrounds_it_and_begins_with_the_call() {
+fn silence_leaves_before_and_after_played_audio() {
     let (desk, _) = at_start(|_| {});
     let mut line = TestConnection::talking_with(desk, |config| config.fill_silence(true));
     assert_eq!(listen(&mut line, 1), [silence(), silence()]);
@@ -75,9 +75,9 @@ fn silence_surrounds_it_and_begins_with_the_call() {
     assert_eq!(listen(&mut line, 1), [spoken(), silence()]);
 }
 
-/// Silence has the rate of what the caller sends, and gives way to an echo of it.
+/// Silence has the rate of the caller. It stops while an echo is sent.
 #[test]
-fn silence_follows_the_caller_and_gives_way_to_answers() {
+fn silence_has_the_rate_of_the_caller_and_stops_for_answers() {
     let mut line = TestConnection::talking_with(RecordingAcceptor::echo(), |config| {
         config.fill_silence(true)
     });
@@ -88,7 +88,7 @@ fn silence_follows_the_caller_and_gives_way_to_answers() {
         line.wait(PTIME);
         assert_eq!(line.flush(), [0; 0], "beside an echo");
     }
-    // 20 ms after the last one, whose own 20 ms are over: 200 ms more.
+    // 20 ms after the last echo, that echo is over. Silence begins 200 ms later.
     line.wait(Duration::from_nanos(199_999_999));
     assert_eq!(line.flush(), [0; 0]);
     line.wait(Duration::from_nanos(1));
@@ -117,7 +117,7 @@ fn silence_waits_for_the_end_of_all_answers() {
 }
 
 #[test]
-fn answers_leave_beside_what_is_played() {
+fn answers_leave_between_frames_of_played_audio() {
     let desk = RecordingAcceptor::echo().on_any(|name, call| {
         if name == "on_start" {
             call.try_play((RATE, speech(3))).unwrap();
@@ -132,9 +132,9 @@ fn answers_leave_beside_what_is_played() {
     assert_eq!(listen(&mut line, 1), [spoken(), spoken()]);
 }
 
-/// A frame that is due while something waits to be written leaves when that has gone.
+/// A frame that is due while earlier bytes wait leaves after these bytes.
 #[test]
-fn it_waits_for_the_peer() {
+fn played_audio_waits_for_a_peer_that_does_not_read() {
     let (desk, transcript) = at_start(|call| {
         call.try_play((RATE, speech(2))).unwrap();
         call.mark(1).unwrap();
@@ -143,7 +143,7 @@ fn it_waits_for_the_peer() {
     line.wait(PTIME);
     line.wait(Duration::from_secs(1));
     assert_eq!(line.transmit(), Transmit::Bytes(&spoken()), "and no more");
-    // A part of it is not all of it.
+    // The peer takes a part of the bytes.
     line.driver.transmitted(line.now, 322);
     assert_eq!(line.transmit(), Transmit::Bytes(&[7]));
     line.driver.transmitted(line.now, 1);
@@ -158,7 +158,7 @@ fn it_waits_for_the_peer() {
 }
 
 #[test]
-fn a_callback_can_clear_what_it_plays() {
+fn a_callback_can_clear_the_audio_that_it_plays() {
     let desk = RecordingAcceptor::new().on_any(|name, call| match name {
         "on_start" => {
             call.try_play((RATE, speech(1500))).unwrap();
@@ -183,7 +183,7 @@ fn a_callback_can_clear_what_it_plays() {
 }
 
 #[test]
-fn a_call_is_hung_up_behind_what_it_plays() {
+fn a_callback_can_hang_up_after_the_playout() {
     let (desk, transcript) = at_start(|call| {
         call.try_play((RATE, speech(2))).unwrap();
         call.hangup_after_playout();
@@ -200,7 +200,7 @@ fn a_call_is_hung_up_behind_what_it_plays() {
 }
 
 #[test]
-fn a_hangup_does_not_wait_for_what_it_plays() {
+fn a_hangup_does_not_wait_for_the_playout() {
     let (desk, transcript) = at_start(|call| {
         call.try_play((RATE, speech(100))).unwrap();
         call.mark(1).unwrap();
@@ -213,7 +213,7 @@ fn a_hangup_does_not_wait_for_what_it_plays() {
     assert_eq!(transcript.take(), [""; 0]);
 }
 
-/// In `on_end` there is no call to play on, and after it nothing is left to be told.
+/// `on_end` cannot play: the call is over. There is no callback after it.
 #[test]
 fn nothing_is_played_at_the_end() {
     let desk = RecordingAcceptor::new().on_any(|name, call| match name {
@@ -222,8 +222,12 @@ fn nothing_is_played_at_the_end() {
             assert_eq!(call.try_play((RATE, speech(1))), Err(SendError::NoCall));
             assert_eq!(call.mark(1), Err(SendError::NoCall));
             call.hangup_after_playout();
-            assert_eq!(call.clear(), Dropped::default(), "it has been already");
-            // The first of its frames is on its way.
+            assert_eq!(
+                call.clear(),
+                Dropped::default(),
+                "the playout is empty already"
+            );
+            // The first frame has left.
             assert_eq!(call.stats().playout.samples_dropped, 99 * 160);
         }
         _ => {}
@@ -237,9 +241,9 @@ fn nothing_is_played_at_the_end() {
     assert_eq!(line.transmit(), Transmit::Close);
 }
 
-/// A peer that takes nothing more: what is read from it is still answered, and nothing is played.
+/// The writing side has failed. Bytes of the peer still reach the handler, and no audio is played.
 #[test]
-fn nothing_is_played_to_a_side_that_is_closed() {
+fn no_audio_is_played_after_the_writing_side_has_failed() {
     let (desk, transcript) = at_start(|call| {
         call.try_play((RATE, speech(100))).unwrap();
         call.mark(1).unwrap();
@@ -255,9 +259,9 @@ fn nothing_is_played_to_a_side_that_is_closed() {
     assert_eq!(transcript.take()[2..], ["dtmf 1"]);
 }
 
-/// It comes to a point where others get their turn, and the call goes on.
+/// The driver stops after some marks, so that other calls run, and continues later.
 #[test]
-fn a_mark_that_is_answered_with_a_mark_for_ever_hangs_nothing() {
+fn endless_marks_in_on_mark_do_not_block_the_driver() {
     let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_start" || name == "on_mark" {
             call.mark(1).unwrap();
@@ -266,8 +270,8 @@ fn a_mark_that_is_answered_with_a_mark_for_ever_hangs_nothing() {
     let transcript = desk.transcript.clone();
     let mut line = TestConnection::talking(desk);
     for _ in 0..10 {
-        let told = transcript.take().len();
-        assert!((1..=1000).contains(&told), "{told}");
+        let marks = transcript.take().len();
+        assert!((1..=1000).contains(&marks), "{marks}");
         assert_eq!(line.driver.poll_timeout(), Some(line.now), "there is more");
         line.driver.handle_timeout(line.now);
     }
@@ -277,9 +281,9 @@ fn a_mark_that_is_answered_with_a_mark_for_ever_hangs_nothing() {
     assert_eq!(line.flush(), HANGUP);
 }
 
-/// No input may ever come again on which it could be noticed.
+/// There may be no later input that would make the driver look at the playout.
 #[test]
-fn what_is_played_when_a_lag_is_told_leaves_at_once() {
+fn audio_that_is_played_at_a_lag_leaves_at_once() {
     let desk = RecordingAcceptor::new().on_any(|name, call| {
         if name == "on_exception" {
             call.try_play((RATE, speech(1))).unwrap();
@@ -294,7 +298,7 @@ fn what_is_played_when_a_lag_is_told_leaves_at_once() {
 }
 
 #[test]
-fn stats_tell_of_the_playout() {
+fn stats_have_the_counters_of_the_playout() {
     let (desk, _) = at_start(|call| {
         call.try_play((RATE, speech(10))).unwrap();
         assert_eq!(call.stats().playout.depth, PTIME * 10);
@@ -303,10 +307,10 @@ fn stats_tell_of_the_playout() {
     listen(&mut line, 3);
     line.poll_commands();
     let stats = line.driver.handle().stats();
-    assert_eq!(stats.audio_frames_sent, 4);
+    assert_eq!(stats.session.audio_frames_sent, 4);
     assert_eq!(stats.playout.frames, 4);
     assert_eq!(stats.playout.depth, PTIME * 6);
-    // Of the playout, right now.
+    // The counters of the playout are current.
     line.driver.handle().clear();
     assert_eq!(line.driver.handle().stats().playout.depth, Duration::ZERO);
 }

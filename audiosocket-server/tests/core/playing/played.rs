@@ -1,4 +1,4 @@
-//! Waiting until something has been played.
+//! `CallHandle::played`, which waits until the queued audio has been played.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn poll(waiting: &mut Waiting) -> Poll<MarkOutcome> {
     pin!(waiting).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// A call with a frame on its way and one behind it.
+/// A call with one frame that has left and one frame in the queue.
 fn speaking() -> TestConnection<RecordingAcceptor> {
     let mut line = TestConnection::talking(RecordingAcceptor::new());
     line.driver.handle().try_play((RATE, speech(2))).unwrap();
@@ -27,7 +27,7 @@ fn speaking() -> TestConnection<RecordingAcceptor> {
 }
 
 #[test]
-fn it_is_played_when_its_last_sample_is_written() {
+fn played_is_ready_when_the_last_sample_is_written() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
     line.poll_commands();
@@ -40,12 +40,12 @@ fn it_is_played_when_its_last_sample_is_written() {
     line.flush();
     assert_eq!(bell.wake_count(), 1);
     assert_eq!(poll(&mut waiting), Poll::Ready(Played));
-    assert_eq!(poll(&mut waiting), Poll::Ready(Played), "for ever");
+    assert_eq!(poll(&mut waiting), Poll::Ready(Played), "the outcome stays");
 }
 
-/// What is queued later does not keep it waiting.
+/// Audio that is queued later does not count.
 #[test]
-fn it_is_about_what_is_queued_when_it_is_asked_for() {
+fn played_waits_for_the_audio_that_is_queued_at_its_call() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
     line.driver.handle().try_play((RATE, speech(100))).unwrap();
@@ -63,7 +63,7 @@ fn it_is_about_what_is_queued_when_it_is_asked_for() {
 }
 
 #[test]
-fn several_may_wait() {
+fn several_tasks_may_wait_for_played() {
     let mut line = speaking();
     let handle = line.driver.handle().clone();
     let mut waiting = [handle.played(), handle.played()];
@@ -82,7 +82,7 @@ fn several_may_wait() {
 }
 
 #[test]
-fn it_is_cleared_with_what_it_waits_for() {
+fn played_returns_cleared_when_its_audio_is_cleared() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
     line.driver.handle().clear();
@@ -91,7 +91,7 @@ fn it_is_cleared_with_what_it_waits_for() {
 }
 
 #[test]
-fn a_call_that_ends_first_says_so() {
+fn played_returns_call_over_when_the_call_ends_first() {
     let ends: [fn(&mut TestConnection<RecordingAcceptor>); 4] = [
         TestConnection::eof,
         |line| line.write_error(std::io::ErrorKind::BrokenPipe),
@@ -114,20 +114,20 @@ fn a_call_that_ends_first_says_so() {
 }
 
 #[test]
-fn a_driver_that_is_dropped_says_so() {
+fn played_returns_call_over_when_the_driver_is_dropped() {
     let line = speaking();
     let handle = line.driver.handle().clone();
     let mut waiting = handle.played();
     assert_eq!(poll(&mut waiting), Poll::Pending);
     drop(line);
     assert_eq!(poll(&mut waiting), Poll::Ready(CallOver));
-    // And before the call has begun.
+    // The same before the call has started.
     let line = TestConnection::new(RecordingAcceptor::new());
     assert_eq!(line.driver.handle().played().wait(), CallOver);
 }
 
 #[test]
-fn a_thread_waits() {
+fn a_thread_can_wait_for_played() {
     for clear in [true, false] {
         let mut line = speaking();
         let handle = line.driver.handle().clone();
@@ -148,7 +148,7 @@ fn a_thread_waits() {
     }
 }
 
-/// It waits in another task than the one that asked for it.
+/// The future moves to another task.
 #[test]
 fn the_last_waker_counts() {
     let mut line = speaking();
@@ -164,9 +164,9 @@ fn the_last_waker_counts() {
     assert_eq!(bells.map(|bell| bell.wake_count()), [0, 1]);
 }
 
-/// Its mark stands in the queue until that is played; the task that gave up waiting does not.
+/// The mark stays in the queue until it is reached. It must not keep the task of a dropped future in memory.
 #[test]
-fn one_that_is_dropped_keeps_no_task() {
+fn a_dropped_played_future_keeps_no_task_in_memory() {
     let mut line = speaking();
     let mut waiting = line.driver.handle().played();
     let bell = Arc::new(CountingWaker::default());
@@ -181,9 +181,9 @@ fn one_that_is_dropped_keeps_no_task() {
     assert_eq!(bell.wake_count(), 0);
 }
 
-/// Many of them, more than are told at once, in one turn of the loop after another.
+/// More marks than the driver reports in one poll.
 #[test]
-fn a_thousand_are_all_told() {
+fn a_thousand_played_futures_are_all_resolved() {
     let mut line = speaking();
     let handle = line.driver.handle().clone();
     let mut waiting: Vec<_> = (0..1000).map(|_| handle.played()).collect();

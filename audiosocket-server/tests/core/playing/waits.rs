@@ -15,7 +15,7 @@ use crate::wire::frame;
 
 const FRAME: usize = 320;
 
-/// A call whose playout takes this many frames.
+/// A call whose playout has room for this many frames.
 fn talking(max_frames: u32) -> TestConnection<RecordingAcceptor> {
     TestConnection::talking_with(RecordingAcceptor::new(), |config| {
         config.max_playout(PTIME * max_frames)
@@ -30,7 +30,7 @@ fn poll_with(play: &mut Play, waker: &Waker) -> Poll<Result<(), SendError>> {
     Pin::new(play).poll(&mut Context::from_waker(waker))
 }
 
-/// A frame leaves.
+/// Moves the clock until the next frame leaves.
 fn frame_leaves(line: &mut TestConnection<RecordingAcceptor>) -> Vec<u8> {
     line.wait(PTIME);
     line.flush()
@@ -56,7 +56,7 @@ fn a_future_that_is_not_polled_queues_nothing() {
     assert_eq!(line.driver.handle().stats().playout.depth, Duration::ZERO);
 }
 
-/// Also of an odd number of bytes, which ends in half a sample.
+/// The reply can have an odd number of bytes, which ends in half a sample.
 #[test]
 fn a_reply_longer_than_the_playout_is_played_to_its_end_in_order() {
     for len in [40 * FRAME, 40 * FRAME + 1, 39 * FRAME + 7] {
@@ -86,7 +86,7 @@ fn a_reply_longer_than_the_playout_is_played_to_its_end_in_order() {
         assert!(is_queued);
         played.truncate(len);
         assert!(played == reply);
-        // Not for each frame that leaves.
+        // The task is not woken for each frame.
         assert!(wakes <= 7, "woken {wakes} times");
         assert_eq!(handle.stats().playout.underruns, 0);
     }
@@ -115,7 +115,7 @@ fn several_plays_keep_their_order() {
     let mut second = handle.play((RATE, vec![2; FRAME]));
     assert_eq!(poll(&mut first), Poll::Pending);
     assert_eq!(poll_with(&mut second, &bell.clone().into()), Poll::Pending);
-    // Audio that does not wait does not overtake either.
+    // `try_play` does not pass the plays that wait.
     let full = handle.try_play((RATE, vec![3; 2]));
     assert!(
         matches!(full, Err(SendError::PlayoutFull { .. })),
@@ -149,9 +149,9 @@ fn a_play_that_is_dropped_gives_its_place_to_the_next() {
     assert_eq!(frame_leaves(&mut line), [0; 0]);
 }
 
-/// Each way in which a play that waits fails, and is woken for it.
+/// All ways in which a play that waits fails. Each one wakes its task.
 #[test]
-fn a_play_that_waits_fails_when_there_is_no_more_to_wait_for() {
+fn a_play_that_waits_fails_when_the_call_ends_or_is_cleared() {
     type End = fn(TestConnection<RecordingAcceptor>) -> Option<TestConnection<RecordingAcceptor>>;
     let ends: [(End, SendError); 5] = [
         (
@@ -196,7 +196,7 @@ fn a_play_that_waits_fails_when_there_is_no_more_to_wait_for() {
     }
 }
 
-/// A play that begins after a `clear` has nothing to do with it.
+/// A `clear` does not affect plays that begin later.
 #[test]
 fn a_clear_ends_only_the_plays_that_wait() {
     let line = talking(1);
@@ -213,7 +213,7 @@ fn a_clear_ends_only_the_plays_that_wait() {
 }
 
 #[test]
-fn errors_that_waiting_does_not_mend_come_at_once() {
+fn errors_that_cannot_change_are_returned_at_once() {
     let mut line = TestConnection::new(RecordingAcceptor::new());
     let handle = line.driver.handle().clone();
     let play = |audio: AudioBuf| poll(&mut handle.play(audio));

@@ -18,7 +18,7 @@ fn noop() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// All events that wait.
+/// Takes all events that wait.
 fn events(call: &mut IncomingCall) -> Vec<CallEvent> {
     std::iter::from_fn(|| match call.poll_next(&mut noop()) {
         Poll::Ready(event) => event,
@@ -140,7 +140,7 @@ fn injected_values_take_half_of_the_queue_at_most() {
         assert_eq!(injector.inject(number), Ok(()));
     }
     assert_eq!(injector.inject(50), Err(InjectError::QueueFull));
-    // Keys of the caller still fit, and audio does.
+    // Key presses and audio of the caller still have room.
     line.receive(&frame(0x03, b"1").repeat(40));
     line.receive(&frame(0x10, &[1; 320]));
     assert_eq!(line.flush(), b"", "not hung up");
@@ -164,7 +164,7 @@ fn an_injected_value_drops_the_oldest_audio_of_a_full_queue() {
 }
 
 #[test]
-fn nothing_is_injected_into_a_call_that_is_over() {
+fn inject_fails_after_the_call_is_over() {
     let (mut line, call) = started(|acceptor| acceptor);
     let injector = call.injector();
     line.eof();

@@ -30,7 +30,7 @@ fn accepted(calls: &mut IncomingCalls) -> Option<IncomingCall> {
     }
 }
 
-/// All events that wait.
+/// Takes all events that wait.
 fn take_events(call: &mut IncomingCall) -> Vec<CallEvent> {
     let mut cx = Context::from_waker(Waker::noop());
     let mut events = Vec::new();
@@ -152,7 +152,7 @@ fn a_frame_that_does_not_fit_into_the_queue_is_counted_as_lag() {
     assert_eq!(line.transmit(), Transmit::Idle, "the call goes on");
 }
 
-/// Keys cannot be dropped, and the queue is bounded.
+/// Key presses are never dropped, and the queue is bounded.
 #[test]
 fn a_flood_of_keys_that_no_task_takes_ends_the_call() {
     let (acceptor, mut calls) = incoming();
@@ -192,7 +192,7 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     let refusal = |line: &TestConnection<Shared>| line.driver.refusal().map(Refusal::to_string);
     assert_eq!(refusal(&first), None);
     assert_eq!(refusal(&second), None);
-    let reason = "too many calls wait to be accepted";
+    let reason = "too many calls wait for `accept`";
     assert_eq!(refusal(&third).as_deref(), Some(reason));
     assert_eq!(third.flush(), HANGUP);
 
@@ -207,7 +207,8 @@ fn calls_that_are_not_accepted_fill_the_accept_queue() {
     drop(calls);
     fourth.poll_commands();
     assert_eq!(fourth.flush(), HANGUP);
-    let reason = "nobody accepts calls any more";
+    let reason =
+        "the application accepts no more calls: it has dropped its server or its `IncomingCalls`";
     assert_eq!(refusal(&open()).as_deref(), Some(reason));
 }
 
@@ -381,7 +382,13 @@ fn the_counters_at_the_end_are_final() {
     let events = take_events(&mut call);
     assert_eq!(events.last(), Some(&CallEvent::Ended(End::HangupReceived)));
     let stats = call.handle().stats();
-    assert_eq!((stats.frames_received, stats.audio_bytes_received), (4, 8));
+    assert_eq!(
+        (
+            stats.session.frames_received,
+            stats.session.audio_bytes_received
+        ),
+        (4, 8)
+    );
     drop(line);
     assert_eq!(call.handle().stats(), stats);
 }
