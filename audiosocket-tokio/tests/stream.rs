@@ -140,10 +140,7 @@ async fn the_server_reads_on_while_the_peer_does_not_read() {
         }
     };
     assert_eq!((audio, behind), (2_000, 1), "one exception");
-    assert_eq!(
-        last,
-        "7 exception: the peer read nothing for too long"
-    );
+    assert_eq!(last, "7 exception: the peer read nothing for too long");
     assert_eq!(started.elapsed().as_secs(), 30);
     assert!(next(&transcript).await.starts_with("7 end: failed"));
     call.await.unwrap();

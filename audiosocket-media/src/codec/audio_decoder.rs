@@ -37,8 +37,8 @@ const MAX_HELD: usize = 8_000;
 ///     let at = start + frame * Duration::from_millis(20);
 ///     match decoder.push(Audio::new(SampleRate::Hz8000, &payload), at) {
 ///         Decoded::Samples { samples: decoded, .. } => samples += decoded.len(),
-///         Decoded::Undecided => {}  // these samples come with the first ones
 ///         Decoded::NotLinear(codec) => panic!("{codec}"),
+///         _ => {} // undecided: these samples come with the first ones
 ///     }
 /// }
 /// assert_eq!(decoder.codec(), Some(Codec::G711(Law::A)));
