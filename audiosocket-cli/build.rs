@@ -1,11 +1,11 @@
-//! Tells the allocator how it is to behave, wherever the program is built and run.
+//! Compiles the settings of jemalloc into the program.
 
 fn main() {
     println!("cargo::rerun-if-changed=src/jemalloc.c");
     #[cfg(feature = "jemalloc")]
     cc::Build::new()
         .file("src/jemalloc.c")
-        // Nothing is asked for from it by name, and it would be left out.
+        // No code refers to the setting, so the linker would leave it out.
         .link_lib_modifier("+whole-archive")
         .compile("audiosocket_jemalloc");
 }

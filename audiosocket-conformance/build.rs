@@ -1,9 +1,9 @@
-//! Derives the threads' version of the Rust examples in the workspace's README from tokio's.
+//! Converts the Rust examples of the workspace's README from tokio to threads.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// All that differs between the two.
+/// All differences between the two versions.
 const REPLACEMENTS: [(&str, &str); 4] = [
     ("audiosocket_tokio", "audiosocket_blocking"),
     (".await", ""),

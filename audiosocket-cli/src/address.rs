@@ -1,12 +1,12 @@
 //! Addresses on the command line: `127.0.0.1:9092`, `[::1]:9092`, `voicebot:9092`.
 
-/// Whether it can be resolved is for later to find out; here it only has to look like it.
+/// Checks the form `HOST:PORT`. It does not resolve the name.
 pub(crate) fn parse(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
             Ok(text.to_owned())
         }
-        _ => Err("expected HOST:PORT, such as 127.0.0.1:9092".to_owned()),
+        _ => Err("expected HOST:PORT, such as 127.0.0.1:9092 or [::1]:9092".to_owned()),
     }
 }
 

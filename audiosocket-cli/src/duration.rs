@@ -3,19 +3,19 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// No duration that makes sense here is longer; without a bound, sums of time could overflow.
+/// The longest duration. Without a bound, sums of durations could overflow.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write it like 5s, 500ms or 1m30s"))?;
     if duration > LONGEST {
-        return Err("longer than a week".to_owned());
+        return Err("longer than a week, the longest that is possible".to_owned());
     }
     Ok(duration)
 }
 
-/// As [`parse`], but not zero.
+/// Parses a duration that is not zero.
 pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
     match parse(text)? {
         Duration::ZERO => Err("must be more than zero".to_owned()),
@@ -23,12 +23,12 @@ pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A duration, or the shortest and the longest: `1s-60s`. Neither is zero.
+/// Parses a duration, or a range of durations: `1s-60s`. Neither end is zero.
 pub(crate) fn parse_range(text: &str) -> Result<RangeInclusive<Duration>, String> {
     let (shortest, longest) = text.split_once('-').unwrap_or((text, text));
     let range = parse_positive(shortest)?..=parse_positive(longest)?;
     if range.is_empty() {
-        return Err("the longest is shorter than the shortest".to_owned());
+        return Err("the range ends before it starts; write it like 1s-60s".to_owned());
     }
     Ok(range)
 }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_needed_and_bounds_kept() {
+    fn a_duration_needs_a_unit_and_has_a_longest_value() {
         assert_eq!(parse("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse("0s"), Ok(Duration::ZERO));
         assert!(parse("5").unwrap_err().contains("5s, 500ms"));

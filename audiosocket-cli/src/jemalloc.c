@@ -1,12 +1,11 @@
-/* What jemalloc reads when it starts; _RJEM_MALLOC_CONF in the environment comes after it. A text that C code
- * looks for by its name is unsafe to have in Rust, and is not in C.
+/* The settings that jemalloc reads when it starts. _RJEM_MALLOC_CONF in the environment overrides them. They are in C because
+ * Rust needs unsafe code for a symbol that jemalloc finds by its name.
  *
- * background_thread: what is free is given back within some ten seconds also by a server that has nothing to do,
- *   and so asks for nothing. One thread is enough. Elsewhere than on Linux jemalloc may have none, and does not start
- *   if it is asked for one.
- * tcache: no memory kept by each thread for itself, which is 30 kB, of which `--runtime blocking` would have as
- *   many as calls. A frame takes no memory, so that there is nothing to gain by it.
- * retain: address space is given back too, and taken as it is needed; it is what `ulimit -v` bounds.
+ * background_thread: jemalloc returns free memory within about ten seconds, also when the server is idle and calls no
+ *   allocator. One thread is enough. Only Linux: elsewhere jemalloc does not start with this setting.
+ * tcache: without it, no thread keeps memory for itself. That is 30 kB for each thread, and with `--runtime blocking` each call
+ *   has a thread. A frame allocates nothing, so the cache has no use.
+ * retain: without it, jemalloc also returns address space, which `ulimit -v` limits.
  */
 #ifdef __linux__
 #define BACKGROUND_THREAD "background_thread:true,max_background_threads:1,"

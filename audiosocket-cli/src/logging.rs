@@ -6,7 +6,7 @@ use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Sends log lines to standard error, filtered by `RUST_LOG`, or by `directives` without it.
+/// Sends log lines to standard error. The filter is `RUST_LOG`, or `directives` if that is not set.
 pub(crate) fn init(directives: &str) {
     let variable = env::var("RUST_LOG").unwrap_or_default();
     let (filter, wrong) = filter(&variable, directives);
@@ -14,21 +14,27 @@ pub(crate) fn init(directives: &str) {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
-        // It would write to standard error, and panic if standard error cannot be written.
+        // Otherwise an error of standard error is written to standard error, which panics.
         .log_internal_errors(false);
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)
         .init();
     if let Some(error) = wrong {
-        warn!("RUST_LOG is ignored: {error}");
+        warn!(
+            "RUST_LOG={variable:?} is ignored: {error}; use a level such as debug, or TARGET=LEVEL"
+        );
     }
 }
 
-/// The filter of `variable`; if it is empty or wrong, the filter of `directives`. Both are a level (`debug`), or a
-/// list of targets with levels (`audiosocket_server=debug,warn`).
+/// Returns the filter of `variable`. If that is empty or wrong, returns the filter of `directives`. Both are a level
+/// (`debug`), or a list of targets with levels (`audiosocket_server=debug,warn`).
 fn filter(variable: &str, directives: &str) -> (Targets, Option<ParseError>) {
-    let default = || directives.parse().expect("the program's own directives");
+    let default = || {
+        directives
+            .parse()
+            .expect("the default directives are valid")
+    };
     if variable.is_empty() {
         return (default(), None);
     }
@@ -44,35 +50,29 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn an_empty_variable_leaves_the_default() {
-        let (filter, wrong) = filter("", "info");
-        assert!(wrong.is_none());
-        assert!(filter.would_enable("audiosocket", &Level::INFO));
-        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    /// Asserts the most verbose level of the program and of the crate `audiosocket_server`.
+    fn assert_levels(variable: &str, is_wrong: bool, program: Level, server: Level) {
+        let (filter, wrong) = filter(variable, "info");
+        assert_eq!(wrong.is_some(), is_wrong, "{variable}");
+        for (target, level) in [("audiosocket", program), ("audiosocket_server::io", server)] {
+            let levels = [Level::WARN, Level::INFO, Level::DEBUG];
+            let enabled = levels
+                .into_iter()
+                .filter(|level| filter.would_enable(target, level));
+            assert_eq!(enabled.max(), Some(level), "{variable}: {target}");
+        }
     }
 
     #[test]
-    fn a_level_replaces_the_default() {
-        let (filter, wrong) = filter("warn", "info");
-        assert!(wrong.is_none());
-        assert!(filter.would_enable("audiosocket", &Level::WARN));
-        assert!(!filter.would_enable("audiosocket", &Level::INFO));
-    }
-
-    #[test]
-    fn a_target_has_a_level_of_its_own() {
-        let (filter, wrong) = filter("audiosocket_server=debug,warn", "info");
-        assert!(wrong.is_none());
-        assert!(filter.would_enable("audiosocket_server::io", &Level::DEBUG));
-        assert!(!filter.would_enable("audiosocket_tokio", &Level::INFO));
-    }
-
-    #[test]
-    fn a_wrong_variable_leaves_the_default() {
-        let (filter, wrong) = filter("audiosocket=loud", "info");
-        assert!(wrong.is_some());
-        assert!(filter.would_enable("audiosocket", &Level::INFO));
-        assert!(!filter.would_enable("audiosocket", &Level::DEBUG));
+    fn rust_log_sets_levels_and_a_wrong_or_empty_one_leaves_the_default() {
+        assert_levels("", false, Level::INFO, Level::INFO);
+        assert_levels("warn", false, Level::WARN, Level::WARN);
+        assert_levels(
+            "audiosocket_server=debug,warn",
+            false,
+            Level::WARN,
+            Level::DEBUG,
+        );
+        assert_levels("audiosocket=loud", true, Level::INFO, Level::INFO);
     }
 }

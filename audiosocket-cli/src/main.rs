@@ -6,6 +6,8 @@ mod cli;
 mod decode;
 mod demo;
 mod duration;
+mod file_error;
+mod help;
 mod logging;
 mod open_files;
 mod output;
@@ -15,7 +17,7 @@ mod usage_error;
 
 use std::process::ExitCode;
 
-/// Gives back to the system what a crowd of calls took, as the system's own often does not.
+/// jemalloc returns the memory of ended calls to the system. The allocator of the C library keeps most of it.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

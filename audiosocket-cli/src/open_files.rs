@@ -1,7 +1,7 @@
-/// Allows this process as many file descriptors as the system permits. Each call needs one, and the usual limit of 1,024
-/// would end a run of a thousand calls early.
+/// Raises the limit of open files of this process to the maximum. Each call needs one, and the usual limit of 1,024 is too
+/// low for a thousand calls.
 ///
-/// If that fails, connections that cannot be opened show it.
+/// A failure is only logged: too many calls then fail with an error of their own.
 pub(crate) fn raise_limit() {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "cannot raise the limit of open files");

@@ -3,8 +3,7 @@ use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Calls `act` with the name of each of them from now on, on a thread of its own: whatever the
-/// program does otherwise, it can be asked to end.
+/// Calls `act` with the name of each signal, on a thread of its own. So a signal works while all other threads are busy.
 pub(crate) fn spawn(mut act: impl FnMut(&'static str) + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -24,7 +23,7 @@ pub(crate) fn spawn(mut act: impl FnMut(&'static str) + Send + 'static) -> io::R
     acting.map(drop)
 }
 
-/// The signals by which an operator or a service manager asks a program to end.
+/// SIGINT and SIGTERM, with which an operator or a service manager ends a program.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -32,7 +31,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From here on they no longer kill the process.
+    /// From now on the signals do not kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -40,7 +39,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next of them, and tells its name. Cancel safe.
+    /// Waits for the next signal and returns its name. Cancel safe.
     pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",

@@ -8,7 +8,7 @@ use crate::frames::speech;
 use crate::transcript::{Transcripts, name};
 use crate::{orders, playing};
 
-/// Records every callback, and does what the peer's bytes say. The text of the UUID names the call:
+/// The acceptor of all cases. It records each callback. The text of the UUID names the call:
 ///
 /// | name | effect |
 /// |---|---|
@@ -17,11 +17,11 @@ use crate::{orders, playing};
 /// | `hang up at start`, `hang up at mark`, `hang up on error` | the callback hangs up |
 /// | `speak at end`, `play at end` | the last callback tries to send, or to play |
 /// | `answer keys` | `*` is answered with audio and `#` with a hangup |
-/// | `note shutdown`, `end at shutdown` | the begin of a shutdown is recorded, or ends the call |
+/// | `note shutdown`, `end at shutdown` | `on_shutdown` is recorded, or hangs up |
 /// | `record drop` | the drop of the handler is recorded |
-/// | `panic in accept`, … `start`, `dtmf`, `mark`, `ignored`, `error`, `end`, `drop` | it panics there |
+/// | `panic in accept`, … `start`, `dtmf`, `mark`, `ignored`, `error`, `end`, `drop` | that callback panics |
 ///
-/// Audio that begins with an [order](orders) is answered as that says, and other audio is echoed.
+/// An [order](orders) at the start of the audio selects the answer. Other audio is echoed.
 pub(crate) type ScriptedAcceptor = TranscriptAcceptor<Answers>;
 
 pub(crate) fn scripted(transcripts: &Transcripts) -> ScriptedAcceptor {
@@ -65,7 +65,7 @@ fn is_recorded(entry: &Entry, transcripts: &Transcripts) -> bool {
 
 fn panic_as_named(entry: &Entry) {
     let callback = match &entry.record {
-        // A first frame of this kind is all that a peer without a call can say.
+        // A peer without a call has no name. This kind of its first frame makes the acceptor panic.
         Record::NoCall(error) if error.contains("kind 0x50") => panic("no call"),
         Record::Accept(_) => "accept",
         Record::Start => "start",
@@ -112,8 +112,7 @@ fn act_as_named(call: &mut Call<'_>, record: &Record, transcripts: &Transcripts)
     }
 }
 
-/// Panics as `panic!` does, but without the panic hook, which would print to the output of cases that
-/// pass.
+/// Panics without the panic hook, which would print to the output of cases that pass.
 pub(crate) fn panic(callback: &'static str) -> ! {
     resume_unwind(Box::new(callback))
 }

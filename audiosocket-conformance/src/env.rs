@@ -2,25 +2,25 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// How long anything may take that is not about time, before a case fails rather than hangs.
+/// The longest wait for something that has no deadline of its own. After it, a case fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that a case talks to, and the time that passes there.
+/// A running server and its clock.
 pub(crate) trait Env {
-    /// Returns a new connection and its peer's address as the server sees it: `from` if that is given,
-    /// and else an address of this machine.
+    /// Connects to the server. Returns the connection and the address of the peer as the server sees
+    /// it: `from`, or else an address of this machine.
     fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)>;
 
-    /// Lets the server work until this holds. Returns false if it never does.
+    /// Runs the server until `holds` returns true. Returns false if it never does.
     fn until(&self, holds: &dyn Fn() -> bool) -> bool;
 
-    /// How many connections the server has open.
+    /// The number of open connections of the server.
     fn open(&self) -> usize;
 
     /// Lets time pass.
     fn wait(&self, time: Duration);
 
-    /// The time since the server was started.
+    /// The time since the start of the server.
     fn elapsed(&self) -> Duration;
 
     /// Starts an orderly shutdown.
@@ -29,47 +29,47 @@ pub(crate) trait Env {
     /// Whether the server has returned from an orderly shutdown.
     fn has_stopped(&self) -> bool;
 
-    /// Ends the server, now that no peer is left, and waits until it has returned.
+    /// Ends the server after all peers have closed, and waits until it has returned.
     fn finish(&self);
 }
 
-/// The peer's end of a connection. Dropping it closes it.
+/// The peer's end of a connection. Dropping it closes the connection.
 pub(crate) trait PeerSocket {
     /// Sends all of `bytes`, in one write if they fit.
     fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Waits for at least one byte, or for the end of the stream, which is zero.
+    /// Waits for at least one byte, or for the end of the stream. Returns 0 at the end.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Closes the sending side.
     fn half_close(&mut self);
 
-    /// Closes with a reset.
+    /// Closes the connection with a reset.
     fn reset(self: Box<Self>);
 
-    /// Waits until the server has closed its end for good.
+    /// Waits until the server has closed its end.
     fn gone(&mut self);
 
-    /// Sends this again and again, without a pause, until the server has closed its end for good.
+    /// Sends `bytes` repeatedly, without a pause, until the server has closed its end.
     fn flood(&mut self, bytes: &[u8]);
 
-    /// Makes the server's end of the connection misbehave, where that can be had at will.
+    /// Causes a fault at the server's end. Only a runner with a network of its own can do that.
     fn fail(&mut self, fault: Fault);
 }
 
-/// What a system does to a server only when it likes.
+/// A fault that a case causes at the server's end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    /// Reading fails, after what waits to be read.
+    /// A read fails, after the unread bytes.
     Read(io::ErrorKind),
-    /// Every write fails; reading does not.
+    /// Each write fails. Reads do not.
     Write(io::ErrorKind),
-    /// The task that served the connection is dropped.
+    /// The task of the connection is dropped.
     Abandoned,
     /// The handler blocks.
     Blocked,
-    /// It does so no longer.
+    /// The handler returns.
     Unblocked,
-    /// This many bytes of audio, a frame of them, were dropped while it did.
+    /// One frame with this many bytes of audio was dropped because the handler blocked.
     Lagged(u64),
 }

@@ -1,4 +1,4 @@
-//! What scripts put on the wire: plain bytes, made without any of our encoders.
+//! The bytes that a case sends and expects. No encoder of this workspace makes them.
 
 /// The frame that ends a call.
 pub(crate) const HANGUP: [u8; 3] = [0x00, 0, 0];
@@ -11,8 +11,7 @@ pub(crate) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The UUID whose sixteen bytes are the ASCII text `name`, which is also what the handler of that
-/// call goes by.
+/// The UUID frame of the call with this name: the sixteen bytes are `name` as ASCII text.
 pub(crate) fn uuid(name: &str) -> Vec<u8> {
     frame(0x01, format!("{name:16}").as_bytes())
 }
@@ -27,30 +26,41 @@ pub(crate) fn dtmf(key: u8) -> Vec<u8> {
     frame(0x03, &[key])
 }
 
-/// `len` bytes in which every place looks different, and no order to the handler.
+/// `len` bytes of audio that is echoed. No two parts are the same.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
     (0..len)
-        .map(|place| (place * 7 + place / 251) as u8)
+        .map(|index| (index * 7 + index / 251) as u8)
         .collect()
 }
 
-/// `len` bytes to be played: none is zero, so that padding and silence show, and every place looks
-/// different.
+/// `len` bytes of audio to play. No byte is zero, so padding and silence differ from it. No two parts
+/// are the same.
 pub(crate) fn speech(len: usize) -> Vec<u8> {
     (0..len)
-        .map(|place| ((place * 7 + place / 251) % 255 + 1) as u8)
+        .map(|index| ((index * 7 + index / 251) % 255 + 1) as u8)
         .collect()
 }
 
-/// Bytes in 20 ms of each rate, from kind 0x10 on.
-pub(crate) const FRAME_LENS: [usize; 9] = [320, 480, 640, 960, 1280, 1764, 1920, 3840, 7680];
+/// Asterisk's name of each sample rate, from kind 0x10 on, and the bytes in 20 ms.
+pub(crate) const RATES: [(&str, usize); 9] = [
+    ("slin", 320),
+    ("slin12", 480),
+    ("slin16", 640),
+    ("slin24", 960),
+    ("slin32", 1280),
+    ("slin44", 1764),
+    ("slin48", 1920),
+    ("slin96", 3840),
+    ("slin192", 7680),
+];
 
-/// Frames of 20 ms in a minute: more than any case waits for.
+/// Frames of 20 ms in a minute. No case waits for more.
 pub(crate) const MINUTE: usize = 3000;
 
-/// What is sent when this is played at the rate of `kind`: frames of 20 ms, the last one padded.
+/// The frames that leave when `audio` is played at the rate of `kind`: 20 ms each, the last one
+/// padded.
 pub(crate) fn played(kind: u8, audio: &[u8]) -> Vec<u8> {
-    let len = FRAME_LENS[usize::from(kind - 0x10)];
+    let (_, len) = RATES[usize::from(kind - 0x10)];
     let frames = audio.chunks(len).flat_map(|piece| {
         let mut padded = piece.to_vec();
         padded.resize(len, 0);
@@ -59,7 +69,7 @@ pub(crate) fn played(kind: u8, audio: &[u8]) -> Vec<u8> {
     frames.collect()
 }
 
-/// A frame of silence, of 8 kHz.
+/// A frame of silence at 8 kHz.
 pub(crate) fn silence() -> Vec<u8> {
     audio(&[0; 320])
 }

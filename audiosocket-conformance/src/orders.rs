@@ -1,5 +1,5 @@
-//! The orders of a script to the handler of its call: the first word of audio. Audio that begins with
-//! none of these words, nor with one of [playing], is echoed. `flood` and `hush` are not recorded.
+//! The orders to the handler: the first word of audio. Audio without an order of this module or of
+//! [playing] is echoed. `flood` and `hush` are not recorded.
 
 use std::panic::resume_unwind;
 use std::thread::sleep;
@@ -10,15 +10,15 @@ use audiosocket_server::{Call, Response};
 
 use crate::playing;
 
-/// How many bytes of audio answer `flood`.
+/// The bytes of audio that answer `flood`.
 pub(crate) const FLOOD: usize = 60_000;
 
-/// Whether this audio is not recorded, since a script sends far too much of it.
+/// Whether this audio is not recorded, because a case sends very much of it.
 pub(crate) fn is_unrecorded(payload: &[u8]) -> bool {
     payload.starts_with(b"flood") || payload.starts_with(b"hush")
 }
 
-/// Answers `audio` as it says; `note` adds a line to the transcript.
+/// Obeys the order in `audio`. `note` adds a line to the transcript.
 pub(crate) fn obey<'a>(
     call: &mut Call<'_>,
     audio: Audio<'a>,
@@ -30,7 +30,7 @@ pub(crate) fn obey<'a>(
         // Nothing.
         b"quiet" | b"hush" => ().into(),
         b"none" => None::<Vec<u8>>.into(),
-        // Something, in every type that an answer can have.
+        // Bytes, in each type of answer.
         b"slice" => payload.into(),
         b"vec" => payload.to_vec().into(),
         b"bytes" => Bytes::copy_from_slice(payload).into(),
@@ -40,7 +40,7 @@ pub(crate) fn obey<'a>(
         b"most" => vec![0x66; 65_535].into(),
         b"too-much" => vec![0x77; 65_536].into(),
         b"too-much-wide" => (SampleRate::Hz192000, vec![0x77; 100_000].into()).into(),
-        // No bytes, in every type.
+        // No bytes, in each type of answer.
         b"empty-audio" => Audio::new(audio.rate(), &payload[..0]).into(),
         b"empty-slice" => payload[..0].into(),
         b"empty-vec" => Vec::new().into(),
@@ -48,7 +48,7 @@ pub(crate) fn obey<'a>(
         b"empty-some" => Some(Vec::new()).into(),
         b"empty-wide" => (SampleRate::Hz16000, Bytes::new()).into(),
         b"hangup" => Response::Hangup,
-        // More than an answer.
+        // An answer and another action.
         b"bye" => {
             call.hangup();
             audio.into()
@@ -58,7 +58,7 @@ pub(crate) fn obey<'a>(
             audio.into()
         }
         b"pieces" => {
-            // An answer larger than a frame: as many frames as it takes, the last one returned.
+            // Five frames. The last one is the answer.
             for piece in 1..=4 {
                 let result = call.send(Audio::new(audio.rate(), &[piece; 40_000]));
                 note(call, outcome(result));
@@ -76,13 +76,13 @@ pub(crate) fn obey<'a>(
             }
             audio.into()
         }
-        b"send-nothing" => {
-            let result = call.send(Audio::new(audio.rate(), &[]));
-            note(call, outcome(result));
-            audio.into()
-        }
-        b"send-too-much" => {
-            let result = call.send(Audio::new(audio.rate(), &[0; 65_536]));
+        b"send-nothing" | b"send-too-much" => {
+            let len = if payload.ends_with(b"much") {
+                65_536
+            } else {
+                0
+            };
+            let result = call.send(Audio::new(audio.rate(), &vec![0; len]));
             note(call, outcome(result));
             audio.into()
         }
@@ -95,7 +95,7 @@ pub(crate) fn obey<'a>(
             audio.into()
         }
         b"block" => {
-            // What no handler should do where one thread serves many calls.
+            // No handler should do this on a thread that serves many calls.
             sleep(Duration::from_millis(100));
             audio.into()
         }
@@ -108,7 +108,7 @@ pub(crate) fn obey<'a>(
     }
 }
 
-/// What became of a send.
+/// The result of a send as a line.
 pub(crate) fn outcome(result: Result<(), SendError>) -> String {
     match result {
         Ok(()) => "sent".to_owned(),

@@ -1,19 +1,19 @@
-//! The orders about the playout: a word, and numbers behind it.
+//! The orders about the playout: a word and numbers.
 
 use audiosocket_proto::{Audio, SendError};
 use audiosocket_server::Call;
 
 use crate::frames::speech;
 
-/// Plays as `audio` says, at its rate, and answers nothing. Returns false if it is no such order.
+/// Obeys an order about the playout, at the rate of `audio`. Returns false if `audio` is no such order.
 ///
-/// | `audio` | what happens |
+/// | `audio` | effect |
 /// |---|---|
 /// | `play 500 7` | plays 507 bytes of [speech], in a piece of 500 and one of 7 |
 /// | `mark 1 2` | sets these marks |
-/// | `clear` | clears, and notes how much that was |
-/// | `replace 500` | plays something and a mark 99, clears that, and plays 500 bytes |
-/// | `play-and-end 500` | plays 500 bytes and hangs up after them; more is refused |
+/// | `clear` | clears, and notes the number of samples |
+/// | `replace 500` | plays 10,001 bytes, sets mark 99, clears both, and plays 500 bytes |
+/// | `play-and-end 500` | plays 500 bytes, hangs up after them, and notes that more audio is refused |
 pub(crate) fn obey(
     call: &mut Call<'_>,
     audio: Audio<'_>,
@@ -29,6 +29,10 @@ pub(crate) fn obey(
         let samples = call.clear().samples;
         note_line(call, format!("{samples} samples cleared"));
     };
+    let play = |call: &mut Call<'_>, slin: Vec<u8>| {
+        let result = call.try_play((audio.rate(), slin));
+        note(call, result, &note_line);
+    };
     match word {
         Some("play") => {
             let lens: Vec<_> = numbers.collect();
@@ -36,8 +40,7 @@ pub(crate) fn obey(
             let mut rest = &all[..];
             for len in lens {
                 let (piece, after) = rest.split_at(len);
-                let result = call.try_play((audio.rate(), piece.to_vec()));
-                note(call, result, &note_line);
+                play(call, piece.to_vec());
                 rest = after;
             }
         }
@@ -49,29 +52,24 @@ pub(crate) fn obey(
         }
         Some("clear") => clear(call),
         Some("replace") => {
-            let result = call.try_play((audio.rate(), vec![0x55; 10_001]));
-            note(call, result, &note_line);
+            play(call, vec![0x55; 10_001]);
             let result = call.mark(99);
             note(call, result, &note_line);
             clear(call);
-            let len = numbers.next().unwrap();
-            let result = call.try_play((audio.rate(), speech(len)));
-            note(call, result, &note_line);
+            play(call, speech(numbers.next().unwrap()));
         }
         Some("play-and-end") => {
             let len = numbers.next().unwrap();
-            let result = call.try_play((audio.rate(), speech(len)));
-            note(call, result, &note_line);
+            play(call, speech(len));
             call.hangup_after_playout();
-            let result = call.try_play((audio.rate(), speech(len)));
-            note(call, result, &note_line);
+            play(call, speech(len));
         }
         _ => return false,
     }
     true
 }
 
-/// Notes what was not played.
+/// Notes the error if audio was not played.
 pub(crate) fn note(
     call: &Call<'_>,
     result: Result<(), SendError>,

@@ -3,19 +3,22 @@ use std::rc::Rc;
 
 use audiosocket_server::CallHandle;
 
+use crate::cases::call;
 use crate::env::{Env, Fault, PeerSocket};
-use crate::frames::{HANGUP, MINUTE};
+use crate::frames::{HANGUP, MINUTE, audio};
 use crate::transcript::Transcripts;
 
-/// One connection of a script: what it sends, what must come back, and what the server's handler
-/// must have recorded. Dropping it closes it.
+/// One connection of a case. The methods send bytes, expect bytes, and check the records of the
+/// server's handler. Dropping it closes the connection.
 pub(crate) struct ScriptedConnection {
-    /// `None` once closed.
+    /// The name of the call.
+    pub(crate) name: String,
+    /// `None` when closed.
     socket: Option<Box<dyn PeerSocket>>,
     env: Rc<dyn Env>,
     transcripts: Transcripts,
     addr: SocketAddr,
-    /// The number of records of connections that had the same address before.
+    /// The number of records of earlier connections from the same address.
     begin: usize,
 }
 
@@ -27,6 +30,7 @@ impl ScriptedConnection {
         transcripts: &Transcripts,
     ) -> Self {
         Self {
+            name: "echo".to_owned(),
             socket: Some(socket),
             env: Rc::clone(env),
             transcripts: transcripts.clone(),
@@ -35,12 +39,12 @@ impl ScriptedConnection {
         }
     }
 
-    /// Sends bytes, in one write.
+    /// Sends `bytes` in one write.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket().send(bytes).unwrap();
     }
 
-    /// The next bytes that come are these.
+    /// Expects that the next received bytes are `bytes`.
     pub(crate) fn expect(&mut self, bytes: &[u8]) {
         let mut came = vec![0; bytes.len()];
         self.fill(&mut came);
@@ -48,21 +52,27 @@ impl ScriptedConnection {
         if let Some(place) = wrong {
             let about = place.saturating_sub(8)..bytes.len().min(place + 8);
             panic!(
-                "at byte {place} came {:?} in place of {:?}",
+                "from byte {place} on, received {:?} and not {:?}",
                 &came[about.clone()],
                 &bytes[about]
             );
         }
     }
 
-    /// The next frame that is not silence.
+    /// Sends audio at 8 kHz, and expects the same frame back.
+    pub(crate) fn echoes(&mut self, payload: &[u8]) {
+        self.send(&audio(payload));
+        self.expect(&audio(payload));
+    }
+
+    /// Returns the next frame that is not silence.
     pub(crate) fn frame_behind_silence(&mut self) -> Vec<u8> {
         let mut frames = std::iter::repeat_with(|| self.frame()).take(MINUTE);
         let speaks = |frame: &Vec<u8>| frame[3..].iter().any(|byte| *byte != 0);
         frames.find(speaks).unwrap()
     }
 
-    /// The next frame, whole.
+    /// Returns the next frame.
     pub(crate) fn frame(&mut self) -> Vec<u8> {
         let mut frame = vec![0; 3];
         self.fill(&mut frame);
@@ -72,41 +82,47 @@ impl ScriptedConnection {
         frame
     }
 
-    /// Nothing more comes, and the stream ends in order.
+    /// Expects an orderly end of the stream.
     pub(crate) fn expect_end(&mut self) {
         let mut more = [0; 64];
         let read = self.socket().receive(&mut more).unwrap();
-        assert_eq!(more[..read], [], "in place of the end");
+        assert_eq!(more[..read], [], "bytes before the end");
     }
 
-    /// The server hangs up, and says nothing else.
+    /// Expects a hangup frame and the end of the stream.
     pub(crate) fn expect_hangup(&mut self) {
         self.expect(&HANGUP);
         self.expect_end();
     }
 
-    /// Closes the sending side only.
+    /// Closes the sending side.
     pub(crate) fn half_close(&mut self) {
         self.socket().half_close();
     }
 
-    /// Closes, as Asterisk ends a call. What came and was not read would make that a reset.
+    /// Closes the connection, as Asterisk ends a call. Unread bytes would make it a reset.
     pub(crate) fn close(&mut self) {
         drop(self.socket.take());
     }
 
-    /// Closes with a reset.
+    /// Closes the sending side, and expects the end of the stream.
+    pub(crate) fn finish(&mut self) {
+        self.half_close();
+        self.expect_end();
+    }
+
+    /// Closes the connection with a reset.
     pub(crate) fn reset(&mut self) {
         self.socket.take().unwrap().reset();
     }
 
-    /// The server closes its side for good, though this side stays open. The call is over already,
-    /// for on a real socket it takes bytes to find out.
+    /// Waits until the server has closed its end, although this end stays open. The call must be over:
+    /// on a real socket this method sends bytes to find out.
     pub(crate) fn gone(&mut self) {
         self.socket().gone();
     }
 
-    /// The same, and until then it is sent this again and again.
+    /// Sends `bytes` repeatedly until the server has closed its end.
     pub(crate) fn flood(&mut self, bytes: &[u8]) {
         self.socket().flood(bytes);
     }
@@ -115,24 +131,49 @@ impl ScriptedConnection {
         self.socket().fail(fault);
     }
 
-    /// Waits until the handler has recorded this.
+    /// Waits for this record.
     pub(crate) fn wait_for(&self, record: &str) {
         self.until(record, &|| self.records().iter().any(|line| line == record));
     }
 
-    /// Nothing has been recorded so far.
+    /// Fails if there is a record.
     pub(crate) fn assert_no_records(&self) {
         let records = self.records();
-        assert!(records.is_empty(), "recorded already: {records:#?}");
+        assert!(records.is_empty(), "unexpected records: {records:#?}");
     }
 
-    /// Waits until the handler has been given this many orders that are not recorded.
+    /// Waits until the handler got this many orders that are not recorded.
     pub(crate) fn wait_for_unrecorded(&self, count: usize) {
         let reached = || self.transcripts.unrecorded(self.addr) >= count;
         self.until("unrecorded orders", &reached);
     }
 
-    /// Waits for the records of this connection: these, and no others.
+    /// Waits for the records of this call: those of its start, `between`, and its end. Fails if there
+    /// are others.
+    pub(crate) fn check<L: AsRef<str>>(&self, between: &[L], end: &str) {
+        self.transcript(&call(&self.name, between, end));
+    }
+
+    /// Closes the connection, and checks the records of the call.
+    pub(crate) fn closes<L: AsRef<str>>(&mut self, between: &[L]) {
+        self.close();
+        self.check(between, "closed by the peer");
+    }
+
+    /// Closes the sending side, expects the end of the stream, and checks the records of the call.
+    pub(crate) fn half_closes<L: AsRef<str>>(&mut self, between: &[L]) {
+        self.finish();
+        self.check(between, "closed by the peer");
+    }
+
+    /// Expects a hangup frame, closes, and checks the records of the call.
+    pub(crate) fn hung_up<L: AsRef<str>>(&mut self, between: &[L], end: &str) {
+        self.expect_hangup();
+        self.close();
+        self.check(between, end);
+    }
+
+    /// Waits for the records of this connection. Fails if there are others.
     pub(crate) fn transcript<L: AsRef<str>>(&self, expected: &[L]) {
         let end = self.begin + expected.len();
         let last = expected.last().map_or("nothing", AsRef::as_ref);
@@ -142,7 +183,7 @@ impl ScriptedConnection {
         let mut pairs = records.iter().zip(&expected);
         if let Some(place) = pairs.position(|(record, expected)| record != expected) {
             panic!(
-                "record {place} is {:?} in place of {:?}, in {records:#?}",
+                "record {place} is {:?} and not {:?}, in {records:#?}",
                 records[place], expected[place]
             );
         }
@@ -151,7 +192,7 @@ impl ScriptedConnection {
         self.transcripts.set_expected(self.addr, end);
     }
 
-    /// Reaches the call from outside its callbacks. The call has begun.
+    /// Returns the handle of the call, which must have started.
     pub(crate) fn handle(&self) -> CallHandle {
         self.transcripts.handle(self.addr).unwrap()
     }
@@ -161,19 +202,23 @@ impl ScriptedConnection {
         self.transcripts.lines(self.addr).split_off(self.begin)
     }
 
-    /// Waits for so many bytes.
+    /// Fills `buffer` with received bytes.
     fn fill(&mut self, buffer: &mut [u8]) {
         let mut len = 0;
         while len < buffer.len() {
             let read = self.socket().receive(&mut buffer[len..]).unwrap();
-            assert!(read > 0, "{len} of {} bytes and then the end", buffer.len());
+            assert!(
+                read > 0,
+                "the stream ended after {len} of {} bytes",
+                buffer.len()
+            );
             len += read;
         }
     }
 
     fn until(&self, what: &str, holds: &dyn Fn() -> bool) {
         let reached = self.env.until(holds);
-        assert!(reached, "no {what:?} in {:#?}", self.records());
+        assert!(reached, "waited for {what:?}, found {:#?}", self.records());
     }
 
     fn socket(&mut self) -> &mut dyn PeerSocket {

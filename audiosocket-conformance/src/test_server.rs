@@ -10,25 +10,26 @@ use audiosocket_server::{Admission, Played};
 
 use crate::acceptor::scripted;
 use crate::env::Env;
-use crate::frames::uuid;
-use crate::runner::Runner;
+use crate::frames::{audio, uuid};
+use crate::runner::{Runner, ServerSetup};
 use crate::scripted_connection::ScriptedConnection;
 use crate::transcript::Transcripts;
 
-/// A server that does what scripts say, for one case. When this is dropped, the server is shut down,
-/// must return, and must have recorded nothing that the case did not expect.
+/// The server of one case. The drop shuts the server down, and fails if the server does not return
+/// or has records that the case did not expect.
 pub(crate) struct TestServer {
     env: Rc<dyn Env>,
     transcripts: Transcripts,
 }
 
 impl TestServer {
-    /// Starts a server with deadlines and a backlog that are out of reach, and without silence, so that
-    /// a case which is not about them runs the same on a busy machine.
+    /// Starts a server without silence, with deadlines that no case reaches. So a case that is not about
+    /// deadlines runs the same on a busy machine.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |session| session)
     }
 
+    /// Starts a server whose session differs from that of [`new`](Self::new).
     pub(crate) fn with(
         runner: &Runner,
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
@@ -51,42 +52,94 @@ impl TestServer {
             .linger(Duration::from_secs(3600))
             .write_timeout(Duration::from_secs(3600))
             .fill_silence(false);
-        let session = configure(session);
         let transcripts = Transcripts::default();
+        let setup = ServerSetup {
+            acceptor: scripted(&transcripts),
+            session: configure(session),
+            admission,
+        };
         Self {
-            env: runner.serve(scripted(&transcripts), session, admission),
+            env: runner.serve(setup),
             transcripts,
         }
     }
 
-    /// A connection on which nothing was sent.
+    /// Connects, and sends nothing.
     pub(crate) fn connect(&self) -> ScriptedConnection {
         self.connect_from(None)
     }
 
-    /// The same, from an address that may be another than that of this machine.
+    /// Connects from this address.
     pub(crate) fn connect_from(&self, from: Option<Ipv4Addr>) -> ScriptedConnection {
         let (wire, addr) = self.env.connect(from).unwrap();
         ScriptedConnection::new(wire, addr, &self.env, &self.transcripts)
     }
 
-    /// A connection on which the UUID was sent; `name` says how the call goes.
+    /// Connects and sends the UUID of the call with this name.
     pub(crate) fn call(&self, name: &str) -> ScriptedConnection {
-        let mut line = self.connect();
-        line.send(&uuid(name));
-        line
+        let mut connection = self.connect();
+        name.clone_into(&mut connection.name);
+        connection.send(&uuid(name));
+        connection
+    }
+
+    /// Starts the call with this name, and waits for its `on_start`.
+    pub(crate) fn started(&self, name: &str) -> ScriptedConnection {
+        let connection = self.call(name);
+        connection.wait_for("start");
+        connection
+    }
+
+    /// A call that goes on after the frames `sent`. The server sends `back`, and then an echo.
+    pub(crate) fn survives<L: AsRef<str>>(
+        &self,
+        name: &str,
+        sent: &[u8],
+        back: &[u8],
+        records: &[L],
+    ) {
+        let mut connection = self.call(name);
+        let alive = audio(b"alive");
+        connection.send(&[sent, &alive].concat());
+        connection.expect(&[back, &alive].concat());
+        let mut records: Vec<_> = records.iter().map(AsRef::as_ref).collect();
+        records.push("audio slin \"alive\"");
+        connection.half_closes(&records);
+    }
+
+    /// A call that ends by the frames `sent`. The server sends `back`, and then ends the stream. Frames
+    /// in the same write and after the end reach no callback.
+    pub(crate) fn ends<L: AsRef<str>>(
+        &self,
+        name: &str,
+        sent: &[u8],
+        back: &[u8],
+        records: &[L],
+        end: &str,
+    ) {
+        let mut connection = self.call(name);
+        connection.send(&[sent, &audio(b"after the end")].concat());
+        connection.expect(back);
+        connection.expect_end();
+        connection.send(&audio(b"long after the end"));
+        connection.close();
+        connection.check(records, end);
     }
 
     /// Waits until this many connections are open.
     pub(crate) fn open(&self, count: usize) {
         let reached = self.env.until(&|| self.env.open() == count);
-        assert!(reached, "{} and not {count} open", self.env.open());
+        assert!(
+            reached,
+            "{} connections are open, and not {count}",
+            self.env.open()
+        );
     }
 
-    /// Waits until the server accepts no more.
+    /// Waits until the server accepts no connection.
     pub(crate) fn refuses_connections(&self) {
         let refused = self.env.until(&|| self.env.connect(None).is_err());
-        assert!(refused, "the server still accepts");
+        assert!(refused, "the server still accepts connections");
     }
 
     pub(crate) fn shut_down(&self, grace: Duration) {
@@ -103,8 +156,8 @@ impl TestServer {
         self.env.has_stopped()
     }
 
-    /// Waits until something was played or cleared, or its call is over. In virtual time a thread that
-    /// blocks would never wake, so this polls.
+    /// Waits until the audio was played or cleared, or its call is over. It polls, because a thread
+    /// that blocks stops virtual time.
     pub(crate) fn outcome(&self, waiting: Played) -> MarkOutcome {
         let waiting = RefCell::new(waiting);
         let outcome = Cell::new(None);
@@ -115,7 +168,7 @@ impl TestServer {
             }
             outcome.get().is_some()
         });
-        assert!(reached, "it is never played");
+        assert!(reached, "the audio is never played");
         outcome.get().unwrap()
     }
 
@@ -125,6 +178,12 @@ impl TestServer {
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.env.elapsed()
+    }
+}
+
+impl From<Runner> for TestServer {
+    fn from(runner: Runner) -> Self {
+        Self::new(&runner)
     }
 }
 

@@ -6,8 +6,7 @@ use audiosocket_proto::Uuid;
 use audiosocket_server::{Call, CallHandle};
 use audiosocket_testing::transcript::{Entry, Record, Transcript};
 
-/// The records of all connections, with a transcript for each peer, so that the records of calls
-/// that go on at once do not mix.
+/// The records of all connections, separate for each peer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transcripts {
     entries: Transcript,
@@ -16,14 +15,14 @@ pub(crate) struct Transcripts {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    /// The number of records that a script has expected.
+    /// The number of records that the case has checked.
     expected: usize,
-    /// The number of orders that ask for no record.
+    /// The number of orders without a record.
     unrecorded: usize,
 }
 
 impl Transcripts {
-    /// Where the handlers record.
+    /// The transcript of the handlers.
     pub(crate) fn entries(&self) -> &Transcript {
         &self.entries
     }
@@ -33,7 +32,7 @@ impl Transcripts {
         self.entries.note_about(call, line);
     }
 
-    /// The records of a peer as lines.
+    /// Returns the records of a peer as lines.
     pub(crate) fn lines(&self, peer: SocketAddr) -> Vec<String> {
         let mut accepted = None;
         self.entries.with(|entries| {
@@ -42,14 +41,14 @@ impl Transcripts {
         })
     }
 
-    /// The number of records of a peer.
+    /// Returns the number of records of a peer.
     pub(crate) fn len(&self, peer: SocketAddr) -> usize {
         let of_peer = |entry: &&Entry| addr(entry) == Some(peer);
         self.entries
             .with(|entries| entries.iter().filter(of_peer).count())
     }
 
-    /// Reaches the newest call of a peer, if it has begun.
+    /// Returns the handle of the newest call of a peer, if it has started.
     pub(crate) fn handle(&self, peer: SocketAddr) -> Option<CallHandle> {
         self.entries.with(|entries| {
             let of_peer = entries.iter().filter(|entry| addr(entry) == Some(peer));
@@ -69,12 +68,12 @@ impl Transcripts {
         self.counts().entry(peer).or_default().unrecorded
     }
 
-    /// Counts an order that asks for no record.
+    /// Counts an order without a record.
     pub(crate) fn count_unrecorded(&self, peer: SocketAddr) {
         self.counts().entry(peer).or_default().unrecorded += 1;
     }
 
-    /// The records that no script expected.
+    /// Returns the records that the case has not checked.
     pub(crate) fn unexpected(&self) -> Vec<String> {
         let peers: Vec<_> = self.entries.with(|entries| {
             let mut peers: Vec<_> = entries.iter().filter_map(addr).collect();
@@ -95,8 +94,8 @@ fn addr(entry: &Entry) -> Option<SocketAddr> {
     entry.peer.as_ref()?.socket_addr()
 }
 
-/// A record as a line. `accepted` is the UUID that the peer's acceptor has seen last: a callback of a
-/// handler must be about that call.
+/// A record as a line. `accepted` is the latest UUID of the peer. The callbacks of its handler must be
+/// about that call.
 fn line(entry: &Entry, accepted: &mut Option<Uuid>) -> String {
     let line = match &entry.record {
         Record::Accept(uuid) => {
@@ -113,7 +112,7 @@ fn line(entry: &Entry, accepted: &mut Option<Uuid>) -> String {
     line
 }
 
-/// The text that the bytes of a UUID are, or its usual form if they are none.
+/// The bytes of a UUID as text, or the usual form of the UUID if they are not text.
 pub(crate) fn name(uuid: Uuid) -> String {
     match str::from_utf8(uuid.as_bytes()) {
         Ok(text) if !text.contains(char::is_control) => text.trim_end().to_owned(),
@@ -121,7 +120,8 @@ pub(crate) fn name(uuid: Uuid) -> String {
     }
 }
 
-/// A payload in a transcript: its text if it is short, its length and a checksum (FNV-1a) if not.
+/// A payload in a transcript: up to 24 bytes as text, and longer ones as their length and a checksum
+/// (FNV-1a).
 pub(crate) fn digest(payload: &[u8]) -> String {
     if payload.len() <= 24 {
         return format!("\"{}\"", payload.escape_ascii());

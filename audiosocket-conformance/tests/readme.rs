@@ -1,9 +1,9 @@
-//! The README's Rust examples, moved from tokio to threads as the README says: see `build.rs`. That they
-//! compile is the test.
+//! The Rust examples of the README, converted from tokio to threads by `build.rs`. The test is that they
+//! compile.
 
 #![allow(
     clippy::needless_pass_by_value,
-    reason = "async functions, from which these are derived, own their arguments"
+    reason = "the original async functions own their arguments"
 )]
 
 type Main = fn() -> std::io::Result<()>;

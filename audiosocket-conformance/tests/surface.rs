@@ -1,10 +1,10 @@
-//! Code for one adapter is code for another, but for the crate's name and `.await`.
+//! Code for one adapter works with another. Only the name of the crate and `.await` differ.
 
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A program with all that adapters have, for one adapter.
+/// A program that uses all items of an adapter.
 macro_rules! program {
     ($adapter:ident, $stream:expr, $listener:expr, $($wait:tt)*) => {{
         use std::sync::Arc;
@@ -42,7 +42,7 @@ macro_rules! program {
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
 
-        // Every option.
+        // All options.
         let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();
         let networks = networks.map_err(io::Error::other)?;
         assert_eq!(networks.networks(), ["127.0.0.1/32".parse::<IpNet>().map_err(io::Error::other)?]);
@@ -84,7 +84,7 @@ macro_rules! program {
         server.handle().shutdown(Duration::ZERO);
         server.serve_calls(talk) $($wait)* ?;
 
-        // A listener of one's own.
+        // A custom listener.
         let listener: TcpListener = $listener;
         let addr = listener.local_addr()?;
         let server = Server::with_listener(listener) $($wait)* ?;
@@ -93,7 +93,7 @@ macro_rules! program {
         server.serve_forever() $($wait)* ?;
         assert!(std::net::TcpStream::connect(addr).is_err());
 
-        // A server by its acceptor.
+        // An acceptor that returns calls.
         let (acceptor, calls): (Incoming, IncomingCalls) = incoming();
         let server = Server::builder().bind("127.0.0.1:0").start(acceptor) $($wait)* ?;
         server.handle().shutdown(Duration::ZERO);
@@ -104,26 +104,22 @@ macro_rules! program {
         let calls = Calls::default();
         serve_stream($stream, Peer::from("pipe"), acceptor, SessionConfig::default(), &calls) $($wait)*;
 
-        /// The rest by name. All but the handles of a call are the core's own types, in every adapter.
-        fn core(
-            names: Option<(AudioBuf, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception)>,
-            more: Option<(FrameKind, Lag, PeerError, SampleRate, SendError, CallStats, Uuid)>,
-            play: Option<(Dropped, LimitReached, MarkOutcome, Played, PlayoutStats, Ptime)>,
-            stream: Option<(CallEvent, Elapsed, EventInjector, InjectError, Injected)>,
-            _: fn(Frame<'_>) -> Option<&dyn Acceptor<Handler = Echo>>,
-            _: Option<(CallHandle, SocketFile)>,
-        ) -> (Option<Names>, Option<More>, Option<Play>, Option<Streams>) {
-            (names, more, play, stream)
-        }
-        assert!(matches!(
-            core(None, None, None, None, |_| None, None),
-            (None, None, None, None)
-        ));
+        // The other types by name. Each adapter has the types of the core, except for the handles of a call.
+        let _: Option<fn(Frame<'_>) -> Option<&dyn Acceptor<Handler = Echo>>> = None;
+        let _: Option<(CallHandle, SocketFile)> = None;
+        let _: Option<
+            fn(
+                AudioBuf, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception, FrameKind, Lag,
+                PeerError, SampleRate, SendError, CallStats, Uuid, Dropped, LimitReached,
+                MarkOutcome, Played, PlayoutStats, Ptime, CallEvent, Elapsed, EventInjector,
+                InjectError, Injected,
+            ),
+        > = CORE_TYPES;
         Ok::<(), io::Error>(())
     }};
 }
 
-/// What is done with a call in each adapter.
+/// The use of a call in each adapter.
 macro_rules! talk {
     ($adapter:ident, $call:ident, $($wait:tt)*) => {{
         use $adapter::{AudioBuf, Bytes, CallEvent, CallHandle, SampleRate};
@@ -149,7 +145,8 @@ macro_rules! talk {
     }};
 }
 
-type Names = (
+/// The types of the core that each adapter has under the same names.
+type CoreTypes = fn(
     audiosocket_proto::AudioBuf,
     audiosocket_proto::Bytes,
     audiosocket_server::Callbacks,
@@ -157,9 +154,6 @@ type Names = (
     audiosocket_proto::End,
     audiosocket_proto::ErrorFlags,
     audiosocket_server::Exception,
-);
-
-type More = (
     audiosocket_proto::FrameKind,
     audiosocket_server::Lag,
     audiosocket_proto::PeerError,
@@ -167,18 +161,12 @@ type More = (
     audiosocket_proto::SendError,
     audiosocket_server::CallStats,
     audiosocket_proto::Uuid,
-);
-
-type Play = (
     audiosocket_proto::Dropped,
     audiosocket_server::LimitReached,
     audiosocket_proto::MarkOutcome,
     audiosocket_server::Played,
     audiosocket_proto::PlayoutStats,
     audiosocket_proto::Ptime,
-);
-
-type Streams = (
     audiosocket_server::CallEvent,
     audiosocket_server::Elapsed,
     audiosocket_server::EventInjector,
@@ -186,7 +174,9 @@ type Streams = (
     audiosocket_server::Injected,
 );
 
-/// A stream whose peer has left.
+const CORE_TYPES: Option<CoreTypes> = None;
+
+/// Returns a stream whose peer has closed.
 fn stream() -> io::Result<UnixStream> {
     let (stream, _) = UnixStream::pair()?;
     stream.set_nonblocking(true)?;

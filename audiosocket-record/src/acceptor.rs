@@ -35,7 +35,7 @@ impl<A: Acceptor> Acceptor for RecordingAcceptor<A> {
     }
 }
 
-/// A handler whose caller is recorded.
+/// A handler of a [`RecordingAcceptor`]. It records the caller.
 #[derive(Debug)]
 pub struct RecordingHandler<H> {
     handler: H,

@@ -1,4 +1,19 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # By task
+//!
+//! | task | item |
+//! |---|---|
+//! | record into a directory, with files named by time and UUID | [`Recorder::in_directory`] |
+//! | record each call into one file at a path that you choose | [`Recorder::to_files`] |
+//! | record the calls of a server | [`Recorder::record`] |
+//! | record other audio, such as that of a client | [`Recorder::track`] |
+//! | leave out pauses, or record as a listener hears them | [`RecorderBuilder::gaps`] |
+//! | set the encoding of the audio | [`RecorderBuilder::encoding`] |
+//! | change the memory limits | [`RecorderBuilder::max_waiting_per_call`], [`RecorderBuilder::max_waiting`] |
+//! | end all recordings and wait for the disk | [`Recorder::finish`] |
+//! | find recordings that failed | [`Recorder::stats`] |
+//! | read about files, crashes and limits | [`Recorder`] |
 
 mod acceptor;
 mod decoder;

@@ -20,18 +20,18 @@ struct SharedDisk {
 struct DiskState {
     files: BTreeMap<String, Arc<Mutex<Cursor<Vec<u8>>>>>,
     synced: usize,
-    /// The greatest length of a file.
+    /// The maximum length of a file.
     limit: Option<usize>,
     hangs: bool,
 }
 
 impl MemoryDisk {
-    /// Limits the length of files: beyond it, writing fails.
+    /// Limits the length of files. A write beyond the limit fails.
     pub(crate) fn limit(&self, limit: Option<usize>) {
         self.0.state.lock().unwrap().limit = limit;
     }
 
-    /// While `hangs` is set, writing does not return.
+    /// Sets whether writes block.
     pub(crate) fn hang(&self, hangs: bool) {
         self.0.state.lock().unwrap().hangs = hangs;
         self.0.hang_ended.notify_all();

@@ -11,8 +11,8 @@ use crate::RecorderStats;
 use crate::quota::{QuotaPermit, Usage};
 use crate::track::{CallStart, RecordedFrame, Track, TrackError};
 
-/// New calls are refused while more starts and ends than this wait. On a disk that hangs, calls
-/// that come and go would take more and more memory.
+/// New calls are refused while more starts and ends than this wait. Without this limit, new calls on a
+/// disk that hangs would take memory without bound.
 pub(crate) const MAX_EVENTS: usize = 4096;
 
 /// The number of a call among the calls of a recorder.
@@ -23,18 +23,18 @@ pub(crate) type CallId = u64;
 pub(crate) enum WriterMessage {
     Start(CallId, CallStart, QuotaPermit<1>),
     Frame(CallId, RecordedFrame, QuotaPermit<2>),
-    /// The number is that of the frames that are lost at the end.
+    /// The number of frames that were lost at the end is the third field.
     End(CallId, Instant, u64, QuotaPermit<1>),
     Tick(Instant),
     /// Ends all calls that have not ended, and the writer.
     Shutdown(Instant),
 }
 
-/// How many bytes may wait for the disk.
+/// The maximum number of bytes that wait for the disk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
     pub(crate) per_call: usize,
-    /// Beyond this each call has only
+    /// Beyond this limit each call has only
     /// [`GUARANTEED_PER_CALL`](crate::track::GUARANTEED_PER_CALL).
     pub(crate) all_calls: usize,
 }
@@ -59,7 +59,7 @@ impl fmt::Debug for PathOf {
     }
 }
 
-/// The queue to the writer. It never blocks. Clones are the same queue.
+/// The queue to the writer. It never blocks. Clones share the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct WriterQueue {
     messages: Sender<WriterMessage>,
@@ -138,7 +138,7 @@ impl WriterQueue {
         }
     }
 
-    /// Counts a start or an end. Returns how many wait, with this one.
+    /// Counts a start or an end. Returns the number that waits, including this one.
     pub(crate) fn event(&self) -> (QuotaPermit<1>, usize) {
         let (permit, [waiting]) = QuotaPermit::take(1, [self.shared.events.clone()]);
         (permit, waiting)

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much waits for the disk.
+/// The amount that waits for the disk.
 pub(crate) type Usage = Arc<AtomicUsize>;
 
 /// A share of one or more counts that is in use until this is dropped.

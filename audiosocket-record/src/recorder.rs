@@ -20,10 +20,12 @@ use crate::writer;
 /// Records calls into WAV files. One thread writes all files.
 ///
 /// [`record`](Self::record) wraps an acceptor, and records the callers of its calls.
-/// [`track`](Self::track) starts a recording that is fed by hand.
+/// [`track`](Self::track) starts a recording of other audio.
 ///
 /// Dropping a recorder ends all recordings without waiting for the disk. [`finish`](Self::finish)
 /// waits.
+///
+#[doc = include_str!("../RECORDINGS.md")]
 #[derive(Debug)]
 pub struct Recorder {
     queue: WriterQueue,
@@ -32,26 +34,26 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Configures a recorder that creates files in `directory`, which has to exist.
+    /// Returns a builder for a recorder that creates files in `directory`. The directory must exist.
     ///
-    /// A file is named by the time of its first sample in UTC and by the UUID of the call:
+    /// The name of a file is the time of its first sample in UTC and the UUID of the call:
     /// `20260822T031415.926Z-40325ec2-5efd-4bd3-805f-53576e581d13.wav`. No file is overwritten: if
-    /// the name is taken, `-2` follows the UUID. A call has one file, and another one each time
-    /// that its sample rate changes or the file reaches 4 GiB. After 9 files the recording fails. A
-    /// call without audio has no file. On Unix, files are readable by the owner and the group.
+    /// the name is taken, `-2` follows the UUID. A call has one file. Another file follows when the
+    /// sample rate changes or the file reaches 4 GiB. After 9 files the recording fails. A call
+    /// without audio has no file. On Unix, the owner and the group can read the files.
     pub fn in_directory(directory: impl Into<PathBuf>) -> RecorderBuilder {
         RecorderBuilder::new(directory.into(), None)
     }
 
-    /// Configures a recorder that writes one file for each call, at the path that `path_of` returns
-    /// for its UUID.
+    /// Returns a builder for a recorder that writes one file for each call, at the path that `path_of`
+    /// returns for its UUID.
     ///
-    /// A file that exists is overwritten. The rate of the file is that of the first audio that is
-    /// not silence; audio of other rates is resampled. After 4 GiB the recording fails. A call
-    /// without audio has an empty file.
+    /// An existing file is overwritten. The file has the sample rate of the first audio that is not
+    /// silence. Audio of other rates is resampled. After 4 GiB the recording fails. A call without
+    /// audio has an empty file.
     ///
-    /// A peer chooses the UUID of its call. With paths that depend on nothing else, a peer can
-    /// overwrite the recording of an earlier call.
+    /// A peer chooses the UUID of its call. If the path depends on the UUID only, a peer can overwrite
+    /// the recording of an earlier call.
     pub fn to_files<F>(path_of: F) -> RecorderBuilder
     where
         F: Fn(Uuid) -> PathBuf + Send + Sync + 'static,
@@ -59,39 +61,58 @@ impl Recorder {
         RecorderBuilder::new(PathBuf::new(), Some(PathOf(Arc::new(path_of))))
     }
 
-    /// Records the callers of all calls that `acceptor` takes. Its handlers answer the calls as
-    /// before.
+    /// Wraps `acceptor`, and records the callers of its calls. Its handlers answer the calls as before.
     ///
-    /// Each frame is copied before the handler gets it. A call is refused if its recording cannot
-    /// start; see [`TrackError`].
+    /// The recorder copies each frame before the handler gets it. A call is refused if its recording
+    /// cannot start; see [`TrackError`].
     pub fn record<A: Acceptor>(&self, acceptor: A) -> RecordingAcceptor<A> {
         RecordingAcceptor::new(acceptor, self.queue.clone())
     }
 
-    /// Starts the recording of a call, which begins now.
+    /// Starts a recording that begins now. Write the audio of one direction of a call to it.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// use audiosocket_proto::{Audio, SampleRate};
+    /// use audiosocket_record::{Encoding, Recorder};
+    /// use uuid::Uuid;
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path().to_owned();
+    /// let recorder = Recorder::to_files(move |uuid| directory.join(format!("{uuid}.wav")))
+    ///     .encoding(Encoding::Slin)
+    ///     .start()?;
+    /// let mut track = recorder.track(Uuid::new_v4())?;
+    /// track.write(Instant::now(), Audio::new(SampleRate::Hz8000, &[0; 320])); // 20 ms
+    /// track.finish(Instant::now());
+    /// assert_eq!(recorder.finish().complete, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TrackError::DiskTooSlow`] if too many recordings wait for the disk. A file that cannot be
-    /// created is no error here: [`stats`](Self::stats) count the recording as failed.
+    /// [`TrackError::DiskTooSlow`] if too many recordings wait for the disk, and
+    /// [`TrackError::RecorderEnded`] after the end of the recorder. A file that cannot be created is no
+    /// error here: [`stats`](Self::stats) counts the recording as failed.
     pub fn track(&self, uuid: Uuid) -> Result<Track, TrackError> {
         self.queue.start_now(uuid)
     }
 
-    /// Counts of all recordings so far.
+    /// Returns the counts of all recordings so far.
     #[must_use]
     pub fn stats(&self) -> RecorderStats {
         self.queue.stats().clone()
     }
 
-    /// Ends all recordings, and waits until they are on the disk.
+    /// Ends all recordings, and waits until they are on the disk. Returns the final counts.
     ///
-    /// This blocks for as long as the disk needs. In async code, call it in `spawn_blocking`, or
-    /// call [`shut_down`](Self::shut_down) and wait for [`is_finished`](Self::is_finished).
+    /// This blocks until the disk is ready. In async code, call it in `spawn_blocking`, or call
+    /// [`shut_down`](Self::shut_down) and poll [`is_finished`](Self::is_finished).
     ///
     /// # Panics
     ///
-    /// If the thread that writes has panicked.
+    /// If the writer thread has panicked.
     pub fn finish(mut self) -> RecorderStats {
         self.shut_down();
         if let Some(thread) = self.thread.take()
@@ -102,14 +123,14 @@ impl Recorder {
         self.stats()
     }
 
-    /// Ends all recordings, without waiting for the disk. New recordings are refused once the
-    /// thread that writes has ended.
+    /// Ends all recordings, without waiting for the disk. New recordings are refused when the writer
+    /// thread has ended.
     pub fn shut_down(&self) {
         let message = WriterMessage::Shutdown(Instant::now());
         self.queue.send(message);
     }
 
-    /// Whether all recordings are on the disk after [`shut_down`](Self::shut_down).
+    /// Returns whether all recordings are on the disk after [`shut_down`](Self::shut_down).
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
@@ -122,9 +143,9 @@ impl Drop for Recorder {
     }
 }
 
-/// Options of a [`Recorder`].
+/// A builder for a [`Recorder`].
 #[derive(Debug)]
-#[must_use = "a recorder has to be started"]
+#[must_use = "a builder does nothing until `start`"]
 pub struct RecorderBuilder {
     directory: PathBuf,
     path_of: Option<PathOf>,
@@ -163,42 +184,43 @@ impl RecorderBuilder {
         self
     }
 
-    /// What recordings contain for the time in which no audio arrived.
+    /// Sets the content of a recording for the time in which no audio arrived. The default is
+    /// [`Gaps::Keep`].
     pub fn gaps(mut self, gaps: Gaps) -> Self {
         self.settings.gaps = gaps;
         self
     }
 
-    /// Whether each file is synced to the disk when its call ends, so that it survives a loss of
-    /// power. The default is true.
+    /// Sets whether each file is synced to the disk at the end of its call. A synced file survives a
+    /// loss of power. The default is true.
     pub fn sync(mut self, sync: bool) -> Self {
         self.settings.sync = sync;
         self
     }
 
-    /// The most bytes of a call that wait for a slow disk. The default is 1 MiB: 45 seconds at
-    /// 8 kHz in frames of 20 ms.
+    /// Sets the maximum number of bytes of a call that wait for a slow disk. The default is 1 MiB: 45
+    /// seconds at 8 kHz in frames of 20 ms.
     ///
-    /// A frame counts as 128 bytes more than its audio. Audio beyond the limit is lost: the
-    /// recording has silence of the same length.
+    /// A frame counts as its audio and 128 bytes. Audio beyond the limit is lost: the recording has
+    /// silence of the same length.
     pub fn max_waiting_per_call(mut self, bytes: usize) -> Self {
         self.limits.per_call = bytes;
         self
     }
 
-    /// The most bytes of all calls that wait for a slow disk. The default is 256 MiB. Beyond the
-    /// limit, each call may have 16 KiB.
+    /// Sets the maximum number of bytes of all calls that wait for a slow disk. The default is 256 MiB.
+    /// Beyond the limit, each call may still have 16 KiB.
     pub fn max_waiting(mut self, bytes: usize) -> Self {
         self.limits.all_calls = bytes;
         self
     }
 
-    /// Starts the thread that writes.
+    /// Starts the writer thread.
     ///
     /// # Errors
     ///
-    /// An error if the directory does not exist, if this process may not create files in it, or if
-    /// the thread cannot be started.
+    /// If the directory does not exist, if this process may not create files in it, or if the thread
+    /// cannot be started.
     pub fn start(self) -> io::Result<Recorder> {
         let directory = match self.path_of {
             Some(_) => Directory(self.directory),
@@ -212,7 +234,7 @@ impl RecorderBuilder {
     }
 }
 
-/// Counts of the recordings of a [`Recorder`].
+/// The counts of the recordings of a [`Recorder`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecorderStats {
@@ -226,11 +248,11 @@ pub struct RecorderStats {
     pub failed: u64,
     /// Files of the recordings that have ended.
     pub files: u64,
-    /// Frames that are missing in the recordings that have ended: the disk or the handler was too
-    /// slow, or the recording failed.
+    /// Frames that are missing in the ended recordings, because the disk or the handler was too slow
+    /// or the recording failed.
     pub lost_frames: u64,
-    /// The reason of the first recording that failed or lost audio to a slow disk, with the path or
-    /// the UUID.
+    /// The error of the first recording that failed or that lost audio because of a slow disk. It has
+    /// the path or the UUID.
     pub first_error: Option<String>,
 }
 

@@ -13,14 +13,14 @@ use crate::timeline::{Gaps, Segment, Timeline};
 use crate::track::{CallStart, RecordedFrame};
 use crate::wav_file::{MAX_SAMPLES, WavFile, WrittenFile};
 
-/// The most files of one call: one for each rate. Each change of the rate begins another file, and
-/// each file is synced at its end. Asterisk hardly ever changes the rate.
+/// The maximum number of files of one call: one for each rate. Each change of the rate begins another
+/// file, and each file is synced at its end. Asterisk rarely changes the rate.
 const MAX_FILES: u32 = 9;
 
-/// Silence is written in pieces of this.
+/// Silence is written in pieces of this length.
 const SILENCE: [i16; 4096] = [0; 4096];
 
-/// How calls are recorded.
+/// The settings of all recordings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingSettings {
     /// The codec of frames of kind `0x10`; `None` to detect it.
@@ -29,7 +29,7 @@ pub(crate) struct RecordingSettings {
     pub(crate) input_rate: Option<SampleRate>,
     pub(crate) gaps: Gaps,
     pub(crate) sync: bool,
-    /// The most samples of a file.
+    /// The maximum number of samples of a file.
     pub(crate) max_samples: u32,
 }
 
@@ -45,7 +45,7 @@ impl Default for RecordingSettings {
     }
 }
 
-/// What all recordings of a recorder share.
+/// The state that all recordings of a recorder share.
 pub(crate) struct Context<S> {
     pub(crate) storage: S,
     pub(crate) settings: RecordingSettings,
@@ -76,7 +76,7 @@ pub(crate) struct Recording<S: Storage> {
     failure: Option<Failure>,
 }
 
-/// Why a recording failed.
+/// The failure of a recording.
 #[derive(Debug)]
 struct Failure {
     /// The file in which the recording failed; `None` if no file could be created.
@@ -115,8 +115,7 @@ impl<S: Storage> Recording<S> {
         self.record(context, decoded);
         // The rate of the silence before the first audio is that of the audio.
         if self.file.is_some() {
-            let mut segments = Vec::new();
-            self.timeline.tick(now, &mut segments);
+            let segments = self.timeline.tick(now);
             self.write(context, segments);
         }
         if let Some(Err(error)) = self.file.as_mut().map(WavFile::update_header) {
@@ -127,14 +126,13 @@ impl<S: Storage> Recording<S> {
         }
     }
 
-    /// Ends the recording of a call that ended at `at`. This many frames are lost at its end.
+    /// Ends the recording of a call that ended at `at`. `lost` frames were lost at its end.
     pub(crate) fn finish(&mut self, context: &Context<S>, at: Instant, lost: u64) {
         self.lost += lost;
         let mut decoded = Vec::new();
         self.decoder.finish(&mut decoded);
         self.record(context, decoded);
-        let mut segments = Vec::new();
-        self.timeline.finish(at, &mut segments);
+        let segments = self.timeline.finish(at);
         self.write(context, segments);
         self.close_raw(context);
         if self.start.path.is_some() && self.files == 0 {
@@ -170,7 +168,7 @@ impl<S: Storage> Recording<S> {
                 tracing::warn!(%uuid, file, seconds, lost, "recorded in part");
             }
             None if self.files > 0 => {}
-            None if lost == 0 => tracing::info!(%uuid, "not recorded: no audio came"),
+            None if lost == 0 => tracing::info!(%uuid, "not recorded: the call had no audio"),
             _ => tracing::warn!(%uuid, lost, "not recorded"),
         }
     }
@@ -190,13 +188,12 @@ impl<S: Storage> Recording<S> {
             if self.failure.is_none() {
                 self.prepare_file(context, &mut audio);
             }
-            let mut segments = Vec::new();
-            self.timeline.push(audio, &mut segments);
+            let segments = self.timeline.push(audio);
             self.write(context, segments);
         }
     }
 
-    /// Makes sure that there is a file for `audio`.
+    /// Opens a file for `audio`, if there is none.
     fn prepare_file(&mut self, context: &Context<S>, audio: &mut DecodedAudio) {
         if self.start.path.is_none() {
             if self.file.as_ref().map(|file| file.rate) != Some(audio.rate) {
@@ -214,13 +211,12 @@ impl<S: Storage> Recording<S> {
 
     /// Begins a file of the rate of `audio`.
     fn change_rate(&mut self, context: &Context<S>, audio: &DecodedAudio) {
-        let mut segments = Vec::new();
-        let until = self.timeline.flush(&mut segments);
+        let segments = self.timeline.flush();
         self.write(context, segments);
         self.close(context);
         let from = match context.settings.gaps {
             Gaps::Skip => audio.at,
-            _ => until,
+            _ => self.timeline.end(),
         };
         self.open(context, audio.rate, from);
     }
@@ -243,7 +239,7 @@ impl<S: Storage> Recording<S> {
             };
             match segment {
                 Segment::Silence(silence) => {
-                    // To the nearest: a length of time is rounded down to a nanosecond.
+                    // The duration was rounded down to a nanosecond, so this rounds to the nearest sample.
                     let half = Duration::from_nanos(500_000_000 / u64::from(file.rate.hz()));
                     let mut samples = file.rate.samples_in(silence + half);
                     let rest = file.end_resampling();
@@ -270,7 +266,7 @@ impl<S: Storage> Recording<S> {
         let full = |file: &WavFile<S>| {
             samples.len() > (context.settings.max_samples - file.samples()) as usize
         };
-        // A file whose path is given has no next file; writing to it fails when it is full.
+        // A file with a given path has no next file. A write to it fails when it is full.
         if self.start.path.is_none() && self.file.as_ref().is_some_and(full) {
             self.continue_in_next_file(context);
         }
@@ -279,7 +275,7 @@ impl<S: Storage> Recording<S> {
         }
     }
 
-    /// Begins another file, because this one has its greatest length.
+    /// Begins another file, because this file has its maximum length.
     fn continue_in_next_file(&mut self, context: &Context<S>) {
         if let Some(file) = &self.file {
             let (rate, samples) = (file.rate, file.samples());
@@ -313,7 +309,7 @@ impl<S: Storage> Recording<S> {
         let (name, file) = match &self.start.path {
             Some(path) => (self.start.name(), context.storage.create(path, false)?),
             None if self.files == MAX_FILES => {
-                let problem = format!("a call has {MAX_FILES} files at most");
+                let problem = format!("a call has at most {MAX_FILES} files");
                 return Err(io::Error::other(problem));
             }
             None => {

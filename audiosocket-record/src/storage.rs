@@ -6,19 +6,19 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-/// How many files may have the same time and UUID. Asterisk gives out no UUID twice.
+/// The maximum number of files with the same time and UUID. Asterisk uses no UUID twice.
 const MAX_SAME_NAMES: u32 = 1_000;
 
-/// Where recordings are kept.
+/// The storage of recordings.
 pub(crate) trait Storage: Send + 'static {
     /// An open file; clones are the same file.
     type File: Clone + Read + Write + Seek + Send;
 
-    /// Creates a file. If it exists, fails with [`io::ErrorKind::AlreadyExists`] if it has to be
-    /// `new`, or else empties it.
+    /// Creates a file. If the file exists, this empties it, or with `new` fails with
+    /// [`io::ErrorKind::AlreadyExists`].
     fn create(&self, path: &Path, new: bool) -> io::Result<Self::File>;
 
-    /// Returns once all data of `file` is on the disk. Its name may be there later.
+    /// Returns when all data of `file` is on the disk. The name of the file may be synced later.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
 }
 
@@ -27,13 +27,16 @@ pub(crate) trait Storage: Send + 'static {
 pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    /// Opens the directory at `path`. It has to exist, and this process has to be allowed to
-    /// create files in it.
+    /// Opens the directory at `path`. It must exist, and this process must be allowed to create files
+    /// in it.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         match check(&path) {
             Ok(()) => Ok(Self(path)),
             Err(error) => {
-                let problem = format!("cannot record into {}: {error}", path.display());
+                let problem = format!(
+                    "cannot record into {}: {error}",
+                    path.display().to_string().escape_debug()
+                );
                 Err(io::Error::new(error.kind(), problem))
             }
         }
@@ -43,7 +46,7 @@ impl Directory {
 #[cfg(unix)]
 fn check(directory: &Path) -> io::Result<()> {
     use rustix::fs::{Access, access};
-    // With the dot it is an error if this is not a directory.
+    // The dot makes this an error if the path is no directory.
     access(directory.join("."), Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
 }
 
@@ -58,12 +61,12 @@ impl Storage for Directory {
     fn create(&self, path: &Path, new: bool) -> io::Result<Self::File> {
         let path = self.0.join(path);
         if !new {
-            // A FIFO that is opened for writing alone blocks until it has a reader. Opened for
-            // reading too, it would be its own reader, and the recording would fail at once.
+            // Opening a FIFO for writing blocks until it has a reader. If it were opened for reading
+            // too, it would be its own reader, and the recording would fail at once.
             File::create(&path)?;
         }
         let mut options = File::options();
-        // Reading is for the repair of a header.
+        // The repair of a header reads the file.
         options.read(true).write(true).create_new(new);
         // Calls are private: only the owner and the group may read new files.
         #[cfg(unix)]

@@ -1,50 +1,51 @@
+use std::mem;
 use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
 
 use crate::decoder::DecodedAudio;
 
-/// Audio may be this late before [`Gaps::Keep`] counts a gap. Networks and schedulers delay audio
-/// too, and small delays add up until they reach this.
+/// [`Gaps::Keep`] counts a gap when audio is later than this. Networks and schedulers delay audio too,
+/// and small delays add up.
 const TOLERANCE: Duration = Duration::from_millis(200);
 
-/// The time that [`Gaps::Keep`] waits for more late audio before it records a gap. If TCP or this
-/// machine held the audio up, all of it arrives at once and there was no gap.
+/// The time that [`Gaps::Keep`] waits for late audio before it records a gap. If TCP or this machine
+/// delayed the audio, all of it arrives at once, and there was no gap.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// While a gap lasts, the recording stays this far behind, in case the gap is only a delay.
+/// During a gap the recording stays this far behind, because the gap can be a delay.
 const LAG_DURING_GAP: Duration = Duration::from_secs(10);
 
-/// Limit for the audio that is held back while a gap settles, in samples: a minute at 8 kHz.
+/// The maximum number of samples that are held back for a gap: a minute at 8 kHz.
 const MAX_HELD: u64 = 1 << 19;
 
-/// The memory of a held segment beside its audio, in samples.
+/// The memory of a held segment without its audio, in samples.
 const SEGMENT_COST: u64 = 32;
 
-/// What a recording contains for the time in which no audio arrived.
+/// The content of a recording for the time in which no audio arrived.
 ///
-/// Asterisk sends nothing while its own peer sends nothing: when the caller is on hold, or when a
-/// telephone sends no noise in pauses.
+/// Asterisk sends nothing while its own peer sends nothing: while the caller is on hold, or in pauses
+/// if a telephone suppresses silence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gaps {
-    /// Silence of the same length, so that the recording has the time of the call, from its start
-    /// to its end. This is the default.
+    /// Silence of the same length, so that the recording has the duration of the call. This is the
+    /// default.
     ///
-    /// A gap is longer than 200 ms. Audio that was only delayed, and arrives all at once, stays in
-    /// one piece. Audio that arrives early is never moved; it shortens the next gap. A caller whose
-    /// clock is slow makes gaps too: at 100 parts in a million, one of 200 ms every half hour.
+    /// A gap is longer than 200 ms. Delayed audio that arrives at once stays in one piece. Early audio
+    /// is never moved; it shortens the next gap. A caller with a slow clock makes gaps too: at 100 parts
+    /// per million, a gap of 200 ms every half hour.
     #[default]
     Keep,
-    /// Nothing: audio is recorded in a row.
+    /// Nothing: audio is recorded without gaps.
     Skip,
-    /// Silence where a telephone would play silence. Use it for audio that this process plays to a
-    /// listener: playback starts when audio arrives, not when it was sent.
+    /// Silence where a telephone would play silence. Use it for audio that a server sends to a
+    /// listener. The playback starts when audio arrives.
     ///
-    /// A gap is longer than `jitter_buffer`, which is the time that the telephone's jitter buffer
-    /// makes up for. The recording starts with the call and ends with the last audio.
+    /// A gap is longer than `jitter_buffer`, the delay that the jitter buffer of the telephone hides.
+    /// The recording starts with the call and ends with the last audio.
     Playback {
-        /// The longest delay that the listener does not notice, such as 60 ms.
+        /// The maximum delay that the listener does not notice, such as 60 ms.
         jitter_buffer: Duration,
     },
 }
@@ -65,18 +66,20 @@ impl Gaps {
     }
 }
 
-/// Places audio in a recording by the time at which it arrived: frames carry no timestamps.
+/// Places audio in a recording by its time of arrival. Frames have no timestamps.
 ///
-/// Audio that arrives now was spoken until now (or, with [`Gaps::Playback`], is played from now
-/// on). The time between it and the audio before it is silence.
+/// Audio that arrives now was spoken until now. With [`Gaps::Playback`] it is played from now on. The
+/// time between it and the audio before it is silence.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     gaps: Gaps,
-    /// Silence has whole samples of this rate.
+    /// The length of silence is a whole number of samples of this rate.
     rate: SampleRate,
     /// The end of the recording so far.
     until: Instant,
     gap: Option<Gap>,
+    /// The next segments of the recording.
+    segments: Vec<Segment>,
 }
 
 /// A part of a recording.
@@ -90,9 +93,9 @@ pub(crate) enum Segment {
 #[derive(Debug)]
 struct Gap {
     noticed: Instant,
-    /// The least delay of the audio since then.
+    /// The minimum delay of the audio since then.
     late: Duration,
-    /// The audio since then, not yet part of the recording.
+    /// The audio since then. It is not part of the recording yet.
     segments: Vec<Segment>,
     /// The length of `segments`.
     held: Duration,
@@ -101,13 +104,14 @@ struct Gap {
 }
 
 impl Timeline {
-    /// The timeline of a recording that begins at `from`.
+    /// Returns the timeline of a recording that begins at `from`.
     pub(crate) fn new(from: Instant, gaps: Gaps) -> Self {
         Self {
             gaps,
             rate: SampleRate::Hz8000,
             until: from,
             gap: None,
+            segments: Vec::new(),
         }
     }
 
@@ -115,12 +119,18 @@ impl Timeline {
         self.rate = rate;
     }
 
-    /// Takes audio, and appends the next segments of the recording.
-    pub(crate) fn push(&mut self, audio: DecodedAudio, segments: &mut Vec<Segment>) {
+    /// Takes audio, and returns the next segments of the recording.
+    pub(crate) fn push(&mut self, audio: DecodedAudio) -> Vec<Segment> {
         if self.gaps == Gaps::Skip {
-            return append(audio, segments);
+            append(audio, &mut self.segments);
+        } else {
+            self.place(audio);
         }
-        self.settle(audio.at, segments);
+        mem::take(&mut self.segments)
+    }
+
+    fn place(&mut self, audio: DecodedAudio) {
+        self.settle(audio.at);
         let len = audio.lost + audio.samples.len() as u64;
         let duration = audio.rate.duration_of(len);
         let held = self.gap.as_ref().map_or(Duration::ZERO, |gap| gap.held);
@@ -130,9 +140,9 @@ impl Timeline {
         };
         let late = audio.at.saturating_duration_since(in_time);
         if late <= self.gaps.tolerance() {
-            self.end_gap(late, segments);
+            self.end_gap(late);
             self.until += duration;
-            return append(audio, segments);
+            return append(audio, &mut self.segments);
         }
         let gap = self.gap.get_or_insert_with(|| Gap {
             noticed: audio.at,
@@ -146,60 +156,67 @@ impl Timeline {
         gap.cost += len + SEGMENT_COST;
         append(audio, &mut gap.segments);
         if gap.cost > MAX_HELD {
-            self.end_gap(Duration::MAX, segments);
+            self.end_gap(Duration::MAX);
         }
     }
 
-    /// Appends the segments that do not depend on audio to come.
-    pub(crate) fn tick(&mut self, now: Instant, segments: &mut Vec<Segment>) {
-        self.settle(now, segments);
+    /// Returns the segments that do not depend on later audio.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Segment> {
+        self.settle(now);
         let quiet = now.saturating_duration_since(self.until);
         if self.gaps == Gaps::Keep && self.gap.is_none() && quiet > LAG_DURING_GAP {
-            self.fill(quiet - LAG_DURING_GAP, segments);
+            self.fill(quiet - LAG_DURING_GAP);
         }
+        mem::take(&mut self.segments)
     }
 
-    /// Appends the audio that is held back. Returns the end of the recording so far.
-    pub(crate) fn flush(&mut self, segments: &mut Vec<Segment>) -> Instant {
-        self.end_gap(Duration::MAX, segments);
+    /// Returns the audio that is held back.
+    pub(crate) fn flush(&mut self) -> Vec<Segment> {
+        self.end_gap(Duration::MAX);
+        mem::take(&mut self.segments)
+    }
+
+    /// Returns the end of the recording so far.
+    pub(crate) fn end(&self) -> Instant {
         self.until
     }
 
-    /// Appends the last segments of a call that ended at `at`.
-    pub(crate) fn finish(&mut self, at: Instant, segments: &mut Vec<Segment>) {
-        self.flush(segments);
+    /// Returns the last segments of a call that ended at `at`.
+    pub(crate) fn finish(&mut self, at: Instant) -> Vec<Segment> {
+        self.end_gap(Duration::MAX);
         let quiet = at.saturating_duration_since(self.until);
         if self.gaps == Gaps::Keep && quiet > TOLERANCE {
-            self.fill(quiet, segments);
+            self.fill(quiet);
         }
+        mem::take(&mut self.segments)
     }
 
-    fn settle(&mut self, now: Instant, segments: &mut Vec<Segment>) {
+    fn settle(&mut self, now: Instant) {
         let settling = self.gaps.settling();
         let settled = |gap: &Gap| now.saturating_duration_since(gap.noticed) >= settling;
         if self.gap.as_ref().is_some_and(settled) {
-            self.end_gap(Duration::MAX, segments);
+            self.end_gap(Duration::MAX);
         }
     }
 
-    /// Ends the gap, if there is one; it was not longer than `late`.
-    fn end_gap(&mut self, late: Duration, segments: &mut Vec<Segment>) {
+    /// Ends the gap, if there is one. Its length is at most `late`.
+    fn end_gap(&mut self, late: Duration) {
         let Some(mut gap) = self.gap.take() else {
             return;
         };
         let quiet = gap.late.min(late);
         if quiet > self.gaps.tolerance() {
-            self.fill(quiet, segments);
+            self.fill(quiet);
         }
         self.until += gap.held;
-        segments.append(&mut gap.segments);
+        self.segments.append(&mut gap.segments);
     }
 
-    /// Appends as many whole samples of silence as `quiet` has.
-    fn fill(&mut self, quiet: Duration, segments: &mut Vec<Segment>) {
+    /// Appends silence: the whole samples of `quiet`.
+    fn fill(&mut self, quiet: Duration) {
         let silence = self.rate.duration_of(self.rate.samples_in(quiet));
         self.until += silence;
-        segments.push(Segment::Silence(silence));
+        self.segments.push(Segment::Silence(silence));
     }
 }
 

@@ -10,15 +10,16 @@ use uuid::Uuid;
 use crate::queue::{CallId, QueueState, WriterMessage, WriterQueue};
 use crate::quota::{QuotaPermit, Usage};
 
-/// Each call may have this many bytes waiting, however much waits of other calls: three quarters of
-/// a second at 8 kHz. So calls that are behind take nothing from calls that are not.
+/// The bytes of a call that may always wait: three quarters of a second at 8 kHz. So a call that is
+/// behind takes no quota from a call that is not.
 pub(crate) const GUARANTEED_PER_CALL: usize = 16 * 1024;
 
-/// What a waiting frame takes beside its audio.
+/// The memory of a waiting frame without its audio, in bytes.
 pub(crate) const FRAME_COST: usize = 128;
 
-/// Lost audio becomes silence, at most of the time in which it arrived and this much more, since
-/// audio may arrive in bursts. Without a limit, a caller could fill the disk with silence.
+/// Lost audio becomes silence. The silence is at most this much longer than the time in which the audio
+/// arrived, because audio may arrive in bursts. Without a limit, a caller could fill the disk with
+/// silence.
 const BURST: Duration = Duration::from_secs(1);
 
 /// The start of a call.
@@ -40,13 +41,13 @@ impl CallStart {
     }
 }
 
-/// Audio as it arrived.
+/// A frame of audio with its time of arrival.
 #[derive(Debug)]
 pub(crate) struct RecordedFrame {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
     pub(crate) payload: Vec<u8>,
-    /// What is missing just before it, at its rate.
+    /// The audio that is missing before it, at its rate.
     pub(crate) lost: LostAudio,
 }
 
@@ -57,12 +58,13 @@ pub(crate) struct LostAudio {
     pub(crate) bytes: u64,
 }
 
-/// The recording of one call, from [`Recorder::track`](crate::Recorder::track). It is fed by hand.
+/// The recording of one direction of a call, from [`Recorder::track`](crate::Recorder::track).
 ///
-/// No method waits for the disk. If the disk is too slow and the [limits](crate::RecorderBuilder)
-/// are reached, new audio is left out, and the recording has silence of the same length.
+/// No method waits for the disk. If the disk is too slow and a
+/// [limit](crate::RecorderBuilder::max_waiting_per_call) is reached, new audio is lost, and the
+/// recording has silence of the same length.
 ///
-/// A track has one direction of a call. Dropping it ends the recording.
+/// Dropping a track ends the recording.
 #[derive(Debug)]
 pub struct Track {
     id: CallId,
@@ -73,7 +75,7 @@ pub struct Track {
     waiting: Usage,
     /// The rate of the latest audio.
     rate: SampleRate,
-    /// What is lost since the last frame that was taken.
+    /// The audio that was lost after the latest frame.
     lost: LostAudio,
     lost_since: Option<Instant>,
     finished: bool,
@@ -93,9 +95,9 @@ impl Track {
         }
     }
 
-    /// Records audio that arrived at `at`: the payload of one frame, of any length and rate.
+    /// Records the audio of one frame, of any length and rate, that arrived at `at`.
     ///
-    /// The time of a later call must not be earlier.
+    /// `at` must not be earlier than in the call before.
     pub fn write(&mut self, at: Instant, audio: Audio<'_>) {
         let (rate, payload) = (audio.rate(), audio.payload());
         // Lost audio keeps its length in time when the rate changes.
@@ -119,10 +121,10 @@ impl Track {
             .send(WriterMessage::Frame(self.id, frame, permit));
     }
 
-    /// Records that audio is missing: this many frames and bytes, at the rate of the audio before.
+    /// Records that audio was lost: this many frames and bytes, at the rate of the audio before.
     ///
-    /// The recording has silence of the same length, but not for longer than from `at` to the next
-    /// audio and one second more.
+    /// The recording has silence of the same length. The silence is at most one second longer than the
+    /// time from `at` to the next audio.
     pub fn write_lost(&mut self, at: Instant, frames: u64, bytes: u64) {
         self.lost.frames += frames;
         self.lost.bytes = self.lost.bytes.saturating_add(bytes);
@@ -168,11 +170,11 @@ impl Drop for Track {
     }
 }
 
-/// Why a call is not recorded.
+/// The reason why a recording cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrackError {
-    /// The disk is too slow: too many starts and ends of calls wait for it.
+    /// The disk is too slow: 4,096 starts and ends of calls wait for it.
     DiskTooSlow,
     /// The recorder has ended.
     RecorderEnded,

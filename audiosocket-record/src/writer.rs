@@ -10,11 +10,11 @@ use crate::queue::{CallId, PathOf, QueueLimits, WriterMessage, WriterQueue};
 use crate::recording::{Context, Recording, RecordingSettings};
 use crate::storage::Storage;
 
-/// How often files are brought up to date. A crash loses this or a second of audio.
+/// The time between two updates of all files. A crash loses this time or a second of audio.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Starts the thread that writes all recordings. They share a disk, so that more threads would only
-/// wait together.
+/// Starts the thread that writes all recordings. They share a disk, so more threads would not be
+/// faster.
 pub(crate) fn start(
     storage: impl Storage,
     settings: RecordingSettings,
@@ -48,8 +48,8 @@ impl<S: Storage> WriterState<S> {
         let mut due = Some(Instant::now() + TICK);
         loop {
             let now = Instant::now();
-            // The tick waits in the queue behind the audio that arrived before it. Otherwise a
-            // recording that is behind would count its unread audio as a gap.
+            // The tick is in the queue behind earlier audio. Otherwise a recording that is behind would
+            // count its unread audio as a gap.
             if due.is_some_and(|due| due <= now) && sender.send(WriterMessage::Tick(now)).is_ok() {
                 due = None;
             }
@@ -81,7 +81,7 @@ impl<S: Storage> WriterState<S> {
                     }
                     return;
                 }
-                // This thread has a sender too, so that the channel never disconnects.
+                // This thread has a sender too, so the channel never disconnects.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }

@@ -113,7 +113,7 @@ async fn a_call_that_the_handler_refuses_is_not_recorded() {
     assert!(files(directory.path()).is_empty());
 }
 
-/// Records all calls into one file of this name, without the time that passes meanwhile.
+/// Records all calls into one file of this name, without gaps.
 fn to_file(directory: &Path, name: &str) -> RecorderBuilder {
     let path = directory.join(name);
     Recorder::to_files(move |_| path.clone())

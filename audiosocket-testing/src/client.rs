@@ -1,7 +1,7 @@
-//! An async client: Asterisk's side of one call.
+//! An async client: Asterisk's side of one call. Use it in a test that makes a call by hand.
 //!
-//! A [`Client`] sends the UUID when it connects, then audio, digits and error frames, as Asterisk
-//! does, and receives what the server sends. It needs a Tokio runtime.
+//! A [`Client`] sends the UUID when it connects. Then it sends audio, digits and error frames, and
+//! receives the frames of the server. It needs a Tokio runtime.
 //!
 //! ```
 //! use audiosocket_proto::client::ClientEnd;
@@ -53,17 +53,18 @@ thread_local! {
 
 /// Asterisk's side of one call.
 ///
-/// Asterisk ends a call by closing the connection: call [`hangup`](Self::hangup) or drop the client.
+/// Asterisk ends a call by closing the connection. To do that, call [`hangup`](Self::hangup) or drop the
+/// client.
 #[derive(Debug)]
 pub struct Client<S = TcpStream> {
     stream: S,
     session: ClientSession,
     decoder: Decoder,
-    /// Received, and not returned by `next` so far.
+    /// Received replies that `next` has not returned.
     replies: VecDeque<Reply>,
 }
 
-/// What the server did.
+/// A reply of the server, from [`Client::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
@@ -79,11 +80,11 @@ pub enum Reply {
 }
 
 impl Client {
-    /// Connects to a server, and sends the UUID. The client sends audio at `rate`.
+    /// Connects to a server, and sends the UUID. Audio is sent at `rate`.
     ///
     /// # Errors
     ///
-    /// If no connection can be made, or if the server closes it at once.
+    /// If no connection can be made, or if the UUID cannot be sent.
     pub async fn connect(
         server: impl ToSocketAddrs,
         uuid: Uuid,
@@ -99,7 +100,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of the write; [`io::ErrorKind::WouldBlock`] also for a short write.
+    /// [`io::ErrorKind::WouldBlock`] for a short write, and the errors of the stream.
     pub(crate) fn try_flush(&mut self) -> io::Result<()> {
         let Transmit::Bytes(bytes) = self.session.poll_transmit() else {
             return Ok(());
@@ -119,14 +120,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ///
     /// # Errors
     ///
-    /// Those of the stream.
+    /// The errors of the stream.
     pub async fn with_stream(stream: S, uuid: Uuid, rate: SampleRate) -> io::Result<Self> {
         let mut client = Self::new(stream, uuid, rate);
         client.flush().await?;
         Ok(client)
     }
 
-    /// A client that has queued the UUID.
+    /// Returns a client that has queued the UUID.
     pub(crate) fn new(stream: S, uuid: Uuid, rate: SampleRate) -> Self {
         Self {
             stream,
@@ -136,15 +137,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// Sends one frame of audio: signed 16-bit little-endian samples. Waits while the server does
-    /// not read. Asterisk does not wait: it ends such a call.
+    /// Sends one frame of audio: signed 16-bit little-endian samples.
+    ///
+    /// This waits while the server does not read. Asterisk does not wait: it ends such a call.
     ///
     /// If the future is dropped, the rest of the frame is sent with the next frame.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::InvalidInput`] if `payload` is empty or longer than 65,535 bytes,
-    /// [`io::ErrorKind::NotConnected`] after the end of the call, and those of the stream.
+    /// [`io::ErrorKind::NotConnected`] after the end of the call, and the errors of the stream.
     pub async fn send_audio(&mut self, payload: &[u8]) -> io::Result<()> {
         self.queue_audio(payload).map_err(to_io)?;
         self.flush().await
@@ -154,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::NotConnected`] after the end of the call, and those of the stream.
+    /// [`io::ErrorKind::NotConnected`] after the end of the call, and the errors of the stream.
     pub async fn send_dtmf(&mut self, digit: DtmfDigit) -> io::Result<()> {
         self.queue_dtmf(digit).map_err(to_io)?;
         self.flush().await
@@ -164,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::NotConnected`] after the end of the call, and those of the stream.
+    /// [`io::ErrorKind::NotConnected`] after the end of the call, and the errors of the stream.
     pub async fn send_error(&mut self, flags: ErrorFlags) -> io::Result<()> {
         self.session.send_error(flags).map_err(to_io)?;
         self.flush().await
@@ -172,12 +174,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Waits for the next reply. Returns `None` after [`Reply::Ended`].
     ///
-    /// The call ends as on Asterisk: with a hangup frame, with the end of the stream, and with any
-    /// frame other than a hangup or audio of at least one byte. Cancel safe.
+    /// The call ends as on Asterisk: at a hangup frame, at the end of the stream, and at any frame
+    /// other than a hangup or audio of at least one byte. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Those of the stream, such as [`io::ErrorKind::ConnectionReset`].
+    /// The errors of the stream, such as [`io::ErrorKind::ConnectionReset`].
     pub async fn next(&mut self) -> io::Result<Option<Reply>> {
         while self.replies.is_empty() && !self.is_over() {
             poll_fn(|cx| {
@@ -193,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Ends the call as Asterisk does: closes the connection without a hangup frame.
     ///
-    /// The kernel resets a TCP connection with unread data. Asterisk does not avoid that either.
+    /// The kernel resets a TCP connection with unread data. That happens with Asterisk too.
     pub fn hangup(self) {
         drop(self.stream);
     }
@@ -290,7 +292,7 @@ mod tests {
 
     const UUID: Uuid = Uuid::from_u128(7);
 
-    /// A client that has connected, and the server's end.
+    /// Returns a connected client, and the stream of the server.
     async fn call() -> (Client<DuplexStream>, DuplexStream) {
         let (near, mut far) = duplex(1 << 17);
         let client = Client::with_stream(near, UUID, SampleRate::Hz16000).await;
@@ -314,7 +316,7 @@ mod tests {
         assert_eq!(
             bytes,
             [0x12, 0, 2, 1, 2, 0x03, 0, 1, b'#', 0xff, 0, 1, 4],
-            "the client just closes"
+            "the client closes without a hangup frame"
         );
     }
 
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_the_stream_inside_a_frame_is_an_end_of_its_own() {
+    async fn the_end_of_the_stream_inside_a_frame_is_a_truncated_end() {
         for (bytes, end) in [
             (&[][..], ClientEnd::ServerClosed),
             (&[0x10, 0], ClientEnd::Truncated),

@@ -1,6 +1,7 @@
-//! What a process uses of the system: processor time, memory, descriptors, threads.
+//! The resources of a process: processor time, memory, descriptors and threads. Use it to check that a
+//! server releases them, or to measure the cost of a call.
 //!
-//! Only Linux is supported. Elsewhere, [`ObservedProcess::find`] returns an error.
+//! Only Linux is supported. On other systems [`ObservedProcess::find`] returns an error.
 //!
 //! ```no_run
 //! use audiosocket_testing::usage::ObservedProcess;
@@ -17,20 +18,20 @@ pub use linux::{ObservedProcess, own_cpu_time};
 #[cfg(not(target_os = "linux"))]
 pub use unsupported::{ObservedProcess, own_cpu_time};
 
-/// What a process holds at one time.
+/// The resources of a process at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "users make limits of their own")]
 pub struct ProcessUsage {
-    /// Open file descriptors.
+    /// The number of open file descriptors.
     pub descriptors: u64,
-    /// Threads.
+    /// The number of threads.
     pub threads: u64,
     /// Resident memory in bytes.
     pub resident_bytes: u64,
 }
 
 impl ProcessUsage {
-    /// Whether no number is more than in `limit`.
+    /// Returns whether no number exceeds that of `limit`.
     #[must_use]
     pub fn is_within(&self, limit: &Self) -> bool {
         self.descriptors <= limit.descriptors
@@ -38,7 +39,7 @@ impl ProcessUsage {
             && self.resident_bytes <= limit.resident_bytes
     }
 
-    /// The maximum of each number.
+    /// Returns the maximum of each number.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
         Self {
@@ -49,15 +50,15 @@ impl ProcessUsage {
     }
 }
 
-/// What the threads of a process have done so far.
+/// The activity of the threads of a process since its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Activity {
-    /// Clock ticks of processor time outside the kernel.
+    /// Processor time outside the kernel, in clock ticks.
     pub user_ticks: u64,
-    /// Clock ticks of processor time in the kernel.
+    /// Processor time in the kernel, in clock ticks.
     pub system_ticks: u64,
-    /// Context switches of the threads that still exist.
+    /// The number of context switches of the current threads.
     pub context_switches: u64,
 }
 
@@ -87,9 +88,9 @@ mod linux {
         ///
         /// # Errors
         ///
-        /// If there is no such process, or if this user may not read what it uses.
+        /// If there is no such process, or if this user may not read its usage.
         pub fn find(pid: u32) -> io::Result<Self> {
-            let missing = || io::Error::other("there is no such process");
+            let missing = || io::Error::other("there is no process with this id");
             let pid = i32::try_from(pid).map_err(|_| missing())?;
             let process = Process::new(pid).map_err(to_io)?;
             let clock = clock_getcpuclockid(Pid::from_raw(pid))?;
@@ -100,7 +101,7 @@ mod linux {
             Ok(found)
         }
 
-        /// The processor time of all threads, including threads that have ended.
+        /// Returns the processor time of all threads, including threads that have ended.
         ///
         /// # Errors
         ///
@@ -109,7 +110,7 @@ mod linux {
             Ok(self.clock.now()?.into())
         }
 
-        /// What the process holds now.
+        /// Returns the resources of the process now.
         ///
         /// # Errors
         ///
@@ -123,7 +124,7 @@ mod linux {
             })
         }
 
-        /// The maximum of the resident memory so far, in bytes.
+        /// Returns the maximum of the resident memory since the start of the process, in bytes.
         ///
         /// # Errors
         ///
@@ -132,7 +133,7 @@ mod linux {
             bytes(self.status()?.vmhwm)
         }
 
-        /// What the threads have done so far. Reads one file per thread.
+        /// Returns the activity of the threads. It reads one file for each thread.
         ///
         /// # Errors
         ///
@@ -144,7 +145,7 @@ mod linux {
         fn read_activity(&self) -> ProcResult<Activity> {
             let mut context_switches = 0;
             for task in self.process.tasks()? {
-                // A thread can end meanwhile.
+                // A thread can end at any time.
                 let Ok(status) = task.and_then(|task| task.status()) else {
                     continue;
                 };
@@ -164,7 +165,7 @@ mod linux {
         }
     }
 
-    /// The processor time of all threads of this process.
+    /// Returns the processor time of all threads of this process.
     ///
     /// # Errors
     ///
@@ -182,7 +183,7 @@ mod linux {
 
     fn to_io(error: ProcError) -> io::Error {
         match error {
-            ProcError::NotFound(_) => io::Error::other("there is no such process"),
+            ProcError::NotFound(_) => io::Error::other("there is no process with this id"),
             ProcError::PermissionDenied(_) => io::ErrorKind::PermissionDenied.into(),
             error => io::Error::other(error.to_string()),
         }
@@ -196,7 +197,7 @@ mod unsupported {
 
     use super::{Activity, ProcessUsage};
 
-    /// A process of this machine. There is none: only Linux is supported.
+    /// A process of this machine. It has no value, because only Linux is supported.
     #[derive(Debug)]
     #[expect(clippy::exhaustive_enums, reason = "there is no value")]
     pub enum ObservedProcess {}

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Starts a server that echoes all bytes after the UUID. Returns a test of it, whose callers wait
-/// for late echoes.
+/// Starts a server that echoes all bytes after the UUID. Returns a test of it. The callers wait for late
+/// echoes.
 async fn echo() -> LoadTest {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap().to_string();
@@ -41,13 +41,13 @@ async fn a_report_keeps_its_values_in_json() {
     assert_eq!((report.calls.placed, report.calls.completed), (3, 3));
     assert_eq!((report.frames.sent, report.frames.echoed), (30, 30));
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!(json["format"], "slin16");
+    assert_eq!(json["rate"], "slin16");
     assert_eq!(json["expect"], "echo");
-    assert!(json["jitter"]["spacing_us"]["p99"].is_u64());
-    assert!(json["jitter"]["late_us"].is_object());
-    assert!(json["jitter"]["grid_us"].is_object());
-    assert!(json["jitter"]["drift_us"]["min"].is_i64());
-    assert!(json["own_delay_us"].is_object());
+    assert!(json["jitter"]["jitter_us"]["p99"].is_u64());
+    assert!(json["jitter"]["lateness_us"].is_object());
+    assert!(json["jitter"]["drift_us"].is_object());
+    assert!(json["jitter"]["final_drift_us"]["min"].is_i64());
+    assert!(json["self_latency_us"].is_object());
     assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
 }
 

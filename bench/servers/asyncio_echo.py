@@ -1,4 +1,4 @@
-"""An AudioSocket echo as one writes it with asyncio: what bench/ compares with. Standard library only."""
+"""The obvious AudioSocket echo with asyncio. The bench compares servers with it. Standard library only."""
 
 import asyncio
 import resource

@@ -1,14 +1,16 @@
-use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::{Bytes, Decoder, Message, SampleRate};
+use audiosocket_proto::{Bytes, SampleRate, Uuid};
 use audiosocket_server::CallHandle;
+use audiosocket_testing::client::{Client, Reply};
 use hdrhistogram::Histogram;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng as _;
+use tokio::sync::oneshot;
 
 use crate::cores::Cores;
 use crate::figure::Figure;
@@ -17,41 +19,32 @@ use crate::runtime::Runtime;
 const RATE: SampleRate = SampleRate::Hz8000;
 const PTIME: Duration = Duration::from_millis(20);
 
-/// How long after `clear` it is certain that nothing more comes.
+/// The time after `clear` in which the last old frame arrives.
 const QUIET: Duration = Duration::from_millis(60);
 
-/// From `clear`, on another thread than the call's, to the arrival of the last frame with any of
-/// what was cleared, at the far end of a loopback connection. With 30 s queued, and with so little
-/// that the queue has run dry or is about to.
+/// Measures the time from `clear` to the arrival of the last frame with cleared audio. `clear` is
+/// called from another thread than that of the call. The call is on loopback. Either 30 s or about one
+/// frame is queued.
 pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     let cores = Cores::find()?;
     let trials = if short { 5 } else { 250 };
     let mut figures = Vec::new();
     for runtime in Runtime::ALL {
         let mut server = cores.on_server(|| runtime.start())??;
-        let stream = TcpStream::connect(server.addr)?;
-        let call = server.calls.blocking();
-        let far_end = FarEnd::begin(stream)?;
-        let call = call
-            .take(1)
-            .next()
-            .ok_or_else(|| io::Error::other("no call came"))?;
+        let caller = Caller::start(server.addr)?;
+        let call = server.calls.blocking().take(1).next();
+        let call = call.ok_or_else(|| io::Error::other("the server got no call"))?;
         for (queued, name) in [(Duration::from_secs(30), "30 s"), (PTIME, "20 ms")] {
-            let waits = cores.on_load(|| trial(call.handle(), &far_end, queued, trials))??;
-            let what = format!(
-                "{}: last old frame after `clear`, {name} queued",
-                runtime.name()
-            );
-            let millis = |micros: u64| micros as f64 / 1e3;
-            figures.push(Figure::new(
-                format!("{what}, p50"),
-                millis(waits.value_at_quantile(0.5)),
-                "ms",
-            ));
-            let most = Figure::new(format!("{what}, max"), millis(waits.max()), "ms");
-            figures.push(most.at_most(PTIME.as_secs_f64() * 1e3));
+            let waits = cores.on_load(|| trial(call.handle(), &caller, queued, trials))??;
+            let runtime = runtime.name();
+            let what = format!("{runtime}: last old frame after `clear`, {name} queued");
+            let figure = |name, micros: u64| {
+                Figure::new(format!("{what}, {name}"), micros as f64 / 1e3, "ms")
+            };
+            figures.push(figure("p50", waits.value_at_quantile(0.5)));
+            figures.push(figure("max", waits.max()).at_most(PTIME.as_secs_f64() * 1e3));
         }
-        far_end.end()?;
+        caller.stop()?;
         drop(call);
         server.stop()?;
     }
@@ -60,11 +53,11 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
 
 fn trial(
     call: &CallHandle,
-    far_end: &FarEnd,
+    caller: &Caller,
     queued: Duration,
     trials: usize,
 ) -> io::Result<Histogram<u64>> {
-    // Fixed, so that runs are comparable; whatever the phase, it is uniform.
+    // A fixed seed, so that runs are comparable. The phase is uniform.
     let mut random = Pcg64Mcg::new(4);
     let mut waits = Histogram::<u64>::new(3).map_err(io::Error::other)?;
     let samples = RATE.samples_in(queued) as usize;
@@ -72,69 +65,73 @@ fn trial(
     for _ in 0..trials {
         call.try_play((RATE, speech.clone()))
             .map_err(io::Error::other)?;
-        // At any time of a frame, and also when all has been played.
+        // `clear` comes at any time of a frame. With 20 ms queued it can come after all was played.
         let phase = Duration::from_micros(u64::from(random.next_u32() % 40_000));
         thread::sleep(PTIME + phase);
         let cleared_at = Instant::now();
         call.clear();
         thread::sleep(QUIET);
-        let wait = far_end.last_speech().saturating_duration_since(cleared_at);
+        let last_speech = caller.last_speech();
+        let last_speech =
+            last_speech.ok_or_else(|| io::Error::other("the caller received no speech"))?;
+        let wait = last_speech.saturating_duration_since(cleared_at);
         waits.saturating_record(wait.as_micros() as u64);
     }
     Ok(waits)
 }
 
-/// The caller's end of a call, which notes when it last heard anything but silence.
-struct FarEnd {
-    stream: TcpStream,
-    last_speech: Arc<Mutex<Instant>>,
+/// A caller on a thread of its own. It notes the time of the last frame that is not silence.
+struct Caller {
+    last_speech: Arc<Mutex<Option<Instant>>>,
+    stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<io::Result<()>>,
 }
 
-impl FarEnd {
-    fn begin(mut stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.write_all(b"\x01\x00\x10sixteen bytes !!")?;
-        let last_speech = Arc::new(Mutex::new(Instant::now()));
-        let thread = thread::spawn({
-            let (mut stream, last_speech) = (stream.try_clone()?, Arc::clone(&last_speech));
-            move || {
-                let mut decoder = Decoder::new();
-                let mut buffer = [0; 4096];
-                loop {
-                    let read = stream.read(&mut buffer)?;
-                    let now = Instant::now();
-                    if read == 0 {
-                        return Ok(());
-                    }
-                    let mut bytes = &buffer[..read];
-                    while let Some(frame) = decoder.decode(&mut bytes) {
-                        if let Ok(Message::Audio(audio)) = Message::parse(frame)
-                            && audio.iter().any(|byte| *byte != 0)
-                        {
-                            *last_speech.lock().unwrap_or_else(PoisonError::into_inner) = now;
-                        }
-                    }
+impl Caller {
+    fn start(server: SocketAddr) -> io::Result<Self> {
+        let last_speech = Arc::new(Mutex::new(None));
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let call = receive(server, Arc::clone(&last_speech));
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    ended = call => ended,
+                    _ = stopped => Ok(()),
                 }
-            }
+            })
         });
         Ok(Self {
-            stream,
             last_speech,
+            stop,
             thread,
         })
     }
 
-    fn last_speech(&self) -> Instant {
+    fn last_speech(&self) -> Option<Instant> {
         *self
             .last_speech
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)?;
-        let heard = self.thread.join();
-        heard.unwrap_or_else(|_| Err(io::Error::other("the far end panicked")))
+    fn stop(self) -> io::Result<()> {
+        let _ = self.stop.send(());
+        let received = self.thread.join();
+        received.unwrap_or_else(|_| Err(io::Error::other("the caller panicked")))
     }
+}
+
+async fn receive(server: SocketAddr, last_speech: Arc<Mutex<Option<Instant>>>) -> io::Result<()> {
+    let mut client = Client::connect(server, Uuid::from_u128(4), RATE).await?;
+    while let Some(reply) = client.next().await? {
+        if let Reply::Audio { payload, .. } = reply
+            && payload.iter().any(|byte| *byte != 0)
+        {
+            *last_speech.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+    Ok(())
 }

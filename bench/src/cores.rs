@@ -2,7 +2,7 @@ use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Two cores, one for the server and one for what loads it, so that neither takes the other's time.
+/// Two cores: one for the server, and one for its load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cores {
     allowed: CpuSet,
@@ -11,13 +11,13 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// The first two that this process may use. With one only, it serves for both.
+    /// Finds the first two cores that this process may use. If there is only one, it is used for both.
     pub(crate) fn find() -> io::Result<Self> {
         let allowed = sched_getaffinity(None)?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
         let server = cores.next().unwrap_or(0);
         let load = cores.next().unwrap_or_else(|| {
-            eprintln!("one core only: server and load are in each other's way");
+            eprintln!("there is only one core: the load takes time from the server");
             server
         });
         Ok(Self {
@@ -27,12 +27,12 @@ impl Cores {
         })
     }
 
-    /// Runs `start` on the server's core; the threads and processes that it makes stay there.
+    /// Runs `start` on the server's core. Its threads and processes stay there.
     pub(crate) fn on_server<R>(&self, start: impl FnOnce() -> R) -> io::Result<R> {
         self.on(self.server, start)
     }
 
-    /// The same on the other core.
+    /// Runs `start` on the other core.
     pub(crate) fn on_load<R>(&self, start: impl FnOnce() -> R) -> io::Result<R> {
         self.on(self.load, start)
     }

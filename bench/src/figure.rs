@@ -1,16 +1,16 @@
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-/// One thing that was measured.
+/// One measured value.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
-    /// What, on which runtime, under which load.
+    /// The name of the value, with the runtime and the load.
     pub(crate) what: String,
     pub(crate) unit: &'static str,
     pub(crate) measured: f64,
-    /// The least and the most that it was, if `measured` is the median of several.
+    /// The minimum and the maximum, if `measured` is the median of several values.
     pub(crate) spread: Option<[f64; 2]>,
-    /// What it must not exceed; `None` if it is only told.
+    /// The bound of the value. `None` if it has none.
     pub(crate) at_most: Option<f64>,
 }
 
@@ -25,8 +25,8 @@ impl Figure {
         }
     }
 
-    pub(crate) fn spread(mut self, least: f64, most: f64) -> Self {
-        self.spread = Some([least, most]);
+    pub(crate) fn spread(mut self, min: f64, max: f64) -> Self {
+        self.spread = Some([min, max]);
         self
     }
 
@@ -44,14 +44,14 @@ impl Figure {
     }
 }
 
-/// In Markdown, for the README.
+/// Returns a table in Markdown.
 pub(crate) fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     let several = figures.iter().any(|figure| figure.spread.is_some());
     let mut header = vec!["", "measured", "at most", ""];
     if several {
-        header.insert(2, "least to most");
+        header.insert(2, "min to max");
     }
     table.set_header(&header);
     for figure in figures {
@@ -59,7 +59,7 @@ pub(crate) fn table(figures: &[Figure]) -> Table {
             0.0 | 1.0.. => format!("{number:.2}"),
             _ => format!("{number:.3}"),
         };
-        let spread = |[least, most]: [f64; 2]| format!("{} to {}", number(least), number(most));
+        let spread = |[min, max]: [f64; 2]| format!("{} to {}", number(min), number(max));
         let mut row = vec![
             figure.what.clone(),
             number(figure.measured),

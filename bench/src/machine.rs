@@ -8,13 +8,13 @@ use crate::figure::Figure;
 
 const PERIOD: Duration = Duration::from_millis(1);
 
-/// How late a thread wakes that does nothing but sleep, alone on the server's core: what of the
-/// lateness of others is the machine's.
+/// Measures how late a thread wakes that only sleeps, alone on the server's core. This part of the
+/// lateness of other programs comes from the machine.
 pub(crate) fn measure(short: bool, cores: &Cores) -> io::Result<Vec<Figure>> {
     let wakes = if short { 500 } else { 30_000 };
     let mut late = cores.on_server(|| lateness(wakes))?;
     late.sort_unstable();
-    let what = "nothing but a timer on the idle core: lateness";
+    let what = "a timer alone on the idle core: lateness";
     let figure = |name: &str, late: Option<&Duration>| {
         let millis = late.map_or(f64::NAN, |late| late.as_secs_f64() * 1e3);
         Figure::new(format!("{what}, {name}"), millis, "ms")
@@ -25,8 +25,8 @@ pub(crate) fn measure(short: bool, cores: &Cores) -> io::Result<Vec<Figure>> {
     ])
 }
 
-/// How late a thread wakes at most that only sleeps, beside a load and until that is `over`. From a
-/// second on it says so at once: a core that stands still is no fault of what is measured on it.
+/// Returns the longest lateness of a thread that only sleeps, beside a load, until the load is `over`.
+/// It prints a lateness of a second or more: the server is not the cause of it.
 pub(crate) fn watch(core: &str, start: Instant, over: &AtomicBool) -> Duration {
     let mut longest = Duration::ZERO;
     while !over.load(Relaxed) {
@@ -36,13 +36,15 @@ pub(crate) fn watch(core: &str, start: Instant, over: &AtomicBool) -> Duration {
         longest = longest.max(late);
         if late >= Duration::from_secs(1) {
             let at = start.elapsed().as_secs();
-            eprintln!("{at} s after the start: the {core}'s core did nothing for {late:.1?}");
+            eprintln!(
+                "{at} s after the start: a timer on the core of the {core} was late by {late:.1?}"
+            );
         }
     }
     longest
 }
 
-/// Of each of so many wake-ups, against a time that does not depend on the ones before.
+/// The lateness of each wake-up. Its due time does not depend on earlier wake-ups.
 fn lateness(wakes: u32) -> Vec<Duration> {
     let start = Instant::now();
     let late = (1..=wakes).map(|wake| {

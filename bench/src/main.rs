@@ -19,48 +19,45 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use callers::Callers;
 use figure::Figure;
 use flood::FloodArgs;
 use reference::Reference;
 use soak::SoakArgs;
 use speed::SpeedArgs;
 
-/// Measures the servers of this workspace, and tells whether they do what they are meant to.
+/// Measures the servers of this workspace under load, and checks bounds.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
     what: What,
-    /// A few seconds of each, to see that it works; its figures mean nothing and are not judged
+    /// Run for a few seconds, to see that the program works. The figures mean nothing, and bounds are
+    /// not checked
     #[arg(long, global = true)]
     short: bool,
-    /// Print JSON in place of a table
+    /// Print JSON instead of a table
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// How steadily audio leaves on calls that all play at once
+    /// The lateness of frames on calls that play at the same time
     Playout,
-    /// How long what was queued goes on after `clear`
+    /// The time from `clear` to the last frame with cleared audio
     BargeIn,
-    /// What a prompt takes in memory that is played to many calls at once
+    /// The memory of a prompt that is played to many calls
     Prompt,
-    /// These three, which takes five minutes
+    /// The three above, in about eight minutes
     All,
-    /// What is left behind, and what is lost, in an hour of calls that come and go
+    /// Lost frames, and memory and descriptors left after an hour of calls
     Soak(SoakArgs),
-    /// What good calls notice of thousands of connections that mean no good
+    /// The latency of calls beside thousands of hostile connections
     Flood(FloodArgs),
-    /// What a frame, a call and a connection cost, next to other servers
+    /// The cost of a frame, a call and a connection, compared with other servers
     Speed(SpeedArgs),
-    /// One of those others: an echo, until the process is ended
+    /// Runs an echo server to compare with, until the process ends
     #[command(hide = true)]
     Reference { which: Reference },
-    /// Callers, for a measurement of this program: prints their report
-    #[command(hide = true)]
-    Callers { server: String, callers: String },
 }
 
 type Part<'a> = Box<dyn FnOnce(bool) -> io::Result<Vec<Figure>> + 'a>;
@@ -82,22 +79,17 @@ impl What {
                 let parts = args.parts().into_iter();
                 parts.map(|part| Box::new(part) as Part<'_>).collect()
             }
-            Self::Reference { .. } | Self::Callers { .. } => Vec::new(),
+            Self::Reference { .. } => Vec::new(),
         }
     }
 }
 
 fn main() -> io::Result<ExitCode> {
     let cli = Cli::parse();
-    // Each call needs a descriptor, here or in a process that inherits the limit.
+    // Each call needs a descriptor in a process that inherits the limit.
     rlimit::increase_nofile_limit(u64::MAX)?;
-    match &cli.what {
-        What::Reference { which } => which.serve()?,
-        What::Callers { server, callers } => {
-            Callers::place_and_print(callers, server)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        _ => {}
+    if let What::Reference { which } = &cli.what {
+        which.serve()?;
     }
     let mut figures = Vec::new();
     for part in cli.what.parts() {

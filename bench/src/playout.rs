@@ -11,14 +11,14 @@ use crate::program::{Program, Serve};
 use crate::prompt;
 use crate::runtime::Runtime;
 
-/// A load, and what is asked of it.
+/// A load and its bounds.
 struct Load {
     runtime: Runtime,
     calls: u32,
-    /// No divisor of 1 s / 20 ms, so that frames are due at all times, as those of real calls are.
+    /// It is no divisor of 1 s / 20 ms, so that frames are due at different times, as in real calls.
     /// `None`: all calls start at once.
     calls_per_second: Option<f64>,
-    /// In milliseconds.
+    /// The bounds of the lateness in milliseconds.
     p99: Option<f64>,
     max: Option<f64>,
 }
@@ -60,8 +60,8 @@ impl Load {
     }
 }
 
-/// Measures the lateness of frames, each against the frame before. The server is `audiosocket serve
-/// play --loop` on one core; the callers are on the other.
+/// Measures the lateness of each frame against the frame before it. The server is `audiosocket serve
+/// play --loop`.
 pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?, Cores::find()?);
     let (_directory, prompt) = prompt::write(10)?;
@@ -74,11 +74,11 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
             expect: Expect::Any,
             ..Callers::new(calls, Duration::from_secs(seconds))
         };
-        let report = good(callers.run(&server.addr, &cores)?)?;
+        let report = good(program.report(&server, &callers, &cores)?)?;
         let start = if load.calls_per_second.is_some() {
             ""
         } else {
-            ", begun at once"
+            ", started at once"
         };
         let what = format!("{}, {} calls play{start}", load.runtime.name(), load.calls);
         let mut figure = |name: &str, measured, unit, at_most| {
@@ -94,11 +94,11 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
         let p99 = |times| millis(times, |times| times.p99);
         let max = millis(lateness, |times| times.max);
         figure("lateness, p99", p99(lateness), "ms", load.p99);
-        figure("the same, max", max, "ms", load.max);
-        figure("late or early, p99", p99(jitter), "ms", None);
+        figure("lateness, max", max, "ms", load.max);
+        figure("jitter, p99", p99(jitter), "ms", None);
         let no_bursts = load.max.map(|_| 0.0);
-        figure("gaps under 5 ms", bursts, "", no_bursts);
-        figure("the caller's own lateness, p99", own, "ms", None);
+        figure("bursts: frames less than 5 ms apart", bursts, "", no_bursts);
+        figure("lateness of the callers, p99", own, "ms", None);
     }
     Ok(figures)
 }

@@ -1,13 +1,15 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use audiosocket_testing::load::Report;
+use audiosocket_testing::process::Process;
 use audiosocket_testing::usage::{ObservedProcess, ProcessUsage};
 use serde::Deserialize;
 
@@ -15,37 +17,40 @@ use crate::callers::{CallerProcess, Callers};
 use crate::cores::Cores;
 use crate::runtime::Runtime;
 
-/// The program `audiosocket`, as users run it.
+/// The limit for the time of a process of callers: a day.
+const CALLERS_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// The program `audiosocket`.
 #[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
     real_time: bool,
 }
 
-/// A message of `cargo build`, of which only this is read.
+/// A message of `cargo build`.
 #[derive(Deserialize)]
 struct BuildMessage {
     executable: Option<PathBuf>,
 }
 
-/// What a server does for its callers.
+/// The behaviour of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Serve<'a> {
     Echo,
-    /// Plays this file again and again.
+    /// Plays this file repeatedly.
     Play(&'a Path),
 }
 
-/// A server's process, until it is dropped.
+/// The process of a server. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
-    process: ObservedProcess,
-    pub(crate) addr: String,
+    process: Process,
+    pub(crate) observed: ObservedProcess,
+    pub(crate) addr: SocketAddr,
 }
 
 impl Program {
-    /// Builds it, optimised; or takes the one that `AUDIOSOCKET_PROGRAM` names.
+    /// Builds the program in release mode, or takes the one that `AUDIOSOCKET_PROGRAM` names.
     pub(crate) fn build() -> io::Result<Self> {
         if let Some(path) = env::var_os("AUDIOSOCKET_PROGRAM") {
             return Ok(Self::new(path.into()));
@@ -64,7 +69,7 @@ impl Program {
         });
         let path = executables
             .next()
-            .ok_or_else(|| io::Error::other("`audiosocket` cannot be built"))?;
+            .ok_or_else(|| io::Error::other("`cargo build` did not build `audiosocket`"))?;
         Ok(Self::new(path))
     }
 
@@ -75,27 +80,28 @@ impl Program {
         }
     }
 
-    /// Runs servers and callers at a real-time priority, where that is allowed. Otherwise, most of
-    /// short times would be housekeeping of the machine.
+    /// Runs servers and callers at a real-time priority, if that is allowed. Otherwise other work of
+    /// the machine is most of a short latency.
     pub(crate) fn with_real_time_priority(mut self) -> Self {
         let tried = at_real_time("true").stderr(Stdio::null()).status();
         self.real_time = tried.is_ok_and(|status| status.success());
         if !self.real_time {
-            eprintln!("no real-time priority: latency includes all other work of the machine");
+            eprintln!("no real-time priority: latency includes other work of the machine");
         }
         self
     }
 
-    fn command(&self, path: &Path) -> Command {
-        if self.real_time {
-            at_real_time(path)
-        } else {
-            Command::new(path)
-        }
+    fn command(&self) -> Command {
+        let mut command = match self.real_time {
+            true => at_real_time(&self.path),
+            false => Command::new(&self.path),
+        };
+        command.stdin(Stdio::null());
+        command
     }
 
-    /// Starts `audiosocket serve` on one core, and waits until it listens. What it logs by default
-    /// goes to `log`; without it, errors alone are logged, and shown.
+    /// Starts `audiosocket serve` on the server's core, and waits until it listens. The log goes to
+    /// `log`. Without it, the server logs errors only, to standard error.
     pub(crate) fn serve(
         &self,
         what: Serve<'_>,
@@ -105,16 +111,18 @@ impl Program {
     ) -> io::Result<Server> {
         let mut command = self.server(what, runtime);
         match log {
-            Some(log) => command.env_remove("RUST_LOG").stderr(log),
-            None => command.env("RUST_LOG", "error"),
-        };
-        Server::start(command, cores)
+            Some(log) => Server::start(command, log, cores),
+            None => {
+                command.env("RUST_LOG", "error");
+                Server::start(command, Stdio::inherit(), cores)
+            }
+        }
     }
 
-    /// What starts `audiosocket serve`.
+    /// Returns the command that starts `audiosocket serve`.
     pub(crate) fn server(&self, what: Serve<'_>, runtime: Runtime) -> Command {
-        let mut command = self.command(&self.path);
-        command.arg("serve");
+        let mut command = self.command();
+        command.env_remove("RUST_LOG").arg("serve");
         match what {
             Serve::Echo => command.arg("echo"),
             Serve::Play(prompt) => command.arg("play").arg(prompt).arg("--loop"),
@@ -132,8 +140,15 @@ impl Program {
         callers: &Callers,
         cores: &Cores,
     ) -> io::Result<CallerProcess> {
-        let command = self.command(&env::current_exe()?);
-        callers.spawn(&server.addr, command, cores)
+        let mut command = self.command();
+        command
+            .args(["call", &server.addr.to_string()])
+            .args(callers.args());
+        let process = Process::builder(command)
+            .ready_lines(0)
+            .timeout(CALLERS_TIMEOUT)
+            .start_with(|command| cores.on_load(|| command.spawn())?)?;
+        Ok(CallerProcess(process))
     }
 
     /// Places calls from a process on the other core. The report may have failures.
@@ -148,46 +163,31 @@ impl Program {
 }
 
 impl Server {
-    /// Starts a server on one core, and waits until it listens.
-    pub(crate) fn start(mut command: Command, cores: &Cores) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = cores.on_server(|| command.spawn())??;
-        let stdout = child.stdout.take();
-        let process = ObservedProcess::find(child.id()).inspect_err(|_| {
-            let _ = child.kill();
-            let _ = child.wait();
-        })?;
-        // From here on, an error stops it.
-        let mut server = Self {
-            child,
+    /// Starts a server on its core, and waits until it listens.
+    pub(crate) fn start(
+        command: Command,
+        log: impl Into<Stdio>,
+        cores: &Cores,
+    ) -> io::Result<Self> {
+        let process = Process::builder(command)
+            .stderr(log)
+            .start_with(|command| cores.on_server(|| command.spawn())?)?;
+        Ok(Self {
+            observed: ObservedProcess::find(process.id())?,
+            addr: process.addr(),
             process,
-            addr: String::new(),
-        };
-        let mut line = String::new();
-        if let Some(stdout) = stdout {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        let addr = line
-            .trim()
-            .strip_prefix("listening on ")
-            .ok_or_else(|| io::Error::other(format!("{command:?} does not listen")))?;
-        addr.clone_into(&mut server.addr);
-        Ok(server)
+        })
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
-        self.process.cpu_time()
+        self.process.id()
     }
 
     pub(crate) fn usage(&self) -> io::Result<ProcessUsage> {
-        self.process.usage()
+        self.observed.usage()
     }
 
-    /// Waits until the process uses no more than `limit`, and no longer than `within`.
+    /// Waits until the process uses no more than `limit`, for up to `within`.
     pub(crate) fn at_rest(
         &self,
         limit: &ProcessUsage,
@@ -202,20 +202,9 @@ impl Server {
             thread::sleep(Duration::from_millis(100));
         }
     }
-
-    pub(crate) fn peak_resident_bytes(&self) -> io::Result<u64> {
-        self.process.peak_resident_bytes()
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Uses `chrt` of util-linux, which becomes the program and keeps the process id.
+/// Uses `chrt` of util-linux, which replaces itself with the program and keeps the process id.
 fn at_real_time(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("chrt");
     command.args(["--fifo", "1"]).arg(program);

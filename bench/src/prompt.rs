@@ -16,31 +16,31 @@ use crate::runtime::Runtime;
 
 const HZ: u32 = 8000;
 
-/// What a prompt of ten minutes takes, played to one call and to many.
+/// Measures the memory of a prompt of ten minutes that is played to one call and to many.
 pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?, Cores::find()?);
     let seconds = 600;
     let (_directory, prompt) = write(seconds)?;
     let size = f64::from(seconds * HZ * 2) / 1e3;
-    let mut figures = vec![Figure::new("the prompt itself", size, "kB")];
+    let mut figures = vec![Figure::new("size of the prompt", size, "kB")];
     for runtime in Runtime::ALL {
         let (many, warm_up) = match runtime {
             _ if short => (20, 1),
-            // As many threads as can still play in time on one core.
+            // More threads do not play in time on one core.
             Runtime::Blocking => (200, 4),
             _ => (1000, 4),
         };
         let server = program.serve(Serve::Play(&prompt), runtime, None, &cores)?;
-        let one = resident_with(&server, 1, warm_up, &cores)?;
-        let all = resident_with(&server, many, warm_up, &cores)?;
+        let one = resident_with(&program, &server, 1, warm_up, &cores)?;
+        let all = resident_with(&program, &server, many, warm_up, &cores)?;
         let name = runtime.name();
         figures.push(Figure::new(
-            format!("{name}: resident with 1 call that plays it"),
+            format!("{name}: resident memory with 1 call"),
             one / 1e3,
             "kB",
         ));
         let grown = Figure::new(
-            format!("{name}: more for each further call, of {many}"),
+            format!("{name}: memory for each further call, {many} calls"),
             (all - one) / f64::from(many - 1) / 1e3,
             "kB",
         );
@@ -49,23 +49,26 @@ pub(crate) fn measure(short: bool) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn resident_with(server: &Server, calls: u32, warm_up: u64, cores: &Cores) -> io::Result<f64> {
+fn resident_with(
+    program: &Program,
+    server: &Server,
+    calls: u32,
+    warm_up: u64,
+    cores: &Cores,
+) -> io::Result<f64> {
     let callers = Callers {
         expect: Expect::Any,
         ..Callers::new(calls, Duration::from_secs(warm_up + 2))
     };
-    thread::scope(|scope| {
-        let calling = scope.spawn(|| good(callers.run(&server.addr, cores)?));
-        thread::sleep(Duration::from_secs(warm_up));
-        let usage = server.usage();
-        calling
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("the caller panicked")))?;
-        Ok(usage?.resident_bytes as f64)
-    })
+    let calling = program.spawn_callers(server, &callers, cores)?;
+    thread::sleep(Duration::from_secs(warm_up));
+    let usage = server.usage()?;
+    good(calling.report()?)?;
+    Ok(usage.resident_bytes as f64)
 }
 
-/// Writes a WAV of this many seconds, nowhere silent, into a directory that goes when it is dropped.
+/// Writes a WAV file of this many seconds without silence. The directory is removed when it is
+/// dropped.
 pub(crate) fn write(seconds: u32) -> io::Result<(TempDir, PathBuf)> {
     let directory = TempDir::new()?;
     let path = directory.path().join("prompt.wav");

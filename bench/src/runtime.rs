@@ -5,7 +5,7 @@ use std::thread;
 use audiosocket_server::{IncomingCalls, ServerHandle, incoming};
 use clap::ValueEnum;
 
-/// What serves.
+/// The runtime of a server.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Runtime {
     Tokio,
@@ -32,12 +32,12 @@ impl Runtime {
         }
     }
 
-    /// Starts a server on one thread, or, for `Blocking`, one more for each call.
+    /// Starts a server on one thread. `Blocking` uses one more thread for each call.
     pub(crate) fn start(self) -> io::Result<Running> {
         let (acceptor, calls) = incoming();
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let addr = listener.local_addr()?;
-        let (tell, told) = std::sync::mpsc::channel();
+        let (started, starting) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || match self {
             Self::Tokio => tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -47,7 +47,7 @@ impl Runtime {
                         .listener(listener)
                         .start(acceptor)
                         .await?;
-                    let _ = tell.send(server.handle());
+                    let _ = started.send(server.handle());
                     server.serve_forever().await
                 }),
             Self::Smol => async_io::block_on(async {
@@ -55,18 +55,18 @@ impl Runtime {
                     .listener(listener)
                     .start(acceptor)
                     .await?;
-                let _ = tell.send(server.handle());
+                let _ = started.send(server.handle());
                 server.serve_forever().await
             }),
             Self::Blocking => {
                 let server = audiosocket_blocking::Server::builder()
                     .listener(listener)
                     .start(acceptor)?;
-                let _ = tell.send(server.handle());
+                let _ = started.send(server.handle());
                 server.serve_forever()
             }
         });
-        let handle = told
+        let handle = starting
             .recv()
             .map_err(|_| io::Error::other("the server did not start"))?;
         Ok(Running {

@@ -1,4 +1,4 @@
-//! The running Asterisk: its console, its calls, its log.
+//! The running Asterisk: its console, its calls and its log. Each test uses it.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -8,18 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::wait_for;
 
-/// Where `interop/asterisk` lays out Asterisk's files, as Asterisk sees it.
+/// The directory of Asterisk's files inside its root.
 const INSIDE: &str = "srv/interop";
 
-/// What Asterisk warns of whenever the *caller* of an `AudioSocket()` hangs up.
+/// Asterisk's warning when the *caller* of an `AudioSocket()` hangs up.
 pub const CALLER_HUNG_UP: &str = "Failed to receive frame from channel";
 
-/// What Asterisk warns of when audio or silence from the server reaches an `AudioSocket()` whose caller is just
-/// hanging up; it is no fault of the server, which cannot know yet.
+/// Asterisk's warning when audio from the server reaches an `AudioSocket()` whose caller hangs up at the
+/// same time. The server cannot avoid it.
 pub const ECHO_CAME_LATE: &str = "Failed to forward frame from AudioSocket server";
 
-/// The one Asterisk, for one test at a time: calls of two tests at once would
-/// not be told apart in its log.
+/// The running Asterisk. One test at a time uses it, because its log mixes the calls of all tests.
 #[derive(Debug)]
 pub struct Asterisk {
     root: PathBuf,
@@ -28,15 +27,14 @@ pub struct Asterisk {
 }
 
 impl Asterisk {
-    /// Takes the Asterisk that `interop/run` started, free of calls, and
-    /// forgets what its log says so far.
+    /// Takes the Asterisk that `interop/run` started. Ends its calls, and skips its log so far.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     #[must_use]
     pub fn take() -> Self {
         static ONLY_ONE: Mutex<()> = Mutex::new(());
-        // A test that failed has poisoned the lock, which is no reason to fail the rest.
+        // A failed test poisons the lock. The other tests still run.
         let only_one = ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let root = std::env::var_os("AUDIOSOCKET_ASTERISK_ROOT")
             .expect("AUDIOSOCKET_ASTERISK_ROOT is not set: run the tests with interop/run");
@@ -53,10 +51,10 @@ impl Asterisk {
         asterisk
     }
 
-    /// Runs a console command and returns what it printed.
+    /// Runs a console command and returns its output.
     ///
     /// # Panics
-    /// When Asterisk is not there to answer.
+    /// If Asterisk does not run.
     pub fn rx(&self, command: &str) -> String {
         let output = Command::new("chroot")
             .arg(&self.root)
@@ -78,13 +76,13 @@ impl Asterisk {
         answer
     }
 
-    /// Calls `channel`; when it answers, it meets extension `there` of the context `caller` or `audiosocket`.
+    /// Calls `channel`, and connects it to the extension `there` when it answers.
     pub fn call(&self, channel: &str, there: &str) {
         let answer = self.rx(&format!("channel originate {channel} extension {there}"));
         assert!(answer.trim().is_empty(), "originate: {answer}");
     }
 
-    /// Returns when no call is left.
+    /// Waits until there is no call.
     pub fn wait_until_idle(&self) {
         wait_for("Asterisk to end all calls", || {
             self.rx("core show channels count")
@@ -93,13 +91,13 @@ impl Asterisk {
         });
     }
 
-    /// Where a file is that Asterisk knows as `audio/name` of its own directory.
+    /// Returns the path of the file that Asterisk has as `audio/name` in its directory.
     #[must_use]
     pub fn audio_file(&self, name: &str) -> PathBuf {
         self.directory().join("audio").join(name)
     }
 
-    /// The log since [`take`](Self::take).
+    /// Returns the log since [`take`](Self::take).
     #[must_use]
     pub fn log(&self) -> String {
         let mut file = File::open(self.log_file()).expect("Asterisk's log");
@@ -110,18 +108,18 @@ impl Asterisk {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Returns when a line of the log contains `text`.
+    /// Waits for a line of the log with `text`.
     pub fn wait_for_log(&self, text: &str) {
         wait_for(&format!("Asterisk to log '{text}'"), || {
             self.log().contains(text).then_some(())
         });
     }
 
-    /// Fails if the log has a warning or an error, other than those that
-    /// contain one of the `expected` texts.
+    /// Checks that the log has no warning and no error, except for lines with one of the `expected`
+    /// texts.
     ///
     /// # Panics
-    /// That is what it is for.
+    /// If the log has another warning or error.
     pub fn assert_no_complaints(&self, expected: &[&str]) {
         let log = self.log();
         let complaints: Vec<_> = log
@@ -131,7 +129,7 @@ impl Asterisk {
             .collect();
         assert!(
             complaints.is_empty(),
-            "Asterisk complains:\n{}",
+            "Asterisk logged warnings or errors:\n{}",
             complaints[..complaints.len().min(20)].join("\n")
         );
     }
@@ -155,7 +153,7 @@ impl Drop for Asterisk {
                 .collect();
             let file = self.log_file();
             eprintln!(
-                "--- Asterisk's log (all of it: {})\n{}\n---",
+                "--- Asterisk's log (complete in {})\n{}\n---",
                 file.display(),
                 lines.join("\n")
             );
@@ -163,7 +161,7 @@ impl Drop for Asterisk {
     }
 }
 
-/// What is removed so that an earlier test's recording is not taken for this one's.
+/// Removes a file of an earlier test, if there is one.
 pub fn remove_if_there(path: &Path) {
     if let Err(error) = fs::remove_file(path) {
         assert_eq!(

@@ -1,20 +1,19 @@
-//! What the callers say, and whether it is what was heard.
+//! The audio of callers, and checks of received audio.
 
 use std::path::Path;
 
-/// Noise, so that a piece of it fits in one place only; never zero, so that
-/// silence is told apart from it. The same `seed` gives the same noise.
+/// Noise. A piece of it fits in one place only. It has no zero, so silence differs from it.
 #[derive(Debug)]
 pub struct Noise(u64);
 
 impl Noise {
-    /// Noise of its own for each seed.
+    /// Returns the noise of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed ^ 0x9e37_79b9_7f4a_7c15)
     }
 
-    /// The next byte, never zero.
+    /// Returns the next byte, which is not zero.
     pub fn byte(&mut self) -> u8 {
         loop {
             // xorshift64
@@ -28,31 +27,31 @@ impl Noise {
         }
     }
 
-    /// The next `count` bytes.
+    /// Returns the next `count` bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.byte()).collect()
     }
 }
 
-/// The samples of 16-bit little-endian PCM.
+/// Returns the samples of 16-bit little-endian PCM.
 ///
 /// # Panics
-/// When half a sample is left over.
+/// If the number of bytes is odd.
 #[must_use]
 pub fn samples(pcm: &[u8]) -> Vec<i16> {
     let (pairs, rest) = pcm.as_chunks::<2>();
     assert!(
         rest.is_empty(),
-        "{} bytes are no whole number of samples",
+        "{} bytes are not a whole number of samples",
         pcm.len()
     );
     pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
 }
 
-/// Makes a WAV file of one channel.
+/// Writes a WAV file with one channel.
 ///
 /// # Panics
-/// When it cannot be written.
+/// If the file cannot be written.
 pub fn write_wav(file: &Path, sample_rate: u32, audio: &[i16]) {
     let spec = hound::WavSpec {
         channels: 1,
@@ -60,35 +59,38 @@ pub fn write_wav(file: &Path, sample_rate: u32, audio: &[i16]) {
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut writer = hound::WavWriter::create(file, spec).expect("a file");
+    let mut writer = hound::WavWriter::create(file, spec).expect("the WAV file is created");
     for sample in audio {
-        writer.write_sample(*sample).expect("room for the audio");
+        writer.write_sample(*sample).expect("the audio is written");
     }
-    writer.finalize().expect("room for the audio");
+    writer.finalize().expect("the audio is written");
 }
 
-/// Fails unless `heard` is one piece of `said`, at least `shortest` long, with
-/// nothing changed, missing or added inside. The ends may be missing, since a
-/// call's two sides do not begin and end at once.
+/// Checks that `received` is one piece of `sent`, at least `shortest` long, without a change inside. The
+/// ends may be missing, because the two sides of a call do not start and end at the same time.
 ///
 /// # Panics
-/// That is what it is for.
-pub fn assert_is_piece<T: PartialEq + std::fmt::Debug>(said: &[T], heard: &[T], shortest: usize) {
+/// If that is not so.
+pub fn assert_is_piece<T: PartialEq + std::fmt::Debug>(
+    sent: &[T],
+    received: &[T],
+    shortest: usize,
+) {
     assert!(
-        heard.len() >= shortest,
-        "only {} of at least {shortest} came through",
-        heard.len()
+        received.len() >= shortest,
+        "only {} of at least {shortest} were received",
+        received.len()
     );
-    let (start, length) = (0..said.len())
-        .map(|start| (start, matching(&said[start..], heard)))
+    let (start, length) = (0..sent.len())
+        .map(|start| (start, matching(&sent[start..], received)))
         .max_by_key(|(_, length)| *length)
         .unwrap_or_default();
     assert!(
-        length == heard.len(),
-        "what was heard is what was said from {start} on, but only {length} of {} long: then {:?} was said, {:?} heard",
-        heard.len(),
-        said.get(start + length),
-        heard[length],
+        length == received.len(),
+        "the received audio is a piece from {start} on, but only for {length} of {}: then {:?} was sent and {:?} received",
+        received.len(),
+        sent.get(start + length),
+        received[length],
     );
 }
 
@@ -104,15 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_is_found_where_it_is() {
+    fn a_piece_is_found_at_its_place() {
         let said = Noise::new(1).bytes(1000);
         assert_is_piece(&said, &said, 1000);
         assert_is_piece(&said, &said[300..900], 600);
     }
 
     #[test]
-    #[should_panic(expected = "from 0 on, but only 500 of 999")]
-    fn a_missing_byte_is_seen() {
+    #[should_panic(expected = "from 0 on, but only for 500 of 999")]
+    fn a_missing_byte_is_found() {
         let said = Noise::new(2).bytes(1000);
         let heard = [&said[..500], &said[501..]].concat();
         assert_is_piece(&said, &heard, 100);
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "only 99 of at least 100")]
-    fn too_little_is_seen() {
+    fn a_short_piece_is_found() {
         let said = Noise::new(3).bytes(1000);
         assert_is_piece(&said, &said[..99], 100);
     }

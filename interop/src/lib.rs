@@ -1,10 +1,15 @@
-//! What the tests against a real Asterisk share: [`asterisk`] places calls and
-//! reads the log, [`program`] and [`recorder`] are the servers under test, [`wire`] an AudioSocket
-//! end that shares no code with it, [`tap`] listens in between, [`sip`] and [`rtp`] are telephones,
-//! [`audio`] is what is said.
+//! The parts that the tests with a real Asterisk share.
 //!
-//! The tests themselves need the feature `real-asterisk` and are run by
-//! `interop/run`, which brings an Asterisk up for them.
+//! | module | content |
+//! |---|---|
+//! | [`asterisk`] | the running Asterisk: places calls and reads its log |
+//! | [`program`], [`recorder`] | the servers under test |
+//! | [`wire`] | an AudioSocket server that shares no code with the tested crates |
+//! | [`tap`] | a proxy between Asterisk and a server, which notes all frames |
+//! | [`sip`], [`rtp`] | telephones |
+//! | [`audio`] | the audio of callers, and checks of received audio |
+//!
+//! The tests need the feature `real-asterisk`. `interop/run` starts Asterisk and runs them.
 
 pub mod asterisk;
 pub mod audio;
@@ -17,30 +22,27 @@ pub mod wire;
 
 use std::time::{Duration, Instant};
 
-/// How long any single thing may take before a test calls it broken: long
-/// enough for a busy machine, since nothing ever waits for it to pass.
+/// The maximum time of each wait. It is long, because a busy machine is slow.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What serves the calls: a value of `audiosocket serve --runtime`. `interop/run` names each in turn.
+/// Returns the runtime under test: a value of `audiosocket serve --runtime`, from
+/// `AUDIOSOCKET_RUNTIME`.
 #[must_use]
 pub fn runtime() -> String {
     std::env::var("AUDIOSOCKET_RUNTIME").unwrap_or_else(|_| "tokio".to_owned())
 }
 
-/// Asks until there is an answer.
+/// Calls `ask` repeatedly until it returns a value. `what` is for the error message.
 ///
 /// # Panics
-/// After [`PATIENCE`], with `what` was awaited.
+/// After [`PATIENCE`].
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {PATIENCE:?} in vain for {what}"
-        );
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,4 +1,4 @@
-//! The server under test: `audiosocket serve`, a process of its own.
+//! The processes under test: `audiosocket serve` and `audiosocket call`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,17 +6,18 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use audiosocket_testing::process::{OutputStream, Process, Signal};
+use audiosocket_testing::usage::ObservedProcess;
 use uuid::Uuid;
 
 use crate::{PATIENCE, wait_for};
 
-/// A running server on a port of its own.
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
     process: Process,
 }
 
-/// What the server's log says of a call that is over.
+/// The log line of an ended call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndedCall {
@@ -26,19 +27,19 @@ pub struct EndedCall {
     pub frames_in: u64,
     /// Audio frames to Asterisk.
     pub frames_out: u64,
-    /// How many of them were silence, for want of anything else.
+    /// The part of `frames_out` that was silence.
     pub silence: u64,
-    /// Audio frames that Asterisk was too slow for.
+    /// Audio frames that were dropped because Asterisk did not read.
     pub dropped: u64,
-    /// What went wrong.
+    /// The number of exceptions.
     pub exceptions: u64,
 }
 
 impl EndedCall {
-    /// Fails unless each frame was answered by one, silence aside, and nothing went wrong.
+    /// Checks that each frame was answered by one frame, and that no frame was dropped.
     ///
     /// # Panics
-    /// That is what it is for.
+    /// If that is not so, or if there was an exception.
     pub fn assert_lossless(&self) {
         let lost_or_wrong = (self.dropped, self.exceptions);
         assert!(
@@ -52,7 +53,7 @@ impl Server {
     /// Starts `serve echo`.
     ///
     /// # Panics
-    /// When it does not listen.
+    /// If it does not listen.
     #[must_use]
     pub fn echo() -> Self {
         Self::start(["echo".as_ref()])
@@ -61,7 +62,7 @@ impl Server {
     /// Starts `serve echo` with `options`.
     ///
     /// # Panics
-    /// When it does not listen.
+    /// If it does not listen.
     #[must_use]
     pub fn echo_with(options: &[&str]) -> Self {
         let options = options.iter().map(OsStr::new);
@@ -71,7 +72,7 @@ impl Server {
     /// Starts `serve play` with `options` and `file`.
     ///
     /// # Panics
-    /// When it does not listen.
+    /// If it does not listen.
     #[must_use]
     pub fn play(options: &[&str], file: &Path) -> Self {
         let options = options.iter().map(OsStr::new);
@@ -99,13 +100,13 @@ impl Server {
         }
     }
 
-    /// The port that Asterisk connects to.
+    /// Returns the port that Asterisk connects to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.process.addr().port()
     }
 
-    /// Returns when the server's log says that the call began.
+    /// Waits until the log has the start of the call.
     pub fn wait_for_call(&self, uuid: Uuid) {
         let uuid = uuid.to_string();
         wait_for(&format!("the server to log call {uuid}"), || {
@@ -116,7 +117,7 @@ impl Server {
         });
     }
 
-    /// Returns when the server's log says that the call ended.
+    /// Waits until the log has the end of the call.
     pub fn wait_for_end(&self, uuid: Uuid) -> EndedCall {
         wait_for(&format!("the server to log the end of call {uuid}"), || {
             self.ended_calls()
@@ -125,7 +126,7 @@ impl Server {
         })
     }
 
-    /// The calls that are over.
+    /// Returns the ended calls.
     #[must_use]
     pub fn ended_calls(&self) -> Vec<EndedCall> {
         self.log()
@@ -137,7 +138,7 @@ impl Server {
     /// Sends the server SIGTERM, as a service manager does, and waits until it has ended.
     ///
     /// # Panics
-    /// When it does not end.
+    /// If it does not end.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal();
         let output = self.process.wait();
@@ -147,50 +148,48 @@ impl Server {
     /// Sends the server SIGTERM.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has ended.
     pub fn signal(&self) {
         self.process.signal(Signal::TERM).expect("the server runs");
     }
 
-    /// How many descriptors and how many threads the server has.
+    /// Returns the number of descriptors and of threads of the server.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it has ended.
     #[must_use]
     pub fn resources(&self) -> (usize, usize) {
-        let count = |directory| {
-            let path = format!("/proc/{}/{directory}", self.process.id());
-            std::fs::read_dir(path).expect("the server runs").count()
-        };
-        (count("fd"), count("task"))
+        let observed = ObservedProcess::find(self.process.id());
+        let usage = observed.and_then(|process| process.usage());
+        let usage = usage.expect("the server runs");
+        (usage.descriptors as usize, usage.threads as usize)
     }
 
-    /// The lines of its log so far.
+    /// Returns the lines of its log so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.process.lines(OutputStream::Stderr)
     }
 }
 
-/// Callers by the program itself: `audiosocket call`.
+/// Callers: `audiosocket call`.
 #[derive(Debug)]
 pub struct Callers {
     process: Process,
 }
 
 impl Callers {
-    /// Starts `count` callers of `server`, 100 a second. They talk until the server hangs up, and
-    /// want an echo.
+    /// Starts `count` callers of `server`, 100 per second. They send audio until the server hangs up.
     ///
     /// # Panics
-    /// When they cannot be started.
+    /// If they cannot be started.
     #[must_use]
     pub fn call(server: &Server, count: usize) -> Self {
         let mut command = Command::new(program());
         command
             .args(["call", &format!("127.0.0.1:{}", server.port()), "--json"])
             .args(["--calls", &count.to_string(), "--calls-per-second", "100"])
-            .args(["--duration", "10m", "--expect", "any"])
+            .args(["--duration", "10m", "--expect", "any", "--audio", "noise"])
             .stdin(Stdio::null());
         let process = Process::builder(command)
             .ready_lines(0)
@@ -201,18 +200,18 @@ impl Callers {
         }
     }
 
-    /// Makes them all hang up at once, as Asterisk does: they close.
+    /// Makes all callers hang up, as Asterisk does: they close their connections.
     ///
     /// # Panics
-    /// When they are gone already.
+    /// If they have ended.
     pub fn hang_up(&self) {
         self.process.signal(Signal::INT).expect("the callers run");
     }
 
-    /// Waits until all calls are over, and returns the report.
+    /// Waits until all calls have ended, and returns the report.
     ///
     /// # Panics
-    /// When they report nothing.
+    /// If there is no report.
     #[must_use]
     pub fn report(mut self) -> serde_json::Value {
         let output = self.process.wait().expect("the callers end");
@@ -245,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_log_line_of_an_end_is_parsed_as_one() {
+    fn only_the_line_of_an_ended_call_is_parsed() {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \

@@ -1,4 +1,4 @@
-//! A server made with this project's library, whose callbacks are recorded.
+//! A server in this process that records its callbacks.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use audiosocket_tokio::admission::Admission;
 use audiosocket_tokio::{Acceptor, Response, ServerHandle};
 use uuid::Uuid;
 
-/// What the server answers to audio.
+/// The answer to audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
@@ -18,31 +18,35 @@ pub enum Answer {
     Silence,
     /// The same audio.
     Echo,
-    /// The same audio, and from this piece of it on a hangup.
+    /// The same audio, and a hangup after this number of records.
     HangUpAt(usize),
 }
 
-/// The running server. It records audio, key presses, exceptions and ends.
+/// A server that records audio, key presses, exceptions and ends.
 #[derive(Debug)]
 pub struct Recorder {
-    port: u16,
+    server: RunningServer,
     transcript: Transcript,
+}
+
+/// A server on the runtime under test, in a thread. It ends when this is dropped.
+#[derive(Debug)]
+pub struct RunningServer {
+    port: u16,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Recorder {
-    /// Starts on a port of its own.
+impl RunningServer {
+    /// Starts a server on a port that the system chooses.
     ///
     /// # Panics
-    /// When it cannot.
+    /// If it does not start.
     #[must_use]
-    pub fn start(answer: Answer) -> Self {
-        let transcript = Transcript::new();
-        let acceptor = acceptor(answer, &transcript);
+    pub fn start(acceptor: impl Acceptor, admission: Admission) -> Self {
         let (started, starting) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            serve(acceptor, Admission::new(), |addrs, handle| {
+            serve(acceptor, admission, |addrs, handle| {
                 let _ = started.send((addrs[0].port(), handle));
             })
             .expect("the server serves");
@@ -50,16 +54,46 @@ impl Recorder {
         let (port, handle) = starting.recv().expect("the server starts");
         Self {
             port,
-            transcript,
             handle,
             thread: Some(thread),
         }
     }
 
-    /// The port that Asterisk connects to.
+    /// Returns the port that Asterisk connects to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.handle.shutdown(Duration::ZERO);
+        if let Some(thread) = self.thread.take()
+            && !std::thread::panicking()
+        {
+            thread.join().expect("the server does not panic");
+        }
+    }
+}
+
+impl Recorder {
+    /// Starts a server on a port that the system chooses.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start(answer: Answer) -> Self {
+        let transcript = Transcript::new();
+        let acceptor = acceptor(answer, &transcript);
+        let server = RunningServer::start(acceptor, Admission::new());
+        Self { server, transcript }
+    }
+
+    /// Returns the port that Asterisk connects to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.server.port
     }
 
     /// Returns the records of `call` so far.
@@ -70,49 +104,34 @@ impl Recorder {
         of_call.map(|entry| entry.record).collect()
     }
 
-    /// Returns the records of all calls, after `calls` of them are over and the server has ended.
+    /// Waits until `calls` calls have ended, ends the server, and returns the records of all calls.
     ///
     /// # Panics
-    /// When they do not end.
+    /// If they do not end.
     #[must_use]
-    pub fn finish(mut self, calls: usize) -> Vec<Entry> {
-        crate::wait_for("the calls to be over", || {
+    pub fn finish(self, calls: usize) -> Vec<Entry> {
+        crate::wait_for("the calls to end", || {
             let is_end = |entry: &&Entry| matches!(entry.record, Record::End(_));
             let ends = |entries: &[Entry]| entries.iter().filter(is_end).count();
             (self.transcript.with(ends) >= calls).then_some(())
         });
-        // A callback after the end of a call must not be missed.
+        // So a callback after the end of a call is recorded too.
         crate::wait_for("the connections to be closed", || {
-            self.handle.calls().is_empty().then_some(())
+            self.server.handle.calls().is_empty().then_some(())
         });
-        self.stop();
+        drop(self.server);
         self.transcript.take()
     }
-
-    fn stop(&mut self) {
-        self.handle.shutdown(Duration::ZERO);
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the server does not panic");
-        }
-    }
 }
 
-impl Drop for Recorder {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.stop();
-        }
-    }
-}
-
-/// Serves on the runtime under test, with this admission, and calls `ready` when it listens.
+/// Runs a server on the runtime under test. Calls `ready` when it listens.
 ///
 /// # Errors
-/// Those of listening.
+/// If the server cannot listen.
 ///
 /// # Panics
-/// When `AUDIOSOCKET_RUNTIME` names no runtime.
-pub fn serve<A: Acceptor>(
+/// If `AUDIOSOCKET_RUNTIME` names no runtime.
+fn serve<A: Acceptor>(
     acceptor: A,
     admission: Admission,
     ready: impl FnOnce(&[SocketAddr], ServerHandle),
@@ -148,7 +167,7 @@ pub fn serve<A: Acceptor>(
             ready(server.local_addrs(), server.handle());
             server.serve_forever()
         }
-        other => panic!("AUDIOSOCKET_RUNTIME is {other}"),
+        other => panic!("AUDIOSOCKET_RUNTIME is {other}, and not tokio, smol or blocking"),
     }
 }
 

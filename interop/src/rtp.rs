@@ -1,4 +1,4 @@
-//! A telephone's voice and ears: RTP, with the time of each packet.
+//! The RTP side of a telephone, with the time of each packet.
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -7,52 +7,52 @@ use std::time::{Duration, Instant};
 use crate::PATIENCE;
 use crate::sip::Codec;
 
-/// How much audio is in a packet.
+/// The duration of the audio in a packet.
 pub const PTIME: Duration = Duration::from_millis(20);
 
-/// A UDP port of loopback that audio is sent from and to. Who calls whom is SIP's matter: see
-/// [`Phones::ring`](crate::sip::Phones::ring).
+/// A UDP port on loopback that sends and receives audio. [`Phones::ring`](crate::sip::Phones::ring) makes
+/// the call.
 #[derive(Debug)]
 pub struct Telephone {
     socket: UdpSocket,
     codec: Codec,
 }
 
-/// What went which way, and when.
+/// The packets of a call.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Conversation {
     /// When each packet was sent.
     pub said: Vec<Instant>,
-    /// What came, as it came.
+    /// The received packets with their times.
     pub heard: Vec<(Instant, Vec<u8>)>,
 }
 
 impl Telephone {
-    /// A telephone on a port that the system chooses.
+    /// Returns a telephone on a port that the system chooses.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is no free port.
     #[must_use]
     pub fn new(codec: Codec) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         Self { socket, codec }
     }
 
-    /// Where Asterisk shall send audio to.
+    /// Returns the port that Asterisk sends audio to.
     ///
     /// # Panics
-    /// When the socket has no address.
+    /// If the socket has no address.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.socket.local_addr().expect("a local address").port()
     }
 
-    /// Says `audio`, 20 ms per packet, from `delay` after the first packet on that is heard, for
-    /// where to is not known before. Listens until all has been said.
+    /// Sends `audio`, 20 ms per packet. It starts `delay` after the first received packet, because that
+    /// packet has the address. Receives until all audio is sent.
     ///
     /// # Panics
-    /// When nothing is heard, or what is no RTP of the telephone's codec.
+    /// If no packet arrives, or a packet that is no RTP of the telephone's codec.
     #[must_use]
     pub fn talk(&self, delay: Duration, audio: &[u8]) -> Conversation {
         let mut conversation = Conversation::default();
@@ -107,13 +107,13 @@ impl Codec {
         packet
     }
 
-    /// The payload. Asterisk sends neither padding nor extensions nor contributing sources.
+    /// Returns the payload. Asterisk sends no padding, no extensions and no contributing sources.
     fn audio_in(self, packet: &[u8]) -> &[u8] {
         let (payload_type, _) = self.in_sdp();
         match packet {
-            // The highest bit marks the begin of speech.
+            // The highest bit marks the start of speech.
             [0x80, kind, ..] if kind & 0x7f == payload_type && packet.len() > 12 => &packet[12..],
-            _ => panic!("no RTP of {self:?}: {packet:02x?}"),
+            _ => panic!("a packet is no RTP of {self:?}: {packet:02x?}"),
         }
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_telephone_says_the_other_hears() {
+    fn a_telephone_receives_the_audio_of_another() {
         let [one, other] = [Codec::Alaw; 2].map(Telephone::new);
         let addr = ("127.0.0.1", other.port());
         one.socket

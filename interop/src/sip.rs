@@ -1,17 +1,17 @@
-//! Telephones with real RTP, by SIPp.
+//! Telephones with SIP and RTP: processes of SIPp.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Asterisk's address, as `etc/pjsip.conf` has it.
+/// Asterisk's address, from `etc/pjsip.conf`.
 const ASTERISK: &str = "127.0.0.1:25070";
 
-/// The file with what is not the same for all telephones.
+/// The file with the values of each telephone.
 const LINES: &str = "lines.csv";
 
-/// What a telephone may speak.
+/// The codec of a telephone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codec {
@@ -21,51 +21,52 @@ pub enum Codec {
     Ulaw,
 }
 
-/// Telephones that call, stay for a while and hang up.
+/// Telephones that call, wait and hang up.
 #[derive(Debug)]
 pub struct Phones {
     sipp: Child,
     files: TempDir,
 }
 
-/// What came of the calls.
+/// The results of the calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Calls answered, spoken and ended as they should be.
+    /// Calls that were answered and ended as expected.
     pub successful: u64,
     /// All other calls.
     pub failed: u64,
 }
 
 impl Phones {
-    /// `count` telephones call `extension` at 25 per second, no more than `at_once` at once, and say
-    /// `audio`, 20 ms per packet.
+    /// Starts `count` telephones that call `extension`, 25 per second and at most `at_once` at the same
+    /// time. They send `audio`, 20 ms per packet.
     ///
     /// # Panics
-    /// When SIPp cannot be started.
+    /// If SIPp cannot be started.
     #[must_use]
     pub fn dial(count: u32, at_once: u32, extension: &str, codec: Codec, audio: &[u8]) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let pcap = files.path().join("audio.pcap");
         fs::write(&pcap, capture(codec, audio)).expect("the audio is written");
-        // SIPp 3.6 takes no variable there.
+        // SIPp 3.6 accepts no variable in this place.
         let speak = format!(
             r#"<nop><action><exec play_pcap_audio="{}"/></action></nop>"#,
             pcap.display()
         );
-        // Longer than the audio, so that all of it is echoed before the end, but not by two
-        // seconds, after which the application takes the call for dead.
+        // Longer than the audio, so that all of it is echoed before the end. After two seconds without
+        // audio the application would end the call.
         let pause = audio.len() / 8 + 1000;
         let scenario = scenario(codec, extension, "[auto_media_port]", &speak, pause);
         Self::start(files, &scenario, count, at_once)
     }
 
-    /// For each pair of an extension and of the UDP port of loopback where the RTP is somebody
-    /// else's matter, a telephone that hangs up after `milliseconds`; all at once.
+    /// Starts a telephone for each pair of an extension and a UDP port on loopback. Another program sends
+    /// and receives the RTP on that port. All telephones call at the same time, and hang up after
+    /// `milliseconds`.
     ///
     /// # Panics
-    /// When SIPp cannot be started.
+    /// If SIPp cannot be started.
     #[must_use]
     pub fn ring(lines: &[(String, u16)], codec: Codec, milliseconds: usize) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
@@ -75,7 +76,7 @@ impl Phones {
         let rows = "SEQUENTIAL\n".to_owned() + &rows.collect::<String>();
         fs::write(files.path().join(LINES), rows).expect("the lines are written");
         let scenario = scenario(codec, "[field0]", "[field1]", "", milliseconds);
-        let count = u32::try_from(lines.len()).expect("not so many");
+        let count = u32::try_from(lines.len()).expect("the number of calls fits 32 bits");
         Self::start(files, &scenario, count, count)
     }
 
@@ -83,7 +84,7 @@ impl Phones {
         fs::write(files.path().join("call.xml"), scenario).expect("the scenario is written");
         let lines = files.path().join(LINES);
         let output = File::create(files.path().join("output")).expect("a file for SIPp's output");
-        // Telephones have processors of their own; these should not stutter on a busy machine.
+        // A high priority, because real telephones have processors of their own.
         let mut sipp = Command::new("nice");
         sipp.args(["-n", "-15", "sipp", ASTERISK, "-sf", "call.xml"])
             .args(["-i", "127.0.0.1", "-p", "25080", "-mp", "26000"])
@@ -103,7 +104,7 @@ impl Phones {
         }
         let sipp = sipp
             .current_dir(files.path())
-            // SIPp draws a screen whatever it writes to, and needs to be told on which terminal.
+            // SIPp draws a screen, and needs the name of a terminal.
             .env("TERM", "dumb")
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a second descriptor"))
@@ -113,12 +114,12 @@ impl Phones {
         Self { sipp, files }
     }
 
-    /// Returns when all calls are over.
+    /// Waits until all calls have ended.
     ///
     /// # Panics
-    /// When SIPp leaves no statistics.
+    /// If SIPp writes no statistics.
     pub fn wait(mut self) -> Outcome {
-        // Not for ever: SIPp has a time limit.
+        // SIPp has a time limit.
         let status = self.sipp.wait().expect("SIPp's status");
         let read = |name| fs::read_to_string(self.files.path().join(name)).unwrap_or_default();
         let statistics = read("statistics");
@@ -131,7 +132,7 @@ impl Phones {
                 Outcome { successful, failed }
             }
             _ => panic!(
-                "SIPp ended with {status} and no statistics:\n{}{}",
+                "SIPp ended with {status} and wrote no statistics:\n{}{}",
                 read("errors"),
                 read("output")
             ),
@@ -167,7 +168,7 @@ fn scenario(codec: Codec, extension: &str, port: &str, speak: &str, milliseconds
         .replace("@PAUSE@", &milliseconds.to_string())
 }
 
-/// The last row's number under the heading `column`.
+/// The number in the last row of this column.
 fn total(statistics: &str, column: &str) -> Option<u64> {
     let mut lines = statistics.lines();
     let index = lines
@@ -177,7 +178,7 @@ fn total(statistics: &str, column: &str) -> Option<u64> {
     lines.last()?.split(';').nth(index)?.parse().ok()
 }
 
-/// G.711 audio as RTP in a packet capture, which is the only form that SIPp plays.
+/// G.711 audio as RTP in a packet capture. SIPp plays no other form.
 fn capture(codec: Codec, audio: &[u8]) -> Vec<u8> {
     // Magic, version 2.4, time zone, accuracy, longest packet, Ethernet.
     let mut pcap = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0xffff, 1]
@@ -185,7 +186,7 @@ fn capture(codec: Codec, audio: &[u8]) -> Vec<u8> {
         .concat();
     for (number, payload) in (0_u32..).zip(audio.chunks(160)) {
         let length = u16::try_from(payload.len()).expect("a chunk is short") + 12;
-        // SIPp puts its own addresses, ports and checksums in.
+        // SIPp replaces addresses, ports and checksums.
         let mut packet = vec![0; 12];
         packet.extend([0x08, 0x00]);
         packet.extend([0x45, 0]);
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_are_in_the_last_row() {
+    fn a_total_is_read_from_the_last_row() {
         let statistics = "Time;FailedCall(P);FailedCall(C);\n0;0;0;\n1;2;3;\n";
         assert_eq!(total(statistics, "FailedCall(C)"), Some(3));
         assert_eq!(total(statistics, "SuccessfulCall(C)"), None);

@@ -1,4 +1,4 @@
-//! A tap on the line between Asterisk and the server: what Asterisk says, and when.
+//! A proxy between Asterisk and a server. It notes the frames of Asterisk and their times.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::wire::{Frame, UUID, bytes, read_frame};
 
-/// What Asterisk sent on each call, with the time just before it was handed to the server.
+/// The frames of Asterisk on each call, with the time before each was sent to the server.
 type Calls = Arc<Mutex<BTreeMap<Uuid, Vec<(Instant, Frame)>>>>;
 
-/// Connects whoever calls it to the server, and writes down what the caller sends.
+/// A proxy that connects its callers to a server, and notes their frames.
 #[derive(Debug)]
 pub struct Tap {
     port: u16,
@@ -21,10 +21,10 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// A tap in front of the server on `port` of loopback. It lasts as long as the process.
+    /// Starts a proxy for the server on `port` of loopback. It runs until the process ends.
     ///
     /// # Panics
-    /// When there is no free port.
+    /// If there is no free port.
     #[must_use]
     pub fn before(port: u16) -> Self {
         let server = SocketAddr::from(([127, 0, 0, 1], port));
@@ -45,13 +45,13 @@ impl Tap {
         tap
     }
 
-    /// The port to send Asterisk to.
+    /// Returns the port that Asterisk connects to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What Asterisk has sent on `call` so far, after the UUID.
+    /// Returns the frames of Asterisk on `call` so far, after the UUID.
     #[must_use]
     pub fn frames(&self, call: Uuid) -> Vec<(Instant, Frame)> {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,10 +80,10 @@ fn called((kind, payload): &Frame) -> Uuid {
     Uuid::from_slice(payload).expect("a UUID")
 }
 
-/// Hands on whole frames, since Asterisk does not wait for the rest of one, until one end is gone.
+/// Forwards whole frames until one end closes. Asterisk does not wait for the rest of a frame.
 fn forward(mut from: TcpStream, mut to: TcpStream, mut note: impl FnMut(&Frame)) {
     to.set_nodelay(true).expect("TCP_NODELAY");
-    // A connection that is reset is at its end, too.
+    // A reset is an end too.
     while let Ok(Some(frame)) = read_frame(&mut from) {
         note(&frame);
         if to.write_all(&bytes(&frame)).is_err() {

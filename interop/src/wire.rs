@@ -1,5 +1,5 @@
-//! An AudioSocket server's end of a call, read and written by hand: what judges
-//! the project's codec must not be that codec.
+//! A server whose frames are read and written by hand. It uses no code of the tested crates, because it
+//! checks them.
 
 use std::io::{self, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -15,13 +15,13 @@ pub const HANGUP: u8 = 0x00;
 pub const UUID: u8 = 0x01;
 /// Kind of a key press.
 pub const DTMF: u8 = 0x03;
-/// Kind of 8 kHz audio, and of whatever Asterisk has no other kind for.
+/// Kind of 8 kHz audio. Asterisk also uses it for audio that has no kind of its own.
 pub const AUDIO: u8 = 0x10;
 
 /// A kind and a payload.
 pub type Frame = (u8, Vec<u8>);
 
-/// Waits for Asterisk's calls.
+/// A listener for calls of Asterisk.
 #[derive(Debug)]
 pub struct Listener(TcpListener);
 
@@ -29,7 +29,7 @@ impl Listener {
     /// Listens on a free port of loopback.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     #[must_use]
     pub fn bind() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -37,16 +37,16 @@ impl Listener {
         Self(listener)
     }
 
-    /// The port to send Asterisk to.
+    /// Returns the port that Asterisk connects to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.local_addr().expect("a local address").port()
     }
 
-    /// Takes the next call, and its first frame, which must say `uuid`.
+    /// Takes the next call and its first frame, which must be `uuid`.
     ///
     /// # Panics
-    /// When no call comes, or another.
+    /// If no call comes, or another call.
     #[must_use]
     pub fn accept(&self, uuid: Uuid) -> Leg {
         let stream = wait_for("Asterisk to connect", || self.0.accept().ok()).0;
@@ -70,10 +70,10 @@ impl Listener {
 pub struct Leg(TcpStream);
 
 impl Leg {
-    /// The next frame; none when Asterisk closed the connection.
+    /// Returns the next frame, or `None` when Asterisk has closed the connection.
     ///
     /// # Panics
-    /// When the connection is silent for [`PATIENCE`] or ends inside a frame.
+    /// If no byte arrives for [`PATIENCE`], or if the connection ends inside a frame.
     pub fn read(&mut self) -> Option<Frame> {
         read_frame(&mut self.0).expect("Asterisk to send whole frames")
     }
@@ -81,31 +81,31 @@ impl Leg {
     /// Sends one frame.
     ///
     /// # Panics
-    /// When Asterisk closed the connection.
+    /// If Asterisk has closed the connection.
     pub fn write(&mut self, kind: u8, payload: &[u8]) {
         self.write_at_once(&[(kind, payload.to_vec())]);
     }
 
-    /// Sends frames in one write, since Asterisk does not wait for the rest of one.
+    /// Sends frames in one write. Asterisk does not wait for the rest of a frame.
     ///
     /// # Panics
-    /// When Asterisk closed the connection.
+    /// If Asterisk has closed the connection.
     pub fn write_at_once(&mut self, frames: &[Frame]) {
         let bytes: Vec<_> = frames.iter().flat_map(bytes).collect();
         self.0.write_all(&bytes).expect("Asterisk to read");
     }
 
-    /// A second end of the same connection, to read here and write there.
+    /// Returns a second handle of the connection, so that one thread can read and another can write.
     ///
     /// # Panics
-    /// When the system is out of descriptors.
+    /// If there is no free descriptor.
     #[must_use]
     pub fn other_end(&self) -> Self {
         Self(self.0.try_clone().expect("a second descriptor"))
     }
 }
 
-/// The next frame; none at the end of the stream.
+/// Returns the next frame, or `None` at the end of the stream.
 pub(crate) fn read_frame(stream: &mut impl Read) -> io::Result<Option<Frame>> {
     let mut header = [0; 3];
     if stream.read(&mut header[..1])? == 0 {
@@ -122,18 +122,18 @@ pub(crate) fn bytes((kind, payload): &Frame) -> Vec<u8> {
     [&[*kind][..], &length.to_be_bytes(), payload].concat()
 }
 
-/// Beats every 20 ms from the first call on, without drift.
+/// A clock with a tick each 20 ms, without drift.
 #[derive(Debug)]
 pub struct Clock(Option<Instant>);
 
 impl Clock {
-    /// A clock that stands still until its first tick.
+    /// Returns a clock whose first tick is at once.
     #[must_use]
     pub fn new() -> Self {
         Self(None)
     }
 
-    /// Sleeps until the next beat.
+    /// Sleeps until the next tick.
     pub fn tick(&mut self) {
         let now = Instant::now();
         let due = self.0.map_or(now, |last| last + Duration::from_millis(20));

@@ -1,20 +1,22 @@
-//! `audiosocket call`: stands in for Asterisk.
+//! `audiosocket call`: calls a server as Asterisk does, and checks the answers.
 
 mod args;
+mod details;
 mod progress;
 mod recordings;
-mod report;
+mod summary;
+mod verdict;
 
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_media::{SampleRate, wav};
+use audiosocket_media::wav;
 use audiosocket_testing::load::{LoadError, LoadTest, Report};
 use serde::Serialize;
 
+use crate::file_error::file_error;
 use crate::signals::Signals;
 use crate::usage_error::usage_error;
 use crate::{open_files, output};
@@ -22,54 +24,79 @@ use progress::ProgressDisplay;
 use recordings::{RecordedCall, Recordings};
 
 pub(crate) use args::CallArgs;
+pub(crate) use summary::times;
 
-/// As a shell reports a program that SIGINT ended.
+/// The command, for its errors.
+const COMMAND: &str = "audiosocket call";
+
+/// The exit code of a shell for a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
-/// A longer audio file is refused. The file is held in memory: 230 MB at slin192.
+/// The longest file of `--audio`. It is held in memory: 230 MB at slin192.
 const LONGEST_AUDIO: Duration = Duration::from_secs(600);
 
-/// The report with what only this program adds.
+/// The report of the load generator, and the results that only this program has.
 #[derive(Debug, Serialize)]
-struct Summary {
+pub(crate) struct CallReport {
     #[serde(flatten)]
-    report: Report,
+    pub(crate) report: Report,
     recordings: Option<Recordings>,
+    /// Callers send silence.
+    #[serde(skip)]
+    listeners: bool,
 }
 
 pub(crate) fn run(args: &CallArgs) -> io::Result<ExitCode> {
+    let report = place(args)?;
+    if args.json {
+        report.print_json()?;
+    } else if args.details {
+        output::line(details::details(&report))?;
+    } else {
+        output::line(summary::summary(&report))?;
+    }
+    Ok(report.exit_code())
+}
+
+/// Places the calls, and returns when all of them have ended.
+pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
     if let Err(problem) = args.check() {
-        usage_error(&problem);
+        usage_error(COMMAND, &problem);
     }
     let mut test = args.load_test();
-    if let Some(path) = &args.audio {
-        let samples = read(path, args.rate)?;
+    if let Some(path) = args.audio_file() {
+        let samples = wav::read_file(path, args.rate, LONGEST_AUDIO);
+        let samples = samples.map_err(|error| file_error(path, &error))?;
         if samples.is_empty() {
-            usage_error("there is no audio in the file that --audio names");
+            let problem = format!("--audio {}: the file has no audio", path.display());
+            usage_error(COMMAND, &problem);
         }
         test = test.audio(samples);
     }
     open_files::raise_limit();
-    // One thread: the calls then never wait for what they share, and one core is enough for a
-    // thousand calls.
+    // One thread is enough for a thousand calls, and on it no call waits for the lock of another.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let summary = runtime.block_on(place_all(args, test))?;
-    if args.json {
-        output::line(serde_json::to_string_pretty(&summary)?)?;
-    } else {
-        output::line(report::table(&summary))?;
-    }
-    Ok(match &summary.report {
-        report if report.calls.interrupted > 0 => ExitCode::from(INTERRUPTED),
-        report if report.ok => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
+    runtime.block_on(place_all(args, test))
 }
 
-/// Places all calls, until they have ended or a signal comes.
-async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
+impl CallReport {
+    pub(crate) fn print_json(&self) -> io::Result<()> {
+        output::line(serde_json::to_string_pretty(self)?)
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match &self.report {
+            report if report.calls.interrupted > 0 => ExitCode::from(INTERRUPTED),
+            report if report.ok => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Places the calls, until they have ended or a signal comes.
+async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<CallReport> {
     let mut signals = Signals::listen()?;
     let recorder = args.record.as_deref().map(recordings::start).transpose()?;
     let recorder = recorder.map(Arc::new);
@@ -85,21 +112,26 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<Summary> {
     let report = test.run_until(stop).await;
     progress.finish();
     if let Err(LoadError::Config(error)) = &report {
-        usage_error(&option_names(&error.to_string()));
+        usage_error(COMMAND, &option_names(&error.to_string()));
     }
     let mut report = report?;
     let recordings = match (recorder, &args.record) {
         (Some(recorder), Some(name)) => {
-            let recorder = Arc::into_inner(recorder).expect("the test has dropped its tap");
+            let recorder =
+                Arc::into_inner(recorder).expect("the ended load test holds no recorder");
             Some(recordings::finish(recorder, name, signals.next()).await)
         }
         _ => None,
     };
     report.ok &= recordings.as_ref().is_none_or(|all| all.failed == 0);
-    Ok(Summary { report, recordings })
+    Ok(CallReport {
+        report,
+        recordings,
+        listeners: args.is_listener(),
+    })
 }
 
-/// Replaces the options of [`LoadTest`], in backticks, by those of the command line.
+/// Replaces the options of [`LoadTest`], which are in backticks, by the options of this program.
 fn option_names(problem: &str) -> String {
     let parts = problem.split('`').enumerate();
     parts
@@ -110,23 +142,12 @@ fn option_names(problem: &str) -> String {
         .collect()
 }
 
-/// Reads a WAV file of any rate as samples at `rate`.
-fn read(path: &Path, rate: SampleRate) -> io::Result<Vec<i16>> {
-    wav::read_file(path, rate, LONGEST_AUDIO).map_err(|error| {
-        let mut message = format!("{}: {error}", path.display().to_string().escape_debug());
-        if let Some(source) = std::error::Error::source(&error) {
-            message = format!("{message}: {source}");
-        }
-        io::Error::other(message)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn options_have_the_names_of_the_command_line() {
+    fn an_error_of_the_load_test_names_the_options_of_the_program() {
         assert_eq!(
             option_names("`uuid` needs `calls_per_second` 1"),
             "--uuid needs --calls-per-second 1"

@@ -1,14 +1,14 @@
 use audiosocket_testing::load;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar on standard error during a test; nothing if that is not a terminal.
+/// A progress bar on standard error. Without a terminal it prints nothing.
 #[derive(Debug)]
 pub(super) struct ProgressDisplay {
     bar: ProgressBar,
 }
 
 impl ProgressDisplay {
-    /// The number of frames is only known beforehand if calls are paced.
+    /// The number of frames is only known in advance if calls are paced.
     pub(super) fn new(paced: bool) -> Self {
         let (bar, template) = if paced {
             let template = "{bar:40} {pos}/{len} frames sent, {msg}";

@@ -1,4 +1,4 @@
-//! Recordings of what callers hear.
+//! Recordings of the audio that callers receive.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,33 +11,33 @@ use serde::Serialize;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-/// In the name of a file, this stands for the call's UUID.
+/// The place of the call's UUID in the name of a file.
 pub(super) const PLACEHOLDER: &str = "{uuid}";
 
-/// About the jitter buffer of a telephone: audio that is at most this late follows the audio before it without a gap.
-const LONGEST_UNHEARD: Duration = Duration::from_millis(60);
+/// The jitter buffer of a telephone, roughly. Audio that is at most this late follows the audio before it without a gap.
+const JITTER_BUFFER: Duration = Duration::from_millis(60);
 
-/// The most bytes that wait for the disk: 1,700 frames of a call at 8 kHz, and 64 MiB of all calls.
-/// If the disk is slower, recordings fail: no call waits for it, and no signal does.
+/// The limits of the bytes that wait for the disk: 1,700 frames of one call at 8 kHz, and 64 MiB of all calls. If the disk is
+/// too slow, recordings fail. No call and no signal waits for the disk.
 const MAX_WAITING_PER_CALL: usize = 768 << 10;
 const MAX_WAITING: usize = 64 << 20;
 
-/// How long to wait for the disk after the last call.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest wait for the disk after the last call.
+const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often to look whether all audio is written.
-const LOOK: Duration = Duration::from_millis(5);
+/// The interval of the checks whether all audio is written.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The results of all recordings.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Recordings {
     pub(super) written: u64,
     pub(super) failed: u64,
-    /// Why the first of them failed.
+    /// The error of the first recording that failed.
     pub(super) error: Option<String>,
 }
 
-/// Records what the caller of one call hears. `None` if the recorder has no room for the call; it counts such calls.
+/// Records the audio that one caller receives. `None` if the recorder has no room for the call; it counts such calls.
 #[derive(Debug)]
 pub(super) struct RecordedCall(Option<Track>);
 
@@ -55,13 +55,13 @@ impl CallTap for RecordedCall {
     }
 }
 
-/// Starts a recorder whose files have this name.
+/// Starts a recorder of files with this name.
 pub(super) fn start(name: &str) -> io::Result<Recorder> {
     let name = name.to_owned();
     Recorder::to_files(move |uuid| name.replace(PLACEHOLDER, &uuid.to_string()).into())
         .input_rate(SampleRate::Hz8000)
         .gaps(Gaps::Playback {
-            jitter_buffer: LONGEST_UNHEARD,
+            jitter_buffer: JITTER_BUFFER,
         })
         .sync(false)
         .max_waiting_per_call(MAX_WAITING_PER_CALL)
@@ -69,19 +69,18 @@ pub(super) fn start(name: &str) -> io::Result<Recorder> {
         .start()
 }
 
-/// Waits until all audio is written, but not beyond `stop`, nor for longer than [`PATIENCE`]. All
-/// tracks have ended.
+/// Waits until all audio is written, until `stop` is ready, or for [`DISK_TIMEOUT`]. All tracks must have ended.
 pub(super) async fn finish(recorder: Recorder, name: &str, stop: impl Future) -> Recordings {
     recorder.shut_down();
     let written = async {
         while !recorder.is_finished() {
-            sleep(LOOK).await;
+            sleep(CHECK_INTERVAL).await;
         }
     };
     let in_time = tokio::select! {
         () = written => true,
         _ = stop => false,
-        () = sleep(PATIENCE) => false,
+        () = sleep(DISK_TIMEOUT) => false,
     };
     let stats = if in_time {
         recorder.finish()
@@ -89,7 +88,12 @@ pub(super) async fn finish(recorder: Recorder, name: &str, stop: impl Future) ->
         recorder.stats()
     };
     let failed = stats.started - stats.complete;
-    let unfinished = || format!("{}: not written in time", name.escape_debug());
+    let unfinished = || {
+        format!(
+            "{}: the disk did not take all audio within 10 s",
+            name.escape_debug()
+        )
+    };
     Recordings {
         written: stats.complete,
         failed,

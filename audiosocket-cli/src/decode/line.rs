@@ -3,7 +3,7 @@ use std::fmt;
 use audiosocket_proto::{ErrorFlags, Frame, Message};
 use serde::Serialize;
 
-/// What is told of one frame.
+/// A line of the output: one frame.
 #[derive(Debug, Serialize)]
 pub(super) struct Line {
     offset: u64,
@@ -47,7 +47,7 @@ impl Meaning {
                 digit: digit.as_char(),
             },
             Ok(Message::Audio(audio)) if audio.is_empty() => Self::Problem {
-                problem: "audio of no bytes".to_owned(),
+                problem: "an audio frame without bytes".to_owned(),
             },
             Ok(Message::Audio(audio)) => {
                 let duration = audio.rate().duration_of(audio.len() as u64 / 2);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_line() {
+    fn each_kind_has_a_line_of_its_own() {
         assert_eq!(text(&[0x00, 0, 0]), "19 0x00 hangup 0");
         assert_eq!(
             text(b"\x01\x00\x10sixteen bytes !!"),
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_told_without_its_bytes() {
+    fn a_malformed_frame_is_printed_without_its_bytes() {
         assert_eq!(
             text(b"\x03\x00\x01\x1b"),
             "19 0x03 dtmf 1 malformed: a key press that is not one of 0-9 * # A-D"
         );
         assert_eq!(
             text(&[0x10, 0, 0]),
-            "19 0x10 audio slin 0 malformed: audio of no bytes"
+            "19 0x10 audio slin 0 malformed: an audio frame without bytes"
         );
         assert_eq!(
             json(b"\x01\x00\x02ab"),

@@ -1,4 +1,4 @@
-//! `audiosocket decode`: what is in a captured stream.
+//! `audiosocket decode`: prints the frames of a captured stream.
 
 mod line;
 
@@ -12,40 +12,30 @@ use audiosocket_media::{Codec, CodecDetector};
 use audiosocket_proto::{Decoder, FrameKind, HEADER_LEN, Header};
 use clap::Args;
 
+use crate::file_error::file_error;
+use crate::help;
 use line::Line;
 
 #[derive(Args, Debug)]
-#[command(after_long_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct DecodeArgs {
-    /// The bytes of one direction of a connection; `-` for standard input
+    /// The bytes of one direction of a connection; - is standard input
     file: PathBuf,
-    /// Print each frame as a JSON object on a line of its own
+    /// Print a JSON object on each line
     #[arg(long)]
     json: bool,
 }
 
-const AFTER_HELP: &str = "\
-Each line tells of one frame: where it begins (bytes into the stream), its kind, the length of its
-payload in bytes, and what it means. In JSON: offset, kind, name, length; and as they apply uuid,
-digit, rate, ms, silence, flags, problem.
-
-The codec of audio under kind 0x10 is named on standard error, if it is likely not slin.
-
-Durations are those of 16-bit samples. Dial(AudioSocket/...) without c(slin) sends the call's own
-codec under the kind of slin; A-law has one byte a sample, so it lasts twice as long as shown.
-
-To capture what Asterisk sends:
-  nc -l -p 9092 > capture.bin            and call AudioSocket(${UUID()},this-host:9092)
-  audiosocket decode capture.bin
-
-Exit codes: 0; or 1 if the stream ends inside a frame, or cannot be read.";
+const AFTER_HELP: &str = help::examples!(
+    "troubleshooting.md",
+    "audiosocket decode capture.bin",
+    "audiosocket decode capture.bin --json | jq .kind",
+    "audiosocket decode - < capture.bin",
+);
 
 pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
     let mut stdout = BufWriter::new(io::stdout().lock());
-    let name = args.file.display().to_string();
-    let with_name = |error: io::Error| {
-        io::Error::new(error.kind(), format!("{}: {error}", name.escape_debug()))
-    };
+    let with_name = |error: io::Error| file_error(&args.file, &error);
     let mut stream: Box<dyn Read> = if args.file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -60,7 +50,7 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(with_name(error)),
         }
-        // The stream may be a live one.
+        // The stream can be a connection that goes on.
         stdout.flush()?;
     }
     if let Some(codec) = frames.codec.codec()
@@ -114,16 +104,16 @@ impl Frames {
         Ok(())
     }
 
-    /// What is wrong if the stream ends here.
+    /// Returns the error of a stream that ends here inside a frame.
     fn cut(&self) -> Option<String> {
         let held = self.decoder.partial_len();
         if held == 0 {
             return None;
         }
         let len = self.decoder.peek(&[]).map(Header::frame_len);
-        let of = len.map_or_else(|| "its header".to_owned(), |len| format!("{len} bytes"));
+        let len = len.map_or_else(|| "a header".to_owned(), |len| format!("{len} bytes"));
         Some(format!(
-            "the stream ends inside the frame at {}, {held} bytes into {of}",
+            "the stream ends inside a frame: at byte {} there are {held} bytes of {len}",
             self.offset
         ))
     }
@@ -140,17 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_is_told_with_its_place() {
+    fn a_cut_frame_is_an_error_with_its_place() {
         let stream = [0x03, 0, 1, b'1', 0x10, 0, 2, 7, 7];
         assert_eq!(cut_after(&stream), None);
         let in_payload = cut_after(&stream[..8]).unwrap();
         assert!(
-            in_payload.ends_with("at 4, 4 bytes into 5 bytes"),
+            in_payload.ends_with("at byte 4 there are 4 bytes of 5 bytes"),
             "{in_payload}"
         );
         let in_header = cut_after(&stream[..6]).unwrap();
         assert!(
-            in_header.ends_with("at 4, 2 bytes into its header"),
+            in_header.ends_with("at byte 4 there are 2 bytes of a header"),
             "{in_header}"
         );
     }

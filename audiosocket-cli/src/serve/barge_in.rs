@@ -14,8 +14,8 @@ const ATTACK: Duration = Duration::from_millis(20);
 /// would interrupt before the noise is known.
 const QUIETEST: f32 = -40.0;
 
-/// Detects the start of the caller's speech, whatever codec `Dial` passes on. Compressed audio never
-/// is speech: its loudness is not known.
+/// Detects the start of the caller's speech, whatever codec `Dial` passes on. Compressed audio
+/// is never speech, because its level is not known.
 #[derive(Debug)]
 pub(super) struct BargeIn {
     rate: SampleRate,
@@ -35,8 +35,8 @@ impl BargeIn {
         }
     }
 
-    /// Takes the caller's next audio. Returns true if the caller began to speak in it.
-    pub(super) fn hears(&mut self, audio: Audio<'_>, at: Instant) -> bool {
+    /// Takes the caller's next audio. Returns whether the caller starts to speak in it.
+    pub(super) fn starts_in(&mut self, audio: Audio<'_>, at: Instant) -> bool {
         let Decoded::Samples { rate, samples } = self.decoder.push(audio, at) else {
             return false;
         };
@@ -72,7 +72,7 @@ mod tests {
     const CODECS: [Codec; 3] = [Codec::Slin, Codec::G711(Law::Mu), Codec::G711(Law::A)];
 
     /// The number of the first frame of 20 ms in which an interruption is heard.
-    fn heard_in(ear: &mut BargeIn, codec: Codec, samples: &[i16]) -> Option<usize> {
+    fn interrupting_frame(detector: &mut BargeIn, codec: Codec, samples: &[i16]) -> Option<usize> {
         let mut at = Instant::now();
         samples.chunks(160).position(|frame| {
             at += Duration::from_millis(20);
@@ -83,7 +83,7 @@ mod tests {
                     .flat_map(|sample| sample.to_le_bytes())
                     .collect(),
             };
-            ear.hears(Audio::new(SampleRate::Hz8000, &payload), at)
+            detector.starts_in(Audio::new(SampleRate::Hz8000, &payload), at)
         })
     }
 
@@ -122,21 +122,28 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_heard_in_its_first_frames_whatever_the_codec() {
+    fn speech_interrupts_in_its_first_frames_with_each_codec() {
         for codec in CODECS {
-            let frame = heard_in(&mut new(), codec, &speech());
+            let frame = interrupting_frame(&mut new(), codec, &speech());
             assert!(matches!(frame, Some(50..=51)), "{codec}: {frame:?}");
         }
     }
 
     #[test]
-    fn a_line_that_only_hisses_is_not_heard() {
+    fn the_noise_of_a_line_does_not_interrupt() {
         for codec in CODECS {
             // -45 dB, from the first sample on, and speech in the end.
-            let mut ear = new();
+            let mut detector = new();
             let hiss = noise(320.0, 40_000);
-            assert_eq!(heard_in(&mut ear, codec, &hiss), None, "{codec}");
-            assert!(heard_in(&mut ear, codec, &speech()).is_some(), "{codec}");
+            assert_eq!(
+                interrupting_frame(&mut detector, codec, &hiss),
+                None,
+                "{codec}"
+            );
+            assert!(
+                interrupting_frame(&mut detector, codec, &speech()).is_some(),
+                "{codec}"
+            );
         }
     }
 
@@ -168,23 +175,23 @@ mod tests {
             ("speex16.voices.-20.20", 20, false),
             ("g722.voices.-20.20", 20, true),
         ] {
-            let (mut ear, mut at) = (new(), Instant::now());
+            let (mut detector, mut at) = (new(), Instant::now());
             let interrupted = compressed(name).iter().any(|payload| {
                 at += Duration::from_millis(ms);
-                ear.hears(Audio::new(SampleRate::Hz8000, payload), at)
+                detector.starts_in(Audio::new(SampleRate::Hz8000, payload), at)
             });
             assert_eq!(interrupted, wanted, "{name}");
         }
     }
 
     #[test]
-    fn wide_speech_is_heard_and_a_change_of_the_rate_survived() {
-        let mut ear = new();
+    fn speech_interrupts_after_a_change_of_the_rate() {
+        let mut detector = new();
         let tone = [4_000, -4_000].map(i16::to_le_bytes).concat().repeat(160);
         for rate in [SampleRate::Hz16000, SampleRate::Hz8000, SampleRate::Hz16000] {
             let at = Instant::now();
-            assert!(!ear.hears(Audio::new(rate, &[0; 640]), at));
-            assert!(ear.hears(Audio::new(rate, &tone), at), "{rate}");
+            assert!(!detector.starts_in(Audio::new(rate, &[0; 640]), at));
+            assert!(detector.starts_in(Audio::new(rate, &tone), at), "{rate}");
         }
     }
 }

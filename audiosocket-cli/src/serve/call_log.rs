@@ -1,4 +1,4 @@
-//! Log lines about calls, whatever serves them.
+//! Log lines about calls, the same for every server.
 
 use std::time::Instant;
 
@@ -8,15 +8,14 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
 };
 
-/// How many things that go wrong on one call have a line each; the last line of the call tells how
-/// many there were.
+/// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
 
-/// Logs what becomes of the calls that `A` takes.
+/// Logs the calls that `A` accepts.
 #[derive(Debug)]
 pub(super) struct CallLog<A> {
     acceptor: A,
-    /// For connections that do not become calls.
+    /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
@@ -87,7 +86,7 @@ impl<H> LoggedCall<H> {
     fn log_end(&self, call: &Call<'_>, end: End) {
         let stats = call.stats();
         let (session, playout) = (stats.session, stats.playout);
-        // A server that plays nothing does not log these.
+        // These figures are of no use on a call on which nothing was played.
         let of_playing = |count| (playout.frames > 0).then_some(count);
         tracing::info!(
             uuid = %call.uuid(),

@@ -5,11 +5,8 @@ use uuid::Uuid;
 /// What the frames of kind `0x10` of all calls carry.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct CallerAudio {
-    /// The sample rate of audio that claims to be slin at 8 kHz, in Hz. By default it is measured
-    ///
-    /// Asterisk before 20.17 and 22.7 sends c(slin16) and wider with the name of slin at 8 kHz. The
-    /// rate is known after 700 ms of audio.
-    #[arg(long, value_name = "HZ", value_parser = parse_rate)]
+    /// Sample rate of slin in kind 0x10, in Hz [default: measured]
+    #[arg(long, value_name = "HZ", help_heading = "Runtime", hide = true, value_parser = parse_rate)]
     pub(super) input_rate: Option<SampleRate>,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
-    /// Takes every call.
+    /// Accepts every call.
     pub(crate) fn accept(_: &CallRequest<'_>) -> Result<Self, Refusal> {
         Ok(Self::new(CallerAudio::default()))
     }

@@ -1,4 +1,4 @@
-//! `audiosocket serve`: servers to point Asterisk at.
+//! `audiosocket serve`: AudioSocket servers for Asterisk.
 
 mod barge_in;
 mod bot;
@@ -9,7 +9,7 @@ mod play;
 mod prompt;
 mod record;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use audiosocket_tokio::{Acceptor, CallRequest, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::usage_error::usage_error;
-use crate::{address, duration, open_files, output, signals};
+use crate::{address, duration, help, open_files, output, signals};
 use call_log::CallLog;
 use caller_audio::CallerAudio;
 
@@ -30,115 +30,98 @@ pub(crate) use echo::Echo;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Serve {
     /// Play back to each caller what the caller says
-    #[command(after_long_help = AFTER_HELP)]
+    #[command(after_help = ECHO_HELP)]
     Echo(ServeArgs),
-    /// Record what each caller says into a WAV file
-    #[command(after_long_help = format!("{}\n\n{AFTER_HELP}", record::AFTER_HELP))]
+    /// Record what each caller says into WAV files
     Record(record::RecordArgs),
     /// Play a WAV file to each caller, then hang up
-    #[command(after_long_help = AFTER_HELP)]
     Play(play::PlayArgs),
     /// Ask each caller for digits and repeat them: a small IVR
-    #[command(after_long_help = format!("{}\n\n{AFTER_HELP}", bot::AFTER_HELP))]
     Bot(bot::BotArgs),
 }
 
-/// What every kind of server can be told.
+/// The command in errors of options that all servers have.
+const COMMAND: &str = "audiosocket serve echo";
+
+pub(crate) const AFTER_HELP: &str = help::examples!(
+    "program.md",
+    "audiosocket serve echo --listen 0.0.0.0:9092",
+    "audiosocket serve play prompt.wav --barge-in",
+    "audiosocket serve record /var/spool/calls --allow 192.0.2.10",
+);
+
+const ECHO_HELP: &str = help::examples!(
+    "operating.md",
+    "audiosocket serve echo",
+    "audiosocket serve echo --listen 0.0.0.0:9092 --allow 192.0.2.0/24",
+    "audiosocket serve echo --listen [::1]:9092 --max-calls 500 --drain 1m",
+);
+
+/// The options of every server. `-h` does not show those with `hide`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// Where to listen, as host:port; may be given several times. Port 0 lets the system choose
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = address::parse)]
+    /// Listen on HOST:PORT; repeatable
+    #[arg(long, value_name = "ADDR", help_heading = "Network", default_value = "127.0.0.1:9092", value_parser = address::parse)]
     listen: Vec<String>,
-    /// Networks and addresses that calls may come from, such as 192.0.2.0/24; may be given several
-    /// times. Whoever else connects is hung up at once
-    #[arg(long, value_name = "CIDR", default_value = "0.0.0.0/0,::/0")]
+    /// Accept only these networks [default: all]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        help_heading = "Network",
+        default_value = "0.0.0.0/0,::/0",
+        hide_default_value = true
+    )]
     allow: Vec<AllowList>,
-    /// How long calls may go on after SIGINT or SIGTERM before they are hung up
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
-    drain: Duration,
-    /// How long a connection may take to send its UUID; up to half as long again if thousands came at
-    /// once
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse_positive)]
-    uuid_timeout: Duration,
-    /// Hang up a call on which nothing came for so long. By default never: a call on hold is quiet
-    /// and healthy
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
-    idle_timeout: Option<Duration>,
-    /// Hang up a call that has lasted so long. By default calls may last for ever
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
-    max_duration: Option<Duration>,
-    /// How many connections may be open; those beyond get a hangup
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_calls)]
-    max_calls: usize,
-    /// How many of them may be without a UUID
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_pending)]
-    max_pending: usize,
-    /// How many of those may come from one IPv4 address, or one IPv6 network of 64 bits
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_pending_per_addr)]
-    max_pending_per_addr: usize,
-    /// Send nothing when there is nothing to say. By default silence is sent then, since a call to
-    /// which nothing is sent can be silent both ways (asterisk/asterisk#2089)
-    #[arg(long)]
-    no_silence: bool,
-    /// Let other processes listen on the same address; the system spreads the calls among them. One
-    /// that ends loses no call if net.ipv4.tcp_migrate_req is 1 (Linux)
-    #[arg(long)]
+    /// Share the address with other processes
+    #[arg(long, help_heading = "Network", hide = true)]
     reuse_port: bool,
-    /// What serves the calls: tokio on all cores, smol on one, or a thread for each call
-    #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
-    runtime: Runtime,
-    /// Serve the calls on so many threads, to which they are dealt in turn and where they stay, instead of
-    /// on one for each core that take calls from each other (tokio only)
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
-    /// Look after all calls together so often, such as 2ms, instead of at once: a busy server takes less
-    /// CPU, each frame waits that much longer at most. All calls are on one core then, or each thread of
-    /// --threads looks after its own (tokio and smol, on Linux)
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
-    wake_interval: Option<Duration>,
+    /// Connections that wait to be accepted
+    #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
+    backlog: i32,
     #[command(flatten)]
     caller: CallerAudio,
-    /// How many connections may wait to be accepted
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
-    backlog: i32,
+    /// Open connections at most
+    #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
+    max_calls: usize,
+    /// At most N of them
+    #[arg(long, value_name = "N", help_heading = "Connections without a UUID", hide = true, default_value_t = Limits::default().max_pending)]
+    max_pending: usize,
+    /// At most N from one address
+    #[arg(long, value_name = "N", help_heading = "Connections without a UUID", hide = true, default_value_t = Limits::default().max_pending_per_addr)]
+    max_pending_per_addr: usize,
+    /// Time to send the UUID
+    #[arg(long, value_name = "TIME", help_heading = "Connections without a UUID", hide = true, default_value = "5s", value_parser = duration::parse_positive)]
+    uuid_timeout: Duration,
+    /// Hang up if no data came for TIME [default: never]
+    #[arg(long, value_name = "TIME", help_heading = "Limits", hide = true, value_parser = duration::parse_positive)]
+    idle_timeout: Option<Duration>,
+    /// Hang up a call after TIME [default: never]
+    #[arg(long, value_name = "TIME", help_heading = "Limits", value_parser = duration::parse_positive)]
+    max_duration: Option<Duration>,
+    /// Time for calls to end after SIGTERM
+    #[arg(long, value_name = "TIME", help_heading = "Limits", default_value = "5s", value_parser = duration::parse)]
+    drain: Duration,
+    /// Do not send silence between audio
+    #[arg(long, help_heading = "Runtime", hide = true)]
+    no_silence: bool,
+    /// tokio, smol or blocking
+    #[arg(long, value_enum, help_heading = "Runtime", hide = true, hide_possible_values = true, default_value_t = Runtime::Tokio)]
+    runtime: Runtime,
+    /// Threads with calls of their own (tokio)
+    #[arg(long, value_name = "N", help_heading = "Runtime", hide = true)]
+    threads: Option<NonZeroUsize>,
+    /// Poll calls in batches (Linux), such as 2ms
+    #[arg(long, value_name = "TIME", help_heading = "Runtime", hide = true, value_parser = duration::parse_positive)]
+    wake_interval: Option<Duration>,
 }
 
-/// The adapters of the library, which all serve alike.
+/// The adapters of the library. A caller hears no difference.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Runtime {
     Tokio,
     Smol,
     Blocking,
 }
-
-const AFTER_HELP: &str = "\
-Prints one line `listening on ADDR` for each socket on standard output as soon as calls can come.
-Logs one line when a call starts and one when it ends on standard error: uuid, peer; how it ended,
-seconds, frames of audio in and out and how many of those out were silence to keep the call going,
-frames dropped because the peer did not read, exceptions; if something was played, how many frames of
-it left late, and how often it had a gap.
-RUST_LOG=debug also shows key presses; RUST_LOG=warn only what went wrong.
-
-Dial without c(slin) sends the call's own codec. A-law, mu-law and G.722 are decoded. For GSM, Opus and
-other compressed audio, one warning for each call names the codec; such callers are not echoed and do
-not barge in. Slin of a wide rate under the kind of 8 kHz, from Asterisk before 20.17 or 22.7, is known
-after 700 ms of audio, or at once with --input-rate.
-
-Where the memory is bounded, by `ulimit -v` or a cgroup, new calls are refused when a tenth of that is
-left, or 16 MiB, so that those that go on are not lost; `ulimit -v` counts what the C library reserves for each
-thread too, of which MALLOC_ARENA_MAX=2 has it reserve less.
-
-SIGINT or SIGTERM: takes no more calls, gives those that go on the time of --drain to end, and hangs
-up the rest. A second signal hangs up at once, which takes two seconds at most. Either way the exit
-code is 0.
-
-In Asterisk's dialplan, for a server on 192.0.2.10 that listens on 0.0.0.0:9092:
-  exten => 100,1,Answer()
-   same => n,AudioSocket(${UUID()},192.0.2.10:9092)
-   same => n,Hangup()
-
-AudioSocket has no passwords and no encryption: whoever reaches the port is served. Listen where
-only Asterisk can connect, or name Asterisk's address with --allow.";
 
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
@@ -154,10 +137,13 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves on the runtime that was asked for, until a signal has done its work.
+/// Serves on the runtime of `--runtime`, until a signal has ended the server.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    let acceptor = CallLog::new(acceptor);
+    serve(CallLog::new(acceptor), args).map_err(|error| args.with_remedy(&error))
+}
+
+fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args);
@@ -166,8 +152,8 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
-            // A task takes turns with those of the calls; on this thread, which is none of the
-            // workers', accepting would take their time, and wake them for each connection.
+            // The accept loop runs on the threads of the calls. On this thread, which is no worker, it would compete
+            // with the workers for CPU time and wake one of them for each connection.
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
@@ -188,7 +174,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     }
 }
 
-/// The builder of an adapter, with what all of them have.
+/// Makes the builder of an adapter, with the options that every adapter has.
 macro_rules! options {
     ($adapter:ident, $args:ident) => {{
         let builder = $adapter::Server::builder()
@@ -214,7 +200,7 @@ fn guard_memory(_: ServerHandle) -> io::Result<()> {
     Ok(())
 }
 
-/// Says that calls can come, and sees that signals end the server.
+/// Makes signals end the server, and prints its addresses.
 fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::Result<()> {
     signals::spawn({
         let mut grace = drain;
@@ -232,7 +218,7 @@ fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::
 }
 
 impl ServeArgs {
-    /// The runtime for all calls, or for accepting alone.
+    /// Returns the runtime of all calls. With `--threads`, it only accepts connections.
     fn tokio(&self) -> tokio::runtime::Builder {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if self.threads.is_some() {
@@ -241,16 +227,37 @@ impl ServeArgs {
         builder
     }
 
-    /// What is wrong, but cannot be seen in one argument alone, ends the program.
+    /// Ends the program if options exclude each other.
     fn check(&self) {
         if self.threads.is_some() && !matches!(self.runtime, Runtime::Tokio) {
-            usage_error("--threads is for --runtime tokio only");
+            usage_error(COMMAND, "--threads needs --runtime tokio");
         }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(
-                "--wake-interval is not for --runtime blocking, where each call has a thread",
+                COMMAND,
+                "--wake-interval needs --runtime tokio or smol; with blocking, each call has a thread of its own",
             );
         }
+    }
+
+    /// Adds the option that can remove the error.
+    fn with_remedy(&self, error: &io::Error) -> io::Error {
+        let text = error.to_string();
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "; stop the other program, choose another port with --listen, or give both --reuse-port"
+            }
+            ErrorKind::AddrNotAvailable => {
+                "; --listen needs an address of this machine, or 0.0.0.0 or [::] for all of them"
+            }
+            ErrorKind::PermissionDenied => {
+                "; choose a port from 1024 on with --listen, or run as root"
+            }
+            _ if text.starts_with("cannot listen on") => "; check the name in --listen",
+            ErrorKind::InvalidInput if self.wake_interval.is_some() => "; change --wake-interval",
+            _ => "",
+        };
+        io::Error::new(error.kind(), format!("{text}{remedy}"))
     }
 
     fn allow_list(&self) -> AllowList {

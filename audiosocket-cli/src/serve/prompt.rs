@@ -4,81 +4,60 @@ use std::path::Path;
 use std::time::Duration;
 
 use audiosocket_media::{SampleRate, wav};
-use audiosocket_tokio::{AudioBuf, Bytes, Call, SendError};
+use audiosocket_tokio::{AudioBuf, Call, SendError};
 
-/// A file that is longer is most likely a mistake, and would be kept in memory.
+use crate::file_error::file_error;
+
+/// The longest file. All of it is kept in memory: 58 MB at 8 kHz.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// Audio that is ready to be played, in memory once however many calls play it.
-#[derive(Clone, Debug)]
-pub(super) struct LoadedPrompt {
-    pub(super) rate: SampleRate,
-    /// Never empty.
-    pub(super) audio: Bytes,
+/// Reads a WAV file at `rate`, or without it at [`playable_rate`] of the file. The result is not empty.
+pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<AudioBuf> {
+    read(path, rate).map_err(|error| file_error(path, &*error))
 }
 
-impl LoadedPrompt {
-    /// `None` if there are no samples.
-    pub(super) fn new(rate: SampleRate, samples: &[i16]) -> Option<Self> {
-        let audio = AudioBuf::from_samples(rate, samples).into_bytes();
-        (!audio.is_empty()).then_some(Self { rate, audio })
+fn read(path: &Path, rate: Option<SampleRate>) -> Result<AudioBuf, Box<dyn Error>> {
+    let rate = match rate {
+        Some(rate) => rate,
+        None => playable_rate(wav::rate_of_file(path)?),
+    };
+    let samples = wav::read_file(path, rate, LONGEST)?;
+    if samples.is_empty() {
+        return Err("the WAV file has no audio".into());
     }
-
-    /// Reads a WAV file at `rate`, or at what [`fitting`] says of its own.
-    pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<Self> {
-        Self::read(path, rate).map_err(|error| {
-            let cause = error.source().map(|cause| format!(": {cause}"));
-            let cause = cause.unwrap_or_default();
-            io::Error::other(format!("{}: {error}{cause}", path.display()))
-        })
-    }
-
-    fn read(path: &Path, rate: Option<SampleRate>) -> Result<Self, Box<dyn Error>> {
-        let rate = match rate {
-            Some(rate) => rate,
-            None => fitting(wav::rate_of_file(path)?),
-        };
-        let samples = wav::read_file(path, rate, LONGEST)?;
-        Ok(Self::new(rate, &samples).ok_or("the WAV file has no audio")?)
-    }
-
-    /// Repeats it until it lasts `shortest`.
-    pub(super) fn lengthen(&mut self, shortest: Duration) {
-        let bytes = 2 * self.rate.samples_in(shortest) as usize;
-        let times = bytes.div_ceil(self.audio.len());
-        if times > 1 {
-            self.audio = self.audio.repeat(times).into();
-        }
-    }
-
-    /// What is to be played from byte `at` on: one of as few parts of equal length as there can be
-    /// if none is longer than `longest`.
-    pub(super) fn piece(&self, at: usize, longest: Duration) -> Bytes {
-        let longest = self.rate.samples_in(longest) as usize;
-        let samples = self.audio.len() / 2;
-        let len = 2 * samples.div_ceil(samples.div_ceil(longest));
-        self.audio.slice(at..self.audio.len().min(at + len))
-    }
-
-    /// Queues it on `call`.
-    pub(super) fn play(self, call: &mut Call<'_>) -> Result<(), SendError> {
-        call.try_play((self.rate, self.audio))
-    }
+    Ok(AudioBuf::from_samples(rate, &samples))
 }
 
-/// A caller to whom nothing can be played should not wait for it.
+/// Repeats `audio` until it lasts `shortest`.
+pub(super) fn repeat(audio: &AudioBuf, shortest: Duration) -> AudioBuf {
+    let bytes = 2 * audio.rate().samples_in(shortest) as usize;
+    let times = bytes.div_ceil(audio.bytes().len());
+    AudioBuf::new(audio.rate(), audio.bytes().repeat(times.max(1)))
+}
+
+/// Returns the part of `audio` that starts at byte `at`. All parts have the same length, at most `longest`, and there are as
+/// few of them as possible.
+pub(super) fn part(audio: &AudioBuf, at: usize, longest: Duration) -> AudioBuf {
+    let longest = audio.rate().samples_in(longest) as usize;
+    let samples = audio.bytes().len() / 2;
+    let len = 2 * samples.div_ceil(samples.div_ceil(longest));
+    let end = audio.bytes().len().min(at + len);
+    AudioBuf::new(audio.rate(), audio.bytes().slice(at..end))
+}
+
+/// Hangs up a call on which nothing can be played, so that the caller does not wait.
 pub(super) fn hang_up_on_error(call: &mut Call<'_>, played: Result<(), SendError>) {
     if let Err(error) = played {
-        tracing::warn!(uuid = %call.uuid(), %error, "cannot play");
+        tracing::warn!(uuid = %call.uuid(), %error, "cannot play: the call is hung up");
         call.hangup();
     }
 }
 
-/// The slowest rate that loses nothing of what is heard in a call: Asterisk makes of it what the
-/// call's codec wants, and no codec of a call has more than 48 kHz.
+/// Returns the lowest rate at which a caller hears all of a file with `hz`: Asterisk converts it to the codec of the call,
+/// and no codec has more than 48 kHz.
 ///
-/// Not 44.1 kHz, of which Asterisk 22.10.1 made 8 kHz at half the volume.
-fn fitting(hz: u32) -> SampleRate {
+/// 44.1 kHz becomes 48 kHz, because Asterisk 22.10.1 converts 44.1 kHz to 8 kHz at half the volume.
+fn playable_rate(hz: u32) -> SampleRate {
     SampleRate::ALL
         .into_iter()
         .filter(|rate| *rate != SampleRate::Hz44100)
@@ -92,49 +71,50 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn prompt(samples: usize) -> LoadedPrompt {
+    fn audio(samples: usize) -> AudioBuf {
         let samples: Vec<i16> = (0..samples).map(|at| at as i16).collect();
-        LoadedPrompt::new(SampleRate::Hz8000, &samples).expect("samples")
+        AudioBuf::from_samples(SampleRate::Hz8000, &samples)
     }
 
     #[test]
-    fn the_pieces_are_all_of_it_and_share_its_memory() {
+    fn the_parts_cover_the_audio_and_share_its_memory() {
         for samples in [1, 7_999, 8_000, 8_001, 23_999, 24_001] {
-            let prompt = prompt(samples);
-            let mut pieces = Vec::new();
-            while pieces.len() < prompt.audio.len() {
-                let piece = prompt.piece(pieces.len(), SECOND);
-                assert!(piece.len() <= 16_000, "{samples}: {}", piece.len());
-                assert_eq!(piece.as_ptr(), prompt.audio[pieces.len()..].as_ptr());
-                pieces.extend_from_slice(&piece);
+            let audio = audio(samples);
+            let mut parts = Vec::new();
+            while parts.len() < audio.bytes().len() {
+                let part = part(&audio, parts.len(), SECOND);
+                assert!(part.duration() <= SECOND, "{samples}: {part:?}");
+                let shared = audio.bytes()[parts.len()..].as_ptr();
+                assert_eq!(part.bytes().as_ptr(), shared);
+                parts.extend_from_slice(part.bytes());
             }
-            assert_eq!(pieces, prompt.audio);
+            assert_eq!(parts, *audio.bytes());
         }
-        assert_eq!(prompt(8_002).piece(0, SECOND).len(), 8_002, "two halves");
+        let half = part(&audio(8_002), 0, SECOND);
+        assert_eq!(half.bytes().len(), 8_002);
     }
 
     #[test]
-    fn what_is_short_is_repeated_whole() {
-        let mut short = prompt(3_000);
-        short.lengthen(SECOND);
-        assert_eq!(short.audio, prompt(3_000).audio.repeat(3));
-        let mut long = prompt(8_000);
-        long.lengthen(SECOND);
-        assert_eq!(long.audio, prompt(8_000).audio);
+    fn short_audio_is_repeated_as_a_whole() {
+        let repeated = repeat(&audio(3_000), SECOND);
+        assert_eq!(*repeated.bytes(), audio(3_000).bytes().repeat(3));
+        assert_eq!(repeat(&audio(8_000), SECOND), audio(8_000));
     }
 
     #[test]
-    fn a_rate_that_a_call_can_have_is_kept_and_others_lose_nothing_that_is_heard() {
-        let fitting: Vec<_> = [
-            4_000, 8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 192_000,
-        ]
-        .map(|hz| fitting(hz).hz())
-        .into();
-        assert_eq!(
-            fitting,
-            [
-                8_000, 8_000, 12_000, 16_000, 24_000, 24_000, 48_000, 48_000, 48_000
-            ]
-        );
+    fn a_file_is_played_at_its_rate_or_the_next_one_up_to_48_khz() {
+        for (hz, played) in [
+            (4_000, 8_000),
+            (8_000, 8_000),
+            (11_025, 12_000),
+            (16_000, 16_000),
+            (22_050, 24_000),
+            (24_000, 24_000),
+            (44_100, 48_000),
+            (48_000, 48_000),
+            (192_000, 48_000),
+        ] {
+            assert_eq!(playable_rate(hz).hz(), played, "{hz}");
+        }
     }
 }

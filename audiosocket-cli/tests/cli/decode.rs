@@ -1,4 +1,4 @@
-//! `audiosocket decode`, on what a real Asterisk sent.
+//! `audiosocket decode` with the captures of a real Asterisk.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -73,7 +73,7 @@ fn the_lines_cover_every_capture_without_gap_or_overlap() {
 }
 
 #[test]
-fn every_capture_begins_with_a_uuid_and_goes_on_with_its_format() {
+fn each_capture_is_a_uuid_and_then_audio_of_its_format() {
     for capture in captures() {
         let lines = json_lines(&decode(&capture, &["--json"]));
         assert_eq!(
@@ -92,7 +92,7 @@ fn every_capture_begins_with_a_uuid_and_goes_on_with_its_format() {
 }
 
 #[test]
-fn text_and_json_say_the_same() {
+fn text_and_json_have_the_same_values() {
     for capture in captures() {
         let plain = decode(&capture, &[]);
         let json = json_lines(&decode(&capture, &["--json"]));
@@ -120,14 +120,14 @@ fn text_and_json_say_the_same() {
 }
 
 #[test]
-fn the_keys_of_a_caller_come_in_order() {
+fn the_keys_of_a_caller_are_in_order() {
     let lines = json_lines(&decode(&capture("app-dtmf"), &["--json"]));
     let keys = lines.iter().filter_map(|line| line["digit"].as_str());
     assert_eq!(keys.collect::<String>(), "15*D#");
 }
 
 #[test]
-fn durations_are_those_of_the_rate() {
+fn durations_fit_the_sample_rate() {
     let lines = json_lines(&decode(&capture("dial-slin44"), &["--json"]));
     assert_eq!(lines[1]["length"], 1764);
     assert_eq!(
@@ -137,7 +137,7 @@ fn durations_are_those_of_the_rate() {
 }
 
 #[test]
-fn a_pipe_gives_what_the_file_gives() {
+fn a_pipe_and_a_file_have_the_same_output() {
     for capture in captures() {
         let piped = decode_stdin(&fs::read(&capture).unwrap(), &[]);
         assert_eq!(piped.status.code(), Some(0));
@@ -146,19 +146,19 @@ fn a_pipe_gives_what_the_file_gives() {
 }
 
 #[test]
-fn a_stream_that_is_cut_inside_a_frame_is_told_with_code_1() {
+fn a_stream_that_ends_inside_a_frame_is_an_error_with_exit_code_1() {
     let bytes = fs::read(capture("app-slin8")).unwrap();
     let whole = decode_stdin(&bytes, &[]);
     let cut = decode_stdin(&bytes[..bytes.len() - 1], &[]);
     assert_eq!(cut.status.code(), Some(1));
     let stderr = text(&cut.stderr);
     assert!(
-        stderr.contains("the stream ends inside the frame at"),
+        stderr.contains("the stream ends inside a frame: at byte"),
         "{stderr}"
     );
     assert!(
         whole.stdout.starts_with(&cut.stdout),
-        "what was whole has been printed"
+        "the whole frames are printed"
     );
     let lines = |output: &Output| text(&output.stdout).lines().count();
     assert_eq!(lines(&cut) + 1, lines(&whole));
@@ -174,18 +174,7 @@ fn an_empty_stream_has_no_frames_and_is_no_error() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told_by_name() {
-    let output = decode(Path::new("no-such\x1b[31mfile.bin"), &[]);
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = text(&output.stderr);
-    assert!(
-        stderr.contains("file.bin") && !stderr.contains('\x1b'),
-        "{stderr:?}"
-    );
-}
-
-#[test]
-fn lines_of_a_live_stream_come_at_once_and_a_reader_may_leave() {
+fn lines_of_a_live_stream_are_printed_at_once_until_the_reader_closes_the_pipe() {
     let mut child = spawn_decode_stdin(&[]);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"\x03\x00\x015").unwrap();
@@ -194,7 +183,7 @@ fn lines_of_a_live_stream_come_at_once_and_a_reader_may_leave() {
     stdout.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"         0");
     drop(stdout);
-    // Until it notices that nobody reads, and does not read any more either.
+    // The program ends when it writes into the closed pipe.
     while stdin.write_all(&[0x10, 0, 2, 1, 0].repeat(1000)).is_ok() {}
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));

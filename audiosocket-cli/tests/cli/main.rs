@@ -1,8 +1,8 @@
-//! The program as its users have it: run as a process, over real sockets.
+//! Runs the program as a process, over real sockets.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "clippy does not take helpers for parts of tests"
+    reason = "clippy allows this in tests, and does not count helpers of tests"
 )]
 
 #[macro_use]
@@ -13,7 +13,9 @@ mod caller;
 mod crowd;
 mod decode;
 mod demo;
-mod heard;
+mod errors;
+mod help;
+mod listening;
 mod process;
 mod recordings;
 mod serve;

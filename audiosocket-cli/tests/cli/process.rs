@@ -1,4 +1,4 @@
-//! Running the program.
+//! Starts the program and reads what it prints.
 
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Output};
@@ -8,7 +8,7 @@ use audiosocket_testing::process::{self, Process, READY_LINE};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// How long to wait for what has to come; only a failing test waits that long.
+/// The longest wait for an event. Only a failing test waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn audiosocket<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
@@ -25,7 +25,12 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// What `audiosocket call --json` reported, and its exit code.
+/// Splits arguments at spaces.
+pub(crate) fn args(text: &str) -> Vec<&str> {
+    text.split(' ').collect()
+}
+
+/// The report of `audiosocket call --json`, and the exit code.
 pub(crate) struct Report {
     pub(crate) figures: Value,
     pub(crate) code: i32,
@@ -36,7 +41,7 @@ impl Report {
         Self::new(text(&output.stdout), text(&output.stderr), output.status)
     }
 
-    /// Waits until `caller` has ended by itself.
+    /// Waits until `caller` has ended.
     pub(crate) fn of_ended(mut caller: Process) -> Self {
         let process::Output {
             status,
@@ -56,13 +61,13 @@ impl Report {
         }
     }
 
-    /// A count, named as in `/frames/sent`.
+    /// Returns a count, such as `/frames/sent`.
     #[track_caller]
     pub(crate) fn count(&self, pointer: &str) -> u64 {
         self.figures.pointer(pointer).unwrap().as_u64().unwrap()
     }
 
-    /// The reason for which all failed calls failed.
+    /// Returns the reason of all failed calls.
     #[track_caller]
     pub(crate) fn failure(&self) -> &str {
         assert_eq!(self.figures["failures"].as_array().unwrap().len(), 1);
@@ -71,28 +76,28 @@ impl Report {
     }
 }
 
-/// Calls `server` with JSON as the result, and these arguments besides. Unless they say otherwise
-/// it waits for echoes as long as it takes, so that a busy machine fails no test.
+/// Runs `audiosocket call --json` with these arguments. It waits a minute for echoes, unless the arguments have another time:
+/// the machine can be busy.
 pub(crate) fn call(server: SocketAddr, args: &[&str]) -> Report {
     let server = server.to_string();
     let mut all = vec!["call", &server, "--json"];
     all.extend_from_slice(args);
-    if !args.contains(&"--linger") {
-        all.extend(["--linger", "60s"]);
+    if !args.contains(&"--echo-timeout") {
+        all.extend(["--echo-timeout", "60s"]);
     }
     Report::of(&run(all))
 }
 
-/// `audiosocket serve`, as it runs; killed if dropped.
+/// A running `audiosocket serve`. Dropping it kills the process.
 pub(crate) struct ServeProcess(Process);
 
 impl ServeProcess {
-    /// Starts an echo with these arguments, on `sockets` ports that the system chooses.
+    /// Starts an echo server with these arguments, on `sockets` ports that the system chooses.
     pub(crate) fn start(sockets: usize, args: &[&str]) -> Self {
         Self::start_on("tokio", sockets, args)
     }
 
-    /// The same, on the runtime that is named.
+    /// Starts an echo server on this runtime.
     pub(crate) fn start_on(runtime: &str, sockets: usize, args: &[&str]) -> Self {
         let server = ["serve", "echo", "--runtime", runtime];
         let args = server.into_iter().chain(args.iter().copied());
@@ -106,7 +111,7 @@ impl ServeProcess {
         Self::run_as_is(command, sockets)
     }
 
-    /// Starts the server `command`, whose arguments name `sockets` addresses.
+    /// Starts the server `command`, which listens on `sockets` addresses.
     pub(crate) fn run_as_is(command: Command, sockets: usize) -> Self {
         Self(started(command, sockets))
     }
@@ -127,26 +132,26 @@ impl ServeProcess {
         self.0.signal(signal).unwrap();
     }
 
-    /// Waits until it has logged `lines` lines that contain `part`.
+    /// Waits until `lines` lines of the log contain `part`.
     pub(crate) fn wait_for_log(&self, lines: usize, part: &str) {
         self.0.wait_for_lines(lines, part).unwrap();
     }
 
-    /// The number of lines that contain `part` that it has logged so far.
+    /// Returns the number of lines of the log that contain `part`.
     pub(crate) fn logged(&self, part: &str) -> usize {
         self.0.count_lines(part)
     }
 
-    /// Waits until it has ended by itself; gives its exit code and its log.
+    /// Waits until the process has ended. Returns its exit code and its log.
     pub(crate) fn wait(mut self) -> (i32, String) {
         let output = self.0.wait().unwrap();
         let mut lines = output.stdout.lines();
         let other = lines.find(|line| !line.starts_with(READY_LINE));
-        assert_eq!(other, None, "nothing else is for standard output");
+        assert_eq!(other, None, "standard output has other lines");
         (output.status.code().unwrap(), output.stderr)
     }
 
-    /// Ends it as a service manager does.
+    /// Ends the process with SIGTERM, and returns its log.
     pub(crate) fn terminate(self) -> String {
         self.signal(Signal::TERM);
         let (code, log) = self.wait();
@@ -161,7 +166,7 @@ pub(crate) fn started(command: Command, sockets: usize) -> Process {
     builder.timeout(PATIENCE).start().unwrap()
 }
 
-/// The log line that contains all of `parts`.
+/// Returns the only line of the log that contains all of `parts`.
 #[track_caller]
 pub(crate) fn line<'l>(log: &'l str, parts: &[&str]) -> &'l str {
     let mut lines = log
@@ -174,15 +179,15 @@ pub(crate) fn line<'l>(log: &'l str, parts: &[&str]) -> &'l str {
     found
 }
 
-/// Of a log line: a caller has ended the call. One that closes while a frame of silence is on its
-/// way to it resets the connection.
+/// Asserts that a line of the log says that the caller ended the call. A caller that closes the connection before it has read
+/// all silence resets it.
 #[track_caller]
 pub(crate) fn assert_ended_by_the_caller(line: &str) {
     let ends = ["end=closed by the peer ", "end=reset by the peer "];
     assert!(ends.iter().any(|end| line.contains(end)), "{line}");
 }
 
-/// The number in `line` that is named as in `frames_in=5`.
+/// Returns the number after `name=` in `line`.
 #[track_caller]
 pub(crate) fn count(line: &str, name: &str) -> u64 {
     let named = format!(" {name}=");

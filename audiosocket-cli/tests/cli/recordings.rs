@@ -1,14 +1,12 @@
-//! Calls that are recorded, and what a player makes of the files.
+//! Callers whose audio is recorded, and the files as a player reads them.
 
 use std::fs;
-use std::io::Read as _;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use audiosocket_media::pcm;
 
-use super::caller::{UUID, connect};
 use super::server::write_frame;
 
 pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
@@ -50,7 +48,7 @@ fn number(wav: &[u8], at: usize) -> usize {
     u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize
 }
 
-/// The same of a file that has been ended: the header counts all that is there.
+/// Reads a finished file as [`playable`] does. The header must count all of the file.
 pub(crate) fn finished(file: &Path) -> (u32, Vec<i16>) {
     let (rate, samples) = playable(file).unwrap();
     let len = fs::metadata(file).unwrap().len();
@@ -58,7 +56,7 @@ pub(crate) fn finished(file: &Path) -> (u32, Vec<i16>) {
     (rate, samples)
 }
 
-/// A voice as far as anything here can tell, without a sample of silence.
+/// Returns samples that the program takes for speech. No sample is 0.
 pub(crate) fn voice(samples: usize) -> Vec<i16> {
     let voice = (0..samples).map(|at| {
         let (pitch, formant) = ((at as f32 / 9.0).sin(), (at as f32 / 2.3).sin());
@@ -73,24 +71,11 @@ pub(crate) fn slin(samples: &[i16]) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn begin(addr: SocketAddr) -> TcpStream {
-    let mut stream = connect(addr);
-    write_frame(&mut stream, 0x01, UUID).unwrap();
-    stream
-}
-
-/// Says all of it at once, in frames of so many bytes.
+/// Sends all of `audio` at once, in frames of `frame` bytes.
 pub(crate) fn say(stream: &mut TcpStream, kind: u8, audio: &[u8], frame: usize) {
     for payload in audio.chunks(frame) {
         write_frame(stream, kind, payload).unwrap();
     }
-}
-
-/// Ends a call as Asterisk does, and waits until the server has noticed. What it may have sent
-/// meanwhile is of no interest.
-pub(crate) fn end(mut stream: TcpStream) {
-    stream.shutdown(Shutdown::Write).unwrap();
-    stream.read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// Returns the time as the names of recordings have it.

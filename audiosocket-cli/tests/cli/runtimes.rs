@@ -1,4 +1,4 @@
-//! The runtimes that the program serves on.
+//! The runtimes of `audiosocket serve`.
 
 /// Runs each test on every runtime that the program has.
 macro_rules! on_every_runtime {

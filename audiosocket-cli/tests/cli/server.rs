@@ -1,4 +1,4 @@
-//! Servers that do on purpose what a server should not, and the means to write them.
+//! Servers that make mistakes, for tests of the caller.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,11 +7,11 @@ use std::thread;
 
 use super::process::PATIENCE;
 
-/// A frame: its kind and its payload.
+/// The kind and the payload of a frame.
 pub(crate) type Frame = (u8, Vec<u8>);
 
-/// Handles each connection to the returned address on a thread of its own, until the test ends.
-/// A handler ends when the caller has gone, which shows as an error.
+/// Starts a server and returns its address. Each connection has a thread, on which `handle` runs until it returns an error:
+/// the caller has closed the connection.
 pub(crate) fn serve(
     handle: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static,
 ) -> SocketAddr {
@@ -28,7 +28,7 @@ pub(crate) fn serve(
     addr
 }
 
-/// A server that answers frame number `n` of the caller's audio with what `answer` makes of it.
+/// Starts a server that answers each audio frame of the caller with the frames of `answer`.
 pub(crate) fn serve_audio(
     answer: impl Fn(usize, Frame) -> Vec<Frame> + Clone + Send + 'static,
 ) -> SocketAddr {
@@ -47,27 +47,27 @@ pub(crate) fn serve_audio(
     })
 }
 
-/// A server that echoes audio, and tells what came.
-pub(crate) fn serve_echo_that_tells() -> (SocketAddr, Said) {
-    let (frames, said) = mpsc::channel();
+/// Starts an echo server that also returns the audio of its callers.
+pub(crate) fn serve_recorded_echo() -> (SocketAddr, ReceivedAudio) {
+    let (frames, received) = mpsc::channel();
     let addr = serve(move |mut stream| {
         loop {
             let frame = read_frame(&mut stream)?;
             if is_audio(&frame) {
-                // A caller that hangs up reads no more, but has been heard.
+                // The caller may have hung up after the frame.
                 let _ = write_frame(&mut stream, frame.0, &frame.1);
                 frames.send(frame).map_err(io::Error::other)?;
             }
         }
     });
-    (addr, Said(said))
+    (addr, ReceivedAudio(received))
 }
 
-/// The audio that callers have said.
-pub(crate) struct Said(mpsc::Receiver<Frame>);
+/// The audio of callers.
+pub(crate) struct ReceivedAudio(mpsc::Receiver<Frame>);
 
-impl Said {
-    /// Waits until that many frames have come.
+impl ReceivedAudio {
+    /// Waits for this many frames.
     pub(crate) fn take(&self, frames: u64) -> Vec<Frame> {
         (0..frames)
             .map(|_| self.0.recv_timeout(PATIENCE).unwrap())

@@ -1,4 +1,4 @@
-//! A cgroup whose memory is bounded.
+//! A server in a cgroup with a memory limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,15 +22,15 @@ fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
     let mut inside = Command::new("sh");
     inside.args(["-c", join]).arg(&procs);
     let server = ServeProcess::run(wrapped(inside, &server), 1);
-    // Room for some hundred calls, of which each has stacks if it has threads.
+    // Room for some hundred calls. With threads for each call, each has stacks.
     let room = if runtime == "blocking" {
         24 << 20
     } else {
         2 << 20
     };
-    // By the end of a call it has all that it has whatever the number of calls.
+    // After a call, the server has all memory that does not depend on the number of calls.
     assert_eq!(call(server.addr(), &["--duration", "100ms"]).code, 0);
-    // 16 MiB are kept for the calls that there are.
+    // The reserve for open calls is 16 MiB.
     let max = cgroup.used() + room + (16 << 20);
     fs::write(
         cgroup.file("memory.max", "memory.limit_in_bytes"),
@@ -40,7 +40,7 @@ fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
     crowd_out(server);
 }
 
-/// A cgroup of its own, of the version that this machine bounds memory by.
+/// A new cgroup, of the version whose memory controller this machine uses.
 struct Cgroup {
     directory: PathBuf,
 }
@@ -85,7 +85,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // A process that has ended is gone from it a moment later.
+        // A process leaves the cgroup a moment after its end.
         for _ in 0..100 {
             if fs::remove_dir(&self.directory).is_ok() {
                 return;

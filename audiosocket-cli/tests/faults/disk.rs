@@ -1,26 +1,27 @@
-//! A disk that fills up while calls are recorded.
+//! Recordings on a disk that becomes full.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::caller::{begin, end};
 use super::namespace::wrapped;
 use super::process::{ServeProcess, assert_ended_by_the_caller, audiosocket, line};
-use super::recordings::{begin, end, files, finished, playable, say, slin, voice};
+use super::recordings::{files, finished, playable, say, slin, voice};
 
 as_root_on_every_runtime! {
     a_disk_that_fills_up_ends_recordings_and_no_call,
 }
 
-/// A directory of 2 MiB, for twenty recordings of 200 kB each.
+/// Twenty recordings of 200 kB each, on a disk of 2 MiB.
 const CALLS: usize = 20;
 
-/// How many of them are over before it is full.
+/// The number of calls that end before the disk is full.
 const EARLY: usize = 5;
 
 const SAMPLES: usize = 100_000;
 
-/// What fitted is whole, the calls go on, and once there is room again the next one is recorded.
+/// Each recording has the audio that fitted, the calls go on, and the next call is recorded when the disk has room again.
 fn a_disk_that_fills_up_ends_recordings_and_no_call(runtime: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (server, disk) = record_on_a_small_disk(runtime, directory.path());
@@ -42,7 +43,7 @@ fn a_disk_that_fills_up_ends_recordings_and_no_call(runtime: &str) {
     }
     streams.into_iter().for_each(end);
     server.wait_for_log(CALLS, "call ended");
-    // In part or whole.
+    // Each call has a line: `recorded`, or `recorded in part`.
     server.wait_for_log(CALLS, "recorded");
     let whole = whole(&disk, &samples);
     assert!(
@@ -59,7 +60,7 @@ fn a_disk_that_fills_up_ends_recordings_and_no_call(runtime: &str) {
     server.wait_for_log(CALLS + 1, "call ended");
     server.wait_for_log(CALLS + 1, "recorded");
     let [file] = &files(&disk)[..] else {
-        panic!("not one recording");
+        panic!("there is not one recording");
     };
     assert!(finished(file).1 == samples);
 
@@ -70,14 +71,14 @@ fn a_disk_that_fills_up_ends_recordings_and_no_call(runtime: &str) {
     line(&log, &["all recordings ended", &failed]);
 }
 
-/// How many of the recordings on the disk have all that was said; the others have the beginning of
-/// it, and every one can be played.
+/// Returns the number of recordings with all audio of the call. Asserts that the others have the beginning of the audio, and
+/// that each recording can be played.
 fn whole(disk: &Path, samples: &[i16]) -> usize {
     let mut whole = 0;
     for file in files(disk) {
         let length = fs::metadata(&file).unwrap().len();
         if length == 0 {
-            // Not even its header fitted.
+            // The disk had no room for the header.
             continue;
         }
         let (rate, recorded) = playable(&file).unwrap();
@@ -89,8 +90,8 @@ fn whole(disk: &Path, samples: &[i16]) -> usize {
     whole
 }
 
-/// A server that records into `directory`, where it alone has a disk, and the path to that for all
-/// others.
+/// Starts a server that records into a small disk, mounted at `directory` for this server only. Returns the server, and the path
+/// at which other processes find the disk.
 fn record_on_a_small_disk(runtime: &str, directory: &Path) -> (ServeProcess, PathBuf) {
     let path = directory.to_str().unwrap();
     let server = [

@@ -1,5 +1,5 @@
-//! A line between two networks that loses, delays and reorders packets, as `tc netem` does where a
-//! kernel has that. Both ends of it are TUN devices, and what goes from one to the other passes here.
+//! A line between two networks that loses, delays and reorders packets. `tc netem` does the same, but not every kernel has it.
+//! Both ends are TUN devices, and this process passes the packets from one to the other.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,21 +23,21 @@ use super::process::{ServeProcess, audiosocket};
 pub(crate) const NEAR: &str = "192.0.2.1";
 pub(crate) const FAR: &str = "192.0.2.2";
 
-/// Longer than any packet of the devices.
+/// Longer than every packet of the devices, in bytes.
 const PACKET: usize = 2048;
 
-/// What befalls packets, each way.
+/// The faults of a line, the same in each direction.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Weather {
-    /// Of 100 packets, how many are lost.
+pub(crate) struct LineFaults {
+    /// The number of lost packets in 100.
     pub(crate) loss: u32,
-    /// How long the others take, at least.
+    /// The minimum delay of the others.
     pub(crate) delay: Duration,
-    /// How much longer, at most: some overtake others then.
+    /// The maximum of the random delay in addition. It lets packets overtake others.
     pub(crate) jitter: Duration,
 }
 
-/// The line, and the networks at its ends.
+/// A line and the networks at its ends.
 pub(crate) struct Line {
     pub(crate) near: Namespace,
     pub(crate) far: Namespace,
@@ -52,7 +52,7 @@ struct State {
 }
 
 impl Line {
-    pub(crate) fn new(weather: Weather) -> Self {
+    pub(crate) fn new(faults: LineFaults) -> Self {
         let (near, far) = (Namespace::new(), Namespace::new());
         let state = Arc::new(State::default());
         let near_end = Arc::new(end(&near, NEAR, FAR));
@@ -61,29 +61,29 @@ impl Line {
             let (packets, queue) = mpsc::channel();
             let (from, to) = (Arc::clone(from), Arc::clone(to));
             let (taking, giving) = (Arc::clone(&state), Arc::clone(&state));
-            // They end when the devices are gone, with their namespaces.
-            thread::spawn(move || taking.take(&from, weather, seed, &packets));
+            // The threads end when the namespaces, and so the devices, are removed.
+            thread::spawn(move || taking.take(&from, faults, seed, &packets));
             thread::spawn(move || giving.give(&queue, &to));
         }
         Self { near, far, state }
     }
 
-    /// Starts an echo at the far end; port 0 lets the system choose.
+    /// Starts an echo server at the far end. With port 0 the system chooses the port.
     pub(crate) fn serve(&self, runtime: &str, port: u16, args: &[&str]) -> ServeProcess {
         let listen = format!("{FAR}:{port}");
         let server = ["serve", "echo", "--runtime", runtime, "--listen", &listen];
-        // However busy this machine is.
+        // The machine can be busy.
         let patient = ["--uuid-timeout", "1h"];
         let server = server.into_iter().chain(patient);
         let server = audiosocket(server.chain(args.iter().copied()));
         ServeProcess::run_as_is(self.far.within(&server), 1)
     }
 
-    /// Has callers at the near end call it.
+    /// Calls `server` from the near end.
     pub(crate) fn call(&self, server: SocketAddr, args: &[&str]) -> Child {
         let server = server.to_string();
         let call = ["call", &server, "--json"];
-        let patient = ["--linger", "60s", "--connect-timeout", "60s"];
+        let patient = ["--echo-timeout", "60s", "--connect-timeout", "60s"];
         let call = call.into_iter().chain(patient);
         let call = audiosocket(call.chain(args.iter().copied()));
         let mut call = self.near.within(&call);
@@ -91,24 +91,25 @@ impl Line {
         call.spawn().unwrap()
     }
 
-    /// From now on nothing comes through, and nobody is told.
+    /// Drops all packets from now on, without an error to either end.
     pub(crate) fn cut(&self) {
         self.state.cut.store(true, Ordering::Relaxed);
     }
 
+    /// Passes packets again.
     pub(crate) fn mend(&self) {
         self.state.cut.store(false, Ordering::Relaxed);
     }
 
-    /// How many packets were lost, and how many were overtaken.
-    pub(crate) fn harm(&self) -> (u64, u64) {
-        let harm = [&self.state.lost, &self.state.overtaken];
-        let [lost, overtaken] = harm.map(|count| count.load(Ordering::Relaxed));
+    /// Returns the number of lost packets and of overtaken packets.
+    pub(crate) fn faults(&self) -> (u64, u64) {
+        let counts = [&self.state.lost, &self.state.overtaken];
+        let [lost, overtaken] = counts.map(|count| count.load(Ordering::Relaxed));
         (lost, overtaken)
     }
 }
 
-/// One end of the line, within its network.
+/// Makes one end of the line, in its network.
 fn end(namespace: &Namespace, own: &str, peer: &str) -> SyncDevice {
     let name = unique("as");
     let device = DeviceBuilder::new().name(&name).enable(false);
@@ -121,14 +122,14 @@ fn end(namespace: &Namespace, own: &str, peer: &str) -> SyncDevice {
     device
 }
 
-/// A packet with when it is due, and how many came before it.
+/// A packet with its time and its number.
 type Due = Reverse<(Instant, u64, Vec<u8>)>;
 
 impl State {
-    fn take(&self, from: &SyncDevice, weather: Weather, seed: u64, packets: &Sender<Due>) {
+    fn take(&self, from: &SyncDevice, faults: LineFaults, seed: u64, packets: &Sender<Due>) {
         let mut chance = Pcg64Mcg::seed_from_u64(seed);
         let mut packet = [0; PACKET];
-        let jitter = u64::try_from(weather.jitter.as_micros()).unwrap() + 1;
+        let jitter = u64::try_from(faults.jitter.as_micros()).unwrap() + 1;
         for number in 0.. {
             let Ok(len) = from.recv(&mut packet) else {
                 return;
@@ -136,12 +137,12 @@ impl State {
             if self.cut.load(Ordering::Relaxed) {
                 continue;
             }
-            if chance.next_u32() % 100 < weather.loss {
+            if chance.next_u32() % 100 < faults.loss {
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let late = Duration::from_micros(chance.next_u64() % jitter);
-            let due = Instant::now() + weather.delay + late;
+            let due = Instant::now() + faults.delay + late;
             if packets
                 .send(Reverse((due, number, packet[..len].to_vec())))
                 .is_err()
@@ -152,15 +153,15 @@ impl State {
     }
 
     fn give(&self, queue: &Receiver<Due>, to: &SyncDevice) {
-        let mut waiting = BinaryHeap::<Due>::new();
+        let mut queued = BinaryHeap::<Due>::new();
         let mut newest = 0;
         loop {
             let now = Instant::now();
-            if let Some(next) = waiting.peek_mut()
+            if let Some(next) = queued.peek_mut()
                 && next.0.0 <= now
             {
                 let Reverse((_, number, packet)) = PeekMut::pop(next);
-                // What the device does not take is lost too.
+                // The device can drop a packet, as a real one does.
                 let _ = to.send(&packet);
                 if number < newest {
                     self.overtaken.fetch_add(1, Ordering::Relaxed);
@@ -168,9 +169,9 @@ impl State {
                 newest = newest.max(number);
                 continue;
             }
-            let next = waiting.peek().map(|Reverse((due, ..))| *due - now);
+            let next = queued.peek().map(|Reverse((due, ..))| *due - now);
             match queue.recv_timeout(next.unwrap_or(Duration::from_secs(3600))) {
-                Ok(packet) => waiting.push(packet),
+                Ok(packet) => queued.push(packet),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -1,15 +1,14 @@
-//! Faults of the machine and of the network, met by the program as a process; see the table in
-//! `README.md` beside this file.
+//! Runs the program with faults of the machine and of the network. The `README.md` of this directory has a table of them.
 //!
-//! They need root and the kernel's namespaces, which not every machine lets a test have, so that
-//! they are run when asked for only: `cargo test -p audiosocket-cli --test faults -- --ignored`.
+//! The tests need root and namespaces of the kernel, so they only run with `--ignored`:
+//! `cargo test -p audiosocket-cli --test faults -- --ignored`.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
-    reason = "clippy does not take helpers for parts of tests"
+    reason = "clippy allows this in tests, and does not count helpers of tests"
 )]
 
-/// Runs each test on every runtime that the program has.
+/// Runs each test on every runtime of the program.
 macro_rules! as_root_on_every_runtime {
     ($($test:ident),* $(,)?) => {
         as_root_on_every_runtime!(@ tokio $($test)*);
@@ -25,24 +24,24 @@ macro_rules! as_root_on_every_runtime {
     };
 }
 
-#[allow(dead_code, reason = "shared with the other tests of the program")]
+#[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/caller.rs"]
 mod caller;
 mod cgroup;
-#[allow(dead_code, reason = "shared with the other tests of the program")]
+#[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/crowd.rs"]
 mod crowd;
 mod disk;
 mod line;
 mod namespace;
 mod network;
-#[allow(dead_code, reason = "shared with the other tests of the program")]
+#[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/process.rs"]
 mod process;
-#[allow(dead_code, reason = "shared with the other tests of the program")]
+#[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/recordings.rs"]
 mod recordings;
 mod restart;
-#[allow(dead_code, reason = "shared with the other tests of the program")]
+#[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/server.rs"]
 mod server;

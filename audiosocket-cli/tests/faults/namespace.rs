@@ -1,9 +1,9 @@
-//! Networks apart from that of the machine.
+//! Network namespaces.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A network namespace with a loopback of its own; gone with all that is in it when it is dropped.
+/// A network namespace with a loopback device. Dropping it removes the namespace and its devices.
 pub(crate) struct Namespace {
     name: String,
 }
@@ -22,18 +22,18 @@ impl Namespace {
         &self.name
     }
 
-    /// Runs `ip` in it.
+    /// Runs `ip` in the namespace.
     pub(crate) fn ip(&self, args: &[&str]) {
         ip(&[&["-n", &self.name], args].concat());
     }
 
-    /// Sets what the kernel keeps for each namespace.
+    /// Sets a kernel setting of the namespace.
     pub(crate) fn sysctl(&self, setting: &str) {
         let mut command = self.within(&Command::new("sysctl"));
         succeed(command.args(["-q", "-w", setting]));
     }
 
-    /// The same command, in here. The process has the command's id, for signals.
+    /// Returns a command that runs `command` in the namespace. The process has the id of `command`, so that signals reach it.
     pub(crate) fn within(&self, command: &Command) -> Command {
         let mut within = Command::new("ip");
         within.args(["netns", "exec", &self.name]);
@@ -49,14 +49,14 @@ impl Drop for Namespace {
     }
 }
 
-/// `wrapper`, with `command` as its last arguments.
+/// Returns `wrapper` with `command` as its last arguments.
 pub(crate) fn wrapped(mut wrapper: Command, command: &Command) -> Command {
     wrapper.arg(command.get_program()).args(command.get_args());
     wrapper.env_remove("RUST_LOG");
     wrapper
 }
 
-/// A name that nothing else has, of 15 bytes at most behind the prefix.
+/// Returns a unique name. It has at most 15 bytes after the prefix.
 pub(crate) fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

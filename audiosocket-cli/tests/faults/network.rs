@@ -1,27 +1,27 @@
-//! A bad line between callers and the server, and one that is cut.
+//! Calls over a line with faults, and over a line that is cut.
 
 use std::time::Duration;
 
-use super::line::{Line, Weather};
+use super::line::{Line, LineFaults};
 use super::process::{Report, assert_ended_by_the_caller, count, line};
 
 as_root_on_every_runtime! {
-    calls_over_a_bad_line_come_back_whole,
-    a_line_that_is_cut_frees_the_call,
-    a_line_that_is_cut_frees_a_quiet_call,
-    a_line_that_is_cut_frees_a_call_that_may_be_idle,
+    echoes_over_a_line_that_loses_packets_are_whole,
+    a_cut_line_ends_the_call,
+    a_cut_line_ends_a_call_without_silence,
+    a_cut_line_ends_a_call_at_the_idle_timeout,
 }
 
-const FINE: Weather = Weather {
+const NO_FAULTS: LineFaults = LineFaults {
     loss: 0,
     delay: Duration::from_millis(5),
     jitter: Duration::ZERO,
 };
 
-/// Three packets of a hundred are lost each way, and every frame may be overtaken by the next.
-fn calls_over_a_bad_line_come_back_whole(runtime: &str) {
+/// Three of 100 packets are lost in each direction, and a packet can overtake the one before it.
+fn echoes_over_a_line_that_loses_packets_are_whole(runtime: &str) {
     const CALLS: u64 = 30;
-    let line = Line::new(Weather {
+    let line = Line::new(LineFaults {
         loss: 3,
         delay: Duration::from_millis(20),
         jitter: Duration::from_millis(40),
@@ -52,42 +52,42 @@ fn calls_over_a_bad_line_come_back_whole(runtime: &str) {
             "{line}"
         );
     }
-    let (lost, overtaken) = line.harm();
+    let (lost, overtaken) = line.faults();
     assert!(
         lost > 100 && overtaken > 100,
         "{lost} lost, {overtaken} overtaken"
     );
 }
 
-/// A call to which something is sent all the time: what nobody acknowledges is given up, by the kernel
-/// after a minute, or by us 30 s after the kernel takes no more of it, whichever comes first.
-fn a_line_that_is_cut_frees_the_call(runtime: &str) {
+/// The server sends all the time. The call ends when the kernel has waited a minute for an acknowledgement, or when the kernel
+/// has taken no data for 30 s.
+fn a_cut_line_ends_the_call(runtime: &str) {
     let stalled = "end=failed: the peer read nothing for too long";
     cut(runtime, &[], &["end=connection lost", stalled]);
 }
 
-/// One to which nothing is: the system gives up on what was sent last, or on its probes.
-fn a_line_that_is_cut_frees_a_quiet_call(runtime: &str) {
+/// The server sends nothing. The call ends when the kernel gets no answer to its last data or its keep-alive probes.
+fn a_cut_line_ends_a_call_without_silence(runtime: &str) {
     cut(runtime, &["--no-silence"], &["end=connection lost"]);
 }
 
-/// The same where the operator would rather not wait.
-fn a_line_that_is_cut_frees_a_call_that_may_be_idle(runtime: &str) {
+/// `--idle-timeout` ends the call earlier.
+fn a_cut_line_ends_a_call_at_the_idle_timeout(runtime: &str) {
     let args = ["--idle-timeout", "2s"];
     let idle = "end=failed: the peer sent nothing for too long";
     cut(runtime, &args, &[idle]);
 }
 
 fn cut(runtime: &str, args: &[&str], ends: &[&str]) {
-    let wire = Line::new(FINE);
+    let wire = Line::new(NO_FAULTS);
     let server = wire.serve(runtime, 0, args);
-    let mut unlucky = wire.call(server.addr(), &["--duration", "10m"]);
+    let mut cut_off = wire.call(server.addr(), &["--duration", "10m"]);
     server.wait_for_log(1, "call started");
     wire.cut();
-    // Not for want of a word from the caller's side, which cannot reach it either.
+    // The caller cannot end the call: its packets are lost too.
     server.wait_for_log(1, "call ended");
-    unlucky.kill().unwrap();
-    unlucky.wait().unwrap();
+    cut_off.kill().unwrap();
+    cut_off.wait().unwrap();
     wire.mend();
     let next = wire.call(server.addr(), &["--duration", "200ms"]);
     let report = Report::of(&next.wait_with_output().unwrap());

@@ -1,10 +1,10 @@
-//! One process takes over from another, on the same address, while calls are placed.
+//! A new server process takes over the address of the old one, while callers place calls.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::line::{Line, Weather};
+use super::line::{Line, LineFaults};
 use super::process::{Report, assert_ended_by_the_caller};
 
 as_root_on_every_runtime! {
@@ -14,14 +14,13 @@ as_root_on_every_runtime! {
 const CALLS: u64 = 3000;
 const RESTARTS: usize = 15;
 
-/// So that others may listen on its port too, and it serves its calls to their end.
+/// Shares the port, and serves calls to their end.
 const SHARED: [&str; 3] = ["--reuse-port", "--drain", "1h"];
 
-/// Fifteen times, with a hundred new calls a second over a line on which each takes 30 ms to be
-/// accepted: so that at the moment when a process stops listening, handshakes of its own are under
-/// way. `net.ipv4.tcp_migrate_req` has the kernel hand them to the next process.
+/// Fifteen restarts, with a hundred new calls per second. A TCP handshake takes 30 ms, so some are under way when a process stops
+/// listening. With `net.ipv4.tcp_migrate_req`, the kernel hands them to the next process.
 fn no_call_is_lost_when_a_process_takes_over(runtime: &str) {
-    let line = Line::new(Weather {
+    let line = Line::new(LineFaults {
         loss: 0,
         delay: Duration::from_millis(15),
         jitter: Duration::ZERO,
@@ -29,7 +28,7 @@ fn no_call_is_lost_when_a_process_takes_over(runtime: &str) {
     line.far.sysctl("net.ipv4.tcp_migrate_req=1");
     let first = line.serve(runtime, 0, &SHARED);
     let addr = first.addr();
-    // Of all processes only the first is there when this begins, and it is drained to the end.
+    // The first process gets this call, and serves it to its end.
     let long = line.call(addr, &["--duration", "15s"]);
     first.wait_for_log(1, "call started");
     let calls = CALLS.to_string();
@@ -45,7 +44,7 @@ fn no_call_is_lost_when_a_process_takes_over(runtime: &str) {
     let mut servers = vec![first];
     for _ in 0..RESTARTS {
         let new = line.serve(runtime, addr.port(), &SHARED);
-        // Both take calls for a while.
+        // Both processes accept calls for a while.
         new.wait_for_log(10, "call started");
         servers.last().unwrap().signal(Signal::TERM);
         servers.push(new);
@@ -71,11 +70,11 @@ fn no_call_is_lost_when_a_process_takes_over(runtime: &str) {
     assert_eq!(served.iter().sum::<u64>(), CALLS + 1, "{served:?}");
 }
 
-/// The calls that the log tells of, all of which the caller has ended.
+/// Returns the number of calls in the log. Asserts that the caller ended each of them.
 fn ended(log: &str) -> u64 {
     let ended = log.lines().filter(|line| line.contains("call ended"));
     let ended: Vec<_> = ended.collect();
-    // On a busy machine everything takes long.
+    // This warning comes when the machine is busy.
     let slow = |line: &&str| line.contains("a handler blocks");
     let wrong = |line: &&str| (line.contains("WARN") || line.contains("ERROR")) && !slow(line);
     assert_eq!(log.lines().find(wrong), None);

@@ -1,41 +1,42 @@
-//! The cases, by what they are about. The comment above a case says what it tests. A case fails by
-//! panicking.
+//! The cases, in groups. A case fails by panicking.
 
-/// Makes a test of each case of a group, on each runner: `framing::core::a_byte_at_a_time`.
+/// Makes a test of each case of a group, on each runner: `framing::core::audio_of_1_to_65535_bytes_is_echoed`.
 ///
-/// - `on every runner`: a server is enough;
-/// - `on core alone`: the case needs a clock and a network that it controls;
-/// - `on real sockets`: the case is about the server's process.
+/// A case takes a `&TestServer` with the default settings, or a `&Runner` to start a server itself.
+///
+/// - `on every runner`: the case needs a server only;
+/// - `on core alone`: the case controls the clock and the network;
+/// - `on real sockets`: the case is about the process of the server.
 macro_rules! cases {
     (on every runner: $($case:ident)*) => {
         cases! { on core alone: $($case)* }
         cases! { on real sockets: $($case)* }
     };
     (on core alone: $($case:ident)*) => {
-        cases! { core CORE $($case)* }
+        cases! { core Core $($case)* }
     };
     (on real sockets: $($case:ident)*) => {
-        cases! { tokio_current_thread TOKIO_CURRENT_THREAD $($case)* }
-        cases! { tokio_multi_thread TOKIO_MULTI_THREAD $($case)* }
-        cases! { tokio_threads TOKIO_THREADS $($case)* }
-        cases! { smol SMOL $($case)* }
-        cases! { async_std ASYNC_STD $($case)* }
-        cases! { blocking BLOCKING $($case)* }
-        cases! { mio MIO $($case)* }
+        cases! { tokio_current_thread TokioCurrentThread $($case)* }
+        cases! { tokio_multi_thread TokioMultiThread $($case)* }
+        cases! { tokio_threads TokioThreads $($case)* }
+        cases! { smol Smol $($case)* }
+        cases! { async_std AsyncStd $($case)* }
+        cases! { blocking Blocking $($case)* }
+        cases! { mio Mio $($case)* }
         // Calls are polled in batches on Linux only.
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        cases! { tokio_wake_interval TOKIO_WAKE_INTERVAL $($case)* }
+        cases! { tokio_wake_interval TokioWakeInterval $($case)* }
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        cases! { tokio_threads_wake_interval TOKIO_THREADS_WAKE_INTERVAL $($case)* }
+        cases! { tokio_threads_wake_interval TokioThreadsWakeInterval $($case)* }
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        cases! { smol_wake_interval SMOL_WAKE_INTERVAL $($case)* }
+        cases! { smol_wake_interval SmolWakeInterval $($case)* }
     };
     ($module:ident $runner:ident $($case:ident)*) => {
         mod $module {
             $(
                 #[test]
                 fn $case() {
-                    super::$case(&crate::Runner::$runner);
+                    super::$case(&crate::Runner::$runner.into());
                 }
             )*
         }
@@ -48,57 +49,23 @@ mod virtual_time;
 
 use std::time::Duration;
 
-use crate::frames::audio;
-use crate::test_server::TestServer;
+// How a call ended, as `on_end` records it.
+const OURS: &str = "hung up by this side";
+const THEIRS: &str = "closed by the peer";
+const PEER_HUNG_UP: &str = "hung up by the peer";
+const BY_SHUTDOWN: &str = "hung up by shutdown";
+const PANICKED: &str = "handler panicked";
 
-/// The records of a call that was taken: `between` are those between its start and its end.
-fn call<L: AsRef<str>>(name: &str, between: &[L], end: &str) -> Vec<String> {
+/// No records.
+const NOTHING: [&str; 0] = [];
+
+/// The deadline in cases that wait for it. A case does not fail if the deadline passes late.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// The records of a call that was taken: `between` are the records between its start and its end.
+pub(crate) fn call<L: AsRef<str>>(name: &str, between: &[L], end: &str) -> Vec<String> {
     let mut records = vec![format!("accept {name}"), "start".to_owned()];
     records.extend(between.iter().map(|record| record.as_ref().to_owned()));
     records.push(format!("end: {end}"));
     records
 }
-
-/// A call that survives what is sent on it: `back` comes back, and then an echo.
-fn survives<L: AsRef<str>>(
-    server: &TestServer,
-    name: &str,
-    sent: &[u8],
-    back: &[u8],
-    records: &[L],
-) {
-    let mut connection = server.call(name);
-    let alive = audio(b"alive");
-    connection.send(&[sent, &alive].concat());
-    connection.expect(&[back, &alive].concat());
-    connection.half_close();
-    connection.expect_end();
-    let mut records: Vec<_> = records.iter().map(AsRef::as_ref).collect();
-    records.push("audio slin \"alive\"");
-    connection.transcript(&call(name, &records, "closed by the peer"));
-}
-
-/// A call that ends by what is sent on it: `back` comes back, and then the end. What follows in the
-/// same write and after the end is read and reaches no callback.
-fn ends<L: AsRef<str>>(
-    server: &TestServer,
-    name: &str,
-    sent: &[u8],
-    back: &[u8],
-    records: &[L],
-    end: &str,
-) {
-    let mut connection = server.call(name);
-    connection.send(&[sent, &audio(b"after the end")].concat());
-    connection.expect(back);
-    connection.expect_end();
-    connection.send(&audio(b"long after the end"));
-    connection.close();
-    connection.transcript(&call(name, records, end));
-}
-
-/// No records.
-const NOTHING: [&str; 0] = [];
-
-/// A deadline for cases that wait until it has passed. No case relies on its passing late.
-const SHORT: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Real sockets: the server in a thread of its own, the peers plain `std::net::TcpStream`s.
+//! Real sockets: the server runs in a thread, and the peers are plain `std::net::TcpStream`s.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -12,11 +12,8 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::env::{Env, Fault, PATIENCE, PeerSocket};
 
-/// How often to look at what cannot be waited for.
+/// The time between two checks of a condition that cannot be waited for.
 const LOOK: Duration = Duration::from_millis(1);
-
-/// How often servers that gather work look after their calls.
-pub(super) const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A server that listens.
 pub(super) struct RunningServer {
@@ -25,26 +22,15 @@ pub(super) struct RunningServer {
 }
 
 impl RunningServer {
-    /// On the first of these addresses.
+    /// A server on the first of these addresses.
     pub(super) fn new(addrs: &[SocketAddr], handle: ServerHandle) -> Self {
         let addr = addrs[0];
         Self { addr, handle }
     }
 }
 
-/// The builder of an adapter, with what every server is started with.
-macro_rules! builder {
-    ($adapter:ident, $session:expr, $admission:expr) => {
-        $adapter::Server::builder()
-            .bind("127.0.0.1:0")
-            .session($session)
-            .admission($admission)
-    };
-}
-pub(super) use builder;
-
-/// Runs a server in a thread: `run` starts it, calls `ready` with where it listens, and returns when
-/// the server does.
+/// Runs a server in a thread. `run` starts the server, calls `ready`, and returns when the server
+/// returns.
 pub(super) fn serve(run: impl FnOnce(&dyn Fn(RunningServer)) + Send + 'static) -> Rc<dyn Env> {
     let (sender, receiver) = mpsc::channel();
     let started = Instant::now();
@@ -109,14 +95,18 @@ impl Env for Sockets {
     }
 
     fn finish(&self) {
-        // All peers have closed, so that every connection must end by itself.
+        // All peers have closed, so every connection must end.
         self.shut_down(Duration::from_secs(3600));
         assert!(
             self.until(&|| self.has_stopped()),
-            "the server does not return, with {} connections open",
+            "the server does not return, {} connections are open",
             self.open()
         );
-        assert_eq!(self.open(), 0, "connections left");
+        assert_eq!(
+            self.open(),
+            0,
+            "open connections after the end of the server"
+        );
     }
 }
 
@@ -140,7 +130,7 @@ impl PeerSocket for TcpStream {
     }
 
     fn gone(&mut self) {
-        // Only what is sent to a closed connection shows that it is closed.
+        // Only a write to a closed connection shows that it is closed.
         send_until_closed(self, &[0x02, 0, 0], LOOK);
     }
 
@@ -149,7 +139,7 @@ impl PeerSocket for TcpStream {
     }
 
     fn fail(&mut self, fault: Fault) {
-        unimplemented!("{fault:?} of a real socket");
+        unimplemented!("a real socket cannot have the fault {fault:?}");
     }
 }
 
@@ -163,7 +153,10 @@ fn connect_from(from: Ipv4Addr, server: SocketAddr) -> io::Result<TcpStream> {
 fn send_until_closed(stream: &mut TcpStream, bytes: &[u8], pause: Duration) {
     let deadline = Instant::now() + PATIENCE;
     while stream.write_all(bytes).is_ok() {
-        assert!(Instant::now() < deadline, "the server does not close");
+        assert!(
+            Instant::now() < deadline,
+            "the server does not close the connection"
+        );
         thread::sleep(pause);
     }
 }

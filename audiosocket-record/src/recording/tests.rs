@@ -167,14 +167,14 @@ fn the_number_of_files_of_a_call_is_limited() {
         caller.write(WIDE, &[2; 320]);
     }
     let failure = caller.recording.failure.as_ref().unwrap();
-    assert_eq!(failure.error.to_string(), "a call has 9 files at most");
+    assert_eq!(failure.error.to_string(), "a call has at most 9 files");
     let result = RecorderStats {
         ended: 1,
         failed: 1,
         files: MAX_FILES.into(),
         // Each of the 200 frames has another rate than the frame before.
         lost_frames: 191,
-        first_error: Some(format!("{}: a call has 9 files at most", &NAME[21..])),
+        first_error: Some(format!("{}: a call has at most 9 files", &NAME[21..])),
         ..RecorderStats::default()
     };
     assert_eq!(caller.finish(), result);
@@ -193,7 +193,7 @@ fn a_full_disk_ends_one_recording_and_not_the_next() {
     assert_eq!(file.name, format!("{NAME}.wav"));
     assert_eq!(file.seconds, 12_345.0 / 8_000.0);
     assert_eq!(failure.error.kind(), io::ErrorKind::StorageFull);
-    // Now the disk has room. This recording does not go on, so that it has no hole.
+    // Now the disk has room. The failed recording does not continue, so it has no hole.
     disk.limit(None);
     caller.write(NARROW, &samples);
     let result = caller.finish();
@@ -244,8 +244,7 @@ fn a_recording_to_a_path_has_one_file_of_the_rate_of_the_first_speech() {
     caller.at += Duration::from_secs(5);
     assert_eq!(caller.finish(), complete(1));
     assert_eq!(disk.synced(), 0);
-    // The first frame arrived after 20 ms, which made no gap. The real gap makes up for it: it is
-    // 1,020 ms long.
+    // The first frame arrived after 20 ms, which made no gap. So the later gap is 20 ms longer.
     let [(name, 16_000, samples)] = &disk.recordings()[..] else {
         panic!("not one file of 16 kHz");
     };

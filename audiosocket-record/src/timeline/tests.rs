@@ -15,10 +15,10 @@ struct Caller {
 enum Part {
     /// Silence, in milliseconds.
     Quiet(u64),
-    /// A frame, by its number.
-    RecordedFrame(i16),
+    /// A frame of audio, by its number.
+    Spoken(i16),
 }
-use Part::{Quiet, RecordedFrame};
+use Part::{Quiet, Spoken};
 
 impl Caller {
     fn new(gaps: Gaps) -> Self {
@@ -41,33 +41,34 @@ impl Caller {
                 samples: vec![self.frames; FRAME as usize],
             };
             self.frames = self.frames.wrapping_add(1);
-            self.timeline.push(audio, &mut self.segments);
+            self.segments.extend(self.timeline.push(audio));
         }
         self
     }
 
     fn tick(mut self, at: u32) -> Self {
-        self.timeline.tick(self.start + MS * at, &mut self.segments);
+        self.segments
+            .extend(self.timeline.tick(self.start + MS * at));
         self
     }
 
     fn finish(mut self, at: u32) -> Vec<Part> {
-        self.timeline
-            .finish(self.start + MS * at, &mut self.segments);
+        self.segments
+            .extend(self.timeline.finish(self.start + MS * at));
         self.parts()
     }
 
     fn parts(&self) -> Vec<Part> {
         let part = |segment: &Segment| match segment {
             Segment::Silence(silence) => Quiet(silence.as_millis() as u64),
-            Segment::Audio(_, samples) => RecordedFrame(samples[0]),
+            Segment::Audio(_, samples) => Spoken(samples[0]),
         };
         self.segments.iter().map(part).collect()
     }
 }
 
 fn frames(numbers: std::ops::Range<i16>) -> impl Iterator<Item = Part> {
-    numbers.map(RecordedFrame)
+    numbers.map(Spoken)
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn jitter_makes_no_gap() {
 
 #[test]
 fn a_burst_at_the_start_makes_no_gap_and_shortens_the_next_gap() {
-    // Ten frames at once, 200 ms of audio after 10 ms; then steady audio; then a second of nothing.
+    // Ten frames at once, 200 ms of audio after 10 ms. Then steady audio, and a second without audio.
     let burst = [10; 10].into_iter().chain((1..=10).map(|n| 10 + 20 * n));
     let call = Caller::new(Gaps::Keep).frames(burst);
     let call = call.frames((1..=30).map(|n| 1_210 + 20 * n));
@@ -101,14 +102,14 @@ fn a_gap_has_the_length_of_the_time_that_passed() {
     let call = Caller::new(Gaps::Keep).frames([20, 40]);
     // The frames after the gap have different delays. The least delay is the length of the gap.
     let call = call.frames([5_060, 5_065, 5_090, 5_120]).tick(5_600);
-    let wanted = [RecordedFrame(0), RecordedFrame(1), Quiet(4_985)];
+    let wanted = [Spoken(0), Spoken(1), Quiet(4_985)];
     let wanted = wanted.into_iter().chain(frames(2..6)).collect::<Vec<_>>();
     assert_eq!(call.parts(), wanted);
 }
 
 #[test]
 fn delayed_audio_stays_in_one_piece() {
-    // Two seconds of nothing, then the audio of two seconds at once, then steady audio.
+    // Two seconds without audio, then the audio of two seconds at once, then steady audio.
     let call = Caller::new(Gaps::Keep).frames([20, 40]);
     let call = call.frames((0..100).map(|n| 2_040 + n / 10));
     let call = call.frames((0..50).map(|n| 2_060 + 20 * n));
@@ -118,23 +119,14 @@ fn delayed_audio_stays_in_one_piece() {
 #[test]
 fn a_word_between_two_gaps_stays_between_them() {
     let call = Caller::new(Gaps::Keep).frames([20, 3_020, 6_020]);
-    let wanted = [
-        RecordedFrame(0),
-        Quiet(2_980),
-        RecordedFrame(1),
-        Quiet(2_980),
-        RecordedFrame(2),
-    ];
+    let wanted = [Spoken(0), Quiet(2_980), Spoken(1), Quiet(2_980), Spoken(2)];
     assert_eq!(call.finish(6_020), wanted);
 }
 
 #[test]
 fn gaps_at_the_start_and_at_the_end_are_recorded() {
     let call = Caller::new(Gaps::Keep).frames([1_720]);
-    assert_eq!(
-        call.finish(4_720),
-        [Quiet(1_700), RecordedFrame(0), Quiet(3_000)]
-    );
+    assert_eq!(call.finish(4_720), [Quiet(1_700), Spoken(0), Quiet(3_000)]);
 }
 
 #[test]
@@ -145,7 +137,7 @@ fn a_long_gap_is_recorded_while_it_lasts() {
     let quiet = |parts: &[Part]| -> u64 {
         let quiet = parts.iter().map(|part| match part {
             Quiet(ms) => *ms,
-            RecordedFrame(_) => 0,
+            Spoken(_) => 0,
         });
         quiet.sum()
     };
@@ -158,7 +150,7 @@ fn a_long_gap_is_recorded_while_it_lasts() {
 fn gaps_can_be_skipped() {
     let call = Caller::new(Gaps::Skip).frames([1_000, 30_000]);
     let call = call.tick(90_000);
-    assert_eq!(call.finish(100_000), [RecordedFrame(0), RecordedFrame(1)]);
+    assert_eq!(call.finish(100_000), [Spoken(0), Spoken(1)]);
 }
 
 #[test]
@@ -171,17 +163,14 @@ fn lost_audio_is_silence_of_its_length() {
             lost: 3 * FRAME,
             samples: vec![7; FRAME as usize],
         };
-        call.timeline.push(audio, &mut call.segments);
-        assert_eq!(
-            call.finish(100),
-            [RecordedFrame(0), Quiet(60), RecordedFrame(7)]
-        );
+        call.segments.extend(call.timeline.push(audio));
+        assert_eq!(call.finish(100), [Spoken(0), Quiet(60), Spoken(7)]);
     }
 }
 
 #[test]
 fn held_audio_is_bounded() {
-    // An hour of audio in a moment, after an hour of nothing.
+    // An hour of audio at once, after an hour without audio.
     let mut call = Caller::new(Gaps::Keep);
     let mut most = 0;
     for _ in 0..3_600 * 50 {
@@ -201,11 +190,11 @@ fn playback_gaps(arrivals: &[u32]) -> Vec<u64> {
     let call = Caller::new(gaps).frames(arrivals.iter().copied());
     let mut quiet = 0;
     let mut found = Vec::new();
-    // The recording ends with the last audio, however long the call goes on.
+    // The recording ends with the last audio, not with the call.
     for part in call.tick(600_000).finish(600_000) {
         match part {
             Quiet(ms) => quiet += ms,
-            RecordedFrame(_) => found.push(std::mem::take(&mut quiet)),
+            Spoken(_) => found.push(mem::take(&mut quiet)),
         }
     }
     assert_eq!(quiet, 0);

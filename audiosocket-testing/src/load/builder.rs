@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,12 +7,12 @@ use audiosocket_proto::{DtmfDigit, SampleRate};
 use uuid::Uuid;
 
 use super::config::{Expect, LoadError, LoadMode, Options, RunConfig};
-use super::progress::{Progress, ProgressHook};
 use super::report::Report;
 use super::run;
+use super::stats::FrameCounters;
 use super::tap::{CallTap, TapFactory};
 
-/// A load test: options, until [`run`](Self::run).
+/// A load test: a builder that [`run`](Self::run) starts.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), audiosocket_testing::load::LoadError> {
@@ -38,7 +39,7 @@ pub struct LoadTest {
 }
 
 impl LoadTest {
-    /// A test of one call to `server`: a host and a port, such as `127.0.0.1:9092`.
+    /// Returns a test of one call to `server`: a host and a port, such as `127.0.0.1:9092`.
     pub fn new(server: impl Into<String>) -> Self {
         Self {
             options: Options::new(server.into()),
@@ -47,41 +48,41 @@ impl LoadTest {
         }
     }
 
-    /// Sets the number of calls; 1 by default.
+    /// Sets the number of calls. The default is 1.
     pub fn calls(mut self, calls: u32) -> Self {
         self.options.calls = calls;
         self
     }
 
-    /// Sets the number of calls that start per second, between 0.001 and 1,000,000. By default, all
+    /// Sets the number of calls that start per second, from 0.001 to 1,000,000. By default all calls
     /// start at once.
     pub fn calls_per_second(mut self, calls: f64) -> Self {
         self.options.calls_per_second = Some(calls);
         self
     }
 
-    /// Sets how long each caller sends. The default is 5 s, or the length of the
-    /// [audio](Self::audio); with a [barge-in](Self::barge_in_after) 5 s after that.
+    /// Sets the time in which each caller sends. The default is 5 s, or the length of the
+    /// [audio](Self::audio). With a [barge-in](Self::barge_in_after) it is 5 s after the barge-in.
     pub fn duration(self, duration: Duration) -> Self {
         self.durations(duration..=duration)
     }
 
     /// Sets a range for the duration of each call. The durations are drawn from the seed. Short
-    /// ones are more frequent: half of the calls end in the first quarter of the range, and the mean
-    /// is at a third.
+    /// durations are more frequent: half of the calls end in the first quarter of the range. The mean
+    /// is at a third of the range.
     pub fn durations(mut self, durations: RangeInclusive<Duration>) -> Self {
         self.options.durations = Some(durations);
         self
     }
 
-    /// Sets how callers send; [`LoadMode::Paced`] by default.
+    /// Sets the mode of the callers. The default is [`LoadMode::Paced`].
     pub fn mode(mut self, mode: LoadMode) -> Self {
         self.options.mode = mode;
         self
     }
 
-    /// Sends `frames` frames in one write, and as many again as soon as all have come back: as much
-    /// as the server can take. A shorthand for [`mode`](Self::mode).
+    /// Sends `frames` frames in one write, and the next frames when all of them have come back. This
+    /// measures the maximum throughput. A shorthand for [`mode`](Self::mode).
     pub fn closed_loop(self, frames: NonZeroU32) -> Self {
         self.mode(LoadMode::ClosedLoop(frames))
     }
@@ -91,28 +92,28 @@ impl LoadTest {
         self.mode(LoadMode::Quiet)
     }
 
-    /// Sets the sample rate of the callers' audio; 8 kHz by default.
+    /// Sets the sample rate of the callers' audio. The default is 8 kHz.
     pub fn rate(mut self, rate: SampleRate) -> Self {
         self.options.rate = rate;
         self
     }
 
-    /// Sets the duration of a frame; 20 ms by default. A frame takes 9 to 65,535 bytes.
+    /// Sets the duration of a frame. The default is 20 ms. A frame must have 9 to 65,535 bytes.
     pub fn ptime(mut self, ptime: Duration) -> Self {
         self.options.ptime = ptime;
         self
     }
 
-    /// Sets what each caller sends: samples at the sample rate of the test, then silence. Without
-    /// it, callers send noise.
+    /// Sets the audio of each caller: samples at the sample rate of the test. Silence follows them.
+    /// Without this option callers send noise.
     pub fn audio(mut self, samples: Vec<i16>) -> Self {
         self.options.audio = Some(samples);
         self
     }
 
-    /// Makes each caller send silence for this time and then speak, and measures how long the
-    /// server continues to speak. Without [audio](Self::audio), the caller sends two seconds of
-    /// synthesized speech.
+    /// Makes each caller send silence for this time and then speak, and measures how long the server
+    /// continues to speak. Without [audio](Self::audio) the caller sends two seconds of synthesized
+    /// speech.
     ///
     /// A call fails if the server did not speak when the caller barged in, or if it did not then
     /// fall silent for 500 ms or end the call.
@@ -127,47 +128,47 @@ impl LoadTest {
         self
     }
 
-    /// Sets the UUID of the only call. By default, UUIDs are drawn from the seed.
+    /// Sets the UUID of the only call. By default UUIDs are drawn from the seed.
     pub fn uuid(mut self, uuid: Uuid) -> Self {
         self.options.uuid = Some(uuid);
         self
     }
 
-    /// Sets the seed of the audio, the UUIDs and the durations of all calls. By default it is a
-    /// random number, which is in the report.
+    /// Sets the seed of the audio, the UUIDs and the durations of all calls. By default it is a random
+    /// number. The report has it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
         self
     }
 
-    /// Sets what the server has to do. The default is [`Expect::Echo`], and [`Expect::Any`] with a
+    /// Sets the condition for a successful call. The default is [`Expect::Echo`], or [`Expect::Any`] with a
     /// [barge-in](Self::barge_in_after).
     pub fn expect(mut self, expect: Expect) -> Self {
         self.options.expect = Some(expect);
         self
     }
 
-    /// Sets how long a caller waits for outstanding echoes after its last frame; 1 s by default.
+    /// Sets how long a caller waits for outstanding echoes after its last frame. The default is 1 s.
     pub fn linger(mut self, time: Duration) -> Self {
         self.options.linger = time;
         self
     }
 
-    /// Sets how long connecting may take; 5 s by default.
+    /// Sets the timeout of a connect. The default is 5 s.
     pub fn connect_timeout(mut self, time: Duration) -> Self {
         self.options.connect_timeout = time;
         self
     }
 
-    /// Measures what the calls cost the server: a process of this machine, with this id. Works on
-    /// Linux only.
+    /// Measures the cost of the calls for the server: the process of this machine with this id. Only
+    /// Linux is supported.
     pub fn server_pid(mut self, pid: u32) -> Self {
         self.options.server_pid = Some(pid);
         self
     }
 
-    /// Calls `tap` for each call that has connected, and passes the audio of the call to the
-    /// result.
+    /// Calls `tap` for each call that has connected. The returned [`CallTap`] gets the audio of the
+    /// call.
     pub fn tap<T: CallTap + 'static>(
         mut self,
         tap: impl Fn(Uuid) -> T + Send + Sync + 'static,
@@ -184,9 +185,9 @@ impl LoadTest {
 
     /// Runs the test, until all calls have ended.
     ///
-    /// It needs a Tokio runtime with I/O and time. A runtime of one thread is best: it carries a
-    /// thousand calls, and the calls never wait for each other. Each call takes a file descriptor;
-    /// the usual limit of 1,024 is too low for a thousand calls.
+    /// It needs a Tokio runtime with I/O and time. A runtime of one thread is best: one thread is
+    /// enough for a thousand calls, and calls on one thread never wait for a lock. Each call needs a
+    /// file descriptor. The usual limit of 1,024 is too low for a thousand calls.
     ///
     /// # Errors
     ///
@@ -200,8 +201,8 @@ impl LoadTest {
         self.run_until(std::future::pending()).await
     }
 
-    /// Runs the test, until all calls have ended or `stop` is ready. Calls that have not ended then
-    /// count as interrupted, and calls that have not started are not placed.
+    /// Runs the test, until all calls have ended or `stop` is ready. Then open calls count as
+    /// interrupted, and the other calls are not placed.
     ///
     /// # Errors
     ///
@@ -213,5 +214,48 @@ impl LoadTest {
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<Report, LoadError> {
         let config = RunConfig::new(self.options)?;
         Ok(run::place_all(config, self.tap, self.on_progress, stop).await?)
+    }
+}
+
+/// The progress of a running load test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Frames sent so far.
+    pub sent: u64,
+    /// Frames that all callers together will send; `None` if the mode does not fix it.
+    pub planned: Option<u64>,
+    /// Frames echoed so far.
+    pub echoed: u64,
+    /// Calls that have started and not ended.
+    pub calls: usize,
+}
+
+impl Progress {
+    pub(super) fn new(frames: FrameCounters, planned: Option<u64>, calls: usize) -> Self {
+        Self {
+            sent: frames.sent,
+            planned,
+            echoed: frames.echoed,
+            calls,
+        }
+    }
+}
+
+pub(super) struct ProgressHook(Box<dyn FnMut(Progress) + Send>);
+
+impl ProgressHook {
+    pub(super) fn new(hook: impl FnMut(Progress) + Send + 'static) -> Self {
+        Self(Box::new(hook))
+    }
+
+    pub(super) fn call(&mut self, progress: Progress) {
+        (self.0)(progress);
+    }
+}
+
+impl fmt::Debug for ProgressHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressHook")
     }
 }

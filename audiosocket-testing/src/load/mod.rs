@@ -1,16 +1,16 @@
-//! A load generator: many callers against one server.
+//! The load generator: many callers of one server. Use it to measure a server, or to test it under
+//! load.
 //!
 //! Each caller of a [`LoadTest`] connects, sends its UUID and its digits, and sends audio in real
-//! time. By default that is noise in which every frame is unique, so that the test recognizes each
-//! frame in the echo, however the server cuts it. The caller then waits for outstanding echoes and
-//! hangs up as Asterisk does: it closes the connection.
+//! time. By default the audio is noise, and no two frames are equal. So the test finds each frame in
+//! the echo, even if the server cuts the audio into other frames. After its last frame the caller
+//! waits for outstanding echoes. Then it hangs up as Asterisk does: it closes the connection.
 //!
-//! As on Asterisk, a call ends when the server sends anything but a hangup or audio of at least one
-//! byte, and when a write finds the connection full because the server does not read. Such a call
-//! has failed.
+//! A call ends as on Asterisk: when the server sends a frame other than a hangup or audio of at least
+//! one byte, and when a write would block because the server does not read. Such a call has failed.
 //!
-//! The [`Report`] has the results: failed calls, lost frames, latency, jitter, and what a frame costs
-//! the server. It implements serde's `Serialize` and `Deserialize`.
+//! The [`Report`] has the results: failed calls, lost frames, latency, jitter, and the cost of a frame
+//! for the server. It implements serde's `Serialize` and `Deserialize`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -46,10 +46,8 @@
 mod builder;
 mod call;
 mod config;
-mod progress;
 mod report;
 mod run;
-mod run_context;
 mod rx;
 #[cfg(unix)]
 mod self_latency;
@@ -58,9 +56,8 @@ mod stats;
 mod tap;
 mod timer;
 
-pub use builder::LoadTest;
+pub use builder::{LoadTest, Progress};
 pub use config::{ConfigError, Expect, LoadError, LoadMode};
-pub use progress::Progress;
 pub use report::{
     BargeInReport, Bottleneck, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals,
     JitterReport, Report, ServerCost,

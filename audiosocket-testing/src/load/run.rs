@@ -11,12 +11,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::builder::{Progress, ProgressHook};
 use super::call;
 use super::config::RunConfig;
-use super::progress::{Progress, ProgressHook};
 use super::report::summary::SummaryBuilder;
 use super::report::{Report, server_cost};
-use super::run_context::Run;
 #[cfg(unix)]
 use super::self_latency;
 use super::stats::RunStats;
@@ -25,6 +24,17 @@ use super::timer::SharedTimer;
 
 /// How often the progress hook is called.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The state that all calls of a run share.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) config: RunConfig,
+    /// The addresses of the server, tried in this order.
+    pub(super) addrs: Vec<SocketAddr>,
+    pub(super) stats: RunStats,
+    pub(super) timer: SharedTimer,
+    pub(super) tap: Option<TapFactory>,
+}
 
 /// Places the calls of `config`, until all have ended or `stop` is ready.
 pub(super) async fn place_all(
@@ -40,9 +50,9 @@ pub(super) async fn place_all(
     progress_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (stop_calls, stopped) = watch::channel(false);
     let run = Arc::new(Run {
-        addrs: resolve(&config.server).await?,
+        addrs: resolve(&config.options.server).await?,
         config,
-        stats: RunStats::new(),
+        stats: RunStats::default(),
         timer: SharedTimer::new()?,
         tap,
     });
@@ -55,7 +65,7 @@ pub(super) async fn place_all(
     #[cfg(unix)]
     helpers.spawn({
         let run = Arc::clone(&run);
-        // A task, as each call is one, so that it is as late as a call.
+        // A task, so that it is as late as the task of a call.
         async move { self_latency::measure(&run.stats).await }
     });
     helpers.spawn({
@@ -67,13 +77,13 @@ pub(super) async fn place_all(
         let run = Arc::clone(&run);
         async move { server_cost::measure(&run).await }
     });
-    let mut summary = SummaryBuilder::new();
+    let mut summary = SummaryBuilder::default();
     let mut calls = JoinSet::new();
     let start = Instant::now();
     let mut started = 0;
     loop {
         let stopping = *stop_calls.borrow();
-        let more = started < run.config.calls && !stopping;
+        let more = started < run.config.options.calls && !stopping;
         if !more && calls.is_empty() {
             break;
         }

@@ -1,4 +1,4 @@
-//! How late this process reads received data.
+//! The delay of this process when it reads.
 
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
@@ -17,9 +17,8 @@ const INTERVAL: std::ops::Range<u32> = 2_000..6_000;
 /// The length of a time stamp: nanoseconds.
 const STAMP_LEN: usize = 8;
 
-/// Sends time stamps from a thread to this task, through a socket as audio comes through one, and
-/// measures how late the task reads them. A call reads audio as late as that, and this is not the
-/// server's latency.
+/// Sends time stamps from a thread to this task through a socket, and measures the delay of each read. A
+/// call reads audio with the same delay. The server is not the cause of this delay.
 ///
 /// Runs until the future is dropped.
 pub(super) async fn measure(stats: &RunStats) -> io::Result<()> {

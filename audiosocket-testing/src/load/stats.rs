@@ -10,12 +10,12 @@ use tokio::sync::Notify;
 
 use super::rx::jitter::Deviation;
 
-/// Longer times count as this.
+/// A longer time counts as this.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// The state of a run so far. The counters are for the progress and the server's cost; the report
 /// comes from the outcomes of calls.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RunStats {
     sent: AtomicU64,
     received: AtomicU64,
@@ -30,8 +30,10 @@ pub(super) struct RunStats {
     times: Mutex<Times>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Times {
+    /// From the connection of a call to its first audio that is not silence.
+    pub(super) first_audio: TimeHistogram,
     /// From the write of a frame to its echo.
     pub(super) latency: TimeHistogram,
     /// From the scheduled time of a frame to its echo.
@@ -45,25 +47,6 @@ pub(super) struct Times {
 }
 
 impl RunStats {
-    pub(super) fn new() -> Self {
-        Self {
-            sent: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            echoed: AtomicU64::new(0),
-            connected: AtomicU64::new(0),
-            connects: Notify::new(),
-            stops: Notify::new(),
-            times: Mutex::new(Times {
-                latency: TimeHistogram::new(),
-                since_due: TimeHistogram::new(),
-                jitter: TimeHistogram::new(),
-                lateness: TimeHistogram::new(),
-                drift: TimeHistogram::new(),
-                self_latency: TimeHistogram::new(),
-            }),
-        }
-    }
-
     pub(super) fn sent(&self, frames: u64) {
         self.sent.fetch_add(frames, Relaxed);
     }
@@ -71,6 +54,11 @@ impl RunStats {
     /// A frame of audio came, of any kind.
     pub(super) fn received(&self) {
         self.received.fetch_add(1, Relaxed);
+    }
+
+    /// The first audio of a call that is not silence came.
+    pub(super) fn first_audio(&self, since_connected: Duration) {
+        self.lock().first_audio.record(since_connected);
     }
 
     pub(super) fn echoed(&self, latency: Duration, since_due: Option<Duration>) {
@@ -145,12 +133,14 @@ pub(super) struct FrameCounters {
 #[derive(Clone, Debug)]
 pub(super) struct TimeHistogram(Histogram<u64>);
 
-impl TimeHistogram {
-    pub(super) fn new() -> Self {
+impl Default for TimeHistogram {
+    fn default() -> Self {
         let longest = LONGEST.as_micros() as u64;
         Self(Histogram::new_with_bounds(1, longest, 3).expect("the bounds are in order"))
     }
+}
 
+impl TimeHistogram {
     pub(super) fn record(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.0.saturating_record(micros);

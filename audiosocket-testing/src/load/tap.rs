@@ -7,14 +7,15 @@ use std::time::Instant;
 use audiosocket_proto::Audio;
 use uuid::Uuid;
 
-/// Receives the audio of one call, such as a recorder. It is dropped when the call ends.
+/// A receiver of the audio of one call, such as a recorder. It is dropped when the call ends.
 ///
-/// The methods run on the thread of the call. They must not block: all calls of the thread wait.
+/// The methods run on the thread of the call. They must not block, because they delay all calls of the
+/// thread.
 pub trait CallTap: Send {
-    /// The caller received a frame, which was read at `at`.
+    /// Called for each received frame, which was read at `at`.
     fn received(&mut self, audio: Audio<'_>, at: Instant);
 
-    /// The caller sends a frame at `at`. Does nothing by default.
+    /// Called for each frame that the caller sends at `at`. Does nothing by default.
     fn sent(&mut self, audio: Audio<'_>, at: Instant) {
         let _ = (audio, at);
     }

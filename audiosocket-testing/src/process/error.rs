@@ -2,10 +2,10 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// A program that did not do what a test waited for.
+/// The error of a [`Process`](super::Process).
 ///
-/// Both `Display` and `Debug` show the command, what went wrong, and what the program wrote, so that
-/// `unwrap` is enough in a test.
+/// `Display` and `Debug` show the command, the problem, and the output of the program. So `unwrap` is
+/// enough in a test.
 #[derive(Clone)]
 pub struct ProcessError {
     program: String,

@@ -1,7 +1,8 @@
-//! Starts a program, reads what it writes, signals it, and waits for its end.
+//! Processes for tests: start a program, read its output, signal it, and wait for its end. Use it to test
+//! a server as a program.
 //!
-//! A [`Process`] is for tests: it is synchronous, needs no runtime, and kills its program when it is
-//! dropped. Each wait has a deadline, and each error shows what the program wrote.
+//! A [`Process`] is synchronous and needs no runtime. Dropping it kills the program. Each wait has a
+//! deadline, and each error shows the output of the program.
 //!
 //! ```
 //! # #[cfg(unix)] {
@@ -37,17 +38,17 @@ pub use self::error::ProcessError;
 use self::output::Lines;
 pub use self::output::{Output, OutputStream};
 
-/// The start of the line that a server prints when it accepts connections, unless
-/// [`ready_line`](ProcessBuilder::ready_line) sets another. The rest of the line is the address.
+/// The default for [`ready_line`](ProcessBuilder::ready_line): the start of the line that a server prints
+/// when it accepts connections. The rest of the line is the address.
 pub const READY_LINE: &str = "listening on ";
 
-/// The longest that a wait takes, unless [`timeout`](ProcessBuilder::timeout) sets another.
+/// The default for [`timeout`](ProcessBuilder::timeout): the limit for each wait.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a wait for the end of a program looks at it.
+/// The time between two checks for the end of a program.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How a [`Process`] is started. Made by [`Process::builder`].
+/// A builder for a [`Process`], from [`Process::builder`].
 #[derive(Debug)]
 pub struct ProcessBuilder {
     command: Command,
@@ -58,24 +59,25 @@ pub struct ProcessBuilder {
 }
 
 impl ProcessBuilder {
-    /// Sets the start of the line that says that the program is ready. The default is [`READY_LINE`].
+    /// Sets the start of the line that the program prints when it is ready. The default is
+    /// [`READY_LINE`].
     ///
-    /// The line may come on either stream.
+    /// The line may be on standard output or on standard error.
     #[must_use]
     pub fn ready_line(mut self, prefix: impl Into<String>) -> Self {
         self.ready_line = prefix.into();
         self
     }
 
-    /// Sets how many ready lines [`start`](Self::start) waits for. The default is 1. With 0 it does
-    /// not wait.
+    /// Sets the number of ready lines that [`start`](Self::start) waits for. The default is 1. With 0 it
+    /// does not wait.
     #[must_use]
     pub fn ready_lines(mut self, count: usize) -> Self {
         self.ready_lines = count;
         self
     }
 
-    /// Sets the longest that any wait for this process takes. The default is [`TIMEOUT`].
+    /// Sets the limit for each wait for this process. The default is [`TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -97,10 +99,10 @@ impl ProcessBuilder {
         self.start_with(Command::spawn)
     }
 
-    /// Starts the program by `spawn` and waits for its ready lines.
+    /// Starts the program with `spawn`, and waits for its ready lines.
     ///
-    /// The threads that read the program's output are started by the calling thread and not by
-    /// `spawn`, so that `spawn` can pin the program to a processor core.
+    /// The threads that read the output of the program start after `spawn` has returned. So `spawn` can
+    /// pin the program, and only the program, to a processor core.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -125,7 +127,7 @@ impl ProcessBuilder {
         if let Some(stderr) = child.stderr.take() {
             lines.read(OutputStream::Stderr, stderr);
         }
-        // From here on the program is killed whatever happens.
+        // From here on, an error kills the program.
         let mut process = Process {
             child,
             program,
@@ -144,11 +146,10 @@ impl ProcessBuilder {
     }
 }
 
-/// A program that runs. It is killed when this is dropped.
+/// A running program. Dropping this kills it.
 ///
-/// Both streams are read line by line while the program runs, so that the program never waits for
-/// its reader. Up to 16 MiB of lines are kept; after that the oldest are discarded. A thread that
-/// panics prints the lines when it drops this.
+/// Threads read both streams line by line, so the program never waits for its reader. Up to 16 MiB of
+/// lines are kept. Then the oldest lines are discarded. If a thread panics, the drop prints the lines.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -168,7 +169,7 @@ impl Process {
         Self::builder(command).start()
     }
 
-    /// Returns a builder that starts `command`. Standard input is what the command says.
+    /// Returns a builder that starts `command`. The command sets standard input.
     #[must_use]
     pub fn builder(command: Command) -> ProcessBuilder {
         ProcessBuilder {
@@ -180,13 +181,13 @@ impl Process {
         }
     }
 
-    /// Returns the number by which the system knows the process.
+    /// Returns the id of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns the texts behind the prefixes of the ready lines, in their order.
+    /// Returns the ready lines without their prefix, in order.
     #[must_use]
     pub fn addresses(&self) -> &[String] {
         &self.addresses
@@ -204,7 +205,7 @@ impl Process {
     /// Returns the addresses that the program listens on, one of each ready line.
     ///
     /// # Panics
-    /// If a ready line names something else than an IP address and a port.
+    /// If a ready line has no IP address with a port.
     #[must_use]
     pub fn addrs(&self) -> Vec<SocketAddr> {
         let parse = |address: &String| {
@@ -215,22 +216,22 @@ impl Process {
         self.addresses.iter().map(parse).collect()
     }
 
-    /// Returns the lines of `stream` so far that are still kept.
+    /// Returns the kept lines of `stream`.
     #[must_use]
     pub fn lines(&self, stream: OutputStream) -> Vec<String> {
         self.lines.of(stream)
     }
 
-    /// Returns how many lines with `part` in them the program has written on either stream.
+    /// Returns the number of lines of both streams that contain `part`.
     #[must_use]
     pub fn count_lines(&self, part: &str) -> usize {
         self.lines.count(|line| line.contains(part))
     }
 
-    /// Waits until the program has written `count` lines with `part` in them, on either stream.
+    /// Waits until `count` lines of both streams contain `part`.
     ///
     /// # Errors
-    /// If the program ends before that or the time is over.
+    /// If the program ends before that, or after the timeout.
     pub fn wait_for_lines(&self, count: usize, part: &str) -> Result<(), ProcessError> {
         let what = format!("{count} lines with {part:?}");
         self.wait_until(&what, |lines| {
@@ -238,34 +239,34 @@ impl Process {
         })
     }
 
-    /// Waits for the next line with `part` in it, on either stream, and returns it.
+    /// Waits for the next line of either stream that contains `part`, and returns it.
     ///
-    /// The next call goes on behind that line. The first call goes on behind the ready lines.
+    /// The next call starts after that line. The first call starts after the ready lines.
     ///
     /// # Errors
-    /// If the program ends before that or the time is over.
+    /// If the program ends before that, or after the timeout.
     pub fn wait_for_line(&self, part: &str) -> Result<String, ProcessError> {
         self.wait_for_next(&format!("a line with {part:?}"), |line| line.contains(part))
     }
 
-    /// Sends `signal`.
+    /// Sends `signal` to the program.
     ///
     /// # Errors
-    /// If the process is gone.
+    /// If the program has ended.
     #[cfg(unix)]
     pub fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)
-            .map_err(|error| self.error(format!("cannot be sent {signal:?}: {error}")))
+            .map_err(|error| self.error(format!("cannot be signalled with {signal:?}: {error}")))
     }
 
-    /// Waits until the program has ended by itself, and returns its status and its output.
+    /// Waits until the program has ended, and returns its status and its output.
     ///
     /// # Errors
-    /// If the program does not end in time.
+    /// If the program does not end before the timeout.
     pub fn wait(&mut self) -> Result<Output, ProcessError> {
         let deadline = Instant::now() + self.timeout;
         let status = self.wait_for_exit(deadline)?;
-        // A child of the program can keep its streams open.
+        // A child process can keep the streams open.
         self.lines
             .wait_until(deadline, |lines| lines.has_ended().then_some(()));
         Ok(self.lines.output(status))

@@ -5,13 +5,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-/// How many bytes of lines are kept, both streams together.
+/// The maximum number of bytes of kept lines, of both streams together.
 const MAX_KEPT: usize = 16 << 20;
 
-/// The longest line in bytes. A longer one is cut into several.
+/// The maximum length of a line in bytes. A longer line is cut into several lines.
 const MAX_LINE: u64 = 1 << 20;
 
-/// One of the two streams that a program writes to.
+/// An output stream of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a program has these two")]
 pub enum OutputStream {
@@ -21,11 +21,11 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// What a program left behind when it ended.
+/// The status and the output of a program that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
     /// The lines of its standard output, each with a line feed.
     pub stdout: String,
@@ -33,7 +33,7 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// The lines that a program has written, filled by one thread for each stream.
+/// The lines of a program. One thread for each stream adds lines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines(Arc<SharedOutput>);
 
@@ -43,14 +43,14 @@ struct SharedOutput {
     changed: Condvar,
 }
 
-/// The lines that are kept, in the order in which they were read.
+/// The kept lines, in the order of reading.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     lines: VecDeque<(OutputStream, String)>,
     bytes: usize,
-    /// How many lines were discarded, all of them before those in `lines`.
+    /// The number of discarded lines. They were before those in `lines`.
     discarded: usize,
-    /// How many lines [`next`](Self::next) has passed, of all that were ever read.
+    /// The number of lines up to the latest result of [`next`](Self::next), discarded lines included.
     passed: usize,
     open_streams: usize,
 }
@@ -71,7 +71,7 @@ impl Kept {
         self.lines.iter().filter(|(_, line)| matches(line)).count()
     }
 
-    /// Returns the first line that matches behind the one that this returned before.
+    /// Returns the first line that matches, after the line of the call before.
     pub(super) fn next(&mut self, matches: impl Fn(&str) -> bool) -> Option<String> {
         let behind = self.passed.saturating_sub(self.discarded);
         let mut lines = self.lines.iter().enumerate().skip(behind);
@@ -98,7 +98,7 @@ impl Lines {
         thread::spawn(move || {
             let mut from = BufReader::new(from);
             let mut line = Vec::new();
-            // An error ends the stream as its end does.
+            // An error is the end of the stream.
             while let Ok(1..) = from.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
                 if line.ends_with(b"\n") {
                     line.pop();
@@ -113,8 +113,8 @@ impl Lines {
         });
     }
 
-    /// Looks at the lines until `look` returns something. Returns `None` when the deadline has
-    /// passed or nothing more can come.
+    /// Waits until `look` returns a value. Returns `None` when the deadline has passed, or when both
+    /// streams have ended.
     pub(super) fn wait_until<T>(
         &self,
         deadline: Instant,

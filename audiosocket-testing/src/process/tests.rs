@@ -10,7 +10,7 @@ fn shell(script: &str) -> Command {
 }
 
 #[test]
-fn start_returns_when_each_ready_line_has_come() {
+fn start_returns_after_all_ready_lines() {
     let script = "echo one moment; echo listening on 127.0.0.1:1; \
                   echo listening on [::1]:2 >&2; exec sleep 60";
     let process = Process::builder(shell(script))
@@ -55,7 +55,7 @@ fn a_program_that_does_not_exist_is_an_error() {
 }
 
 #[test]
-fn the_next_line_is_behind_the_one_before() {
+fn wait_for_line_continues_after_the_line_before() {
     let script = "echo listening on x; echo a1; echo b; echo a2; exec sleep 60";
     let process = Process::start(shell(script)).unwrap();
     assert_eq!(process.wait_for_line("a").unwrap(), "a1");
@@ -100,7 +100,7 @@ fn drop_kills_the_program() {
     let mut command = shell("echo listening on x; exec sleep 60");
     command.stdin(reader);
     drop(Process::start(command).unwrap());
-    // Nothing reads any more.
+    // The killed program does not read.
     let mut writer = writer;
     let error = std::io::Write::write(&mut writer, b"x").unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);

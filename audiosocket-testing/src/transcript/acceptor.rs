@@ -12,7 +12,7 @@ type Keep = dyn Fn(&Entry) -> bool + Send + Sync;
 type OnEntry = dyn Fn(&Entry) + Send + Sync;
 type InCall = dyn Fn(&mut Call<'_>, &Record) + Send + Sync;
 
-/// Records the callbacks of an acceptor and of its handlers, and then runs them.
+/// An acceptor that records the callbacks of another acceptor and of its handlers, and then runs them.
 ///
 /// Clones share the acceptor and the transcript.
 pub struct TranscriptAcceptor<A> {
@@ -37,7 +37,7 @@ struct CallbackRecorder {
 }
 
 impl<A> TranscriptAcceptor<A> {
-    /// Wraps `acceptor`, with a transcript without entries.
+    /// Wraps `acceptor`. The transcript has no entries.
     pub fn new(acceptor: A) -> Self {
         Self {
             acceptor: Arc::new(acceptor),
@@ -56,30 +56,30 @@ impl<A> TranscriptAcceptor<A> {
         self.recorder.transcript.clone()
     }
 
-    /// Records into `transcript`.
+    /// Sets the transcript.
     #[must_use]
     pub fn record_into(mut self, transcript: &Transcript) -> Self {
         self.recorder.transcript = transcript.clone();
         self
     }
 
-    /// Records only entries for which `keep` is true. The other hooks run for all of them.
+    /// Records only entries for which `keep` returns true. The other hooks run for all entries.
     #[must_use]
     pub fn keep_if(mut self, keep: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
         self.recorder.keep = Arc::new(keep);
         self
     }
 
-    /// Runs `hook` after each entry is recorded, ahead of the callback. It may panic, as the
-    /// callback may.
+    /// Runs `hook` after each entry is recorded and before the callback. It may panic, like the
+    /// callback.
     #[must_use]
     pub fn on_entry(mut self, hook: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
         self.recorder.on_entry = Arc::new(hook);
         self
     }
 
-    /// Runs `hook` in each callback of a handler after it is recorded, ahead of the wrapped
-    /// handler's. It may use the call, and panic.
+    /// Runs `hook` in each callback of a handler, after the record and before the callback of the
+    /// wrapped handler. It may use the call, and may panic.
     #[must_use]
     pub fn in_call(
         mut self,
@@ -138,7 +138,7 @@ impl<H: Handler> Handler for TranscriptHandler<H> {
     }
 }
 
-/// Returns `None` for an event that this version does not know.
+/// Returns `None` for an unknown event.
 fn record_of(event: HandlerEvent<'_>) -> Option<Record> {
     Some(match event {
         HandlerEvent::Start => Record::Start,

@@ -8,8 +8,7 @@ type OnAudio = dyn for<'a> Fn(&mut Call<'_>, Audio<'a>) -> Response<'a> + Send +
 type OnDtmf = dyn Fn(&mut Call<'_>, DtmfDigit) -> Response<'static> + Send + Sync;
 type Accept = dyn Fn(&CallRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
-/// An acceptor made of closures, for tests. It takes every call and answers nothing, unless a
-/// closure says otherwise.
+/// An acceptor made of closures, for tests. Without closures it accepts each call and sends no answer.
 #[derive(Clone)]
 pub struct Answers {
     on_audio: Arc<OnAudio>,
@@ -22,7 +21,7 @@ pub struct Answers {
 pub struct Answering(Answers);
 
 impl Answers {
-    /// Takes every call and answers nothing.
+    /// Returns an acceptor that accepts each call and sends no answer.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -32,7 +31,7 @@ impl Answers {
         }
     }
 
-    /// Answers audio.
+    /// Sets the answer to audio.
     #[must_use]
     pub fn on_audio(
         mut self,
@@ -42,7 +41,7 @@ impl Answers {
         self
     }
 
-    /// Answers key presses.
+    /// Sets the answer to key presses.
     #[must_use]
     pub fn on_dtmf(
         mut self,
@@ -52,7 +51,7 @@ impl Answers {
         self
     }
 
-    /// Decides whether a call is taken.
+    /// Sets the function that accepts or refuses calls.
     #[must_use]
     pub fn accept(
         mut self,

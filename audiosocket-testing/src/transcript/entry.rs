@@ -3,18 +3,17 @@ use std::fmt;
 use audiosocket_proto::{DtmfDigit, End, FrameKind, MarkOutcome, SampleRate, Uuid};
 use audiosocket_server::{Call, CallHandle, Peer};
 
-/// One callback: what it was, and which call it was about.
+/// The record of one callback, with its call.
 ///
 /// `Display` shows the [record](Self::record) alone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The call. `None` before there is one, and of a note about no call.
+    /// The UUID of the call. `None` if there is no call.
     pub uuid: Option<Uuid>,
-    /// The peer. `None` of a note about no call.
+    /// The peer. `None` for a note without a call.
     pub peer: Option<Peer>,
-    /// Reaches the call from outside its callbacks. `None` where the callback had no
-    /// [`Call`].
+    /// The handle of the call. `None` if the callback has no [`Call`].
     pub handle: Option<CallHandle>,
     /// The callback.
     pub record: Record,
@@ -95,7 +94,7 @@ impl Entry {
 }
 
 impl Record {
-    /// Returns the name of the callback, as `on_start`. `accept`, `drop` and `note` are called so.
+    /// Returns the name of the callback, such as `on_start`, or `accept`, `drop` or `note`.
     #[must_use]
     pub fn callback(&self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! Records each callback of each call, so that a test can compare them and wait for them.
+//! Records of all callbacks of all calls. Use them to compare callbacks in a test, or to wait for one.
 //!
-//! [`TranscriptAcceptor`] wraps an acceptor and the handlers that it makes: your own, or
-//! [`Answers`], which is made of closures. Each callback becomes an [`Entry`] of a [`Transcript`]
-//! before the wrapped handler gets it.
+//! [`TranscriptAcceptor`] wraps an acceptor and its handlers. The acceptor is your own, or
+//! [`Answers`], which is made of closures. Each callback becomes an [`Entry`] of a [`Transcript`] before
+//! the wrapped handler gets it.
 //!
 //! ```
 //! use audiosocket_server::{CallDriver, Calls};
@@ -13,7 +13,7 @@
 //! let acceptor = TranscriptAcceptor::new(echo);
 //! let transcript = acceptor.transcript();
 //!
-//! // Any adapter does; this is the core without sockets.
+//! // Use any adapter here. This is the core without sockets.
 //! let (config, now) = (SessionConfig::default(), Timestamp::ZERO);
 //! let mut driver = CallDriver::new(acceptor.into(), "peer".into(), config, &Calls::default(), now);
 //! driver.receive(now, b"\x01\x00\x10sixteen bytes !!");
@@ -49,10 +49,10 @@ pub use self::acceptor::{TranscriptAcceptor, TranscriptHandler};
 pub use self::answers::{Answering, Answers};
 pub use self::entry::{Entry, Record};
 
-/// The callbacks of all calls of a server, in the order in which they came.
+/// The callbacks of all calls of a server, in order.
 ///
-/// Clones share the entries. They are kept until they are [taken](Self::take), so this is for
-/// tests and not for a server that runs for days.
+/// Clones share the entries. Entries are kept until they are [taken](Self::take). So a transcript is for
+/// tests, and not for a server that runs for days.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Arc<Shared>);
 
@@ -98,13 +98,12 @@ impl Transcript {
         self.take().iter().map(Entry::to_string).collect()
     }
 
-    /// Calls `look` with the entries, and without a copy of them. `look` must not use the
-    /// transcript.
+    /// Calls `look` with the entries, without a copy. `look` must not use the transcript.
     pub fn with<R>(&self, look: impl FnOnce(&[Entry]) -> R) -> R {
         look(&self.state().entries)
     }
 
-    /// Adds a line of your own, which is about no call.
+    /// Adds a line of your own, without a call.
     pub fn note(&self, text: impl Into<String>) {
         self.push(Entry::note(text.into()));
     }
@@ -114,10 +113,9 @@ impl Transcript {
         self.push(Entry::about(call, Record::Note(text.into())));
     }
 
-    /// Blocks until `look` returns something for the entries. Returns `None` after `timeout`.
+    /// Blocks until `look` returns a value for the entries. Returns `None` after `timeout`.
     ///
-    /// In a test with an async runtime use [`until`](Self::until), since this can block the thread
-    /// that the server runs on.
+    /// In async code use [`until`](Self::until): this can block the thread of the server.
     pub fn wait_until<T>(
         &self,
         timeout: Duration,
@@ -138,9 +136,9 @@ impl Transcript {
         }
     }
 
-    /// Waits until `look` returns something for the entries.
+    /// Waits until `look` returns a value for the entries.
     ///
-    /// This has no deadline; your runtime's timeout gives it one.
+    /// It has no deadline. Use the timeout of your runtime.
     pub async fn until<T>(&self, mut look: impl FnMut(&[Entry]) -> Option<T>) -> T {
         poll_fn(|cx| {
             let mut state = self.state();
@@ -155,18 +153,18 @@ impl Transcript {
         .await
     }
 
-    /// Waits for an entry, removes the oldest, and returns it.
+    /// Waits for an entry, and removes and returns the oldest one.
     ///
-    /// This has no deadline; your runtime's timeout gives it one.
+    /// It has no deadline. Use the timeout of your runtime.
     pub async fn next(&self) -> Entry {
         self.until(|entries| (!entries.is_empty()).then_some(()))
             .await;
         self.state().entries.remove(0)
     }
 
-    /// Returns how many clones of this transcript exist, this one included.
+    /// Returns the number of clones of this transcript, including this one.
     ///
-    /// An acceptor and each of its handlers hold one, so a test can assert that they are gone.
+    /// An acceptor and each of its handlers have a clone. So a test can check that they were dropped.
     #[must_use]
     pub fn holders(&self) -> usize {
         Arc::strong_count(&self.0)

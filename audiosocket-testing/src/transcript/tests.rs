@@ -94,7 +94,7 @@ fn a_refused_call_has_no_handler_to_record() {
 }
 
 #[test]
-fn hooks_run_after_the_entry_and_ahead_of_the_answer() {
+fn hooks_run_after_the_entry_and_before_the_answer() {
     let transcript = Transcript::new();
     let (notes, answers) = (transcript.clone(), transcript.clone());
     let answering = Answers::new().on_audio(move |call, _| {
@@ -116,7 +116,7 @@ fn hooks_run_after_the_entry_and_ahead_of_the_answer() {
 }
 
 #[test]
-fn a_hook_that_panics_ends_the_call_as_a_callback_does() {
+fn a_hook_that_panics_ends_the_call() {
     let acceptor = TranscriptAcceptor::new(Answers::new()).on_entry(|entry| {
         if entry.record == Record::Start {
             std::panic::resume_unwind(Box::new("as asked"));
@@ -135,7 +135,7 @@ fn a_hook_that_panics_ends_the_call_as_a_callback_does() {
 }
 
 #[test]
-fn wait_until_returns_what_another_thread_records() {
+fn wait_until_returns_a_record_of_another_thread() {
     let transcript = Transcript::new();
     let writer = transcript.clone();
     let thread = thread::spawn(move || writer.note("here"));
@@ -173,7 +173,7 @@ fn next_wakes_its_task_and_returns_entries_in_order() {
         transcript.note("two");
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         let Poll::Ready(entry) = next.poll(&mut cx) else {
-            panic!("an entry is there");
+            panic!("there is no entry");
         };
         assert_eq!(entry.to_string(), "one");
     }
@@ -181,7 +181,7 @@ fn next_wakes_its_task_and_returns_entries_in_order() {
 }
 
 #[test]
-fn holders_counts_the_handlers_of_calls_that_go_on() {
+fn holders_counts_the_handlers_of_open_calls() {
     let acceptor = TranscriptAcceptor::new(Answers::new());
     let transcript = acceptor.transcript();
     let mut driver = connect(acceptor);

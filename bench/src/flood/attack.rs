@@ -17,17 +17,17 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::deaf::{Deaf, Talker};
 use crate::cores::Cores;
 
-/// How many attackers there are of each kind, for as long as the attack lasts.
+/// The number of attackers of each kind.
 struct Size {
-    /// Send nothing.
+    /// They send nothing.
     silent: u64,
-    /// Send a byte a second.
+    /// They send one byte per second.
     drip: u64,
-    /// Call, talk, and read nothing.
+    /// They call, send audio and read nothing.
     deaf: u64,
-    /// Call, and never finish a frame.
+    /// They call and never finish a frame.
     cut: u64,
-    /// Connect and reset, so many a second.
+    /// Connections per second that are reset at once.
     resets: u32,
 }
 
@@ -47,31 +47,30 @@ const SMALL: Size = Size {
     resets: 20,
 };
 
-/// How many milliseconds after the server has ended a connection its attacker closes it, and comes
-/// again: at any time of these. Short against the five seconds that it lasts, so that next to all are
-/// there at once.
+/// The milliseconds from the end of a connection by the server until its attacker connects again. They
+/// are short against the five seconds of a connection, so that nearly all attackers are connected.
 const PAUSE: Range<u32> = 100..500;
 
-/// For those that the server may refuse at once. If they came again as soon, they would be a storm of
-/// connects, which is a kind of its own.
+/// The same for attackers that the server may refuse at once. With [`PAUSE`] they would be a storm of
+/// connects, which is another kind of attack.
 const LONG_PAUSE: Range<u32> = 2_000..10_000;
 
-/// Within which all of them begin: what sends thousands of packets in the same moment takes the
-/// callers' core, not the server's.
+/// The time in which all attackers start. Thousands of packets at the same time would take the callers'
+/// core, not the server's.
 const BEGINNING: Duration = Duration::from_secs(1);
 
 const DRIP: Duration = Duration::from_secs(1);
 
 const UUID: &[u8; 19] = b"\x01\x00\x10of an attacker !";
 
-/// All but the end of a frame that is as long as can be.
+/// The longest frame without its end.
 static CUT: [u8; 65_500] = {
     let mut frame = [0; 65_500];
     (frame[0], frame[1], frame[2]) = (0x10, 0xff, 0xff);
     frame
 };
 
-/// Attackers that go on until they are told to end.
+/// A running attack.
 pub(super) struct Attack {
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<io::Result<()>>,
@@ -80,18 +79,18 @@ pub(super) struct Attack {
     began: Instant,
 }
 
-/// What came of their connections, since they began.
+/// The connections of an attack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Connects {
     pub(super) made: u64,
-    /// By the server.
+    /// Closed by the server.
     pub(super) closed: u64,
     pub(super) failed: u64,
-    /// How many were there at once, in the median of when that was asked.
+    /// The median of the connections at the same time.
     pub(super) at_once: f64,
-    /// How many of those that are meant to stay that is too few, of each.
+    /// The part of the attackers that is missing in `at_once`.
     pub(super) at_once_short: f64,
-    /// How many resets the storm did not come to, of each that it should have made.
+    /// The part of the resets that was not made.
     pub(super) resets_short: f64,
 }
 
@@ -101,13 +100,13 @@ struct Counts {
     closed: AtomicU64,
     failed: AtomicU64,
     resets: AtomicU64,
-    /// Connections of those that mean to stay.
+    /// Connections of attackers that stay connected.
     open: AtomicU64,
 }
 
 impl Attack {
-    /// All at once, on the other core than the server. With the least priority: it shall take the
-    /// server's time, not that of the good callers.
+    /// Starts all attackers on the callers' core. They have the lowest priority, so that they do not
+    /// delay the good callers.
     pub(super) fn begin(server: SocketAddr, small: bool, cores: &Cores) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let counts = Arc::new(Counts::default());
@@ -127,12 +126,12 @@ impl Attack {
                     counts: Arc::clone(&counted),
                 };
                 for number in 0..size.silent {
-                    // So many addresses that none meets the limit for one.
+                    // No address reaches its limit.
                     let address = 10 + (number / 1_000) as u8;
                     tokio::spawn(attacker(address, number).be_silent(PAUSE));
                 }
                 for number in 0..size.silent / 4 {
-                    // And one that does.
+                    // This address reaches its limit.
                     tokio::spawn(attacker(2, number).be_silent(LONG_PAUSE));
                 }
                 for number in 0..size.drip {
@@ -147,7 +146,7 @@ impl Attack {
                 tokio::spawn(attacker(8, 0).reset(size.resets));
                 let _ = stopped.await;
             });
-            // All connections end with the runtime, but for those that are deaf.
+            // The runtime ends all connections except those of deaf calls.
             drop(runtime);
             talker.end()
         };
@@ -165,12 +164,12 @@ impl Attack {
         })
     }
 
-    /// How many connections there are of those that mean to stay.
+    /// The number of connections of attackers that stay connected.
     pub(super) fn open(&self) -> u64 {
         self.counts.open.load(Relaxed)
     }
 
-    /// `open` is what [`open`](Self::open) told meanwhile.
+    /// Ends the attack. `open` are results of [`open`](Self::open).
     pub(super) fn end(self, mut open: Vec<u64>) -> io::Result<Connects> {
         let resets = self.began.elapsed().as_secs_f64() * f64::from(self.size.resets);
         let _ = self.stop.send(());
@@ -199,11 +198,11 @@ impl Attack {
     }
 }
 
-/// One of them, which comes again and again.
+/// An attacker, which connects repeatedly.
 #[derive(Clone)]
 struct Attacker {
     server: SocketAddr,
-    /// The last number of its own address.
+    /// The last byte of its address.
     address: u8,
     random: Pcg32,
     counts: Arc<Counts>,
@@ -211,11 +210,11 @@ struct Attacker {
 
 impl Attacker {
     async fn be_silent(mut self, pause: Range<u32>) {
-        self.fall_out_of_step(BEGINNING).await;
+        self.desynchronize(BEGINNING).await;
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
-                // Those that are refused would be counted for as long as they come again.
+                // An attacker that the server may refuse does not stay connected.
                 let _open = (pause == PAUSE).then(|| self.stay());
                 self.wait_for_end(stream).await;
             }
@@ -224,12 +223,12 @@ impl Attacker {
     }
 
     async fn drip(mut self) {
-        self.fall_out_of_step(BEGINNING).await;
+        self.desynchronize(BEGINNING).await;
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
                 let _open = self.stay();
-                self.fall_out_of_step(DRIP).await;
+                self.desynchronize(DRIP).await;
                 for byte in UUID {
                     let dripped = stream.write_all(&[*byte]).await;
                     let quiet = timeout(DRIP, self.wait_for_end(stream)).await;
@@ -243,14 +242,14 @@ impl Attacker {
     }
 
     async fn be_deaf(mut self, deaf: Deaf) {
-        self.fall_out_of_step(BEGINNING).await;
+        self.desynchronize(BEGINNING).await;
         loop {
-            // As little as the kernel allows, so that the server soon finds it full.
+            // The smallest buffer of the kernel, which is full soon.
             let connected = self.connect(Some(1)).await;
             if let Ok(mut stream) = connected {
                 let _open = self.stay();
                 if stream.write_all(UUID).await.is_ok() {
-                    // Until the server gives it up.
+                    // Until the server ends the call.
                     deaf.talk(stream).await;
                 }
                 self.counts.closed.fetch_add(1, Relaxed);
@@ -260,7 +259,7 @@ impl Attacker {
     }
 
     async fn cut_a_frame(mut self) {
-        self.fall_out_of_step(BEGINNING).await;
+        self.desynchronize(BEGINNING).await;
         loop {
             let mut connected = self.connect(None).await;
             if let Ok(stream) = &mut connected {
@@ -294,14 +293,13 @@ impl Attacker {
         sleep(Duration::from_millis((pause.start + spread).into())).await;
     }
 
-    /// Waits up to one `period`. Those that are many know nothing of each other: were they to send in the
-    /// same moment for ever, as those would that connect at once, they would be one that sends much at once.
-    async fn fall_out_of_step(&mut self, period: Duration) {
+    /// Waits for a random part of `period`, so that attackers do not send at the same time.
+    async fn desynchronize(&mut self, period: Duration) {
         let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
         self.pause(&(0..period)).await;
     }
 
-    /// Counts a connection for as long as it is there.
+    /// Counts a connection until the result is dropped.
     fn stay(&self) -> Open {
         self.counts.open.fetch_add(1, Relaxed);
         Open(Arc::clone(&self.counts))
@@ -325,7 +323,7 @@ impl Attacker {
         connected
     }
 
-    /// Until the server ends the connection; what it sends until then is read. Cancel safe.
+    /// Reads until the server ends the connection. Cancel safe.
     async fn wait_for_end(&self, stream: &mut TcpStream) {
         let mut buffer = [0; 1024];
         while !matches!(stream.read(&mut buffer).await, Ok(0) | Err(_)) {}

@@ -1,4 +1,4 @@
-//! Calls that talk and read nothing.
+//! Calls that send audio and read nothing.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
@@ -10,22 +10,21 @@ use tokio::sync::oneshot;
 
 const PTIME: Duration = Duration::from_millis(20);
 
-/// 20 ms of silence at 192 kHz, so that a kernel is full of its echo within seconds.
+/// 20 ms of silence at 192 kHz. Its echo fills the buffers of the kernel within seconds.
 static LOUD: [u8; 7683] = {
     let mut frame = [0; 7683];
     (frame[0], frame[1], frame[2]) = (0x18, 0x1e, 0x00);
     frame
 };
 
-/// A thread that sends for all of them, each at a moment of its own within 20 ms. They know nothing of each
-/// other: by timers that count in milliseconds ten of them would always send at once, as one that sends
-/// much.
+/// A thread that sends for all deaf calls, spread over 20 ms. With timers of one millisecond, ten calls
+/// would always send at the same time.
 pub(super) struct Talker {
     calls: Sender<Call>,
     thread: thread::JoinHandle<io::Result<()>>,
 }
 
-/// With which a call joins them.
+/// Adds calls to a [`Talker`].
 #[derive(Clone)]
 pub(super) struct Deaf(Sender<Call>);
 
@@ -36,7 +35,7 @@ struct Call {
 }
 
 impl Talker {
-    /// For so many calls at once, on the core and with the priority of the thread that asks.
+    /// Starts the thread for this many calls, with the core and the priority of the current thread.
     pub(super) fn start(calls: u64) -> io::Result<Self> {
         let (sender, joining) = channel();
         let thread = thread::Builder::new()
@@ -52,7 +51,7 @@ impl Talker {
         Deaf(self.calls.clone())
     }
 
-    /// Drops the calls that there are, as soon as no [`Deaf`] is left.
+    /// Ends all calls. No [`Deaf`] may be left.
     pub(super) fn end(self) -> io::Result<()> {
         drop(self.calls);
         let ended = self.thread.join();
@@ -61,12 +60,12 @@ impl Talker {
 }
 
 impl Deaf {
-    /// Until the server ends the call.
+    /// Sends audio until the server ends the call.
     pub(super) async fn talk(&self, stream: tokio::net::TcpStream) {
         let (going_on, ended) = oneshot::channel();
         let stream = stream.into_std().and_then(|stream| {
             stream.set_nonblocking(false)?;
-            // A server has to read what it is sent.
+            // A server must read its input.
             stream.set_write_timeout(Some(Duration::from_secs(1)))?;
             Ok(stream)
         });
@@ -108,7 +107,7 @@ fn talk(calls: u64, joining: &Receiver<Call>) -> io::Result<()> {
             }
             due += between;
             let now = Instant::now();
-            // What is too late is not sent at all.
+            // A frame that is later than a ptime is skipped.
             due = due.max(now.checked_sub(PTIME).unwrap_or(now));
             thread::sleep(due.saturating_duration_since(now));
         }

@@ -6,13 +6,13 @@ use crate::callers::millis;
 use crate::figure::Figure;
 use crate::runtime::Runtime;
 
-/// What a server may come to.
+/// The bounds of a server.
 struct Bounds {
-    /// Memory, in bytes, while it is flooded.
+    /// The maximum of the resident memory in bytes.
     resident: u64,
-    /// How many times as long as without a flood frames may wait, in the 99th percentile, and how many
-    /// milliseconds.
-    times_as_long: Option<f64>,
+    /// The 99th percentile of the latency, as a ratio to that without a flood.
+    latency_ratio: Option<f64>,
+    /// The 99th percentile of the latency in milliseconds.
     latency: Option<f64>,
 }
 
@@ -20,24 +20,22 @@ impl Bounds {
     const fn of(runtime: Runtime) -> Self {
         match runtime {
             Runtime::Tokio | Runtime::Smol => Self {
-                // Of which 29 MB are for 200 calls that are deaf, 128 KiB each, and 50 with a frame of 64 KiB
-                // that is not finished.
+                // 29 MB of it are for 200 deaf calls with 128 KiB each, and 50 unfinished frames of 64 KiB.
                 resident: 96_000_000,
-                times_as_long: Some(2.0),
+                latency_ratio: Some(2.0),
                 latency: None,
             },
-            // A thread for each connection, and so the system decides who waits: for a frame's time at most.
+            // Each connection has a thread, and the system schedules thousands of threads.
             Runtime::Blocking => Self {
                 resident: 256_000_000,
-                times_as_long: None,
+                latency_ratio: None,
                 latency: Some(20.0),
             },
         }
     }
 }
 
-/// How much memory more than before, in bytes, a server may have in the end: what of the heap is shared by what
-/// has gone and what remains, and what it may need again.
+/// The bytes of memory that a server may keep after the flood.
 pub(super) const fn kept(runtime: Runtime) -> u64 {
     match runtime {
         Runtime::Tokio | Runtime::Smol => 16_000_000,
@@ -70,47 +68,58 @@ impl Outcome {
             none("good calls that failed", failed.iter().sum()),
             none("frames of good calls lost", lost.iter().sum()),
             new("latency of good calls, p99, alone", alone, "ms"),
-            new("the same under the flood", flooded, "ms").at_most_if(bounds.latency),
-            new("how many times as long", flooded / alone, "").at_most_if(bounds.times_as_long),
-            new("the callers' own lateness, p99, alone", own_alone, "ms"),
-            new("the same under the flood", own_flooded, "ms"),
-            new("latency under the flood, max", longest, "ms"),
-            count("attackers' connections", connects.made),
-            new("of these there at once, median", connects.at_once, ""),
+            new("latency of good calls, p99, under the flood", flooded, "ms")
+                .at_most_if(bounds.latency),
+            new("latency ratio, flood to alone", flooded / alone, "")
+                .at_most_if(bounds.latency_ratio),
+            new("lateness of the callers, p99, alone", own_alone, "ms"),
             new(
-                "attackers that fell short of that",
-                connects.at_once_short * 1e2,
-                "%",
-            )
-            .at_most(10.0),
+                "lateness of the callers, p99, under the flood",
+                own_flooded,
+                "ms",
+            ),
+            new("latency of good calls, max, under the flood", longest, "ms"),
+            count("connections of attackers", connects.made),
+            new(
+                "connections of attackers at the same time, median",
+                connects.at_once,
+                "",
+            ),
+            new("missing attackers", connects.at_once_short * 1e2, "%").at_most(10.0),
             count(
-                "times that a deaf call's frames were dropped",
+                "times that a deaf call began to lose frames",
                 self.dropped as u64,
             ),
-            count("deaf calls that were given up", self.given_up as u64),
-            count("of these closed by the server", connects.closed),
-            count("attackers' connects that failed", connects.failed),
-            new("resets that fell short", connects.resets_short * 1e2, "%").at_most(10.0),
-            count("descriptors, most", self.most.descriptors),
-            count("threads, most", self.most.threads),
+            count("deaf calls that the server ended", self.given_up as u64),
+            count(
+                "connections of attackers that the server closed",
+                connects.closed,
+            ),
+            count("failed connects of attackers", connects.failed),
+            new("missing resets", connects.resets_short * 1e2, "%").at_most(10.0),
+            count("descriptors, max", self.most.descriptors),
+            count("threads, max", self.most.threads),
             megabytes(
-                "resident, most",
+                "resident memory, max",
                 self.most.resident_bytes as f64,
                 bounds.resident,
             ),
             megabytes(
-                "resident after, more than before",
+                "resident memory after minus before",
                 more(|usage| usage.resident_bytes),
                 kept(runtime),
             ),
-            none("descriptors left behind", more(|usage| usage.descriptors)),
-            none("threads left behind", more(|usage| usage.threads)),
-            new("until all is given back", until_rest, "s").at_most(REST.as_secs_f64()),
+            none(
+                "descriptors left after the flood",
+                more(|usage| usage.descriptors),
+            ),
+            none("threads left after the flood", more(|usage| usage.threads)),
+            new("time until all is released", until_rest, "s").at_most(REST.as_secs_f64()),
             count("lines in the log", self.log_lines as u64),
         ]
     }
 
-    /// A number from the reports of the good callers: alone, and under the flood.
+    /// A value of the reports of the good callers: alone, and under the flood.
     fn both(&self, of: impl Fn(&Report) -> f64) -> [f64; 2] {
         [of(&self.alone), of(&self.flooded)]
     }

@@ -4,7 +4,6 @@ mod figures;
 
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,31 +20,31 @@ use crate::program::{Program, Serve, Server};
 use crate::runtime::Runtime;
 use attack::{Attack, Connects};
 
-/// The good calls.
+/// The number of good calls.
 const CALLS: u32 = 100;
 
-/// No divisor of 1 s / 20 ms, so that their frames come at all times.
+/// It is no divisor of 1 s / 20 ms, so that frames are due at different times.
 const CALLS_PER_SECOND: f64 = 97.0;
 
-/// How many seconds the good calls last, and the attack: long enough for those that do not read to fill
-/// what the kernel has, to be given up after the 30 s of the write time-out, and to come again.
+/// The duration of the good calls and of the attack in seconds. In that time a deaf call fills the
+/// buffers of the kernel, fails after the 30 s of the write timeout, and connects again.
 const ATTACK: u64 = 52;
 
-/// How long a server may take until it has no more than before, and what it may keep of memory.
+/// The time in which a server must release the resources of the attack.
 const REST: Duration = Duration::from_secs(30);
 
-/// What the log says, of a call whose peer takes nothing, when the first frame is dropped and when it ends.
+/// The log of a call whose peer does not read, at the first dropped frame and at the end.
 const DROPPED: &str = "dropped, because the peer does not read";
 const GIVEN_UP: &str = "end=failed: the peer read nothing for too long";
 
 #[derive(Args, Debug)]
 pub(crate) struct FloodArgs {
-    /// What serves; by default all three, one after the other
+    /// The runtime of the server; by default all three in turn
     #[arg(long, value_enum)]
     runtime: Option<Runtime>,
 }
 
-/// `audiosocket serve echo` on one core, its callers and its attackers on another.
+/// Runs `audiosocket serve echo` on one core, and its callers and attackers on the other.
 pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?.with_real_time_priority(), Cores::find()?);
     let runtimes = args.runtime.map_or(Runtime::ALL.to_vec(), |one| vec![one]);
@@ -67,7 +66,7 @@ pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> 
     Ok(figures)
 }
 
-/// One server's.
+/// The flood of one server.
 struct Flood<'a> {
     program: &'a Program,
     runtime: Runtime,
@@ -82,14 +81,14 @@ struct Outcome {
     alone: Report,
     flooded: Report,
     connects: Connects,
-    /// What the server had at rest, when it had most, and in the end.
+    /// The usage of the server before the flood, its maximum, and after the flood.
     before: ProcessUsage,
     most: ProcessUsage,
     after: ProcessUsage,
-    /// From the end of the attack and of the calls.
+    /// The time from the end of the flood.
     until_rest: Duration,
-    /// How often frames of a call began to be dropped since its peer took nothing, and how many such calls
-    /// were ended.
+    /// How often a call began to drop frames because its peer did not read, and how many such calls the
+    /// server ended.
     dropped: usize,
     given_up: usize,
     log_lines: usize,
@@ -99,16 +98,14 @@ impl Flood<'_> {
     fn run(&self) -> io::Result<Outcome> {
         let (alone, flooded) = if self.short { (1, 3) } else { (20, ATTACK) };
         let alone = self.call(alone)?;
-        // After the first calls, which leave a process with buffers and a pool of threads, and
-        // long enough for the threads that resolved an address to end.
+        // The first calls leave buffers and threads. Tokio ends idle blocking threads after 10 s.
         thread::sleep(Duration::from_secs(if self.short { 1 } else { 12 }));
         let before = self.server.usage()?;
-        let addr: SocketAddr = self.server.addr.parse().map_err(io::Error::other)?;
         let (flooded, connects, most, ended) = thread::scope(|scope| {
             let calling = scope.spawn(|| self.call(flooded));
-            // Until all calls are there.
+            // The time until all calls have started.
             thread::sleep(Duration::from_millis(1_500));
-            let attack = Attack::begin(addr, self.short, self.cores)?;
+            let attack = Attack::begin(self.server.addr, self.short, self.cores)?;
             let (mut most, mut open) = (before, Vec::new());
             while !calling.is_finished() {
                 most = most.max(self.server.usage()?);
@@ -141,7 +138,7 @@ impl Flood<'_> {
             connects,
             before,
             most: ProcessUsage {
-                resident_bytes: self.server.peak_resident_bytes()?,
+                resident_bytes: self.server.observed.peak_resident_bytes()?,
                 ..most
             },
             after,
@@ -150,11 +147,11 @@ impl Flood<'_> {
         })
     }
 
-    /// From a process of its own, for its real-time priority.
+    /// Places the good calls.
     fn call(&self, seconds: u64) -> io::Result<Report> {
         let callers = Callers {
             calls_per_second: Some(CALLS_PER_SECOND),
-            // An echo may be late, but is not lost.
+            // An echo may be late without being lost.
             linger: Duration::from_secs(5),
             ..Callers::new(CALLS, Duration::from_secs(seconds))
         };

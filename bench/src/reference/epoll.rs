@@ -10,14 +10,13 @@ use super::frames;
 
 const LISTENER: u64 = u64::MAX;
 
-/// How many connections are told of at once.
+/// The maximum number of events of one wait.
 const EVENTS: usize = 1024;
 
-/// One read and one write for each wake-up of a connection, however many frames there are; both
-/// buffers are all connections'.
+/// Makes one read and one write for each wake-up of a connection. All connections share both buffers.
 struct Echo {
     epoll: OwnedFd,
-    /// By the number that their events have.
+    /// The index is the number in the events.
     calls: Vec<Option<Call>>,
     free: Vec<u64>,
     input: Vec<u8>,
@@ -27,7 +26,7 @@ struct Echo {
 struct Call {
     stream: TcpStream,
     decoder: Decoder,
-    /// What the kernel did not take; nothing is read until it has.
+    /// Bytes that the kernel did not take. Nothing is read before it has taken them.
     unsent: Vec<u8>,
 }
 
@@ -54,7 +53,7 @@ pub(super) fn serve(listener: &TcpListener) -> io::Result<()> {
         for event in events.drain(..) {
             match event.data.u64() {
                 LISTENER => echo.accept(listener)?,
-                number => echo.attend(number),
+                number => echo.handle(number),
             }
         }
     }
@@ -89,21 +88,21 @@ impl Echo {
         }
     }
 
-    /// The connection can be read, or written if something is unsent; or it is over.
-    fn attend(&mut self, number: u64) {
+    /// Handles an event: the connection can be read, or written if there are unsent bytes.
+    fn handle(&mut self, number: u64) {
         let Some(call) = &mut self.calls[number as usize] else {
             return;
         };
         let was_full = !call.unsent.is_empty();
-        let attended = if was_full {
+        let handled = if was_full {
             call.write_on()
         } else {
             call.read(&mut self.input, &mut self.output)
         };
         let is_full = !call.unsent.is_empty();
-        let over = !matches!(attended, Ok(true));
+        let over = !matches!(handled, Ok(true));
         if over {
-            // Closing it takes it out of the epoll.
+            // Closing the socket removes it from the epoll.
             self.calls[number as usize] = None;
             self.free.push(number);
         } else if was_full != is_full {
@@ -112,7 +111,7 @@ impl Echo {
             } else {
                 EventFlags::IN
             };
-            // Of what is registered, this does not fail.
+            // This does not fail for a registered socket.
             let _ = epoll::modify(
                 &self.epoll,
                 &call.stream,
@@ -124,7 +123,7 @@ impl Echo {
 }
 
 impl Call {
-    /// Says whether it goes on.
+    /// Returns whether the connection stays open.
     fn read(&mut self, input: &mut [u8], output: &mut Vec<u8>) -> io::Result<bool> {
         let read = match self.stream.read(input) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),

@@ -2,7 +2,7 @@ use std::io;
 
 use audiosocket_proto::{Decoder, Message, SampleRate, encoder};
 
-/// Writes the echo of all whole frames of `bytes` over `output`.
+/// Replaces `output` by the echo of the frames in `bytes`.
 pub(super) fn echo(
     decoder: &mut Decoder,
     mut bytes: &[u8],
@@ -20,7 +20,7 @@ pub(super) fn echo(
     Ok(())
 }
 
-/// How much a write took that would not wait.
+/// The bytes that a non-blocking write took.
 pub(super) fn written(result: io::Result<usize>) -> io::Result<usize> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),

@@ -1,12 +1,12 @@
-/// What a server says of its calls.
+/// The counts in the log of a server.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Calls.
+    /// Calls that ended.
     pub(super) ended: f64,
-    /// Frames.
+    /// Dropped frames.
     pub(super) dropped: f64,
     pub(super) underruns: f64,
-    /// Lines.
+    /// Lines with a warning or an error.
     pub(super) warnings: f64,
 }
 
@@ -30,7 +30,7 @@ impl Log {
         log
     }
 
-    /// Or worse.
+    /// Whether the line is a warning or an error.
     pub(super) fn is_warning(line: &str) -> bool {
         let level = line.split_whitespace().nth(1);
         matches!(level, Some("WARN" | "ERROR"))

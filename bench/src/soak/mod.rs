@@ -20,45 +20,45 @@ use crate::prompt;
 use crate::runtime::Runtime;
 use served::{Outcome, Served};
 
-/// The calls that start per second, on all servers together. It is not 10: the frames of calls that
-/// start whole ptimes apart would be due at the same time.
+/// The calls that start per second, on all servers together. With 10, the frames of all calls would be
+/// due at the same times.
 const CALLS_PER_SECOND: f64 = 10.02;
 
 /// The range of the durations of calls in seconds. The mean is 20.7 s, so that about 200 calls exist
 /// at a time.
 const DURATIONS: [u64; 2] = [1, 60];
 
-/// By how many bytes the memory of a server may grow between the tenth minute and the end. Each of
-/// six has 5,000 calls in that time, so that a leak of 200 bytes a call shows.
+/// The maximum growth of the memory of a server in bytes, from the tenth minute to the end. Each of six
+/// servers has 5,000 calls in that time, so that a leak of 200 bytes for each call exceeds it.
 const GROWTH: f64 = 1e6;
 
 #[derive(Args, Debug)]
 pub(crate) struct SoakArgs {
-    /// For how long calls begin; whether memory grows is judged from 15 minutes on
+    /// The minutes in which calls start. The growth of memory is checked from 15 minutes on
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     minutes: u64,
-    /// What serves all the calls; by default all three at once, a third of the calls each
+    /// The runtime of the servers; by default all three, with a third of the calls each
     #[arg(long, value_enum)]
     runtime: Option<Runtime>,
-    /// Write what each server had, every ten seconds, to this file: CSV
+    /// Write the usage of each server, every ten seconds, to this CSV file
     #[arg(long, value_name = "FILE")]
     samples: Option<PathBuf>,
 }
 
-/// How long what takes.
+/// The durations of the parts of a soak.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     calls: Duration,
-    /// Until a server that has just started is at rest.
+    /// The time until a new server is at rest.
     settling: Duration,
     between_samples: Duration,
-    /// When memory has come to its steady state, and for how long it is looked at then, and at the
-    /// end.
+    /// The time until memory is in its steady state, and the time in which it is measured then, and at
+    /// the end.
     steady: Duration,
 }
 
-/// Runs `audiosocket serve echo` and `serve play --loop` on one core, as processes, and the callers
-/// of each on the other core.
+/// Runs `audiosocket serve echo` and `serve play --loop` on one core, and the callers of each on the
+/// other core.
 pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?, Cores::find()?);
     let (directory, prompt) = prompt::write(10)?;
@@ -90,13 +90,13 @@ pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
             cores.on_load(|| scope.spawn(|| watch("caller")))?,
         ];
         let soak = |served: Served| {
-            let (cores, callers) = (&cores, &callers);
-            scope.spawn(move || served.soak(callers, times, start, cores))
+            let (program, cores, callers) = (&program, &cores, &callers);
+            scope.spawn(move || served.soak(program, callers, times, start, cores))
         };
         let soaking: Vec<_> = servers.into_iter().map(soak).collect();
         let outcomes = soaking.into_iter().map(|soaking| {
             let outcome = soaking.join();
-            outcome.unwrap_or_else(|_| Err(io::Error::other("a caller panicked")))
+            outcome.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
         });
         let outcomes: io::Result<Vec<Outcome>> = outcomes.collect();
         over.store(true, Relaxed);
@@ -110,7 +110,7 @@ pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
         .into_iter()
         .zip(late)
         .map(|(core, late)| {
-            let what = format!("nothing but a timer on the core of the {core}: lateness, max");
+            let what = format!("a timer on the core of the {core}: lateness, max");
             Figure::new(what, late.as_secs_f64() * 1e3, "ms")
         });
     let of_runtime = |servers: &[Outcome]| figures(servers, times);
@@ -118,7 +118,7 @@ pub(crate) fn measure(args: &SoakArgs, short: bool) -> io::Result<Vec<Figure>> {
     Ok(of_machine.chain(of_servers).collect())
 }
 
-/// Of the two servers of one runtime.
+/// The figures of the two servers of one runtime.
 fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
     let runtime = servers.first().map_or("", |server| server.runtime.name());
     let sum = |of: &dyn Fn(&Outcome) -> f64| servers.iter().map(of).sum::<f64>();
@@ -139,7 +139,7 @@ fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
     });
     let mut figures = vec![
         new("calls", reported(|report| report.calls.placed), ""),
-        new("calls at once, mean", at_once, ""),
+        new("calls at the same time, mean", at_once, ""),
         none("calls that failed", reported(|report| report.calls.failed)),
         new("frames echoed", reported(|report| report.frames.echoed), ""),
         none("frames missing, wrong or extra in echoes", lost),
@@ -147,39 +147,36 @@ fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
             "frames dropped by the server",
             sum(&|server| server.log.dropped),
         ),
-        none(
-            "gaps in what was queued to be played",
-            sum(&|server| server.log.underruns),
-        ),
+        none("underruns", sum(&|server| server.log.underruns)),
         none(
             "warnings and errors in the log",
             sum(&|server| server.log.warnings),
         ),
         none(
-            "calls that did not end, says the log",
+            "calls whose end is not in the log",
             sum(&|server| server.report.calls.placed as f64 - server.log.ended),
         ),
         new(
-            "callers without audio for 60 ms",
+            "gaps of more than 60 ms without audio",
             sum(&|server| jitter(server, |jitter| jitter.gaps)),
             "",
         ),
         new(
-            "the longest time without audio",
+            "longest gap without audio",
             most(&|server| jitter(server, |jitter| jitter.longest_gap_us)) / 1e3,
             "ms",
         ),
         new(
-            "the callers' own lateness, max",
+            "lateness of the callers, max",
             most(&|server| millis(server.report.self_latency_us, |times| times.max)),
             "ms",
         ),
         none(
-            "descriptors left behind",
+            "descriptors left after the last call",
             most(&|server| server.left(|usage| usage.descriptors)),
         ),
         none(
-            "threads left behind",
+            "threads left after the last call",
             most(&|server| server.left(|usage| usage.threads)),
         ),
     ];
@@ -187,14 +184,14 @@ fn figures(servers: &[Outcome], times: Times) -> Vec<Figure> {
         let what = |what: &str| format!("{}: {what}", server.what);
         if times.judges_memory() {
             let [steady, end] = server.resident(times).map(|bytes| bytes / 1e6);
-            let resident = what("resident with calls, minutes 5 to 10");
-            let growth = what("by how much that is more in the last five minutes");
+            let resident = what("resident memory, minutes 5 to 10");
+            let growth = what("growth to the last five minutes");
             figures.push(new(&resident, steady, "MB"));
             figures.push(new(&growth, end - steady, "MB").at_most(GROWTH / 1e6));
         }
         let idle = server.left(|usage| usage.resident_bytes);
         figures.push(new(
-            &what("resident after the last call, more than before the first"),
+            &what("resident memory after the last call minus before the first"),
             idle / 1e6,
             "MB",
         ));
@@ -225,7 +222,7 @@ impl Times {
         let [calls, settling, between_samples, steady] = if short {
             [4, 1, 1, 2]
         } else {
-            // What tokio resolves addresses on rests after 10 s.
+            // Tokio ends idle blocking threads after 10 s.
             [60 * minutes, 12, 10, 5 * 60]
         }
         .map(Duration::from_secs);
@@ -237,7 +234,7 @@ impl Times {
         }
     }
 
-    /// Whether there is time between the steady state and the end.
+    /// Whether the steady state and the end are apart.
     fn judges_memory(&self) -> bool {
         self.calls >= 3 * self.steady
     }

@@ -14,10 +14,10 @@ use crate::cores::Cores;
 use crate::program::{Program, Serve, Server};
 use crate::runtime::Runtime;
 
-/// How long a server may take to give back what its last calls had.
+/// The time in which a server must release the resources of its last calls.
 const REST: Duration = Duration::from_secs(30);
 
-/// A server, before its calls.
+/// A server before its calls.
 pub(super) struct Served {
     runtime: Runtime,
     what: &'static str,
@@ -25,15 +25,15 @@ pub(super) struct Served {
     log: PathBuf,
 }
 
-/// A server, after them.
+/// A server after its calls.
 pub(super) struct Outcome {
     pub(super) runtime: Runtime,
     /// Echo or play.
     pub(super) what: &'static str,
-    /// What it had before the first call, and after the last.
+    /// The usage before the first call, and after the last.
     before: ProcessUsage,
     after: ProcessUsage,
-    /// What it had in between, and how long after the first call.
+    /// The usage during the calls, with the time since the first call.
     pub(super) samples: Vec<(Duration, ProcessUsage)>,
     pub(super) log: Log,
     /// The report of the callers.
@@ -62,9 +62,10 @@ impl Served {
         })
     }
 
-    /// Places the calls, and looks at the server until it is at rest again.
+    /// Places the calls, and observes the server until it is at rest again.
     pub(super) fn soak(
         self,
+        program: &Program,
         callers: &Callers,
         times: Times,
         start: Instant,
@@ -76,23 +77,24 @@ impl Served {
                 "echo" => Expect::Echo,
                 _ => Expect::Any,
             },
-            // On a busy machine an echo may be late, but is not lost.
+            // On a busy machine an echo may be late without being lost.
             linger: Duration::from_secs(10),
             ..callers.clone()
         };
         let mut samples = Vec::new();
+        let calling = program.spawn_callers(&self.server, &callers, cores)?;
         let report = thread::scope(|scope| {
-            let calling = scope.spawn(|| callers.run(&self.server.addr, cores));
-            while !calling.is_finished() {
+            let reporting = scope.spawn(|| calling.report());
+            while !reporting.is_finished() {
                 samples.push((start.elapsed(), self.server.usage()?));
                 thread::sleep(times.between_samples);
             }
-            let report = calling.join();
-            report.unwrap_or_else(|_| Err(io::Error::other("the caller panicked")))
+            let report = reporting.join();
+            report.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
         })?;
         let lines = fs::read_to_string(&self.log)?;
         self.print_failures(&report, &lines);
-        // The samples have its memory.
+        // Memory is judged from the samples.
         let limit = ProcessUsage {
             resident_bytes: u64::MAX,
             ..before
@@ -109,7 +111,7 @@ impl Served {
         })
     }
 
-    /// Prints to standard error, since the figures have no reasons.
+    /// Prints failures and warnings to standard error. The figures have no reasons.
     fn print_failures(&self, report: &Report, log: &str) {
         let name = format!("{} {}", self.runtime.name(), self.what);
         for failure in &report.failures {
@@ -122,12 +124,12 @@ impl Served {
 }
 
 impl Outcome {
-    /// By how much more the server had after the last call than before the first.
+    /// The usage after the last call minus the usage before the first.
     pub(super) fn left(&self, of: impl Fn(&ProcessUsage) -> u64) -> f64 {
         of(&self.after) as f64 - of(&self.before) as f64
     }
 
-    /// Resident bytes while there were calls, in the median: in the steady state, and at the end.
+    /// The median of the resident bytes during calls: in the steady state, and at the end.
     pub(super) fn resident(&self, times: Times) -> [f64; 2] {
         let end = times.calls.saturating_sub(times.steady);
         [times.steady, end].map(|from| {

@@ -1,4 +1,4 @@
-//! What a call costs that ends as soon as it has begun.
+//! The cost of a call that ends right after its start.
 
 use std::cell::Cell;
 use std::io;
@@ -11,25 +11,25 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
-use super::Bench;
-use super::{rounds, spread};
+use super::contender::Contender;
+use super::{Bench, rounds, spread};
 use crate::figure::Figure;
 use crate::program::Server;
 
 const UUID: &[u8; 19] = b"\x01\x00\x10of a short call!";
 
-/// How many go on at a time.
+/// The number of calls at the same time.
 const AT_ONCE: usize = 64;
 
-/// From so much of a processor on it is the limit.
+/// A process with this many processor seconds per second is the limit.
 const BUSY: f64 = 0.95;
 
-/// A call that takes longer has failed.
+/// The limit for the duration of a call.
 const LONGEST: Duration = Duration::from_secs(10);
 
 struct Rate {
     per_second: f64,
-    /// Microseconds of the server's processor time.
+    /// Microseconds of processor time of the server for each call.
     cpu: f64,
     callers_were_the_limit: bool,
 }
@@ -38,20 +38,15 @@ struct Rate {
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     let time = Duration::from_millis(if bench.short { 300 } else { 2_000 });
     let load = "short calls";
-    let turns = rounds::take(
-        bench,
-        load,
-        bench.repeat,
-        |contender| !contender.gathers(),
-        |contender| {
-            let server = bench.echo(contender, &[])?;
-            bench.cores.on_load(|| {
-                // To get warm.
-                call_for(&server, time / 4)?;
-                call_for(&server, time)
-            })?
-        },
-    );
+    let all = Contender::answers_at_once;
+    let turns = rounds::take(bench, load, bench.repeat, all, |contender| {
+        let server = bench.echo(contender, &[])?;
+        bench.cores.on_load(|| {
+            // The first calls fill buffers and caches.
+            call_for(&server, time / 4)?;
+            call_for(&server, time)
+        })?
+    });
     let mut figures = Vec::new();
     for turns in &turns {
         let what = |what: &str| format!("{load}, {}: {what}", turns.contender.name);
@@ -59,28 +54,24 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         figures.extend(spread::figure(what("calls"), rates, "/s"));
         let cpu = turns.values(|rate| rate.cpu);
         figures.extend(spread::figure(what("processor time per call"), cpu, "µs"));
-        let of_callers = turns.turns.iter().flatten();
-        let of_callers = of_callers
-            .filter(|rate| rate.callers_were_the_limit)
-            .count();
-        if of_callers > 0 {
-            let what = what("turns in which the callers were the limit");
-            figures.push(Figure::new(what, of_callers as f64, ""));
-        }
+        figures.extend(turns.limits(load, |rate| rate.callers_were_the_limit));
         figures.extend(turns.failures(load));
     }
     Ok(figures)
 }
 
 fn call_for(server: &Server, time: Duration) -> io::Result<Rate> {
-    let addr: SocketAddr = server.addr.parse().map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build()?;
-    let (cpu, own_cpu) = (server.cpu_time()?, own_cpu_time()?);
+    let (cpu, own_cpu) = (server.observed.cpu_time()?, own_cpu_time()?);
     let begun = Instant::now();
-    let calls = runtime.block_on(LocalSet::new().run_until(all(addr, begun + time)))?;
+    let calls = runtime.block_on(LocalSet::new().run_until(all(server.addr, begun + time)))?;
     let took = begun.elapsed().as_secs_f64();
-    let cpu = server.cpu_time()?.saturating_sub(cpu).as_secs_f64();
+    let cpu = server
+        .observed
+        .cpu_time()?
+        .saturating_sub(cpu)
+        .as_secs_f64();
     let own_cpu = own_cpu_time()?.saturating_sub(own_cpu).as_secs_f64();
     Ok(Rate {
         per_second: calls as f64 / took,
@@ -89,7 +80,7 @@ fn call_for(server: &Server, time: Duration) -> io::Result<Rate> {
     })
 }
 
-/// Returns how many there were until that time.
+/// Places calls until that time, and returns their number.
 async fn all(addr: SocketAddr, until: Instant) -> io::Result<u64> {
     let calls = std::rc::Rc::new(Cell::new(0));
     let callers: Vec<_> = (0..AT_ONCE)
@@ -115,7 +106,7 @@ async fn call(addr: SocketAddr) -> io::Result<()> {
     stream.write_all(UUID).await?;
     stream.shutdown().await?;
     // Silence may come before the end.
-    let mut heard = [0; 1024];
-    while stream.read(&mut heard).await? > 0 {}
+    let mut received = [0; 1024];
+    while stream.read(&mut received).await? > 0 {}
     Ok(())
 }

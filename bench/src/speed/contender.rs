@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use clap::ValueEnum as _;
 
@@ -10,10 +10,10 @@ use crate::program::{Program, Serve};
 use crate::reference::Reference;
 use crate::runtime::Runtime;
 
-/// The one that ratios are to.
+/// The server that ratios refer to.
 pub(super) const REFERENCE: &str = "epoll";
 
-/// The one that ratios with frames waiting are to.
+/// The server that ratios of the load `sixteen` refer to.
 pub(super) const ASYNCIO: &str = "asyncio";
 
 #[derive(Debug)]
@@ -27,25 +27,25 @@ pub(super) struct Contender {
 enum Kind {
     Reference(Reference),
     Asyncio,
-    /// `audiosocket serve` with all its defaults, and with these options besides.
+    /// `audiosocket serve` with its defaults and these options.
     Program(Runtime, &'static [&'static str]),
 }
 
-/// What a server must not exceed.
+/// The bounds of a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Processor time per frame, times that of the reference.
+    /// Processor time per frame, as a ratio to that of the reference.
     pub(super) paced: Option<f64>,
     pub(super) saturated: Option<f64>,
-    /// Microseconds of it outside the kernel.
+    /// Microseconds of processor time per frame outside the kernel.
     pub(super) saturated_user: Option<f64>,
-    /// With 16 frames waiting, times that of asyncio.
+    /// Processor time per frame with 16 waiting frames, as a ratio to that of asyncio.
     pub(super) waiting: Option<f64>,
     pub(super) system_calls_per_frame: Option<f64>,
-    /// Processor time of a played frame, times that of one that is echoed.
+    /// Processor time of a played frame, as a ratio to that of an echoed frame.
     pub(super) playing: Option<f64>,
     pub(super) bytes_per_idle_call: Option<f64>,
-    /// Processor time per frame with 5,000 calls, times that with 100.
+    /// Processor time per frame with 5,000 calls, as a ratio to that with 100.
     pub(super) growth: Option<f64>,
 }
 
@@ -100,16 +100,16 @@ pub(super) const ALL: &[Contender] = &[
     other(ASYNCIO, Kind::Asyncio),
     program("tokio", Runtime::Tokio, &[], TOKIO),
     program("tokio-threads", Runtime::Tokio, &["--threads=1"], TOKIO),
-    program("tokio-2ms", Runtime::Tokio, TWO_MS, gathered(0.8)),
+    program("tokio-2ms", Runtime::Tokio, TWO_MS, batched(0.8)),
     program("smol", Runtime::Smol, &[], SMOL),
-    program("smol-2ms", Runtime::Smol, TWO_MS, gathered(0.9)),
+    program("smol-2ms", Runtime::Smol, TWO_MS, batched(0.9)),
     program("blocking", Runtime::Blocking, &[], BLOCKING),
 ];
 
 const TWO_MS: &[&str] = &["--wake-interval=2ms"];
 
-/// Of a server that gathers its work, which is compared in real time only.
-const fn gathered(paced: f64) -> Bounds {
+/// The bounds of a server with a wake interval. It is compared in real time only.
+const fn batched(paced: f64) -> Bounds {
     Bounds {
         paced: Some(paced),
         ..NONE
@@ -136,24 +136,16 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Contender {
-    /// Whether this machine has what it takes; says so if not.
+    /// Whether this machine can run the server. Prints a line if not.
     pub(super) fn can_run(&self) -> bool {
-        let Kind::Asyncio = self.kind else {
-            return true;
-        };
-        let mut python = Command::new("python3");
-        python
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let has_python = python.status().is_ok_and(|status| status.success());
-        if !has_python {
-            eprintln!("no python3 here: {} is left out", self.name);
+        let can_run = !matches!(self.kind, Kind::Asyncio) || super::can_run("python3");
+        if !can_run {
+            eprintln!("there is no python3: {} is left out", self.name);
         }
-        has_python
+        can_run
     }
 
-    /// The command that serves an echo; `options` are for `audiosocket serve`.
+    /// Returns the command that starts an echo. `options` are for `audiosocket serve`.
     pub(super) fn echo(&self, program: &Program, options: &[&str]) -> io::Result<Command> {
         Ok(match self.kind {
             Kind::Reference(reference) => {
@@ -174,7 +166,7 @@ impl Contender {
         })
     }
 
-    /// What starts `audiosocket serve`; `None` if this is another server.
+    /// Returns the command that starts `audiosocket serve`. `None` for another server.
     pub(super) fn serve(
         &self,
         program: &Program,
@@ -185,18 +177,18 @@ impl Contender {
             return None;
         };
         let mut command = program.server(what, runtime);
-        command.env_remove("RUST_LOG").args(own).args(options);
+        command.args(own).args(options);
         Some(command)
     }
 
-    /// Whether it is one of this workspace's.
+    /// Whether this is `audiosocket serve`.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.kind, Kind::Program(..))
     }
 
-    /// Whether it waits for work to gather, so that a closed loop measures how long it waits.
-    pub(super) fn gathers(&self) -> bool {
-        matches!(self.kind, Kind::Program(_, TWO_MS))
+    /// Whether the server has no wake interval. A closed loop would only measure the wake interval.
+    pub(super) fn answers_at_once(&self) -> bool {
+        !matches!(self.kind, Kind::Program(_, TWO_MS))
     }
 
     pub(super) fn is_reference(&self) -> bool {

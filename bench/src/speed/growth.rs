@@ -1,4 +1,4 @@
-//! What a frame costs a server that has many other calls, which are quiet.
+//! The cost of a frame for a server with many quiet calls.
 
 use std::io;
 use std::thread;
@@ -14,15 +14,15 @@ use crate::callers::{CallerProcess, Callers};
 use crate::figure::Figure;
 use crate::program::Server;
 
-/// Without silence: with it a quiet call is sent 50 frames a second, and is not quiet.
+/// Without silence. With silence, the server sends 50 frames per second on a quiet call.
 const OPTIONS: [&str; 2] = ["--no-silence", "--max-calls=20000"];
 
-/// The quiet calls that start per second: no more than the server allows without a UUID at a time.
+/// The quiet calls that start per second. The server allows this many connections without a UUID.
 const CALLS_PER_SECOND: u32 = 4_000;
 
 const ROUNDS: usize = 3;
 
-/// How long it may take until they are all there, beside what the rate says.
+/// The time in which all quiet calls must start, beyond that of their rate.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
@@ -32,7 +32,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     };
     let load = format!("{talking} calls talk");
     let takes_part = |contender: &Contender| {
-        (contender.is_ours() && !contender.gathers()) || contender.is_reference()
+        (contender.is_ours() && contender.answers_at_once()) || contender.is_reference()
     };
     let rounds = ROUNDS.min(bench.repeat);
     let turns = rounds::take(bench, &load, rounds, takes_part, |contender| {
@@ -59,7 +59,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
                 "µs",
             ));
             if index > 0 {
-                let what = format!("{load} of {connected}, {name}: the same, to that of {talking}");
+                let what = format!("{load} of {connected}, {name}: ratio to {talking} calls");
                 let ratio = turns.values(|costs| costs[index].cpu / costs[0].cpu);
                 let bound = bounds.growth.filter(|_| *connected == 5_000);
                 let ratio = spread::figure(what, ratio, "");
@@ -72,13 +72,13 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A process of quiet callers, if there are any. It is killed when this is dropped.
+/// A process of quiet callers, if there are any.
 struct Quiet {
     _process: Option<CallerProcess>,
 }
 
 impl Quiet {
-    /// Waits until they are all there.
+    /// Starts the quiet callers, and waits until all are connected.
     fn begin(bench: &Bench, server: &Server, calls: u32) -> io::Result<Self> {
         if calls == 0 {
             return Ok(Self { _process: None });
@@ -99,17 +99,17 @@ impl Quiet {
         let patience = Duration::from_secs(u64::from(calls / CALLS_PER_SECOND)) + PATIENCE;
         while server.usage()?.descriptors < before + u64::from(calls) {
             if begun.elapsed() > patience {
-                return Err(io::Error::other("quiet calls cannot all begin"));
+                return Err(io::Error::other("not all quiet calls have started in time"));
             }
             thread::sleep(Duration::from_millis(50));
         }
         Ok(quiet)
     }
 
-    /// An error if some of them have not been there until now.
+    /// Returns an error if some quiet calls have ended.
     fn end(self, server: &Server, calls: u32) -> io::Result<()> {
         if server.usage()?.descriptors < calls.into() {
-            return Err(io::Error::other("quiet calls have ended"));
+            return Err(io::Error::other("some quiet calls have ended"));
         }
         Ok(())
     }

@@ -10,7 +10,6 @@ mod rounds;
 mod spread;
 mod system_calls;
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -29,13 +28,13 @@ use cost::Cost;
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SpeedArgs {
-    /// Only this load; may be given several times
+    /// Run only this load; may be given several times
     #[arg(long, value_enum)]
     load: Vec<Load>,
-    /// Only this server; may be given several times. Ratios are to `epoll`
+    /// Run only this server; may be given several times. Ratios refer to `epoll`
     #[arg(long, value_parser = PossibleValuesParser::new(contender::names()))]
     server: Vec<String>,
-    /// How many times each server has its turn
+    /// The number of rounds
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
     /// Draw plots (SVG) into this directory
@@ -43,32 +42,32 @@ pub(crate) struct SpeedArgs {
     plots: Option<PathBuf>,
 }
 
-/// What servers are loaded with.
+/// A load for servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Load {
-    /// 1,000 calls in real time, and 200
+    /// 1,000 calls in real time, then 200
     Paced,
-    /// 256 calls, each of which sends a frame when the one before has come back
+    /// 256 calls. Each sends a frame when the frame before has come back
     Saturated,
-    /// 64 calls, each of which sends 16 frames when the 16 before have come back
+    /// 64 calls. Each sends 16 frames when the 16 before have come back
     Sixteen,
-    /// A prompt for each of 1,000 calls, which send as well; what a frame costs next to an echoed one
+    /// A prompt on 1,000 calls that also send. The cost of a frame is compared with that of an echo
     Playing,
-    /// 5,000 quiet calls, and what each takes in memory
+    /// The memory of each of 5,000 quiet calls
     Memory,
-    /// One call in real time, and the system calls that its frames take
+    /// The system calls for each frame of one call
     SystemCalls,
-    /// 100 calls in real time, beside none, 900, 4,900 and 9,900 that are quiet
+    /// 100 calls in real time, beside 0, 900, 4,900 and 9,900 quiet calls
     Growth,
-    /// Calls that end as soon as they have begun, 64 at a time
+    /// Calls that end right after their start, 64 at the same time
     Connects,
 }
 
 impl SpeedArgs {
-    /// The loads that are asked for, one by one.
+    /// The selected loads.
     pub(crate) fn parts(&self) -> Vec<impl FnOnce(bool) -> io::Result<Vec<Figure>>> {
-        let asked_for = |load: &&Load| self.load.is_empty() || self.load.contains(*load);
-        let loads = Load::value_variants().iter().filter(asked_for);
+        let selected = |load: &&Load| self.load.is_empty() || self.load.contains(*load);
+        let loads = Load::value_variants().iter().filter(selected);
         loads
             .map(|load| {
                 let (load, args) = (*load, self.clone());
@@ -93,7 +92,7 @@ impl Load {
     }
 }
 
-/// What all loads need.
+/// The setup that all loads share.
 struct Bench {
     program: Program,
     cores: Cores,
@@ -105,10 +104,10 @@ struct Bench {
 
 impl Bench {
     fn new(args: &SpeedArgs, short: bool) -> io::Result<Self> {
-        let asked_for = |contender: &&Contender| {
+        let selected = |contender: &&Contender| {
             args.server.is_empty() || args.server.iter().any(|name| name == contender.name)
         };
-        let contenders = contender::ALL.iter().filter(asked_for);
+        let contenders = contender::ALL.iter().filter(selected);
         Ok(Self {
             program: Program::build()?,
             cores: Cores::find()?,
@@ -119,33 +118,41 @@ impl Bench {
         })
     }
 
-    /// Starts an echo of its own, with these options if it is `audiosocket serve`.
+    /// Starts an echo. The options are for `audiosocket serve`.
     fn echo(&self, contender: &Contender, options: &[&str]) -> io::Result<Server> {
         self.start(contender.echo(&self.program, options)?)
     }
 
-    fn start(&self, mut command: Command) -> io::Result<Server> {
-        // As a service manager has it: the log goes somewhere, and nobody waits for it.
-        command.stderr(Stdio::from(File::create("/dev/null")?));
-        Server::start(command, &self.cores)
+    /// Starts a server whose log is discarded.
+    fn start(&self, command: Command) -> io::Result<Server> {
+        Server::start(command, Stdio::null(), &self.cores)
     }
 
-    /// Places calls, and returns what they cost the server. All calls have to succeed.
+    /// Places calls, and returns their cost for the server. All calls must succeed.
     fn cost(&self, server: &Server, callers: &Callers) -> io::Result<Cost> {
         let callers = Callers {
             server_pid: Some(server.id()),
-            // A late echo is slow, not wrong.
+            // An echo may be late without being lost.
             linger: Duration::from_secs(10),
             ..callers.clone()
         };
         let report = self.report(server, &callers)?;
         let cost = report.server_process.as_ref().and_then(Cost::of);
-        cost.ok_or_else(|| io::Error::other(format!("no time was measured: {report:?}")))
+        cost.ok_or_else(|| io::Error::other(format!("no processor time was measured: {report:?}")))
     }
 
-    /// Places calls from a process, whose processor time shows whether the callers were the limit.
-    /// All calls have to succeed.
+    /// Places calls. All calls must succeed.
     fn report(&self, server: &Server, callers: &Callers) -> io::Result<Report> {
         good(self.program.report(server, callers, &self.cores)?)
     }
+}
+
+/// Whether this program is installed.
+fn can_run(program: &str) -> bool {
+    let mut version = Command::new(program);
+    version
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
 }

@@ -1,4 +1,4 @@
-//! What a frame costs that is echoed.
+//! The cost of an echoed frame.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use audiosocket_testing::load::LoadMode;
 
 use super::Bench;
-use super::contender::{ASYNCIO, Bounds, Contender};
+use super::contender::{ASYNCIO, Bounds, Contender, REFERENCE};
 use super::cost::Cost;
 use super::rounds::{self, Turns};
 use super::{plots, spread};
 use crate::callers::Callers;
 use crate::figure::Figure;
 
-/// Where all calls at once would be too many.
+/// The calls that start per second, so that the backlog of the listener is not full.
 const CALLS_PER_SECOND: f64 = 2_000.0;
 
 const SIXTEEN: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
-/// Rounds under a load of which the least is told.
+/// The rounds of a load whose minimum is a figure.
 const ROUNDS_FOR_THE_LEAST: usize = 8;
 
-/// Calls in real time, a frame of 20 ms each 20 ms.
+/// Calls in real time: a frame of 20 ms each 20 ms.
 pub(super) fn paced(bench: &Bench) -> io::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let loads: &[(u32, &str, f64)] = match bench.short {
@@ -32,17 +32,17 @@ pub(super) fn paced(bench: &Bench) -> io::Result<Vec<Figure>> {
     for (calls, name, seconds) in loads {
         let callers = in_real_time(*calls, *seconds);
         let turns = echo(bench, name, bench.repeat, |_| true, &callers);
-        // The bounds are for the first.
+        // The bounds are for 1,000 calls.
         let bound = |bounds: &Bounds| bounds.paced.filter(|_| *calls == 1000);
         figures.extend(costs(name, &turns));
-        figures.extend(ratios(name, &turns, bound));
+        figures.extend(ratios(name, &turns, REFERENCE, bound));
         figures.extend(limits(name, &turns));
         plots::costs(bench, &format!("paced-{calls}"), name, &turns)?;
     }
     Ok(figures)
 }
 
-/// As many frames as the server takes.
+/// A closed loop with one frame.
 pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
     let (calls, seconds, rounds) = match bench.short {
         true => (20, 1.5, 1),
@@ -50,46 +50,30 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
     };
     let name = format!("{calls} calls in a closed loop");
     let callers = closed_loop(calls, NonZeroU32::MIN, seconds);
-    let turns = echo(
-        bench,
-        &name,
-        rounds,
-        |contender| !contender.gathers(),
-        &callers,
-    );
+    let turns = echo(bench, &name, rounds, Contender::answers_at_once, &callers);
     let mut figures = costs(&name, &turns);
-    figures.extend(ratios(&name, &turns, |_| None));
+    figures.extend(ratios(&name, &turns, REFERENCE, |_| None));
     let least = |turns: &Turns<Cost>| spread::least(&turns.values(|cost| cost.cpu));
-    let of_reference = rounds::of_reference(&turns).and_then(least);
+    let of_reference = rounds::of(&turns, REFERENCE).and_then(least);
     for turns in &turns {
-        let Contender {
-            name: server,
-            bounds,
-            ..
-        } = turns.contender;
+        let bounds = &turns.contender.bounds;
+        let what = |what: &str| format!("{name}, {}: {what}", turns.contender.name);
         let Some(this) = least(turns) else { continue };
         figures.push(Figure::new(
-            format!("{name}, {server}: least processor time per frame"),
+            what("minimum processor time per frame"),
             this,
             "µs",
         ));
         if let Some(reference) = of_reference {
-            let ratio = Figure::new(
-                format!("{name}, {server}: the least, to epoll's"),
-                this / reference,
-                "",
-            );
+            let ratio = Figure::new(what("ratio of the minimum to epoll"), this / reference, "");
             figures.push(ratio.at_most_if(bounds.saturated));
         }
-    }
-    for turns in &turns {
-        let Contender {
-            name: server,
-            bounds,
-            ..
-        } = turns.contender;
-        let what = format!("{name}, {server}: of it outside the kernel");
-        let user = spread::figure(what, turns.values(|cost| cost.user), "µs");
+        let user = turns.values(|cost| cost.user);
+        let user = spread::figure(
+            what("processor time per frame outside the kernel"),
+            user,
+            "µs",
+        );
         figures.extend(user.map(|user| user.at_most_if(bounds.saturated_user)));
     }
     figures.extend(limits(&name, &turns));
@@ -97,37 +81,21 @@ pub(super) fn saturated(bench: &Bench) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What a server saves if it takes all frames that wait.
+/// A closed loop with 16 frames in one write.
 pub(super) fn sixteen(bench: &Bench) -> io::Result<Vec<Figure>> {
     let (calls, seconds) = if bench.short { (10, 1.5) } else { (64, 3.0) };
-    let name = format!("{calls} calls with 16 frames waiting");
+    let name = format!("{calls} calls with 16 waiting frames");
     let callers = closed_loop(calls, SIXTEEN, seconds);
-    let turns = echo(
-        bench,
-        &name,
-        bench.repeat,
-        |contender| !contender.gathers(),
-        &callers,
-    );
+    let takes_part = Contender::answers_at_once;
+    let turns = echo(bench, &name, bench.repeat, takes_part, &callers);
     let mut figures = costs(&name, &turns);
-    if let Some(asyncio) = rounds::of(&turns, ASYNCIO) {
-        figures.extend(turns.iter().filter_map(|turns| {
-            let Contender {
-                name: server,
-                bounds,
-                ..
-            } = turns.contender;
-            let what = format!("{name}, {server}: the same, to asyncio's");
-            let ratio = spread::figure(what, turns.ratios(asyncio, |cost| cost.cpu), "")?;
-            Some(ratio.at_most_if(bounds.waiting))
-        }));
-    }
+    figures.extend(ratios(&name, &turns, ASYNCIO, |bounds| bounds.waiting));
     figures.extend(limits(&name, &turns));
     plots::costs(bench, "sixteen", &name, &turns)?;
     Ok(figures)
 }
 
-/// Callers that send for this many seconds after the last call has started and has warmed up.
+/// Callers that send for this many seconds after the last call has started and the warm-up is over.
 pub(super) fn in_real_time(calls: u32, seconds: f64) -> Callers {
     let starting = f64::from(calls) / CALLS_PER_SECOND;
     Callers {
@@ -136,7 +104,7 @@ pub(super) fn in_real_time(calls: u32, seconds: f64) -> Callers {
     }
 }
 
-/// Callers that each send this many frames at once. The first second is not measured.
+/// Callers that each send this many frames in one write. The first second is not measured.
 fn closed_loop(calls: u32, frames: NonZeroU32, seconds: f64) -> Callers {
     Callers {
         mode: LoadMode::ClosedLoop(frames),
@@ -168,34 +136,26 @@ pub(super) fn costs(load: &str, turns: &[Turns<Cost>]) -> Vec<Figure> {
 fn ratios(
     load: &str,
     turns: &[Turns<Cost>],
+    reference: &str,
     bound: impl Fn(&Bounds) -> Option<f64>,
 ) -> Vec<Figure> {
-    let Some(reference) = rounds::of_reference(turns) else {
+    let Some(other) = rounds::of(turns, reference) else {
         return Vec::new();
     };
     let figure = |turns: &Turns<Cost>| {
         let Contender { name, bounds, .. } = turns.contender;
-        let what = format!("{load}, {name}: the same, to epoll's");
-        let ratio = spread::figure(what, turns.ratios(reference, |cost| cost.cpu), "")?;
+        let what = format!("{load}, {name}: ratio to {reference}");
+        let ratio = spread::figure(what, turns.ratios(other, |cost| cost.cpu), "")?;
         Some(ratio.at_most_if(bound(bounds)))
     };
     turns.iter().filter_map(figure).collect()
 }
 
-/// What is wrong with the figures, if anything is.
+/// Turns that failed, and turns in which the callers were the limit.
 fn limits(load: &str, turns: &[Turns<Cost>]) -> Vec<Figure> {
-    let mut figures = Vec::new();
-    for turns in turns {
-        let name = turns.contender.name;
-        let of_callers = turns.turns.iter().flatten();
-        let of_callers = of_callers
-            .filter(|cost| cost.callers_were_the_limit)
-            .count();
-        if of_callers > 0 {
-            let what = format!("{load}, {name}: turns in which the callers were the limit");
-            figures.push(Figure::new(what, of_callers as f64, ""));
-        }
-        figures.extend(turns.failures(load));
-    }
-    figures
+    let of_one = |turns: &Turns<Cost>| {
+        let limits = turns.limits(load, |cost| cost.callers_were_the_limit);
+        limits.into_iter().chain(turns.failures(load))
+    };
+    turns.iter().flat_map(of_one).collect()
 }

@@ -1,4 +1,4 @@
-//! What a frame costs that is played on the server's own clock, next to one that is echoed.
+//! The cost of a played frame, compared with an echoed frame.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::figure::Figure;
 use crate::program::Serve;
 use crate::prompt;
 
-/// Of one server in one round.
+/// The costs of one server in one round.
 struct Both {
     echoed: Cost,
     played: Cost,
@@ -27,8 +27,8 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
         expect: Expect::Any,
         ..echo.clone()
     };
-    let load = format!("{calls} calls are played to");
-    let ours = |contender: &super::Contender| contender.is_ours() && !contender.gathers();
+    let load = format!("{calls} calls with a prompt");
+    let ours = |contender: &super::Contender| contender.is_ours() && contender.answers_at_once();
     let turns = rounds::take(bench, &load, bench.repeat, ours, |contender| {
         let echoed = bench.cost(&bench.echo(contender, &[])?, &echo)?;
         let command = contender.serve(&bench.program, Serve::Play(&prompt), &[]);
@@ -46,7 +46,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
             "µs",
         ));
         let ratios = turns.values(|both| both.played.cpu / both.echoed.cpu);
-        let ratio = spread::figure(what("the same, to that of an echo"), ratios, "");
+        let ratio = spread::figure(what("ratio to an echo"), ratios, "");
         figures.extend(ratio.map(|ratio| ratio.at_most_if(turns.contender.bounds.playing)));
         figures.extend(turns.failures(&load));
     }

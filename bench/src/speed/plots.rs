@@ -1,4 +1,4 @@
-//! Plots of what was measured, for the pages.
+//! Plots of the figures.
 
 use std::fmt::Display;
 use std::fs;
@@ -16,7 +16,7 @@ const FONT: &str = "sans-serif";
 const KERNEL: RGBColor = RGBColor(0x9a, 0xb8, 0xd4);
 const USER: RGBColor = RGBColor(0xd9, 0x6c, 0x3f);
 
-/// Of each server the median, in the kernel and outside of it.
+/// Plots the median of each server, in the kernel and outside of it.
 pub(super) fn costs(
     bench: &Bench,
     file: &str,
@@ -91,11 +91,11 @@ pub(super) fn costs(
     })
 }
 
-/// A server's name, the processor time of a frame, and what of it is outside the kernel.
+/// The name of a server, the processor time of a frame, and its part outside the kernel.
 type Bar = (&'static str, f64, f64);
 type Part = fn(&Bar) -> (f64, f64);
 
-/// Of each server the median, over the number of its calls.
+/// Plots the median of each server over the number of its calls.
 pub(super) fn growth(
     bench: &Bench,
     title: &str,
@@ -153,7 +153,7 @@ pub(super) fn growth(
     })
 }
 
-/// Draws into a file of that name, if plots are asked for.
+/// Draws into a file of that name, if `--plots` is given.
 fn draw<'b>(
     bench: &'b Bench,
     file: &str,
@@ -170,7 +170,7 @@ fn draw<'b>(
     area.present().map_err(other)
 }
 
-/// The errors of plots borrow from what is drawn.
+/// The errors of plots borrow from the plot.
 fn other(error: impl Display) -> io::Error {
     io::Error::other(error.to_string())
 }

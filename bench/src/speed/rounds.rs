@@ -1,17 +1,16 @@
 use std::io;
 
 use super::Bench;
-use super::contender::{Contender, REFERENCE};
+use super::contender::Contender;
 use crate::figure::Figure;
 
-/// What came of one server's turns, one for each round; `None` if it failed.
+/// The results of one server, one for each round. `None` if the turn failed.
 pub(super) struct Turns<T> {
     pub(super) contender: &'static Contender,
     pub(super) turns: Vec<Option<T>>,
 }
 
-/// Gives each server its turn, and then all of them again, so that whatever else the machine does
-/// meanwhile is done to all of them.
+/// Runs each server once in each round, so that other work of the machine affects all of them.
 pub(super) fn take<T>(
     bench: &Bench,
     load: &str,
@@ -42,18 +41,27 @@ pub(super) fn take<T>(
 }
 
 impl<T> Turns<T> {
-    /// How many failed, if any did.
+    /// The number of failed turns, if there are any.
     pub(super) fn failures(&self, load: &str) -> Option<Figure> {
         let failed = self.turns.iter().filter(|turn| turn.is_none()).count();
         let what = || format!("{load}, {}: turns that failed", self.contender.name);
         (failed > 0).then(|| Figure::new(what(), failed as f64, "").at_most(0.0))
     }
 
+    /// The number of turns in which the callers were the limit, if there are any.
+    pub(super) fn limits(&self, load: &str, is_limit: impl Fn(&T) -> bool) -> Option<Figure> {
+        let turns = self.turns.iter().flatten();
+        let turns = turns.filter(|turn| is_limit(turn)).count();
+        let name = self.contender.name;
+        let what = format!("{load}, {name}: turns in which the callers were the limit");
+        (turns > 0).then(|| Figure::new(what, turns as f64, ""))
+    }
+
     pub(super) fn values(&self, value: impl Fn(&T) -> f64) -> Vec<f64> {
         self.turns.iter().flatten().map(value).collect()
     }
 
-    /// How many times as much as `other` in the same round.
+    /// The ratios to `other` in the same round.
     pub(super) fn ratios(&self, other: &Self, value: impl Fn(&T) -> f64) -> Vec<f64> {
         let pairs = self.turns.iter().zip(&other.turns);
         let ratio = |(this, other): (&Option<T>, &Option<T>)| {
@@ -63,12 +71,7 @@ impl<T> Turns<T> {
     }
 }
 
-/// The turns of the server with this name, if it had any.
+/// The turns of the server with this name, if there are any.
 pub(super) fn of<'t, T>(all: &'t [Turns<T>], name: &str) -> Option<&'t Turns<T>> {
     all.iter().find(|turns| turns.contender.name == name)
-}
-
-/// Those of the server that ratios are to.
-pub(super) fn of_reference<T>(all: &[Turns<T>]) -> Option<&Turns<T>> {
-    of(all, REFERENCE)
 }

@@ -1,35 +1,26 @@
-//! How often a server asks the kernel for something, for each frame that it echoes.
+//! The system calls of a server for each frame that it echoes.
 
 use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use procfs::ProcResult;
-use procfs::process::{Process, Task};
+use audiosocket_testing::process::{Process, Signal};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
-use super::Bench;
-use super::{rounds, spread};
+use super::contender::Contender;
+use super::{Bench, can_run, rounds, spread};
 use crate::callers::Callers;
 use crate::figure::Figure;
 use crate::program::Server;
 
-/// How long `strace` may take to begin.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// `strace` prints this line when it traces the server.
+const ATTACHED: &str = "strace: Process ";
 
-/// One call, so that there is never more than a frame to be had at a time.
+/// One call, so that there is never more than one frame to read.
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
-    let mut strace = Command::new("strace");
-    strace
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if !strace.status().is_ok_and(|status| status.success()) {
-        eprintln!("no strace here: system calls are not counted");
+    if !can_run("strace") {
+        eprintln!("there is no strace: system calls are not counted");
         return Ok(Vec::new());
     }
     let load = "one call";
@@ -38,20 +29,14 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     } else {
         (1_000, 5_000)
     };
-    // A count, which does not depend on what else the machine does.
-    let turns = rounds::take(
-        bench,
-        load,
-        1,
-        |contender| !contender.gathers(),
-        |contender| {
-            let server = bench.echo(contender, &[])?;
-            // What a call takes to begin and to end is the same in both.
-            let short = count(bench, &server, short)?;
-            let long = count(bench, &server, long)?;
-            Ok((long.system_calls - short.system_calls) / (long.frames - short.frames))
-        },
-    );
+    // One round: the load of the machine does not change the count.
+    let turns = rounds::take(bench, load, 1, Contender::answers_at_once, |contender| {
+        let server = bench.echo(contender, &[])?;
+        // The start and the end of a call take the same in both.
+        let short = count(bench, &server, short)?;
+        let long = count(bench, &server, long)?;
+        Ok((long.system_calls - short.system_calls) / (long.frames - short.frames))
+    });
     let mut figures = Vec::new();
     for turns in &turns {
         let what = format!("{load}, {}: system calls per frame", turns.contender.name);
@@ -68,49 +53,29 @@ struct Count {
     frames: f64,
 }
 
-/// Of one call that long, from before it begins until after it has ended.
+/// Counts from before the start of a call of this duration until after its end.
 fn count(bench: &Bench, server: &Server, millis: u64) -> io::Result<Count> {
     let table = NamedTempFile::new()?;
-    let mut strace = Command::new("strace")
-        .args(["-c", "-f", "-qq", "-o"])
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-c", "-f", "-o"])
         .arg(table.path())
         .args(["-p", &server.id().to_string()])
-        .stdin(Stdio::null())
-        .spawn()?;
-    let begun = Instant::now();
-    while !is_traced(server.id())? {
-        if begun.elapsed() > PATIENCE || strace.try_wait()?.is_some() {
-            let _ = strace.kill();
-            strace.wait()?;
-            return Err(io::Error::other("strace may not look at the server"));
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
+        .stdin(Stdio::null());
+    let mut strace = Process::builder(strace).ready_line(ATTACHED).start()?;
     let report = bench.report(server, &Callers::new(1, Duration::from_millis(millis)));
-    // It leaves the server alone, and writes what it has.
-    kill(Pid::from_raw(strace.id() as i32), Signal::SIGINT)?;
+    // After this signal `strace` detaches and writes its table.
+    strace.signal(Signal::INT)?;
     strace.wait()?;
-    let frames = report?.frames.echoed as f64;
     let system_calls = total(&fs::read_to_string(table.path())?);
-    let system_calls = system_calls.ok_or_else(|| io::Error::other("strace counted nothing"))?;
     Ok(Count {
-        system_calls,
-        frames,
+        system_calls: system_calls.ok_or_else(|| io::Error::other("strace counted nothing"))?,
+        frames: report?.frames.echoed as f64,
     })
 }
 
-/// Whether each thread of the process has a tracer.
-fn is_traced(pid: u32) -> io::Result<bool> {
-    let process = Process::new(pid as i32).map_err(io::Error::other)?;
-    let tasks = process.tasks().map_err(io::Error::other)?;
-    let traced = |task: ProcResult<Task>| Ok(task?.status()?.tracerpid != 0);
-    let all: ProcResult<Vec<_>> = tasks.map(traced).collect();
-    let all = all.map_err(io::Error::other)?;
-    Ok(all.into_iter().all(|traced| traced))
-}
-
-/// The number of calls in the last line of such a table: percent, seconds, microseconds a call,
-/// calls, errors if there were any, and the word `total`.
+/// The number of calls in the last line of the table: percent, seconds, microseconds per call, calls,
+/// errors if there were any, and the word `total`.
 fn total(table: &str) -> Option<f64> {
     let line = table.lines().rfind(|line| line.ends_with("total"))?;
     line.split_whitespace().nth(3)?.parse().ok()
@@ -122,13 +87,13 @@ mod tests {
 
     #[test]
     fn the_total_is_found_with_errors_and_without() {
-        let line = "100.00    0.004321           5       803        12 total\n";
-        let table = format!("% time     seconds  usecs/call     calls    errors syscall\n{line}");
-        assert_eq!(total(&table), Some(803.0));
-        assert_eq!(
-            total("100.00    0.004321           5       803           total\n"),
-            Some(803.0)
-        );
+        for errors in ["12", "  "] {
+            let table = format!(
+                "% time     seconds  usecs/call     calls    errors syscall\n\
+                 100.00    0.004321           5       803        {errors} total\n"
+            );
+            assert_eq!(total(&table), Some(803.0));
+        }
         assert_eq!(total(""), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the caller hears from the echo server is what the caller said.
+//! The echo server sends back the audio of the caller.
 
 use std::fs;
 
@@ -23,23 +23,22 @@ fn dial_echoes_every_sample() {
 
 const SECOND: usize = 8000;
 
-/// Five seconds at 8 kHz by a caller inside Asterisk, judged by Asterisk's own recordings of both
-/// directions.
+/// A caller inside Asterisk sends five seconds at 8 kHz. Asterisk records both directions.
 fn caller_hears_what_it_says(extension: impl Fn(Uuid, u16) -> String) {
     let server = Server::echo();
     let speech = Noise::new(8000).bytes(5 * SECOND * 2);
     let [said, heard] = (0..5)
         .find_map(|_| record_call(&server, &extension, &speech))
-        .expect("one call of five that the recorder kept up with");
-    // The first says that the recorder is to be trusted. They are not compared with each other,
-    // since either may begin a frame before the other.
+        .expect("the recorder kept up in one call of five");
+    // The first check shows that the recorder works. The two recordings are not compared, because one
+    // can start a frame before the other.
     let speech = samples(&speech);
     assert_is_piece(&speech, &said, 4 * SECOND);
     assert_is_piece(&speech, &heard, 4 * SECOND);
 }
 
-/// What was said and heard on one call, unless Asterisk's log shows that its recorder threw audio
-/// away: it does whenever one direction is 100 ms ahead of the other, as on a busy machine.
+/// Returns the recordings of both directions of one call. Returns `None` if the recorder lost audio. It
+/// does that when one direction is 100 ms ahead of the other, as on a busy machine.
 fn record_call(
     server: &Server,
     extension: impl Fn(Uuid, u16) -> String,
@@ -59,12 +58,12 @@ fn record_call(
     asterisk.wait_until_idle();
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
 
-    // It also fills gaps in time with silence, and the speech has no zero in it.
+    // The recorder fills gaps with silence. The speech has no zero.
     let recorded = recordings.map(|file| {
         let recording = samples(&fs::read(file).expect("a recording"));
         recording.into_iter().filter(|s| *s != 0).collect()
     });
-    // The first frame of each direction starts it off with nothing to throw away.
+    // The first frame of each direction flushes an empty buffer.
     let flushes = asterisk.log().matches("Flushing audiohook").count();
     (flushes <= 2).then_some(recorded)
 }
@@ -89,8 +88,8 @@ fn every_rate_comes_back_byte_for_byte() {
     }
 }
 
-/// Two seconds with AudioSocket on both legs, so that Asterisk has no reason to
-/// touch the audio: this test is the caller.
+/// Two seconds with AudioSocket on both legs, so that Asterisk does not convert the audio. This test is
+/// the caller.
 fn comes_back_byte_for_byte(server: &Server, codec: &str, kind: u8, frame_size: usize) {
     const FRAMES: usize = 100;
     let asterisk = Asterisk::take();
@@ -111,8 +110,8 @@ fn comes_back_byte_for_byte(server: &Server, codec: &str, kind: u8, frame_size: 
         }
     });
     let mut clock = Clock::new();
-    // Audio that comes before Asterisk has put the legs together is lost, and it
-    // says nothing about the server: so silence first, until some of it comes back.
+    // Asterisk loses audio before it has joined both legs. So the test sends silence until some comes
+    // back.
     let silence = vec![0; frame_size];
     wait_for("the first echo", || {
         clock.tick();
@@ -138,11 +137,11 @@ fn comes_back_byte_for_byte(server: &Server, codec: &str, kind: u8, frame_size: 
             }
         })
         .collect();
-    assert_eq!(echo.len(), FRAMES, "frames came back at {codec}");
+    assert_eq!(echo.len(), FRAMES, "frames that came back at {codec}");
     let wrong = (0..FRAMES).find(|n| said[*n] != echo[*n]);
     assert!(
         wrong.is_none(),
-        "at {codec}, frame {wrong:?} of kind {:#04x} and {} bytes did not come back as it was, but as kind {:#04x}, {} bytes",
+        "at {codec}, frame {wrong:?} of kind {:#04x} and {} bytes came back as kind {:#04x} and {} bytes",
         kind,
         frame_size,
         echo[wrong.unwrap_or(0)].0,

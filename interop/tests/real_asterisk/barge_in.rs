@@ -1,4 +1,4 @@
-//! The server falls silent when the caller speaks.
+//! The server stops its speech when the caller speaks.
 
 use std::time::{Duration, Instant};
 
@@ -18,19 +18,19 @@ const SECOND: usize = 8000;
 /// Zero in A-law.
 const QUIET: u8 = 0xd5;
 
-/// What a caller says, in packets.
+/// The packets of a caller.
 const QUIET_PACKETS: usize = 75;
 const LOUD_PACKETS: usize = 75;
 
-/// Much longer than it may take, and much shorter than the caller goes on.
+/// The bound for one call. The caller speaks longer than this.
 const BOUND: Duration = Duration::from_secs(1);
 
-/// The same in the median, which asks nothing of the machine: speech goes on for the frame that is on its
-/// way, and for what Asterisk and the telephone hold, a packet each; not for anything that was queued.
+/// The bound for the median. Speech continues for one frame on its way, and for one packet each in
+/// Asterisk and the telephone. Queued audio must not be heard.
 const MEDIAN: Duration = Duration::from_millis(100);
 
-/// Telephones that are quiet for a second and a half and then loud for as long, half of them by the
-/// application and half by `Dial`, listen to something that has no pause.
+/// Telephones are quiet for 1.5 s and then loud for 1.5 s, while the server plays noise without a pause.
+/// Half of them call the application, and half use `Dial`.
 #[test]
 fn speech_ends_when_the_caller_speaks() {
     let asterisk = Asterisk::take();
@@ -54,15 +54,18 @@ fn speech_ends_when_the_caller_speaks() {
     report("the first loud frame reached the server", &mut from_server);
     assert!(
         median <= MEDIAN,
-        "speech went on for {median:?} in the median"
+        "the speech continued for {median:?} in the median"
     );
     let stopped = from_caller.iter().filter(|late| **late < BOUND).count();
-    assert_eq!(stopped, CALLS as usize, "calls in which speech ended");
+    assert_eq!(
+        stopped, CALLS as usize,
+        "calls in which the speech ended in time"
+    );
     asterisk.wait_until_idle();
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
 }
 
-/// Places all calls at once.
+/// Places all calls at the same time.
 fn interrupt(tap: &Tap) -> Vec<(Uuid, Conversation)> {
     let calls: Vec<_> = (0..CALLS)
         .map(|number| (number, Uuid::new_v4(), Telephone::new(Codec::Alaw)))
@@ -80,7 +83,7 @@ fn interrupt(tap: &Tap) -> Vec<(Uuid, Conversation)> {
     let said = &[quiet, loud].concat();
     let conversations = std::thread::scope(|scope| {
         let talks = calls.into_iter().map(|(number, uuid, telephone)| {
-            // Where in the server's 20 ms a caller begins shall not be the same for all.
+            // The callers start at different times of the server's 20 ms.
             let delay = PTIME * number / CALLS;
             (uuid, scope.spawn(move || telephone.talk(delay, said)))
         });
@@ -95,29 +98,32 @@ fn interrupt(tap: &Tap) -> Vec<(Uuid, Conversation)> {
     conversations
 }
 
-/// When the last packet with something in it had been played. There was something in them until the
-/// caller spoke, and silence at last.
+/// The time at which the last packet with speech had been played. Checks that there was speech before the
+/// interruption, and silence at the end.
 fn end_of_speech(conversation: &Conversation) -> Instant {
     let interruption = conversation.said[QUIET_PACKETS];
-    // Asterisk may make a zero that is the least negative number.
+    // Asterisk may send zero as the smallest negative number.
     let is_silent = |audio: &[u8]| audio.iter().all(|byte| byte | 0x80 == QUIET);
     let heard = &conversation.heard;
     let before = heard.iter().take_while(|(at, _)| *at < interruption);
     let spoken = before.filter(|(_, audio)| !is_silent(audio)).count();
     assert!(
         spoken >= QUIET_PACKETS * 3 / 4,
-        "only {spoken} packets of speech before the interruption"
+        "only {spoken} packets of speech came before the interruption"
     );
-    let (last, _) = heard.last().expect("something was heard");
+    let (last, _) = heard.last().expect("a packet");
     let (spoken, _) = heard
         .iter()
         .rfind(|(_, audio)| !is_silent(audio))
         .expect("speech");
-    assert!(*last > interruption + BOUND, "not even silence is heard");
+    assert!(
+        *last > interruption + BOUND,
+        "no silence after the interruption"
+    );
     *spoken + PTIME
 }
 
-/// When the first loud frame of a caller reached the server.
+/// The time at which the first loud frame of a caller reached the server.
 fn first_loud(tap: &Tap, call: Uuid) -> Instant {
     const LOUD: u16 = 1000;
     let frames = tap.frames(call);
@@ -129,10 +135,10 @@ fn first_loud(tap: &Tap, call: Uuid) -> Instant {
     loud.expect("a loud frame").0
 }
 
-/// For whoever asks how long it took, with `--nocapture`; gives the median.
+/// Prints the times, for `--nocapture`. Returns the median.
 fn report(what: &str, times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     let [median, max] = [times.len() / 2, times.len() - 1].map(|n| times[n]);
-    println!("speech went on after {what}: p50 {median:.1?}, max {max:.1?}");
+    println!("the speech continued after {what}: p50 {median:.1?}, max {max:.1?}");
     median
 }

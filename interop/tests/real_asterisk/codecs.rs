@@ -22,8 +22,7 @@ fn ulaw_arrives_whole() {
     arrives_whole_in_on_audio(Codec::Ulaw);
 }
 
-/// What Asterisk sends, without the library, so that a change in Asterisk is not taken for a fault
-/// of the library.
+/// The test without the library. It shows whether a change in Asterisk is the cause of a failure.
 fn arrives_whole_on_the_wire(codec: Codec) {
     let listener = Listener::bind();
     says_to(codec, listener.port(), |uuid| {
@@ -55,7 +54,7 @@ fn arrives_whole_in_on_audio(codec: Codec) {
     });
 }
 
-/// A telephone says three seconds of noise, of which `hear` gives back the payloads.
+/// A telephone sends three seconds of noise. `hear` returns the received payloads.
 fn says_to(codec: Codec, port: u16, hear: impl FnOnce(Uuid) -> Vec<Vec<u8>>) {
     let asterisk = Asterisk::take();
     let uuid = Uuid::new_v4();

@@ -1,4 +1,4 @@
-//! The keys that a caller presses.
+//! The keys of a caller arrive once and in order.
 
 use audiosocket_interop::asterisk::{Asterisk, CALLER_HUNG_UP, ECHO_CAME_LATE};
 use audiosocket_interop::recorder::{Answer, Recorder};
@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::{app, dial};
 
-/// What `dtmf@caller` presses, before a tone.
+/// The keys of `dtmf@caller`. A tone follows them.
 const KEYS: &str = "15*D#";
 
-/// A second of the tone: a key told twice would be told within it.
+/// The frames in a second of the tone. A repeated key would arrive in this time.
 const TONE: usize = 50;
 
 #[test]
@@ -27,8 +27,7 @@ fn dial_sends_each_key_once_in_order() {
     each_key_once_in_on_dtmf(|uuid, port| dial(uuid, port, "slin"));
 }
 
-/// What Asterisk sends, without the library, so that a change in Asterisk is not taken for a fault
-/// of the library.
+/// The test without the library. It shows whether a change in Asterisk is the cause of a failure.
 fn each_key_once_on_the_wire(extension: impl FnOnce(Uuid, u16) -> String) {
     let asterisk = Asterisk::take();
     let listener = Listener::bind();

@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use audiosocket_interop::asterisk::Asterisk;
-use audiosocket_interop::recorder::serve;
+use audiosocket_interop::recorder::RunningServer;
 use audiosocket_tokio::admission::{Admission, AllowList, ExpectedCalls};
 use audiosocket_tokio::{Callbacks, Response, acceptor_fn};
 use tokio::net::TcpListener;
@@ -13,11 +12,15 @@ use uuid::Uuid;
 
 use crate::app;
 
-// The tutorial is about this example.
+// The example of the tutorial.
 #[path = "../../../audiosocket-tokio/examples/expected_calls/agi.rs"]
 mod agi;
 
 use agi::Caller;
+
+type Log<T> = Arc<Mutex<Vec<T>>>;
+
+const UNPOISONED: &str = "no callback panics";
 
 #[test]
 fn a_call_that_agi_announces_is_taken_once() {
@@ -25,38 +28,28 @@ fn a_call_that_agi_announces_is_taken_once() {
     let expected = ExpectedCalls::new();
     let agi_port = listen(expected.clone());
 
-    let taken = Arc::new(Mutex::new(Vec::new()));
-    let wrong = Arc::new(Mutex::new(Vec::new()));
-    let (story, faults) = (Arc::clone(&taken), Arc::clone(&wrong));
+    let (calls, exceptions) = (Log::default(), Log::default());
+    let (taken, raised) = (Arc::clone(&calls), Arc::clone(&exceptions));
     let acceptor = acceptor_fn(move |request| {
         let caller = request.metadata::<Caller>().expect("it was announced");
-        let mut story = story.lock().expect("nobody panics");
-        story.push((request.uuid, (*caller).clone()));
-        let faults = Arc::clone(&faults);
+        let mut taken = taken.lock().expect(UNPOISONED);
+        taken.push((request.uuid, (*caller).clone()));
+        let raised = Arc::clone(&raised);
         Ok(Callbacks::new(
             |_, _, _| Response::Hangup,
-            move |_, _, error| {
-                let mut faults = faults.lock().expect("nobody panics");
-                faults.push(error.to_string());
-            },
+            move |_, _, error| raised.lock().expect(UNPOISONED).push(error.to_string()),
         ))
     });
-    let admission = Admission::new().expected_calls(&expected);
-    let (started, starting) = mpsc::channel();
-    let server = thread::spawn(move || {
-        serve(acceptor, admission, |addrs, handle| {
-            let _ = started.send((addrs[0].port(), handle));
-        })
-    });
-    let (port, handle) = starting.recv().expect("the server starts");
+    let server = RunningServer::start(acceptor, Admission::new().expected_calls(&expected));
+    let port = server.port();
 
     let extension = format!("agi-{port:05}-{agi_port:05}");
     asterisk.call(&format!("Local/{extension}@audiosocket"), "tone@caller");
     asterisk.wait_for_log("the dialplan goes on after");
     asterisk.wait_until_idle();
-    let calls = taken.lock().expect("nobody panics").clone();
-    let [(uuid, caller)] = &calls[..] else {
-        panic!("one call, and not {calls:?}");
+    let first = calls.lock().expect(UNPOISONED).clone();
+    let [(uuid, caller)] = &first[..] else {
+        panic!("one call, and not {first:?}");
     };
     let announced = Caller {
         number: Some("4930123456".to_owned()),
@@ -66,26 +59,22 @@ fn a_call_that_agi_announces_is_taken_once() {
     let log = asterisk.log();
     assert!(
         log.contains(&format!("{uuid} connects again")),
-        "it was hung up"
+        "the second connection was hung up"
     );
     assert!(log.contains(&format!("the dialplan goes on after {uuid}")));
 
-    let nobody = Uuid::new_v4();
-    let extension = app(nobody, port);
+    let unannounced = Uuid::new_v4();
+    let extension = app(unannounced, port);
     asterisk.call(&format!("Local/{extension}"), "tone@caller");
-    asterisk.wait_for_log(&format!("the dialplan goes on after {nobody}"));
+    asterisk.wait_for_log(&format!("the dialplan goes on after {unannounced}"));
     asterisk.wait_until_idle();
-    assert_eq!(taken.lock().expect("nobody panics").len(), 1);
-    let wrong = wrong.lock().expect("nobody panics").clone();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(calls.lock().expect(UNPOISONED).len(), 1);
+    let exceptions = exceptions.lock().expect(UNPOISONED).clone();
+    assert!(exceptions.is_empty(), "{exceptions:?}");
     asterisk.assert_no_complaints(&[]);
-
-    handle.shutdown(Duration::ZERO);
-    let served = server.join().expect("the server does not panic");
-    served.expect("the server serves");
 }
 
-/// Answers AGI requests on a port of its own, while the tests run.
+/// Answers AGI requests, and returns the port.
 fn listen(expected: ExpectedCalls<Caller>) -> u16 {
     let (sender, port) = mpsc::channel();
     thread::spawn(move || {
@@ -101,5 +90,5 @@ fn listen(expected: ExpectedCalls<Caller>) -> u16 {
             agi::listen(listener, here, expected).await;
         });
     });
-    port.recv().expect("it listens")
+    port.recv().expect("the AGI server listens")
 }

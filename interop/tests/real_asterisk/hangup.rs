@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::{app, dial};
 
-/// A server that is told to stop hangs up on Asterisk's terms: no complaint in its log, and the
-/// dialplan's next line is reached.
+/// After SIGTERM the server hangs up. Asterisk logs no warning, and the dialplan goes on to its next
+/// line.
 #[test]
 fn dialplan_goes_on_after_a_stopping_server_hung_up() {
     let asterisk = Asterisk::take();
@@ -26,9 +26,9 @@ fn dialplan_goes_on_after_a_stopping_server_hung_up() {
     dialplan_goes_on(&asterisk, &calls);
 }
 
-/// 50 calls from Asterisk and 450 from elsewhere, when the server is told to stop: it lets them go
-/// on, gives back what each took that ends, and at the second signal hangs up all the others. None
-/// of them is cut off, and Asterisk has nothing to complain of.
+/// 50 calls from Asterisk and 450 from `audiosocket call`. After SIGTERM the calls go on, and each ended
+/// call releases its resources. At the second SIGTERM the server hangs up the other calls. No call
+/// fails, and Asterisk logs no warning.
 #[test]
 fn five_hundred_calls_are_hung_up_by_a_stopping_server() {
     const LEAVE: usize = 100;
@@ -46,18 +46,18 @@ fn five_hundred_calls_are_hung_up_by_a_stopping_server() {
         let log = server.log();
         log.iter().filter(|line| line.contains(what)).count()
     };
-    wait_for("all calls to begin", || {
+    wait_for("all calls to start", || {
         (logged(&server, "call started") == TOGETHER).then_some(())
     });
     let full = server.resources();
     assert!(full.0 >= idle.0 + TOGETHER, "{idle:?} {full:?}");
 
     server.signal();
-    wait_for("the server to say so", || {
+    wait_for("the server to log its shutdown", || {
         (logged(&server, "shutting down") == 1).then_some(())
     });
     leaving.hang_up();
-    wait_for("the descriptors and threads of those that left", || {
+    wait_for("the server to release descriptors and threads", || {
         let (descriptors, threads) = server.resources();
         let threads_of_calls = full.1 > TOGETHER;
         (descriptors + LEAVE <= full.0 && (!threads_of_calls || threads + LEAVE <= full.1))
@@ -71,7 +71,7 @@ fn five_hundred_calls_are_hung_up_by_a_stopping_server() {
     let report = staying.report();
     assert_eq!(report["hangups"]["server"], STAY, "{report}");
     assert_eq!(cut_off(&report), 0, "{report}");
-    let completed = report["calls"]["completed"].as_u64().expect("how many");
+    let completed = report["calls"]["completed"].as_u64().expect("a number");
     assert!(completed >= STAY as u64 * 9 / 10, "{report}");
     let ended = server.ended_calls();
     let not_echoed = ended.iter().filter(|call| call.frames_out == call.silence);
@@ -83,21 +83,20 @@ fn five_hundred_calls_are_hung_up_by_a_stopping_server() {
     let hung_up = logged(&server, "end=hung up by shutdown");
     assert_eq!(hung_up, TOGETHER - LEAVE);
     let wrong = |line: &&String| {
-        // Which a thread may seem to do that waits for its core.
+        // A thread that waits for its core seems to block.
         let blocks = line.contains("a handler ");
         (line.contains(" WARN ") || line.contains(" ERROR ")) && !blocks
     };
     assert_eq!(server.log().iter().find(wrong), None);
 }
 
-/// How many of these calls were not good, those aside that began so late that there was no time for
-/// an echo.
+/// The number of failed calls, without those that started too late for an echo.
 fn cut_off(report: &serde_json::Value) -> u64 {
     let failures = report["failures"].as_array().expect("the failures");
     failures
         .iter()
         .filter(|failure| failure["reason"] != "nothing but silence came")
-        .map(|failure| failure["calls"].as_u64().expect("how many"))
+        .map(|failure| failure["calls"].as_u64().expect("a number"))
         .sum()
 }
 
@@ -112,13 +111,13 @@ fn dialplan_goes_on_after_a_callback_hung_up() {
     assert_eq!(records.len(), calls.len());
     for uuid in calls {
         let records = &records[&uuid];
-        assert_eq!(records.len(), FRAMES + 1, "only the end after a hangup");
+        assert_eq!(records.len(), FRAMES + 1, "records: the audio and the end");
         assert_eq!(ends(records), (1, true, 0));
     }
 }
 
 #[test]
-fn a_caller_that_hangs_up_is_told_of_once_and_last() {
+fn a_hangup_of_the_caller_is_one_end_and_no_exception() {
     let asterisk = Asterisk::take();
     let server = Recorder::start(Answer::Echo);
     let mut calls = Vec::new();
@@ -130,12 +129,11 @@ fn a_caller_that_hangs_up_is_told_of_once_and_last() {
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
 }
 
-/// Asterisk closes a connection while audio of ours is under way, so that the kernel resets it.
-/// Then a hang-up looks like a fault to the system, and must not to the callbacks. Of these calls,
-/// with a caller that hangs up right after a burst, about one in three meets a reset when it reads
-/// and one in three when it writes.
+/// Asterisk closes a connection while our audio is on its way, so the kernel resets it. The callbacks
+/// must not get an exception. The caller hangs up right after a burst. In about one of three such calls
+/// the server gets a reset when it reads, and in one of three when it writes.
 #[test]
-fn a_hangup_amid_audio_is_told_of_once_and_last() {
+fn a_hangup_amid_audio_is_one_end_and_no_exception() {
     let asterisk = Asterisk::take();
     let listener = Listener::bind();
     let server = Recorder::start(Answer::Echo);
@@ -156,7 +154,7 @@ fn a_hangup_amid_audio_is_told_of_once_and_last() {
             (!server.records(callee).is_empty()).then_some(())
         });
         leg.write_at_once(&burst);
-        // A caller that closed with echoes unread would be the one that resets.
+        // If the caller closed with unread echoes, it would send the reset.
         while leg.read().is_some() {}
         calls.push(callee);
     }
@@ -165,10 +163,10 @@ fn a_hangup_amid_audio_is_told_of_once_and_last() {
     asterisk.assert_no_complaints(&[]);
 }
 
-/// Of each call there was audio, and then one end, and nothing else.
+/// Checks that each call has audio, then one end, and no other record.
 fn each_ended_once(server: Recorder, calls: &[Uuid]) {
     let records = by_call(server.finish(calls.len()));
-    assert_eq!(records.len(), calls.len(), "calls, and none but calls");
+    assert_eq!(records.len(), calls.len(), "calls with records");
     for uuid in calls {
         let records = &records[uuid];
         assert!(records.len() > 1, "{uuid} had no audio: {records:?}");

@@ -1,4 +1,4 @@
-//! Many telephones, at once and in a row.
+//! Many telephones, at the same time and one after the other.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +18,11 @@ fn fifty_telephones_are_echoed_for_ten_seconds() {
     until_sipp_keeps_up(|| {
         let asterisk = Asterisk::take();
         let server = Server::echo();
-        // Half as long again as must arrive, for a telephone that starts late hangs up in time.
+        // Longer than the checked time, because a telephone that starts late hangs up on time.
         let speech = Noise::new(50).bytes(15 * SECOND);
         let extension = format!("apps-{:05}", server.port());
         let phones = Phones::dial(CALLS, CALLS, &extension, Codec::Alaw, &speech);
-        wait_for("all telephones to be in a call at once", || {
+        wait_for("all telephones to be in a call at the same time", || {
             let count = format!("{CALLS} active channels");
             asterisk
                 .rx("core show channels count")
@@ -42,14 +42,14 @@ fn fifty_telephones_are_echoed_for_ten_seconds() {
     });
 }
 
-/// While Asterisk waits for audio from the server, the caller's may starve, and an echo server waits
-/// for the caller's: so one call of nine was silent both ways for whoever reported it
-/// (asterisk/asterisk#2089). Hence a server sends silence from the UUID on.
+/// Asterisk can wait for audio from the server while an echo server waits for audio from Asterisk. Then
+/// the call is silent in both directions: one call of nine in the report (asterisk/asterisk#2089). So a
+/// server sends silence from the UUID on.
 #[test]
 fn none_of_a_hundred_dials_in_a_row_is_silent() {
     const CALLS: u32 = 100;
     const AT_ONCE: u32 = 20;
-    /// Packets, in two seconds, of which a call may lose a half to its beginning and end.
+    /// Packets in two seconds. A call may lose half of them at its start and end.
     const SAID: u64 = 2 * 50;
     until_sipp_keeps_up(|| {
         let asterisk = Asterisk::take();
@@ -65,7 +65,7 @@ fn none_of_a_hundred_dials_in_a_row_is_silent() {
         for (call, rtp) in &calls {
             call.assert_lossless();
             assert!(call.frames_in >= SAID / 2, "{call:?}, {rtp:?}");
-            // What the telephone was sent is our silence and its own echo.
+            // The telephone gets our silence and its echo.
             assert!(
                 rtp.to_caller >= call.silence + SAID / 2,
                 "{call:?}, {rtp:?}"
@@ -75,25 +75,25 @@ fn none_of_a_hundred_dials_in_a_row_is_silent() {
     });
 }
 
-/// On a busy machine it is SIPp that falls behind first, which says nothing of the server.
+/// Repeats the attempt up to three times, because SIPp falls behind on a busy machine.
 fn until_sipp_keeps_up(attempt: impl FnMut() -> bool) {
     let kept_up = std::iter::repeat_with(attempt)
         .take(3)
         .any(|kept_up| kept_up);
     assert!(
         kept_up,
-        "in none of three attempts did SIPp keep up with real time"
+        "SIPp did not keep up with real time in three attempts"
     );
 }
 
-/// RTP packets of a telephone, as Asterisk counted them.
+/// The RTP packets of a telephone, counted by Asterisk.
 #[derive(Clone, Copy, Debug)]
 struct Rtp {
     from_caller: u64,
     to_caller: u64,
 }
 
-/// What became of each call, when all are over and none has failed.
+/// Waits until all calls have ended, and returns them. Fails if a call failed.
 fn calls(
     asterisk: &Asterisk,
     server: &Server,
@@ -124,7 +124,7 @@ fn calls(
     calls
 }
 
-/// What the dialplan logs of each call.
+/// The RTP counts of each call, from the log of the dialplan.
 fn rtp(log: &str) -> BTreeMap<Uuid, Rtp> {
     let mut calls = BTreeMap::new();
     for line in log.lines().filter(|line| line.contains("] NOTICE[")) {
@@ -133,7 +133,7 @@ fn rtp(log: &str) -> BTreeMap<Uuid, Rtp> {
         };
         let words: Vec<_> = counts.split_whitespace().collect();
         let [uuid, "from", "caller", from, "to", "caller", to] = words[..] else {
-            panic!("the dialplan logs something else: {line}");
+            panic!("the dialplan logged another text: {line}");
         };
         let rtp = Rtp {
             from_caller: from.parse().expect("a count"),
@@ -144,7 +144,7 @@ fn rtp(log: &str) -> BTreeMap<Uuid, Rtp> {
     calls
 }
 
-/// For whoever asks how the calls went, with `--nocapture`.
+/// Prints the figures, for `--nocapture`.
 fn report(calls: &[(EndedCall, Rtp)]) {
     let figures = |name, figure: fn(&(EndedCall, Rtp)) -> u64| {
         let mut figures: Vec<_> = calls.iter().map(figure).collect();
@@ -157,6 +157,8 @@ fn report(calls: &[(EndedCall, Rtp)]) {
     figures("RTP packets from a caller", |(_, rtp)| rtp.from_caller);
     figures("frames to the server", |(call, _)| call.frames_in);
     figures("frames from the server", |(call, _)| call.frames_out);
-    figures("of which silence", |(call, _)| call.silence);
+    figures("frames of silence from the server", |(call, _)| {
+        call.silence
+    });
     figures("RTP packets to a caller", |(_, rtp)| rtp.to_caller);
 }

@@ -11,12 +11,12 @@ mod play;
 
 use uuid::Uuid;
 
-/// The dialplan's `AudioSocket()` application, towards a server on `port`.
+/// The dialplan's `AudioSocket()` application, to a server on `port`.
 fn app(uuid: Uuid, port: u16) -> String {
     format!("{}@audiosocket", app_extension(uuid, port))
 }
 
-/// The dialplan's `Dial(AudioSocket/…/c(codec))`, towards a server on `port`.
+/// The dialplan's `Dial(AudioSocket/…/c(codec))`, to a server on `port`.
 fn dial(uuid: Uuid, port: u16, codec: &str) -> String {
     format!("{}@audiosocket", dial_extension(uuid, port, codec))
 }

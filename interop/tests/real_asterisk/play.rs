@@ -1,4 +1,4 @@
-//! What the caller hears is the recording that is played, sample for sample.
+//! The caller gets each sample of a played recording.
 
 use std::fs;
 use std::path::Path;
@@ -17,22 +17,22 @@ use crate::{app_extension, dial_extension};
 fn application_plays_every_sample() {
     let at_once = Duration::ZERO;
     caller_hears_speech(SampleRate::Hz8000, at_once, app_extension);
-    // Asterisk takes any rate in the application, though it sends 8 kHz.
+    // The application receives any rate, although it sends 8 kHz.
     caller_hears_speech(SampleRate::Hz16000, at_once, app_extension);
 }
 
-/// `Dial` loses what comes before it has put the two legs together, of our silence as of our speech:
-/// about every other call its first 20 ms, and of a hundred calls one its first 180 ms (22.10.1).
+/// `Dial` loses audio before it has joined both legs: the first 20 ms in about half of the calls, and the
+/// first 180 ms in one of a hundred calls (22.10.1). So there is silence before the speech.
 #[test]
 fn dial_plays_every_sample() {
-    let when_put_together = Duration::from_secs(1);
+    let lead = Duration::from_secs(1);
     let dial = |codec| move |uuid, port| dial_extension(uuid, port, codec);
-    caller_hears_speech(SampleRate::Hz8000, when_put_together, dial("slin"));
-    caller_hears_speech(SampleRate::Hz16000, when_put_together, dial("slin16"));
+    caller_hears_speech(SampleRate::Hz8000, lead, dial("slin"));
+    caller_hears_speech(SampleRate::Hz16000, lead, dial("slin16"));
 }
 
-/// A caller whose channel is of `rate`, so that Asterisk has no reason to touch the audio, is
-/// played speech of that rate, after silence of the length `lead`.
+/// Plays speech of `rate` to a caller, after silence of the length `lead`. The channel of the caller has
+/// that rate, so Asterisk does not convert the audio.
 fn caller_hears_speech(rate: SampleRate, lead: Duration, extension: impl Fn(Uuid, u16) -> String) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("speech.wav");
@@ -46,8 +46,8 @@ fn caller_hears_speech(rate: SampleRate, lead: Duration, extension: impl Fn(Uuid
             assert_is_piece(sound(&speech), sound(&call.heard), sound(&speech).len());
             call.recorded
         })
-        .expect("one call of five that the recorder kept up with");
-    // The recorder may miss what comes right before the end of the call, and nothing else.
+        .expect("the recorder kept up in one call of five");
+    // The recorder may miss the last frames of a call only.
     let (recorded, speech) = (sound(&recorded), sound(&speech));
     let frame = rate.hz() as usize / 50;
     let recordable = &speech[..recorded.len().min(speech.len())];
@@ -55,10 +55,9 @@ fn caller_hears_speech(rate: SampleRate, lead: Duration, extension: impl Fn(Uuid
 }
 
 struct Call {
-    /// By the caller.
+    /// The audio that the caller received.
     heard: Vec<i16>,
-    /// By Asterisk; nothing if its log shows that its recorder threw audio away, as it does on a
-    /// busy machine.
+    /// Asterisk's recording. `None` if its recorder lost audio, as on a busy machine.
     recorded: Option<Vec<i16>>,
 }
 
@@ -91,7 +90,7 @@ fn call(server: &Server, rate: SampleRate, extension: impl Fn(Uuid, u16) -> Stri
     asterisk.wait_until_idle();
     asterisk.assert_no_complaints(&[]);
 
-    // The first frame starts it off with nothing to throw away.
+    // The first frame flushes an empty buffer.
     let flushes = asterisk.log().matches("Flushing audiohook").count();
     let recorded = samples(&fs::read(&recording).expect("a recording"));
     Call {
@@ -100,7 +99,7 @@ fn call(server: &Server, rate: SampleRate, extension: impl Fn(Uuid, u16) -> Stri
     }
 }
 
-/// Without the silence before and after.
+/// The audio without the silence before and after it.
 fn sound(audio: &[i16]) -> &[i16] {
     let is_sound = |sample: &i16| *sample != 0;
     let start = audio.iter().position(is_sound).unwrap_or(audio.len());

@@ -4,31 +4,31 @@ use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::MarkOutcome;
-use audiosocket_tokio::{Audio, Bytes, Call, DtmfDigit, Handler, Response};
+use audiosocket_tokio::{Audio, AudioBuf, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
 use crate::serve::barge_in::BargeIn;
 use crate::serve::caller_audio::CallerAudio;
-use crate::serve::prompt::{LoadedPrompt, hang_up_on_error};
+use crate::serve::prompt::hang_up_on_error;
 
-/// How often the bot asks a caller who presses no key.
+/// The bot asks a caller who presses no key this often.
 const ATTEMPTS: u32 = 3;
 
 /// The prompts of the bot, the same for all calls.
 #[derive(Debug)]
 pub(super) struct Script {
-    /// How many digits complete an entry.
+    /// The number of digits that complete an entry.
     max_digits: usize,
-    menu: LoadedPrompt,
-    entered: LoadedPrompt,
+    menu: AudioBuf,
+    entered: AudioBuf,
     /// `0` to `9`.
-    digits: Vec<LoadedPrompt>,
-    more: LoadedPrompt,
-    nothing: LoadedPrompt,
-    goodbye: LoadedPrompt,
-    /// A timeout: silence that is played to its end. So the bot needs no timer, a key ends the timeout by clearing the
-    /// playout, and the audio keeps its rate. `--no-silence` does not remove it.
-    pause: LoadedPrompt,
+    digits: Vec<AudioBuf>,
+    more: AudioBuf,
+    nothing: AudioBuf,
+    goodbye: AudioBuf,
+    /// Silence for the time in which the bot waits for a key. So the bot needs no timer, a key ends the wait by clearing
+    /// the playout, and the audio keeps its rate. `--no-silence` does not remove it.
+    pause: AudioBuf,
 }
 
 impl Script {
@@ -53,15 +53,12 @@ impl Script {
             more: speak("Please enter more digits, or press star to hang up.")?,
             nothing: speak("I have no digits.")?,
             goodbye: speak("Goodbye.")?,
-            pause: LoadedPrompt {
-                rate,
-                audio: Bytes::from(silence),
-            },
+            pause: AudioBuf::new(rate, silence),
         })
     }
 
     /// "You entered 1 2 3": one prompt for each digit.
-    fn read_back(&self, digits: &str) -> Vec<LoadedPrompt> {
+    fn read_back(&self, digits: &str) -> Vec<AudioBuf> {
         let digits = digits
             .bytes()
             .map(|digit| &self.digits[usize::from(digit - b'0')]);
@@ -78,11 +75,11 @@ impl Script {
 pub(super) struct Dialogue {
     script: Arc<Script>,
     phase: DialoguePhase,
-    /// The mark at the end of this phase. Marks of phases that were left early come too, and are ignored.
+    /// The mark at the end of this phase. Marks of earlier phases also come, and are ignored.
     mark: u64,
-    /// The entry so far: `0` to `9` only, and at most as many as complete an entry.
+    /// The digits so far, `0` to `9`: fewer than complete an entry.
     digits: String,
-    /// How often in a row the caller pressed no key.
+    /// The number of waits in a row without a key.
     missed: u32,
     barge_in: BargeIn,
 }
@@ -105,8 +102,8 @@ impl Handler for Dialogue {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        // In every phase, so that the noise level of the line is known.
-        let interrupted = self.barge_in.hears(audio, Instant::now());
+        // In every phase, so that the detector knows the noise level of the line.
+        let interrupted = self.barge_in.starts_in(audio, Instant::now());
         self.barge_in.log_warning(call.uuid());
         if interrupted && self.phase == DialoguePhase::Speaking {
             self.wait(call);
@@ -130,7 +127,7 @@ impl Handler for Dialogue {
                     self.wait(call);
                 }
             }
-            // `A` to `D`, which telephones do not have.
+            // Telephones have no keys `A` to `D`.
             _ => {}
         }
         Response::Nothing
@@ -161,11 +158,12 @@ impl Dialogue {
     }
 
     /// Ends the phase, and plays `prompts`.
-    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<LoadedPrompt>, phase: DialoguePhase) {
+    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<AudioBuf>, phase: DialoguePhase) {
         call.clear();
         self.phase = phase;
         self.mark += 1;
-        let played = prompts.into_iter().try_for_each(|prompt| prompt.play(call));
+        let mut prompts = prompts.into_iter();
+        let played = prompts.try_for_each(|prompt| call.try_play(prompt));
         let played = played.and_then(|()| call.mark(self.mark));
         hang_up_on_error(call, played);
     }

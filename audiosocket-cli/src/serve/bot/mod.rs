@@ -12,52 +12,52 @@ use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
 use super::ServeArgs;
-use crate::duration;
+use crate::{duration, help};
 use dialogue::{Dialogue, Script};
 
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct BotArgs {
-    /// The voice or language of espeak-ng, as `espeak-ng --voices` lists them. The texts are English
-    #[arg(long, value_name = "NAME", default_value = "en")]
+    /// Voice: see espeak-ng --voices
+    #[arg(long, value_name = "NAME", help_heading = "Bot", default_value = "en")]
     voice: String,
-    /// The sample rate of the speech: slin (8 kHz), slin12, slin16, slin24, ... Asterisk converts it to
-    /// the codec of the call
-    #[arg(long, default_value_t = SampleRate::Hz16000)]
-    rate: SampleRate,
-    /// Repeat after this many digits without waiting for `#`
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Repeat after N digits, or after #
+    #[arg(long, value_name = "N", help_heading = "Bot", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
     digits: u8,
-    /// Wait this long for a key, a minute at most. Then the bot repeats the digits. Without digits it asks
-    /// again, three times in all, and says goodbye
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_timeout)]
-    timeout: Duration,
+    /// Wait for a key; a minute at most
+    #[arg(long, value_name = "TIME", help_heading = "Bot", default_value = "5s", value_parser = parse_key_timeout)]
+    key_timeout: Duration,
+    /// Sample rate: slin ... slin192
+    #[arg(long, value_name = "RATE", help_heading = "Bot", default_value_t = SampleRate::Hz16000)]
+    rate: SampleRate,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
 
-pub(super) const AFTER_HELP: &str = "\
-Asks for digits, repeats them, asks for more, and says goodbye at `*`. `#` ends an entry. The bot
-stops speaking when the caller speaks or presses a key.
+const AFTER_HELP: &str = help::examples!(
+    "program.md",
+    "audiosocket serve bot --listen 0.0.0.0:9092",
+    "audiosocket serve bot --digits 4 --key-timeout 10s",
+    "audiosocket serve bot --voice en-us --rate slin",
+);
 
-espeak-ng speaks the texts once, before the first call (on Debian: apt install espeak-ng).";
-
-/// The silence of a timeout is kept in memory, so the timeout has a bound.
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+/// The bot plays silence while it waits, and keeps it in memory. So the timeout has a bound.
+fn parse_key_timeout(text: &str) -> Result<Duration, String> {
     let timeout = duration::parse_positive(text)?;
     if timeout > Duration::from_secs(60) {
-        return Err("longer than a minute".to_owned());
+        return Err("longer than a minute, the longest that is possible".to_owned());
     }
     Ok(timeout)
 }
 
 impl BotArgs {
-    /// Speaks all texts, so that a missing voice is an error before the first call.
+    /// Speaks all texts. So a missing voice is an error before the first call.
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
         let script = Script::new(
             &self.voice,
             usize::from(self.digits),
             self.rate,
-            self.timeout,
+            self.key_timeout,
         )?;
         let script = Arc::new(script);
         let caller = self.serve.caller;

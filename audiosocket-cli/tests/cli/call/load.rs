@@ -1,11 +1,12 @@
-//! `audiosocket call` as it loads a server: in a closed loop, or quietly, with what that costs.
+//! `audiosocket call` as a load test: closed loops, calls without audio, the cost for the server.
 
-use crate::process::{ServeProcess, call, run, text};
+use super::summary::{printed, words};
+use crate::process::{ServeProcess, args, call};
 use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 #[test]
-fn a_closed_loop_goes_round_whenever_all_has_come_back() {
-    // Echoes nothing before it has as many frames as the caller sends at once.
+fn a_closed_loop_sends_again_when_all_frames_came_back() {
+    // The server echoes when it has as many frames as the caller sends at once.
     let server = serve(|mut stream| {
         let mut frames = Vec::new();
         loop {
@@ -34,7 +35,10 @@ fn a_closed_loop_goes_round_whenever_all_has_come_back() {
 fn a_closed_loop_waits_for_the_last_of_its_echoes() {
     let server = serve_audio(|number, frame| vec![frame; usize::from(number != 3)]);
     let options = ["--closed-loop", "4", "--duration", "300ms"];
-    let report = call(server, &[&options[..], &["--linger", "100ms"]].concat());
+    let report = call(
+        server,
+        &[&options[..], &["--echo-timeout", "100ms"]].concat(),
+    );
     assert_eq!(report.code, 1);
     assert_eq!(report.count("/frames/sent"), 4);
     assert_eq!(report.count("/frames/echoed"), 3);
@@ -42,16 +46,8 @@ fn a_closed_loop_waits_for_the_last_of_its_echoes() {
 }
 
 #[test]
-fn who_is_quiet_may_hear_silence_or_nothing() {
-    let quiet = [
-        "--quiet",
-        "--dtmf",
-        "12#",
-        "--calls",
-        "3",
-        "--duration",
-        "400ms",
-    ];
+fn a_call_without_audio_succeeds_with_silence_or_nothing() {
+    let quiet = args("--no-audio --dtmf 12# --calls 3 --duration 400ms");
     for (options, silence) in [(&[][..], true), (&["--no-silence"], false)] {
         let server = ServeProcess::start(1, options);
         let report = call(server.addr(), &quiet);
@@ -68,7 +64,7 @@ fn who_is_quiet_may_hear_silence_or_nothing() {
 }
 
 #[test]
-fn to_who_is_quiet_nobody_speaks_or_hangs_up_unless_that_is_expected() {
+fn a_call_without_audio_fails_if_the_server_speaks_or_hangs_up() {
     let speaks = || {
         serve(|mut stream| {
             write_frame(&mut stream, 0x10, &[1; 320])?;
@@ -76,7 +72,7 @@ fn to_who_is_quiet_nobody_speaks_or_hangs_up_unless_that_is_expected() {
             Ok(())
         })
     };
-    let quiet = ["--quiet", "--duration", "300ms"];
+    let quiet = ["--no-audio", "--duration", "300ms"];
     let report = call(speaks(), &quiet);
     assert_eq!((report.code, report.count("/frames/extra")), (1, 1));
     let report = call(speaks(), &[&quiet[..], &["--expect", "any"]].concat());
@@ -88,7 +84,7 @@ fn to_who_is_quiet_nobody_speaks_or_hangs_up_unless_that_is_expected() {
 }
 
 #[test]
-fn latency_is_also_told_from_when_frames_were_due() {
+fn latency_from_the_scheduled_time_is_not_shorter() {
     let server = serve_audio(|_, frame| vec![frame]);
     let report = call(server, &["--duration", "400ms"]);
     assert_eq!((report.code, report.count("/frames/echoed")), (0, 20));
@@ -99,36 +95,11 @@ fn latency_is_also_told_from_when_frames_were_due() {
     }
 }
 
-#[test]
-fn what_means_nothing_together_is_said_with_code_2() {
-    for (options, problem) in [
-        (
-            &["--closed-loop", "1", "--quiet"][..],
-            "--quiet says nothing",
-        ),
-        (&["--closed-loop", "1", "--expect", "any"], "--expect echo"),
-        (
-            &["--closed-loop", "1", "--barge-in-after", "1s"],
-            "--barge-in-after",
-        ),
-        (&["--closed-loop", "1", "--record", "x.wav"], "--record"),
-        (&["--closed-loop", "0"], "1..="),
-        (&["--quiet", "--barge-in-after", "1s"], "--barge-in-after"),
-        (&["--server-pid", "0"], "1.."),
-    ] {
-        let args = ["call", "127.0.0.1:9"].into_iter();
-        let output = run(args.chain(options.iter().copied()));
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{options:?}: {stderr}");
-        assert!(stderr.contains(problem), "{options:?}: {stderr}");
-    }
-}
-
 #[cfg(target_os = "linux")]
 mod server_process {
     use super::*;
 
-    /// For two seconds, of which the second is measured.
+    /// Calls for two seconds. The second one is measured.
     fn call_with_pid(server: &ServeProcess, options: &[&str]) -> crate::process::Report {
         let pid = server.id().to_string();
         let all = ["--calls", "5", "--duration", "2s", "--server-pid", &pid];
@@ -136,7 +107,7 @@ mod server_process {
     }
 
     #[test]
-    fn a_frame_costs_the_server_so_much() {
+    fn the_cost_of_a_frame_is_reported() {
         let server = ServeProcess::start(1, &[]);
         let report = call_with_pid(&server, &["--closed-loop", "2"]);
         assert_eq!(report.code, 0, "{}", report.figures);
@@ -158,7 +129,7 @@ mod server_process {
         assert!((number("busy") - busy).abs() < busy / 1e6, "{cost}");
         assert!(number("own_busy") > 0.0);
         assert!(number("context_switches_per_frame") >= 0.0);
-        // Each call, and what the server has anyway.
+        // One for each call, and those of the server itself.
         assert!(report.count("/server_process/descriptors") > 5);
         assert!(report.count("/server_process/threads") > 0);
         assert!(report.count("/server_process/resident_bytes") > 1 << 20);
@@ -167,9 +138,9 @@ mod server_process {
     }
 
     #[test]
-    fn quiet_calls_cost_something_but_no_frames() {
+    fn calls_without_audio_have_a_cost_but_no_cost_per_frame() {
         let server = ServeProcess::start(1, &["--no-silence"]);
-        let report = call_with_pid(&server, &["--quiet"]);
+        let report = call_with_pid(&server, &["--no-audio"]);
         assert_eq!(report.code, 0, "{}", report.figures);
         assert_eq!(report.count("/server_process/frames"), 0);
         assert!(report.figures["server_process"]["cpu_us_per_frame"].is_null());
@@ -177,55 +148,34 @@ mod server_process {
     }
 
     #[test]
-    fn silence_counts_where_any_audio_does() {
+    fn frames_of_silence_count_with_expect_any() {
         let server = ServeProcess::start(1, &[]);
-        let report = call_with_pid(&server, &["--quiet", "--expect", "any"]);
+        let report = call_with_pid(&server, &["--no-audio", "--expect", "any"]);
         assert_eq!(report.failure(), "nothing but silence came");
         let frames = report.count("/server_process/frames");
         assert!(0 < frames && frames < report.count("/frames/silence"));
     }
 
     #[test]
-    fn it_is_in_the_table_too() {
+    fn the_summary_and_the_details_have_the_cost() {
         let server = ServeProcess::start(1, &[]);
         let (addr, pid) = (server.addr().to_string(), server.id().to_string());
-        let args = ["call", &addr, "--duration", "2s", "--server-pid", &pid];
-        let output = run(args);
-        let table = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{table}");
+        let options = ["--duration", "2s", "--server-pid", &pid];
+        let (summary, code) = printed(&addr, &options);
+        assert_eq!(code, 0, "{summary}");
+        assert!(summary.contains("µs of CPU time per frame"), "{summary}");
+        let details = printed(&addr, &[&options[..], &["--details"]].concat()).0;
         for figure in [
-            "server, µs per frame",
+            "µs of CPU time per frame",
             "context switches per frame",
             "is the limit",
         ] {
-            assert!(table.contains(figure), "{figure} in {table}");
+            assert!(words(&details).contains(figure), "{figure} in {details}");
         }
     }
 
     #[test]
-    fn a_server_that_cannot_be_looked_at_is_said_with_code_2() {
-        // No process has as many as that.
-        let gone = i32::MAX.to_string();
-        let own = std::process::id().to_string();
-        for (options, problem) in [
-            (
-                ["--server-pid", &gone, "--duration", "2s"],
-                "there is no such process",
-            ),
-            (
-                ["--server-pid", &own, "--duration", "1s"],
-                "--duration is too short",
-            ),
-        ] {
-            let output = run(["call", "127.0.0.1:9"].into_iter().chain(options));
-            let stderr = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(2), "{options:?}: {stderr}");
-            assert!(stderr.contains(problem), "{options:?}: {stderr}");
-        }
-    }
-
-    #[test]
-    fn where_calls_cannot_all_begin_nothing_is_measured() {
+    fn nothing_is_measured_if_some_calls_do_not_start() {
         let server = ServeProcess::start(1, &["--max-calls", "2"]);
         let report = call_with_pid(&server, &[]);
         assert_eq!(report.code, 1);

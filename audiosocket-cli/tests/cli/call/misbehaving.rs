@@ -1,7 +1,7 @@
-//! `audiosocket call` with servers that are wrong: each has to be found out.
+//! `audiosocket call` with servers that make mistakes: the call finds each mistake.
 
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 
 use rustix::process::Signal;
@@ -12,13 +12,13 @@ use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
 /// Ten frames.
 const SHORT: [&str; 2] = ["--duration", "200ms"];
-/// Not to wait for what never comes.
-const IMPATIENT: [&str; 4] = ["--duration", "200ms", "--linger", "300ms"];
-/// The server is expected to end such a call.
+/// Does not wait a minute for an echo that never comes.
+const IMPATIENT: [&str; 4] = ["--duration", "200ms", "--echo-timeout", "300ms"];
+/// The server ends such a call.
 const LONG: [&str; 2] = ["--duration", "60s"];
 
 #[test]
-fn a_frame_that_is_dropped_is_missing() {
+fn a_dropped_frame_is_missing() {
     let server = serve_audio(|number, frame| match number {
         3 | 5 | 6 => Vec::new(),
         _ => vec![frame],
@@ -32,7 +32,7 @@ fn a_frame_that_is_dropped_is_missing() {
 }
 
 #[test]
-fn a_byte_that_is_changed_makes_a_frame_wrong() {
+fn a_frame_with_a_changed_byte_is_wrong() {
     let server = serve_audio(|number, (kind, mut payload)| {
         if number == 4 {
             payload[200] ^= 1;
@@ -46,7 +46,7 @@ fn a_byte_that_is_changed_makes_a_frame_wrong() {
 }
 
 #[test]
-fn a_frame_that_is_sent_twice_is_extra() {
+fn a_frame_sent_twice_is_extra() {
     let server = serve_audio(|number, frame| vec![frame; if number == 4 { 2 } else { 1 }]);
     let report = call(server, &SHORT);
     assert_eq!((report.code, report.count("/frames/echoed")), (1, 10));
@@ -64,7 +64,7 @@ fn the_right_bytes_at_the_wrong_rate_are_wrong() {
 }
 
 #[test]
-fn a_server_that_floods_cannot_keep_the_caller_from_ending() {
+fn a_flood_of_audio_does_not_stop_the_caller_from_hanging_up() {
     let server = serve(|mut stream| {
         loop {
             write_frame(&mut stream, 0x10, &[0x55; 320])?;
@@ -77,7 +77,7 @@ fn a_server_that_floods_cannot_keep_the_caller_from_ending() {
 }
 
 #[test]
-fn a_server_that_floods_cannot_keep_the_user_from_ending() {
+fn a_flood_of_audio_does_not_stop_a_signal() {
     let (flooding, flooded) = mpsc::channel();
     let server = serve(move |mut stream| {
         let flood = [&[0x10, 0xff, 0xff][..], &[0x55; 0xffff]]
@@ -143,7 +143,7 @@ fn a_server_that_hangs_up_early_fails_the_call() {
 fn a_server_that_closes_early_fails_the_call() {
     let server = serve(|mut stream| {
         while !is_audio(&read_frame(&mut stream)?) {}
-        Ok(())
+        close(stream)
     });
     let report = call(server, &LONG);
     assert_eq!(report.code, 1);
@@ -158,7 +158,8 @@ fn a_server_that_closes_early_fails_the_call() {
 fn a_server_that_closes_inside_a_frame_fails_the_call() {
     let server = serve(|mut stream| {
         while !is_audio(&read_frame(&mut stream)?) {}
-        stream.write_all(&[0x10, 1, 0x40, 7, 7])
+        stream.write_all(&[0x10, 1, 0x40, 7, 7])?;
+        close(stream)
     });
     let report = call(server, &[&LONG[..], &["--expect", "any"]].concat());
     assert_eq!(report.code, 1);
@@ -186,8 +187,8 @@ fn a_frame_that_asterisk_ends_a_call_for_fails_the_call() {
 
 #[test]
 fn a_server_that_does_not_read_fails_the_call() {
-    // Never accepted, and so never read. The kernel takes the connection, and what fits: a little,
-    // if the segments are small, since it reckons with ten of them on their way.
+    // The listener accepts no connection, so no data is read. The kernel still opens the connection, and takes little data
+    // because the buffer and the segments are small.
     let listener = listener();
     listener.set_recv_buffer_size(4096).unwrap();
     listener.set_tcp_mss(536).unwrap();
@@ -205,11 +206,11 @@ fn a_server_that_does_not_read_fails_the_call() {
 }
 
 #[test]
-fn a_server_that_refuses_is_reported() {
+fn a_call_to_a_closed_port_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap();
+    let closed = listener.local_addr().unwrap();
     drop(listener);
-    let report = call(nobody, &["--calls", "3"]);
+    let report = call(closed, &["--calls", "3"]);
     assert_eq!((report.code, report.count("/calls/failed")), (1, 3));
     assert!(
         report
@@ -217,16 +218,18 @@ fn a_server_that_refuses_is_reported() {
             .starts_with("cannot connect: Connection refused")
     );
     let ended = ["caller", "server", "closed"].map(|who| report.count(&format!("/hangups/{who}")));
-    assert_eq!(ended, [0; 3], "there was no connection to end");
+    assert_eq!(ended, [0; 3], "there was no connection");
 
-    let output = run(["call", &nobody.to_string()]);
+    let output = run(["call", &closed.to_string()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("\n1 call failed: cannot connect"));
+    assert!(
+        text(&output.stdout).contains("\nfailed        1 call: cannot connect: Connection refused")
+    );
 }
 
 #[test]
-fn a_connection_that_does_not_come_about_is_given_up() {
-    // Linux drops what does not fit into the queue of an empty backlog.
+fn a_connection_attempt_ends_at_the_connect_timeout() {
+    // With a backlog of 0, Linux drops the second connection.
     let listener = listener();
     listener.listen(0).unwrap();
     let addr = listener.local_addr().unwrap().as_socket().unwrap();
@@ -238,10 +241,17 @@ fn a_connection_that_does_not_come_about_is_given_up() {
     );
 }
 
-/// Bound, and not listening yet.
+/// Returns a socket that is bound and does not listen.
 fn listener() -> Socket {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let addr: SocketAddr = "127.0.0.1:0".parse().unwrap();
     listener.bind(&addr.into()).unwrap();
     listener
+}
+
+/// Closes the connection without a reset: a socket with unread data resets it.
+fn close(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    while read_frame(&mut stream).is_ok() {}
+    Ok(())
 }

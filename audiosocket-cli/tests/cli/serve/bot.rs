@@ -1,5 +1,5 @@
-//! `audiosocket serve bot`, with a stand-in for espeak-ng; or with the espeak-ng that is installed,
-//! if AUDIOSOCKET_TEST_ESPEAK is set, as CI does.
+//! `audiosocket serve bot` with a stand-in for espeak-ng. With AUDIOSOCKET_TEST_ESPEAK in the environment, as in CI, it is the
+//! installed espeak-ng.
 
 use std::process::Command;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use audiosocket_media::{SampleRate, wav};
 use tempfile::TempDir;
 
-use crate::heard::{ListeningCaller, slin};
+use crate::listening::{ListeningCaller, slin};
 use crate::process::{ServeProcess, audiosocket, line, text};
 
 const MENU: &str = "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
@@ -18,7 +18,7 @@ const GOODBYE: &str = "Goodbye.";
 /// The kind of slin16.
 const KIND: u8 = 0x12;
 
-/// Where the espeak-ng is that is tested with.
+/// Returns the PATH with the espeak-ng of the tests.
 fn search_path() -> String {
     let path = std::env::var("PATH").unwrap();
     if std::env::var_os("AUDIOSOCKET_TEST_ESPEAK").is_some() {
@@ -27,7 +27,7 @@ fn search_path() -> String {
     format!("{}/tests/stand-ins:{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What espeak-ng makes of `text`.
+/// Returns the speech of `text`.
 #[track_caller]
 fn spoken(text: &str) -> Vec<i16> {
     let directory = TempDir::new().unwrap();
@@ -49,34 +49,34 @@ fn bot(runtime: &str, args: &[&str]) -> Command {
     command
 }
 
-/// Waits until the caller has heard that the bot read back `digits`.
-fn hear_read_back(call: &mut ListeningCaller, digits: &str) {
-    call.hear_all_of(&spoken("You entered"));
+/// Receives audio until the bot has repeated `digits`.
+fn receive_digits(call: &mut ListeningCaller, digits: &str) {
+    call.receive_all_of(&spoken("You entered"));
     for digit in digits.chars() {
-        call.hear_all_of(&spoken(&digit.to_string()));
+        call.receive_all_of(&spoken(&digit.to_string()));
     }
 }
 
 on_every_runtime! {
     the_bot_asks_for_digits_repeats_them_and_ends_the_call_at_a_star,
     keys_and_speech_interrupt_the_bot,
-    a_caller_who_presses_no_key_is_asked_again,
+    the_bot_asks_again_if_the_caller_presses_no_key,
 }
 
 fn the_bot_asks_for_digits_repeats_them_and_ends_the_call_at_a_star(runtime: &str) {
-    let server = ServeProcess::run(bot(runtime, &["--timeout", "1m"]), 1);
+    let server = ServeProcess::run(bot(runtime, &["--key-timeout", "1m"]), 1);
     let mut call = ListeningCaller::begin(server.addr(), KIND);
-    call.hear_all_of(&spoken(MENU));
-    // Only a # ends an entry that is shorter than eight digits.
+    call.receive_all_of(&spoken(MENU));
+    // A # ends an entry of fewer than eight digits.
     call.press("12D3#");
-    hear_read_back(&mut call, "123");
-    call.hear_all_of(&spoken(MORE));
+    receive_digits(&mut call, "123");
+    call.receive_all_of(&spoken(MORE));
     call.press("87654321");
-    hear_read_back(&mut call, "87654321");
+    receive_digits(&mut call, "87654321");
     call.forget();
     call.press("*");
-    call.hear_to_the_end();
-    assert!(call.has_heard(&spoken(GOODBYE)));
+    call.receive_to_the_end();
+    assert!(call.has_received(&spoken(GOODBYE)));
     call.hang_up();
     let log = server.terminate();
     line(
@@ -87,38 +87,38 @@ fn the_bot_asks_for_digits_repeats_them_and_ends_the_call_at_a_star(runtime: &st
 }
 
 fn keys_and_speech_interrupt_the_bot(runtime: &str) {
-    let server = ServeProcess::run(bot(runtime, &["--timeout", "1m"]), 1);
+    let server = ServeProcess::run(bot(runtime, &["--key-timeout", "1m"]), 1);
     let mut call = ListeningCaller::begin(server.addr(), KIND);
-    call.hear_sound(10);
+    call.receive_sound(10);
     call.press("1");
-    call.hear_silence(75);
-    assert!(!call.has_heard(&spoken(MENU)));
+    call.receive_silence(75);
+    assert!(!call.has_received(&spoken(MENU)));
 
     call.forget();
     call.press("2345678");
     // The caller interrupts by speech.
-    call.hear_sound(10);
+    call.receive_sound(10);
     call.say(10, 8_000.0, slin);
-    call.hear_silence(75);
-    assert!(!call.has_heard(&spoken(MORE)));
+    call.receive_silence(75);
+    assert!(!call.has_received(&spoken(MORE)));
 
     call.press("12345678");
-    hear_read_back(&mut call, "12345678");
+    receive_digits(&mut call, "12345678");
     call.hang_up();
     server.terminate();
 }
 
-fn a_caller_who_presses_no_key_is_asked_again(runtime: &str) {
-    let server = ServeProcess::run(bot(runtime, &["--timeout", "100ms"]), 1);
+fn the_bot_asks_again_if_the_caller_presses_no_key(runtime: &str) {
+    let server = ServeProcess::run(bot(runtime, &["--key-timeout", "100ms"]), 1);
     let mut call = ListeningCaller::begin(server.addr(), KIND);
     // A timeout ends an entry.
     call.press("7");
-    hear_read_back(&mut call, "7");
-    call.hear_all_of(&spoken(MORE));
+    receive_digits(&mut call, "7");
+    call.receive_all_of(&spoken(MORE));
     call.forget();
-    call.hear_to_the_end();
+    call.receive_to_the_end();
     for prompt in [NOTHING, MENU, GOODBYE] {
-        assert!(call.has_heard(&spoken(prompt)), "{prompt}");
+        assert!(call.has_received(&spoken(prompt)), "{prompt}");
     }
     call.hang_up();
     line(
@@ -128,19 +128,14 @@ fn a_caller_who_presses_no_key_is_asked_again(runtime: &str) {
 }
 
 #[test]
-fn without_espeak_ng_the_program_ends_with_a_hint() {
-    let mut command = bot("tokio", &["--listen", "127.0.0.1:0"]);
-    let output = command.env("PATH", "/nowhere").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("apt install espeak-ng"));
-    assert_eq!(text(&output.stdout), "");
-
+fn an_unknown_voice_is_an_error_with_a_remedy() {
     let args = ["--listen", "127.0.0.1:0", "--voice", "none such"];
     let output = bot("tokio", &args).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
     assert!(
-        stderr.contains("espeak-ng failed") && stderr.contains("voice"),
+        stderr.contains("espeak-ng failed with --voice \"none such\"")
+            && stderr.contains("--voices"),
         "{stderr}"
     );
     assert_eq!(text(&output.stdout), "");

@@ -10,9 +10,9 @@ use audiosocket_media::{Codec, Law};
 use audiosocket_proto::Frame;
 use tempfile::TempDir;
 
-use crate::heard::samples;
+use crate::caller::{begin, end};
 use crate::process::{PATIENCE, ServeProcess, audiosocket, line, run, text};
-use crate::recordings::{begin, end, files, finished, say, slin, voice};
+use crate::recordings::{files, finished, say, slin, voice};
 use crate::server::{is_audio, read_frame, write_frame};
 
 on_every_runtime! {
@@ -49,7 +49,9 @@ fn received(mut stream: TcpStream) -> Vec<i16> {
     while let Ok(frame) = read_frame(&mut stream) {
         if is_audio(&frame) && frame.1.iter().any(|byte| *byte != 0) {
             assert_eq!(frame.0, 0x10);
-            received.extend(samples(&frame.1));
+            let (pairs, odd) = frame.1.as_chunks::<2>();
+            assert!(odd.is_empty());
+            received.extend(pairs.iter().map(|pair| i16::from_le_bytes(*pair)));
         }
     }
     received

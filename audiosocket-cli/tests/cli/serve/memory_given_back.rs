@@ -1,4 +1,4 @@
-//! What `audiosocket serve` does with memory that it does not need any more.
+//! `audiosocket serve` returns the memory of ended calls to the system. Only with jemalloc: the allocator of the C library keeps it.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,12 +10,12 @@ use crate::process::{ServeProcess, call};
 use crate::serve::memory::status;
 
 on_every_runtime! {
-    what_a_crowd_took_is_given_back,
+    the_memory_of_ended_calls_is_returned_to_the_system,
 }
 
-/// Also by a server that has nothing to do any more, and so asks the allocator for nothing.
-fn what_a_crowd_took_is_given_back(runtime: &str) {
-    /// All but the end of a frame that is as long as can be, which is kept until the rest has come.
+/// The server is idle then and calls the allocator no more.
+fn the_memory_of_ended_calls_is_returned_to_the_system(runtime: &str) {
+    /// The beginning of the longest frame. The server keeps it until the rest comes.
     static FRAME: [u8; 65_000] = {
         let mut frame = [0; 65_000];
         (frame[0], frame[1], frame[2]) = (0x10, 0xff, 0xff);
@@ -35,10 +35,10 @@ fn what_a_crowd_took_is_given_back(runtime: &str) {
         })
         .collect();
     let most = before + 400 * 60_000;
-    wait_until("they have taken it", || resident(&server) >= most);
+    wait_until("the calls use the memory", || resident(&server) >= most);
     drop(crowd);
     let rest = before + (most - before) / 4;
-    wait_until("it is given back", || resident(&server) <= rest);
+    wait_until("the memory is returned", || resident(&server) <= rest);
     server.terminate();
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use audiosocket_media::{Law, SampleRate, wav};
 use tempfile::TempDir;
 
-use crate::heard::{ListeningCaller, slin, trimmed};
-use crate::process::{ServeProcess, audiosocket, count, line, run, text};
+use crate::listening::{ListeningCaller, slin, trimmed};
+use crate::process::{ServeProcess, audiosocket, count, line};
 
-/// Audio of which no part is like another, and no sample is 0.
+/// Returns samples without a repetition and without 0.
 fn noise(samples: usize) -> Vec<i16> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = || {
@@ -21,7 +21,7 @@ fn noise(samples: usize) -> Vec<i16> {
     std::iter::repeat_with(next).take(samples).collect()
 }
 
-/// A WAV file in `directory`.
+/// Writes a WAV file into `directory`.
 fn wav_file(directory: &TempDir, rate: u32, channels: u16, samples: &[i16]) -> PathBuf {
     let path = directory.path().join("prompt.wav");
     let spec = hound::WavSpec {
@@ -47,29 +47,32 @@ fn playing(runtime: &str, file: &Path, args: &[&str]) -> ServeProcess {
 
 on_every_runtime! {
     the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up,
-    a_rate_that_no_call_has_is_resampled,
+    a_file_with_another_rate_is_resampled,
     a_loop_has_no_gap,
-    whoever_barges_in_hears_silence_from_then_on,
+    a_caller_who_barges_in_receives_only_silence_after_it,
 }
 
 fn the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up(runtime: &str) {
     let directory = TempDir::new().unwrap();
-    // Frames are of 320 samples at 16 kHz.
+    // A frame has 320 samples at 16 kHz.
     let samples = noise(5_000);
     let server = playing(runtime, &wav_file(&directory, 16_000, 1, &samples), &[]);
     for _ in 0..2 {
         let mut call = ListeningCaller::begin(server.addr(), 0x12);
-        // Without --barge-in nobody interrupts.
+        // Without --barge-in, speech and keys do not interrupt.
         call.say(10, 8_000.0, slin);
         call.press("5");
-        call.hear_to_the_end();
+        call.receive_to_the_end();
         assert_eq!(trimmed(&call.samples), samples);
         let last = call
             .samples
             .iter()
             .rposition(|sample| *sample != 0)
             .unwrap();
-        assert!(call.samples.len() - last <= 320, "hung up at once");
+        assert!(
+            call.samples.len() - last <= 320,
+            "the server hangs up at the end"
+        );
         call.hang_up();
     }
     let log = server.terminate();
@@ -85,7 +88,7 @@ fn the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up(runtime: &s
     }
 }
 
-fn a_rate_that_no_call_has_is_resampled(runtime: &str) {
+fn a_file_with_another_rate_is_resampled(runtime: &str) {
     let directory = TempDir::new().unwrap();
     let path = wav_file(&directory, 22_050, 2, &noise(10_000));
     let second = Duration::from_secs(1);
@@ -97,7 +100,7 @@ fn a_rate_that_no_call_has_is_resampled(runtime: &str) {
     for (args, rate) in rates {
         let server = playing(runtime, &path, args);
         let mut call = ListeningCaller::begin(server.addr(), rate.kind().0);
-        call.hear_to_the_end();
+        call.receive_to_the_end();
         let expected = wav::read_file(&path, rate, second).unwrap();
         assert!(expected.len() as u32 > rate.hz() / 5);
         assert_eq!(trimmed(&call.samples), trimmed(&expected));
@@ -111,14 +114,14 @@ fn a_loop_has_no_gap(runtime: &str) {
 }
 
 #[test]
-fn a_long_loop_has_no_gap_where_its_pieces_meet() {
-    // More than 10 s are queued in two pieces, the first of which ends after 5 s.
+fn a_long_loop_has_no_gap_between_its_parts() {
+    // Audio of more than 10 s is queued in two parts. The first one ends after 5 s.
     assert_loops("tokio", 81_001, 45_000);
 }
 
-/// What is looped is heard as if it were endless, for so many samples.
+/// Asserts that the first `wanted` samples of a loop have no gap.
 #[track_caller]
-fn assert_loops(runtime: &str, samples: usize, heard: usize) {
+fn assert_loops(runtime: &str, samples: usize, wanted: usize) {
     let directory = TempDir::new().unwrap();
     let samples = noise(samples);
     let server = playing(
@@ -127,16 +130,11 @@ fn assert_loops(runtime: &str, samples: usize, heard: usize) {
         &["--loop"],
     );
     let mut call = ListeningCaller::begin(server.addr(), 0x10);
-    while call.samples.len() < heard {
-        assert!(call.hear());
-    }
-    let expected = samples.iter().cycle();
-    let heard = trimmed(&call.samples);
-    let differs = heard
-        .iter()
-        .zip(expected)
-        .position(|(heard, expected)| heard != expected);
-    assert_eq!(differs, None, "of {} samples", heard.len());
+    call.receive_samples(wanted);
+    let received = trimmed(&call.samples);
+    let mut pairs = received.iter().zip(samples.iter().cycle());
+    let differs = pairs.position(|(received, expected)| received != expected);
+    assert_eq!(differs, None, "of {} samples", received.len());
     call.hang_up();
     let log = server.terminate();
     line(
@@ -145,7 +143,7 @@ fn assert_loops(runtime: &str, samples: usize, heard: usize) {
     );
 }
 
-fn whoever_barges_in_hears_silence_from_then_on(runtime: &str) {
+fn a_caller_who_barges_in_receives_only_silence_after_it(runtime: &str) {
     let directory = TempDir::new().unwrap();
     let path = wav_file(&directory, 8_000, 1, &noise(4_000));
     let server = playing(runtime, &path, &["--loop", "--barge-in"]);
@@ -170,41 +168,12 @@ fn barge_in(server: &ServeProcess, codec: Codec, by_key: bool) {
     let mut call = ListeningCaller::begin(server.addr(), 0x10);
     // The noise of a line does not interrupt.
     call.say(25, 100.0, codec);
-    call.hear_sound(50);
+    call.receive_sound(50);
     if by_key {
         call.press("#");
     } else {
         call.say(5, 8_000.0, codec);
     }
-    call.hear_silence(50);
+    call.receive_silence(50);
     call.hang_up();
-}
-
-#[test]
-fn a_file_that_cannot_be_played_is_an_error_before_anyone_can_call() {
-    let directory = TempDir::new().unwrap();
-    let empty = wav_file(&directory, 8_000, 1, &[]);
-    let no_wav = directory.path().join("text.wav");
-    std::fs::write(
-        &no_wav,
-        "RIFF is a German word for a reef, too, and this is no WAV",
-    )
-    .unwrap();
-    let missing = directory.path().join("missing.wav");
-    let files = [
-        (&empty, "has no audio"),
-        (&no_wav, "not a WAV file"),
-        (&missing, "No such file"),
-    ];
-    for (file, problem) in files {
-        let file = file.to_str().unwrap();
-        let output = run(["serve", "play", file, "--listen", "127.0.0.1:0"]);
-        assert_eq!(output.status.code(), Some(1));
-        let stderr = text(&output.stderr);
-        assert!(
-            stderr.contains(file) && stderr.contains(problem),
-            "{stderr}"
-        );
-        assert_eq!(text(&output.stdout), "");
-    }
 }

@@ -13,26 +13,25 @@ use audiosocket_media::Law;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::caller::{HANGUP, UUID_TEXT};
-use crate::process::{PATIENCE, ServeProcess, audiosocket, line, run, text};
-use crate::recordings::{begin, end, files, finished, name, now, playable, say, slin, voice};
+use crate::caller::{HANGUP, UUID_TEXT, begin, end};
+use crate::process::{PATIENCE, ServeProcess, audiosocket, line};
+use crate::recordings::{files, finished, name, now, playable, say, slin, voice};
 use crate::server::{read_frame, write_frame};
 
 on_every_runtime! {
     a_call_is_recorded_sample_for_sample,
-    each_rate_of_a_call_has_its_file,
-    what_is_not_slin_is_recorded_as_what_it_is,
-    a_pause_is_as_long_as_it_was,
-    pauses_are_skipped_if_asked_for,
-    what_was_written_survives_a_kill,
+    each_rate_of_a_call_has_its_own_file,
+    a_law_and_u_law_are_recorded_as_speech,
+    a_pause_has_its_length_in_the_recording,
+    skip_pauses_leaves_pauses_out,
+    written_audio_survives_a_kill,
     a_signal_finishes_every_recording,
-    a_full_disk_ends_a_recording_and_neither_the_call_nor_the_next_one,
-    a_directory_that_vanished_is_an_error_until_it_is_back,
-    calls_of_one_uuid_have_a_file_each,
-    a_directory_that_cannot_be_recorded_into_is_an_error_at_once,
+    a_full_disk_ends_a_recording_but_no_call,
+    a_removed_directory_is_an_error_until_it_exists_again,
+    calls_with_the_same_uuid_have_a_file_each,
 }
 
-/// The directory that is recorded into, and the server.
+/// A server that records, and its directory.
 struct Recorder {
     directory: TempDir,
     server: ServeProcess,
@@ -43,7 +42,7 @@ impl Recorder {
         Self::wrapped(&[], runtime, args)
     }
 
-    /// Started by another command, which ends with where its own arguments are to go.
+    /// Starts the server with `wrapper`, a command that takes the command of the server as its last arguments.
     fn wrapped(wrapper: &[&str], runtime: &str, args: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap();
@@ -66,36 +65,36 @@ impl Recorder {
         self.server.addr()
     }
 
-    /// All recordings, by name.
+    /// Returns all recordings, sorted by name.
     fn files(&self) -> Vec<PathBuf> {
         files(self.directory.path())
     }
 
-    /// Waits until so many samples of the only recording can be played.
+    /// Waits until this many samples of the only recording can be played.
     fn wait_for(&self, samples: usize) {
         self.wait_for_all(1, samples);
     }
 
-    /// The same of each of so many recordings.
+    /// Waits until there are this many recordings, and this many samples of each can be played.
     fn wait_for_all(&self, recordings: usize, samples: usize) {
         let deadline = Instant::now() + PATIENCE;
-        let there =
+        let has_samples =
             |file: &PathBuf| playable(file).is_some_and(|(_, found)| found.len() >= samples);
-        let all_there = || {
+        let all_have = || {
             let files = self.files();
-            files.len() == recordings && files.iter().all(there)
+            files.len() == recordings && files.iter().all(has_samples)
         };
-        while !all_there() {
-            assert!(Instant::now() < deadline, "not recorded");
+        while !all_have() {
+            assert!(Instant::now() < deadline, "no recording in time");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Ends the server, and gives the only recording, its rate and samples, and the log.
+    /// Ends the server. Returns the rate and the samples of the only recording, and the log.
     fn recorded(self) -> (u32, Vec<i16>, String) {
         let log = self.server.terminate();
         let [file] = &files(self.directory.path())[..] else {
-            panic!("not one recording: {log}");
+            panic!("there is not one recording: {log}");
         };
         let (rate, samples) = finished(file);
         (rate, samples, log)
@@ -107,7 +106,7 @@ fn a_call_is_recorded_sample_for_sample(runtime: &str) {
     let samples = voice(80_000);
     let before = now();
     let mut stream = begin(recorder.addr());
-    // The first is so long that the rest is not late, however busy this machine is.
+    // The first frame has 4 s of audio, so the rest is not late, even on a busy machine.
     let audio = slin(&samples);
     let (first, rest) = audio.split_at(65_534);
     say(&mut stream, 0x10, first, 65_534);
@@ -133,7 +132,7 @@ fn a_call_is_recorded_sample_for_sample(runtime: &str) {
     );
 }
 
-fn each_rate_of_a_call_has_its_file(runtime: &str) {
+fn each_rate_of_a_call_has_its_own_file(runtime: &str) {
     let recorder = Recorder::start(runtime, &["--skip-pauses"]);
     let samples = voice(10_000);
     let mut stream = begin(recorder.addr());
@@ -142,7 +141,7 @@ fn each_rate_of_a_call_has_its_file(runtime: &str) {
     ];
     for kind in 0x10..=0x18 {
         say(&mut stream, kind, &slin(&samples), 640);
-        // Names have the time to a millisecond.
+        // The time in the names has milliseconds.
         thread::sleep(Duration::from_millis(5));
     }
     end(stream);
@@ -157,7 +156,7 @@ fn each_rate_of_a_call_has_its_file(runtime: &str) {
     }
 }
 
-fn what_is_not_slin_is_recorded_as_what_it_is(runtime: &str) {
+fn a_law_and_u_law_are_recorded_as_speech(runtime: &str) {
     for (law, options) in [
         (Law::A, &[][..]),
         (Law::Mu, &[]),
@@ -168,7 +167,7 @@ fn what_is_not_slin_is_recorded_as_what_it_is(runtime: &str) {
         law.encode(&voice(40_000), &mut codes);
         law.decode(&codes, &mut wanted);
         let mut stream = begin(recorder.addr());
-        // 30 ms packets, which the server is told of at once.
+        // Packets of 30 ms.
         say(&mut stream, 0x10, &codes, 240);
         end(stream);
         let (rate, recorded, log) = recorder.recorded();
@@ -178,12 +177,12 @@ fn what_is_not_slin_is_recorded_as_what_it_is(runtime: &str) {
     }
 }
 
-/// A second of voice, a pause, and the end of a word. Gives how long the call took.
+/// Sends a second of speech, then after a pause 20 ms of speech. Returns the duration of the call.
 fn pause(recorder: &Recorder, samples: &[i16]) -> Duration {
     let began = Instant::now();
     let mut stream = begin(recorder.addr());
     say(&mut stream, 0x10, &slin(&samples[..8_000]), 320);
-    // From here on it is the server's time too.
+    // The server has the audio before the pause starts.
     recorder.wait_for(8_000);
     thread::sleep(Duration::from_millis(2_500));
     say(&mut stream, 0x10, &slin(&samples[8_000..]), 320);
@@ -191,15 +190,15 @@ fn pause(recorder: &Recorder, samples: &[i16]) -> Duration {
     began.elapsed()
 }
 
-fn a_pause_is_as_long_as_it_was(runtime: &str) {
+fn a_pause_has_its_length_in_the_recording(runtime: &str) {
     let recorder = Recorder::start(runtime, &[]);
     let samples = voice(8_160);
     let took = pause(&recorder, &samples);
     let (_, recorded, log) = recorder.recorded();
-    assert!(recorded[..8_000] == samples[..8_000], "a burst is no gap");
+    assert!(recorded[..8_000] == samples[..8_000], "a burst has no gap");
     let quiet = recorded[8_000..].iter().take_while(|sample| **sample == 0);
     let quiet = quiet.count();
-    // The voice came at once, and so a second of the pause is what it says.
+    // The speech came at once, so its second is a part of the pause.
     let passed = Duration::from_millis(1_480).as_millis() as usize * 8;
     assert!(quiet >= passed, "{quiet} samples: {log}");
     let end = &recorded[8_000 + quiet..];
@@ -209,14 +208,14 @@ fn a_pause_is_as_long_as_it_was(runtime: &str) {
     assert!(recorded.len() <= passed + 8, "{} samples", recorded.len());
 }
 
-fn pauses_are_skipped_if_asked_for(runtime: &str) {
+fn skip_pauses_leaves_pauses_out(runtime: &str) {
     let recorder = Recorder::start(runtime, &["--skip-pauses"]);
     let samples = voice(8_160);
     pause(&recorder, &samples);
     assert!(recorder.recorded().1 == samples);
 }
 
-fn what_was_written_survives_a_kill(runtime: &str) {
+fn written_audio_survives_a_kill(runtime: &str) {
     const CALLS: usize = 50;
     let recorder = Recorder::start(runtime, &["--skip-pauses"]);
     let samples = voice(27_000);
@@ -225,14 +224,14 @@ fn what_was_written_survives_a_kill(runtime: &str) {
     for stream in &mut streams {
         say(stream, 0x10, &audio, 320);
     }
-    // Also what is less than a second of audio, after a second of time.
+    // The server writes less than a second of audio after a second of time.
     recorder.wait_for_all(CALLS, samples.len());
-    // More is on its way when it dies, which `drop` does to it with SIGKILL.
+    // The callers send while `drop` kills the server with SIGKILL.
     let (begun, half) = mpsc::channel();
     let talking = thread::spawn(move || {
         for payload in audio.chunks(320) {
             for stream in &mut streams {
-                // Until nobody listens.
+                // Fails when the server is gone.
                 let _ = write_frame(stream, 0x10, payload);
             }
             let _ = begun.send(());
@@ -263,7 +262,7 @@ fn a_signal_finishes_every_recording(runtime: &str) {
         say(&mut stream, 0x10, &slin(&samples), 320);
         streams.push(stream);
     }
-    // All have been read; what of them has been written is the server's business.
+    // The server has read all audio. It may not have written all of it.
     recorder.wait_for_all(streams.len(), samples.len());
     recorder.server.signal(Signal::TERM);
     for mut stream in streams {
@@ -284,15 +283,14 @@ fn a_signal_finishes_every_recording(runtime: &str) {
     );
 }
 
-fn a_full_disk_ends_a_recording_and_neither_the_call_nor_the_next_one(runtime: &str) {
-    // What a full disk does to a write is what this limit does, at a place that can be chosen;
-    // without the trap its signal would end the process.
+fn a_full_disk_ends_a_recording_but_no_call(runtime: &str) {
+    // A limit of the file size fails writes as a full disk does. Without the trap, its signal would end the process.
     let limit = "trap '' XFSZ; ulimit -f 70; exec \"$@\"";
     let recorder = Recorder::wrapped(&["sh", "-c", limit, "sh"], runtime, &[]);
     let samples = voice(80_000);
     let mut stream = begin(recorder.addr());
     say(&mut stream, 0x10, &slin(&samples), 320);
-    // Some more after it has failed, on the call that goes on.
+    // The call goes on after its recording has failed.
     recorder.wait_for(15_000);
     stream.write_all(b"\x03\x00\x015").unwrap();
     say(&mut stream, 0x10, &slin(&samples[..800]), 320);
@@ -317,14 +315,14 @@ fn a_full_disk_ends_a_recording_and_neither_the_call_nor_the_next_one(runtime: &
 
     let files = files(directory.path());
     let [_, next] = &files[..] else {
-        panic!("not two recordings: {log}");
+        panic!("there are not two recordings: {log}");
     };
     let (_, recorded) = finished(next);
     assert!(recorded[..10_000] == samples[..10_000]);
     line(&log, &["all recordings ended", "calls=2 files=2 failed=1"]);
 }
 
-fn a_directory_that_vanished_is_an_error_until_it_is_back(runtime: &str) {
+fn a_removed_directory_is_an_error_until_it_exists_again(runtime: &str) {
     let recorder = Recorder::start(runtime, &[]);
     let samples = voice(4_000);
     let call = || {
@@ -352,7 +350,7 @@ fn a_directory_that_vanished_is_an_error_until_it_is_back(runtime: &str) {
     );
 }
 
-fn calls_of_one_uuid_have_a_file_each(runtime: &str) {
+fn calls_with_the_same_uuid_have_a_file_each(runtime: &str) {
     let recorder = Recorder::start(runtime, &[]);
     let samples = voice(4_000);
     let mut streams: Vec<_> = (0..20).map(|_| begin(recorder.addr())).collect();
@@ -364,27 +362,4 @@ fn calls_of_one_uuid_have_a_file_each(runtime: &str) {
     let files = files(recorder.directory.path());
     assert_eq!(files.len(), 20);
     assert!(files.iter().all(|file| name(file).contains(UUID_TEXT)));
-}
-
-fn a_directory_that_cannot_be_recorded_into_is_an_error_at_once(runtime: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let missing = directory.path().join("missing");
-    let file = directory.path().join("file");
-    fs::write(&file, "not a directory").unwrap();
-    for (path, problem) in [(&missing, "No such file"), (&file, "Not a directory")] {
-        let path = path.to_str().unwrap();
-        let listen = ["--runtime", runtime, "--listen", "127.0.0.1:0"];
-        let output = run(["serve", "record", path].into_iter().chain(listen));
-        assert_eq!(output.status.code(), Some(1));
-        let stderr = text(&output.stderr);
-        assert!(
-            stderr.contains(path) && stderr.contains(problem),
-            "{stderr}"
-        );
-        assert_eq!(text(&output.stdout), "");
-    }
-    // It leaves nothing behind where it could have.
-    let good = Recorder::start(runtime, &[]);
-    assert_eq!(good.files(), Vec::<PathBuf>::new());
-    good.server.terminate();
 }

@@ -1,26 +1,23 @@
 //! Many connections.
 
-use crate::Runner;
-use crate::cases::call;
+use crate::cases::{OURS, PANICKED, PEER_HUNG_UP, THEIRS};
 use crate::frames::{audio, dtmf, uuid};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    calls_that_interleave
-    frames_that_interleave
-    endings_that_interleave
+    fifty_calls_keep_their_audio_apart
+    pieces_of_frames_of_many_calls_do_not_mix
+    calls_end_in_each_way_while_others_go_on
 }
 
-/// Fifty calls that talk in turns, each with words of its own.
-fn calls_that_interleave(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn fifty_calls_keep_their_audio_apart(server: &TestServer) {
     let name = |number: usize| format!("caller {number}");
     let words = |number: usize, round: usize| format!("{number}/{round} ").repeat(40).into_bytes();
     let mut connections: Vec<_> = (0..50).map(|number| server.call(&name(number))).collect();
     for round in 0..10 {
-        // All speak before any listens.
+        // All callers send before the first one receives.
         for (number, connection) in connections.iter_mut().enumerate() {
             connection.send(&[audio(&words(number, round)), dtmf(b'#')].concat());
         }
@@ -29,8 +26,7 @@ fn calls_that_interleave(runner: &Runner) {
         }
     }
     for (number, mut connection) in connections.into_iter().enumerate() {
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         let records = (0..10).flat_map(|round| {
             [
                 audio_record("slin", &words(number, round)),
@@ -38,13 +34,11 @@ fn calls_that_interleave(runner: &Runner) {
             ]
         });
         let records: Vec<_> = records.collect();
-        connection.transcript(&call(&name(number), &records, "closed by the peer"));
+        connection.check(&records, THEIRS);
     }
 }
 
-/// Frames of many calls, cut, with the pieces of all of them in between.
-fn frames_that_interleave(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn pieces_of_frames_of_many_calls_do_not_mix(server: &TestServer) {
     let mut connections: Vec<_> = (0..20).map(|_| server.connect()).collect();
     let sent = |number: usize| {
         let words = format!("words of caller {number}");
@@ -59,16 +53,13 @@ fn frames_that_interleave(runner: &Runner) {
     }
     for (number, connection) in connections.iter_mut().enumerate() {
         connection.expect(&sent(number)[19..]);
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         let words = format!("audio slin \"words of caller {number}\"");
-        connection.transcript(&call("echo", &[words], "closed by the peer"));
+        connection.check(&[words], THEIRS);
     }
 }
 
-/// Calls that end in every way, while others go on.
-fn endings_that_interleave(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn calls_end_in_each_way_while_others_go_on(server: &TestServer) {
     let mut connections: Vec<_> = (0..40).map(|_| server.call("echo")).collect();
     for (number, connection) in connections.iter_mut().enumerate() {
         match number % 4 {
@@ -83,22 +74,22 @@ fn endings_that_interleave(runner: &Runner) {
             0 => {
                 connection.expect_hangup();
                 let panicked = "exception: the handler panicked: \"as asked\"";
-                (&["audio slin \"panic\"", panicked], "handler panicked")
+                (&["audio slin \"panic\"", panicked], PANICKED)
             }
             1 => {
                 connection.expect_hangup();
-                (&["audio slin \"hangup\""], "hung up by this side")
+                (&["audio slin \"hangup\""], OURS)
             }
             2 => {
                 connection.expect_end();
-                (&[], "hung up by the peer")
+                (&[], PEER_HUNG_UP)
             }
             _ => {
                 connection.expect(&audio(b"hello"));
                 connection.close();
-                (&["audio slin \"hello\""], "closed by the peer")
+                (&["audio slin \"hello\""], THEIRS)
             }
         };
-        connection.transcript(&call("echo", records, end));
+        connection.check(records, end);
     }
 }

@@ -1,20 +1,19 @@
-//! What a real Asterisk 22.10.1 sent, whole: `audiosocket-proto/captures`.
+//! Captures of a real Asterisk 22.10.1: `audiosocket-proto/captures`.
 
 use std::path::Path;
 
 use crate::Runner;
-use crate::cases::call;
+use crate::cases::{THEIRS, call};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    replayed_whole
-    replayed_in_pieces
+    a_capture_in_one_write_is_echoed
+    a_capture_in_pieces_is_echoed
 }
 
-/// Each capture: its file, the keys that were pressed, the rate of its audio, and of how many frames
-/// of how many bytes that is.
+/// Each capture: its file, its keys, the rate of its audio, the number of frames, and the bytes in each.
 const CAPTURES: [(&str, &str, &str, usize, usize); 14] = [
     ("app-caller-hangs-up", "", "slin", 0, 0),
     ("app-dtmf", "15*D#", "slin", 88, 320),
@@ -32,13 +31,11 @@ const CAPTURES: [(&str, &str, &str, usize, usize); 14] = [
     ("dial-slin192", "", "slin192", 26, 7680),
 ];
 
-/// Each capture in one go, echoed.
-fn replayed_whole(runner: &Runner) {
+fn a_capture_in_one_write_is_echoed(runner: &Runner) {
     replayed(runner, usize::MAX);
 }
 
-/// Each capture in small pieces, echoed.
-fn replayed_in_pieces(runner: &Runner) {
+fn a_capture_in_pieces_is_echoed(runner: &Runner) {
     replayed(runner, 331);
 }
 
@@ -51,7 +48,7 @@ fn replayed(runner: &Runner, piece: usize) {
     assert_eq!(folder.read_dir().unwrap().count(), CAPTURES.len());
     for (name, keys, rate, frames, len) in CAPTURES {
         let bytes = std::fs::read(folder.join(name).with_extension("bin")).unwrap();
-        // The UUID, the keys, and then nothing but audio, all frames of the same length.
+        // The UUID, the keys, and frames of audio of the same length.
         let (uuid, rest) = bytes[3..].split_at(16);
         let (_keys, audio) = rest.split_at(4 * keys.len());
         assert_eq!(audio.len(), frames * (3 + len), "{name}");
@@ -68,7 +65,7 @@ fn replayed(runner: &Runner, piece: usize) {
             .chunks(3 + len)
             .map(|frame| audio_record(rate, &frame[3..]));
         let records: Vec<_> = keys.chain(audio).collect();
-        connection.transcript(&call(&hyphenated(uuid), &records, "closed by the peer"));
+        connection.transcript(&call(&hyphenated(uuid), &records, THEIRS));
     }
 }
 

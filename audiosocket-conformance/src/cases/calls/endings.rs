@@ -1,32 +1,31 @@
 //! How calls end.
 
 use crate::Runner;
-use crate::cases::{NOTHING, call, ends};
+use crate::cases::{NOTHING, OURS, PANICKED, PEER_HUNG_UP, SHORT, THEIRS, call};
 use crate::frames::{HANGUP, audio, dtmf, frame, noise, uuid};
 use crate::test_server::TestServer;
 use crate::transcript::{audio_record, digest};
 
 cases! {
     on every runner:
-    a_close_between_frames
-    a_close_inside_a_frame
-    a_close_inside_a_longest_frame
-    a_close_inside_the_uuid
-    a_close_before_any_byte
-    a_half_close_before_large_answers
-    a_reset_between_frames
-    a_reset_inside_a_frame
-    a_hangup_and_a_close_at_once
-    a_close_that_crosses_a_hangup
-    two_hangups_at_once
-    everything_after_a_hangup
-    a_hangup_arrives_though_much_is_unread
-    a_peer_that_does_not_close
+    a_close_between_frames_ends_the_call
+    a_close_inside_a_frame_is_an_exception
+    a_close_inside_the_longest_frame_is_an_exception
+    a_close_inside_the_uuid_begins_no_call
+    a_close_before_any_byte_runs_no_callback
+    a_peer_that_half_closes_gets_all_answers
+    a_reset_between_frames_is_no_exception
+    a_reset_inside_a_frame_is_an_exception
+    a_hangup_frame_followed_by_a_close_ends_the_call
+    a_close_that_crosses_a_hangup_is_no_exception
+    the_first_of_two_hangups_is_the_end
+    frames_after_a_hangup_reach_no_callback
+    a_hangup_frame_arrives_although_the_peer_sends_much
+    a_peer_that_does_not_close_is_closed_after_the_linger
 }
 
-/// The peer closes between two frames, which is how Asterisk ends calls. Nothing is answered.
-fn a_close_between_frames(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Asterisk ends calls this way. The server sends nothing back.
+fn a_close_between_frames_ends_the_call(server: &TestServer) {
     for (sent, records) in [
         (vec![], None),
         (dtmf(b'1'), Some("dtmf 1".to_owned())),
@@ -37,68 +36,56 @@ fn a_close_between_frames(runner: &Runner) {
     ] {
         let mut connection = server.call("echo");
         connection.send(&sent);
-        connection.half_close();
-        connection.expect_end();
-        connection.transcript(&call("echo", records.as_slice(), "closed by the peer"));
+        connection.half_closes(records.as_slice());
     }
 }
 
-/// The peer closes inside a frame, at every place of it: the exception says how far it came.
-fn a_close_inside_a_frame(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// At each place of the frame. The exception has the number of bytes that arrived.
+fn a_close_inside_a_frame_is_an_exception(server: &TestServer) {
     for whole in [audio(b"never whole"), dtmf(b'1'), frame(0x00, b"hangup")] {
         for cut in 1..whole.len() {
             let mut connection = server.call("echo");
             connection.send(&whole[..cut]);
-            connection.half_close();
-            connection.expect_end();
+            connection.finish();
             connection.transcript(&truncated(cut));
         }
     }
 }
 
-/// The same inside the longest frame.
-fn a_close_inside_a_longest_frame(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_close_inside_the_longest_frame_is_an_exception(server: &TestServer) {
     let whole = audio(&noise(65_535));
     for cut in [4, 1000, 32_768, 65_537] {
         let mut connection = server.call("echo");
         connection.send(&whole[..cut]);
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         connection.transcript(&truncated(cut));
     }
 }
 
-/// The peer closes inside its UUID, at every place of it: there was no call.
-fn a_close_inside_the_uuid(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// At each place of the frame.
+fn a_close_inside_the_uuid_begins_no_call(server: &TestServer) {
     let whole = uuid("echo");
     for cut in 1..whole.len() {
         let mut connection = server.connect();
         connection.send(&whole[..cut]);
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         connection.transcript(&[format!(
             "no call: the connection ended inside a frame, {cut} bytes into it"
         )]);
     }
 }
 
-/// The peer closes before any byte, as load balancers do to see whether a server listens. No callback
-/// runs.
-fn a_close_before_any_byte(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Load balancers connect and close to check that a server listens.
+fn a_close_before_any_byte_runs_no_callback(server: &TestServer) {
     for _ in 0..20 {
         let mut connection = server.connect();
-        connection.half_close();
-        connection.expect_end();
+        connection.finish();
         connection.transcript(&NOTHING);
     }
 }
 
-/// A peer that closes its sending side only still gets all answers, and no hangup after them.
-fn a_half_close_before_large_answers(runner: &Runner) {
+/// No hangup frame follows them.
+fn a_peer_that_half_closes_gets_all_answers(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(1 << 24));
     let mut connection = server.call("echo");
     let mut records = Vec::new();
@@ -112,23 +99,20 @@ fn a_half_close_before_large_answers(runner: &Runner) {
     connection.half_close();
     connection.expect(&back);
     connection.expect_end();
-    connection.transcript(&call("echo", &records, "closed by the peer"));
+    connection.check(&records, THEIRS);
 }
 
-/// The peer resets the connection between two frames: an ordinary end, and no exception.
-fn a_reset_between_frames(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_reset_between_frames_is_no_exception(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&dtmf(b'1'));
     connection.wait_for("dtmf 1");
     connection.reset();
-    connection.transcript(&call("echo", &["dtmf 1"], "reset by the peer"));
+    connection.check(&["dtmf 1"], "reset by the peer");
 }
 
-/// The peer resets the connection inside a frame, at every place of it. The frame before it came
-/// in the same write, so its record shows that the server has read all that there is.
-fn a_reset_inside_a_frame(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// At each place of the frame. The UUID is in the same write, so the record of `on_start` shows
+/// that the server has read all bytes.
+fn a_reset_inside_a_frame_is_an_exception(server: &TestServer) {
     let whole = audio(b"never whole");
     for cut in 1..whole.len() {
         let mut connection = server.connect();
@@ -139,50 +123,34 @@ fn a_reset_inside_a_frame(runner: &Runner) {
     }
 }
 
-/// The peer hangs up and closes at once.
-fn a_hangup_and_a_close_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_frame_followed_by_a_close_ends_the_call(server: &TestServer) {
     for _ in 0..20 {
         let mut connection = server.call("echo");
         connection.send(&HANGUP);
         connection.close();
-        connection.transcript(&call("echo", &NOTHING, "hung up by the peer"));
+        connection.check(&NOTHING, PEER_HUNG_UP);
     }
 }
 
-/// The peer closes at once after the bytes that make the server hang up. The first of the two has
-/// ended the call, and bytes that cross on the way are no exception.
-fn a_close_that_crosses_a_hangup(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// The peer closes right after the bytes that make the server hang up.
+fn a_close_that_crosses_a_hangup_is_no_exception(server: &TestServer) {
     for _ in 0..20 {
         let mut connection = server.call("echo");
         connection.send(&audio(b"bye"));
         connection.close();
-        let records = ["audio slin \"bye\""];
-        connection.transcript(&call("echo", &records, "hung up by this side"));
+        connection.check(&["audio slin \"bye\""], OURS);
     }
 }
 
-/// Both hang up at once: whose frame is acted on first has ended the call.
-fn two_hangups_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn the_first_of_two_hangups_is_the_end(server: &TestServer) {
     let sent = [&audio(b"hangup")[..], &HANGUP].concat();
-    let records = ["audio slin \"hangup\""];
-    ends(
-        &server,
-        "echo",
-        &sent,
-        &HANGUP,
-        &records,
-        "hung up by this side",
-    );
+    server.ends("echo", &sent, &HANGUP, &["audio slin \"hangup\""], OURS);
     let sent = [&HANGUP[..], &audio(b"hangup")].concat();
-    ends(&server, "echo", &sent, b"", &NOTHING, "hung up by the peer");
+    server.ends("echo", &sent, b"", &NOTHING, PEER_HUNG_UP);
 }
 
-/// The peer answers a hangup with every kind of frame. No callback runs, and nothing is answered.
-fn everything_after_a_hangup(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Frames of each kind. The server answers none of them.
+fn frames_after_a_hangup_reach_no_callback(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"hangup"));
     connection.expect_hangup();
@@ -199,17 +167,12 @@ fn everything_after_a_hangup(runner: &Runner) {
         connection.send(&rest);
     }
     connection.reset();
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"hangup\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"hangup\""], OURS);
 }
 
-/// After its hangup the server goes on reading, however much comes: to close, or to stop, would
-/// make the kernel send a reset, which can overtake the hangup.
-fn a_hangup_arrives_though_much_is_unread(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// After its hangup frame the server continues to read. If it closed or stopped reading, the kernel
+/// would send a reset, which can overtake the hangup frame.
+fn a_hangup_frame_arrives_although_the_peer_sends_much(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"hangup"));
     for _ in 0..250 {
@@ -218,20 +181,12 @@ fn a_hangup_arrives_though_much_is_unread(runner: &Runner) {
     connection.expect_hangup();
     connection.send(&audio(&[2; 320]));
     connection.close();
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"hangup\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"hangup\""], OURS);
 }
 
-/// A peer that never closes its side is closed to after the linger.
-fn a_peer_that_does_not_close(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.linger(crate::cases::SHORT));
-    for (order, end) in [
-        ("hangup", "hung up by this side"),
-        ("panic", "handler panicked"),
-    ] {
+fn a_peer_that_does_not_close_is_closed_after_the_linger(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.linger(SHORT));
+    for (order, end) in [("hangup", OURS), ("panic", PANICKED)] {
         let mut connection = server.call("echo");
         connection.send(&audio(order.as_bytes()));
         connection.expect_hangup();
@@ -240,7 +195,7 @@ fn a_peer_that_does_not_close(runner: &Runner) {
         if order == "panic" {
             records.push("exception: the handler panicked: \"as asked\"".to_owned());
         }
-        connection.transcript(&call("echo", &records, end));
+        connection.check(&records, end);
     }
     let mut refused = server.call("refuse");
     refused.expect_hangup();

@@ -1,23 +1,21 @@
-//! Frames come out whole, whatever pieces TCP makes of the stream.
+//! Frames are whole, wherever TCP cuts the stream.
 
-use crate::Runner;
+use crate::cases::NOTHING;
 use crate::frames::{audio, dtmf, frame, noise, uuid};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    a_byte_at_a_time
-    many_frames_in_one_write
-    a_frame_cut_at_every_place
-    a_uuid_cut_at_every_place
-    audio_of_every_size
-    a_longest_frame_in_pieces
+    frames_that_arrive_byte_by_byte_are_whole
+    hundreds_of_frames_in_one_write_are_read
+    a_frame_cut_at_any_place_is_whole
+    a_uuid_cut_at_any_place_is_whole
+    audio_of_1_to_65535_bytes_is_echoed
+    the_longest_frame_in_small_writes_is_whole
 }
 
-/// A call of every kind of frame, each byte in a write of its own.
-fn a_byte_at_a_time(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn frames_that_arrive_byte_by_byte_are_whole(server: &TestServer) {
     let mut connection = server.connect();
     let said = audio(b"hello");
     for frame in [uuid("echo"), dtmf(b'5'), said.clone(), frame(0x7f, b"?")] {
@@ -26,25 +24,14 @@ fn a_byte_at_a_time(runner: &Runner) {
         }
     }
     connection.expect(&said);
-    connection.half_close();
-    connection.expect_end();
-    connection.transcript(&[
-        "accept echo",
-        "start",
-        "dtmf 5",
-        "audio slin \"hello\"",
-        "ignored 0x7f \"?\"",
-        "end: closed by the peer",
-    ]);
+    connection.half_closes(&["dtmf 5", "audio slin \"hello\"", "ignored 0x7f \"?\""]);
 }
 
-/// Hundreds of frames, and the UUID, in one write.
-fn many_frames_in_one_write(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn hundreds_of_frames_in_one_write_are_read(server: &TestServer) {
     let mut connection = server.connect();
     let mut bytes = uuid("echo");
     let mut echo = Vec::new();
-    let mut records = vec!["accept echo".to_owned(), "start".to_owned()];
+    let mut records = Vec::new();
     for number in 0..=255 {
         let payload = [number; 20];
         bytes.extend(audio(&payload));
@@ -55,16 +42,12 @@ fn many_frames_in_one_write(runner: &Runner) {
     }
     connection.send(&bytes);
     connection.expect(&echo);
-    connection.half_close();
-    connection.expect_end();
-    records.push("end: closed by the peer".to_owned());
-    connection.transcript(&records);
+    connection.half_closes(&records);
 }
 
-/// A frame is cut in two at every place, the header among them. The first part comes alone: the frame
-/// before it left in the same write, and the case waits for its record.
-fn a_frame_cut_at_every_place(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// The UUID is in the same write as the first part. The case waits for its record, so the first
+/// part arrives alone.
+fn a_frame_cut_at_any_place_is_whole(server: &TestServer) {
     let whole = audio(b"0123456789");
     for cut in 0..=whole.len() {
         let mut connection = server.connect();
@@ -74,53 +57,36 @@ fn a_frame_cut_at_every_place(runner: &Runner) {
         }
         connection.send(&[&whole[cut..], &dtmf(b'9')].concat());
         connection.expect(&whole);
-        connection.half_close();
-        connection.expect_end();
-        connection.transcript(&[
-            "accept echo",
-            "start",
-            "audio slin \"0123456789\"",
-            "dtmf 9",
-            "end: closed by the peer",
-        ]);
+        connection.half_closes(&["audio slin \"0123456789\"", "dtmf 9"]);
     }
 }
 
-/// The UUID cut in two at every place.
-fn a_uuid_cut_at_every_place(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_uuid_cut_at_any_place_is_whole(server: &TestServer) {
     let whole = uuid("echo");
     for cut in 1..whole.len() {
         let mut connection = server.connect();
         connection.send(&whole[..cut]);
         connection.send(&whole[cut..]);
         connection.wait_for("start");
-        connection.close();
-        connection.transcript(&["accept echo", "start", "end: closed by the peer"]);
+        connection.closes(&NOTHING);
     }
 }
 
-/// Audio of 1 to 65,535 bytes, odd lengths among them, comes and goes as it is.
-fn audio_of_every_size(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Odd lengths too.
+fn audio_of_1_to_65535_bytes_is_echoed(server: &TestServer) {
     let mut connection = server.call("echo");
-    let mut records = vec!["accept echo".to_owned(), "start".to_owned()];
+    let mut records = Vec::new();
     for len in [
         1, 2, 3, 159, 160, 320, 321, 480, 4096, 8191, 8192, 8193, 32_768, 65_533, 65_534, 65_535,
     ] {
         let payload = noise(len);
-        connection.send(&audio(&payload));
-        connection.expect(&audio(&payload));
+        connection.echoes(&payload);
         records.push(audio_record("slin", &payload));
     }
-    connection.close();
-    records.push("end: closed by the peer".to_owned());
-    connection.transcript(&records);
+    connection.closes(&records);
 }
 
-/// A longest frame in many small writes, and small frames after it.
-fn a_longest_frame_in_pieces(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn the_longest_frame_in_small_writes_is_whole(server: &TestServer) {
     let mut connection = server.call("echo");
     let payload = noise(65_535);
     for piece in audio(&payload).chunks(1_000) {
@@ -128,16 +94,8 @@ fn a_longest_frame_in_pieces(runner: &Runner) {
     }
     connection.expect(&audio(&payload));
     for small in [b"a", b"b"] {
-        connection.send(&audio(small));
-        connection.expect(&audio(small));
+        connection.echoes(small);
     }
-    connection.close();
-    connection.transcript(&[
-        "accept echo",
-        "start",
-        &audio_record("slin", &payload),
-        "audio slin \"a\"",
-        "audio slin \"b\"",
-        "end: closed by the peer",
-    ]);
+    let whole = audio_record("slin", &payload);
+    connection.closes(&[&*whole, "audio slin \"a\"", "audio slin \"b\""]);
 }

@@ -1,66 +1,51 @@
-//! Calls that are reached from other threads.
+//! Handles that hang up calls, from other threads too.
 
 use std::thread;
 
-use crate::Runner;
-use crate::cases::{NOTHING, call, ends};
+use crate::cases::{NOTHING, OURS, PEER_HUNG_UP};
 use crate::frames::{HANGUP, audio};
 use crate::test_server::TestServer;
 
 cases! {
     on every runner:
-    a_quiet_call_is_hung_up
-    a_call_is_hung_up_after_audio
-    a_call_hangs_itself_up
-    a_call_is_hung_up_twice
-    a_call_is_hung_up_after_its_end
-    other_calls_go_on
+    a_handle_hangs_up_a_quiet_call
+    a_handle_hangs_up_a_call_with_audio
+    a_callback_can_hang_up_by_its_handle_after_an_answer
+    a_second_hangup_has_no_effect
+    a_hangup_after_the_end_has_no_effect
+    a_hangup_ends_one_call_only
 }
 
-/// A quiet call is hung up from another thread.
-fn a_quiet_call_is_hung_up(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+/// From another thread.
+fn a_handle_hangs_up_a_quiet_call(server: &TestServer) {
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     thread::spawn(move || handle.hangup()).join().unwrap();
-    connection.expect_hangup();
-    connection.close();
-    connection.transcript(&call("echo", &NOTHING, "hung up by this side"));
+    connection.hung_up(&NOTHING, OURS);
 }
 
-/// A call that has been talking, and many times in a row, for what is lost only sometimes.
-fn a_call_is_hung_up_after_audio(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Fifty times, to find a race.
+fn a_handle_hangs_up_a_call_with_audio(server: &TestServer) {
     for _ in 0..50 {
         let mut connection = server.call("echo");
-        connection.send(&audio(b"hello"));
-        connection.expect(&audio(b"hello"));
+        connection.echoes(b"hello");
         connection.handle().hangup();
-        connection.expect_hangup();
-        connection.close();
-        let records = ["audio slin \"hello\""];
-        connection.transcript(&call("echo", &records, "hung up by this side"));
+        connection.hung_up(&["audio slin \"hello\""], OURS);
     }
 }
 
-/// A callback that uses the handle: its answer is sent first.
-fn a_call_hangs_itself_up(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_callback_can_hang_up_by_its_handle_after_an_answer(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"handle"));
     connection.expect(&[&audio(b"handle")[..], &HANGUP].concat());
     connection.expect_end();
     connection.close();
-    let records = ["audio slin \"handle\""];
-    connection.transcript(&call("echo", &records, "hung up by this side"));
+    connection.check(&["audio slin \"handle\""], OURS);
 }
 
-/// Hanging up twice, at once and after the end, does nothing more.
-fn a_call_is_hung_up_twice(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+/// At the same time, and after the end.
+fn a_second_hangup_has_no_effect(server: &TestServer) {
+    let mut connection = server.started("echo");
     let threads: Vec<_> = (0..2)
         .map(|_| connection.handle())
         .map(|handle| thread::spawn(move || handle.hangup()))
@@ -71,45 +56,26 @@ fn a_call_is_hung_up_twice(runner: &Runner) {
     connection.expect_hangup();
     connection.handle().hangup();
     connection.close();
-    connection.transcript(&call("echo", &NOTHING, "hung up by this side"));
+    connection.check(&NOTHING, OURS);
     connection.handle().hangup();
 }
 
-/// Hanging up a call that the peer has ended does nothing.
-fn a_call_is_hung_up_after_its_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// The peer ended the call.
+fn a_hangup_after_the_end_has_no_effect(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&HANGUP);
     connection.expect_end();
     connection.handle().hangup();
     connection.close();
-    connection.transcript(&call("echo", &NOTHING, "hung up by the peer"));
+    connection.check(&NOTHING, PEER_HUNG_UP);
 }
 
-/// One call is hung up, and not its neighbour.
-fn other_calls_go_on(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_hangup_ends_one_call_only(server: &TestServer) {
     let mut other = server.call("echo");
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     connection.handle().hangup();
-    connection.expect_hangup();
-    connection.close();
-    connection.transcript(&call("echo", &NOTHING, "hung up by this side"));
-    other.send(&audio(b"well"));
-    other.expect(&audio(b"well"));
-    other.close();
-    other.transcript(&call(
-        "echo",
-        &["audio slin \"well\""],
-        "closed by the peer",
-    ));
-    ends(
-        &server,
-        "echo",
-        &HANGUP,
-        b"",
-        &NOTHING,
-        "hung up by the peer",
-    );
+    connection.hung_up(&NOTHING, OURS);
+    other.echoes(b"well");
+    other.closes(&["audio slin \"well\""]);
+    server.ends("echo", &HANGUP, b"", &NOTHING, PEER_HUNG_UP);
 }

@@ -1,96 +1,78 @@
-//! The UUID: first, once, of sixteen bytes, or there is no call.
+//! The UUID: the first frame of a call, once, with sixteen bytes.
 
 use crate::Runner;
-use crate::cases::{call, ends};
-use crate::frames::{HANGUP, audio, frame, uuid};
+use crate::cases::{NOTHING, SHORT, THEIRS, call};
+use crate::frames::{HANGUP, RATES, audio, frame, uuid};
 use crate::test_server::TestServer;
 
 cases! {
     on every runner:
-    a_uuid_in_network_order
-    a_first_frame_of_every_other_kind
-    a_uuid_of_a_wrong_length
-    an_http_request
-    a_panic_about_no_call
-    a_second_uuid
-    a_uuid_too_late
+    a_uuid_is_in_network_byte_order
+    a_first_frame_of_another_kind_begins_no_call
+    a_uuid_of_another_length_begins_no_call
+    an_http_request_begins_no_call
+    a_panic_about_no_call_ends_one_connection
+    a_second_uuid_ends_the_call
+    a_late_uuid_begins_no_call
 }
 
-/// The bytes of a UUID are in network order.
-fn a_uuid_in_network_order(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_uuid_is_in_network_byte_order(server: &TestServer) {
     let mut connection = server.connect();
     let bytes: Vec<u8> = (0..16).collect();
     connection.send(&frame(0x01, &bytes));
     connection.wait_for("start");
     connection.close();
     let name = "00010203-0405-0607-0809-0a0b0c0d0e0f";
-    connection.transcript(&call(name, &crate::cases::NOTHING, "closed by the peer"));
+    connection.transcript(&call(name, &NOTHING, THEIRS));
 }
 
-/// A peer that begins with anything else is turned down by the first three bytes, whatever the
-/// kind, and its payload is not waited for. A UUID that comes after that is none.
-fn a_first_frame_of_every_other_kind(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let known = [
-        (0x00, "hangup"),
-        (0x02, "silence"),
-        (0x03, "dtmf"),
-        (0x10, "audio slin"),
-        (0x11, "audio slin12"),
-        (0x12, "audio slin16"),
-        (0x13, "audio slin24"),
-        (0x14, "audio slin32"),
-        (0x15, "audio slin44"),
-        (0x16, "audio slin48"),
-        (0x17, "audio slin96"),
-        (0x18, "audio slin192"),
-        (0xff, "error"),
-    ];
-    for kind in (0x00..=0xff).filter(|kind| *kind != 0x01) {
-        let known = known.iter().find(|(known, _)| *known == kind);
-        let name = known.map_or(String::new(), |(_, name)| format!(" ({name})"));
+/// The three bytes of its header are enough. A later UUID begins no call.
+fn a_first_frame_of_another_kind_begins_no_call(server: &TestServer) {
+    for kind in (0x00..=0xff_u8).filter(|kind| *kind != 0x01) {
+        let name = match kind {
+            0x00 => " (hangup)".to_owned(),
+            0x02 => " (silence)".to_owned(),
+            0x03 => " (dtmf)".to_owned(),
+            0x10..=0x18 => format!(" (audio {})", RATES[usize::from(kind - 0x10)].0),
+            0xff => " (error)".to_owned(),
+            _ => String::new(),
+        };
         let records =
             format!("no call: the first frame was of kind 0x{kind:02x}{name} and not a UUID");
-        turned_down(&server, &[kind, 0x00, 0x10], &records);
+        begins_no_call(server, &[kind, 0x00, 0x10], &records);
     }
 }
 
-/// The length is wrong, which shows before the payload has come.
-fn a_uuid_of_a_wrong_length(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// The header is enough.
+fn a_uuid_of_another_length_begins_no_call(server: &TestServer) {
     for len in [0, 1, 15, 17, 36, 256, 4096, 65_535_u16] {
         let [high, low] = len.to_be_bytes();
         let records = format!("no call: a UUID of {len} bytes instead of 16");
-        turned_down(&server, &[0x01, high, low], &records);
+        begins_no_call(server, &[0x01, high, low], &records);
     }
 }
 
-/// A web browser.
-fn an_http_request(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn an_http_request_begins_no_call(server: &TestServer) {
     let request = b"GET / HTTP/1.1\r\nHost: pbx.example\r\n\r\n";
     let records = "no call: the first frame was of kind 0x47 and not a UUID";
-    turned_down(&server, request, records);
+    begins_no_call(server, request, records);
 }
 
 /// The acceptor's `on_exception` panics.
-fn a_panic_about_no_call(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_about_no_call_ends_one_connection(server: &TestServer) {
     let request = b"POST / HTTP/1.1\r\n\r\n";
     let records = "no call: the first frame was of kind 0x50 and not a UUID";
-    turned_down(&server, request, records);
-    // And the server goes on.
-    turned_down(&server, request, records);
+    begins_no_call(server, request, records);
+    // The server continues.
+    begins_no_call(server, request, records);
 }
 
-/// A second UUID ends the call, whether it is the same, another, or not a whole one.
-fn a_second_uuid(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// The same UUID, another UUID, or one of a wrong length.
+fn a_second_uuid_ends_the_call(server: &TestServer) {
     for second in ["echo", "another"] {
         let records = ["exception: a second UUID on the same connection"];
         let end = "failed: a second UUID on the same connection";
-        ends(&server, "echo", &uuid(second), &HANGUP, &records, end);
+        server.ends("echo", &uuid(second), &HANGUP, &records, end);
     }
     let records = [
         "audio slin \"x\"",
@@ -99,12 +81,12 @@ fn a_second_uuid(runner: &Runner) {
     let sent = [audio(b"x"), frame(0x01, b"four")].concat();
     let back = [audio(b"x"), HANGUP.to_vec()].concat();
     let end = "failed: a UUID of 4 bytes instead of 16";
-    ends(&server, "echo", &sent, &back, &records, end);
+    server.ends("echo", &sent, &back, &records, end);
 }
 
-/// A peer that sends no UUID in time is hung up on; the UUID that comes then is too late.
-fn a_uuid_too_late(runner: &Runner) {
-    let server = TestServer::with(runner, |session| session.uuid_timeout(crate::cases::SHORT));
+/// The server hangs up when no UUID arrives in time.
+fn a_late_uuid_begins_no_call(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.uuid_timeout(SHORT));
     for first in [&b""[..], &uuid("echo")[..18]] {
         let mut connection = server.connect();
         connection.send(first);
@@ -116,7 +98,7 @@ fn a_uuid_too_late(runner: &Runner) {
     }
 }
 
-fn turned_down(server: &TestServer, sent: &[u8], records: &str) {
+fn begins_no_call(server: &TestServer, sent: &[u8], records: &str) {
     let mut connection = server.connect();
     connection.send(sent);
     connection.expect_hangup();

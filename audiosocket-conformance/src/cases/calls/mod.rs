@@ -1,4 +1,4 @@
-//! Cases that need a server and nothing else.
+//! Cases that need a server only.
 
 mod admission;
 mod answers;

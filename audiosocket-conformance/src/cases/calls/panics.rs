@@ -1,26 +1,24 @@
-//! A panic ends its own call, is an exception, and affects no other call.
+//! A panic is an exception and ends its call. It has no effect on other calls.
 
-use crate::Runner;
-use crate::cases::{NOTHING, call, ends};
+use crate::cases::{NOTHING, OURS, PANICKED, PEER_HUNG_UP};
 use crate::frames::{HANGUP, audio, dtmf, frame};
 use crate::test_server::TestServer;
 
 cases! {
     on every runner:
-    while_audio_is_answered
-    after_an_answer
-    at_the_start
-    at_other_frames
-    at_an_exception
-    at_a_fatal_exception
-    at_the_end
-    on_another_call
+    a_panic_in_on_audio_ends_the_call
+    answers_before_a_panic_are_sent
+    a_panic_in_on_start_ends_the_call
+    a_panic_in_on_dtmf_or_on_ignored_ends_the_call
+    a_panic_in_on_exception_ends_the_call
+    a_panic_in_on_exception_keeps_the_reason_of_the_end
+    a_panic_in_on_end_or_drop_has_no_effect
+    a_panic_ends_one_call_only
 }
 
-/// A panic in `on_audio`, with each kind of thing that can be panicked with: text, other text,
-/// something else, and something that panics again when it is dropped.
-fn while_audio_is_answered(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// With each kind of panic payload: a `&str`, a `String`, another type, and a value that panics
+/// again when it is dropped.
+fn a_panic_in_on_audio_ends_the_call(server: &TestServer) {
     for (order, message) in [
         ("panic", "as asked"),
         ("panic-string", "as asked"),
@@ -31,20 +29,17 @@ fn while_audio_is_answered(runner: &Runner) {
             format!("audio slin \"{order}\""),
             format!("exception: the handler panicked: {message:?}"),
         ];
-        ends(
-            &server,
+        server.ends(
             "echo",
             &audio(order.as_bytes()),
             &HANGUP,
             &records,
-            "handler panicked",
+            PANICKED,
         );
     }
 }
 
-/// What was answered before the panic is still sent.
-fn after_an_answer(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn answers_before_a_panic_are_sent(server: &TestServer) {
     let sent = [audio(b"before"), audio(b"panic")].concat();
     let back = [audio(b"before"), HANGUP.to_vec()].concat();
     let records = [
@@ -52,131 +47,62 @@ fn after_an_answer(runner: &Runner) {
         "audio slin \"panic\"",
         "exception: the handler panicked: \"as asked\"",
     ];
-    ends(&server, "echo", &sent, &back, &records, "handler panicked");
+    server.ends("echo", &sent, &back, &records, PANICKED);
 }
 
-/// A panic in `on_start`.
-fn at_the_start(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_start_ends_the_call(server: &TestServer) {
     let records = ["exception: the handler panicked: \"start\""];
-    ends(
-        &server,
-        "panic in start",
-        b"",
-        &HANGUP,
-        &records,
-        "handler panicked",
-    );
+    server.ends("panic in start", b"", &HANGUP, &records, PANICKED);
 }
 
-/// A panic in `on_dtmf` and in `on_ignored`.
-fn at_other_frames(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_dtmf_or_on_ignored_ends_the_call(server: &TestServer) {
     let records = ["dtmf 1", "exception: the handler panicked: \"dtmf\""];
-    ends(
-        &server,
-        "panic in dtmf",
-        &dtmf(b'1'),
-        &HANGUP,
-        &records,
-        "handler panicked",
-    );
+    server.ends("panic in dtmf", &dtmf(b'1'), &HANGUP, &records, PANICKED);
     let records = [
         "ignored 0x7f \"\"",
         "exception: the handler panicked: \"ignored\"",
     ];
     let sent = frame(0x7f, b"");
-    ends(
-        &server,
-        "panic in ignored",
-        &sent,
-        &HANGUP,
-        &records,
-        "handler panicked",
-    );
+    server.ends("panic in ignored", &sent, &HANGUP, &records, PANICKED);
 }
 
-/// A panic in `on_exception` is passed to `on_exception`, which panics again, and `on_end` still
-/// runs.
-fn at_an_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// `on_exception` gets the panic and panics again. `on_end` still runs.
+fn a_panic_in_on_exception_ends_the_call(server: &TestServer) {
     let records = [
         "exception: the peer reported error 0x02 (frame forwarding)",
         "exception: the handler panicked: \"error\"",
     ];
     let name = "panic in error";
-    ends(
-        &server,
-        name,
-        &frame(0xff, &[2]),
-        &HANGUP,
-        &records,
-        "handler panicked",
-    );
+    server.ends(name, &frame(0xff, &[2]), &HANGUP, &records, PANICKED);
 }
 
-/// A panic in the `on_exception` for what ends the call does not change the end.
-fn at_a_fatal_exception(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_exception_keeps_the_reason_of_the_end(server: &TestServer) {
     let records = ["exception: the peer reported error 0x03 (hangup, frame forwarding)"];
     let end = "failed: the peer reported error 0x03 (hangup, frame forwarding)";
-    ends(
-        &server,
-        "panic in error",
-        &frame(0xff, &[3]),
-        &HANGUP,
-        &records,
-        end,
-    );
+    server.ends("panic in error", &frame(0xff, &[3]), &HANGUP, &records, end);
 }
 
-/// A panic in `on_end`, or when the handler is dropped, after the call was ended by either side.
-fn at_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// After an end by either side.
+fn a_panic_in_on_end_or_drop_has_no_effect(server: &TestServer) {
     for name in ["panic in end", "panic in drop"] {
         let records = ["audio slin \"bye\""];
         let back = [audio(b"bye"), HANGUP.to_vec()].concat();
-        ends(
-            &server,
-            name,
-            &audio(b"bye"),
-            &back,
-            &records,
-            "hung up by this side",
-        );
-        ends(&server, name, &HANGUP, b"", &NOTHING, "hung up by the peer");
-        let mut connection = server.call(name);
-        connection.wait_for("start");
-        connection.close();
-        connection.transcript(&call(name, &NOTHING, "closed by the peer"));
+        server.ends(name, &audio(b"bye"), &back, &records, OURS);
+        server.ends(name, &HANGUP, b"", &NOTHING, PEER_HUNG_UP);
+        let mut connection = server.started(name);
+        connection.closes(&NOTHING);
     }
 }
 
-/// Other calls do not notice.
-fn on_another_call(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut other = server.call("echo");
-    other.wait_for("start");
+fn a_panic_ends_one_call_only(server: &TestServer) {
+    let mut other = server.started("echo");
     for _ in 0..10 {
         let records = [
             "audio slin \"panic\"",
             "exception: the handler panicked: \"as asked\"",
         ];
-        ends(
-            &server,
-            "echo",
-            &audio(b"panic"),
-            &HANGUP,
-            &records,
-            "handler panicked",
-        );
+        server.ends("echo", &audio(b"panic"), &HANGUP, &records, PANICKED);
     }
-    other.send(&audio(b"well"));
-    other.expect(&audio(b"well"));
-    other.close();
-    other.transcript(&call(
-        "echo",
-        &["audio slin \"well\""],
-        "closed by the peer",
-    ));
+    other.echoes(b"well");
+    other.closes(&["audio slin \"well\""]);
 }

@@ -1,44 +1,41 @@
-//! What is played on a call: content and order. When it leaves is in `pace`.
+//! The content and the order of played audio. `pace` checks the times.
 
 use std::thread;
 
 use audiosocket_proto::{MarkOutcome, SampleRate, SendError};
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
-use crate::frames::{FRAME_LENS, HANGUP, audio, frame, played, speech};
+use crate::cases::{NOTHING, OURS, PANICKED, THEIRS, call};
+use crate::frames::{HANGUP, RATES, audio, frame, played, speech};
 use crate::test_server::TestServer;
 use crate::transcript::audio_record;
 
 cases! {
     on every runner:
-    plays_whole_at_every_rate
-    pieces_that_join
-    a_greeting_that_is_played
-    answers_beside_what_is_played
-    cleared_from_within
-    cleared_by_the_handle
+    audio_is_played_whole_at_each_rate
+    pieces_of_odd_lengths_are_played_without_a_gap
+    audio_is_played_before_the_caller_speaks
+    answers_are_sent_between_played_frames
+    a_callback_can_clear_and_play_again
+    a_handle_clears_from_another_thread
     marks_are_reported_in_order
-    a_hangup_at_a_mark
-    a_panic_at_a_mark
-    waits_until_it_is_played
-    waits_end_at_a_clear_and_at_the_end
-    a_hangup_after_playout
-    a_hangup_before_it_is_played
-    a_close_while_it_plays
-    played_from_many_threads
-    refused_when_full
-    refused_at_the_end
+    on_mark_can_hang_up
+    a_panic_in_on_mark_ends_the_call
+    played_returns_when_the_audio_was_played
+    played_returns_at_a_clear_and_at_the_end
+    hangup_after_playout_waits_for_the_audio
+    a_hangup_does_not_wait_for_the_playout
+    a_close_during_playout_runs_on_end_only
+    pieces_from_many_threads_do_not_mix
+    a_full_playout_refuses_audio
+    audio_and_marks_after_the_end_are_refused
 }
 
 const RATE: SampleRate = SampleRate::Hz8000;
-const OURS: &str = "hung up by this side";
-const THEIRS: &str = "closed by the peer";
 
-/// Audio of two frames and a half comes out whole, in frames of its rate, the last one padded.
-fn plays_whole_at_every_rate(runner: &Runner) {
-    let server = TestServer::new(runner);
-    for (kind, len) in (0x10..=0x18).zip(FRAME_LENS) {
+/// Two and a half frames. The last frame is padded.
+fn audio_is_played_whole_at_each_rate(server: &TestServer) {
+    for (kind, (rate, len)) in (0x10..).zip(RATES) {
         let len = len * 5 / 2;
         let order = format!("play-and-end {len}");
         let mut connection = server.call("echo");
@@ -46,41 +43,28 @@ fn plays_whole_at_every_rate(runner: &Runner) {
         connection.expect(&played(kind, &speech(len)));
         connection.expect_hangup();
         connection.close();
-        let rate = SampleRate::ALL[usize::from(kind - 0x10)].format_name();
         let records = [
             audio_record(rate, order.as_bytes()),
             "not played: there is no call to send to".to_owned(),
         ];
-        connection.transcript(&call("echo", &records, OURS));
+        connection.check(&records, OURS);
     }
 }
 
-/// Pieces of odd lengths come out as one, without a gap.
-fn pieces_that_join(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn pieces_of_odd_lengths_are_played_without_a_gap(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play 1 2 100 317 1 640 5"));
     connection.expect(&played(0x10, &speech(1066)));
-    connection.close();
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"play 1 2 100 317 1 640 5\""],
-        THEIRS,
-    ));
+    connection.closes(&["audio slin \"play 1 2 100 317 1 640 5\""]);
 }
 
-/// A handler plays from the start of the call on, and is heard without a word of the caller.
-fn a_greeting_that_is_played(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn audio_is_played_before_the_caller_speaks(server: &TestServer) {
     let mut connection = server.call("greet by playing");
     connection.expect(&played(0x10, &speech(700)));
-    connection.close();
-    connection.transcript(&call("greet by playing", &NOTHING, THEIRS));
+    connection.closes(&NOTHING);
 }
 
-/// Answers go out between the frames of what is played; neither disturbs the other.
-fn answers_beside_what_is_played(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn answers_are_sent_between_played_frames(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play 3200"));
     let echo = audio(b"echo");
@@ -101,30 +85,24 @@ fn answers_beside_what_is_played(runner: &Runner) {
     connection.close();
     let mut records = vec!["audio slin \"play 3200\""];
     records.extend(["audio slin \"echo\""; 10]);
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.check(&records, THEIRS);
 }
 
-/// What a callback clears is not heard, and what it plays then is.
-fn cleared_from_within(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_callback_can_clear_and_play_again(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"replace 500"));
     connection.expect(&played(0x10, &speech(500)));
-    connection.close();
     let records = [
         "audio slin \"replace 500\"",
         "5001 samples cleared",
         "mark 99: Cleared",
     ];
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.closes(&records);
 }
 
-/// A call that is interrupted from another thread: what was heard and what was cleared is all there
-/// was, and then comes what is played next.
-fn cleared_by_the_handle(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+/// The samples that were sent and the samples that were cleared are all samples.
+fn a_handle_clears_from_another_thread(server: &TestServer) {
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     let old = audio(&[0x55; 320]);
     handle.try_play((RATE, vec![0x55; 320 * 1400])).unwrap();
@@ -144,14 +122,11 @@ fn cleared_by_the_handle(runner: &Runner) {
     assert_eq!(dropped.samples, (1400 - before) * 160);
     assert_eq!(frame, played(0x10, &speech(320)));
     connection.expect(&played(0x10, &speech(500)[320..]));
-    connection.close();
-    connection.transcript(&call("echo", &NOTHING, THEIRS));
+    connection.closes(&NOTHING);
 }
 
-/// Marks are reported in their order: at once if nothing is ahead of them, else when that was played
-/// or cleared.
-fn marks_are_reported_in_order(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// At once if no audio is ahead of the mark, and otherwise when that audio was played or cleared.
+fn marks_are_reported_in_order(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"mark 1 2"));
     connection.wait_for("mark 2: Played");
@@ -162,7 +137,6 @@ fn marks_are_reported_in_order(runner: &Runner) {
     connection.send(&audio(b"replace 1"));
     connection.wait_for("mark 99: Cleared");
     connection.expect(&played(0x10, &speech(1)));
-    connection.close();
     let records = [
         "audio slin \"mark 1 2\"",
         "mark 1: Played",
@@ -175,45 +149,34 @@ fn marks_are_reported_in_order(runner: &Runner) {
         "5001 samples cleared",
         "mark 99: Cleared",
     ];
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.closes(&records);
 }
 
-/// A callback that hangs up at a mark: a call that ends when all was said.
-fn a_hangup_at_a_mark(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn on_mark_can_hang_up(server: &TestServer) {
     let mut connection = server.call("hang up at mark");
     connection.send(&[audio(b"play 900"), audio(b"mark 5")].concat());
     connection.expect(&played(0x10, &speech(900)));
-    connection.expect_hangup();
-    connection.close();
     let records = [
         "audio slin \"play 900\"",
         "audio slin \"mark 5\"",
         "mark 5: Played",
     ];
-    connection.transcript(&call("hang up at mark", &records, OURS));
+    connection.hung_up(&records, OURS);
 }
 
-/// A panic at a mark ends the call, as one in any callback does.
-fn a_panic_at_a_mark(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn a_panic_in_on_mark_ends_the_call(server: &TestServer) {
     let mut connection = server.call("panic in mark");
     connection.send(&audio(b"mark 5 6"));
-    connection.expect_hangup();
-    connection.close();
     let records = [
         "audio slin \"mark 5 6\"",
         "mark 5: Played",
         "exception: the handler panicked: \"mark\"",
     ];
-    connection.transcript(&call("panic in mark", &records, "handler panicked"));
+    connection.hung_up(&records, PANICKED);
 }
 
-/// Who waits until something is played can say more then.
-fn waits_until_it_is_played(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+fn played_returns_when_the_audio_was_played(server: &TestServer) {
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     for _ in 0..3 {
         handle.try_play((RATE, speech(400))).unwrap();
@@ -221,17 +184,13 @@ fn waits_until_it_is_played(runner: &Runner) {
         connection.expect(&played(0x10, &speech(400)));
         assert_eq!(server.outcome(waiting), MarkOutcome::Played);
     }
-    connection.close();
-    connection.transcript(&call("echo", &NOTHING, THEIRS));
+    connection.closes(&NOTHING);
 }
 
-/// A thread that waits for audio learns that it was cleared, or that the call is over.
-fn waits_end_at_a_clear_and_at_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+fn played_returns_at_a_clear_and_at_the_end(server: &TestServer) {
+    let mut connection = server.started("echo");
     let handle = connection.handle();
-    // The first frame of it may be written before it can be cleared.
+    // The first frame may be written before the clear.
     handle.try_play((RATE, speech(3200))).unwrap();
     let cleared = handle.played();
     handle.clear();
@@ -244,28 +203,21 @@ fn waits_end_at_a_clear_and_at_the_end(runner: &Runner) {
     connection.wait_for("end: closed by the peer");
     assert_eq!(server.outcome(over), MarkOutcome::CallOver);
     assert_eq!(server.outcome(handle.played()), MarkOutcome::CallOver);
-    connection.close();
-    connection.transcript(&call("echo", &["audio slin \"alive\""], THEIRS));
+    connection.closes(&["audio slin \"alive\""]);
 }
 
-/// A hangup behind what is played, from the handle.
-fn a_hangup_after_playout(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+fn hangup_after_playout_waits_for_the_audio(server: &TestServer) {
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     handle.try_play((RATE, speech(1000))).unwrap();
     handle.hangup_after_playout();
     assert_eq!(handle.try_play((RATE, speech(2))), Err(SendError::NoCall));
     connection.expect(&played(0x10, &speech(1000)));
-    connection.expect_hangup();
-    connection.close();
-    connection.transcript(&call("echo", &NOTHING, OURS));
+    connection.hung_up(&NOTHING, OURS);
 }
 
-/// A hangup does not wait for what is played; none of it comes after the hangup.
-fn a_hangup_before_it_is_played(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// No played frame follows the hangup frame.
+fn a_hangup_does_not_wait_for_the_playout(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 32000"), audio(b"mark 1")].concat());
     let first = played(0x10, &speech(320));
@@ -288,25 +240,23 @@ fn a_hangup_before_it_is_played(runner: &Runner) {
         "audio slin \"mark 1\"",
         "audio slin \"hangup\"",
     ];
-    connection.transcript(&call("echo", &records, OURS));
+    connection.check(&records, OURS);
 }
 
-/// A peer closes while audio is played to it: `on_end` is the only callback.
-fn a_close_while_it_plays(runner: &Runner) {
+fn a_close_during_playout_runs_on_end_only(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 32000"), audio(b"mark 1")].concat());
     connection.wait_for("audio slin \"mark 1\"");
     connection.half_close();
-    let records = ["audio slin \"play 32000\"", "audio slin \"mark 1\""];
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.check(
+        &["audio slin \"play 32000\"", "audio slin \"mark 1\""],
+        THEIRS,
+    );
 }
 
-/// Pieces that many threads play at once are each heard whole.
-fn played_from_many_threads(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+fn pieces_from_many_threads_do_not_mix(server: &TestServer) {
+    let mut connection = server.started("echo");
     let threads: Vec<_> = (1..=8)
         .map(|thread| {
             let handle = connection.handle();
@@ -322,13 +272,11 @@ fn played_from_many_threads(runner: &Runner) {
     pieces.sort();
     let due = (1..=8).map(|n| [audio(&[n; 320]), audio(&[n; 320])]);
     assert_eq!(pieces, due.collect::<Vec<_>>());
-    connection.close();
-    connection.transcript(&call("echo", &NOTHING, THEIRS));
+    connection.closes(&NOTHING);
 }
 
-/// One piece of any length is taken; more than that is refused until there is room.
-fn refused_when_full(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// An empty playout takes one piece of any length.
+fn a_full_playout_refuses_audio(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play 640000 2"));
     let refused = "not played: refused, since 40.0 s of audio wait to be played";
@@ -338,18 +286,14 @@ fn refused_when_full(runner: &Runner) {
     handle.clear();
     handle.try_play((RATE, speech(2))).unwrap();
     connection.half_close();
-    let records = ["audio slin \"play 640000 2\"", refused];
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.check(&["audio slin \"play 640000 2\"", refused], THEIRS);
 }
 
-/// In `on_end` and after it, audio and marks are refused.
-fn refused_at_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
-    let mut connection = server.call("play at end");
-    connection.wait_for("start");
+/// In `on_end` and after it.
+fn audio_and_marks_after_the_end_are_refused(server: &TestServer) {
+    let mut connection = server.started("play at end");
     let handle = connection.handle();
-    connection.half_close();
-    connection.expect_end();
+    connection.finish();
     let mut records = call("play at end", &NOTHING, THEIRS);
     records.extend(["not played: there is no call to send to"; 2].map(str::to_owned));
     connection.transcript(&records);

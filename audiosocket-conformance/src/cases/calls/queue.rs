@@ -1,25 +1,24 @@
-//! The queue of what waits to be sent, filled within one callback or one read, where nothing can
-//! leave it meanwhile.
+//! The bound of the send buffer. One callback or one read fills it, so no byte leaves in between.
 
 use crate::Runner;
-use crate::cases::{NOTHING, call, ends, survives};
+use crate::cases::{NOTHING, OURS, THEIRS};
 use crate::frames::{HANGUP, audio};
 use crate::test_server::TestServer;
 
 cases! {
     on every runner:
-    the_bound_is_exact
-    a_call_that_caught_up
-    a_hangup_needs_no_room
+    the_send_buffer_takes_frames_to_the_last_byte
+    a_call_with_dropped_frames_goes_on
+    a_hangup_frame_needs_no_room
 }
 
-/// Room for three frames of 320 bytes and one of "many".
+/// Room for three frames of 320 bytes and the answer "many".
 const ROOM: usize = 3 * 323 + 7;
 
 const DROPPED: &str = "not sent: dropped, because the peer does not read";
 
-/// Frames fit to the last byte of the bound; the next one is dropped, and the rest is sent.
-fn the_bound_is_exact(runner: &Runner) {
+/// The next frame is dropped, and the rest is sent.
+fn the_send_buffer_takes_frames_to_the_last_byte(runner: &Runner) {
     for (room, echoed) in [(ROOM, true), (ROOM - 1, false)] {
         let server = TestServer::with(runner, |session| session.max_unsent(room));
         let mut back: Vec<_> = (0..3).flat_map(|number| audio(&[number; 320])).collect();
@@ -35,15 +34,12 @@ fn the_bound_is_exact(runner: &Runner) {
         let mut connection = server.call("echo");
         connection.send(&audio(b"many"));
         connection.expect(&back);
-        connection.half_close();
-        connection.expect_end();
-        connection.transcript(&call("echo", &records, "closed by the peer"));
+        connection.half_closes(&records);
     }
 }
 
-/// A call that dropped frames goes on as if nothing had been, once the queue is empty; but they are
-/// counted.
-fn a_call_that_caught_up(runner: &Runner) {
+/// The statistics count the dropped frames.
+fn a_call_with_dropped_frames_goes_on(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(ROOM));
     let mut connection = server.call("echo");
     for _ in 0..3 {
@@ -51,8 +47,7 @@ fn a_call_that_caught_up(runner: &Runner) {
         let frames: Vec<_> = (0..3).flat_map(|number| audio(&[number; 320])).collect();
         connection.expect(&[frames, audio(b"many")].concat());
     }
-    connection.send(&audio(b"stats"));
-    connection.expect(&audio(b"stats"));
+    connection.echoes(b"stats");
     connection.close();
     let dropped = format!("3 frames, then {DROPPED}");
     let mut records = ["audio slin \"many\"", &dropped].repeat(3);
@@ -62,11 +57,10 @@ fn a_call_that_caught_up(runner: &Runner) {
          audio_frames_sent: 12, audio_bytes_sent: 2892, frames_dropped: 3 }, \
          playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_dropped: 0, depth: 0ns } }",
     );
-    connection.transcript(&call("echo", &records, "closed by the peer"));
+    connection.check(&records, THEIRS);
 }
 
-/// A hangup goes out however full the queue is.
-fn a_hangup_needs_no_room(runner: &Runner) {
+fn a_hangup_frame_needs_no_room(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(0));
     let records = [
         "audio slin \"x\"",
@@ -75,15 +69,8 @@ fn a_hangup_needs_no_room(runner: &Runner) {
         "audio slin \"hangup\"",
     ];
     let sent = [audio(b"x"), audio(b"y"), audio(b"hangup")].concat();
-    ends(
-        &server,
-        "echo",
-        &sent,
-        &HANGUP,
-        &records,
-        "hung up by this side",
-    );
+    server.ends("echo", &sent, &HANGUP, &records, OURS);
     drop(server);
     let server = TestServer::new(runner);
-    survives(&server, "echo", b"", b"", &NOTHING);
+    server.survives("echo", b"", b"", &NOTHING);
 }

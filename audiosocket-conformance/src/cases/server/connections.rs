@@ -1,22 +1,20 @@
-//! Connections as the server counts them.
+//! The number of open connections.
 
-use crate::Runner;
-use crate::cases::{NOTHING, call};
+use crate::cases::NOTHING;
 use crate::frames::uuid;
 use crate::scripted_connection::ScriptedConnection;
 use crate::test_server::TestServer;
 
 cases! {
     on every runner:
-    a_thousand_opened_and_dropped
-    many_dropped_at_once
-    resets_without_a_uuid
+    a_thousand_connections_leave_nothing_behind
+    two_hundred_connections_can_close_at_once
+    a_reset_before_any_byte_runs_no_callback
 }
 
-/// A thousand connections, opened and dropped before they say anything, in the middle of the
-/// UUID, and as calls; none is left, and the next call is served.
-fn a_thousand_opened_and_dropped(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// They end before they send a byte, inside the UUID, as calls, and as refused calls. The server
+/// takes the next call.
+fn a_thousand_connections_leave_nothing_behind(server: &TestServer) {
     for number in 0..1000 {
         let mut connection = server.connect();
         match number % 4 {
@@ -24,8 +22,7 @@ fn a_thousand_opened_and_dropped(runner: &Runner) {
             1 => drop_inside_uuid(connection),
             2 => {
                 connection.send(&uuid("echo"));
-                connection.close();
-                connection.transcript(&call("echo", &NOTHING, "closed by the peer"));
+                connection.closes(&NOTHING);
             }
             _ => {
                 connection.send(&uuid("refuse"));
@@ -35,12 +32,10 @@ fn a_thousand_opened_and_dropped(runner: &Runner) {
         }
     }
     server.open(0);
-    crate::cases::survives(&server, "echo", b"", b"", &NOTHING);
+    server.survives("echo", b"", b"", &NOTHING);
 }
 
-/// Two hundred connections at a time, which all go away at once.
-fn many_dropped_at_once(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn two_hundred_connections_can_close_at_once(server: &TestServer) {
     for _ in 0..3 {
         let connections: Vec<_> = (0..200).map(|_| server.connect()).collect();
         server.open(200);
@@ -55,12 +50,11 @@ fn drop_inside_uuid(mut connection: ScriptedConnection) {
     connection.transcript(&["no call: the connection ended inside a frame, 7 bytes into it"]);
 }
 
-/// A reset before any byte reaches no callback. A reset inside the UUID does.
-fn resets_without_a_uuid(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// A reset inside the UUID is an exception.
+fn a_reset_before_any_byte_runs_no_callback(server: &TestServer) {
     for sent in 0..19 {
         let mut connection = server.connect();
-        // Accepted; or the reset would take the connection out of the kernel's queue.
+        // The server must have accepted it. The reset would remove it from the queue of the kernel.
         server.open(1);
         connection.send(&uuid("echo")[..sent]);
         connection.reset();

@@ -1,5 +1,5 @@
-//! A process that has no descriptor left. The limit is the process's, so that these cases run in
-//! one of their own.
+//! A process without free descriptors. The limit is that of the process, so the case runs in its own
+//! process.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
@@ -9,66 +9,58 @@ use std::{env, thread};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
-use crate::frames::audio;
+use crate::cases::{NOTHING, THEIRS};
 use crate::test_server::TestServer;
 
 cases! {
     on real sockets:
-    calls_go_on_and_new_ones_wait
+    without_descriptors_calls_go_on_and_new_calls_wait
 }
 
 const ECHOES: usize = 100;
 
-/// Set in the process that has only one test to run.
+/// Set in the process of one test.
 const ALONE: &str = "AUDIOSOCKET_CONFORMANCE_ALONE";
 
-/// Accepting fails; calls that are going on do not notice, and new ones wait, until there are
-/// descriptors again. Then they are served.
-fn calls_go_on_and_new_ones_wait(runner: &Runner) {
+/// Accepting fails. New calls are served when there are descriptors again.
+fn without_descriptors_calls_go_on_and_new_calls_wait(runner: &Runner) {
     if env::var_os(ALONE).is_none() {
-        return in_a_process_of_its_own();
+        return run_in_a_new_process();
     }
     let server = TestServer::new(runner);
     let mut first = server.call("echo");
     server.open(1);
-    // The thread that accepts may still take one for the next connection, and keep it.
+    // The thread that accepts may still take a descriptor, and keep it.
     for _ in 0..ECHOES {
-        first.send(&audio(b"hello"));
-        first.expect(&audio(b"hello"));
+        first.echoes(b"hello");
     }
-    // The lowest that is free, so that all below it are taken. Not at the first look: `accept` takes
-    // one for a moment even if no connection waits.
+    // The lowest free descriptor, so that all below it are in use. It needs several attempts, because
+    // `accept` takes a descriptor for a moment even if no connection waits.
     let mut free = lowest_free();
     for _ in 0..ECHOES {
-        first.send(&audio(b"hello"));
-        first.expect(&audio(b"hello"));
+        first.echoes(b"hello");
         free = free.min(lowest_free());
     }
     let drought = Drought::begin(free);
     let mut second = server.call("echo");
     for _ in 0..ECHOES {
-        first.send(&audio(b"hello"));
-        first.expect(&audio(b"hello"));
+        first.echoes(b"hello");
     }
-    // Its UUID has waited in the kernel.
+    // Its UUID is still in the kernel.
     second.assert_no_records();
     drop(drought);
-    second.send(&audio(b"at last"));
-    second.expect(&audio(b"at last"));
-    second.close();
+    second.echoes(b"at last");
     let records = ["audio slin \"at last\""];
-    second.transcript(&call("echo", &records, "closed by the peer"));
+    second.closes(&records);
     first.close();
-    let records = ["audio slin \"hello\""; 3 * ECHOES];
-    first.transcript(&call("echo", &records, "closed by the peer"));
-    crate::cases::survives(&server, "echo", b"", b"", &NOTHING);
+    first.check(&["audio slin \"hello\""; 3 * ECHOES], THEIRS);
+    server.survives("echo", b"", b"", &NOTHING);
 }
 
-/// Runs this test again, and no other beside it: whatever they close would be a descriptor too many.
-fn in_a_process_of_its_own() {
+/// Runs this test alone in a new process. Other tests would close descriptors.
+fn run_in_a_new_process() {
     let thread = thread::current();
-    // What libtest names the thread of a test by.
+    // libtest gives the thread the name of the test.
     let test = thread.name().unwrap();
     let output = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--test-threads=2"])
@@ -79,8 +71,8 @@ fn in_a_process_of_its_own() {
     assert!(output_text.contains("1 passed"), "{output_text}");
 }
 
-/// The time for which this process has one descriptor left: for the peer, so that there is none
-/// for the server's end of the connection.
+/// Limits this process to one free descriptor until it is dropped. The peer uses it, so there is none for
+/// the server's end of the connection.
 struct Drought(Rlimit);
 
 impl Drought {

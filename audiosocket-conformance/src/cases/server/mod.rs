@@ -1,4 +1,4 @@
-//! Cases that need the server's handle too: connections are counted, and the server shuts down.
+//! Cases that count connections or shut the server down.
 
 mod connections;
 mod descriptors;

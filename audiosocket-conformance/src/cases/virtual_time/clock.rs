@@ -5,7 +5,7 @@ use std::time::Duration;
 use audiosocket_proto::SessionConfig;
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
+use crate::cases::{BY_SHUTDOWN, NOTHING, OURS, THEIRS, call};
 use crate::frames::{HANGUP, audio, dtmf, frame, noise, uuid};
 use crate::orders::FLOOD;
 use crate::scripted_connection::ScriptedConnection;
@@ -14,18 +14,18 @@ use crate::transcript::audio_record;
 
 cases! {
     on core alone:
-    the_defaults
-    a_uuid_just_in_time
-    the_linger
-    the_linger_after_a_half_close
-    the_write_timeout
-    the_write_timeout_starts_over
-    a_write_that_never_begins
-    the_idle_timeout
-    the_earlier_of_two_deadlines
-    deadlines_that_never_come
-    the_duration_of_a_call
-    the_grace_of_a_shutdown
+    the_defaults_are_5_s_1_s_30_s_and_128_kib
+    the_uuid_must_be_whole_in_time
+    the_linger_counts_from_the_end_of_the_call
+    a_peer_that_half_closes_has_the_linger_to_read
+    the_write_timeout_counts_from_the_last_byte_taken
+    the_write_timeout_starts_again_with_the_next_answer
+    an_empty_send_buffer_has_no_write_timeout
+    the_idle_timeout_counts_from_the_last_whole_frame
+    the_earlier_of_two_deadlines_ends_the_call
+    the_longest_duration_means_never
+    the_duration_of_a_call_counts_from_its_acceptance
+    the_grace_of_a_shutdown_is_exact
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,9 +35,9 @@ const NANO: Duration = Duration::from_nanos(1);
 const STALLED: &str = "the peer read nothing for too long";
 const IDLE: &str = "the peer sent nothing for too long";
 
-/// The defaults: 5 s for the UUID, 1 s of linger, 30 s of a stalled write, no idle time-out, and
-/// 128 KiB that may wait.
-fn the_defaults(runner: &Runner) {
+/// 5 s for the UUID, 1 s of linger, 30 s for a stalled write, no idle timeout, a send buffer of 128
+/// KiB.
+fn the_defaults_are_5_s_1_s_30_s_and_128_kib(runner: &Runner) {
     let server = TestServer::with(runner, |_| SessionConfig::new().fill_silence(false));
     let mut silent = server.connect();
     silent.expect_hangup();
@@ -47,7 +47,7 @@ fn the_defaults(runner: &Runner) {
     silent.transcript(&["no call: no UUID came in time"]);
 
     let mut stuck = server.call("echo");
-    // One is on its way, two wait, and there is no room for a fourth.
+    // One answer is on its way, two wait, and there is no room for a fourth.
     for _ in 0..4 {
         stuck.send(&audio(b"flood"));
     }
@@ -57,19 +57,16 @@ fn the_defaults(runner: &Runner) {
         "exception: the answer was not sent: dropped, because the peer does not read",
         &format!("exception: {STALLED}"),
     ];
-    stuck.transcript(&call("echo", &records, &format!("failed: {STALLED}")));
+    stuck.check(&records, &format!("failed: {STALLED}"));
 
     let mut quiet = server.call("echo");
     server.wait(365 * DAY);
-    quiet.send(&audio(b"good morning"));
-    quiet.expect(&audio(b"good morning"));
-    quiet.close();
-    let records = ["audio slin \"good morning\""];
-    quiet.transcript(&call("echo", &records, "closed by the peer"));
+    quiet.echoes(b"good morning");
+    quiet.closes(&["audio slin \"good morning\""]);
 }
 
-/// The UUID has to be whole in time; a part of it buys no more of it.
-fn a_uuid_just_in_time(runner: &Runner) {
+/// A part of the UUID does not extend the deadline.
+fn the_uuid_must_be_whole_in_time(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.uuid_timeout(5 * SECOND));
     let mut early = server.connect();
     let mut late = server.connect();
@@ -81,20 +78,13 @@ fn a_uuid_just_in_time(runner: &Runner) {
     late.expect_hangup();
     assert_eq!(server.elapsed(), 5 * SECOND);
     server.wait(DAY);
-    early.send(&audio(b"hello"));
-    early.expect(&audio(b"hello"));
-    early.close();
-    early.transcript(&call(
-        "echo",
-        &["audio slin \"hello\""],
-        "closed by the peer",
-    ));
+    early.echoes(b"hello");
+    early.closes(&["audio slin \"hello\""]);
     late.transcript(&["no call: no UUID came in time"]);
 }
 
-/// The linger counts from the end of the call, whatever comes meanwhile, and it is over as soon
-/// as the peer closes.
-fn the_linger(runner: &Runner) {
+/// Frames do not extend it. It is over when the peer closes.
+fn the_linger_counts_from_the_end_of_the_call(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.linger(3 * SECOND));
     let mut connection = server.call("echo");
     server.wait(DAY);
@@ -106,11 +96,7 @@ fn the_linger(runner: &Runner) {
     }
     connection.gone();
     assert_eq!(server.elapsed(), DAY + 3 * SECOND);
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"hangup\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"hangup\""], OURS);
 
     let mut connection = server.call("echo");
     connection.send(&audio(b"hangup"));
@@ -119,16 +105,11 @@ fn the_linger(runner: &Runner) {
     connection.half_close();
     connection.gone();
     assert_eq!(server.elapsed(), DAY + 4 * SECOND);
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"hangup\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"hangup\""], OURS);
 }
 
-/// A peer that closed its sending side has the linger to take what waits for it; once it has all,
-/// the connection is closed.
-fn the_linger_after_a_half_close(runner: &Runner) {
+/// The connection closes when the peer has read all bytes.
+fn a_peer_that_half_closes_has_the_linger_to_read(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session.linger(3 * SECOND).max_unsent(usize::MAX)
     });
@@ -143,14 +124,13 @@ fn the_linger_after_a_half_close(runner: &Runner) {
     assert_eq!(server.elapsed(), SECOND);
     stuck.gone();
     assert_eq!(server.elapsed(), 3 * SECOND);
-    let records = call("echo", &NOTHING, "closed by the peer");
+    let records = call("echo", &NOTHING, THEIRS);
     reading.transcript(&records);
     stuck.transcript(&records);
 }
 
-/// A write stalls from the last byte that was taken on, and not from when it began, or from when
-/// the call did.
-fn the_write_timeout(runner: &Runner) {
+/// Not from the start of the write or of the call.
+fn the_write_timeout_counts_from_the_last_byte_taken(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
     });
@@ -160,7 +140,7 @@ fn the_write_timeout(runner: &Runner) {
         connection.send(&audio(b"flood"));
     }
     let answers = audio(&[0x55; FLOOD]).repeat(3);
-    // What is said meanwhile does not put it off.
+    // Frames of the peer do not extend the timeout.
     for taken in 0..4 {
         server.wait(29 * SECOND);
         connection.expect(&answers[taken * 10..][..10]);
@@ -173,11 +153,11 @@ fn the_write_timeout(runner: &Runner) {
     assert_eq!(server.elapsed(), (100 + 4 * 29 + 30) * SECOND);
     let mut records = vec!["audio slin \"quiet\"".to_owned(); 4];
     records.push(format!("exception: {STALLED}"));
-    connection.transcript(&call("echo", &records, &format!("failed: {STALLED}")));
+    connection.check(&records, &format!("failed: {STALLED}"));
 }
 
-/// A peer that has taken everything has no deadline, and gets a new one with the next answer.
-fn the_write_timeout_starts_over(runner: &Runner) {
+/// A peer that has taken all bytes has no deadline.
+fn the_write_timeout_starts_again_with_the_next_answer(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
     });
@@ -190,17 +170,19 @@ fn the_write_timeout_starts_over(runner: &Runner) {
     }
     connection.gone();
     assert_eq!(server.elapsed(), DAY + 59 * SECOND);
-    let records = [format!("exception: {STALLED}")];
-    connection.transcript(&call("echo", &records, &format!("failed: {STALLED}")));
+    connection.check(
+        &[format!("exception: {STALLED}")],
+        &format!("failed: {STALLED}"),
+    );
 }
 
-/// Nor is there a deadline while nothing waits, though the peer has not read what is on its way to
-/// it; the next answer, of which nothing can leave, has all of its time, whether it is returned or sent.
-fn a_write_that_never_begins(runner: &Runner) {
+/// The peer has not read the bytes in the kernel, so no byte of the next answer can leave. That answer
+/// has the whole timeout, whether it is returned or sent.
+fn an_empty_send_buffer_has_no_write_timeout(runner: &Runner) {
     for order in ["more", "many"] {
         let server = TestServer::with(runner, |session| session.write_timeout(30 * SECOND));
         let mut connection = server.call("echo");
-        // With its header it fills the way to the last byte.
+        // With its header it fills the connection to the last byte.
         let full = noise(65_533);
         connection.send(&audio(&full));
         server.wait(DAY);
@@ -212,12 +194,12 @@ fn a_write_that_never_begins(runner: &Runner) {
             audio_record("slin", order.as_bytes()),
             format!("exception: {STALLED}"),
         ];
-        connection.transcript(&call("echo", &records, &format!("failed: {STALLED}")));
+        connection.check(&records, &format!("failed: {STALLED}"));
     }
 }
 
-/// The idle time-out counts from the last whole frame, of whatever kind; a part of one is none.
-fn the_idle_timeout(runner: &Runner) {
+/// Of any kind.
+fn the_idle_timeout_counts_from_the_last_whole_frame(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.idle_timeout(Some(10 * SECOND)));
     let mut connection = server.connect();
     server.wait(9 * SECOND);
@@ -248,12 +230,11 @@ fn the_idle_timeout(runner: &Runner) {
         "exception: the peer reported error 0x00",
         &format!("exception: {IDLE}"),
     ];
-    connection.transcript(&call("echo", &records, &format!("failed: {IDLE}")));
+    connection.check(&records, &format!("failed: {IDLE}"));
 }
 
-/// Of two deadlines the earlier one ends the call, and says which it was; only a stalled write is
-/// closed without a linger.
-fn the_earlier_of_two_deadlines(runner: &Runner) {
+/// Only a stalled write closes the connection without a linger.
+fn the_earlier_of_two_deadlines_ends_the_call(runner: &Runner) {
     for (idle, write, why, ended, gone) in [(20, 30, IDLE, 20, 22), (30, 20, STALLED, 20, 20)] {
         let server = TestServer::with(runner, |session| {
             session
@@ -268,13 +249,11 @@ fn the_earlier_of_two_deadlines(runner: &Runner) {
         assert_eq!(server.elapsed(), ended * SECOND);
         connection.gone();
         assert_eq!(server.elapsed(), gone * SECOND);
-        let records = [format!("exception: {why}")];
-        connection.transcript(&call("echo", &records, &format!("failed: {why}")));
+        connection.check(&[format!("exception: {why}")], &format!("failed: {why}"));
     }
 }
 
-/// "Never" can be written as the longest of all durations.
-fn deadlines_that_never_come(runner: &Runner) {
+fn the_longest_duration_means_never(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session
             .uuid_timeout(Duration::MAX)
@@ -291,15 +270,10 @@ fn deadlines_that_never_come(runner: &Runner) {
     connection.expect(&[&audio(b"bye")[..], &HANGUP].concat());
     connection.expect_end();
     connection.close();
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"bye\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"bye\""], OURS);
 }
 
-/// How long a call has been going on counts from when it was accepted.
-fn the_duration_of_a_call(runner: &Runner) {
+fn the_duration_of_a_call_counts_from_its_acceptance(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.uuid_timeout(DAY));
     server.wait(SECOND);
     let mut connection = server.connect();
@@ -308,15 +282,13 @@ fn the_duration_of_a_call(runner: &Runner) {
     server.wait(4 * SECOND);
     connection.send(&audio(b"duration"));
     connection.close();
-    let records = ["audio slin \"duration\"", "7s"];
-    connection.transcript(&call("echo", &records, "reset by the peer"));
+    connection.check(&["audio slin \"duration\"", "7s"], "reset by the peer");
 }
 
-/// Calls have their grace at shutdown, and not more, and then their linger.
-fn the_grace_of_a_shutdown(runner: &Runner) {
+/// The linger follows it.
+fn the_grace_of_a_shutdown_is_exact(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.linger(2 * SECOND));
-    let mut connection = server.call("echo");
-    connection.wait_for("start");
+    let mut connection = server.started("echo");
     server.shut_down(10 * SECOND);
     server.wait(7 * SECOND);
     server.shut_down(10 * SECOND);
@@ -324,10 +296,10 @@ fn the_grace_of_a_shutdown(runner: &Runner) {
     assert_eq!(server.elapsed(), 10 * SECOND);
     server.returned();
     assert_eq!(server.elapsed(), 12 * SECOND);
-    connection.transcript(&call("echo", &NOTHING, "hung up by shutdown"));
+    connection.check(&NOTHING, BY_SHUTDOWN);
 }
 
-/// A call for which three large answers wait, of which one at most is on its way.
+/// A call with three large answers. At most one of them is on its way.
 fn stuck(server: &TestServer) -> ScriptedConnection {
     let mut connection = server.call("echo");
     for _ in 0..3 {

@@ -1,10 +1,10 @@
-//! What a network does when it likes, and a machine that goes away.
+//! Faults of the network, of the machine, and of handlers.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
+use crate::cases::{BY_SHUTDOWN, NOTHING, OURS, PEER_HUNG_UP, THEIRS, call};
 use crate::env::Fault;
 use crate::frames::{HANGUP, audio, dtmf, uuid};
 use crate::orders::FLOOD;
@@ -13,20 +13,20 @@ use crate::test_server::TestServer;
 
 cases! {
     on core alone:
-    a_reset_while_reading
-    a_connection_that_is_lost
-    a_write_side_that_closes
-    a_write_side_that_closes_after_the_other
-    a_hangup_that_cannot_be_sent
-    an_error_after_the_end
-    connections_that_are_abandoned
-    a_peer_that_falls_behind_twice
-    a_handler_that_lags
-    a_shutdown_while_a_handler_blocks
-    a_hangup_and_a_shutdown_at_once
+    a_reset_ends_the_connection_at_once
+    a_lost_connection_is_an_exception_and_the_end
+    after_a_failed_write_the_server_reads_to_the_end
+    when_both_sides_fail_the_connection_closes_at_once
+    a_hangup_that_cannot_be_sent_lingers
+    an_error_after_the_end_is_no_exception
+    an_abandoned_call_gets_on_end
+    dropped_frames_are_reported_again_after_the_peer_caught_up
+    audio_that_a_slow_handler_missed_is_an_exception
+    shutdown_does_not_wait_for_a_handler_that_blocks
+    the_first_of_a_hangup_and_a_shutdown_is_the_end
 }
 
-/// Errors by which a reset shows itself.
+/// The errors of a reset.
 const RESETS: [ErrorKind; 5] = [
     ErrorKind::ConnectionReset,
     ErrorKind::ConnectionAborted,
@@ -35,17 +35,15 @@ const RESETS: [ErrorKind; 5] = [
     ErrorKind::UnexpectedEof,
 ];
 
-/// Errors by which a connection that broke shows itself.
+/// The errors of a lost connection.
 const LOSSES: [(ErrorKind, &str); 3] = [
     (ErrorKind::TimedOut, "timed out"),
     (ErrorKind::HostUnreachable, "host unreachable"),
     (ErrorKind::Other, "other error"),
 ];
 
-/// Reading meets a reset, before the UUID, between frames and inside one. Nothing is sent, and
-/// the connection is closed at once.
-fn a_reset_while_reading(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Before the UUID, between frames and inside a frame. The server sends nothing.
+fn a_reset_ends_the_connection_at_once(server: &TestServer) {
     let why = "the connection ended inside a frame, 4 bytes into it";
     for reset in RESETS {
         for (sent, records) in [
@@ -72,9 +70,8 @@ fn a_reset_while_reading(runner: &Runner) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Reading, or writing, fails otherwise: an exception, inside a frame or not, and the end.
-fn a_connection_that_is_lost(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Whether reading or writing fails, inside a frame or not.
+fn a_lost_connection_is_an_exception_and_the_end(server: &TestServer) {
     for (loss, text) in LOSSES {
         let why = format!("the connection was lost: {text}");
         for (sent, records) in [
@@ -97,22 +94,20 @@ fn a_connection_that_is_lost(runner: &Runner) {
         connection.send(&audio(b"hello"));
         connection.gone();
         let records = ["audio slin \"hello\"", &format!("exception: {why}")];
-        connection.transcript(&call("echo", &records, "connection lost"));
+        connection.check(&records, "connection lost");
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A write meets the end of the connection while there are bytes to read. They are read, answers to
-/// them are dropped without an exception, and the read side decides which end it was.
-fn a_write_side_that_closes(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Answers are dropped without an exception. The read side determines the end.
+fn after_a_failed_write_the_server_reads_to_the_end(server: &TestServer) {
     for closed in RESETS {
-        for end in ["closed by the peer", "reset by the peer"] {
+        for end in [THEIRS, "reset by the peer"] {
             let mut connection = server.call("echo");
             connection.fail(Fault::Write(closed));
             connection.send(&audio(b"first"));
             connection.send(&[audio(b"second"), audio(b"send-nothing"), dtmf(b'1')].concat());
-            if end == "closed by the peer" {
+            if end == THEIRS {
                 connection.half_close();
             } else {
                 connection.fail(Fault::Read(ErrorKind::ConnectionReset));
@@ -126,15 +121,14 @@ fn a_write_side_that_closes(runner: &Runner) {
                 "not sent: there is no call to send to",
                 "dtmf 1",
             ];
-            connection.transcript(&call("echo", &records, end));
+            connection.check(&records, end);
         }
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Both sides of the connection end, in either order, while answers wait. They cannot be
-/// delivered, and the connection is closed at once.
-fn a_write_side_that_closes_after_the_other(runner: &Runner) {
+/// In either order, with unsent answers.
+fn when_both_sides_fail_the_connection_closes_at_once(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(usize::MAX));
     for order in [[0, 1], [1, 0]] {
         let mut connection = server.call("echo");
@@ -146,13 +140,12 @@ fn a_write_side_that_closes_after_the_other(runner: &Runner) {
             }
         }
         connection.gone();
-        connection.transcript(&call("echo", &NOTHING, "closed by the peer"));
+        connection.check(&NOTHING, THEIRS);
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A call that is hung up when nothing can be written lingers for the peer's end all the same.
-fn a_hangup_that_cannot_be_sent(runner: &Runner) {
+fn a_hangup_that_cannot_be_sent_lingers(runner: &Runner) {
     let linger = Duration::from_secs(2);
     let server = TestServer::with(runner, |session| session.linger(linger));
     let mut connection = server.call("echo");
@@ -162,26 +155,20 @@ fn a_hangup_that_cannot_be_sent(runner: &Runner) {
     connection.gone();
     connection.expect_end();
     assert_eq!(server.elapsed(), linger);
-    let records = ["audio slin \"first\"", "audio slin \"hangup\""];
-    connection.transcript(&call("echo", &records, "hung up by this side"));
+    connection.check(&["audio slin \"first\"", "audio slin \"hangup\""], OURS);
 
-    // And if that is what shows that nothing can.
+    // The answer is the first write that fails.
     let mut connection = server.call("echo");
     connection.fail(Fault::Write(ErrorKind::BrokenPipe));
     connection.send(&audio(b"bye"));
     connection.half_close();
     connection.gone();
     assert_eq!(server.elapsed(), linger);
-    connection.transcript(&call(
-        "echo",
-        &["audio slin \"bye\""],
-        "hung up by this side",
-    ));
+    connection.check(&["audio slin \"bye\""], OURS);
 }
 
-/// On a call that is over, no error is an exception; it closes the connection at once.
-fn an_error_after_the_end(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// It closes the connection at once.
+fn an_error_after_the_end_is_no_exception(server: &TestServer) {
     let losses = LOSSES.map(|(loss, _)| loss);
     for error in losses.into_iter().chain(RESETS) {
         let mut connection = server.call("echo");
@@ -189,19 +176,14 @@ fn an_error_after_the_end(runner: &Runner) {
         connection.expect_hangup();
         connection.fail(Fault::Read(error));
         connection.gone();
-        connection.transcript(&call(
-            "echo",
-            &["audio slin \"hangup\""],
-            "hung up by this side",
-        ));
+        connection.check(&["audio slin \"hangup\""], OURS);
     }
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// A runtime that is shut down drops its connections. `on_end` runs for calls, and no callback for
-/// others.
-fn connections_that_are_abandoned(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// A runtime that shuts down drops its connections. No callback runs for a connection without a
+/// call.
+fn an_abandoned_call_gets_on_end(server: &TestServer) {
     for (sent, records) in [
         (vec![], vec![]),
         (uuid("echo")[..4].to_vec(), vec![]),
@@ -217,7 +199,7 @@ fn connections_that_are_abandoned(runner: &Runner) {
         ),
         (
             [&uuid("echo")[..], &HANGUP].concat(),
-            call("echo", &NOTHING, "hung up by the peer"),
+            call("echo", &NOTHING, PEER_HUNG_UP),
         ),
     ] {
         let mut connection = server.connect();
@@ -227,8 +209,8 @@ fn connections_that_are_abandoned(runner: &Runner) {
     }
 }
 
-/// Dropped frames are an exception again only after the peer has taken half of what waited.
-fn a_peer_that_falls_behind_twice(runner: &Runner) {
+/// When the peer has taken half of the send buffer.
+fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(200_000));
     let mut connection = server.call("echo");
     let flood = |connection: &mut ScriptedConnection, count| {
@@ -237,29 +219,25 @@ fn a_peer_that_falls_behind_twice(runner: &Runner) {
         }
     };
     let answer = audio(&[0x55; FLOOD]);
-    // 65,536 bytes are on their way, then three wait, and the fifth and sixth are dropped.
+    // 65,536 bytes are on their way, three answers wait, and the fifth and sixth are dropped.
     flood(&mut connection, 6);
-    // 114,473 bytes wait: more than half, so the seventh fits, and the next one is no exception.
+    // 114,473 bytes wait: more than half. The seventh answer fits, and the eighth is no exception.
     connection.expect(&answer);
     flood(&mut connection, 2);
-    // 54,470 wait, and a little more: less than half.
+    // Less than half of the send buffer waits.
     connection.expect(&answer.repeat(2));
     connection.send(&audio(b"caught up"));
     flood(&mut connection, 4);
     connection.expect(&answer.repeat(2));
     connection.expect(&audio(b"caught up"));
     connection.expect(&answer.repeat(2));
-    connection.half_close();
-    connection.expect_end();
+    connection.finish();
     let dropped = "exception: the answer was not sent: dropped, because the peer does not read";
-    let records = [dropped, "audio slin \"caught up\"", dropped];
-    connection.transcript(&call("echo", &records, "closed by the peer"));
+    connection.check(&[dropped, "audio slin \"caught up\"", dropped], THEIRS);
 }
 
-/// Audio that a handler was too slow for is an exception, ahead of what comes next. On a connection
-/// before its UUID or after its end, no callback runs.
-fn a_handler_that_lags(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// It comes before the next callback. No callback runs before the UUID or after the end.
+fn audio_that_a_slow_handler_missed_is_an_exception(server: &TestServer) {
     let mut connection = server.connect();
     connection.fail(Fault::Lagged(1));
     connection.send(&uuid("echo"));
@@ -279,21 +257,19 @@ fn a_handler_that_lags(runner: &Runner) {
         "audio slin \"first\"",
         "audio slin \"hangup\"",
     ];
-    connection.transcript(&call("echo", &records, "hung up by this side"));
+    connection.check(&records, OURS);
 }
 
-/// A shutdown waits for a handler that blocks: for the grace and the linger and a second, until
-/// which it is hung up on, and for one more, until which the call is abandoned. Then the server
-/// returns without it.
-fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
+/// It waits for the grace, the linger and one second, and then hangs up. One second later it
+/// abandons the call and returns.
+fn shutdown_does_not_wait_for_a_handler_that_blocks(runner: &Runner) {
     for (patient, end) in [
-        (Duration::from_secs(12), "hung up by shutdown"),
+        (Duration::from_secs(12), BY_SHUTDOWN),
         (Duration::from_secs(13), "abandoned"),
         (Duration::from_secs(14), "abandoned"),
     ] {
         let server = TestServer::with(runner, |session| session.linger(Duration::from_secs(2)));
-        let mut connection = server.call("echo");
-        connection.wait_for("start");
+        let mut connection = server.started("echo");
         connection.fail(Fault::Blocked);
         server.shut_down(Duration::from_secs(10));
         server.wait(patient);
@@ -306,19 +282,14 @@ fn a_shutdown_while_a_handler_blocks(runner: &Runner) {
         }
         connection.close();
         server.returned();
-        connection.transcript(&call("echo", &NOTHING, end));
+        connection.check(&NOTHING, end);
     }
 }
 
-/// A call is hung up and shut down before the server acts on either. The first of the two is its end.
-fn a_hangup_and_a_shutdown_at_once(runner: &Runner) {
-    for (hung_up_first, end) in [
-        (true, "hung up by this side"),
-        (false, "hung up by shutdown"),
-    ] {
+fn the_first_of_a_hangup_and_a_shutdown_is_the_end(runner: &Runner) {
+    for (hung_up_first, end) in [(true, OURS), (false, BY_SHUTDOWN)] {
         let server = TestServer::new(runner);
-        let mut connection = server.call("echo");
-        connection.wait_for("start");
+        let mut connection = server.started("echo");
         connection.fail(Fault::Blocked);
         if hung_up_first {
             connection.handle().hangup();
@@ -329,6 +300,6 @@ fn a_hangup_and_a_shutdown_at_once(runner: &Runner) {
         connection.expect_hangup();
         connection.close();
         server.returned();
-        connection.transcript(&call("echo", &NOTHING, end));
+        connection.check(&NOTHING, end);
     }
 }

@@ -1,4 +1,4 @@
-//! Cases that need a clock and a network that they control.
+//! Cases that control the clock and the network.
 
 mod clock;
 mod faults;

@@ -1,11 +1,11 @@
-//! When what is played leaves, to the nanosecond.
+//! The times of frames, to the nanosecond.
 
 use std::time::Duration;
 
 use audiosocket_proto::{MarkOutcome, SampleRate};
 
 use crate::Runner;
-use crate::cases::{NOTHING, call};
+use crate::cases::{BY_SHUTDOWN, NOTHING, OURS, THEIRS};
 use crate::env::Fault;
 use crate::frames::{HANGUP, audio, dtmf, frame, played, silence, speech};
 use crate::scripted_connection::ScriptedConnection;
@@ -13,18 +13,18 @@ use crate::test_server::TestServer;
 
 cases! {
     on core alone:
-    frames_at_their_times
-    a_greeting_at_once
-    a_stall_without_a_burst
-    cleared_within_a_frame
-    marks_at_their_time
-    silence_at_its_times
-    silence_gives_way
-    a_peer_that_stops_reading
-    a_mark_behind_a_peer_that_stops_reading
-    hung_up_when_it_is_heard
-    a_shutdown_while_it_plays
-    a_shutdown_that_lets_it_play
+    each_frame_leaves_one_ptime_after_the_one_before
+    audio_of_on_start_leaves_at_once
+    frames_after_a_stall_leave_without_a_burst
+    no_cleared_sample_leaves_after_a_clear
+    a_mark_is_reported_when_the_last_frame_before_it_leaves
+    silence_begins_with_the_uuid_and_keeps_the_schedule
+    silence_stops_for_an_echo_and_continues_200_ms_after_it
+    audio_waits_for_a_peer_that_stops_reading
+    audio_that_was_not_written_was_not_played
+    hangup_after_playout_leaves_one_ptime_after_the_last_frame
+    shutdown_hangs_up_a_playing_call_after_the_grace
+    shutdown_waits_for_hangup_after_playout
 }
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -32,10 +32,7 @@ const PTIME: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
 const NANO: Duration = Duration::from_nanos(1);
 
-const OURS: &str = "hung up by this side";
-const THEIRS: &str = "closed by the peer";
-
-/// So many frames of this audio come, the first one now and then one in each ptime.
+/// Expects `count` frames: the first one now, and then one in each ptime.
 fn expect_paced(
     server: &TestServer,
     connection: &mut ScriptedConnection,
@@ -49,19 +46,11 @@ fn expect_paced(
     }
 }
 
-/// A call that has begun.
-fn started(server: &TestServer) -> ScriptedConnection {
-    let connection = server.call("echo");
-    connection.wait_for("start");
-    connection
-}
-
-/// Each frame is due one ptime after the one before, for ten minutes and whatever is asked of the
-/// call meanwhile; the hangup behind them one ptime after the last.
-fn frames_at_their_times(runner: &Runner) {
+/// For ten minutes. The hangup frame leaves one ptime after the last frame.
+fn each_frame_leaves_one_ptime_after_the_one_before(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_playout(Duration::MAX));
     server.wait(SECOND);
-    let mut connection = started(&server);
+    let mut connection = server.started("echo");
     server.wait(NANO);
     for _ in 0..600 {
         connection
@@ -78,11 +67,10 @@ fn frames_at_their_times(runner: &Runner) {
     connection.expect_hangup();
     assert_eq!(server.elapsed(), 601 * SECOND + NANO);
     connection.close();
-    connection.transcript(&call("echo", &NOTHING, OURS));
+    connection.check(&NOTHING, OURS);
 }
 
-/// What is played when the call begins leaves at once.
-fn a_greeting_at_once(runner: &Runner) {
+fn audio_of_on_start_leaves_at_once(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     server.wait(SECOND);
     let mut connection = server.call("greet by playing");
@@ -91,20 +79,19 @@ fn a_greeting_at_once(runner: &Runner) {
     connection.expect(&played(0x10, &speech(700)[320..]));
     assert_eq!(server.elapsed(), SECOND + 2 * PTIME);
     connection.half_close();
-    connection.transcript(&call("greet by playing", &NOTHING, THEIRS));
+    connection.check(&NOTHING, THEIRS);
 }
 
-/// The server does not run for a while. A frame that is late by half a ptime does not move the
-/// schedule. After one that is later the schedule skips the missed frames, and none is sent faster to
-/// catch up.
-fn a_stall_without_a_burst(runner: &Runner) {
+/// A frame that is late by up to half a ptime keeps the schedule. After a later frame, the schedule
+/// skips the missed times.
+fn frames_after_a_stall_leave_without_a_burst(runner: &Runner) {
     for (stall, next, late) in [
         (PTIME + PTIME / 2, 2 * PTIME, 0),
         (PTIME + PTIME / 2 + NANO, 3 * PTIME, 1),
         (5 * SECOND, 5 * SECOND + PTIME, 1),
     ] {
         let server = TestServer::new(runner);
-        let mut connection = started(&server);
+        let mut connection = server.started("echo");
         let handle = connection.handle();
         handle.try_play((RATE, speech(32_000))).unwrap();
         let all = played(0x10, &speech(32_000));
@@ -119,18 +106,16 @@ fn a_stall_without_a_burst(runner: &Runner) {
             assert_eq!(server.elapsed(), next + PTIME * (n as u32 - 2));
         }
         assert_eq!(handle.stats().playout.late, late);
-        connection.close();
-        connection.transcript(&call("echo", &NOTHING, THEIRS));
+        connection.closes(&NOTHING);
     }
 }
 
-/// From a clear on no old sample leaves, and the next frame comes when it would have come, whether
-/// 30 s were queued or a sample.
-fn cleared_within_a_frame(runner: &Runner) {
+/// The next frame leaves when it was due, whether 30 s or one sample was queued.
+fn no_cleared_sample_leaves_after_a_clear(runner: &Runner) {
     for (queued, samples) in [(480_000, 239_840), (322, 1), (320, 0)] {
         for after in [Duration::ZERO, NANO, PTIME / 2, PTIME - NANO] {
             let server = TestServer::new(runner);
-            let mut connection = started(&server);
+            let mut connection = server.started("echo");
             let handle = connection.handle();
             handle.try_play((RATE, vec![0x55; queued])).unwrap();
             connection.expect(&audio(&[0x55; 320]));
@@ -143,16 +128,13 @@ fn cleared_within_a_frame(runner: &Runner) {
                 connection.expect(&audio(&[0x66; 320]));
                 assert_eq!(server.elapsed(), PTIME * n);
             }
-            connection.close();
-            connection.transcript(&call("echo", &NOTHING, THEIRS));
+            connection.closes(&NOTHING);
         }
     }
 }
 
-/// A mark is reported when the last frame ahead of it leaves, at once if there is none, and when it is
-/// cleared.
-fn marks_at_their_time(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// At once if there is no such frame, and when it is cleared.
+fn a_mark_is_reported_when_the_last_frame_before_it_leaves(server: &TestServer) {
     let mut connection = server.call("echo");
     server.wait(SECOND);
     connection.send(&audio(b"mark 1"));
@@ -161,7 +143,7 @@ fn marks_at_their_time(runner: &Runner) {
     connection.send(&[audio(b"play 16001"), audio(b"mark 2")].concat());
     let waiting = connection.handle().played();
     connection.wait_for("mark 2: Played");
-    // The fifty-first frame, which holds a byte, is due a second after the first.
+    // The fifty-first frame has one byte. It is due a second after the first frame.
     assert_eq!(server.elapsed(), 2 * SECOND);
     assert_eq!(server.outcome(waiting), MarkOutcome::Played);
     assert_eq!(server.elapsed(), 2 * SECOND);
@@ -170,7 +152,7 @@ fn marks_at_their_time(runner: &Runner) {
     connection.handle().clear();
     connection.wait_for("mark 3: Cleared");
     assert_eq!(server.elapsed(), 2 * SECOND + SECOND / 2);
-    // Fifty frames to the byte, of which the first is due now that the one before has had its time.
+    // Exactly fifty frames. The first is due now, a ptime after the frame before.
     connection.send(&[audio(b"play 16000"), audio(b"mark 4")].concat());
     connection.wait_for("mark 4: Played");
     assert_eq!(server.elapsed(), 3 * SECOND + SECOND / 2);
@@ -188,11 +170,11 @@ fn marks_at_their_time(runner: &Runner) {
         "audio slin \"mark 4\"",
         "mark 4: Played",
     ];
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.check(&records, THEIRS);
 }
 
-/// Silence begins with the UUID, and what is played takes its place on the same grid.
-fn silence_at_its_times(runner: &Runner) {
+/// Played audio takes the times of silence.
+fn silence_begins_with_the_uuid_and_keeps_the_schedule(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.connect();
     server.wait(SECOND);
@@ -210,16 +192,16 @@ fn silence_at_its_times(runner: &Runner) {
     expect_paced(&server, &mut connection, &silence(), 500);
     assert_eq!(server.elapsed(), SECOND + PTIME * 1002);
     connection.half_close();
-    connection.transcript(&call("echo", &NOTHING, THEIRS));
+    connection.check(&NOTHING, THEIRS);
 }
 
-/// Silence gives way to an echo, and goes on 200 ms after the end of it, at its rate.
-fn silence_gives_way(runner: &Runner) {
+/// At the rate of the echo.
+fn silence_stops_for_an_echo_and_continues_200_ms_after_it(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
     connection.expect(&silence());
     let echo = frame(0x12, &[9; 960]);
-    // Each of 30 ms, with a jitter of as much.
+    // Frames of 30 ms, with a jitter of 30 ms.
     for wait in [7, 0, 60, 30, 1, 59] {
         server.wait(Duration::from_millis(wait));
         connection.send(&echo);
@@ -233,19 +215,18 @@ fn silence_gives_way(runner: &Runner) {
     expect_paced(&server, &mut connection, &frame(0x12, &[0; 640]), 10);
     connection.half_close();
     let records = vec![crate::transcript::audio_record("slin16", &[9; 960]); 6];
-    connection.transcript(&call("echo", &records, THEIRS));
+    connection.check(&records, THEIRS);
 }
 
-/// A peer that stops reading holds up what is played: that waits where it can be cleared, and when
-/// the peer goes on, what is played then comes at its pace.
-fn a_peer_that_stops_reading(runner: &Runner) {
+/// It can be cleared. When the peer reads again, new audio leaves on schedule.
+fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
-    let mut connection = started(&server);
+    let mut connection = server.started("echo");
     let handle = connection.handle();
     connection.expect(&silence());
     handle.try_play((RATE, vec![0x55; 320 * 1500])).unwrap();
     server.wait(20 * SECOND);
-    // 65,536 bytes are on their way, and the frame of which they hold a part waits to follow.
+    // 65,536 bytes are on their way. The rest of the last frame waits.
     let stats = handle.stats().playout;
     assert_eq!((stats.frames, stats.silence), (203, 1));
     assert_eq!(stats.depth, PTIME * (1500 - 203));
@@ -253,20 +234,23 @@ fn a_peer_that_stops_reading(runner: &Runner) {
     handle.try_play((RATE, vec![0x66; 640])).unwrap();
     server.wait(SECOND);
     connection.expect(&audio(&[0x55; 320]).repeat(203));
-    assert_eq!(server.elapsed(), 21 * SECOND, "all of it was on its way");
+    assert_eq!(
+        server.elapsed(),
+        21 * SECOND,
+        "all these frames were on their way"
+    );
     expect_paced(&server, &mut connection, &audio(&[0x66; 320]), 2);
     server.wait(PTIME);
     expect_paced(&server, &mut connection, &silence(), 10);
     assert_eq!(handle.stats().playout.late, 1);
     connection.half_close();
-    connection.transcript(&call("echo", &NOTHING, THEIRS));
+    connection.check(&NOTHING, THEIRS);
 }
 
-/// What has not been written has not been played, and hangs up nothing.
-fn a_mark_behind_a_peer_that_stops_reading(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// Its mark is not reported, and the hangup behind it waits.
+fn audio_that_was_not_written_was_not_played(server: &TestServer) {
     let mut connection = server.call("echo");
-    // With its header, and the next one, it fills the way but for a part of what is played.
+    // With both headers it leaves room for only a part of the played frame.
     connection.send(&audio(&crate::frames::noise(65_500)));
     connection.send(&[audio(b"play 320"), audio(b"mark 1")].concat());
     connection.handle().hangup_after_playout();
@@ -287,15 +271,14 @@ fn a_mark_behind_a_peer_that_stops_reading(runner: &Runner) {
         "dtmf 1".to_owned(),
         "mark 1: Played".to_owned(),
     ];
-    connection.transcript(&call("echo", &records, OURS));
+    connection.check(&records, OURS);
 }
 
-/// A hangup behind what is played comes when the last frame has had its time, and when that is
-/// cleared, at the same time as the next frame would have.
-fn hung_up_when_it_is_heard(runner: &Runner) {
+/// After a clear it leaves when the next frame was due.
+fn hangup_after_playout_leaves_one_ptime_after_the_last_frame(runner: &Runner) {
     for clear in [false, true] {
         let server = TestServer::with(runner, |session| session.fill_silence(true));
-        let mut connection = started(&server);
+        let mut connection = server.started("echo");
         connection.expect(&silence());
         connection
             .handle()
@@ -313,17 +296,15 @@ fn hung_up_when_it_is_heard(runner: &Runner) {
         let due = if clear { 2 * PTIME } else { SECOND + PTIME };
         assert_eq!(server.elapsed(), due);
         connection.close();
-        connection.transcript(&call("echo", &NOTHING, OURS));
+        connection.check(&NOTHING, OURS);
     }
 }
 
-/// A shutdown hangs up a call that still plays when the grace is over, and not before.
-fn a_shutdown_while_it_plays(runner: &Runner) {
-    let server = TestServer::new(runner);
+fn shutdown_hangs_up_a_playing_call_after_the_grace(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&[audio(b"play 480000"), audio(b"mark 1")].concat());
     server.shut_down(SECOND);
-    // The last of them is due when the grace is over.
+    // The last frame is due at the end of the grace.
     let all = played(0x10, &speech(51 * 320));
     connection.expect(&all[..50 * 323]);
     assert_eq!(server.elapsed(), SECOND - PTIME);
@@ -338,13 +319,14 @@ fn a_shutdown_while_it_plays(runner: &Runner) {
     connection.expect_end();
     connection.close();
     server.returned();
-    let records = ["audio slin \"play 480000\"", "audio slin \"mark 1\""];
-    connection.transcript(&call("echo", &records, "hung up by shutdown"));
+    connection.check(
+        &["audio slin \"play 480000\"", "audio slin \"mark 1\""],
+        BY_SHUTDOWN,
+    );
 }
 
-/// A call that hangs up when it has said all is let go on, and the server returns at its end.
-fn a_shutdown_that_lets_it_play(runner: &Runner) {
-    let server = TestServer::new(runner);
+/// The server returns at the end of the call.
+fn shutdown_waits_for_hangup_after_playout(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"play-and-end 16000"));
     server.shut_down(3600 * SECOND);
@@ -358,5 +340,5 @@ fn a_shutdown_that_lets_it_play(runner: &Runner) {
         "audio slin \"play-and-end 16000\"",
         "not played: there is no call to send to",
     ];
-    connection.transcript(&call("echo", &records, OURS));
+    connection.check(&records, OURS);
 }

@@ -11,26 +11,25 @@ use super::woken::Woken;
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::Fault;
 
-/// How many bytes wait in each direction before a write has to wait; also the most that one read
-/// takes.
+/// The bytes in each direction at which a write must wait, and the maximum of one read.
 const CAPACITY: usize = 64 * 1024;
 
 /// A [`CallDriver`] and a model of the TCP connection between it and a peer.
 pub(super) struct Connection {
     /// `None` once the server has closed.
     served: Option<Served>,
-    /// On their way to the server.
+    /// Bytes on their way to the server.
     inbound: VecDeque<u8>,
-    /// What reading meets after them.
+    /// The result of a read after these bytes.
     inbound_end: Option<StreamEnd>,
-    /// On their way to the peer.
+    /// Bytes on their way to the peer.
     outbound: VecDeque<u8>,
-    /// What the peer meets after them.
+    /// The result of a read of the peer after these bytes.
     outbound_end: Option<StreamEnd>,
     lag: Option<Lag>,
-    /// The server does not run it.
+    /// The handler blocks, so the server does nothing on this connection.
     blocked: bool,
-    /// What every write of the server meets.
+    /// The result of each write of the server.
     write_error: Option<ErrorKind>,
 }
 
@@ -60,7 +59,7 @@ impl Connection {
         Self {
             served: Some(Served {
                 driver,
-                // So that it is polled once, which leaves a waker with it.
+                // The first poll gives the driver its waker.
                 commanded: Arc::new(Woken::new(true)),
                 read_closed: false,
                 write_closed: false,
@@ -87,7 +86,7 @@ impl Connection {
         served.driver.handle_timeout(now);
         assert!(
             served.driver.poll_timeout().is_none_or(|next| next > now),
-            "a deadline that has come was acted on and is still there"
+            "a deadline was handled and is still there"
         );
     }
 
@@ -136,7 +135,7 @@ impl Connection {
             (Transmit::Idle, _) => return false,
             (Transmit::Close, _) => self.hang_up(),
             (_, Some(error)) => {
-                assert!(!served.write_closed, "nothing can be written any more");
+                assert!(!served.write_closed, "a write after a failed write");
                 served.write_closed = true;
                 driver.handle_write_error(now, error.into());
             }
@@ -152,13 +151,13 @@ impl Connection {
                 self.outbound.extend(&bytes[..written]);
                 driver.transmitted(now, written);
             }
-            (other, None) => panic!("{other:?} is new to this"),
+            (other, None) => panic!("an unknown action: {other:?}"),
         }
         true
     }
 
-    /// The server closes its end. If that leaves something unread, the kernel sends a reset, which
-    /// destroys what is on its way.
+    /// The server closes its end. If there are unread bytes, the kernel sends a reset, which destroys
+    /// the bytes on their way to the peer.
     fn hang_up(&mut self) {
         self.served = None;
         if self.inbound.is_empty() {
@@ -176,7 +175,7 @@ impl Connection {
         self.served.is_none()
     }
 
-    /// Whether [`send`](Self::send) would not be held up.
+    /// Whether [`send`](Self::send) takes a byte at once.
     pub(super) fn takes_more(&self) -> bool {
         self.is_closed() || self.inbound.len() < CAPACITY
     }
@@ -190,7 +189,7 @@ impl Connection {
         Ok(taken)
     }
 
-    /// Whether [`receive`](Self::receive) would not wait.
+    /// Whether [`receive`](Self::receive) returns at once.
     pub(super) fn has_more(&self) -> bool {
         !self.outbound.is_empty() || self.outbound_end.is_some()
     }
@@ -206,7 +205,7 @@ impl Connection {
         self.inbound_end = Some(StreamEnd::Orderly);
     }
 
-    /// What has come and was not read makes the kernel send a reset.
+    /// The peer closes its end. Unread bytes make the kernel send a reset.
     pub(super) fn close(&mut self) {
         let end = if self.outbound.is_empty() {
             StreamEnd::Orderly

@@ -1,5 +1,5 @@
-//! The core alone, in virtual time: it passes when a script waits for something that only a
-//! deadline can bring, and then exactly until that deadline.
+//! The core alone, in virtual time. Time passes only when a case waits for a deadline, and then
+//! exactly until that deadline.
 
 mod connection;
 mod woken;
@@ -13,39 +13,33 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::{SessionConfig, Timestamp};
-use audiosocket_server::{Admission, ServerAction, ServerDriver};
+use audiosocket_server::{ServerAction, ServerDriver};
 
 use self::connection::Connection;
 use self::woken::Woken;
+use super::ServerSetup;
 use crate::acceptor::ScriptedAcceptor;
 use crate::env::{Env, Fault, PeerSocket};
 
-/// When the server is started: not at the epoch, which nothing may rely on.
+/// The time at which the server starts. It is not zero, because no code may depend on that.
 const STARTED: Timestamp = Timestamp::from_nanos(77_000_000_000);
 
-pub(super) fn serve(
-    acceptor: ScriptedAcceptor,
-    session: SessionConfig,
-    admission: Admission,
-) -> Rc<dyn Env> {
-    Rc::new(Core {
-        shared: Rc::new(RefCell::new(Server {
-            acceptor: Some(acceptor),
-            session,
-            now: STARTED,
-            connections: Vec::new(),
-            driver: ServerDriver::new(session.linger, admission),
-            // So that it is polled once, which leaves a waker with it.
-            woken: Arc::new(Woken::new(true)),
-            listening: true,
-            stopped: false,
-        })),
-    })
+pub(super) fn serve(setup: ServerSetup) -> Rc<dyn Env> {
+    let session = setup.session;
+    Rc::new(Core(Rc::new(RefCell::new(Server {
+        acceptor: Some(setup.acceptor),
+        session,
+        now: STARTED,
+        connections: Vec::new(),
+        driver: ServerDriver::new(session.linger, setup.admission),
+        // The first poll gives the driver its waker.
+        woken: Arc::new(Woken::new(true)),
+        listening: true,
+        stopped: false,
+    }))))
 }
 
-struct Core {
-    shared: Rc<RefCell<Server>>,
-}
+struct Core(Rc<RefCell<Server>>);
 
 struct Server {
     /// `None` once the server has returned.
@@ -54,7 +48,7 @@ struct Server {
     now: Timestamp,
     connections: Vec<Connection>,
     driver: ServerDriver,
-    /// Whether the driver has to be polled; it must say so.
+    /// Whether the driver woke its waker. It is polled only then.
     woken: Arc<Woken>,
     listening: bool,
     stopped: bool,
@@ -62,7 +56,7 @@ struct Server {
 
 impl Env for Core {
     fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)> {
-        let mut server = self.shared.borrow_mut();
+        let mut server = self.0.borrow_mut();
         server.settle();
         if !server.listening {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -79,47 +73,51 @@ impl Env for Core {
         );
         server.connections.push(connection);
         drop(server);
-        let shared = Rc::clone(&self.shared);
+        let shared = Rc::clone(&self.0);
         Ok((Box::new(Peer { shared, index }), addr))
     }
 
     fn until(&self, holds: &dyn Fn() -> bool) -> bool {
-        run_until(&self.shared, holds)
+        run_until(&self.0, holds)
     }
 
     fn open(&self) -> usize {
-        self.shared.borrow().driver.handle().calls().len()
+        self.0.borrow().driver.handle().calls().len()
     }
 
     fn wait(&self, time: Duration) {
-        self.shared.borrow_mut().wait(time);
+        self.0.borrow_mut().wait(time);
     }
 
     fn elapsed(&self) -> Duration {
-        self.shared.borrow().now.saturating_since(STARTED)
+        self.0.borrow().now.saturating_since(STARTED)
     }
 
     fn shut_down(&self, grace: Duration) {
-        let mut server = self.shared.borrow_mut();
+        let mut server = self.0.borrow_mut();
         server.settle();
         server.driver.handle().shutdown(grace);
         server.settle();
     }
 
     fn has_stopped(&self) -> bool {
-        self.shared.borrow().stopped
+        self.0.borrow().stopped
     }
 
     fn finish(&self) {
-        // All peers have closed, so that every connection must have ended by itself.
+        // All peers have closed, so every connection must have ended.
         self.shut_down(Duration::MAX);
-        assert!(self.has_stopped(), "{} connections left", self.open());
-        self.shared.borrow_mut().acceptor = None;
+        assert!(
+            self.has_stopped(),
+            "{} connections are open after the end of the server",
+            self.open()
+        );
+        self.0.borrow_mut().acceptor = None;
     }
 }
 
 impl Server {
-    /// Everything that can be done without time passing.
+    /// Does all work that needs no time.
     fn settle(&mut self) {
         for _ in 0..1_000_000 {
             let mut progress = false;
@@ -131,10 +129,10 @@ impl Server {
                 return;
             }
         }
-        panic!("the core never rests");
+        panic!("the core never becomes idle");
     }
 
-    /// What the server's own driver asks for, if it has to be polled.
+    /// Polls the driver of the server, if it is due. Returns whether it was.
     fn attend(&mut self) -> bool {
         let due = self.driver.poll_timeout();
         if !self.woken.take() && due.is_none_or(|due| self.now < due) {
@@ -143,7 +141,7 @@ impl Server {
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.driver.poll(self.now, &mut Context::from_waker(&waker)) {
             ServerAction::StopAccepting => {
-                // It comes once, and the driver wants another poll at once.
+                // The driver returns this once, and must be polled again at once.
                 self.listening = false;
                 waker.wake();
             }
@@ -153,7 +151,8 @@ impl Server {
         true
     }
 
-    /// Goes to the next deadline and acts on it; false if there is none by `until`.
+    /// Moves the clock to the next deadline and handles it. Returns false if there is none up to
+    /// `until`.
     fn pass(&mut self, until: Option<Timestamp>) -> bool {
         self.settle();
         let deadlines = self.connections.iter().filter_map(Connection::deadline);
@@ -178,10 +177,10 @@ impl Server {
     }
 }
 
-/// Lets the server work, and time pass, until this holds; false if it never will.
+/// Runs the server, and lets time pass, until `holds` returns true. Returns false if it never does.
 fn run_until(shared: &RefCell<Server>, holds: impl Fn() -> bool) -> bool {
     shared.borrow_mut().settle();
-    // Far from what any script waits for.
+    // More deadlines than any case waits for.
     for _ in 0..10_000 {
         if holds() {
             return true;
@@ -193,7 +192,7 @@ fn run_until(shared: &RefCell<Server>, holds: impl Fn() -> bool) -> bool {
     holds()
 }
 
-/// The far end of a connection.
+/// The peer's end of a connection.
 struct Peer {
     shared: Rc<RefCell<Server>>,
     index: usize,
@@ -207,7 +206,7 @@ impl Peer {
 
     fn run_until(&self, what: &str, holds: impl Fn(&Connection) -> bool) {
         let held = run_until(&self.shared, || self.with(|connection| holds(connection)));
-        assert!(held, "no {what}");
+        assert!(held, "waited for {what}");
     }
 
     fn settle(&self) {
@@ -253,7 +252,7 @@ impl PeerSocket for Peer {
             }
             self.shared.borrow_mut().wait(Duration::from_millis(1));
         }
-        panic!("the server does not close");
+        panic!("the server does not close the connection");
     }
 
     fn fail(&mut self, fault: Fault) {

@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 
-/// Whether something has to be polled. Nothing is polled without, so that a wake-up which the core
-/// forgets shows.
+/// Whether a waker was woken. The runner polls only then, so a case fails if the core forgets to wake.
 pub(super) struct Woken(AtomicBool);
 
 impl Woken {

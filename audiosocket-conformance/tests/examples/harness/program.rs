@@ -42,7 +42,7 @@ pub(crate) fn call(addr: SocketAddr, arguments: &[&str]) -> Output {
     let mut command = Command::new(built("audiosocket"));
     command.arg("call").arg(addr.to_string()).args(arguments);
     // A busy machine may need this time. The calls end when their echo is complete.
-    command.args(["--linger", "60s"]);
+    command.args(["--echo-timeout", "60s"]);
     command.output().unwrap()
 }
 

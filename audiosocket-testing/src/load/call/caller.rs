@@ -15,7 +15,7 @@ use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
 use super::schedule::{Schedule, ScheduledEvent};
 use crate::client::Client;
 use crate::load::config::{CallConfig, Expect, LoadMode, RunConfig};
-use crate::load::run_context::Run;
+use crate::load::run::Run;
 use crate::load::rx::{BargeInOutcome, RxAnalyzer, RxReport, SentFrame};
 use crate::load::signal::TestSignal;
 use crate::load::tap::CallTap;
@@ -59,7 +59,7 @@ pub(in crate::load) async fn place(
 }
 
 async fn connect(run: &Run) -> Result<TcpStream, CallFailure> {
-    let limit = run.config.connect_timeout;
+    let limit = run.config.options.connect_timeout;
     let connecting = TcpStream::connect(&run.addrs[..]);
     let stream = tokio::time::timeout(limit, connecting)
         .await
@@ -107,18 +107,18 @@ impl<'r> Caller<'r> {
         let config = &run.config;
         let start = Instant::now();
         let schedule = Schedule::new(
-            config.mode,
+            config.options.mode,
             start,
             call.phase,
-            config.ptime,
+            config.options.ptime,
             call.frames,
-            config.digits.len(),
+            config.options.dtmf.len(),
         );
         Self {
             run,
             config,
-            client: Client::new(stream, call.uuid, config.rate),
-            rx: RxAnalyzer::new(config, &call, &run.stats),
+            client: Client::new(stream, call.uuid, config.options.rate),
+            rx: RxAnalyzer::new(config, &call, &run.stats, start),
             tap: run.tap.as_ref().map(|tap| tap.tap(call.uuid)),
             signal: call.signal,
             frame: Vec::new(),
@@ -155,12 +155,12 @@ impl<'r> Caller<'r> {
         while let Some((event, due_at)) = self.schedule.take(now) {
             match event {
                 ScheduledEvent::Digit(index) => {
-                    let _ = self.client.queue_dtmf(self.config.digits[index]);
+                    let _ = self.client.queue_dtmf(self.config.options.dtmf[index]);
                     self.sent.digits += 1;
                 }
                 ScheduledEvent::Frame(number) => {
                     self.queue(number, due_at, now);
-                    self.sent.late += u64::from(now - due_at > self.config.ptime);
+                    self.sent.late += u64::from(now - due_at > self.config.options.ptime);
                     if self.config.barge_in == Some(number) {
                         self.rx.barge_in(now);
                     }
@@ -186,14 +186,14 @@ impl<'r> Caller<'r> {
         }
         let _ = self.client.queue_audio(&self.frame);
         if let Some(tap) = &mut self.tap {
-            tap.sent(Audio::new(self.config.rate, &self.frame), now);
+            tap.sent(Audio::new(self.config.options.rate, &self.frame), now);
         }
         self.queued += 1;
     }
 
     /// Queues the next frames of a closed loop.
     fn queue_burst(&mut self, now: Instant) {
-        if let LoadMode::ClosedLoop(frames) = self.config.mode {
+        if let LoadMode::ClosedLoop(frames) = self.config.options.mode {
             for number in self.sent.frames..self.sent.frames + u64::from(frames.get()) {
                 self.queue(number, now, now);
             }
@@ -313,7 +313,7 @@ fn failure(config: &RunConfig, received: &RxReport, ending: Ending) -> Option<Ca
         Ending::WriteBlocked => Some(CallFailure::WriteBlocked),
         Ending::Lost(error) => Some(CallFailure::Lost(error)),
         // The caller sent nothing to echo.
-        _ if early && config.mode == LoadMode::Quiet => None,
+        _ if early && config.options.mode == LoadMode::Quiet => None,
         _ if received.frames.received == 0 => Some(CallFailure::NoAudio),
         _ if received.frames.received == received.frames.silence => Some(CallFailure::OnlySilence),
         _ => match received.barge_in? {
@@ -328,7 +328,7 @@ fn failure(config: &RunConfig, received: &RxReport, ending: Ending) -> Option<Ca
 /// How long the caller stays after its last frame: for the echo, or for the time of the frame.
 fn linger(config: &RunConfig) -> Duration {
     match config.expect {
-        Expect::Echo => config.linger,
-        Expect::Any => config.ptime,
+        Expect::Echo => config.options.linger,
+        Expect::Any => config.options.ptime,
     }
 }

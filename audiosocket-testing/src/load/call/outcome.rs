@@ -13,7 +13,7 @@ use crate::load::rx::RxReport;
 pub(in crate::load) struct CallOutcome {
     pub(in crate::load) uuid: Uuid,
     pub(in crate::load) verdict: Verdict,
-    /// Who ended the connection; `None` if there was none.
+    /// The side that ended the connection. `None` if there was no connection.
     pub(in crate::load) hangup: Option<HangupBy>,
     pub(in crate::load) sent: SentCounts,
     pub(in crate::load) received: RxReport,
@@ -44,7 +44,7 @@ pub(in crate::load) enum HangupBy {
     Closed,
 }
 
-/// Why a call failed, in the words of the report.
+/// The reason of a failed call. The report has the text.
 #[derive(Debug)]
 pub(in crate::load) enum CallFailure {
     Connect(io::Error),

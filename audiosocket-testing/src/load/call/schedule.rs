@@ -1,10 +1,10 @@
-//! What a caller sends at which time.
+//! The times at which a caller sends.
 
 use std::time::{Duration, Instant};
 
 use crate::load::config::LoadMode;
 
-/// The time between two digits; shorter if the call is too short for them.
+/// The time between two digits. It is shorter if the call is too short for all digits.
 const DIGIT_GAP: Duration = Duration::from_millis(100);
 
 /// The schedule of one call. Its times are absolute: a late event does not delay later ones.
@@ -35,8 +35,8 @@ pub(in crate::load) enum ScheduledEvent {
 }
 
 impl Schedule {
-    /// A schedule of `frames` frames, or of the time that they last, from `phase` after `start` on,
-    /// and of `digits` digits from `start` on: Asterisk also sends digits before audio.
+    /// Returns a schedule of `frames` frames that starts `phase` after `start`, and of `digits` digits
+    /// that starts at `start`. Asterisk also sends digits before audio.
     pub(in crate::load) fn new(
         mode: LoadMode,
         start: Instant,
@@ -64,7 +64,7 @@ impl Schedule {
         }
     }
 
-    /// The time of the next event; `None` if there is none.
+    /// Returns the time of the next event, or `None` if there is none.
     pub(in crate::load) fn next(&self) -> Option<Instant> {
         let audio = self.next_audio().map(|(_, due_at)| due_at);
         self.next_digit().into_iter().chain(audio).min()
@@ -120,77 +120,37 @@ mod tests {
 
     const PTIME: Duration = Duration::from_millis(20);
 
-    fn play(mut schedule: Schedule, start: Instant) -> Vec<(u128, ScheduledEvent)> {
-        let mut done = Vec::new();
-        while let Some(due) = schedule.next() {
-            let (what, due_at) = schedule.take(due).unwrap();
-            assert_eq!(due_at, due);
-            done.push(((due - start).as_millis(), what));
-        }
-        done
-    }
-
     #[test]
     fn frames_and_digits_are_in_order_of_time() {
-        let start = Instant::now();
-        let schedule = Schedule::new(
-            LoadMode::Paced,
-            start,
-            Duration::from_millis(7),
-            PTIME,
-            7,
-            2,
-        );
-        assert_eq!(
-            play(schedule, start),
-            [
-                (0, ScheduledEvent::Digit(0)),
-                (7, ScheduledEvent::Frame(0)),
-                (27, ScheduledEvent::Frame(1)),
-                (47, ScheduledEvent::Frame(2)),
-                (67, ScheduledEvent::Frame(3)),
-                (70, ScheduledEvent::Digit(1)),
-                (87, ScheduledEvent::Frame(4)),
-                (107, ScheduledEvent::Frame(5)),
-                (127, ScheduledEvent::Frame(6)),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_closed_loop_starts_and_ends_as_a_paced_call_does() {
-        let start = Instant::now();
-        let phase = Duration::from_millis(7);
-        let schedule = Schedule::new(
-            LoadMode::ClosedLoop(NonZeroU32::MIN),
-            start,
-            phase,
-            PTIME,
-            7,
-            1,
-        );
-        assert_eq!(
-            play(schedule, start),
-            [
-                (0, ScheduledEvent::Digit(0)),
-                (7, ScheduledEvent::StartLoop),
-                (147, ScheduledEvent::End)
-            ]
-        );
-    }
-
-    #[test]
-    fn a_quiet_call_lasts_as_long_as_others() {
-        let start = Instant::now();
-        let schedule = Schedule::new(LoadMode::Quiet, start, Duration::ZERO, PTIME, 50, 2);
-        assert_eq!(
-            play(schedule, start),
-            [
-                (0, ScheduledEvent::Digit(0)),
-                (100, ScheduledEvent::Digit(1)),
-                (1000, ScheduledEvent::End),
-            ]
-        );
+        use ScheduledEvent::{Digit, End, Frame, StartLoop};
+        let paced = [
+            (0, Digit(0)),
+            (7, Frame(0)),
+            (27, Frame(1)),
+            (47, Frame(2)),
+            (67, Frame(3)),
+            (70, Digit(1)),
+            (87, Frame(4)),
+            (107, Frame(5)),
+            (127, Frame(6)),
+        ];
+        let closed_loop = [(0, Digit(0)), (7, StartLoop), (70, Digit(1)), (147, End)];
+        let quiet = [(0, Digit(0)), (70, Digit(1)), (147, End)];
+        for (mode, events) in [
+            (LoadMode::Paced, &paced[..]),
+            (LoadMode::ClosedLoop(NonZeroU32::MIN), &closed_loop),
+            (LoadMode::Quiet, &quiet),
+        ] {
+            let (start, phase) = (Instant::now(), Duration::from_millis(7));
+            let mut schedule = Schedule::new(mode, start, phase, PTIME, 7, 2);
+            let mut taken = Vec::new();
+            while let Some(due) = schedule.next() {
+                let (event, due_at) = schedule.take(due).unwrap();
+                assert_eq!(due_at, due);
+                taken.push(((due - start).as_millis(), event));
+            }
+            assert_eq!(taken, events);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Why a load test did not run.
+//! The errors of a load test.
 
 use std::fmt;
 use std::io;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use audiosocket_proto::{MAX_PAYLOAD_LEN, SampleRate};
 
-/// Why a load test did not run.
+/// The error of a load test that did not run.
 ///
-/// A call that fails is no error: the [`Report`](crate::load::Report) has it.
+/// A failed call is no error: the [`Report`](crate::load::Report) has it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -18,9 +18,9 @@ pub enum LoadError {
     Io(io::Error),
 }
 
-/// Why the options of a load test are invalid.
+/// The error of invalid options.
 ///
-/// The texts name options as the methods of [`LoadTest`](crate::load::LoadTest), in backticks.
+/// The texts have the names of options in backticks, as in [`LoadTest`](crate::load::LoadTest).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -115,12 +115,12 @@ impl fmt::Display for ConfigError {
             }
             Self::UuidForSeveralCalls => f.write_str("`uuid` names one call, but `calls` is more"),
             Self::TooLong { option } => write!(f, "`{option}` is longer than a week"),
-            Self::FrameTooShort => f.write_str("`ptime` is too short: a frame takes 8 bytes or less"),
+            Self::FrameTooShort => f.write_str("`ptime` is too short: a frame has 8 bytes or less"),
             Self::FrameTooLong { len, rate } => {
                 let longest = rate.duration_of(MAX_PAYLOAD_LEN as u64 / 2).as_millis();
                 write!(
                     f,
-                    "`ptime` is too long: it is {len} bytes of {rate}; a frame takes {MAX_PAYLOAD_LEN}, which is {longest} ms"
+                    "`ptime` is too long: a frame has {len} bytes of {rate}; the maximum is {MAX_PAYLOAD_LEN} bytes, which is {longest} ms"
                 )
             }
             Self::NoAudio => f.write_str("`audio` has no samples"),

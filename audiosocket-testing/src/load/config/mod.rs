@@ -9,13 +9,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_proto::{DtmfDigit, MAX_PAYLOAD_LEN, SampleRate};
+use audiosocket_proto::MAX_PAYLOAD_LEN;
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng as _;
 use uuid::Uuid;
 
-use super::signal::frame::TAG_LEN;
-use super::signal::{Speech, TestSignal, synthesize};
+use super::signal::{Speech, TAG_LEN, TestSignal, synthesize};
 use crate::usage::ObservedProcess;
 use durations::CallDurations;
 pub use error::{ConfigError, LoadError};
@@ -31,34 +30,26 @@ pub(in crate::load) const WARM_UP: Duration = Duration::from_secs(1);
 /// No useful time is longer. Without a limit, sums of times could overflow.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What all calls of a run have in common.
+/// The configuration that all calls of a run share.
 #[derive(Debug)]
 pub(in crate::load) struct RunConfig {
-    pub(in crate::load) server: String,
-    pub(in crate::load) calls: u32,
+    pub(in crate::load) options: Options,
     /// The time between the starts of two calls.
     pub(in crate::load) interval: Duration,
     pub(in crate::load) durations: CallDurations,
-    pub(in crate::load) mode: LoadMode,
-    pub(in crate::load) rate: SampleRate,
-    pub(in crate::load) ptime: Duration,
     /// The length of a frame of audio in bytes.
     frame_len: usize,
-    /// What callers send; `None` for noise, which differs from call to call.
+    /// The audio of the callers. `None` for noise, which differs from call to call.
     speech: Option<Arc<Speech>>,
     /// The number of the frame with which callers barge in.
     pub(in crate::load) barge_in: Option<u64>,
-    pub(in crate::load) digits: Vec<DtmfDigit>,
-    uuid: Option<Uuid>,
     pub(in crate::load) seed: u64,
     pub(in crate::load) expect: Expect,
-    pub(in crate::load) linger: Duration,
-    pub(in crate::load) connect_timeout: Duration,
-    /// The server's process, to measure what calls cost it.
+    /// The server's process, to measure the cost of the calls.
     pub(in crate::load) server_process: Option<ObservedProcess>,
 }
 
-/// What differs from call to call: a function of the seed and the number of the call.
+/// The configuration of one call: a function of the seed and the number of the call.
 #[derive(Debug)]
 pub(in crate::load) struct CallConfig {
     pub(in crate::load) uuid: Uuid,
@@ -119,38 +110,31 @@ impl RunConfig {
             None => None,
         };
         Ok(Self {
-            server: options.server,
-            calls: options.calls,
             interval,
             durations,
-            mode: options.mode,
-            rate: options.rate,
-            ptime: options.ptime,
             frame_len,
             speech: speech.map(Arc::new),
             barge_in,
-            digits: options.dtmf,
-            uuid: options.uuid,
             seed: options.seed.unwrap_or_else(random_seed),
             expect,
-            linger: options.linger,
-            connect_timeout: options.connect_timeout,
             server_process,
+            options,
         })
     }
 
     /// The number of frames that all callers together will send, if it is known.
     pub(in crate::load) fn frames(&self) -> Option<u64> {
+        let frames = |number| self.call(number).frames;
         let all = || {
-            (0..self.calls).fold(0, |all: u64, number| {
-                all.saturating_add(self.call(number).frames)
-            })
+            (0..self.options.calls)
+                .map(frames)
+                .fold(0, u64::saturating_add)
         };
-        (self.mode == LoadMode::Paced).then(all)
+        (self.options.mode == LoadMode::Paced).then(all)
     }
 
     pub(in crate::load) fn is_closed_loop(&self) -> bool {
-        matches!(self.mode, LoadMode::ClosedLoop(_))
+        matches!(self.options.mode, LoadMode::ClosedLoop(_))
     }
 
     /// The configuration of the call with this number.
@@ -163,12 +147,13 @@ impl RunConfig {
                 .with_version(uuid::Version::Random)
                 .into_uuid();
         CallConfig {
-            uuid: self.uuid.unwrap_or(drawn),
+            uuid: self.options.uuid.unwrap_or(drawn),
             signal: match &self.speech {
                 Some(speech) => TestSignal::Speech(Arc::clone(speech)),
                 None => TestSignal::noise(rng.next_u64(), self.frame_len),
             },
             phase: self
+                .options
                 .ptime
                 .mul_f64(f64::from(rng.next_u32()) / 2_f64.powi(32)),
             frames: self.durations.draw(&mut rng),
@@ -208,7 +193,7 @@ fn frame_len(options: &Options) -> Result<usize, ConfigError> {
     }
 }
 
-/// What all callers send, if it is not noise.
+/// The audio of all callers. `None` for noise.
 fn speech(options: &Options, lead: Duration, frame_len: usize) -> Option<Speech> {
     let lead = lead.as_nanos().div_ceil(options.ptime.as_nanos());
     let lead = u64::try_from(lead).unwrap_or(u64::MAX);

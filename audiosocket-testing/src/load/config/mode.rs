@@ -4,30 +4,30 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-/// How a caller sends audio while its call lasts.
+/// The way in which callers send audio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum LoadMode {
-    /// One frame each ptime, as a real caller does.
+    /// One frame each ptime, like a real caller.
     #[default]
     Paced,
-    /// This many frames in one write, and as many again as soon as all of them have come back.
+    /// This many frames in one write, and the next frames when all of them have come back.
     ClosedLoop(NonZeroU32),
-    /// No audio. The call exists and listens.
+    /// No audio.
     Quiet,
 }
 
-/// What a server has to do for a call to succeed.
+/// The condition for a successful call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Expect {
-    /// Send back every byte of the caller's audio, in order.
+    /// The server sends back each byte of the caller's audio, in order.
     ///
     /// The server may cut frames differently, except those of given [audio](crate::load::LoadTest::audio).
     /// Frames of silence (all zero) need no echo and may come at any time. The server must not end
     /// the call.
     Echo,
-    /// Send any audio that is not silence. The server may end the call.
+    /// The server sends any audio that is not silence. It may end the call.
     Any,
 }

@@ -1,4 +1,4 @@
-//! The options of a load test, as given.
+//! The options of a load test.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -13,21 +13,20 @@ pub use server_cost::{Bottleneck, ServerCost};
 
 /// The results of a load test.
 ///
-/// The names of a few fields differ in JSON, which `audiosocket call --json` prints: each such field
-/// has its JSON name in its documentation.
+/// `audiosocket call --json` prints it. In JSON the fields have the same names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The server as given.
+    /// The server, as in [`LoadTest::new`](super::LoadTest::new).
     pub server: String,
-    /// What the server had to do.
+    /// The condition for a successful call.
     pub expect: Expect,
     /// The number of frames in one write of a closed loop; `None` in other modes.
     pub closed_loop: Option<u32>,
     /// Whether callers sent no audio.
     pub quiet: bool,
-    /// The sample rate of the callers' audio. In JSON `format`: Asterisk's name, such as `slin16`.
-    #[serde(rename = "format", with = "rate_name")]
+    /// The sample rate of the callers' audio. In JSON it is Asterisk's name of the format, such as `slin16`.
+    #[serde(with = "rate_name")]
     pub rate: SampleRate,
     /// Milliseconds of audio in a frame.
     pub ptime_ms: f64,
@@ -51,24 +50,25 @@ pub struct Report {
     pub frames: FrameTotals,
     /// Digits that callers sent.
     pub digits_sent: u64,
+    /// From the connection of a call to its first audio that is not silence. `None` without such audio.
+    pub first_audio_us: Option<Quantiles>,
     /// From the write of a frame to the read that completed its echo. `None` without echoes.
     pub latency_us: Option<Quantiles>,
     /// From the scheduled time of a frame to the read that completed its echo.
     ///
-    /// A caller that is delayed writes late, and its `latency_us` does not include the time in which
-    /// the server stood still meanwhile. `None` without echoes and in a closed loop.
+    /// A delayed caller writes late, and its `latency_us` does not include that delay. `None` without
+    /// echoes and in a closed loop.
     pub since_due_us: Option<Quantiles>,
-    /// How regularly audio came. `None` without audio and in a closed loop.
+    /// The jitter of the received audio. `None` without audio and in a closed loop.
     pub jitter: Option<JitterReport>,
     /// The reactions of the server to a barge-in. `None` if callers did not barge in.
     pub barge_in: Option<BargeInReport>,
     /// The cost for the server's process. `None` if it was not measured.
     pub server_process: Option<ServerCost>,
-    /// How late this process reads what has come. In JSON `own_delay_us`.
+    /// How late this process reads received data.
     ///
     /// About this much of latency and jitter comes from this process or from a busy machine. If it
     /// is not far below them, use fewer calls or another machine.
-    #[serde(rename = "own_delay_us")]
     pub self_latency_us: Option<Quantiles>,
 }
 
@@ -116,9 +116,9 @@ pub struct HangupTotals {
 pub struct FrameTotals {
     /// Sent by callers.
     pub sent: u64,
-    /// The part of `sent` that was more than one ptime late: this machine is the limit.
+    /// The part of `sent` that was more than one ptime late. This machine was too slow for them.
     pub late: u64,
-    /// Received by callers, as the server cut them.
+    /// Received by callers.
     pub received: u64,
     /// The part of `received` that was silence: all zero.
     pub silence: u64,
@@ -132,28 +132,24 @@ pub struct FrameTotals {
     pub extra: u64,
 }
 
-/// How regularly audio came, in microseconds.
+/// The jitter of received audio, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JitterReport {
     /// The time between two frames against the duration of the first, early or late: the magnitude
-    /// of the delay variation between packets (RFC 5481, IPDV). In JSON `spacing_us`.
-    #[serde(rename = "spacing_us")]
+    /// of the delay variation between packets (RFC 5481, IPDV).
     pub jitter_us: Option<Quantiles>,
-    /// The same of late frames, and 0 for early frames. In JSON `late_us`.
-    #[serde(rename = "late_us")]
+    /// The same of late frames, and 0 for early frames.
     pub lateness_us: Option<Quantiles>,
     /// The time since the first frame against the duration of all audio since then, early or late
-    /// (RFC 5481, PDV). In JSON `grid_us`.
-    #[serde(rename = "grid_us")]
+    /// (RFC 5481, PDV).
     pub drift_us: Option<Quantiles>,
-    /// The drift of the last frame, over all calls. In JSON `drift_us`.
-    #[serde(rename = "drift_us")]
+    /// The drift of the last frame, over all calls.
     pub final_drift_us: Option<DriftRange>,
     /// Frames less than 5 ms after another, both at least 10 ms long.
     pub bursts: u64,
-    /// Pauses of more than 60 ms without audio to play. A gap is in no other number of this struct,
-    /// and drift starts again after it: a server may pause.
+    /// Pauses of more than 60 ms without audio to play. A server may pause, so a gap has no effect on the
+    /// other numbers, and drift starts again after it.
     pub gaps: u64,
     /// The longest gap.
     pub longest_gap_us: u64,
@@ -179,9 +175,7 @@ pub struct BargeInReport {
     pub never_silent: u64,
     /// The server did not speak when the caller barged in.
     pub not_speaking: u64,
-    /// From the barge-in until the server fell silent, as a telephone plays the audio. In JSON
-    /// `went_on_us`.
-    #[serde(rename = "went_on_us")]
+    /// From the barge-in until the server fell silent, as a telephone plays the audio.
     pub silent_after_us: Option<Quantiles>,
 }
 

@@ -1,4 +1,4 @@
-//! What a frame costs the server's process while all calls send.
+//! The cost of a frame for the process of the server.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::load::config::{Expect, WARM_UP};
-use crate::load::run_context::Run;
+use crate::load::run::Run;
 use crate::usage::{self, Activity, ObservedProcess, ProcessUsage};
 
-/// A process with one thread is the bottleneck from this many processor seconds per second on.
+/// A process with this many processor seconds per second is the bottleneck.
 const BUSY: f64 = 0.95;
 
-/// The cost of the calls for the server's process, between one second after the last call has
-/// connected and the first call that stops sending.
+/// The cost of the calls for the server's process.
+///
+/// The measurement starts one second after the last call has connected. It ends when the first call
+/// stops sending.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ServerCost {
@@ -24,8 +26,8 @@ pub struct ServerCost {
     pub frames: u64,
     /// Microseconds of processor time per frame, of all threads. `None` without frames.
     pub cpu_us_per_frame: Option<f64>,
-    /// The part of `cpu_us_per_frame` outside the kernel. Estimated from clock ticks, which are
-    /// coarse. `None` without frames or ticks.
+    /// The part of `cpu_us_per_frame` outside the kernel. It is an estimate from clock ticks. `None`
+    /// without frames or ticks.
     pub user_us_per_frame: Option<f64>,
     /// The part of `cpu_us_per_frame` in the kernel, estimated in the same way.
     pub system_us_per_frame: Option<f64>,
@@ -41,20 +43,20 @@ pub struct ServerCost {
     pub threads: u64,
     /// Seconds of processor time of this process per second.
     pub own_busy: f64,
-    /// What limits the number of frames.
+    /// The process that limits the number of frames.
     pub limit: Bottleneck,
 }
 
-/// What limits the number of frames per second.
+/// The process that limits the number of frames per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Bottleneck {
     /// The server used at least 0.95 processor seconds per second.
     Server,
-    /// This process did, and the server did not.
+    /// This process used as much, and the server did not.
     Caller,
-    /// Neither did.
+    /// Neither process.
     None,
 }
 
@@ -75,11 +77,11 @@ pub(in crate::load) async fn measure(run: &Run) -> Option<ServerCost> {
         biased;
         () = run.stats.first_stopped() => return None,
         () = async {
-            run.stats.all_connected(run.config.calls).await;
+            run.stats.all_connected(run.config.options.calls).await;
             sleep(WARM_UP).await;
         } => {}
     }
-    // The activity takes longer to read, and is read outside of the measured time.
+    // Reading the activity takes longer, so it is outside of the measured time.
     let before = process.activity();
     let begin = mark(run, process);
     run.stats.first_stopped().await;

@@ -14,7 +14,7 @@ use crate::load::rx::{BargeInOutcome, JitterTotals, RxReport};
 use crate::load::stats::{TimeHistogram, Times};
 
 /// Adds up outcomes, until [`finish`](Self::finish).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::load) struct SummaryBuilder {
     calls: CallTotals,
     failures: BTreeMap<String, FailureGroup>,
@@ -30,22 +30,6 @@ pub(in crate::load) struct SummaryBuilder {
 }
 
 impl SummaryBuilder {
-    pub(in crate::load) fn new() -> Self {
-        Self {
-            calls: CallTotals::default(),
-            failures: BTreeMap::new(),
-            hangups: HangupTotals::default(),
-            frames: FrameTotals::default(),
-            digits_sent: 0,
-            jitter: JitterTotals::default(),
-            drift: None,
-            fell_silent: 0,
-            never_silent: 0,
-            not_speaking: 0,
-            silent_after: TimeHistogram::new(),
-        }
-    }
-
     pub(in crate::load) fn add(&mut self, outcome: &CallOutcome) {
         self.calls.placed += 1;
         match &outcome.verdict {
@@ -53,16 +37,13 @@ impl SummaryBuilder {
             Verdict::Interrupted => self.calls.interrupted += 1,
             Verdict::Failed(failure) => {
                 self.calls.failed += 1;
-                let reason = failure.to_string();
-                let group = self
-                    .failures
-                    .entry(reason)
-                    .or_insert_with_key(|reason| FailureGroup {
-                        reason: reason.clone(),
-                        calls: 0,
-                        uuid: outcome.uuid,
-                    });
-                group.calls += 1;
+                let new = |reason: &String| FailureGroup {
+                    reason: reason.clone(),
+                    calls: 0,
+                    uuid: outcome.uuid,
+                };
+                let group = self.failures.entry(failure.to_string());
+                group.or_insert_with_key(new).calls += 1;
             }
         }
         match outcome.hangup {
@@ -121,15 +102,15 @@ impl SummaryBuilder {
         failures.sort_by_key(|failure| std::cmp::Reverse(failure.calls));
         let jitter = self.jitter;
         Report {
-            server: config.server.clone(),
+            server: config.options.server.clone(),
             expect: config.expect,
-            closed_loop: match config.mode {
+            closed_loop: match config.options.mode {
                 LoadMode::ClosedLoop(frames) => Some(frames.get()),
                 LoadMode::Paced | LoadMode::Quiet => None,
             },
-            quiet: config.mode == LoadMode::Quiet,
-            rate: config.rate,
-            ptime_ms: config.ptime.as_secs_f64() * 1e3,
+            quiet: config.options.mode == LoadMode::Quiet,
+            rate: config.options.rate,
+            ptime_ms: config.options.ptime.as_secs_f64() * 1e3,
             duration_s: config.durations.range().start().as_secs_f64(),
             longest_s: config.durations.range().end().as_secs_f64(),
             seed: config.seed,
@@ -149,6 +130,7 @@ impl SummaryBuilder {
             }),
             frames: self.frames,
             digits_sent: self.digits_sent,
+            first_audio_us: times.first_audio.quantiles(),
             latency_us: times.latency.quantiles(),
             since_due_us: times.since_due.quantiles(),
             barge_in: config.barge_in.map(|_| BargeInReport {

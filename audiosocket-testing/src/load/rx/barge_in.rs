@@ -1,4 +1,4 @@
-//! How long a server continues to speak after its caller barged in.
+//! The time in which a server continues to speak after a barge-in.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! When a telephone plays the received audio, and how regularly the audio comes.
+//! The playout times of a telephone, and the jitter of the received audio.
 
 use std::time::{Duration, Instant};
 

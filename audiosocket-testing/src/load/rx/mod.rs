@@ -9,7 +9,7 @@ use std::time::Instant;
 use audiosocket_proto::{Audio, SampleRate};
 
 use super::config::{CallConfig, Expect, RunConfig};
-use super::signal::frame::is_silence;
+use super::signal::is_silence;
 use super::stats::RunStats;
 use barge_in::BargeInMeter;
 pub(super) use barge_in::BargeInOutcome;
@@ -23,6 +23,7 @@ use jitter::{JitterMeter, PhonePlayout};
 pub(super) struct RxAnalyzer<'r> {
     stats: &'r RunStats,
     rate: SampleRate,
+    connected_at: Instant,
     frames: RxFrames,
     /// `None` in a closed loop, in which no frame is due at a certain time.
     clock: Option<Clock>,
@@ -32,7 +33,7 @@ pub(super) struct RxAnalyzer<'r> {
     barge_in: Option<BargeInMeter>,
 }
 
-/// When a telephone plays the audio, and how regularly it comes.
+/// The playout times of a telephone, and the jitter of the received audio.
 #[derive(Debug, Default)]
 struct Clock {
     playout: PhonePlayout,
@@ -57,11 +58,17 @@ pub(super) struct RxReport {
 }
 
 impl<'r> RxAnalyzer<'r> {
-    pub(super) fn new(config: &RunConfig, call: &CallConfig, stats: &'r RunStats) -> Self {
+    pub(super) fn new(
+        config: &RunConfig,
+        call: &CallConfig,
+        stats: &'r RunStats,
+        connected_at: Instant,
+    ) -> Self {
         let echo = || EchoCheck::new(call.signal.clone());
         Self {
             stats,
-            rate: config.rate,
+            rate: config.options.rate,
+            connected_at,
             frames: RxFrames::default(),
             clock: (!config.is_closed_loop()).then(Clock::default),
             echo: (config.expect == Expect::Echo).then(echo),
@@ -72,6 +79,9 @@ impl<'r> RxAnalyzer<'r> {
     /// Analyzes a frame that was read at `now`.
     pub(super) fn receive(&mut self, audio: Audio<'_>, now: Instant) {
         let silence = is_silence(&audio);
+        if !silence && self.frames.received == self.frames.silence {
+            self.stats.first_audio(now - self.connected_at);
+        }
         self.frames.received += 1;
         self.frames.silence += u64::from(silence);
         self.stats.received();

@@ -1,23 +1,28 @@
 //! The audio that a caller sends.
 
-pub(super) mod frame;
 mod noise;
 mod speech;
 
 use std::sync::Arc;
 
-use frame::TAG_LEN;
 use noise::Noise;
 pub(super) use speech::{Speech, synthesize};
 
+/// The bytes at the start of a frame that can identify it.
+pub(super) const TAG_LEN: usize = 8;
+
+/// Whether all bytes are zero. A server may send such frames at any time.
+pub(super) fn is_silence(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
 /// The audio of one call, in frames of equal length.
 ///
-/// A frame is a function of its number, so that sent audio is not kept for the comparison with its
-/// echo.
+/// A frame is a function of its number. So sent audio is not kept for the comparison with its echo.
 #[derive(Clone, Debug)]
 pub(super) enum TestSignal {
     Noise(Noise),
-    /// The same in all calls.
+    /// All calls have the same speech.
     Speech(Arc<Speech>),
 }
 
@@ -61,8 +66,8 @@ impl TestSignal {
     }
 
     /// The index of the echo that begins with these eight bytes (the first is the most
-    /// significant), if it is known. The signal does not know how many frames were sent: the caller
-    /// of this function checks that.
+    /// significant), if it is known. The signal does not know how many frames were sent. The caller of
+    /// this function must check that.
     pub(super) fn echo_index(&self, tag: u64) -> Option<u64> {
         match self {
             Self::Noise(noise) => noise.number(tag),

@@ -4,13 +4,13 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng as _;
 
 #[cfg(doc)]
-use super::frame::TAG_LEN;
+use super::TAG_LEN;
 
 /// Bits of a tag that carry the number: seven of each byte.
 const NUMBER: u64 = (1 << 56) - 1;
 
-/// The lowest bit of each byte. It is set in all noise, so that no byte is zero and no piece of it,
-/// however small a server cuts it, looks like silence.
+/// The lowest bit of each byte. It is set in all noise, so no byte is zero, and no piece of it is
+/// silence.
 const ODD: u64 = 0x0101_0101_0101_0101;
 
 /// Any odd number: multiplication by it is invertible modulo a power of two.
@@ -46,8 +46,8 @@ impl Noise {
     }
 
     /// The number of the frame that begins with these eight bytes (the first is the most
-    /// significant), if they are a tag. Any eight odd bytes look like one: the caller of this
-    /// function checks whether a frame with that number was sent. Of 2^56 numbers almost none was.
+    /// significant), if they are a tag. Any eight odd bytes can be a tag, so the caller of this function
+    /// must check whether a frame with that number was sent.
     pub(super) fn number(self, tag: u64) -> Option<u64> {
         if tag & ODD != ODD {
             return None;

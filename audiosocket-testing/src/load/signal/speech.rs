@@ -6,7 +6,7 @@ use std::f32::consts::TAU;
 
 use audiosocket_media::{Resampler, SampleRate, pcm};
 
-use super::frame::{TAG_LEN, is_silence};
+use super::{TAG_LEN, is_silence};
 
 /// A frame is loud from this level on, in dB of full scale. Speech on the telephone has -35 to -15.
 const LOUD: f64 = -40.0;

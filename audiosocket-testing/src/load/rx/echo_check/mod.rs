@@ -4,21 +4,20 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::load::signal::TestSignal;
-use crate::load::signal::frame::{TAG_LEN, is_silence};
+use crate::load::signal::{TAG_LEN, is_silence};
 
-/// The number of outstanding frames from which the oldest counts as missing: 82 s at 20 ms. It
+/// The maximum number of outstanding frames: 82 s at 20 ms. Beyond it the oldest counts as missing. It
 /// bounds the memory of a call whose server never answers.
 const MAX_OUTSTANDING: usize = 4096;
 
-/// Compares a stream of audio with the sent frames, byte for byte, however the server cuts it.
+/// Compares received audio with the sent frames, byte for byte. The server may cut it at any place.
 ///
-/// As long as the bytes match, that is a plain comparison. At a difference the check loses its
-/// place. It then counts bytes until it finds the start of an outstanding frame, by the tag at the
-/// start of each frame. The frames between are wrong as far as bytes came for them, and missing
-/// otherwise.
+/// While the bytes match, this is a plain comparison. After a difference the check counts bytes until it
+/// finds the start of an outstanding frame, by the tag at the start of each frame. The frames before
+/// it are wrong if bytes came for them, and missing otherwise.
 ///
 /// Silence needs no echo and may come at any time: a frame of zeros is neither compared nor
-/// counted. Noise has no zero byte, so that no part of it looks like silence. Speech may have zero
+/// counted. Noise has no zero byte, so no part of it is silence. Speech may have zero
 /// bytes, so the server has to echo it in the same frames.
 #[derive(Debug)]
 pub(super) struct EchoCheck {
@@ -196,7 +195,7 @@ impl EchoCheck {
         &[]
     }
 
-    /// Counts the next `frames` frames, in whose place `bytes` came.
+    /// Counts the next `frames` frames. `bytes` bytes came instead of them.
     fn settle(&mut self, frames: u64, bytes: u64) {
         let came = bytes.div_ceil(self.signal.frame_len() as u64);
         let wrong = came.min(frames);

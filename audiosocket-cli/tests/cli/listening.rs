@@ -1,0 +1,143 @@
+//! A caller that listens to what a server plays, and interrupts it.
+
+use std::net::{SocketAddr, TcpStream};
+
+use super::caller::{self, begin};
+use super::server::{is_audio, read_frame, write_frame};
+
+/// A call, and the audio received since it began or since the last [`forget`](Self::forget).
+pub(crate) struct ListeningCaller {
+    pub(crate) stream: TcpStream,
+    /// The kind of all audio frames.
+    pub(crate) kind: u8,
+    pub(crate) samples: Vec<i16>,
+}
+
+impl ListeningCaller {
+    /// Begins a call to a server that sends frames of this kind.
+    pub(crate) fn begin(addr: SocketAddr, kind: u8) -> Self {
+        Self {
+            stream: begin(addr),
+            kind,
+            samples: Vec::new(),
+        }
+    }
+
+    /// Receives a frame. Returns its samples, or `None` for a hangup.
+    #[track_caller]
+    fn receive(&mut self) -> Option<&[i16]> {
+        let frame = read_frame(&mut self.stream).unwrap();
+        if !is_audio(&frame) {
+            assert_eq!(frame.0, 0x00);
+            return None;
+        }
+        assert_eq!(frame.0, self.kind);
+        let before = self.samples.len();
+        self.samples.extend(samples(&frame.1));
+        Some(&self.samples[before..])
+    }
+
+    /// Receives a frame of audio. Returns whether it is silence.
+    #[track_caller]
+    fn receive_audio(&mut self) -> bool {
+        let samples = self.receive().expect("the server hung up");
+        samples.iter().all(|sample| *sample == 0)
+    }
+
+    /// Receives audio until there are `samples` samples.
+    #[track_caller]
+    pub(crate) fn receive_samples(&mut self, samples: usize) {
+        while self.samples.len() < samples {
+            self.receive_audio();
+        }
+    }
+
+    /// Receives audio until the server hangs up.
+    #[track_caller]
+    pub(crate) fn receive_to_the_end(&mut self) {
+        while self.receive().is_some() {}
+    }
+
+    /// Receives audio until this many frames in a row are silence.
+    #[track_caller]
+    pub(crate) fn receive_silence(&mut self, frames: u32) {
+        let mut silent = 0;
+        while silent < frames {
+            silent = if self.receive_audio() { silent + 1 } else { 0 };
+        }
+    }
+
+    /// Receives audio until this many frames were not silence.
+    #[track_caller]
+    pub(crate) fn receive_sound(&mut self, frames: u32) {
+        let mut sound = 0;
+        while sound < frames {
+            sound += u32::from(!self.receive_audio());
+        }
+    }
+
+    /// Receives audio until all of `wanted` came, sample for sample.
+    #[track_caller]
+    pub(crate) fn receive_all_of(&mut self, wanted: &[i16]) {
+        let wanted = trimmed(wanted);
+        loop {
+            let before = self.samples.len();
+            self.receive_audio();
+            let mut ends = before.max(wanted.len())..=self.samples.len();
+            if ends.any(|end| self.samples[..end].ends_with(wanted)) {
+                return;
+            }
+        }
+    }
+
+    /// Returns whether all of `wanted` came, sample for sample.
+    pub(crate) fn has_received(&self, wanted: &[i16]) -> bool {
+        let wanted = trimmed(wanted);
+        let mut windows = self.samples.windows(wanted.len());
+        windows.any(|received| received == wanted)
+    }
+
+    /// Ends the call as Asterisk does, while the server plays, and waits until the server has closed the connection.
+    pub(crate) fn hang_up(self) {
+        caller::end(self.stream);
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.samples.clear();
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
+        for key in keys.bytes() {
+            write_frame(&mut self.stream, 0x03, &[key]).unwrap();
+        }
+    }
+
+    /// Sends frames of 20 ms of a tone with this peak, all at once, in the codec of `encode`.
+    pub(crate) fn say(&mut self, frames: usize, peak: f64, encode: impl Fn(i16) -> Vec<u8>) {
+        let tone: Vec<i16> = (0..160 * frames)
+            .map(|at| (peak * (at as f64 * 0.3).sin()) as i16)
+            .collect();
+        for frame in tone.chunks(160) {
+            let payload: Vec<u8> = frame.iter().flat_map(|sample| encode(*sample)).collect();
+            write_frame(&mut self.stream, 0x10, &payload).unwrap();
+        }
+    }
+}
+
+fn samples(payload: &[u8]) -> impl Iterator<Item = i16> {
+    let (pairs, odd) = payload.as_chunks::<2>();
+    assert!(odd.is_empty());
+    pairs.iter().map(|pair| i16::from_le_bytes(*pair))
+}
+
+pub(crate) fn slin(sample: i16) -> Vec<u8> {
+    sample.to_le_bytes().to_vec()
+}
+
+/// Returns the samples without the silence around them.
+pub(crate) fn trimmed(samples: &[i16]) -> &[i16] {
+    let sounds = |sample: &i16| *sample != 0;
+    let start = samples.iter().position(sounds).unwrap();
+    let end = samples.iter().rposition(sounds).unwrap();
+    &samples[start..=end]
+}
