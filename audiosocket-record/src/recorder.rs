@@ -75,13 +75,13 @@ impl Recorder {
     /// use std::time::Instant;
     ///
     /// use audiosocket_proto::{Audio, SampleRate};
-    /// use audiosocket_record::{Encoding, Recorder};
+    /// use audiosocket_record::{Codec, Recorder};
     /// use uuid::Uuid;
     ///
     /// # let directory = tempfile::tempdir()?;
     /// # let directory = directory.path().to_owned();
     /// let recorder = Recorder::to_files(move |uuid| directory.join(format!("{uuid}.wav")))
-    ///     .encoding(Encoding::Slin)
+    ///     .codec(Codec::Slin)
     ///     .start()?;
     /// let mut track = recorder.track(Uuid::new_v4())?;
     /// track.write(Instant::now(), Audio::new(SampleRate::Hz8000, &[0; 320])); // 20 ms
