@@ -5,7 +5,7 @@ use audiosocket_media::{AudioDecoder, Decoded};
 use audiosocket_tokio::{Audio, SampleRate};
 use uuid::Uuid;
 
-use super::caller_audio::{CallerAudio, log_warning};
+use super::input_options::{InputOptions, log_warning};
 
 /// How much of speech it takes to interrupt: the first loud frame of 20 ms does.
 const ATTACK: Duration = Duration::from_millis(20);
@@ -25,7 +25,7 @@ pub(super) struct BargeIn {
 }
 
 impl BargeIn {
-    pub(super) fn new(caller: CallerAudio) -> Self {
+    pub(super) fn new(caller: InputOptions) -> Self {
         let rate = SampleRate::Hz8000;
         Self {
             rate,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn new() -> BargeIn {
-        BargeIn::new(CallerAudio::default())
+        BargeIn::new(InputOptions::default())
     }
 
     fn noise(peak: f64, len: usize) -> Vec<i16> {

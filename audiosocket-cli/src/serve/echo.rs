@@ -3,7 +3,7 @@ use std::time::Instant;
 use audiosocket_media::{AudioDecoder, Codec, Decoded, Resampler, SampleRate, pcm};
 use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Refusal, Response};
 
-use super::caller_audio::{CallerAudio, log_warning};
+use super::input_options::{InputOptions, log_warning};
 
 /// Answers each piece of audio with itself. Needs no pacing: the caller's clock is the clock.
 ///
@@ -22,10 +22,10 @@ pub(crate) struct Echo {
 impl Echo {
     /// Accepts every call.
     pub(crate) fn accept(_: &CallRequest<'_>) -> Result<Self, Refusal> {
-        Ok(Self::new(CallerAudio::default()))
+        Ok(Self::new(InputOptions::default()))
     }
 
-    pub(super) fn new(caller: CallerAudio) -> Self {
+    pub(super) fn new(caller: InputOptions) -> Self {
         Self {
             decoder: caller.decoder(),
             is_plain: false,

@@ -3,8 +3,8 @@
 mod barge_in;
 mod bot;
 mod call_log;
-mod caller_audio;
 mod echo;
+mod input_options;
 mod play;
 mod prompt;
 mod record;
@@ -23,7 +23,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::usage_error::usage_error;
 use crate::{address, duration, help, open_files, output, signals};
 use call_log::CallLog;
-use caller_audio::CallerAudio;
+use input_options::InputOptions;
 
 pub(crate) use echo::Echo;
 
@@ -79,7 +79,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
     #[command(flatten)]
-    caller: CallerAudio,
+    caller: InputOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     max_calls: usize,

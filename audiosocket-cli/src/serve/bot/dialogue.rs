@@ -8,7 +8,7 @@ use audiosocket_tokio::{Audio, AudioBuf, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
 use crate::serve::barge_in::BargeIn;
-use crate::serve::caller_audio::CallerAudio;
+use crate::serve::input_options::InputOptions;
 use crate::serve::prompt::hang_up_on_error;
 
 /// The bot asks a caller who presses no key this often.
@@ -146,7 +146,7 @@ impl Handler for Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new(script: Arc<Script>, caller: CallerAudio) -> Self {
+    pub(super) fn new(script: Arc<Script>, caller: InputOptions) -> Self {
         Self {
             script,
             phase: DialoguePhase::WaitingForKey,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 /// What the frames of kind `0x10` of all calls carry.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub(super) struct CallerAudio {
+pub(super) struct InputOptions {
     /// Sample rate of slin in kind 0x10, in Hz [default: measured]
     #[arg(long, value_name = "HZ", help_heading = "Runtime", hide = true, value_parser = parse_rate)]
     pub(super) input_rate: Option<SampleRate>,
@@ -18,7 +18,7 @@ fn parse_rate(text: &str) -> Result<SampleRate, String> {
     })
 }
 
-impl CallerAudio {
+impl InputOptions {
     pub(super) fn decoder(self) -> AudioDecoder {
         match self.input_rate {
             Some(rate) => AudioDecoder::new().with_input_rate(rate),
