@@ -6,8 +6,11 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use audiosocket_media::vad::{EnergyOptions, EnergyVad};
-use audiosocket_media::{CodecDetector, Law, Resampler, SampleRate, pcm};
-use criterion::{Criterion, criterion_group};
+use audiosocket_media::{
+    AudioDecoder, Codec, CodecDetector, Decoded, Law, Resampler, SampleRate, pcm,
+};
+use audiosocket_proto::Audio;
+use criterion::{BatchSize, Criterion, criterion_group};
 
 criterion_group! {
     name = benches;
@@ -154,16 +157,70 @@ fn vad(c: &mut Criterion) {
     }
 }
 
+/// The detector until it has decided, and a decoder once it knows the codec, beside the codec alone.
 fn codec(c: &mut Criterion) {
     let frame = frame(SampleRate::Hz8000);
     let (mut codes, mut slin) = (Vec::new(), Vec::new());
     Law::Mu.encode(&frame, &mut codes);
     pcm::to_slin(&frame, &mut slin);
-    let mut group = c.benchmark_group("codec_detector");
-    for (name, payload) in [("ulaw", &codes), ("slin", &slin)] {
+    // 20 ms of GSM.
+    let gsm = [0xd8; 33];
+    let (ulaw, at) = (Codec::G711(Law::Mu), Instant::now());
+    let mut group = c.benchmark_group("codec");
+    for (codec, payload) in [(ulaw, &codes), (Codec::Slin, &slin)] {
+        let undecided = CodecDetector::default();
+        group.bench_function(format!("{codec}/detect"), |b| {
+            b.iter_batched_ref(
+                || undecided.clone(),
+                |detector| detector.push(black_box(payload), at),
+                BatchSize::SmallInput,
+            );
+        });
         let mut detector = CodecDetector::default();
-        group.bench_function(name, |b| b.iter(|| detector.push(black_box(payload))));
+        while detector.push(payload, at).is_none() {}
+        group.bench_function(format!("{codec}/detected"), |b| {
+            b.iter(|| detector.push(black_box(payload), at));
+        });
+        let mut decoder = AudioDecoder::new();
+        for number in 0..100 {
+            let at = at + number * Duration::from_millis(20);
+            decoder.push(Audio::new(SampleRate::Hz8000, payload), at);
+        }
+        assert!(decoder.is_rate_known());
+        group.bench_function(format!("{codec}/decoder"), |b| {
+            b.iter(|| {
+                decoder.push(Audio::new(SampleRate::Hz8000, black_box(payload)), at)
+                    == Decoded::Undecided
+            });
+        });
+        let mut samples = Vec::with_capacity(160);
+        group.bench_function(format!("{codec}/decode alone"), |b| {
+            b.iter(|| {
+                samples.clear();
+                match codec {
+                    Codec::Slin => pcm::from_slin(black_box(payload), &mut samples),
+                    _ => Law::Mu.decode(black_box(payload), &mut samples),
+                }
+            });
+        });
     }
+    let mut decoder = AudioDecoder::new();
+    for _ in 0..10 {
+        decoder.push(Audio::new(SampleRate::Hz8000, &gsm), at);
+    }
+    assert_eq!(decoder.codec(), Some(Codec::Gsm));
+    group.bench_function("gsm/decoder", |b| {
+        b.iter(|| {
+            decoder.push(Audio::new(SampleRate::Hz8000, black_box(&gsm)), at) == Decoded::Undecided
+        });
+    });
+    let mut decoder = AudioDecoder::new().with_codec(Codec::G722);
+    group.bench_function("g722/decoder", |b| {
+        b.iter(|| {
+            decoder.push(Audio::new(SampleRate::Hz8000, black_box(&codes)), at)
+                == Decoded::Undecided
+        });
+    });
 }
 
 /// Measures the calls that one core carries, for a bot with models at 16 kHz. Each call has two resamplers. µ-law is

@@ -30,7 +30,8 @@
 //! - Write a recording as a WAV file: [`wav`].
 //! - Decode and encode µ-law and A-law: [`Law`]. A frame of kind `0x10` holds one of them when the dialplan uses `Dial`
 //!   without `c(slin)`.
-//! - Find out whether a call sends slin, µ-law or A-law: [`CodecDetector`].
+//! - Get samples of any call, whatever its frames of kind `0x10` carry: [`AudioDecoder`].
+//! - Find out the codec of a call, and decode nothing: [`CodecDetector`].
 //! - Change the sample rate of a call's audio: [`Resampler`].
 //! - Convert samples to bytes or floats, and mix channels: [`pcm`].
 //! - Detect when the caller speaks, for barge-in: [`vad`].
@@ -38,7 +39,7 @@
 //!
 //! # State
 //!
-//! [`Resampler`], [`CodecDetector`] and the detectors in [`vad`] keep state. Make one of each for each call and
+//! [`Resampler`], [`AudioDecoder`] and the detectors in [`vad`] keep state. Make one of each for each call and
 //! direction, and push every frame in order. The result does not depend on how the audio is cut into frames.
 //!
 //! # Features
@@ -61,7 +62,7 @@ mod tone;
 
 pub use audiosocket_proto::SampleRate;
 
-pub use codec::{CodecDetector, Encoding, Guess};
+pub use codec::{AudioDecoder, AudioWarning, Codec, CodecDetector, Decoded};
 pub use g711::Law;
 pub use prompt::Prompt;
 pub use resample::{Resampler, UnsupportedRate};

@@ -2,14 +2,17 @@
 
 #[path = "common/audio.rs"]
 mod audio;
+#[path = "common/gain.rs"]
+mod gain;
 #[path = "common/sine.rs"]
 mod sine;
 
 use std::time::Duration;
 
-use audio::{mixed, noise, scaled, speech};
+use audio::{noise, speech};
 use audiosocket_media::SampleRate;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
+use gain::{mixed, scaled};
 use proptest::prelude::*;
 use sine::sine;
 

@@ -1,170 +1,174 @@
 use std::time::{Duration, Instant};
 
-use audiosocket_media::{CodecDetector, Encoding, Law, SampleRate};
+use audiosocket_media::{AudioDecoder, AudioWarning, Codec, SampleRate};
+use audiosocket_proto::Audio;
 
+use crate::recording::RecordingSettings;
 use crate::track::RecordedFrame;
 
-/// Up to this confidence, wrong guesses of the detector were observed.
-const LIKELY: f64 = 0.57;
+/// The longest time that audio is held back until its sample rate is known, which takes 700 ms of
+/// steady frames. Complete silence is not held longer either.
+const LONGEST_HOLD: Duration = Duration::from_millis(1_500);
 
-/// The maximum time that audio is held back for the detector. Silence gives the detector no
-/// information.
-const LONGEST_HOLD: Duration = Duration::from_secs(1);
-
-/// The maximum number of bytes that are held back, including the cost of each frame.
-const MAX_HELD: usize = 64 * 1024;
+/// The most bytes that are held back, the cost of each frame included. The codec is known before.
+const MAX_HELD: usize = 128 * 1024;
 const FRAME_COST: usize = 64;
-
-/// The detector stops after this many bytes of frames with different bytes: two seconds of slin. It
-/// costs more than all other work on a frame, and half a second of speech was always enough.
-const MAX_EXAMINED: usize = 32_000;
 
 /// Audio as samples.
 #[derive(Debug)]
 pub(crate) struct DecodedAudio {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
-    /// The number of samples that are missing before it.
+    /// How many samples are missing just before it.
     pub(crate) lost: u64,
     pub(crate) samples: Vec<i16>,
 }
 
-impl DecodedAudio {
-    fn new(encoding: Encoding, frame: &RecordedFrame) -> Self {
-        let mut samples = Vec::new();
-        encoding.decode(&frame.payload, &mut samples);
-        Self {
-            at: frame.at,
-            rate: frame.rate,
-            lost: match encoding {
-                Encoding::G711(_) => frame.lost.bytes,
-                _ => frame.lost.bytes / 2,
-            },
-            samples,
-        }
-    }
+/// A frame whose codec is known.
+#[derive(Debug)]
+pub(crate) enum DecodedFrame {
+    Linear(DecodedAudio),
+    /// Audio that cannot be decoded, as it arrived.
+    Compressed(Codec, RecordedFrame),
 }
 
-/// Decodes the audio of one call. Holds audio back until its encoding is known.
+/// Decodes the frames of one call. Holds frames back until their codec and their rate are known.
 #[derive(Debug)]
-pub(crate) struct AudioDecoder {
-    /// The encoding of frames with the kind of slin at 8 kHz.
-    encoding: Encoding,
-    /// `None` when the encoding is certain or the detector has stopped.
-    detector: Option<Box<CodecDetector>>,
+pub(crate) struct FrameDecoder {
+    decoder: AudioDecoder,
     held: Vec<RecordedFrame>,
     held_bytes: usize,
-    examined: usize,
+    /// The codec of the latest frame that is decoded.
+    codec: Codec,
 }
 
-impl AudioDecoder {
-    /// Returns a decoder for `encoding`, or one that detects the encoding.
-    pub(crate) fn new(encoding: Option<Encoding>) -> Self {
+impl FrameDecoder {
+    pub(crate) fn new(settings: &RecordingSettings) -> Self {
+        let mut decoder = AudioDecoder::new();
+        if let Some(codec) = settings.codec {
+            decoder = decoder.with_codec(codec);
+        }
+        if let Some(rate) = settings.input_rate {
+            decoder = decoder.with_input_rate(rate);
+        }
         Self {
-            encoding: encoding.unwrap_or(Encoding::Slin),
-            detector: encoding.is_none().then(Box::default),
+            decoder,
             held: Vec::new(),
             held_bytes: 0,
-            examined: 0,
+            codec: Codec::Slin,
         }
     }
 
-    /// Returns the encoding of audio at `rate`, as far as it is known.
-    pub(crate) fn encoding(&self, rate: SampleRate) -> Encoding {
-        match rate {
-            SampleRate::Hz8000 => self.encoding,
-            _ => Encoding::Slin,
-        }
+    /// The codec of the latest frame that is decoded.
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
     }
 
-    /// Takes a frame, and returns all frames whose encoding is known, in order.
-    pub(crate) fn push(&mut self, frame: RecordedFrame) -> Vec<DecodedAudio> {
-        if frame.rate != SampleRate::Hz8000 {
-            let mut decoded = self.flush();
-            decoded.push(DecodedAudio::new(Encoding::Slin, &frame));
-            return decoded;
-        }
-        let mut decoded = self.tick(frame.at);
-        let Some(detector) = &mut self.detector else {
-            decoded.push(DecodedAudio::new(self.encoding, &frame));
-            return decoded;
-        };
-        detector.push(&frame.payload);
-        let sure = detector.guess().is_sure();
-        if frame.payload.windows(2).any(|pair| pair[0] != pair[1]) {
-            self.examined += frame.payload.len();
+    pub(crate) fn take_warning(&mut self) -> Option<AudioWarning> {
+        self.decoder.take_warning()
+    }
+
+    /// Takes a frame, and appends the frames that are known now, in order.
+    pub(crate) fn push(&mut self, frame: RecordedFrame, decoded: &mut Vec<DecodedFrame>) {
+        self.tick(frame.at, decoded);
+        let audio = Audio::new(frame.rate, &frame.payload);
+        self.decoder.examine(audio, frame.at);
+        let waits = frame.rate == SampleRate::Hz8000 && !self.decoder.is_rate_known();
+        if !waits {
+            self.flush(decoded);
+            return self.decode(frame, decoded);
         }
         self.held_bytes += frame.payload.len() + FRAME_COST;
         self.held.push(frame);
-        let known = sure || self.examined > MAX_EXAMINED;
-        if known || self.held_bytes > MAX_HELD {
-            decoded.extend(self.flush());
+        if self.held_bytes > MAX_HELD {
+            self.flush(decoded);
         }
-        if known {
-            self.detector = None;
-        }
-        decoded
     }
 
-    /// Returns the audio, if it was held back for [`LONGEST_HOLD`].
-    pub(crate) fn tick(&mut self, now: Instant) -> Vec<DecodedAudio> {
+    /// Appends audio that was held back for [`LONGEST_HOLD`], unless it is possible that it is
+    /// compressed.
+    pub(crate) fn tick(&mut self, now: Instant, decoded: &mut Vec<DecodedFrame>) {
         let waited = |first: &RecordedFrame| now.saturating_duration_since(first.at);
-        if self.held.first().map(waited) > Some(LONGEST_HOLD) {
-            return self.flush();
+        let linear = matches!(self.decoder.likely_codec(), Codec::Slin | Codec::G711(_));
+        if linear && self.held.first().map(waited) > Some(LONGEST_HOLD) {
+            self.flush(decoded);
         }
-        Vec::new()
     }
 
-    /// Returns all audio that is held back, decoded with the likeliest encoding.
-    pub(crate) fn flush(&mut self) -> Vec<DecodedAudio> {
-        if self.held.is_empty() {
-            return Vec::new();
-        }
-        if let Some(detector) = &self.detector {
-            let guess = detector.guess();
-            self.encoding = if guess.confidence > LIKELY {
-                guess.encoding
-            } else {
-                encoding_of_silence(&self.held)
-            };
-        }
+    /// Appends all audio that is held back at the end of a call.
+    pub(crate) fn finish(&mut self, decoded: &mut Vec<DecodedFrame>) {
+        self.decoder.finish();
+        self.flush(decoded);
+    }
+
+    /// Appends all audio that is held back, decoded with the likeliest codec.
+    fn flush(&mut self, decoded: &mut Vec<DecodedFrame>) {
         self.held_bytes = 0;
-        let held = self.held.drain(..);
-        held.map(|frame| DecodedAudio::new(self.encoding, &frame))
-            .collect()
+        for frame in std::mem::take(&mut self.held) {
+            self.decode(frame, decoded);
+        }
     }
-}
 
-/// The encoding of bytes without information for the detector: a G.711 law if more than half of them
-/// are silence of that law.
-fn encoding_of_silence(frames: &[RecordedFrame]) -> Encoding {
-    let bytes = || frames.iter().flat_map(|frame| &frame.payload);
-    let half = bytes().count() / 2;
-    let silent = |law: &Law| bytes().filter(|byte| **byte == law.silence()).count() > half;
-    let law = [Law::Mu, Law::A].into_iter().find(silent);
-    law.map_or(Encoding::Slin, Encoding::G711)
+    fn decode(&mut self, frame: RecordedFrame, decoded: &mut Vec<DecodedFrame>) {
+        let mut samples = Vec::new();
+        let audio = Audio::new(frame.rate, &frame.payload);
+        self.codec = match frame.rate {
+            SampleRate::Hz8000 => self.decoder.likely_codec(),
+            _ => Codec::Slin,
+        };
+        let Some(rate) = self.decoder.decode(audio, &mut samples) else {
+            return decoded.push(DecodedFrame::Compressed(self.codec, frame));
+        };
+        let lost = match self.codec {
+            Codec::G711(_) => frame.lost.bytes,
+            Codec::G722 => 2 * frame.lost.bytes,
+            _ => frame.lost.bytes / 2,
+        };
+        decoded.push(DecodedFrame::Linear(DecodedAudio {
+            at: frame.at,
+            rate,
+            lost,
+            samples,
+        }));
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use audiosocket_media::Law;
+
     use crate::track::LostAudio;
 
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Decodes payloads that arrive 20 ms apart. Returns all samples and the encoding.
-    fn decode(encoding: Option<Encoding>, payloads: &[Vec<u8>]) -> (Vec<i16>, Encoding) {
-        let (mut decoder, mut decoded) = (AudioDecoder::new(encoding), Vec::new());
+    fn decoder(codec: Option<Codec>) -> FrameDecoder {
+        FrameDecoder::new(&RecordingSettings {
+            codec,
+            ..RecordingSettings::default()
+        })
+    }
+
+    /// Decodes payloads that arrive 20 ms apart. Returns all samples and the codec.
+    fn decode(codec: Option<Codec>, payloads: &[Vec<u8>]) -> (Vec<i16>, Codec) {
+        let (mut decoder, mut decoded) = (decoder(codec), Vec::new());
         let mut at = Instant::now();
         for payload in payloads {
             at += 20 * MS;
-            decoded.extend(decoder.push(frame(at, payload)));
-            assert!(decoder.held.len() <= 51, "{}", decoder.held.len());
+            decoder.push(frame(at, payload), &mut decoded);
+            assert!(decoder.held.len() <= 76, "{}", decoder.held.len());
         }
-        decoded.extend(decoder.flush());
-        let samples = decoded.into_iter().flat_map(|audio| audio.samples);
-        (samples.collect(), decoder.encoding(SampleRate::Hz8000))
+        decoder.finish(&mut decoded);
+        (samples(decoded), decoder.codec())
+    }
+
+    fn samples(decoded: Vec<DecodedFrame>) -> Vec<i16> {
+        let samples = decoded.into_iter().flat_map(|frame| match frame {
+            DecodedFrame::Linear(audio) => audio.samples,
+            DecodedFrame::Compressed(codec, _) => panic!("{codec}"),
+        });
+        samples.collect()
     }
 
     fn frame(at: Instant, payload: &[u8]) -> RecordedFrame {
@@ -183,68 +187,113 @@ mod tests {
     }
 
     #[test]
-    fn silence_before_speech_is_decoded_with_the_right_encoding() {
+    fn silence_before_speech_is_decoded_with_the_right_codec() {
         let samples = silence_and_tone();
         let mut slin = Vec::new();
         audiosocket_media::pcm::to_slin(&samples, &mut slin);
         let payloads: Vec<_> = slin.chunks(320).map(<[u8]>::to_vec).collect();
-        assert_eq!(decode(None, &payloads), (samples.clone(), Encoding::Slin));
+        assert_eq!(decode(None, &payloads), (samples.clone(), Codec::Slin));
         for law in [Law::Mu, Law::A] {
             let (mut codes, mut wanted) = (Vec::new(), Vec::new());
             law.encode(&samples, &mut codes);
             law.decode(&codes, &mut wanted);
             let payloads: Vec<_> = codes.chunks(160).map(<[u8]>::to_vec).collect();
-            let encoding = Encoding::G711(law);
-            let wanted = (wanted, encoding);
+            let codec = Codec::G711(law);
+            let wanted = (wanted, codec);
             assert_eq!(decode(None, &payloads), wanted);
             // The same without detection.
-            assert_eq!(decode(Some(encoding), &payloads), wanted);
+            assert_eq!(decode(Some(codec), &payloads), wanted);
         }
         let odd = [vec![0xd5; 161]];
-        assert_eq!(decode(Some(Encoding::Slin), &odd).0.len(), 80);
+        assert_eq!(decode(Some(Codec::Slin), &odd).0.len(), 80);
     }
 
     #[test]
-    fn detection_stops_at_noise() {
+    fn compressed_audio_is_kept_as_it_came() {
+        let (mut decoder, mut decoded) = (decoder(None), Vec::new());
+        let start = Instant::now();
+        for at in 0..50 {
+            let payload = [&[0xd8, 0x20, 0xa2][..], &[at as u8; 30]].concat();
+            decoder.push(frame(start + 20 * MS * at, &payload), &mut decoded);
+        }
+        assert!(decoder.held.is_empty());
+        assert_eq!(decoded.len(), 50);
+        for (decoded, at) in decoded.iter().zip(0..) {
+            let DecodedFrame::Compressed(Codec::Gsm, frame) = decoded else {
+                panic!("{decoded:?}");
+            };
+            assert_eq!(frame.payload[3..], [at; 30]);
+        }
+        let warning = decoder.take_warning();
+        assert_eq!(warning, Some(AudioWarning::NotLinear(Codec::Gsm)));
+    }
+
+    #[test]
+    fn wide_slin_under_kind_0x10_has_its_real_rate_from_the_first_sample() {
+        let payload: Vec<u8> = silence_and_tone()[16_000..16_320]
+            .iter()
+            .flat_map(|sample| sample.to_le_bytes())
+            .collect();
+        let (mut decoder, mut decoded) = (decoder(None), Vec::new());
+        let start = Instant::now();
+        for at in 0..100 {
+            decoder.push(frame(start + 20 * MS * at, &payload), &mut decoded);
+        }
+        assert_eq!(decoded.len(), 100);
+        for frame in decoded {
+            let DecodedFrame::Linear(audio) = frame else {
+                panic!("{frame:?}");
+            };
+            assert_eq!(audio.rate, SampleRate::Hz16000);
+        }
+    }
+
+    #[test]
+    fn noise_is_slin_by_its_bytes_per_second() {
         let mut state = 1_u32;
         let mut noise = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
         };
-        let (mut decoder, mut decoded) = (AudioDecoder::new(None), Vec::new());
+        let (mut decoder, mut decoded) = (decoder(None), Vec::new());
         let start = Instant::now();
         for at in 0..150 {
             let payload: Vec<u8> = std::iter::repeat_with(&mut noise).take(320).collect();
-            decoded.extend(decoder.push(frame(start + 20 * MS * at, &payload)));
+            decoder.push(frame(start + 20 * MS * at, &payload), &mut decoded);
         }
-        assert!(decoder.detector.is_none());
-        assert_eq!(decoded.len(), 150);
+        assert!(decoder.held.is_empty());
+        assert_eq!(samples(decoded).len(), 150 * 160);
     }
 
     #[test]
     fn held_audio_is_bounded() {
-        let mut decoder = AudioDecoder::new(None);
+        let (mut decoder, mut decoded) = (decoder(None), Vec::new());
         let start = Instant::now();
         for (payload, frames) in [(vec![0; 1], 5_000), (vec![0; 65_535], 10)] {
             for _ in 0..frames {
-                decoder.push(frame(start, &payload));
+                decoder.push(frame(start, &payload), &mut decoded);
+                decoded.clear();
                 assert!(decoder.held_bytes <= MAX_HELD);
             }
         }
-        decoder.push(frame(start, &[0; 2]));
-        let decoded = decoder.tick(start + LONGEST_HOLD + MS);
+        decoder.flush(&mut decoded);
+        decoder.push(frame(start, &[0; 2]), &mut decoded);
+        decoded.clear();
+        decoder.tick(start + LONGEST_HOLD + MS, &mut decoded);
         assert!(decoder.held.is_empty() && !decoded.is_empty());
     }
 
     #[test]
     fn audio_above_8_khz_is_always_slin() {
-        let alaw = Some(Encoding::G711(Law::A));
-        let mut decoder = AudioDecoder::new(alaw);
+        let (mut decoder, mut decoded) = (decoder(Some(Codec::G711(Law::A))), Vec::new());
         let mut wide = frame(Instant::now(), &[0xd5; 640]);
         wide.rate = SampleRate::Hz16000;
         wide.lost.bytes = 640;
-        let decoded = decoder.push(wide);
-        assert_eq!(decoded[0].samples, [-10_795; 320]);
-        assert_eq!(decoded[0].lost, 320);
+        decoder.push(wide, &mut decoded);
+        let [DecodedFrame::Linear(audio)] = &decoded[..] else {
+            panic!("{decoded:?}");
+        };
+        assert_eq!(audio.samples, [-10_795; 320]);
+        assert_eq!(audio.lost, 320);
     }
 }

@@ -21,6 +21,7 @@ mod decoder;
 mod memory_disk;
 mod queue;
 mod quota;
+mod raw_file;
 mod recorder;
 mod recording;
 mod storage;
@@ -29,7 +30,7 @@ mod track;
 mod wav_file;
 mod writer;
 
-pub use audiosocket_media::{Encoding, Law};
+pub use audiosocket_media::{Codec, Law, SampleRate};
 
 pub use acceptor::{RecordingAcceptor, RecordingHandler};
 pub use recorder::{Recorder, RecorderBuilder, RecorderStats};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use audiosocket_media::Encoding;
+use audiosocket_media::{Codec, SampleRate};
 use audiosocket_server::Acceptor;
 use uuid::Uuid;
 
@@ -75,13 +75,13 @@ impl Recorder {
     /// use std::time::Instant;
     ///
     /// use audiosocket_proto::{Audio, SampleRate};
-    /// use audiosocket_record::{Encoding, Recorder};
+    /// use audiosocket_record::{Codec, Recorder};
     /// use uuid::Uuid;
     ///
     /// # let directory = tempfile::tempdir()?;
     /// # let directory = directory.path().to_owned();
     /// let recorder = Recorder::to_files(move |uuid| directory.join(format!("{uuid}.wav")))
-    ///     .encoding(Encoding::Slin)
+    ///     .codec(Codec::Slin)
     ///     .start()?;
     /// let mut track = recorder.track(Uuid::new_v4())?;
     /// track.write(Instant::now(), Audio::new(SampleRate::Hz8000, &[0; 320])); // 20 ms
@@ -163,12 +163,24 @@ impl RecorderBuilder {
         }
     }
 
-    /// Sets the encoding of audio with the frame kind of slin at 8 kHz. By default it is detected.
+    /// The codec of frames of kind `0x10`. By default it is detected; see
+    /// [`AudioDecoder`](audiosocket_media::AudioDecoder).
     ///
-    /// `Dial` without `c(slin)` sends µ-law or A-law with this frame kind. The files have 16-bit
-    /// samples in any case. Detection delays the audio until it finds speech, for up to one second.
-    pub fn encoding(mut self, encoding: Encoding) -> Self {
-        self.settings.encoding = Some(encoding);
+    /// `Dial` without `c(slin)` sends the codec of the call with the frame kind of slin. Slin, G.711
+    /// and G.722 are decoded. Other codecs are kept as they came in a file beside the recording,
+    /// with the extension `.gsm`, `.g729`, `.g726`, or else `.CODEC-frames`, which has AudioSocket
+    /// frames; one warning for each call names the codec. Detection holds audio back for 1.5 s at
+    /// most.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.settings.codec = Some(codec);
+        self
+    }
+
+    /// The sample rate of slin in frames of kind `0x10`. By default it is measured.
+    ///
+    /// Asterisk before 20.17 and 22.7 sends slin of all rates with kind `0x10`, which means 8 kHz.
+    pub fn input_rate(mut self, rate: SampleRate) -> Self {
+        self.settings.input_rate = Some(rate);
         self
     }
 

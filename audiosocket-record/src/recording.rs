@@ -1,12 +1,13 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use audiosocket_media::{Encoding, SampleRate};
+use audiosocket_media::{Codec, SampleRate};
 use audiosocket_server::io::LogRateLimit;
 use tracing::field::display;
 
 use crate::RecorderStats;
-use crate::decoder::{AudioDecoder, DecodedAudio};
+use crate::decoder::{DecodedAudio, DecodedFrame, FrameDecoder};
+use crate::raw_file::RawFile;
 use crate::storage::{Storage, create_named};
 use crate::timeline::{Gaps, Segment, Timeline};
 use crate::track::{CallStart, RecordedFrame};
@@ -22,8 +23,10 @@ const SILENCE: [i16; 4096] = [0; 4096];
 /// The settings of all recordings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingSettings {
-    /// The encoding of audio with the kind of slin at 8 kHz. `None`: it is detected.
-    pub(crate) encoding: Option<Encoding>,
+    /// The codec of frames of kind `0x10`; `None` to detect it.
+    pub(crate) codec: Option<Codec>,
+    /// The sample rate of slin under kind `0x10`; `None` to measure it.
+    pub(crate) input_rate: Option<SampleRate>,
     pub(crate) gaps: Gaps,
     pub(crate) sync: bool,
     /// The maximum number of samples of a file.
@@ -33,7 +36,8 @@ pub(crate) struct RecordingSettings {
 impl Default for RecordingSettings {
     fn default() -> Self {
         Self {
-            encoding: None,
+            codec: None,
+            input_rate: None,
             gaps: Gaps::Keep,
             sync: true,
             max_samples: MAX_SAMPLES,
@@ -52,15 +56,17 @@ pub(crate) struct Context<S> {
 /// The recording of one call while it is written.
 pub(crate) struct Recording<S: Storage> {
     start: CallStart,
-    decoder: AudioDecoder,
+    decoder: FrameDecoder,
     timeline: Timeline,
     /// `None` before there is audio, and after a failure.
     file: Option<WavFile<S>>,
     /// The time of the first sample of `file`.
     from: Instant,
-    /// The rate of the latest audio, and the length of all silence, while there is no file. A recording
-    /// with a given path needs them: it has one file, and the first audio that is not silence sets its
-    /// rate.
+    /// The audio that cannot be decoded.
+    raw: Option<RawFile<S>>,
+    /// The rate of the latest audio, and the length of all silence, while there is no file. They are
+    /// for a recording whose path is given: it is one file, and the first audio that is not silence
+    /// sets its rate.
     rate: SampleRate,
     pending_silence: Duration,
     files: u32,
@@ -84,8 +90,9 @@ impl<S: Storage> Recording<S> {
             from: start.at,
             timeline: Timeline::new(start.at, settings.gaps),
             start,
-            decoder: AudioDecoder::new(settings.encoding),
+            decoder: FrameDecoder::new(settings),
             file: None,
+            raw: None,
             rate: SampleRate::Hz8000,
             pending_silence: Duration::ZERO,
             files: 0,
@@ -96,13 +103,15 @@ impl<S: Storage> Recording<S> {
 
     pub(crate) fn push(&mut self, context: &Context<S>, frame: RecordedFrame) {
         self.lost += frame.lost.frames;
-        let decoded = self.decoder.push(frame);
+        let mut decoded = Vec::new();
+        self.decoder.push(frame, &mut decoded);
         self.record(context, decoded);
     }
 
     /// Brings the file up to date.
     pub(crate) fn tick(&mut self, context: &Context<S>, now: Instant) {
-        let decoded = self.decoder.tick(now);
+        let mut decoded = Vec::new();
+        self.decoder.tick(now, &mut decoded);
         self.record(context, decoded);
         // The rate of the silence before the first audio is that of the audio.
         if self.file.is_some() {
@@ -112,15 +121,20 @@ impl<S: Storage> Recording<S> {
         if let Some(Err(error)) = self.file.as_mut().map(WavFile::update_header) {
             self.abort(context, error);
         }
+        if let Some(Err(error)) = self.raw.as_mut().map(RawFile::flush) {
+            self.abort_raw(context, error);
+        }
     }
 
     /// Ends the recording of a call that ended at `at`. `lost` frames were lost at its end.
     pub(crate) fn finish(&mut self, context: &Context<S>, at: Instant, lost: u64) {
         self.lost += lost;
-        let decoded = self.decoder.flush();
+        let mut decoded = Vec::new();
+        self.decoder.finish(&mut decoded);
         self.record(context, decoded);
         let segments = self.timeline.finish(at);
         self.write(context, segments);
+        self.close_raw(context);
         if self.start.path.is_some() && self.files == 0 {
             self.begin_single_file(context, self.rate);
         }
@@ -159,8 +173,18 @@ impl<S: Storage> Recording<S> {
         }
     }
 
-    fn record(&mut self, context: &Context<S>, decoded: Vec<DecodedAudio>) {
-        for mut audio in decoded {
+    fn record(&mut self, context: &Context<S>, decoded: Vec<DecodedFrame>) {
+        if let Some(warning) = self.decoder.take_warning() {
+            tracing::warn!(uuid = %self.start.uuid, "{warning}");
+        }
+        for frame in decoded {
+            let mut audio = match frame {
+                DecodedFrame::Linear(audio) => audio,
+                DecodedFrame::Compressed(codec, frame) => {
+                    self.keep(context, codec, &frame.payload, frame.at);
+                    continue;
+                }
+            };
             if self.failure.is_none() {
                 self.prepare_file(context, &mut audio);
             }
@@ -290,7 +314,7 @@ impl<S: Storage> Recording<S> {
             }
             None => {
                 let utc = self.start.utc + from.saturating_duration_since(self.start.at);
-                create_named(&context.storage, utc, self.start.uuid)?
+                create_named(&context.storage, utc, self.start.uuid, "wav")?
             }
         };
         WavFile::new(name, file, rate)
@@ -306,7 +330,7 @@ impl<S: Storage> Recording<S> {
             Ok(WrittenFile { name, seconds }) => {
                 let (uuid, lost) = (self.start.uuid, self.lost);
                 let seconds = format_args!("{seconds:.3}");
-                let codec = self.decoder.encoding(rate);
+                let codec = self.decoder.codec();
                 let rate = rate.hz();
                 tracing::info!(%uuid, file = name, seconds, lost, rate, %codec, "recorded");
             }
@@ -331,5 +355,6 @@ impl<S: Storage> Recording<S> {
     }
 }
 
+mod compressed;
 #[cfg(test)]
 mod tests;

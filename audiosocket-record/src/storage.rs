@@ -84,16 +84,17 @@ pub(crate) fn create_named<S: Storage>(
     storage: &S,
     from: SystemTime,
     uuid: Uuid,
+    extension: &str,
 ) -> io::Result<(String, S::File)> {
     let time = humantime::format_rfc3339_millis(from).to_string();
     let time = time.replace(['-', ':'], "");
-    let mut name = format!("{time}-{uuid}.wav");
+    let mut name = format!("{time}-{uuid}.{extension}");
     for number in 2..=MAX_SAME_NAMES {
         match storage.create(name.as_ref(), true) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (name, file)),
         }
-        name = format!("{time}-{uuid}-{number}.wav");
+        name = format!("{time}-{uuid}-{number}.{extension}");
     }
     Err(io::ErrorKind::AlreadyExists.into())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::{Audio, SampleRate};
-use audiosocket_record::{Encoding, Gaps, Recorder, RecorderBuilder, TrackError};
+use audiosocket_record::{Codec, Gaps, Recorder, RecorderBuilder, TrackError};
 use audiosocket_tokio::Refusal;
 use audiosocket_tokio::{CallRequest, Callbacks, Server};
 use tokio::task::spawn_blocking;
@@ -117,7 +117,7 @@ async fn a_call_that_the_handler_refuses_is_not_recorded() {
 fn to_file(directory: &Path, name: &str) -> RecorderBuilder {
     let path = directory.join(name);
     Recorder::to_files(move |_| path.clone())
-        .encoding(Encoding::Slin)
+        .codec(Codec::Slin)
         .gaps(Gaps::Skip)
 }
 

@@ -3,8 +3,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use audiosocket_media::SampleRate;
 use audiosocket_proto::Audio;
-use audiosocket_record::{Encoding, Gaps, Recorder, Track};
+use audiosocket_record::{Gaps, Recorder, Track};
 use audiosocket_testing::load::CallTap;
 use serde::Serialize;
 use tokio::time::sleep;
@@ -58,7 +59,7 @@ impl CallTap for RecordedCall {
 pub(super) fn start(name: &str) -> io::Result<Recorder> {
     let name = name.to_owned();
     Recorder::to_files(move |uuid| name.replace(PLACEHOLDER, &uuid.to_string()).into())
-        .encoding(Encoding::Slin)
+        .input_rate(SampleRate::Hz8000)
         .gaps(Gaps::Playback {
             jitter_buffer: JITTER_BUFFER,
         })

@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
-use audiosocket_proto::{Decoder, HEADER_LEN, Header};
+use audiosocket_media::{Codec, CodecDetector};
+use audiosocket_proto::{Decoder, FrameKind, HEADER_LEN, Header};
 use clap::Args;
 
 use crate::file_error::file_error;
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
         Box::new(File::open(&args.file).map_err(with_name)?)
     };
     let mut buffer = vec![0; 64 * 1024];
-    let mut frames = Frames::default();
+    let mut frames = Frames::new();
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
@@ -51,24 +53,46 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
         // The stream can be a connection that goes on.
         stdout.flush()?;
     }
+    if let Some(codec) = frames.codec.codec()
+        && codec != Codec::Slin
+    {
+        eprintln!(
+            "the audio of kind 0x10 is likely {codec}: Dial without c(slin) sends the call's own codec"
+        );
+    }
     match frames.cut() {
         None => Ok(ExitCode::SUCCESS),
         Some(cut) => Err(with_name(io::Error::new(io::ErrorKind::UnexpectedEof, cut))),
     }
 }
 
-/// Splits a stream into frames and prints them.
-#[derive(Debug, Default)]
+/// The frames of a stream as it comes in.
+#[derive(Debug)]
 struct Frames {
     decoder: Decoder,
-    /// The start of the next frame, in bytes from the start of the stream.
+    codec: CodecDetector,
+    /// The time of all frames: a capture has none, so that no rate is measured.
+    time: Instant,
+    /// Where the next frame begins, in bytes from the start of the stream.
     offset: u64,
 }
 
 impl Frames {
+    fn new() -> Self {
+        Self {
+            decoder: Decoder::default(),
+            codec: CodecDetector::default(),
+            time: Instant::now(),
+            offset: 0,
+        }
+    }
+
     fn print(&mut self, mut bytes: &[u8], json: bool, out: &mut impl Write) -> io::Result<()> {
         while let Some(frame) = self.decoder.decode(&mut bytes) {
             let line = Line::new(self.offset, frame);
+            if frame.kind == FrameKind::AUDIO_8K {
+                self.codec.push(frame.payload, self.time);
+            }
             self.offset += (HEADER_LEN + frame.payload.len()) as u64;
             if json {
                 serde_json::to_writer(&mut *out, &line)?;
@@ -100,7 +124,7 @@ mod tests {
     use super::*;
 
     fn cut_after(bytes: &[u8]) -> Option<String> {
-        let mut frames = Frames::default();
+        let mut frames = Frames::new();
         frames.print(bytes, false, &mut io::sink()).unwrap();
         frames.cut()
     }

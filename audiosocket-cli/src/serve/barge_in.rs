@@ -1,95 +1,57 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
-use audiosocket_media::{CodecDetector, Encoding};
+use audiosocket_media::{AudioDecoder, Decoded};
 use audiosocket_tokio::{Audio, SampleRate};
+use uuid::Uuid;
 
-/// The duration of speech that interrupts: one loud frame of 20 ms.
+use super::input_options::{InputOptions, log_warning};
+
+/// How much of speech it takes to interrupt: the first loud frame of 20 ms does.
 const ATTACK: Duration = Duration::from_millis(20);
 
-/// The level from which audio interrupts, in dB of full scale. A line with louder noise interrupts until the detector knows
-/// its noise level.
+/// What is quieter does not interrupt, in dB of full scale. A line whose noise was louder than that
+/// would interrupt before the noise is known.
 const QUIETEST: f32 = -40.0;
 
-/// The number of bytes of sound after which the most likely encoding is used, even if it is not sure.
-const UNSURE: usize = 4_800;
-
-/// Detects that the caller starts to speak. The audio can have the codec that `Dial` without `c(slin)` passes on.
+/// Detects the start of the caller's speech, whatever codec `Dial` passes on. Compressed audio
+/// is never speech, because its level is not known.
 #[derive(Debug)]
 pub(super) struct BargeIn {
     rate: SampleRate,
     vad: EnergyVad,
-    codec: CallerCodec,
-    samples: Vec<i16>,
+    decoder: AudioDecoder,
     events: Vec<VadEvent>,
 }
 
-/// The codec of frames of kind `0x10`.
-#[derive(Debug)]
-enum CallerCodec {
-    Unknown {
-        detector: Box<CodecDetector>,
-        /// The audio before the codec is known.
-        undecoded: Vec<u8>,
-    },
-    Known(Encoding),
-}
-
 impl BargeIn {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(caller: InputOptions) -> Self {
         let rate = SampleRate::Hz8000;
         Self {
             rate,
             vad: vad(rate),
-            codec: CallerCodec::Unknown {
-                detector: Box::default(),
-                undecoded: Vec::new(),
-            },
-            samples: Vec::new(),
+            decoder: caller.decoder(),
             events: Vec::new(),
         }
     }
 
     /// Takes the caller's next audio. Returns whether the caller starts to speak in it.
-    pub(super) fn starts_in(&mut self, audio: Audio<'_>) -> bool {
-        if audio.rate() != self.rate {
-            self.rate = audio.rate();
-            self.vad = vad(self.rate);
-        }
-        self.samples.clear();
-        if self.rate == SampleRate::Hz8000 {
-            self.codec.decode(&audio, &mut self.samples);
-        } else {
-            Encoding::Slin.decode(&audio, &mut self.samples);
+    pub(super) fn starts_in(&mut self, audio: Audio<'_>, at: Instant) -> bool {
+        let Decoded::Samples { rate, samples } = self.decoder.push(audio, at) else {
+            return false;
+        };
+        if rate != self.rate {
+            self.rate = rate;
+            self.vad = vad(rate);
         }
         self.events.clear();
-        self.vad.push(&self.samples, &mut self.events);
+        self.vad.push(samples, &mut self.events);
         let started = |event: &VadEvent| matches!(event, VadEvent::SpeechStarted { .. });
         self.events.iter().any(started)
     }
-}
 
-impl CallerCodec {
-    /// Decodes `payload` and appends it to `samples`. Appends nothing while the codec is not known.
-    fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
-        match self {
-            Self::Known(encoding) => encoding.decode(payload, samples),
-            Self::Unknown {
-                detector,
-                undecoded,
-            } => {
-                detector.push(payload);
-                // A frame of equal bytes is silence in each codec.
-                if payload.iter().any(|byte| *byte != payload[0]) {
-                    undecoded.extend_from_slice(payload);
-                }
-                let guess = detector.guess();
-                if guess.is_sure() || undecoded.len() >= UNSURE {
-                    guess.encoding.decode(undecoded, samples);
-                    *self = Self::Known(guess.encoding);
-                }
-            }
-        }
+    pub(super) fn log_warning(&mut self, uuid: Uuid) {
+        log_warning(&mut self.decoder, uuid);
     }
 }
 
@@ -103,33 +65,31 @@ fn vad(rate: SampleRate) -> EnergyVad {
 
 #[cfg(test)]
 mod tests {
-    use audiosocket_media::Law;
     use audiosocket_media::file::AudioReader;
+    use audiosocket_media::{Codec, Law};
 
     use super::*;
 
-    const CODECS: [Encoding; 3] = [
-        Encoding::Slin,
-        Encoding::G711(Law::Mu),
-        Encoding::G711(Law::A),
-    ];
+    const CODECS: [Codec; 3] = [Codec::Slin, Codec::G711(Law::Mu), Codec::G711(Law::A)];
 
-    /// Returns the number of the first frame of 20 ms that interrupts.
-    fn interrupting_frame(
-        detector: &mut BargeIn,
-        codec: Encoding,
-        samples: &[i16],
-    ) -> Option<usize> {
+    /// The number of the first frame of 20 ms in which an interruption is heard.
+    fn interrupting_frame(detector: &mut BargeIn, codec: Codec, samples: &[i16]) -> Option<usize> {
+        let mut at = Instant::now();
         samples.chunks(160).position(|frame| {
+            at += Duration::from_millis(20);
             let payload: Vec<u8> = match codec {
-                Encoding::G711(law) => frame.iter().map(|at| law.encode_sample(*at)).collect(),
+                Codec::G711(law) => frame.iter().map(|at| law.encode_sample(*at)).collect(),
                 _ => frame
                     .iter()
                     .flat_map(|sample| sample.to_le_bytes())
                     .collect(),
             };
-            detector.starts_in(Audio::new(SampleRate::Hz8000, &payload))
+            detector.starts_in(Audio::new(SampleRate::Hz8000, &payload), at)
         })
+    }
+
+    fn new() -> BargeIn {
+        BargeIn::new(InputOptions::default())
     }
 
     fn noise(peak: f64, len: usize) -> Vec<i16> {
@@ -146,7 +106,7 @@ mod tests {
             .collect()
     }
 
-    /// Silence and then speech. Frame 50 is the first that is louder than -40 dB.
+    /// A speaker, after silence: speech that is louder than -40 dB begins in frame 50.
     fn speech() -> Vec<i16> {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -167,7 +127,7 @@ mod tests {
     #[test]
     fn speech_interrupts_in_its_first_frames_with_each_codec() {
         for codec in CODECS {
-            let frame = interrupting_frame(&mut BargeIn::new(), codec, &speech());
+            let frame = interrupting_frame(&mut new(), codec, &speech());
             assert!(matches!(frame, Some(50..=51)), "{codec}: {frame:?}");
         }
     }
@@ -175,8 +135,8 @@ mod tests {
     #[test]
     fn the_noise_of_a_line_does_not_interrupt() {
         for codec in CODECS {
-            // Noise of -45 dB, and then speech.
-            let mut detector = BargeIn::new();
+            // -45 dB, from the first sample on, and speech in the end.
+            let mut detector = new();
             let hiss = noise(320.0, 40_000);
             assert_eq!(
                 interrupting_frame(&mut detector, codec, &hiss),
@@ -190,20 +150,51 @@ mod tests {
         }
     }
 
+    /// The frames of `name`, see `audiosocket-media/tests/codecs`.
+    fn compressed(name: &str) -> Vec<Vec<u8>> {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../audiosocket-media/tests/codecs"
+        );
+        let file = std::fs::read(format!("{folder}/{name}.bin")).expect("the frames");
+        let (mut rest, mut payloads) = (&file[..], Vec::new());
+        while let Some(frame) = audiosocket_proto::Frame::split_first(&mut rest) {
+            payloads.push(frame.payload.to_vec());
+        }
+        payloads
+    }
+
     #[test]
-    fn loud_noise_interrupts_before_the_codec_is_known() {
-        let mut detector = BargeIn::new();
-        let frame = interrupting_frame(&mut detector, Encoding::Slin, &noise(32_767.0, 8_000));
-        assert!(frame.is_some_and(|frame| frame < 16), "{frame:?}");
+    fn compressed_speech_does_not_interrupt_and_speech_in_g722_does() {
+        for (name, ms, wanted) in [
+            ("gsm.voices.-20.20", 20, false),
+            ("gsm.voices.-20.60", 60, false),
+            ("opus24.voices.-20.20", 20, false),
+            ("opus40.voices.-20.60", 60, false),
+            ("opus64cbr.voices.-20.20", 20, false),
+            ("g726.voices.-20.20", 20, false),
+            ("g729.voices.-20.20", 20, false),
+            ("speex8.voices.-20.20", 20, false),
+            ("speex16.voices.-20.20", 20, false),
+            ("g722.voices.-20.20", 20, true),
+        ] {
+            let (mut detector, mut at) = (new(), Instant::now());
+            let interrupted = compressed(name).iter().any(|payload| {
+                at += Duration::from_millis(ms);
+                detector.starts_in(Audio::new(SampleRate::Hz8000, payload), at)
+            });
+            assert_eq!(interrupted, wanted, "{name}");
+        }
     }
 
     #[test]
     fn speech_interrupts_after_a_change_of_the_rate() {
-        let mut detector = BargeIn::new();
+        let mut detector = new();
         let tone = [4_000, -4_000].map(i16::to_le_bytes).concat().repeat(160);
         for rate in [SampleRate::Hz16000, SampleRate::Hz8000, SampleRate::Hz16000] {
-            assert!(!detector.starts_in(Audio::new(rate, &[0; 640])));
-            assert!(detector.starts_in(Audio::new(rate, &tone)), "{rate}");
+            let at = Instant::now();
+            assert!(!detector.starts_in(Audio::new(rate, &[0; 640]), at));
+            assert!(detector.starts_in(Audio::new(rate, &tone), at), "{rate}");
         }
     }
 }

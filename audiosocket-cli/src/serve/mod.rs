@@ -4,6 +4,7 @@ mod barge_in;
 mod bot;
 mod call_log;
 mod echo;
+mod input_options;
 mod play;
 mod prompt;
 mod record;
@@ -16,12 +17,13 @@ use std::time::Duration;
 
 use audiosocket_tokio::admission::{AllowList, Limits};
 use audiosocket_tokio::config::SessionConfig;
-use audiosocket_tokio::{Acceptor, ServerHandle};
+use audiosocket_tokio::{Acceptor, CallRequest, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::usage_error::usage_error;
 use crate::{address, duration, help, open_files, output, signals};
 use call_log::CallLog;
+use input_options::InputOptions;
 
 pub(crate) use echo::Echo;
 
@@ -76,6 +78,8 @@ pub(crate) struct ServeArgs {
     /// Connections that wait to be accepted
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
+    #[command(flatten)]
+    caller: InputOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     max_calls: usize,
@@ -122,7 +126,10 @@ enum Runtime {
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
     match serve {
-        Serve::Echo(args) => until_signal(Echo::accept, args)?,
+        Serve::Echo(args) => {
+            let caller = args.caller;
+            until_signal(move |_: &CallRequest<'_>| Ok(Echo::new(caller)), args)?;
+        }
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
         Serve::Record(args) => record::run(args)?,
         Serve::Play(args) if args.is_stdin() => until_signal(args.stdin_acceptor()?, &args.serve)?,

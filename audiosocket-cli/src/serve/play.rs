@@ -4,7 +4,7 @@ mod stdin;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::MarkOutcome;
@@ -69,12 +69,12 @@ impl PlayArgs {
         if self.repeat {
             audio = prompt::repeat(&audio, SHORTEST_PART);
         }
-        let (repeat, barge_in) = (self.repeat, self.barge_in);
+        let (repeat, barge_in, caller) = (self.repeat, self.barge_in, self.serve.caller);
         Ok(move |_: &CallRequest<'_>| {
             Ok(Player {
                 audio: audio.clone(),
                 next_part: repeat.then_some(0),
-                barge_in: barge_in.then(BargeIn::new),
+                barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             })
         })
@@ -103,8 +103,14 @@ impl Handler for Player {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if !self.interrupted && self.barge_in.as_mut().is_some_and(|it| it.starts_in(audio)) {
-            self.interrupt(call);
+        if let Some(barge_in) = &mut self.barge_in
+            && !self.interrupted
+        {
+            let interrupts = barge_in.starts_in(audio, Instant::now());
+            barge_in.log_warning(call.uuid());
+            if interrupts {
+                self.interrupt(call);
+            }
         }
         Response::Nothing
     }

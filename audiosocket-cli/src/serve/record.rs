@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use audiosocket_record::{Encoding, Gaps, Law, Recorder};
+use audiosocket_record::{Codec, Gaps, Law, Recorder};
 use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Response};
 use clap::{Args, ValueEnum};
 
@@ -40,15 +40,18 @@ enum CodecOption {
     Slin,
     Ulaw,
     Alaw,
+    /// G.722, from a Dial without c(slin)
+    G722,
 }
 
 impl CodecOption {
-    fn encoding(self) -> Option<Encoding> {
+    fn codec(self) -> Option<Codec> {
         match self {
             Self::Auto => None,
-            Self::Slin => Some(Encoding::Slin),
-            Self::Ulaw => Some(Encoding::G711(Law::Mu)),
-            Self::Alaw => Some(Encoding::G711(Law::A)),
+            Self::Slin => Some(Codec::Slin),
+            Self::Ulaw => Some(Codec::G711(Law::Mu)),
+            Self::Alaw => Some(Codec::G711(Law::A)),
+            Self::G722 => Some(Codec::G722),
         }
     }
 }
@@ -61,8 +64,11 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
         Gaps::Keep
     };
     let mut recorder = Recorder::in_directory(&args.directory).gaps(gaps);
-    if let Some(encoding) = args.codec.encoding() {
-        recorder = recorder.encoding(encoding);
+    if let Some(codec) = args.codec.codec() {
+        recorder = recorder.codec(codec);
+    }
+    if let Some(rate) = args.serve.caller.input_rate {
+        recorder = recorder.input_rate(rate);
     }
     let recorder = recorder.start().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {

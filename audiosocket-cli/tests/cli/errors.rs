@@ -36,7 +36,7 @@ fn wrong_options_of_call_exit_with_2_and_name_the_option() {
         (&["--calls", "2", "--uuid", uuid][..], "--uuid"),
         (
             &["--rate", "slin192", "--ptime", "200"],
-            "a frame takes 65535",
+            "the maximum is 65535 bytes",
         ),
         (&["--duration", "10ms"], "shorter than one frame"),
         (&["--duration", "5"], "5s, 500ms"),
@@ -84,7 +84,7 @@ fn wrong_options_of_serve_exit_with_2_and_name_the_option() {
         (&["--listen", "9092"][..], "expected HOST:PORT"),
         (
             &["--allow", "localhost"],
-            "is no network, such as 192.0.2.0/24",
+            "not a network, such as 192.0.2.0/24",
         ),
         (
             &["--allow", "10.0.0.1/8"],

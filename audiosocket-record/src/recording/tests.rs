@@ -23,7 +23,7 @@ struct Caller {
 impl Caller {
     fn new(disk: &MemoryDisk, max_samples: u32) -> Self {
         let settings = RecordingSettings {
-            encoding: Some(Encoding::Slin),
+            codec: Some(Codec::Slin),
             max_samples,
             ..RecordingSettings::default()
         };
@@ -33,7 +33,7 @@ impl Caller {
     /// A call that is recorded as a listener hears it, into a file of this name.
     fn to_file(disk: &MemoryDisk, name: &str) -> Self {
         let settings = RecordingSettings {
-            encoding: Some(Encoding::Slin),
+            codec: Some(Codec::Slin),
             gaps: Gaps::Playback {
                 jitter_buffer: Duration::from_millis(60),
             },

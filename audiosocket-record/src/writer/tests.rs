@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use audiosocket_media::{Encoding, SampleRate};
+use audiosocket_media::{Codec, SampleRate};
 use audiosocket_proto::Audio;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ struct Writer {
 impl Writer {
     fn start(disk: &MemoryDisk) -> Self {
         let settings = RecordingSettings {
-            encoding: Some(Encoding::Slin),
+            codec: Some(Codec::Slin),
             ..RecordingSettings::default()
         };
         let (queue, thread) = start(disk.clone(), settings, QueueLimits::default(), None).unwrap();

@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::MarkOutcome;
@@ -8,6 +8,7 @@ use audiosocket_tokio::{Audio, AudioBuf, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
 use crate::serve::barge_in::BargeIn;
+use crate::serve::input_options::InputOptions;
 use crate::serve::prompt::hang_up_on_error;
 
 /// The bot asks a caller who presses no key this often.
@@ -102,7 +103,8 @@ impl Handler for Dialogue {
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         // In every phase, so that the detector knows the noise level of the line.
-        let interrupted = self.barge_in.starts_in(audio);
+        let interrupted = self.barge_in.starts_in(audio, Instant::now());
+        self.barge_in.log_warning(call.uuid());
         if interrupted && self.phase == DialoguePhase::Speaking {
             self.wait(call);
         }
@@ -144,14 +146,14 @@ impl Handler for Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new(script: Arc<Script>) -> Self {
+    pub(super) fn new(script: Arc<Script>, caller: InputOptions) -> Self {
         Self {
             script,
             phase: DialoguePhase::WaitingForKey,
             mark: 0,
             digits: String::new(),
             missed: 0,
-            barge_in: BargeIn::new(),
+            barge_in: BargeIn::new(caller),
         }
     }
 

@@ -60,6 +60,7 @@ impl BotArgs {
             self.key_timeout,
         )?;
         let script = Arc::new(script);
-        Ok(move |_: &CallRequest<'_>| Ok(Dialogue::new(Arc::clone(&script))))
+        let caller = self.serve.caller;
+        Ok(move |_: &CallRequest<'_>| Ok(Dialogue::new(Arc::clone(&script), caller)))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Stdin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audiosocket_media::file::{AudioReader, ReadError};
 use audiosocket_media::{Resampler, SampleRate};
@@ -44,13 +44,13 @@ impl PlayArgs {
         thread::Builder::new()
             .name("stdin".to_owned())
             .spawn(move || writer.read_all(reader, rate))?;
-        let barge_in = self.barge_in;
+        let (barge_in, caller) = (self.barge_in, self.serve.caller);
         Ok(move |_: &CallRequest<'_>| {
             Ok(StdinPlayer {
                 audio: audio.clone(),
                 next: 0,
                 is_live: false,
-                barge_in: barge_in.then(BargeIn::new),
+                barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             })
         })
@@ -159,8 +159,14 @@ impl Handler for StdinPlayer {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if !self.interrupted && self.barge_in.as_mut().is_some_and(|it| it.starts_in(audio)) {
-            self.interrupt(call);
+        if let Some(barge_in) = &mut self.barge_in
+            && !self.interrupted
+        {
+            let interrupts = barge_in.starts_in(audio, Instant::now());
+            barge_in.log_warning(call.uuid());
+            if interrupts {
+                self.interrupt(call);
+            }
         }
         Response::Nothing
     }

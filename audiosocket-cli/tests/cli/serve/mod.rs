@@ -1,6 +1,7 @@
 //! `audiosocket serve echo`.
 
 mod bot;
+mod codecs;
 mod faults;
 mod limits;
 mod memory;

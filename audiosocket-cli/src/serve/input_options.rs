@@ -1,0 +1,35 @@
+use audiosocket_media::{AudioDecoder, SampleRate};
+use clap::Args;
+use uuid::Uuid;
+
+/// What the frames of kind `0x10` of all calls carry.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(super) struct InputOptions {
+    /// Sample rate of slin in kind 0x10, in Hz [default: measured]
+    #[arg(long, value_name = "HZ", help_heading = "Runtime", hide = true, value_parser = parse_rate)]
+    pub(super) input_rate: Option<SampleRate>,
+}
+
+fn parse_rate(text: &str) -> Result<SampleRate, String> {
+    let hz = text.parse().ok();
+    let mut rates = SampleRate::ALL.into_iter();
+    rates.find(|rate| Some(rate.hz()) == hz).ok_or_else(|| {
+        "the rates are 8000, 12000, 16000, 24000, 32000, 44100, 48000, 96000, 192000".to_owned()
+    })
+}
+
+impl InputOptions {
+    pub(super) fn decoder(self) -> AudioDecoder {
+        match self.input_rate {
+            Some(rate) => AudioDecoder::new().with_input_rate(rate),
+            None => AudioDecoder::new(),
+        }
+    }
+}
+
+/// Logs what the operator should change, once for each call.
+pub(super) fn log_warning(decoder: &mut AudioDecoder, uuid: Uuid) {
+    if let Some(warning) = decoder.take_warning() {
+        tracing::warn!(%uuid, "{warning}");
+    }
+}

@@ -1,0 +1,134 @@
+use std::time::{Duration, Instant};
+
+use crate::SampleRate;
+
+/// A longer time without a frame is a pause, such as a hold. A measurement does not span it.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// After a pause, frames can come in a burst: Asterisk sends five or more at the start of a call.
+/// They are not measured.
+const BURST: Duration = Duration::from_millis(100);
+
+/// Frames that come this close together arrived in one piece.
+const SAME_ARRIVAL: Duration = Duration::from_millis(2);
+
+/// The time of a measurement.
+const WINDOW: Duration = Duration::from_millis(280);
+
+/// The most that two measurements of one stream differ, and that a measurement is off.
+const TOLERANCE: f64 = 0.12;
+
+/// The measurement ends after this many frames without a result: 60 s of frames of 20 ms.
+const MOST_FRAMES: u32 = 3_000;
+
+/// Measures how many bytes of audio arrive in a second, from the times of the frames.
+///
+/// The result is known once two measurements in a row agree: after 700 ms of steady frames.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FrameClock {
+    /// The first frame after a pause.
+    run: Option<Instant>,
+    /// The latest arrival.
+    arrival: Option<Instant>,
+    window: Option<RateWindow>,
+    /// Bytes per second of the latest measurement.
+    latest: Option<f64>,
+    /// Bytes per second, once two measurements agree.
+    measured: Option<f64>,
+    /// The length of the latest frame.
+    len: usize,
+    frames: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RateWindow {
+    start: Instant,
+    /// The bytes that arrived after the start.
+    bytes: usize,
+}
+
+impl FrameClock {
+    /// Takes the length of a frame and the time of its arrival.
+    pub(super) fn push(&mut self, len: usize, at: Instant) {
+        let before = self.arrival.unwrap_or(at);
+        let gap = at.saturating_duration_since(before);
+        self.len = len;
+        self.frames = self.frames.saturating_add(1);
+        if self.run.is_none() || gap > PAUSE {
+            self.run = Some(at);
+            self.window = None;
+            self.arrival = Some(at);
+            return;
+        }
+        if gap >= SAME_ARRIVAL {
+            self.begin_arrival(before, at);
+            self.arrival = Some(at);
+            if let Some(window) = &mut self.window
+                && window.start < at
+            {
+                window.bytes += len;
+            }
+        } else if let Some(window) = &mut self.window
+            && window.start < before
+        {
+            // A piece that arrives during `SAME_ARRIVAL` counts from its first frame.
+            window.bytes += len;
+        }
+    }
+
+    /// Ends the window at `before`, the time of the arrival before this one, if it is long enough.
+    fn begin_arrival(&mut self, before: Instant, at: Instant) {
+        match self.window {
+            None => {
+                let run = self.run.unwrap_or(at);
+                if at.saturating_duration_since(run) >= BURST {
+                    self.window = Some(RateWindow {
+                        start: at,
+                        bytes: 0,
+                    });
+                }
+            }
+            Some(RateWindow { start, bytes }) => {
+                let elapsed = before.saturating_duration_since(start);
+                if elapsed < WINDOW {
+                    return;
+                }
+                let rate = bytes as f64 / elapsed.as_secs_f64();
+                let agrees = |latest: f64| (rate / latest - 1.0).abs() <= TOLERANCE;
+                if let Some(latest) = self.latest
+                    && agrees(latest)
+                {
+                    self.measured = Some((latest + rate) / 2.0);
+                }
+                self.latest = Some(rate);
+                self.window = Some(RateWindow {
+                    start: before,
+                    bytes: 0,
+                });
+            }
+        }
+    }
+
+    /// Bytes per second, once they are known.
+    pub(super) fn bytes_per_second(&self) -> Option<f64> {
+        self.measured
+    }
+
+    /// Whether no result is expected any more.
+    pub(super) fn gave_up(&self) -> bool {
+        self.frames >= MOST_FRAMES
+    }
+
+    /// The sample rate of slin, if the bytes per second fit one.
+    pub(super) fn slin_rate(&self) -> Option<SampleRate> {
+        let hz = self.measured? / 2.0;
+        let off = |rate: &SampleRate| (hz / f64::from(rate.hz()) - 1.0).abs();
+        // 48 kHz differs from 44.1 kHz by less than the tolerance, but a frame is a multiple of
+        // 5 ms at its own rate only.
+        let whole = |rate: &SampleRate| (200 * self.len).is_multiple_of(2 * rate.hz() as usize);
+        SampleRate::ALL
+            .into_iter()
+            .filter(|rate| off(rate) <= TOLERANCE && whole(rate))
+            .min_by(|one, other| off(one).total_cmp(&off(other)))
+    }
+}
