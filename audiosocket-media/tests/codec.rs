@@ -186,6 +186,19 @@ fn loud_white_noise_is_slin_by_the_clock() {
     assert!(detector.codec().is_some());
 }
 
+/// A load generator that does not send in real time.
+#[test]
+fn loud_white_noise_of_any_rate_above_64_kbits_is_slin() {
+    let bytes = encoded(Codec::Slin, &noise(-4.77, 40_000));
+    for step in [MS, 7 * MS, 13 * MS, 27 * MS] {
+        let found = detected(bytes.chunks(320), step);
+        assert!(
+            found.is_none_or(|found| found == Codec::Slin),
+            "{step:?}: {found:?}"
+        );
+    }
+}
+
 #[test]
 fn the_decision_does_not_change() {
     let mut detector = CodecDetector::default();

@@ -28,6 +28,9 @@ const UNUSUAL: f64 = 2.5;
 const COMPRESSED_BYTES: u64 = 800;
 const COMPRESSED_FRAMES: u32 = 8;
 
+/// Compressed audio has fewer bytes per second. Most codecs have 8,000 (64 kbit/s) or fewer.
+const MOST_COMPRESSED: f64 = 10_400.0;
+
 /// The decision falls after this many bytes that are not silence: two seconds of slin.
 const MOST_BYTES: u64 = 32_000;
 
@@ -186,10 +189,20 @@ impl CodecDetector {
             Codec::Unknown if sure && self.counted < MOST_BYTES => {
                 let enough = self.counted >= COMPRESSED_BYTES
                     || self.packets.frames() >= COMPRESSED_FRAMES && self.packets.not_g711() > 0;
-                // Full-scale noise looks compressed: the bytes per second are waited for.
-                let measured = self.clock.bytes_per_second().is_some();
-                (enough && (measured || !self.packets.are_long_slin()))
-                    .then(|| self.packets.likely())
+                if !enough {
+                    return None;
+                }
+                if !self.packets.are_long_slin() {
+                    return Some(self.packets.likely());
+                }
+                // Noise of full scale looks compressed. Compressed audio has fewer bytes per second.
+                let measured = self.clock.bytes_per_second()?;
+                let is_slin = measured > MOST_COMPRESSED;
+                Some(if is_slin {
+                    Codec::Slin
+                } else {
+                    self.packets.likely()
+                })
             }
             codec if sure && codec != Codec::Unknown => Some(codec),
             _ if self.counted < MOST_BYTES => None,

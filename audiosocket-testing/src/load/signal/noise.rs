@@ -13,6 +13,17 @@ const NUMBER: u64 = (1 << 56) - 1;
 /// silence.
 const ODD: u64 = 0x0101_0101_0101_0101;
 
+/// The upper byte of each sample.
+const UPPER: u64 = 0xff00_ff00_ff00_ff00;
+
+/// Four samples of noise, of at most 2,047. Noise of full scale looks like compressed audio, which a server need not echo.
+const fn quiet(random: u64) -> u64 {
+    // The sign of a sample is its bit 11. It goes into the upper five bits, too.
+    let upper = random & 0x0700_0700_0700_0700;
+    let sign = (random & 0x0800_0800_0800_0800) >> 11;
+    (random & !UPPER) | upper | sign * 0xf800 | ODD
+}
+
 /// Any odd number: multiplication by it is invertible modulo a power of two.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15 & NUMBER;
 const GATHER: u64 = inverse(SPREAD);
@@ -40,7 +51,7 @@ impl Noise {
         frame.extend_from_slice(&self.tag(number).to_be_bytes());
         let mut random = Pcg64Mcg::new(u128::from(self.key) << 64 | u128::from(number << 2));
         while frame.len() < self.frame_len {
-            frame.extend_from_slice(&(random.next_u64() | ODD).to_le_bytes());
+            frame.extend_from_slice(&quiet(random.next_u64()).to_le_bytes());
         }
         frame.truncate(self.frame_len);
     }
