@@ -253,7 +253,7 @@ fn audio_that_a_slow_handler_missed_is_an_exception(server: &TestServer) {
     connection.close();
     let records = [
         "exception: the handler is too slow: \
-         2 frames of audio (960 bytes) were dropped unheard",
+         2 frames of audio (960 bytes) were dropped; do slow work outside of the callbacks",
         "audio slin \"first\"",
         "audio slin \"hangup\"",
     ];
