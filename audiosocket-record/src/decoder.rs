@@ -4,7 +4,7 @@ use audiosocket_media::{CodecDetector, Encoding, Law, SampleRate};
 
 use crate::track::RecordedFrame;
 
-/// Up to this confidence, wrong guesses of the detector were observed.
+/// The highest confidence at which a guess of the detector was observed to be wrong.
 const LIKELY: f64 = 0.57;
 
 /// The maximum time that audio is held back for the detector. Silence gives the detector no
@@ -24,7 +24,7 @@ const MAX_EXAMINED: usize = 32_000;
 pub(crate) struct DecodedAudio {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
-    /// The number of samples that are missing before it.
+    /// The number of samples that are missing before this audio.
     pub(crate) lost: u64,
     pub(crate) samples: Vec<i16>,
 }
@@ -135,8 +135,8 @@ impl AudioDecoder {
     }
 }
 
-/// The encoding of bytes without information for the detector: a G.711 law if more than half of them
-/// are silence of that law.
+/// Returns the encoding of bytes without information for the detector: a G.711 law if more than half of them are
+/// silence of that law.
 fn encoding_of_silence(frames: &[RecordedFrame]) -> Encoding {
     let bytes = || frames.iter().flat_map(|frame| &frame.payload);
     let half = bytes().count() / 2;
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// Two seconds of complete silence, then one of a tone.
+    /// Returns two seconds of complete silence, and then one second of a tone.
     fn silence_and_tone() -> Vec<i16> {
         let tone = (0..8_000).map(|at| (8_000.0 * (at as f32 / 5.0).sin()) as i16);
         std::iter::repeat_n(0, 16_000).chain(tone).collect()

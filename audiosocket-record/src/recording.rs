@@ -22,7 +22,7 @@ const SILENCE: [i16; 4096] = [0; 4096];
 /// The settings of all recordings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingSettings {
-    /// The encoding of audio with the kind of slin at 8 kHz. `None`: it is detected.
+    /// The encoding of audio with the kind of slin at 8 kHz. `None` if the encoding is detected.
     pub(crate) encoding: Option<Encoding>,
     pub(crate) gaps: Gaps,
     pub(crate) sync: bool,
@@ -45,7 +45,7 @@ impl Default for RecordingSettings {
 pub(crate) struct Context<S> {
     pub(crate) storage: S,
     pub(crate) settings: RecordingSettings,
-    /// A full disk fails many recordings at once.
+    /// Limits the log lines of errors: a full disk fails many recordings at once.
     pub(crate) error_lines: LogRateLimit,
 }
 
