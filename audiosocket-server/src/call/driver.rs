@@ -196,7 +196,7 @@ impl<A: Acceptor> CallDriver<A> {
         deadlines.chain(timer).min()
     }
 
-    /// Returns what the write side has to do now.
+    /// Returns the next action of the write side.
     #[must_use]
     #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {

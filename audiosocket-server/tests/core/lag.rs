@@ -78,7 +78,7 @@ fn a_handler_can_hang_up_at_a_lag() {
     assert_eq!(line.flush(), HANGUP);
 }
 
-/// Two frames of four bytes each.
+/// Returns the lag of two frames of four bytes each.
 fn lag() -> Lag {
     let mut lag = Lag::default();
     lag.frames = 2;
