@@ -108,7 +108,7 @@ enum PlayoutState {
     Closed,
 }
 
-/// The rate of silence: the rate of the audio that was sent last, or else of the caller's audio.
+/// The rate of silence: the rate of the audio that was sent last, or the rate of the caller's audio if none was sent.
 #[derive(Clone, Copy, Debug)]
 enum Rate {
     Received(SampleRate),
