@@ -114,7 +114,8 @@ impl<L: Listener> Server<Incoming, L> {
     /// Blocks the thread until the next call, and returns it. Returns `None` after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this method runs. So give each call to a thread, and accept the next one.
+    /// The server accepts connections only while this method runs. So give each call to a thread, and accept the next
+    /// one.
     ///
     /// # Panics
     ///
@@ -135,8 +136,8 @@ impl<L: Listener> Server<Incoming, L> {
     /// Starts a thread that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this method runs. The result of `talk` is dropped. If `talk` panics, or the
-    /// system has no thread left, the call is hung up.
+    /// The server accepts connections only while this method runs. The result of `talk` is dropped. If `talk` panics,
+    /// or the system has no thread left, the call is hung up.
     ///
     /// # Errors
     ///

@@ -138,8 +138,8 @@ where
 
     /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections and serves calls only while this future is awaited. So give each call to a task, and await
-    /// the next one.
+    /// The server accepts connections and serves calls only while this future is awaited. So give each call to a task,
+    /// and await the next one.
     ///
     /// Cancel safe.
     ///
@@ -169,8 +169,8 @@ where
 
     /// Runs `talk(call)` for each call, inside this future. Returns after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections and serves calls only while this future is awaited. The output of `talk` is dropped. If
-    /// `talk` panics, its call is hung up.
+    /// The server accepts connections and serves calls only while this future is awaited. The output of `talk` is
+    /// dropped. If `talk` panics, its call is hung up.
     ///
     /// # Errors
     ///

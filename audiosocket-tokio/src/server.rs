@@ -151,8 +151,9 @@ where
 
     /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections only while this future is awaited. With a [wake interval](ServerBuilder::wake_interval) and
-    /// without threads, it also serves calls only then. So give each call to a task, and await the next one.
+    /// The server accepts connections only while this future is awaited. With a [wake
+    /// interval](ServerBuilder::wake_interval) and without threads, it also serves calls only then. So give each call
+    /// to a task, and await the next one.
     ///
     /// Cancel safe.
     ///
@@ -178,8 +179,8 @@ where
     /// Spawns a task that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this future is awaited. The output of `talk` is dropped. If `talk` panics, its
-    /// call is hung up.
+    /// The server accepts connections only while this future is awaited. The output of `talk` is dropped. If `talk`
+    /// panics, its call is hung up.
     ///
     /// # Errors
     ///
@@ -284,9 +285,9 @@ where
 
     /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections only while this future is awaited. Errors of a connection or a handler do not end the
-    /// server. If the system has no descriptors or memory left, the server pauses and tries again. Dropping the future
-    /// closes all connections at once.
+    /// The server accepts connections only while this future is awaited. Errors of a connection or a handler do not end
+    /// the server. If the system has no descriptors or memory left, the server pauses and tries again. Dropping the
+    /// future closes all connections at once.
     ///
     /// When this returns, all connections are closed and all handlers have had their last callback. Handlers that block
     /// are an exception: a thread of tokio cannot be waited for.

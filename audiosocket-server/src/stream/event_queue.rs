@@ -239,7 +239,10 @@ pub enum InjectError {
 impl fmt::Display for InjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::QueueFull => "injected values fill half of the event queue of the call; read its events faster, or raise `event_queue`",
+            Self::QueueFull => {
+                "injected values fill half of the event queue of the call; raise `event_queue`, \
+                 or read events faster"
+            }
             Self::CallOver => "the call is over",
         })
     }

@@ -272,7 +272,8 @@ fn a_lag_of_the_stream_is_reported_before_the_next_audio() {
     rig.script().lag = Some(lag);
     rig.reads([AUDIO]);
     assert!(rig.poll().is_pending());
-    let lag = "the handler is too slow: 1 frames of audio (4 bytes) were dropped; do slow work outside of the callbacks";
+    let lag = "the handler is too slow: 1 frames of audio (4 bytes) were dropped; \
+               do slow work outside of the callbacks";
     assert_eq!(rig.callbacks(), [lag, "audio 4"]);
 }
 

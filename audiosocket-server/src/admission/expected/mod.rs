@@ -255,8 +255,12 @@ impl fmt::Display for AnnounceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "too many announced calls wait; raise `max_waiting`",
-            Self::Waiting => "the UUID is announced already, and its call has not arrived; withdraw it first, or announce another UUID",
-            Self::InCall => "a call with this UUID goes on; announce another UUID, or wait until the call ends",
+            Self::Waiting => {
+                "the UUID is announced, and its call has not arrived; withdraw it or use another UUID"
+            }
+            Self::InCall => {
+                "a call with this UUID goes on; use another UUID, or wait until the call ends"
+            }
         })
     }
 }
