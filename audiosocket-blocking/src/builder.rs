@@ -12,7 +12,7 @@ const STACK_SIZE: usize = 256 * 1024;
 
 /// Configures a [`Server`]. [`Server::builder`] makes one.
 ///
-/// End with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
+/// Call [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen) last.
 ///
 /// ```no_run
 /// use audiosocket_blocking::admission::Limits;
@@ -71,7 +71,7 @@ impl<S> ServerBuilder<S> {
     }
 }
 
-/// Settings and ends for servers on TCP.
+/// Settings for servers on TCP, and the methods that make such a server.
 impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
 
@@ -130,7 +130,7 @@ impl ServerBuilder {
     }
 }
 
-/// Ends for servers with a listener of your own.
+/// The methods that make a server with a listener of your own.
 impl<L: Listener> ServerBuilder<Custom<L>> {
     /// Returns a server for the listener. `acceptor` accepts or refuses each call, and makes its handler.
     ///

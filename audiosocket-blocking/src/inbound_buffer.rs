@@ -49,9 +49,9 @@ impl InboundBuffer {
         }
     }
 
-    /// Moves bytes into `buffer`, up to the end of a frame. Returns how many; 0 if no bytes wait.
+    /// Moves bytes into `buffer`, up to the end of a frame. Returns their number: 0 if no bytes wait.
     ///
-    /// It moves one frame only. So a handler that is slow with this frame gets newer audio after it.
+    /// It moves bytes of one frame only. So a handler that is slow with this frame gets newer audio after it.
     pub(crate) fn pop(&mut self, buffer: &mut [u8]) -> usize {
         let len = self.front.left_of_frame(&self.bytes).min(buffer.len());
         buffer[..len].copy_from_slice(&self.bytes[..len]);
@@ -115,7 +115,7 @@ impl InboundBuffer {
 struct FrameCursor {
     /// The first bytes of the frame.
     header: [u8; HEADER_LEN],
-    /// How many bytes of the header have been passed. 0 between two frames.
+    /// The number of header bytes that have been passed: 0 between two frames.
     have: usize,
     /// The bytes of the payload that are left, after the header.
     left: usize,

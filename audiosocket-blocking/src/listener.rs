@@ -63,8 +63,8 @@ pub trait Listener: AsFd + Send + 'static {
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if no connection waits. The server logs other errors and tries again. It pauses before that if the
-    /// error is not an error of one connection. An error does not end the server.
+    /// `WouldBlock` if no connection waits. The server logs other errors and tries again. If the error is not about one
+    /// connection only, the server pauses first. An error does not end the server.
     fn accept(&mut self) -> io::Result<(Self::Stream, Peer)>;
 
     /// Returns the address of this machine that the peer of a TCP connection connected to. Default: `None`.

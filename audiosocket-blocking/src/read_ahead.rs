@@ -12,17 +12,18 @@ use std::time::{Duration, Instant};
 
 use audiosocket_server::io::LogRateLimit;
 
-/// How often the calls are checked. A handler blocks if two checks find the same progress. The buffers of the kernel hold
-/// the audio of that time.
+/// The time between two checks of the calls. A handler blocks if two checks find the same progress. The buffers of the
+/// kernel hold the audio of this time.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often the calls are checked while a handler blocks.
+/// The time between two checks of the calls while a handler blocks.
 const READ_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Enough for the audio between two reads, except at the highest sample rates.
+/// The size of the read buffer, in bytes. It is enough for the audio between two reads, except at the highest sample
+/// rates.
 const BUFFER: usize = 64 * 1024;
 
-/// Counts how often the thread of a call has read or waited. Odd while the thread does neither.
+/// Counts how often the thread of a call has read or waited. The number is odd while the thread does neither.
 pub(crate) type ProgressCounter = Arc<AtomicU64>;
 
 /// A call from which another thread can read.

@@ -14,10 +14,10 @@ use crate::inbound_buffer::InboundBuffer;
 use crate::read_ahead::{self, ProgressCounter, ReadAhead};
 use crate::thread_waker::ThreadWaker;
 
-/// How many reads in a row one stream gets, so that it does not delay other streams.
+/// The maximum number of reads in a row of one stream, so that it does not delay other streams.
 const MAX_READS: usize = 16;
 
-/// How old the readiness of a stream may be. A handler can take a long time between two checks.
+/// The maximum age of a check of a stream. A handler can take a long time between two checks.
 const MAX_AGE: Duration = Duration::from_millis(10);
 
 /// A non-blocking stream with a thread of its own, which waits for the stream. While a handler blocks that thread, the
@@ -129,7 +129,7 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
     fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.shared.progress.fetch_add(2, Ordering::Release);
         if !self.unready.is_empty() && self.checked_at.elapsed() > MAX_AGE {
-            // A deadline must not be decided by readiness from before a slow handler.
+            // The check may be from before a slow handler. Such a check must not decide about a deadline.
             self.unready = PollFlags::empty();
         }
         if !self.unready.contains(PollFlags::IN) {

@@ -46,8 +46,8 @@ impl Timer for ThreadTimer {
 pub(crate) struct BlockingListener<L> {
     listener: L,
     max_unread: usize,
-    /// For the next connection. It is made before the accept: without a descriptor for it, the connection
-    /// waits in the kernel.
+    /// The waker of the next connection. It is made before the accept: without a descriptor for the waker, the
+    /// connection waits in the kernel.
     waker: Option<Arc<ThreadWaker>>,
 }
 

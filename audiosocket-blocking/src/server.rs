@@ -44,8 +44,8 @@ where
 /// A server that listens.
 ///
 /// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
-/// connections while they run. Otherwise connections wait in the kernel. Each call has a thread, and goes on between
-/// these calls. Dropping the server ends all calls.
+/// connections while they run. Otherwise connections wait in the kernel. Each call has a thread, and goes on while none
+/// of these methods runs. Dropping the server ends all calls.
 ///
 /// ```
 /// use audiosocket_blocking::{CallEvent, Server};
@@ -81,7 +81,7 @@ pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     stack_size: usize,
     handle: ServerHandle,
     local_addrs: Vec<SocketAddr>,
-    /// For a server whose `accept` returns the calls.
+    /// `Some` for a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
 }
 
@@ -114,7 +114,8 @@ impl<L: Listener> Server<Incoming, L> {
     /// Blocks the thread until the next call, and returns it. Returns `None` after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this runs. So give each call to a thread, and accept the next one.
+    /// The server accepts connections only while this method runs. So give each call to a thread, and accept the next
+    /// one.
     ///
     /// # Panics
     ///
@@ -135,8 +136,8 @@ impl<L: Listener> Server<Incoming, L> {
     /// Starts a thread that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this runs. The result of `talk` is dropped. If `talk` panics, or the
-    /// system has no thread left, the call is hung up.
+    /// The server accepts connections only while this method runs. The result of `talk` is dropped. If `talk` panics,
+    /// or the system has no thread left, the call is hung up.
     ///
     /// # Errors
     ///
@@ -206,8 +207,8 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         self
     }
 
-    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. Empty for
-    /// a [listener of your own](ServerBuilder::with_listener).
+    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. The list
+    /// is empty for a [listener of your own](ServerBuilder::with_listener).
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
@@ -235,7 +236,7 @@ impl<A: Acceptor, L: Listener> Server<A, L> {
         Ok(())
     }
 
-    /// Accepts connections until `done` is ready. Its first argument is ready after the server has ended.
+    /// Accepts connections until `done` is ready. The first argument of `done` is ready after the server has ended.
     fn drive_until<R>(
         &mut self,
         mut done: impl FnMut(Poll<()>, Option<&mut IncomingCalls>, &mut Context<'_>) -> Poll<R>,

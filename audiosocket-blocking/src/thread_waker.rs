@@ -23,6 +23,8 @@ pub(crate) struct ThreadWaker {
 }
 
 impl ThreadWaker {
+    /// Returns a waker whose descriptor is not set.
+    ///
     /// # Errors
     ///
     /// If the system has no descriptors left.
@@ -55,7 +57,7 @@ impl ThreadWaker {
             Err(Errno::INTR) => {}
             Err(error) => {
                 // The only other error is a lack of memory. Without a pause it would come again at once.
-                tracing::warn!(%error, "the system cannot wait for connections; the thread tries again in 10 ms; is the machine out of memory?");
+                tracing::warn!(%error, "the system cannot wait for connections, because it has no memory left; the thread tries again in 10 ms; free memory on this machine");
                 thread::sleep(Duration::from_millis(10));
             }
         }

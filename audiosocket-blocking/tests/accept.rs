@@ -126,7 +126,7 @@ fn connect(addr: SocketAddr) -> TcpStream {
     call
 }
 
-/// Silence may come first.
+/// Checks that the server echoes audio. Silence may come before the echo.
 fn hears_itself(call: &mut (impl Read + Write)) {
     call.write_all(&AUDIO).unwrap();
     let mut frame = [0; 323];

@@ -27,8 +27,8 @@ const HANGUP: [u8; 3] = [0x00, 0, 0];
 /// The UUID of the call whose handler blocks at each frame.
 const STEPPED: u128 = 999;
 
-/// Asterisk must be able to send while a handler blocks, and other calls go on. The audio of later callbacks and the dropped
-/// audio are together all audio.
+/// Asterisk must be able to send while a handler blocks, and other calls go on. The audio of later callbacks and the
+/// dropped audio add up to all audio.
 #[test]
 fn a_call_whose_handler_blocks_is_read_and_old_audio_is_dropped() {
     const FRAMES: u64 = 100_000;
@@ -81,13 +81,15 @@ fn a_call_whose_handler_blocks_is_read_and_old_audio_is_dropped() {
     assert!(dropped > 0 && heard > 0, "{heard} heard, {dropped} dropped");
 }
 
-/// A handler can be too slow without a long block. Without reading ahead, its socket would not be read for a minute or more.
+/// A handler can be too slow without a long block. Without the read-ahead thread, the server would not read the socket
+/// of its call for a minute or more.
 #[test]
 fn a_call_with_a_slow_handler_is_read() {
     let server = Running::start();
     let mut slow = server.call(STEPPED);
     assert_eq!(server.next(), format!("start {STEPPED}"));
-    // More than the buffers of a kernel, so that a part waits for the handler, which blocks at the first frame.
+    // These bytes are more than the buffers of a kernel hold, so a part waits for the handler, which blocks at the
+    // first frame.
     let audio = audio_frame(&[0; 320]).repeat(100_000);
     slow.write_all(&audio).unwrap();
 

@@ -65,7 +65,7 @@ fn is_recorded(entry: &Entry, transcripts: &Transcripts) -> bool {
 
 fn panic_as_named(entry: &Entry) {
     let callback = match &entry.record {
-        // A peer without a call has no name. This kind of its first frame makes the acceptor panic.
+        // A peer without a call has no name. The acceptor panics if the first frame of such a peer has this kind.
         Record::NoCall(error) if error.contains("kind 0x50") => panic("no call"),
         Record::Accept(_) => "accept",
         Record::Start => "start",

@@ -2,31 +2,31 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// The longest wait for something that has no deadline of its own. After it, a case fails.
+/// The longest wait for a condition without a deadline of its own. A case fails after this wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server and its clock.
 pub(crate) trait Env {
-    /// Connects to the server. Returns the connection and the address of the peer as the server sees
-    /// it: `from`, or else an address of this machine.
+    /// Connects to the server. Returns the connection and the address of the peer: `from`, or an address of this
+    /// machine.
     fn connect(&self, from: Option<Ipv4Addr>) -> io::Result<(Box<dyn PeerSocket>, SocketAddr)>;
 
     /// Runs the server until `holds` returns true. Returns false if it never does.
     fn until(&self, holds: &dyn Fn() -> bool) -> bool;
 
-    /// The number of open connections of the server.
+    /// Returns the number of open connections of the server.
     fn open(&self) -> usize;
 
     /// Lets time pass.
     fn wait(&self, time: Duration);
 
-    /// The time since the start of the server.
+    /// Returns the time since the start of the server.
     fn elapsed(&self) -> Duration;
 
     /// Starts an orderly shutdown.
     fn shut_down(&self, grace: Duration);
 
-    /// Whether the server has returned from an orderly shutdown.
+    /// Returns whether the server has returned from an orderly shutdown.
     fn has_stopped(&self) -> bool;
 
     /// Ends the server after all peers have closed, and waits until it has returned.
@@ -47,13 +47,13 @@ pub(crate) trait PeerSocket {
     /// Closes the connection with a reset.
     fn reset(self: Box<Self>);
 
-    /// Waits until the server has closed its end.
+    /// Waits until the server has closed its end of the connection.
     fn gone(&mut self);
 
     /// Sends `bytes` repeatedly, without a pause, until the server has closed its end.
     fn flood(&mut self, bytes: &[u8]);
 
-    /// Causes a fault at the server's end. Only a runner with a network of its own can do that.
+    /// Causes a fault at the server's end. Only a runner with a simulated network can do this.
     fn fail(&mut self, fault: Fault);
 }
 

@@ -3,7 +3,7 @@
 /// The frame that ends a call.
 pub(crate) const HANGUP: [u8; 3] = [0x00, 0, 0];
 
-/// A frame of any kind.
+/// Returns a frame of any kind.
 pub(crate) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![kind];
     frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
@@ -11,30 +11,30 @@ pub(crate) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The UUID frame of the call with this name: the sixteen bytes are `name` as ASCII text.
+/// Returns the UUID frame of the call with this name: the sixteen bytes are `name` as ASCII text.
 pub(crate) fn uuid(name: &str) -> Vec<u8> {
     frame(0x01, format!("{name:16}").as_bytes())
 }
 
-/// 8 kHz audio.
+/// Returns a frame of 8 kHz audio.
 pub(crate) fn audio(payload: &[u8]) -> Vec<u8> {
     frame(0x10, payload)
 }
 
-/// A key press.
+/// Returns a frame of a key press.
 pub(crate) fn dtmf(key: u8) -> Vec<u8> {
     frame(0x03, &[key])
 }
 
-/// `len` bytes of audio that is echoed. No two parts are the same.
+/// Returns `len` bytes of audio that is echoed. No two parts are the same.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
     (0..len)
         .map(|index| (index * 7 + index / 251) as u8)
         .collect()
 }
 
-/// `len` bytes of audio to play. No byte is zero, so padding and silence differ from it. No two parts
-/// are the same.
+/// Returns `len` bytes of audio to play. No byte is zero, so padding and silence differ from it. No two parts are the
+/// same.
 pub(crate) fn speech(len: usize) -> Vec<u8> {
     (0..len)
         .map(|index| ((index * 7 + index / 251) % 255 + 1) as u8)
@@ -57,8 +57,7 @@ pub(crate) const RATES: [(&str, usize); 9] = [
 /// Frames of 20 ms in a minute. No case waits for more.
 pub(crate) const MINUTE: usize = 3000;
 
-/// The frames that leave when `audio` is played at the rate of `kind`: 20 ms each, the last one
-/// padded.
+/// Returns the frames that leave when `audio` is played at the rate of `kind`: 20 ms each, the last one padded.
 pub(crate) fn played(kind: u8, audio: &[u8]) -> Vec<u8> {
     let (_, len) = RATES[usize::from(kind - 0x10)];
     let frames = audio.chunks(len).flat_map(|piece| {
@@ -69,7 +68,7 @@ pub(crate) fn played(kind: u8, audio: &[u8]) -> Vec<u8> {
     frames.collect()
 }
 
-/// A frame of silence at 8 kHz.
+/// Returns a frame of silence at 8 kHz.
 pub(crate) fn silence() -> Vec<u8> {
     audio(&[0; 320])
 }

@@ -13,12 +13,12 @@ use crate::playing;
 /// The bytes of audio that answer `flood`.
 pub(crate) const FLOOD: usize = 60_000;
 
-/// Whether this audio is not recorded, because a case sends very much of it.
+/// Returns whether this audio is left out of the records, because a case sends very much of it.
 pub(crate) fn is_unrecorded(payload: &[u8]) -> bool {
     payload.starts_with(b"flood") || payload.starts_with(b"hush")
 }
 
-/// Obeys the order in `audio`. `note` adds a line to the transcript.
+/// Carries out the order in `audio`. `note` adds a line to the transcript.
 pub(crate) fn obey<'a>(
     call: &mut Call<'_>,
     audio: Audio<'a>,

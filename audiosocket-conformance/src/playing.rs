@@ -5,7 +5,7 @@ use audiosocket_server::Call;
 
 use crate::frames::speech;
 
-/// Obeys an order about the playout, at the rate of `audio`. Returns false if `audio` is no such order.
+/// Carries out an order about the playout, at the rate of `audio`. Returns false if `audio` is no such order.
 ///
 /// | `audio` | effect |
 /// |---|---|

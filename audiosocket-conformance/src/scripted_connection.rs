@@ -100,7 +100,7 @@ impl ScriptedConnection {
         self.socket().half_close();
     }
 
-    /// Closes the connection, as Asterisk ends a call. Unread bytes would make it a reset.
+    /// Closes the connection, as Asterisk ends a call. With unread bytes, the kernel would send a reset.
     pub(crate) fn close(&mut self) {
         drop(self.socket.take());
     }
@@ -116,8 +116,8 @@ impl ScriptedConnection {
         self.socket.take().unwrap().reset();
     }
 
-    /// Waits until the server has closed its end, although this end stays open. The call must be over:
-    /// on a real socket this method sends bytes to find out.
+    /// Waits until the server has closed its end, although this end stays open. The call must be over: on a real socket
+    /// this method sends bytes until a write fails.
     pub(crate) fn gone(&mut self) {
         self.socket().gone();
     }
@@ -197,7 +197,7 @@ impl ScriptedConnection {
         self.transcripts.handle(self.addr).unwrap()
     }
 
-    /// The records of this connection so far.
+    /// Returns the records of this connection so far.
     fn records(&self) -> Vec<String> {
         self.transcripts.lines(self.addr).split_off(self.begin)
     }

@@ -23,8 +23,8 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server without silence, with deadlines that no case reaches. So a case that is not about
-    /// deadlines runs the same on a busy machine.
+    /// Starts a server that sends no silence and whose deadlines no case reaches. So a busy machine does not change
+    /// cases that are not about deadlines.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |session| session)
     }
@@ -90,7 +90,7 @@ impl TestServer {
         connection
     }
 
-    /// A call that goes on after the frames `sent`. The server sends `back`, and then an echo.
+    /// Checks a call that goes on after the frames `sent`. The server sends `back`, and then an echo.
     pub(crate) fn survives<L: AsRef<str>>(
         &self,
         name: &str,
@@ -107,8 +107,8 @@ impl TestServer {
         connection.half_closes(&records);
     }
 
-    /// A call that ends by the frames `sent`. The server sends `back`, and then ends the stream. Frames
-    /// in the same write and after the end reach no callback.
+    /// Checks a call that the frames `sent` end. The server sends `back`, and then ends the stream. Frames in the same
+    /// write and after the end reach no callback.
     pub(crate) fn ends<L: AsRef<str>>(
         &self,
         name: &str,

@@ -94,8 +94,8 @@ fn addr(entry: &Entry) -> Option<SocketAddr> {
     entry.peer.as_ref()?.socket_addr()
 }
 
-/// A record as a line. `accepted` is the latest UUID of the peer. The callbacks of its handler must be
-/// about that call.
+/// Returns a record as a line. `accepted` is the latest UUID of the peer. The callbacks of its handler must be about
+/// that call.
 fn line(entry: &Entry, accepted: &mut Option<Uuid>) -> String {
     let line = match &entry.record {
         Record::Accept(uuid) => {
@@ -112,7 +112,7 @@ fn line(entry: &Entry, accepted: &mut Option<Uuid>) -> String {
     line
 }
 
-/// The bytes of a UUID as text, or the usual form of the UUID if they are not text.
+/// Returns the bytes of a UUID as text, or the usual form of the UUID if they are not text.
 pub(crate) fn name(uuid: Uuid) -> String {
     match str::from_utf8(uuid.as_bytes()) {
         Ok(text) if !text.contains(char::is_control) => text.trim_end().to_owned(),
@@ -120,7 +120,7 @@ pub(crate) fn name(uuid: Uuid) -> String {
     }
 }
 
-/// A payload in a transcript: up to 24 bytes as text, and longer ones as their length and a checksum
+/// Returns a payload as text for a transcript: up to 24 bytes as text, and longer ones as their length and a checksum
 /// (FNV-1a).
 pub(crate) fn digest(payload: &[u8]) -> String {
     if payload.len() <= 24 {
@@ -132,7 +132,7 @@ pub(crate) fn digest(payload: &[u8]) -> String {
     format!("{} bytes {sum:08x}", payload.len())
 }
 
-/// The record of this audio.
+/// Returns the record of this audio.
 pub(crate) fn audio_record(rate: &str, payload: &[u8]) -> String {
     format!("audio {rate} {}", digest(payload))
 }

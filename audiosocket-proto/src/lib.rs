@@ -49,7 +49,7 @@
 //! - Input from the network never panics. A session holds at most one incomplete frame and
 //!   [`SessionConfig::max_unsent`] bytes of output. A playout holds at most [`SessionConfig::max_playout`].
 //! - A frame allocates nothing once the buffers have their size.
-//! - A panic is a bug of the caller, and is documented.
+//! - A function panics only because of a bug of its caller. Its documentation has the condition.
 //!
 //! # Features
 //!

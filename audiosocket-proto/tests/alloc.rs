@@ -22,7 +22,7 @@ use wire::{UUID, frame};
 /// Frames in each stream. The warm-up and the measurement each use all of them.
 const FRAMES: usize = 5000;
 
-/// The most bytes that a connection keeps between frames, as the crate's docs promise.
+/// The maximum number of bytes that a connection keeps between frames, as the crate's docs promise.
 const RETAINED: i64 = 8 * 1024;
 
 /// Streams of frames of 20 ms at 8, 44.1 and 192 kHz, each with the sizes of the pieces to cut it into.
@@ -224,8 +224,8 @@ fn transmitted(transmit: &Transmit<'_>) -> usize {
     }
 }
 
-/// The peer is always a little behind, so the send buffer is never empty. Bytes that it has read must not
-/// pile up.
+/// The peer is always a little behind, so the send buffer is never empty. The send buffer must not keep bytes that the
+/// peer has read.
 #[test]
 fn a_send_buffer_that_is_never_empty_allocates_nothing() {
     let now = Timestamp::ZERO;

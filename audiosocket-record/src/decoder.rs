@@ -180,7 +180,7 @@ mod tests {
         }
     }
 
-    /// Two seconds of complete silence, then one of a tone.
+    /// Returns two seconds of complete silence, and then one second of a tone.
     fn silence_and_tone() -> Vec<i16> {
         let tone = (0..8_000).map(|at| (8_000.0 * (at as f32 / 5.0).sin()) as i16);
         std::iter::repeat_n(0, 16_000).chain(tone).collect()

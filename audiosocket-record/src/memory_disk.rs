@@ -41,14 +41,14 @@ impl MemoryDisk {
         self.0.state.lock().unwrap().synced
     }
 
-    /// The length of all files together.
+    /// Returns the length of all files together, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let state = self.0.state.lock().unwrap();
         let files = state.files.values();
         files.map(|file| file.lock().unwrap().get_ref().len()).sum()
     }
 
-    /// Names, rates and samples of all files, in the order of names.
+    /// Returns the names, rates and samples of all files, in the order of names.
     pub(crate) fn recordings(&self) -> Vec<(String, u32, Vec<i16>)> {
         let state = self.0.state.lock().unwrap();
         let files = state.files.iter().map(|(name, file)| {

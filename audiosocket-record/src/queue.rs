@@ -40,7 +40,7 @@ pub(crate) struct QueueLimits {
 }
 
 impl Default for QueueLimits {
-    /// 45 seconds of a call at 8 kHz in frames of 20 ms, and 256 MiB.
+    /// Returns limits of 1 MiB for each call, 45 seconds at 8 kHz in frames of 20 ms, and of 256 MiB for all calls.
     fn default() -> Self {
         Self {
             per_call: 1 << 20,

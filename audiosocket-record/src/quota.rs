@@ -12,7 +12,7 @@ pub(crate) struct QuotaPermit<const N: usize> {
 }
 
 impl<const N: usize> QuotaPermit<N> {
-    /// Adds `amount` to each count. Returns the sums too.
+    /// Adds `amount` to each count. Returns the permit and the new counts.
     pub(crate) fn take(amount: usize, usages: [Usage; N]) -> (Self, [usize; N]) {
         let sums = usages
             .each_ref()

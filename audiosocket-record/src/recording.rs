@@ -49,7 +49,7 @@ impl Default for RecordingSettings {
 pub(crate) struct Context<S> {
     pub(crate) storage: S,
     pub(crate) settings: RecordingSettings,
-    /// A full disk fails many recordings at once.
+    /// Limits the log lines of errors: a full disk fails many recordings at once.
     pub(crate) error_lines: LogRateLimit,
 }
 

@@ -13,7 +13,7 @@ const TOLERANCE: Duration = Duration::from_millis(200);
 /// delayed the audio, all of it arrives at once, and there was no gap.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// During a gap the recording stays this far behind, because the gap can be a delay.
+/// The recording stays this far behind during a gap, because the gap can be a delay.
 const LAG_DURING_GAP: Duration = Duration::from_secs(10);
 
 /// The maximum number of samples that are held back for a gap: a minute at 8 kHz.
@@ -68,8 +68,8 @@ impl Gaps {
 
 /// Places audio in a recording by its time of arrival. Frames have no timestamps.
 ///
-/// Audio that arrives now was spoken until now. With [`Gaps::Playback`] it is played from now on. The
-/// time between it and the audio before it is silence.
+/// Audio that arrives now was spoken until now. With [`Gaps::Playback`] it is played from now on. The time between this
+/// audio and the audio before it is silence.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     gaps: Gaps,

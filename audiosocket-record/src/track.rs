@@ -27,14 +27,14 @@ const BURST: Duration = Duration::from_secs(1);
 pub(crate) struct CallStart {
     pub(crate) uuid: Uuid,
     pub(crate) at: Instant,
-    /// The same time by the calendar.
+    /// The same time as `at`, by the calendar.
     pub(crate) utc: SystemTime,
     /// The only file of the recording, if its path is given.
     pub(crate) path: Option<PathBuf>,
 }
 
 impl CallStart {
-    /// For error messages: the path, or the UUID.
+    /// Returns the name for error messages: the path, or the UUID.
     pub(crate) fn name(&self) -> String {
         let path = self.path.as_ref().map(|path| path.display().to_string());
         path.unwrap_or_else(|| self.uuid.to_string())
@@ -47,7 +47,7 @@ pub(crate) struct RecordedFrame {
     pub(crate) at: Instant,
     pub(crate) rate: SampleRate,
     pub(crate) payload: Vec<u8>,
-    /// The audio that is missing before it, at its rate.
+    /// The audio that is missing before this frame, at the rate of this frame.
     pub(crate) lost: LostAudio,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct LostAudio {
 pub struct Track {
     id: CallId,
     queue: WriterQueue,
-    /// For error messages: the path, or the UUID.
+    /// The name for error messages: the path, or the UUID.
     name: String,
     /// Bytes of this call that wait.
     waiting: Usage,
@@ -183,7 +183,9 @@ pub enum TrackError {
 impl fmt::Display for TrackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::DiskTooSlow => "too many recordings wait for the disk",
+            Self::DiskTooSlow => {
+                "too many recordings wait for the disk; use a faster disk or record fewer calls"
+            }
             Self::RecorderEnded => "the recorder has ended",
         })
     }

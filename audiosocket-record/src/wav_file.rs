@@ -5,7 +5,7 @@ use audiosocket_media::{Resampler, SampleRate};
 
 use crate::storage::Storage;
 
-/// The most samples of a file.
+/// The maximum number of samples of a file.
 pub(crate) const MAX_SAMPLES: u32 = WavWriter::<io::Empty>::MAX_SAMPLES;
 
 /// The playable part of a file that has ended.
@@ -119,7 +119,7 @@ fn written(name: String, samples: u32, rate: SampleRate) -> WrittenFile {
     WrittenFile { name, seconds }
 }
 
-/// Makes the header count all audio of the file, and returns its samples. If that fails too, the
+/// Makes the header count all audio of the file, and returns the number of samples. If this repair fails too, the
 /// header stays as it was.
 fn repair_header<S: Storage>(storage: &S, file: &S::File) -> u32 {
     let samples = wav::recount(file.clone()).unwrap_or(0);

@@ -19,14 +19,14 @@ pub enum Exception {
     /// The answer of the handler could not be sent. If the peer does not read, [`SendError::QueueFull`] comes once, and not
     /// for each dropped frame. It comes again only after the peer has read half of the waiting bytes.
     Answer(SendError),
-    /// The handler is too slow, and audio of the caller was dropped. Comes before the audio after the gap. Only in
-    /// `audiosocket-blocking`, which reads while a handler blocks.
+    /// The handler is too slow, and audio of the caller was dropped. This exception comes before the first audio after
+    /// the gap. Only `audiosocket-blocking` reports it: that crate reads while a handler blocks.
     Lagged(Lag),
     /// A callback panicked with this message. The call has ended.
     HandlerPanicked(String),
 }
 
-/// How much of the caller's audio was dropped because the handler was too slow.
+/// The amount of the caller's audio that was dropped because the handler was too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -83,7 +83,8 @@ impl fmt::Display for Lag {
         let Self { frames, bytes } = self;
         write!(
             f,
-            "the handler is too slow: {frames} frames of audio ({bytes} bytes) were dropped unheard"
+            "the handler is too slow: {frames} frames of audio ({bytes} bytes) were dropped; \
+             do slow work outside of the callbacks"
         )
     }
 }

@@ -71,7 +71,8 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 /// }
 /// ```
 pub trait Handler: Send {
-    /// Gets each event of the call. The server sends the answer in the same way as that of [`on_audio`](Self::on_audio).
+    /// Called with each event of the call. The server sends the answer in the same way as that of
+    /// [`on_audio`](Self::on_audio).
     ///
     /// Default: calls the method for the event.
     #[inline]
@@ -89,48 +90,48 @@ pub trait Handler: Send {
         Response::Nothing
     }
 
-    /// The call has started. The first callback, exactly once.
+    /// Called when the call has started. This is the first callback, and it runs exactly once.
     fn on_start(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
 
-    /// Gets the audio of one frame from the caller: never empty, of any length and sample rate. The server sends the answer
-    /// at once, as one frame.
+    /// Called with the audio of one frame from the caller. The audio is never empty, and has any length and sample
+    /// rate. The server sends the answer at once, as one frame.
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         let _ = (call, audio);
         Response::Nothing
     }
 
-    /// The caller pressed a key. The server sends the answer at once, as one frame.
+    /// Called when the caller pressed a key. The server sends the answer at once, as one frame.
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         let _ = (call, digit);
         Response::Nothing
     }
 
-    /// The playout reached a [mark](Call::mark): all audio before it has been played or cleared. Marks come in the order in
-    /// which they were set.
+    /// Called when the playout reached a [mark](Call::mark): all audio before it has been played or cleared. Marks come
+    /// in the order in which they were set.
     fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, outcome: MarkOutcome) {
         let _ = (call, mark, outcome);
     }
 
-    /// Gets a frame without a meaning for the call: an unknown kind, legacy silence, or empty audio.
+    /// Called with a frame that has no meaning for the call: an unknown kind, legacy silence, or empty audio.
     fn on_ignored(&mut self, call: &mut Call<'_>, frame: Frame<'_>) {
         let _ = (call, frame);
     }
 
-    /// An error occurred. If it ends the call, [`on_end`](Self::on_end) is the next callback. An ordinary end is not an
-    /// exception: a close, or a [reset](End::Reset) between two frames.
+    /// Called for an error. If it ends the call, [`on_end`](Self::on_end) is the next callback. An ordinary end is not
+    /// an exception: a close, or a [reset](End::Reset) between two frames.
     fn on_exception(&mut self, call: &mut Call<'_>, error: &Exception) {
         let _ = (call, error);
     }
 
-    /// The server began to shut down. The call goes on until it ends or the grace is over. Comes at most once. If the call
-    /// starts later, it comes after [`on_start`](Self::on_start).
+    /// Called when the server began to shut down. The call goes on until it ends or the grace is over. This callback
+    /// runs at most once. If the call starts later, it runs after [`on_start`](Self::on_start).
     fn on_shutdown(&mut self, call: &mut Call<'_>) {
         let _ = call;
     }
 
-    /// The call is over. The last callback, exactly once.
+    /// Called when the call is over. This is the last callback, and it runs exactly once.
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         let _ = (call, end);
     }
@@ -212,8 +213,8 @@ pub trait Acceptor: Send + Sync + 'static {
     /// The reason for the refusal, for the log.
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal>;
 
-    /// An error occurred on a connection that did not become a call. It sent no UUID, or a frame that is not a UUID, or
-    /// [`accept`](Self::accept) or [`Admission::admit_peer`](crate::Admission::admit_peer) panicked.
+    /// Called for an error on a connection that did not become a call. The connection sent no UUID, or a frame that is
+    /// not a UUID, or [`accept`](Self::accept) or [`Admission::admit_peer`](crate::Admission::admit_peer) panicked.
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         let _ = (peer, error);
     }
@@ -275,7 +276,7 @@ impl CallRequest<'_> {
     }
 }
 
-/// Why a peer or a call was refused.
+/// The reason for which a peer or a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Cow<'static, str>);
 

@@ -1,6 +1,6 @@
-//! What a server does with AudioSocket calls, for every runtime: handlers, limits, call handles, panics, shutdown. If you
-//! want a server, use an adapter: `audiosocket-tokio`, `audiosocket-smol` or `audiosocket-blocking`. This crate is for an
-//! event loop of your own, and for adapters to other runtimes.
+//! The part of an AudioSocket server that is the same for every runtime: handlers, limits, call handles, panics,
+//! shutdown. If you want a server, use an adapter: `audiosocket-tokio`, `audiosocket-smol` or `audiosocket-blocking`.
+//! This crate is for an event loop of your own, and for adapters to other runtimes.
 //!
 //! ```
 //! use audiosocket_proto::{SessionConfig, Timestamp, Transmit};

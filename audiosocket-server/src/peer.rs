@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub enum Peer {
     /// The address of a TCP connection.
     Socket(SocketAddr),
-    /// A name that the code with the stream gives: the path of a Unix socket, a TLS subject.
+    /// A name, which the application gives together with the stream: the path of a Unix socket, a TLS subject.
     Named(Arc<str>),
 }
 
@@ -36,7 +36,7 @@ impl From<&str> for Peer {
 }
 
 impl fmt::Display for Peer {
-    /// Safe for a log: escapes control characters in a name.
+    /// Writes the address or the name. Control characters in a name are escaped, so the text is safe for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(addr) => addr.fmt(f),

@@ -7,12 +7,12 @@ use crate::wake_cell::WakeCell;
 use crate::{Admission, CallCounters, Calls, Idle};
 use audiosocket_proto::Timestamp;
 
-/// How long calls may take to end after a hangup and their [`linger`](audiosocket_proto::SessionConfig::linger). Only a
-/// handler that blocks takes longer.
+/// The time that calls may take to end after a hangup and their [`linger`](audiosocket_proto::SessionConfig::linger).
+/// Only a handler that blocks takes longer.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The state machine of a server, without its sockets: when it accepts connections, when it hangs up the calls that are
-/// left, and when it is over. [`CallDriver`](crate::CallDriver) is the state machine of one call.
+/// The state machine of a server, without its sockets. It decides when the server accepts connections, when it hangs up
+/// the calls that are left, and when it is over. [`CallDriver`](crate::CallDriver) is the state machine of one call.
 ///
 /// ```text
 ///             shutdown                    grace is over            linger + 1 s
@@ -57,18 +57,19 @@ enum Step {
     Abandoning,
 }
 
-/// What a server must do now.
+/// An action that a server must perform now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerAction {
     /// Accept connections.
     Accept,
-    /// Accept the connections that wait in the kernel: for their peers, they are calls. Then close the listening
-    /// sockets. Returned exactly once.
+    /// Accept the connections that wait in the kernel: their peers have started calls. Then close the listening
+    /// sockets. This action comes exactly once.
     StopAccepting,
     /// Let the calls run.
     Wait,
-    /// End. All connections are closed and all handlers have had their last callback, except for handlers that block.
+    /// Return to the application. All connections are closed and all handlers have had their last callback, except for
+    /// handlers that block.
     Over,
 }
 
@@ -87,7 +88,8 @@ impl ServerDriver {
         }
     }
 
-    /// Returns what to do now. Wakes `cx` when the answer may have changed, except by the clock.
+    /// Returns what to do now. Wakes `cx` when the action may have changed. The clock alone wakes nothing: see
+    /// [`poll_timeout`](Self::poll_timeout).
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> ServerAction {
         if let Some(grace) = self.handle.graces.poll(cx.waker(), Option::take) {
             let requested = now + grace;
@@ -124,7 +126,7 @@ impl ServerDriver {
         }
     }
 
-    /// Returns when to poll next even without a wake-up. Returns `None` for never.
+    /// Returns when to poll next if no wake-up comes before. Returns `None` if there is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {

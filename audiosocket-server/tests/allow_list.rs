@@ -138,7 +138,7 @@ fn text_that_is_not_a_network_is_an_error() {
         let error = text.parse::<AllowList>().unwrap_err().to_string();
         assert!(
             error.ends_with(
-                " is not an IP address, such as 192.0.2.7, and not a network, such as 192.0.2.0/24"
+                " is not an IP address or a network: write, for example, 192.0.2.7 or 192.0.2.0/24"
             ),
             "{error}"
         );

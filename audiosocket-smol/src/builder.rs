@@ -10,7 +10,7 @@ use crate::listener::resolve;
 
 /// Configures a [`Server`]. [`Server::builder`] makes one.
 ///
-/// End with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
+/// Call [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen) last.
 ///
 /// ```no_run
 /// use audiosocket_smol::admission::Limits;
@@ -51,7 +51,7 @@ impl<S> ServerBuilder<S> {
     audiosocket_server::shared_thread_setters!();
 }
 
-/// Settings and ends for servers on TCP.
+/// Settings for servers on TCP, and the methods that make such a server.
 impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
     audiosocket_server::wake_interval_setter!();
@@ -105,7 +105,7 @@ impl ServerBuilder {
     }
 }
 
-/// Ends for servers with a listener of your own.
+/// The methods that make a server with a listener of your own.
 impl<L> ServerBuilder<Custom<L>>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,

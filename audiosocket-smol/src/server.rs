@@ -89,13 +89,13 @@ pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     driver: Driver<A, L>,
     handle: ServerHandle,
     local_addrs: Vec<SocketAddr>,
-    /// For a server whose `accept` returns the calls.
+    /// `Some` for a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
-    /// Runs the calls, and what [`serve_calls`](Self::serve_calls) makes of them.
+    /// Runs the calls, and the futures that [`serve_calls`](Self::serve_calls) makes.
     executor: Executor<'static>,
 }
 
-/// Where the connections of a server run.
+/// How the connections of a server run.
 enum Driver<A: Acceptor, L> {
     /// Each is a task of the server's executor.
     Tasks(AcceptLoop<FuturesListener<L>, SmolTimer, A>),
@@ -138,8 +138,8 @@ where
 
     /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections and serves calls only while this is awaited. So give each call to a task, and await
-    /// the next one.
+    /// The server accepts connections and serves calls only while this future is awaited. So give each call to a task,
+    /// and await the next one.
     ///
     /// Cancel safe.
     ///
@@ -169,8 +169,8 @@ where
 
     /// Runs `talk(call)` for each call, inside this future. Returns after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections and serves calls only while this is awaited. The output of `talk` is dropped. If
-    /// `talk` panics, its call is hung up.
+    /// The server accepts connections and serves calls only while this future is awaited. The output of `talk` is
+    /// dropped. If `talk` panics, its call is hung up.
     ///
     /// # Errors
     ///
@@ -248,8 +248,8 @@ where
         self
     }
 
-    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. Empty for
-    /// a [listener of your own](ServerBuilder::with_listener).
+    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. The list
+    /// is empty for a [listener of your own](ServerBuilder::with_listener).
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs

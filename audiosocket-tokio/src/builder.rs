@@ -11,7 +11,7 @@ use crate::listener::resolve;
 
 /// Configures a [`Server`]. [`Server::builder`] makes one.
 ///
-/// End with [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen).
+/// Call [`serve`](Self::serve), [`start`](Self::start) or [`listen`](Self::listen) last.
 ///
 /// ```no_run
 /// use audiosocket_tokio::admission::Limits;
@@ -55,7 +55,7 @@ impl<S> ServerBuilder<S> {
     audiosocket_server::shared_thread_setters!();
 }
 
-/// Settings and ends for servers on TCP.
+/// Settings for servers on TCP, and the methods that make such a server.
 impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
     audiosocket_server::wake_interval_setter!();
@@ -122,7 +122,7 @@ impl ServerBuilder {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with I/O and time enabled.
+    /// If it is called outside of a tokio runtime with I/O and time enabled.
     pub async fn start<A: Acceptor>(self, acceptor: A) -> io::Result<Server<A>> {
         let sockets = self.source.listen(resolve).await?;
         Server::on_tcp(
@@ -164,7 +164,7 @@ impl ServerBuilder {
     }
 }
 
-/// Ends for servers with a listener of your own.
+/// The methods that make a server with a listener of your own.
 impl<L> ServerBuilder<Custom<L>>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
@@ -177,7 +177,7 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with time enabled.
+    /// If it is called outside of a tokio runtime with time enabled.
     #[expect(clippy::unused_async, reason = "as for TCP")]
     pub async fn start<A: Acceptor>(self, acceptor: A) -> io::Result<Server<A, L>> {
         Ok(Server::on_listener(acceptor, self.source.0, &self.config))

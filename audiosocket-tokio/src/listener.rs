@@ -87,7 +87,7 @@ impl TcpListener {
         self.socket.local_addr()
     }
 
-    /// Asks the kernel, since tokio may not have received the event for a connection that waits.
+    /// Accepts a waiting connection directly from the kernel, since tokio may not have received the event for it.
     fn poll_std_waiting(&self) -> Poll<io::Result<(std::net::TcpStream, SocketAddr)>> {
         pending_if_would_block(self.options.accept(&self.socket))
     }

@@ -17,7 +17,7 @@ use crate::runtime::{TokioStream, TokioTimer};
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime with time enabled.
+/// If it is called outside of a tokio runtime with time enabled.
 ///
 /// # Cancellation
 ///

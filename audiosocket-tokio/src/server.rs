@@ -38,7 +38,7 @@ use crate::threads::{Workers, serve_batch, serve_tasks};
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime with I/O and time enabled.
+/// If it is called outside of a tokio runtime with I/O and time enabled.
 pub async fn start_server<A, E>(
     on_audio: A,
     on_exception: E,
@@ -55,8 +55,8 @@ where
 /// A server that listens.
 ///
 /// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
-/// connections while they are awaited. Otherwise connections wait in the kernel. Each call is a task of the runtime, and
-/// goes on between these calls. Dropping the server closes all connections at once.
+/// connections while they are awaited. Otherwise connections wait in the kernel. Each call is a task of the runtime,
+/// and goes on while none of these futures is awaited. Dropping the server closes all connections at once.
 ///
 /// The server works on the current-thread and the multi-thread runtime of tokio, with I/O and time enabled.
 ///
@@ -91,7 +91,7 @@ pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     driver: Driver<A, L>,
     handle: ServerHandle,
     local_addrs: Vec<SocketAddr>,
-    /// For a server whose `accept` returns the calls.
+    /// `Some` for a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
 }
 
@@ -120,7 +120,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with I/O and time enabled.
+    /// If it is called outside of a tokio runtime with I/O and time enabled.
     pub async fn bind(addr: impl Into<ListenAddr>) -> io::Result<Self> {
         Self::builder().bind(addr).listen().await
     }
@@ -144,15 +144,16 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with time enabled.
+    /// If it is called outside of a tokio runtime with time enabled.
     pub async fn with_listener(listener: L) -> io::Result<Self> {
         Server::builder().with_listener(listener).listen().await
     }
 
     /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections only while this is awaited. With a [wake interval](ServerBuilder::wake_interval) and
-    /// without threads, it also serves calls only then. So give each call to a task, and await the next one.
+    /// The server accepts connections only while this future is awaited. With a [wake
+    /// interval](ServerBuilder::wake_interval) and without threads, it also serves calls only then. So give each call
+    /// to a task, and await the next one.
     ///
     /// Cancel safe.
     ///
@@ -178,8 +179,8 @@ where
     /// Spawns a task that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this is awaited. The output of `talk` is dropped. If `talk` panics, its
-    /// call is hung up.
+    /// The server accepts connections only while this future is awaited. The output of `talk` is dropped. If `talk`
+    /// panics, its call is hung up.
     ///
     /// # Errors
     ///
@@ -269,8 +270,8 @@ where
         self
     }
 
-    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. Empty for
-    /// a [listener of your own](ServerBuilder::with_listener).
+    /// Returns the addresses that the server listens on. Port 0 is replaced by the port that the system chose. The list
+    /// is empty for a [listener of your own](ServerBuilder::with_listener).
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
@@ -284,9 +285,9 @@ where
 
     /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections only while this is awaited. Errors of a connection or a handler do not end the
-    /// server. If the system has no descriptors or memory left, the server pauses and tries again. Dropping the future
-    /// closes all connections at once.
+    /// The server accepts connections only while this future is awaited. Errors of a connection or a handler do not end
+    /// the server. If the system has no descriptors or memory left, the server pauses and tries again. Dropping the
+    /// future closes all connections at once.
     ///
     /// When this returns, all connections are closed and all handlers have had their last callback. Handlers that block
     /// are an exception: a thread of tokio cannot be waited for.

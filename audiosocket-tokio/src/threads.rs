@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// Otherwise the server would lose each call for this thread, and no log line or error would say so.
+    /// Otherwise the server would lose each call for this thread without a log line or an error.
     #[test]
     fn the_panic_of_a_worker_thread_is_passed_on() {
         let (connections, _) = unbounded_channel();

@@ -96,7 +96,7 @@ async fn a_panic_in_a_call_hangs_up_this_call_only() {
     serving.await.unwrap().unwrap();
 }
 
-/// Also while the server is not polled.
+/// This holds while the server is not polled, too.
 #[tokio::test]
 async fn dropping_the_server_ends_its_calls() {
     let mut server = Server::bind("127.0.0.1:0").await.unwrap();

@@ -39,7 +39,7 @@ agi_threadid: 140405053122240
 
 ";
 
-/// An AGI session, and the end of it that Asterisk has.
+/// Starts an AGI session. Returns Asterisk's end of its connection, and the task of the session.
 fn conversation(
     expected: &ExpectedCalls<Caller>,
     size: usize,
@@ -60,7 +60,7 @@ async fn read_uuid(asterisk: &mut (impl tokio::io::AsyncRead + Unpin)) -> Uuid {
     uuid.strip_suffix('\n').unwrap().parse().unwrap()
 }
 
-/// From the AGI request to the call, on real sockets.
+/// The test runs from the AGI request to the call, on real sockets.
 #[tokio::test]
 async fn a_call_that_agi_announced_is_accepted_once() {
     let expected = ExpectedCalls::new();

@@ -39,8 +39,8 @@ async fn a_peer_without_a_uuid_is_hung_up_after_five_seconds() {
     assert_eq!(started.elapsed().as_secs(), 6);
 }
 
-/// A task of tokio has a budget, and timers use it. Without budget, a new timer is not set. The connection must not take
-/// it for a timer that is set.
+/// A task of tokio has a budget, and timers use it. Without budget, tokio does not set a new timer. The connection must
+/// not treat such a timer as set.
 #[tokio::test(start_paused = true)]
 async fn one_task_can_serve_many_calls() {
     let echo = Arc::new(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}));
@@ -125,7 +125,7 @@ async fn the_server_reads_on_while_the_peer_does_not_read() {
     let started = Instant::now();
     let call = tokio::spawn(serve(stream, acceptor));
     peer.write_all(&uuid_frame(7)).await.unwrap();
-    // More than the pipe and the queue hold. This would block if the server did not read.
+    // These bytes are more than the pipe and the queue hold. The write would block if the server did not read.
     for _ in 0..2_000 {
         peer.write_all(&audio_frame(&[1; 320])).await.unwrap();
     }
@@ -268,7 +268,7 @@ struct Pipe {
     stream: DuplexStream,
     /// The number of writes.
     writes: Arc<AtomicUsize>,
-    /// How many reads succeed before one times out.
+    /// The number of reads that succeed before one times out.
     good_reads: usize,
 }
 

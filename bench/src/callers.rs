@@ -11,12 +11,12 @@ use audiosocket_testing::process::Process;
 #[derive(Clone, Debug)]
 pub(crate) struct Callers {
     pub(crate) calls: u32,
-    /// `None`: all calls start at once.
+    /// `None` if all calls start at once.
     pub(crate) calls_per_second: Option<f64>,
     pub(crate) durations: RangeInclusive<Duration>,
     pub(crate) mode: LoadMode,
     pub(crate) expect: Expect,
-    /// How long callers wait for late echoes.
+    /// The time that callers wait for late echoes.
     pub(crate) linger: Duration,
     /// The process id of the server, to measure the cost of the calls.
     pub(crate) server_pid: Option<u32>,
@@ -27,7 +27,7 @@ pub(crate) struct Callers {
 pub(crate) struct CallerProcess(pub(crate) Process);
 
 impl Callers {
-    /// Calls of this duration that start at once and expect an echo.
+    /// Returns callers whose calls have this duration, start at once and expect an echo.
     pub(crate) fn new(calls: u32, duration: Duration) -> Self {
         Self {
             calls,
@@ -40,7 +40,7 @@ impl Callers {
         }
     }
 
-    /// The options of `audiosocket call`.
+    /// Returns the options of `audiosocket call`.
     pub(crate) fn args(&self) -> Vec<String> {
         let [shortest, longest] =
             [self.durations.start(), self.durations.end()].map(Duration::as_millis);
@@ -89,7 +89,7 @@ pub(crate) fn good(report: Report) -> io::Result<Report> {
     Ok(report)
 }
 
-/// One of the quantiles in milliseconds. NaN if nothing was measured.
+/// Returns one of the quantiles in milliseconds, or NaN if nothing was measured.
 pub(crate) fn millis(times: Option<Quantiles>, of: impl Fn(&Quantiles) -> u64) -> f64 {
     times.map_or(f64::NAN, |times| of(&times) as f64 / 1e3)
 }

@@ -8,8 +8,8 @@ use crate::figure::Figure;
 
 const PERIOD: Duration = Duration::from_millis(1);
 
-/// Measures how late a thread wakes that only sleeps, alone on the server's core. This part of the
-/// lateness of other programs comes from the machine.
+/// Measures the lateness of a thread that only sleeps, alone on the server's core. This part of the lateness of other
+/// programs comes from the machine.
 pub(crate) fn measure(short: bool, cores: &Cores) -> io::Result<Vec<Figure>> {
     let wakes = if short { 500 } else { 30_000 };
     let mut late = cores.on_server(|| lateness(wakes))?;
@@ -25,8 +25,8 @@ pub(crate) fn measure(short: bool, cores: &Cores) -> io::Result<Vec<Figure>> {
     ])
 }
 
-/// Returns the longest lateness of a thread that only sleeps, beside a load, until the load is `over`.
-/// It prints a lateness of a second or more: the server is not the cause of it.
+/// Returns the longest lateness of a thread that only sleeps, beside a load, until the load is `over`. This function
+/// prints a lateness of a second or more, because the server is not its cause.
 pub(crate) fn watch(core: &str, start: Instant, over: &AtomicBool) -> Duration {
     let mut longest = Duration::ZERO;
     while !over.load(Relaxed) {
@@ -44,7 +44,7 @@ pub(crate) fn watch(core: &str, start: Instant, over: &AtomicBool) -> Duration {
     longest
 }
 
-/// The lateness of each wake-up. Its due time does not depend on earlier wake-ups.
+/// Returns the lateness of each wake-up. Its due time does not depend on earlier wake-ups.
 fn lateness(wakes: u32) -> Vec<Duration> {
     let start = Instant::now();
     let late = (1..=wakes).map(|wake| {

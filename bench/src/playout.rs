@@ -15,8 +15,8 @@ use crate::runtime::Runtime;
 struct Load {
     runtime: Runtime,
     calls: u32,
-    /// It is no divisor of 1 s / 20 ms, so that frames are due at different times, as in real calls.
-    /// `None`: all calls start at once.
+    /// The number is no divisor of 1 s / 20 ms, so that frames are due at different times, as in real calls. `None` if
+    /// all calls start at once.
     calls_per_second: Option<f64>,
     /// The bounds of the lateness in milliseconds.
     p99: Option<f64>,

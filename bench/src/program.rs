@@ -80,8 +80,8 @@ impl Program {
         }
     }
 
-    /// Runs servers and callers at a real-time priority, if that is allowed. Otherwise other work of
-    /// the machine is most of a short latency.
+    /// Runs servers and callers at a real-time priority, if that is allowed. Otherwise most of a short latency is the
+    /// time of other work on the machine.
     pub(crate) fn with_real_time_priority(mut self) -> Self {
         let tried = at_real_time("true").stderr(Stdio::null()).status();
         self.real_time = tried.is_ok_and(|status| status.success());

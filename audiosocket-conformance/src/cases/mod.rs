@@ -49,7 +49,7 @@ mod virtual_time;
 
 use std::time::Duration;
 
-// How a call ended, as `on_end` records it.
+// The ends of calls, as `on_end` records them.
 const OURS: &str = "hung up by this side";
 const THEIRS: &str = "closed by the peer";
 const PEER_HUNG_UP: &str = "hung up by the peer";
@@ -62,7 +62,7 @@ const NOTHING: [&str; 0] = [];
 /// The deadline in cases that wait for it. A case does not fail if the deadline passes late.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// The records of a call that was taken: `between` are the records between its start and its end.
+/// Returns the records of a call that was accepted. `between` are the records between its start and its end.
 pub(crate) fn call<L: AsRef<str>>(name: &str, between: &[L], end: &str) -> Vec<String> {
     let mut records = vec![format!("accept {name}"), "start".to_owned()];
     records.extend(between.iter().map(|record| record.as_ref().to_owned()));

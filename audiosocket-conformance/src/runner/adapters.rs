@@ -15,10 +15,10 @@ use crate::env::Env;
 #[expect(dead_code, reason = "its `main`")]
 mod example;
 
-/// How often a server with a wake interval polls its calls.
+/// The time between two polls of a server with a wake interval.
 const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The unread bytes of a call on threads, at which audio is dropped. No case drops audio this way.
+/// The number of unread bytes at which `audiosocket-blocking` drops audio of a call. No case reaches it.
 const MAX_UNREAD: usize = 1 << 30;
 
 /// The builder of an adapter. The builders of the adapters are different types.

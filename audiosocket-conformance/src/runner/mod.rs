@@ -39,7 +39,7 @@ pub(crate) enum Runner {
     Mio,
 }
 
-/// What a server is started with.
+/// The settings of a server.
 pub(crate) struct ServerSetup {
     pub(crate) acceptor: ScriptedAcceptor,
     pub(crate) session: SessionConfig,

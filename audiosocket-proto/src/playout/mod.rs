@@ -23,7 +23,7 @@ pub use stats::{Dropped, PlayoutStats};
 /// If audio comes within this time after the queue ran empty, the gap counts as an underrun.
 const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
-/// How many pieces and marks may wait. It limits the memory of the queue itself.
+/// The maximum number of pieces and marks that wait. It limits the memory of the queue itself.
 const MAX_ENTRIES: usize = 65_536;
 
 /// Plays audio of any length on a call, in frames that leave on time.
@@ -96,7 +96,7 @@ pub struct Playout<M> {
     held: bool,
     /// The last frame was from the queue, and no clear came after it.
     speaking: bool,
-    /// When the queue ran empty during speech.
+    /// The time at which the queue ran empty during speech.
     dry_since: Option<Timestamp>,
     stats: Counts,
 }
@@ -108,7 +108,7 @@ enum PlayoutState {
     Closed,
 }
 
-/// The rate of silence: the rate of the audio that was sent last, or else of the caller's audio.
+/// The rate of silence: the rate of the audio that was sent last, or the rate of the caller's audio if none was sent.
 #[derive(Clone, Copy, Debug)]
 enum Rate {
     Received(SampleRate),
@@ -181,8 +181,8 @@ impl<M> Playout<M> {
         self.state == PlayoutState::Open && !self.queue.ends_in_hangup()
     }
 
-    /// Returns how much more audio fits the queue: at least one ptime if no audio waits, and zero if 65,536
-    /// pieces and marks wait.
+    /// Returns the duration of the audio that still fits the queue: at least one ptime if no audio waits, and zero if
+    /// 65,536 pieces and marks wait.
     #[must_use]
     pub fn room(&self) -> Duration {
         let queued = self.queue.audio();
@@ -220,7 +220,7 @@ impl<M> Playout<M> {
         Ok(())
     }
 
-    /// Moves all queued audio to `dropped`, and returns how much that was. Later frames contain no sample of it.
+    /// Moves all queued audio to `dropped`, and returns its amount. Later frames contain no sample of it.
     pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
         let audio = self.queue.audio();
         let (samples, duration) = (audio.samples(), audio.duration());
@@ -266,7 +266,7 @@ impl<M> Playout<M> {
         if self.state != PlayoutState::Open || self.held {
             None
         } else if self.running || !self.queue.is_empty() {
-            // With an empty queue too, to notice that it ran empty.
+            // Poll with an empty queue too: that poll notices that the queue ran empty.
             Some(self.next)
         } else {
             let silence = self.next.max(self.silence_from);
@@ -282,8 +282,8 @@ impl<M> Playout<M> {
 
     /// Returns the frame or the hangup that is due at `now`.
     ///
-    /// `drained` is whether all earlier bytes are written. If not, a frame waits, and you poll again once they
-    /// are. Pieces of audio that were copied into the frame go to `dropped`.
+    /// Set `drained` if all earlier bytes are written. If they are not, a due frame waits: poll again when they are.
+    /// Pieces of audio that were copied into the frame go to `dropped`.
     pub fn poll(
         &mut self,
         now: Timestamp,
@@ -323,8 +323,8 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Returns the next mark that was reached. Marks come in the order in which they were set. `drained` is
-    /// whether all bytes are written. Until then, no mark counts as played.
+    /// Returns the next mark that was reached. Marks come in the order in which they were set. Set `drained` if all
+    /// bytes are written. Until then, no mark counts as played.
     pub fn poll_mark(&mut self, drained: bool) -> Option<(M, MarkOutcome)> {
         match self.reached.front() {
             Some((_, MarkOutcome::Played)) if !drained => None,

@@ -1,6 +1,6 @@
 use crate::AudioBuf;
 
-/// What a driver has to do to play; see [`Playout::poll`](crate::Playout::poll).
+/// The next action of the driver of a playout; see [`Playout::poll`](crate::Playout::poll).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -15,7 +15,7 @@ pub enum PlayoutOutput {
     Hangup,
 }
 
-/// Whether the audio before a mark was played.
+/// The outcome of a mark: whether the audio before it was played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",

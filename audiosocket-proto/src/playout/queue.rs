@@ -11,7 +11,7 @@ use crate::{AudioBuf, Ptime, SampleRate};
 /// so that lengths add up exactly.
 const TICKS: u64 = 28_224_000;
 
-/// How many entries an empty queue keeps allocated.
+/// The number of entries that an empty queue keeps allocated.
 const RETAINED: usize = 16;
 
 /// The queued audio and marks, in order, and a hangup at the end.
@@ -89,7 +89,7 @@ impl<M> Queue<M> {
         self.entries.len()
     }
 
-    /// The length of the queued audio.
+    /// Returns the length of the queued audio.
     pub(super) fn audio(&self) -> Length {
         self.audio
     }
@@ -221,12 +221,12 @@ impl Length {
         }
     }
 
-    /// The number of samples. Half a sample counts as one.
+    /// Returns the number of samples. Half a sample counts as one.
     pub(super) fn samples(self) -> u64 {
         self.bytes.div_ceil(2)
     }
 
-    /// The duration, rounded down to a nanosecond.
+    /// Returns the duration, rounded down to a nanosecond.
     pub(super) fn duration(self) -> Duration {
         let per_second = 2 * TICKS;
         let nanos =

@@ -2,8 +2,8 @@ use core::time::Duration;
 
 use crate::{AudioBuf, Ptime, SampleRate, Timestamp};
 
-/// How long after the end of sent audio silence begins. An echo sends at the pace of the caller's frames, which
-/// have jitter. Without this delay, silence would come between its frames.
+/// The time between the end of sent audio and the beginning of silence. An echo sends at the pace of the caller's
+/// frames, which have jitter. Without this delay, silence would come between its frames.
 const SILENCE_AFTER_SENDING: Duration = Duration::from_millis(200);
 
 static SILENCE: [u8; Ptime::MAX.frame_len(SampleRate::Hz192000)] =

@@ -11,10 +11,11 @@ use core::time::Duration;
 pub struct PlayoutStats {
     /// Frames of played audio that were sent.
     pub frames: u64,
-    /// How many of these frames left late by more than half a [`Ptime`](crate::Ptime). This machine or a handler
+    /// The number of these frames that left late by more than half a [`Ptime`](crate::Ptime). This machine or a handler
     /// was too slow, or the peer did not read. After each of them, the schedule skips the missed time.
     pub late: u64,
-    /// How often the queue ran empty and got more audio within 500 ms. It is likely a gap in one utterance.
+    /// The number of times that the queue ran empty and got more audio within 500 ms. Each time is probably a gap in
+    /// one utterance.
     pub underruns: u64,
     /// Frames of silence that were sent because there was nothing to play.
     pub silence: u64,

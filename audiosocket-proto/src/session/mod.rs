@@ -1,4 +1,4 @@
-//! One call as the server sees it: its states, its deadlines and its send buffer.
+//! One call on the server's side: its states, its deadlines and its send buffer.
 
 mod deadlines;
 mod first_frame;
@@ -29,7 +29,7 @@ use crate::{
 /// - It passes the end of the stream to [`handle_eof`](Self::handle_eof), and errors of the connection to
 ///   [`handle_reset`](Self::handle_reset), [`handle_write_closed`](Self::handle_write_closed) or
 ///   [`handle_connection_lost`](Self::handle_connection_lost).
-/// - It writes what [`poll_transmit`](Self::poll_transmit) returns.
+/// - It carries out each [`Transmit`] that [`poll_transmit`](Self::poll_transmit) returns.
 /// - It calls [`handle_timeout`](Self::handle_timeout) at the time that
 ///   [`poll_timeout`](Self::poll_timeout) returns. An earlier call does nothing.
 /// - It calls [`send`](Self::send) and [`hangup`](Self::hangup) for the application.
@@ -68,10 +68,10 @@ pub struct Session {
     limits: SessionLimits,
     send_buffer: SendBuffer,
     stats: SessionStats,
-    /// When the last whole frame came. Kept only with an idle timeout.
+    /// The time of the last whole frame. It is updated only with an idle timeout.
     last_received: Timestamp,
-    /// When bytes were last written, or when the send buffer was last empty. It has no meaning while the send
-    /// buffer is empty.
+    /// The time at which bytes were last written, or at which the send buffer was last empty. This time has no meaning
+    /// while the send buffer is empty.
     last_progress: Timestamp,
     /// Nothing can be written any more. The send buffer stays empty.
     write_closed: bool,
@@ -80,16 +80,16 @@ pub struct Session {
 /// Data that only one state needs is in that state.
 #[derive(Clone, Copy, Debug)]
 enum SessionState {
-    /// Before the `Ended` event, as `Active`.
+    /// The `Ended` event has not come, as in `Active`.
     AwaitingUuid {
         until: Timestamp,
         max_duration: Option<CompactDuration>,
     },
     Active {
-        /// By [`SessionConfig::max_duration`].
+        /// The end of [`SessionConfig::max_duration`].
         ends_at: Option<Timestamp>,
     },
-    /// After the `Ended` event, as `Closed`.
+    /// The `Ended` event has come, as in `Closed`.
     Closing {
         since: Timestamp,
         half_closed: bool,
@@ -149,7 +149,7 @@ impl Session {
     /// Reports that the peer closed its side. Returns the `Ended` event, if there was none before. The end is
     /// [`PeerError::Truncated`] if `decoder` holds an incomplete frame.
     ///
-    /// The peer may have closed only that side, so unsent bytes are still to be written.
+    /// Continue to write unsent bytes: the peer may have closed that side only.
     pub fn handle_eof(&mut self, now: Timestamp, decoder: &Decoder) -> Option<Event<'static>> {
         let event = self.end_of_stream(now, decoder, End::Closed);
         if let SessionState::Closing { peer_closed, .. } = &mut self.state {
@@ -185,7 +185,7 @@ impl Session {
         event
     }
 
-    /// Returns what the write side has to do now.
+    /// Returns the next action of the write side.
     #[must_use]
     #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {
@@ -340,7 +340,7 @@ impl Session {
         }
     }
 
-    /// Nothing more can be read. The end is `between` if no frame is incomplete.
+    /// Ends the call, because nothing more can be read. The end is `between` if no frame is incomplete.
     fn end_of_stream(
         &mut self,
         now: Timestamp,

@@ -8,7 +8,7 @@ use crate::rig::{FRAME, PTIME, RATE, Rig, frame, millis, silence, speech};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The last frame has been heard by then.
+/// The caller has heard the last frame at that time.
 #[test]
 fn the_hangup_comes_one_ptime_after_the_last_frame_was_due() {
     for mut rig in [Rig::new(), Rig::with_silence()] {

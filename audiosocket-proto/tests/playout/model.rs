@@ -16,7 +16,7 @@ enum Step {
     Clear,
     /// Moves the clock and polls, whether a deadline has come or not.
     Poll(u64),
-    /// The same, while bytes wait to be written.
+    /// Moves the clock and polls while bytes wait to be written.
     PollBlocked(u64),
     /// Polls this many nanoseconds after the deadline.
     Due(u64),

@@ -57,7 +57,7 @@ impl Rig {
         self.play_bytes(rate, Bytes::copy_from_slice(audio))
     }
 
-    /// Also asserts that refused audio is returned in `dropped`, and nothing else.
+    /// Queues `audio`. Asserts that `dropped` gets refused audio, and nothing else.
     pub(crate) fn play_bytes(&mut self, rate: SampleRate, audio: Bytes) -> Result<(), SendError> {
         let mut dropped = Vec::new();
         let result = self
@@ -115,7 +115,7 @@ impl Rig {
         self.run_delayed(time, || Duration::ZERO)
     }
 
-    /// The same, but polls `delay()` after each deadline.
+    /// Moves the clock by `time`, and polls `delay()` after each deadline.
     pub(crate) fn run_delayed(
         &mut self,
         time: Duration,

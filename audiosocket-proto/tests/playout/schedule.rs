@@ -74,7 +74,7 @@ fn the_first_frame_on_an_idle_call_leaves_at_once() {
     assert_eq!(rig.playout.stats().late, 0);
 }
 
-/// It leaves at least one ptime after the last frame of silence.
+/// The frame leaves at least one ptime after the last frame of silence.
 #[test]
 fn the_first_frame_after_silence_keeps_the_schedule() {
     let mut rig = Rig::with_silence();
@@ -89,7 +89,7 @@ fn the_first_frame_after_silence_keeps_the_schedule() {
     assert_eq!(rig.poll(), frame(&speech(FRAME)));
 }
 
-/// It leaves at least one ptime after the last frame of the speech before it.
+/// The speech leaves at least one ptime after the last frame of the speech before it.
 #[test]
 fn speech_after_speech_is_not_early() {
     let mut rig = Rig::new();

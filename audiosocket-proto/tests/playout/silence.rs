@@ -59,7 +59,7 @@ fn without_fill_silence_there_is_no_silence() {
     assert_eq!(rig.due(), None);
 }
 
-/// The rate of the audio that was sent last, or else of the caller's audio.
+/// Silence has the rate of the audio that was sent last, or the rate of the caller's audio if none was sent.
 #[test]
 fn silence_has_the_rate_of_the_last_audio() {
     let mut rig = Rig::with_silence();
@@ -121,7 +121,7 @@ fn silence_begins_200_ms_after_the_end_of_all_sent_audio() {
     assert_eq!(times(&outputs), [95 + 1000 + 20 + 200]);
 }
 
-/// Sent audio delays silence, but not played audio.
+/// Sent audio delays silence. It does not delay played audio.
 #[test]
 fn played_audio_goes_on_while_audio_is_sent() {
     let mut rig = Rig::with_silence();

@@ -72,7 +72,7 @@ fn speech_without_a_pause_is_no_underrun() {
     }
 }
 
-/// There is no speech before it that it could resume.
+/// There is no earlier speech that it could resume.
 #[test]
 fn the_first_speech_is_no_underrun() {
     let mut rig = Rig::with_silence();

@@ -30,7 +30,7 @@ impl Caller {
         Self::with_settings(disk, settings, None)
     }
 
-    /// A call that is recorded as a listener hears it, into a file of this name.
+    /// Returns a call that is recorded as a listener hears it, into a file of this name.
     fn to_file(disk: &MemoryDisk, name: &str) -> Self {
         let settings = RecordingSettings {
             codec: Some(Codec::Slin),
@@ -253,7 +253,7 @@ fn a_recording_to_a_path_has_one_file_of_the_rate_of_the_first_speech() {
     assert_eq!(runs(samples), wanted);
 }
 
-/// The values of samples, and how often each is repeated.
+/// Returns the values of samples, and the number of repetitions of each value.
 fn runs(samples: &[i16]) -> Vec<(i16, usize)> {
     let runs = samples.chunk_by(|one, next| one == next);
     runs.map(|run| (run[0], run.len())).collect()

@@ -18,7 +18,7 @@ fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
     let began = Instant::now();
     let mut track = start(&WriterQueue::new(sender, limits(), None), began).unwrap();
     let audio = Audio::new(SampleRate::Hz8000, &[1; 65_534]);
-    // 655 MB in a tenth of a second, while the writer takes nothing.
+    // The test writes 655 MB in a tenth of a second, while the writer takes nothing.
     for frame in 0..10_000 {
         track.write(began + Duration::from_micros(10) * frame, audio);
     }
@@ -44,7 +44,7 @@ fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
     let mut track = start(&queue, at).unwrap();
     let mut behind = start(&queue, at).unwrap();
     behind.write(at, Audio::new(SampleRate::Hz8000, &[1; 65_534]));
-    // The quota of hundreds of calls.
+    // This is the quota of hundreds of calls.
     let others = QuotaPermit::take(limits().all_calls, [queue.shared.waiting.clone()]);
     for _ in 0..100 {
         for _ in 0..GUARANTEED_PER_CALL / (320 + FRAME_COST) {

@@ -53,7 +53,7 @@ fn a_disk_that_hangs_blocks_no_call_and_lost_audio_is_silence_of_its_length() {
     let mut at = Instant::now();
     let mut track = writer.track(at);
     disk.hang(true);
-    // Three minutes. The queue takes 45 seconds of them. The test also shows that this returns.
+    // The test writes three minutes. The queue takes 45 seconds of them. The test also shows that the writes return.
     write(&mut track, &mut at, 1..=9_000);
     disk.hang(false);
     // Now the queue has room again.

@@ -28,7 +28,7 @@ use ipnet::{IpNet, Ipv4Net};
 /// - An empty list allows no peer. `collect` can make an empty list. Parsing cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
-    /// None of them consists of IPv6 addresses that map IPv4 addresses.
+    /// Contains no network of IPv6 addresses that map IPv4 addresses: see [`canonical`].
     networks: Vec<IpNet>,
     named: bool,
 }
@@ -79,7 +79,7 @@ impl FromIterator<IpNet> for AllowList {
     }
 }
 
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// Returns the IPv4 network for a network of mapped addresses: `10.0.0.0/8` for `::ffff:10.0.0.0/104`.
 fn canonical(network: IpNet) -> IpNet {
     let prefix = network.prefix_len().checked_sub(96);
     match (network.addr().to_canonical(), network, prefix) {
@@ -90,7 +90,7 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-/// Networks and addresses, separated by commas, with or without spaces around them.
+/// Parses networks and addresses, separated by commas, with or without spaces around them.
 impl FromStr for AllowList {
     type Err = ParseAllowListError;
 
@@ -112,7 +112,8 @@ fn parse(text: &str) -> Result<IpNet, ParseAllowListError> {
     Ok(network)
 }
 
-/// Parses with `std`: the parser of `IpNet` takes `010.0.0.0`, which other programs read as 8.0.0.0.
+/// Parses an address or a network with `std`. The parser of `IpNet` accepts `010.0.0.0`, which other programs read as
+/// 8.0.0.0.
 fn network(text: &str) -> Option<IpNet> {
     let Some((addr, prefix)) = text.split_once('/') else {
         return Some(text.parse::<IpAddr>().ok()?.into());
@@ -142,7 +143,7 @@ impl fmt::Display for ParseAllowListError {
         match self.problem {
             Problem::Malformed => write!(
                 f,
-                "{text:?} is not an IP address, such as 192.0.2.7, and not a network, such as 192.0.2.0/24"
+                "{text:?} is not an IP address or a network: write, for example, 192.0.2.7 or 192.0.2.0/24"
             ),
             Problem::HostBits(network) => write!(
                 f,

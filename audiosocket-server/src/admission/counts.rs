@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::{LimitReached, Limits, Peer};
 
-/// How many connections a server has accepted and refused since its start.
+/// Counters of the connections that a server has accepted and refused since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -41,7 +41,7 @@ pub(crate) struct ConnectionCounts {
     pending_from: HashMap<IpAddr, usize>,
 }
 
-/// How a connection counts.
+/// The state of a connection for the counts and limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionClass {
     /// The UUID has not arrived.

@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// How many connections a server accepts. Each limit bounds the cost of a flood. The defaults are far above the load of
-/// one Asterisk. Compare the worst case below with the memory of the machine.
+/// Limits on the number of connections of a server. Each limit bounds the cost of a flood. The defaults are far above
+/// the load of one Asterisk. Compare the worst case below with the memory of the machine.
 ///
 /// ```
 /// # use audiosocket_server::Limits;
@@ -19,11 +19,10 @@ use std::fmt;
 /// - with [`incoming`](crate::incoming()), 128 KiB for events that the application does not take,
 /// - in `audiosocket-blocking`, 128 KiB for frames that arrive while the handler blocks.
 ///
-/// In all, this is 192 to 448 KiB. Add the audio that you play, and the buffers of the kernel: up
-/// to 256 KiB for sent bytes (the send buffer of the adapters' servers) and the unread bytes of the peer
-/// (`net.ipv4.tcp_rmem`). A peer can cause the first of these costs without help: 10,000 such calls take 640 MB.
-/// Lower `max_calls` on a machine with less memory, and keep foreign peers out with an
-/// [allow list](crate::AllowList).
+/// In all, this is 192 to 448 KiB. Add the audio that you play, and the buffers of the kernel: up to 256 KiB for sent
+/// bytes (the send buffer of the adapters' servers) and the unread bytes of the peer (`net.ipv4.tcp_rmem`). A peer
+/// alone can cause the first of these costs: 10,000 such calls take 640 MB. Lower `max_calls` on a machine with less
+/// memory, and keep foreign peers out with an [allow list](crate::AllowList).
 ///
 /// # What happens beyond a limit
 ///
@@ -43,8 +42,8 @@ pub struct Limits {
     /// Open connections, with a UUID or without. Default: 10,000, several times the load of one Asterisk. The
     /// system's limit on descriptors (`ulimit -n`) may be lower; new connections then wait in the kernel.
     pub max_calls: usize,
-    /// Open connections without a UUID. Asterisk sends the UUID at once, so there are next to none in normal
-    /// operation. Default: 8,192. Silent connections leave 1,808 of the default `max_calls` to calls.
+    /// Open connections without a UUID. Asterisk sends the UUID at once, so there are almost none in normal operation.
+    /// Default: 8,192. Silent connections leave 1,808 of the default `max_calls` to calls.
     pub max_pending: usize,
     /// Open connections without a UUID from one IPv4 address, or from one IPv6 network of 64 bits. Default: 1,024,
     /// twice the 500 calls that an Asterisk places at once. An attacker needs eight addresses to reach

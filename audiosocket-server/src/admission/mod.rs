@@ -17,7 +17,8 @@ use expected::{ExpectedCall, ExpectedUuids};
 
 type AdmitPeer = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 
-/// Which connections a server accepts, before the [`Acceptor`](crate::Acceptor) decides about a call. Cheap to clone.
+/// The checks that decide which connections a server accepts. They run before the [`Acceptor`](crate::Acceptor) decides
+/// about a call. Cheap to clone.
 ///
 /// A connection passes these checks, in this order:
 ///

@@ -10,12 +10,12 @@ use crate::admission::wait_idle::Idle;
 use crate::call::control::EndRequest;
 use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
 
-/// How many refused connections may stay open for their
-/// [`linger`](audiosocket_proto::SessionConfig::linger). Further ones are closed at once, and the hangup may be
-/// lost. This is also the smallest limit for connections whose call is over.
+/// The number of refused connections that may stay open for their [`linger`](audiosocket_proto::SessionConfig::linger).
+/// Further ones are closed at once, and the hangup may be lost. This is also the smallest limit for connections whose
+/// call is over.
 const MAX_LINGERING: usize = 256;
 
-/// The same limit while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
+/// [`MAX_LINGERING`] while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
 /// connection takes some.
 const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 
@@ -52,7 +52,7 @@ pub(super) struct OpenConnections {
     work: usize,
     next_id: u64,
     shutting_down: bool,
-    /// How open and later connections end.
+    /// The request to end open and later connections, if there is one.
     closing: Option<EndRequest>,
     /// The wakers of [`Idle`].
     pub(super) waiting: HashMap<u64, Waker>,

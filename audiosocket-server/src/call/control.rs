@@ -66,7 +66,7 @@ impl Commands {
     const SHUTDOWN_BEGAN: u8 = 16;
     const START_TIMER: u8 = 32;
 
-    /// How to end the call, if a bit asks for it.
+    /// Returns the request to end the call, if a bit has one.
     pub(crate) fn end(self) -> Option<EndRequest> {
         if self.0 & Self::ABANDON != 0 {
             Some(EndRequest::Abandon)
@@ -79,28 +79,28 @@ impl Commands {
         }
     }
 
-    /// Whether a handle changed the playout.
+    /// Returns whether a handle changed the playout.
     pub(crate) fn playout_changed(self) -> bool {
         self.0 & Self::PLAYOUT_CHANGED != 0
     }
 
-    /// Whether the server began to shut down.
+    /// Returns whether the server began to shut down.
     pub(crate) fn shutdown_began(self) -> bool {
         self.0 & Self::SHUTDOWN_BEGAN != 0
     }
 
-    /// Whether to start the timer that [`CallControl::take_timer`] returns.
+    /// Returns whether to start the timer that [`CallControl::take_timer`] returns.
     pub(crate) fn starts_timer(self) -> bool {
         self.0 & Self::START_TIMER != 0
     }
 }
 
-/// How a handle or the server ends a call.
+/// A request of a handle or the server to end a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndRequest {
     HangUp,
     ShutDown,
-    /// Without a hangup.
+    /// Close the connection without a hangup.
     Abandon,
 }
 
@@ -113,12 +113,12 @@ pub(crate) enum Mark {
     Future(PlayedSender),
 }
 
-/// What changes the playout.
+/// The source of a change of the playout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandSource {
     /// A callback. The connection polls the playout after it.
     Callback,
-    /// A handle. It has to wake the connection.
+    /// A handle. The change must wake the connection.
     Handle,
 }
 
@@ -265,7 +265,7 @@ impl CallControl {
         }
     }
 
-    /// Returns whether it is the first command. An earlier one has already woken the connection.
+    /// Adds a command. Returns whether no earlier command waits. An earlier one has already woken the connection.
     fn add_command(&self, command: u8) -> bool {
         // If both ways to hang up are requested, the first one counts.
         let ends = Commands::HANG_UP | Commands::SHUT_DOWN;
@@ -283,7 +283,7 @@ impl CallControl {
         added == Ok(0)
     }
 
-    /// Whether there are commands to take.
+    /// Returns whether there are commands to take.
     #[inline]
     pub(crate) fn has_commands(&self) -> bool {
         self.commands.load(Ordering::Acquire) != 0
@@ -354,7 +354,7 @@ impl ControlState {
 }
 
 impl EndRequest {
-    /// The request that counts if this one comes after `before`: the first one, except that
+    /// Returns the request that counts if this request comes after `before`. The first request counts, but
     /// [`EndRequest::Abandon`] always counts.
     pub(crate) fn after(self, before: Option<Self>) -> Self {
         match before {

@@ -58,17 +58,17 @@ pub struct CallDriver<A: Acceptor> {
     pub(super) phase: Phase<A::Handler>,
     #[cfg(feature = "io")]
     pub(crate) observers: Option<Box<crate::io::observers::Observers>>,
-    /// The last field, so that the connection counts as open until the handler is dropped.
+    /// This is the last field, so the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
 }
 
 pub(super) enum Phase<H> {
-    /// No UUID yet.
+    /// The UUID has not arrived.
     Waiting { local_addr: Option<SocketAddr> },
     Talking {
         handler: H,
         timer: Option<Arc<DeadlineTimer>>,
-        /// After the handler, so that it is dropped after it.
+        /// This field follows the handler, so it is dropped after the handler.
         _uuid_in_use: Option<UuidInUse>,
     },
     /// `on_end` was called, or there was no handler. `refusal` is the reason if the call or its peer was
@@ -91,7 +91,8 @@ impl<A: Acceptor> CallDriver<A> {
     /// Takes all of `bytes`, which you read from the connection. Calls the handler for each frame.
     pub fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
         self.step(now, |call| {
-            // Taken out, because an event borrows from the decoder while `call` handles it.
+            // The decoder is taken out of `call`, because an event borrows from the decoder while `call` handles the
+            // event.
             let mut decoder = mem::take(&mut call.decoder);
             while let Some(event) = call.outbound.session.receive(now, &mut decoder, &mut bytes) {
                 call.dispatch(event);
@@ -108,7 +109,7 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// Reports that a read failed, but not with `WouldBlock` or `Interrupted`.
+    /// Reports that a read failed. Do not report `WouldBlock` and `Interrupted`: try the read again.
     pub fn handle_read_error(&mut self, now: Timestamp, error: io::Error) {
         self.step(now, |call| {
             let session = &mut call.outbound.session;
@@ -126,7 +127,7 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
-    /// Reports that a write or a half-close failed, but not with `WouldBlock` or `Interrupted`.
+    /// Reports that a write or a half-close failed. Do not report `WouldBlock` and `Interrupted`: try again.
     pub fn handle_write_error(&mut self, now: Timestamp, error: io::Error) {
         if is_reset(&error) {
             self.outbound.session.handle_write_closed();
@@ -163,7 +164,7 @@ impl<A: Acceptor> CallDriver<A> {
             {
                 call.start_timer(timer);
             }
-            // Before the end, so that the handler gets the reason first.
+            // This comes before the end of the call, so the handler gets the reason first.
             call.outbound.shutdown_began |= commands.shutdown_began();
             call.announce_shutdown();
             match commands.end() {
@@ -195,7 +196,7 @@ impl<A: Acceptor> CallDriver<A> {
         deadlines.chain(timer).min()
     }
 
-    /// Returns what the write side has to do now.
+    /// Returns the next action of the write side.
     #[must_use]
     #[inline]
     pub fn poll_transmit(&self) -> Transmit<'_> {
@@ -231,7 +232,7 @@ impl<A: Acceptor> CallDriver<A> {
         &self.outbound.handle
     }
 
-    /// Whether the last [`poll_commands`](Self::poll_commands) had this waker.
+    /// Returns whether the last [`poll_commands`](Self::poll_commands) had this waker.
     #[cfg(feature = "io")]
     pub(crate) fn knows_waker(&self, waker: &Waker) -> bool {
         self.outbound.knows_waker(waker)
@@ -338,8 +339,8 @@ impl<A: Acceptor> CallDriver<A> {
             return;
         }
         match self.outbound.send(self.now, audio) {
-            // Only once the peer has caught up. Otherwise a peer that reads every second frame would cause
-            // an exception for every second frame.
+            // Report the next one only after the peer has caught up. Otherwise a peer that reads every second frame
+            // would cause an exception for every second frame.
             Ok(()) if self.outbound.is_behind => {
                 self.outbound.is_behind = self.outbound.session.is_behind();
             }
@@ -367,7 +368,7 @@ pub(super) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }
 
-/// Whether reads and writes fail with this error because the peer has closed.
+/// Returns whether reads and writes fail with this error because the peer has closed.
 fn is_reset(error: &io::Error) -> bool {
     matches!(
         error.kind(),

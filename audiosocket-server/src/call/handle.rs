@@ -68,8 +68,8 @@ impl CallHandle {
         self.control.sample_rate()
     }
 
-    /// Queues `audio` of any length after the audio that is already queued. It waits for room, and returns when
-    /// all of it is queued. It leaves in frames of [`ptime`](audiosocket_proto::SessionConfig::ptime).
+    /// Queues `audio` of any length after the audio that is already queued. The future waits for room, and is ready
+    /// when all audio is queued. The audio leaves in frames of [`ptime`](audiosocket_proto::SessionConfig::ptime).
     ///
     /// Audio that is longer than [`max_playout`](audiosocket_proto::SessionConfig::max_playout) is split, and
     /// queued part by part. If several `play`s of a call wait, they queue their audio in the order in which they
@@ -109,8 +109,8 @@ impl CallHandle {
         self.control.try_play(audio.into(), CommandSource::Handle)
     }
 
-    /// Drops all queued audio, and returns how much that was. Use it for barge-in. The caller hears at most one
-    /// more frame, unless the peer does not read.
+    /// Drops all queued audio, and returns its amount. Use it for barge-in. The caller hears at most one more frame,
+    /// unless the peer does not read.
     ///
     /// A [`play`](Self::play) that waits for room fails with [`SendError::Cleared`].
     pub fn clear(&self) -> Dropped {

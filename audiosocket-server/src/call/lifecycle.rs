@@ -67,7 +67,7 @@ impl<A: Acceptor> CallDriver<A> {
         )
     }
 
-    /// Sets the local address of the connection, for the acceptor.
+    /// Sets the local address of the connection. The acceptor gets it in the [`CallRequest`](crate::CallRequest).
     #[must_use]
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
         if let Phase::Waiting { local_addr: known } = &mut self.phase {
@@ -185,7 +185,7 @@ impl<A: Acceptor> CallDriver<A> {
         {
             timer.fire();
         }
-        // Before the last callbacks: after them, the same caller can call again at once.
+        // The place is free before the last callbacks: after them, the same caller can call again at once.
         if !matches!(self.phase, Phase::Over { .. }) && !self.registration.release() {
             self.outbound.session.do_not_linger();
         }

@@ -20,7 +20,7 @@ use crate::call::outbound::Outbound;
 use crate::{CallHandle, CallStats, Peer};
 use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
 
-/// The call of a callback. The callback borrows it.
+/// The call to which a callback belongs. The callback borrows it.
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(crate) outbound: &'a mut Outbound,
@@ -60,7 +60,7 @@ impl Call<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Session::send`](audiosocket_proto::Session::send).
+    /// The same as [`Session::send`](audiosocket_proto::Session::send).
     pub fn send(&mut self, audio: Audio<'_>) -> Result<(), SendError> {
         self.outbound.send(self.now, audio)
     }
@@ -69,13 +69,13 @@ impl Call<'_> {
     ///
     /// # Errors
     ///
-    /// As [`CallHandle::try_play`].
+    /// The same as [`CallHandle::try_play`].
     pub fn try_play(&mut self, audio: impl Into<AudioBuf>) -> Result<(), SendError> {
         self.change()
             .try_play(audio.into(), CommandSource::Callback)
     }
 
-    /// Drops all queued audio, and returns how much that was; see [`CallHandle::clear`].
+    /// Drops all queued audio, and returns its amount; see [`CallHandle::clear`].
     pub fn clear(&mut self) -> Dropped {
         self.change().clear(CommandSource::Callback)
     }
@@ -84,7 +84,7 @@ impl Call<'_> {
     ///
     /// # Errors
     ///
-    /// As [`CallHandle::mark`].
+    /// The same as [`CallHandle::mark`].
     pub fn mark(&mut self, mark: u64) -> Result<(), SendError> {
         self.change()
             .mark(Mark::Handler(mark), CommandSource::Callback)

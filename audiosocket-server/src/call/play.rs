@@ -24,7 +24,7 @@ pub struct Play {
     call: CallHandle,
     /// The audio that is not queued yet.
     audio: AudioBuf,
-    /// Identifies it in [`WaitingPlays`] while it waits.
+    /// Identifies this `Play` in [`WaitingPlays`] while it waits.
     ticket: Option<u64>,
 }
 
@@ -35,9 +35,9 @@ pub(crate) struct WaitingPlays(VecDeque<Waiting>);
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
-    /// The room that it waits for.
+    /// The room for which the play waits.
     room: Duration,
-    /// `None` after it was woken.
+    /// `None` after the play was woken.
     waker: Option<Waker>,
 }
 

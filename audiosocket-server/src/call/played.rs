@@ -9,8 +9,8 @@ use audiosocket_proto::MarkOutcome;
 /// A future that waits until queued audio was played; see
 /// [`CallHandle::played`](crate::CallHandle::played).
 ///
-/// Its output is whether the audio was played or cleared, or the call was over first. Dropping it does not
-/// change the playout.
+/// The output is `Played` or `Cleared`, or `CallOver` if the call ended first. Dropping the future does not change the
+/// playout.
 #[derive(Debug)]
 #[must_use = "it waits only while it is polled"]
 pub struct Played {

@@ -9,7 +9,8 @@ pub use audiosocket_proto::{
     Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
 };
 
-/// Which calls a server accepts: networks, expected calls, limits. You need it for `Admission` and its parts.
+/// The checks that decide which calls a server accepts: networks, expected calls, limits. You need it for `Admission`
+/// and its parts.
 pub mod admission {
     pub use crate::{
         Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,

@@ -1,8 +1,8 @@
 //! A warning in the log while a handler blocks a thread that serves other calls too.
 //!
-//! It is off by default. A server with this option watches each of its connections: each poll stores two
-//! numbers, and one thread of the process compares them several times per second. The warning comes while
-//! the handler blocks, because a handler can block without end. Connections without it cost nothing.
+//! The warning is off by default. A server with this option watches each of its connections: each poll stores two
+//! numbers, and one thread of the process compares them several times per second. The warning comes while the handler
+//! blocks, because a handler can block without end. Connections of a server without this option cost nothing.
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -15,10 +15,11 @@ use crate::CallHandle;
 
 use crate::io::LogRateLimit;
 
-/// A longer poll is reported. A poll takes less even on a busy machine, where threads wait for a core.
+/// A poll that takes longer is reported. Other polls take less time even on a busy machine, where threads wait for a
+/// core.
 const TOO_LONG: Duration = Duration::from_millis(500);
 
-/// How often to check. A poll is reported after this and [`TOO_LONG`].
+/// The time between two checks. A blocked poll is reported at most this long after [`TOO_LONG`].
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The thread ends after this many checks without a connection.
@@ -45,16 +46,16 @@ thread_local! {
 struct Watched {
     /// The watched connections by their id; `None` before the first.
     calls: Option<HashMap<NonZeroU64, CallHandle>>,
-    /// The threads that have polled one.
+    /// The threads that have polled a watched connection.
     threads: Vec<Weak<ThreadState>>,
     next_id: NonZeroU64,
     is_running: bool,
 }
 
-/// The poll that a thread is in.
+/// The poll that a thread runs now.
 #[derive(Debug, Default)]
 struct ThreadState {
-    /// How many polls there were.
+    /// The number of polls so far.
     polls: AtomicU64,
     /// The connection that is polled now; 0 for none.
     current: AtomicU64,
@@ -94,7 +95,7 @@ impl BlockedHandlerWatch {
                 Err(error) => {
                     drop(watched);
                     if LOG_LIMIT.take(Instant::now()).is_some() {
-                        tracing::warn!(%error, "cannot check for handlers that block");
+                        tracing::warn!(%error, "cannot start the thread that checks for handlers that block; the next connection tries again; raise the limit of threads (ulimit -u)");
                     }
                 }
             }
@@ -124,7 +125,7 @@ impl Drop for BlockedHandlerWatch {
     }
 }
 
-/// Marks the end of a poll, also if it panics.
+/// Marks the end of a poll, also if the poll panics.
 pub(crate) struct PollGuard {
     entered: bool,
 }
@@ -196,7 +197,8 @@ fn log(call: &CallHandle, since: Instant, message: &str) {
     tracing::warn!(uuid, peer = %call.peer(), millis, suppressed, "{message}");
 }
 
-/// If the logger panics, the next connection starts another thread.
+/// Notes that the checking thread ends by a panic, such as one of the logger. The next connection then starts another
+/// thread.
 struct Stopped;
 
 impl Drop for Stopped {

@@ -16,12 +16,13 @@ pub(crate) struct CoalescingTimer<T> {
 
 struct Set<T> {
     timer: T,
-    /// The time that it is set to. `None` if it has fired, or wakes the wrong task.
+    /// The time to which the timer is set. `None` if it has fired, or wakes the wrong task.
     to: Option<Timestamp>,
 }
 
-/// How far before its deadline a timer that is cheap to move may be set: several frames. Silence follows a frame
-/// after 200 ms. This is shorter by more than the longest ptime, or the timer would fire between frames.
+/// How far before its deadline a timer that is cheap to move may be set: several frames. Silence follows a frame after
+/// 200 ms. This distance is shorter than 200 ms by more than the longest ptime. Otherwise the timer would fire between
+/// frames.
 const DISTANCE: Duration = Duration::from_millis(120);
 
 impl<T> CoalescingTimer<T> {
@@ -76,7 +77,7 @@ impl<T: Timer> CoalescingTimer<T> {
     }
 }
 
-/// Whether a timer that is set to `to` has to follow its deadline.
+/// Returns whether a timer that is set to `to` must follow its deadline.
 fn is_far_behind<T: Timer>(to: Timestamp, due: Timestamp) -> bool {
     T::CHEAP_RESET && to + DISTANCE <= due
 }

@@ -19,12 +19,12 @@ use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
 use crate::io::{LogRateLimit, read_buffer};
 
-/// The rounds of reads and writes of one poll, before other tasks run. It matters for streams that do
-/// not use the budget of their runtime.
+/// The maximum number of rounds of reads and writes in one poll, before other tasks run. This limit is for streams that
+/// do not use the budget of their runtime.
 const MAX_ROUNDS: usize = 16;
 
-/// The bytes that one poll may read, plus one read, before other tasks run. It limits the callbacks that
-/// a flood causes in one poll.
+/// After this many bytes, one poll starts no further read before other tasks run. This limits the callbacks that a
+/// flood causes in one poll.
 const MAX_READ: usize = 64 * 1024;
 
 /// One limit for peers and one for calls, so that a flood of refused peers does not hide the calls
@@ -46,7 +46,7 @@ static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 /// Each connection has a `tracing` span `call` at level `DEBUG`, with the field `peer` and, once the
 /// UUID has come, `uuid`. Callbacks run inside of it. Where the level is disabled, no span is made.
 pub struct Connection<S, T, A: Acceptor> {
-    /// Before the driver, so that it is dropped first: a connection counts as open until it is closed.
+    /// This field is before the driver, so the stream is dropped first: a connection counts as open until it is closed.
     stream: S,
     driver: CallDriver<A>,
     epoch: Epoch,
@@ -97,7 +97,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         self
     }
 
-    /// Whether to [turn it away](Self::turn_away), and not to serve it.
+    /// Returns whether to [turn the connection away](Self::turn_away), and not to serve it.
     pub(crate) fn is_turned_away(&self) -> bool {
         self.driver.turned_away()
     }
@@ -115,7 +115,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         let _ = self.closed(&mut cx);
     }
 
-    /// Exchanges the stream and the timer. For a connection that moves to another runtime before its first
+    /// Exchanges the stream and the timer. Use this for a connection that moves to another runtime before its first
     /// poll.
     ///
     /// # Errors
@@ -136,13 +136,13 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         })
     }
 
-    /// The stream, for a runtime that does not wake by wakers.
+    /// Returns the stream. Use this in a runtime without wakers.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// When to poll next if nothing wakes the connection before; `None` for never. For a runtime whose
-    /// timers do not wake.
+    /// Returns when to poll next if nothing wakes the connection before. Returns `None` if there is no deadline. Use
+    /// this in a runtime whose timers do not wake.
     pub fn deadline(&self) -> Option<Instant> {
         let due = self.driver.poll_timeout()?;
         self.epoch.instant(due)
@@ -283,8 +283,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
-            // Without `close_notify` of TLS, the peer treats the connection as cut. One attempt: the server
-            // does not wait for a peer that does not read.
+            // Without `close_notify` of TLS, the peer treats the connection as cut. The server tries to send it once,
+            // and does not wait for a peer that does not read.
             let flushed =
                 !self.unflushed || matches!(self.stream.poll_flush(cx), Poll::Ready(Ok(())));
             if flushed {

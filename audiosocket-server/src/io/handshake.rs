@@ -23,7 +23,7 @@ where
     ///
     /// # Errors
     ///
-    /// Those of the handshake, once. `NotConnected` after that.
+    /// The error of the handshake, once. `NotConnected` after that.
     pub fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut S>>> {
         if let Self::Pending(handshake) = self {
             match ready!(Pin::new(handshake).poll(cx)) {

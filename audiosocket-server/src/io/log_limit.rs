@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many log lines each cause may write per second.
+/// The maximum number of log lines about one cause per second.
 const LINES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 

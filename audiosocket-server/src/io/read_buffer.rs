@@ -1,10 +1,11 @@
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Enough for the waiting bytes of most connections, and for all frames but the longest.
+/// The size of a read buffer, in bytes. It is enough for the waiting bytes of most connections, and for all frames but
+/// the longest.
 const LEN: usize = 64 * 1024;
 
-/// The buffers that the pool keeps. About this many threads read at the same moment.
+/// The maximum number of buffers in the pool. About this many threads read at the same moment.
 const MAX_POOLED: usize = 16;
 
 type Buffer = Box<[u8]>;
@@ -15,9 +16,9 @@ thread_local! {
 
 static POOL: Mutex<Vec<Buffer>> = Mutex::new(Vec::new());
 
-/// Runs `use_buffer` with the read buffer of this thread. A thread has one, however many calls it serves.
+/// Runs `use_buffer` with the read buffer of this thread. A thread has one buffer for all its calls.
 ///
-/// While it is in use, a nested call gets another buffer: a handler can drive another call.
+/// While the buffer is in use, a nested call gets another buffer: a handler can drive another call.
 pub(crate) fn with<R>(use_buffer: impl FnOnce(&mut [u8]) -> R) -> R {
     let mut buffer = READ_BUFFER
         .take()

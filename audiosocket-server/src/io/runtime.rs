@@ -11,32 +11,32 @@ pub trait Stream {
     ///
     /// # Errors
     ///
-    /// Those of the connection.
+    /// The errors of the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
     /// Writes the first bytes of `bytes`. Returns their number.
     ///
     /// # Errors
     ///
-    /// Those of the connection.
+    /// The errors of the connection.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
     /// Sends written bytes that the stream still holds back.
     ///
     /// # Errors
     ///
-    /// Those of the connection.
+    /// The errors of the connection.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Closes the writing side only.
     ///
     /// # Errors
     ///
-    /// Those of the connection.
+    /// The errors of the connection.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Returns the audio that the stream dropped ahead of the bytes that it reads next. `None`, unless it
-    /// reads while the handler is busy.
+    /// Returns the audio that the stream dropped before the bytes of the next read. Default: `None`. Only a stream that
+    /// reads while the handler is busy drops audio.
     fn take_lag(&mut self) -> Option<Lag> {
         None
     }
@@ -44,11 +44,11 @@ pub trait Stream {
 
 /// The clock and the timers of a runtime.
 pub trait Timer {
-    /// How late a timer may be because it counts in units coarser than nanoseconds.
+    /// The maximum delay of a timer that counts in units coarser than nanoseconds.
     const GRANULARITY: Duration = Duration::ZERO;
 
-    /// Whether to move the deadline is cheap. If so, the connection moves a timer in time. If not, the timer wakes the
-    /// task too early, and is moved then.
+    /// Whether it is cheap to move the deadline of a timer. If it is, the connection moves the timer before it fires.
+    /// If it is not, the timer wakes the task too early, and the connection moves it then.
     const CHEAP_RESET: bool = false;
 
     /// Returns the time by the runtime's clock. Tests may stop this clock.
@@ -63,7 +63,7 @@ pub trait Timer {
     /// Ready once the deadline has come.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Lets the runtime poll other tasks before it polls this one again. For a task with more work.
+    /// Lets the runtime poll other tasks before it polls this one again. A task with more work calls this.
     fn yield_now(cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
@@ -96,12 +96,12 @@ pub trait Listener {
     ///
     /// # Errors
     ///
-    /// As [`poll_accept`](Self::poll_accept).
+    /// The same as [`poll_accept`](Self::poll_accept).
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
         self.poll_accept(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// The address of this machine at which a connection came in, if it came by TCP. Default: `None`.
+    /// Returns the address of this machine to which the peer of a TCP connection connected. Default: `None`.
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         let _ = stream;
         None

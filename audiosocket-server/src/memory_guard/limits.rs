@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
 
-/// The size of the buffer for one file. The kernel writes less into each of them.
+/// The size of the buffer for one file. Each file is shorter.
 const FILE_LEN: usize = 8192;
 
 /// The smallest reserve, in bytes.
 const MIN_RESERVE: u64 = 16 << 20;
 
-/// How much of one limit is in use, in bytes.
+/// The usage of one memory limit, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) used: u64,
@@ -90,7 +90,7 @@ struct Cgroup {
 struct Version {
     /// The controller in `/proc/self/cgroup` that names the hierarchy of memory.
     controllers: &'static str,
-    /// Where that hierarchy is mounted, below `/sys/fs/cgroup`.
+    /// The directory of that hierarchy, below `/sys/fs/cgroup`.
     mounted: &'static str,
     max: &'static str,
     current: &'static str,
@@ -116,8 +116,9 @@ const VERSIONS: [Version; 2] = [
     },
 ];
 
-/// Opens the cgroups that `text`, the content of `/proc/self/cgroup`, names and that have files below `mounted`. In a
-/// container the path can be one that exists on the host only. Then the root is the cgroup of the container.
+/// Opens the cgroups that have files below `mounted`. `text` is the content of `/proc/self/cgroup`, which has their
+/// names. In a container the path can be one that exists on the host only. Then the root is the cgroup of the
+/// container.
 fn cgroups_of(text: &str, mounted: &Path) -> Vec<Cgroup> {
     let mut found = Vec::new();
     for line in text.lines() {

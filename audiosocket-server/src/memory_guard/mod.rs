@@ -23,11 +23,12 @@ const FAR_INTERVAL: Duration = Duration::from_secs(5);
 /// kernel also ends the process when its cgroup is full. Both end all calls.
 ///
 /// The guard watches the memory limits of the cgroups of the process and `ulimit -v`, on a thread of its own. When less
-/// than a tenth of a limit is left, or less than 16 MiB, it calls [`ServerHandle::refuse_calls`]. New calls are accepted
-/// again when memory or a tenth of the calls is gone. Both changes are logged. Without a limit the guard does nothing.
+/// than a tenth of a limit is left, or less than 16 MiB, it calls [`ServerHandle::refuse_calls`]. New calls are
+/// accepted again when memory is free, or when a tenth of the calls has ended. Both changes are logged. Without a limit
+/// the guard does nothing.
 ///
-/// `ulimit -v` also counts the address space that the C library reserves for each thread. `MALLOC_ARENA_MAX=2` makes it
-/// reserve less.
+/// `ulimit -v` also counts the address space that the C library reserves for each thread. With `MALLOC_ARENA_MAX=2` the
+/// C library reserves less.
 ///
 /// Dropping the guard ends its thread. Calls that were refused until then stay refused.
 ///
@@ -149,7 +150,7 @@ impl Governor {
         let refuse = self.peak.is_some_and(|peak| {
             // A tenth of the calls has to end. Otherwise each end would admit one call and log two lines.
             let few = peak.calls - peak.calls.div_ceil(10);
-            // With next to nothing left, half of the calls have to end: the allocator cannot use all freed memory for
+            // With almost nothing left, half of the calls have to end: the allocator cannot use all freed memory for
             // new calls.
             let exhausted = nearest.is_some_and(|usage| usage.reserves_left() <= 0.5);
             let over = exhausted && calls > peak.calls / 2;
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(governor.update(used(901), 54), Some(false));
     }
 
-    /// The allocator of the system gives no address space back. Calls must be accepted again all the same.
+    /// The allocator of the system gives no address space back. But calls must be accepted again.
     #[test]
     fn half_of_the_calls_have_to_end_when_next_to_nothing_is_left() {
         let mut governor = Governor::default();

@@ -10,7 +10,7 @@ pub(crate) struct AcceptQueue {
     inner: WakeCell<AcceptQueueState>,
 }
 
-/// How many calls may wait.
+/// The default limit on the calls that wait.
 const MAX_WAITING: usize = 1024;
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ pub enum CallEvent {
     Mark(u64, MarkOutcome),
     /// The application was too slow, and this audio was dropped. Comes before all events that still wait.
     Lagged(Lag),
-    /// The peer broke the protocol or missed a deadline. If that ends the call, [`Ended`](Self::Ended) follows.
+    /// The peer broke the protocol or missed a deadline. If this error ends the call, [`Ended`](Self::Ended) follows.
     Exception(PeerError),
     /// The server began to shut down. Comes at most once. The call goes on until it ends, or until the grace is over and
     /// the server hangs it up.

@@ -9,13 +9,13 @@ use crate::wake_cell::WakeCell;
 use crate::{CallEvent, Injected, Lag};
 use audiosocket_proto::End;
 
-/// How many bytes an event takes in the queue, without its audio.
+/// The bytes that an event takes in the queue, without its audio.
 const OVERHEAD: usize = 64;
 
 /// The events of a call that wait for the application. Bounded.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
-    /// In bytes.
+    /// The limit of `size`, in bytes.
     limit: usize,
     inner: WakeCell<EventQueueState>,
 }
@@ -146,7 +146,7 @@ impl EventQueueState {
         Some(event)
     }
 
-    /// Drops the oldest audio if more than `limit` bytes wait, until three quarters of it do.
+    /// If more than `limit` bytes wait, drops the oldest audio until three quarters of `limit` wait.
     fn shrink(&mut self, limit: usize) {
         if self.size <= limit {
             return;
@@ -172,7 +172,7 @@ impl EventQueueState {
     }
 }
 
-/// How many bytes an event takes while it waits.
+/// Returns the bytes that an event takes while it waits.
 fn size(event: &CallEvent) -> usize {
     match event {
         CallEvent::Audio(audio) => OVERHEAD + audio.bytes().len(),
@@ -226,7 +226,7 @@ impl EventInjector {
     }
 }
 
-/// Why a value was not injected.
+/// The reason for which a value was not injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InjectError {
@@ -239,7 +239,10 @@ pub enum InjectError {
 impl fmt::Display for InjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::QueueFull => "injected values fill half of the event queue of the call",
+            Self::QueueFull => {
+                "injected values fill half of the event queue of the call; raise `event_queue`, \
+                 or read events faster"
+            }
             Self::CallOver => "the call is over",
         })
     }

@@ -8,7 +8,7 @@ use audiosocket_proto::{Audio, DtmfDigit, End, MarkOutcome};
 /// The handler that queues the events of a call for its [`IncomingCall`].
 #[derive(Debug)]
 pub struct StreamHandler {
-    /// Until the call starts.
+    /// `None` after the call has started.
     start: Option<(Arc<AcceptQueue>, Calls)>,
     events: Arc<EventQueue>,
 }

@@ -10,7 +10,7 @@ use crate::stream::accept_queue::AcceptQueue;
 use crate::stream::handler::StreamHandler;
 use crate::{Acceptor, CallRequest, IncomingCall, Refusal, block_on};
 
-/// How many bytes of events may wait on one call.
+/// The default limit on the events that wait on one call, in bytes.
 const EVENT_QUEUE: usize = 128 * 1024;
 
 /// Returns an acceptor for a server, and the receiver of its calls.

@@ -15,8 +15,8 @@ use audiosocket_proto::SampleRate;
 
 /// A call, as a stream of its events: see [`incoming`](crate::incoming()).
 ///
-/// A [`Stream`] of [`CallEvent`]s. The events wait in a [bounded queue](crate::Incoming::event_queue), so a slow
-/// task never keeps the connection from being read.
+/// A [`Stream`] of [`CallEvent`]s. The events wait in a [bounded queue](crate::Incoming::event_queue), so the server
+/// reads the connection even while the task is slow.
 ///
 /// It derefs to the [`CallHandle`] of the call, whose methods play, clear, set marks, hang up and count.
 ///

@@ -64,7 +64,7 @@ fn a_refused_peer_gets_a_hangup_before_it_sends_anything() {
     assert_hung_up_without_a_callback(line, &transcript);
 }
 
-/// The same as for every call that is hung up.
+/// The end is the same as for every call that is hung up.
 #[test]
 fn a_refused_peer_that_stays_is_closed_after_the_linger() {
     let calls = Calls::new(refusing_peers("a stranger"));
@@ -199,7 +199,7 @@ fn a_connection_without_a_valid_uuid_is_reported_to_the_acceptor_once() {
     }
 }
 
-/// Such as a port scan or a health check.
+/// A port scan or a health check makes such connections.
 #[test]
 fn a_connection_that_only_closes_is_not_reported() {
     type Provocation = fn(&mut TestConnection<RecordingAcceptor>);

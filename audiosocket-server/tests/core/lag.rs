@@ -24,7 +24,8 @@ fn lag_is_reported_before_the_audio_after_the_gap() {
 fn lag_has_the_number_of_frames_and_bytes() {
     assert_eq!(
         lag().to_string(),
-        "the handler is too slow: 2 frames of audio (8 bytes) were dropped unheard"
+        "the handler is too slow: 2 frames of audio (8 bytes) were dropped; \
+         do slow work outside of the callbacks"
     );
 }
 
@@ -78,7 +79,7 @@ fn a_handler_can_hang_up_at_a_lag() {
     assert_eq!(line.flush(), HANGUP);
 }
 
-/// Two frames of four bytes each.
+/// Returns the lag of two frames of four bytes each.
 fn lag() -> Lag {
     let mut lag = Lag::default();
     lag.frames = 2;

@@ -162,7 +162,7 @@ fn an_application_can_refuse_all_calls() {
     assert_eq!(calls.counters().while_refusing, 1);
 }
 
-/// Otherwise foreign peers could use up the limits.
+/// Without this, foreign peers could use up the limits.
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {
     let admission = Admission::new().limits(Limits::new().max_calls(1).max_pending(1));
@@ -207,7 +207,7 @@ fn fewer_linger_while_the_application_refuses_calls() {
     assert!(!connect(&calls, "one").turned_away());
 }
 
-/// They leave room for other calls.
+/// Refused connections leave room for other calls.
 #[test]
 fn calls_that_are_refused_by_their_uuid_count_against_no_limit() {
     let calls = limited(|limits| limits.max_calls = 1);
@@ -254,7 +254,7 @@ fn the_place_of_a_call_is_free_before_its_last_callback() {
     assert!(calls.is_empty());
 }
 
-/// The same for a connection that did not become a call. It is reported to the acceptor.
+/// The acceptor gets the error of a connection that did not become a call.
 #[test]
 fn the_place_of_a_connection_without_a_uuid_is_free_before_it_is_reported() {
     let calls = limited(|limits| limits.max_pending = 1);

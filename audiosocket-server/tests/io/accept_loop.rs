@@ -51,7 +51,7 @@ fn a_listener_that_fails_pauses_and_others_do_not() {
     assert_eq!(server.accept_loop.deadline(), None);
 }
 
-/// Otherwise thousands of connections would end at the same time, and the work for that would delay the calls.
+/// Without the spread, thousands of connections would end at the same time, and this work would delay the calls.
 #[test]
 fn timeouts_of_connections_of_the_same_time_are_spread() {
     let mut server = Rig::new();

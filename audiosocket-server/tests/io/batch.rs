@@ -105,7 +105,7 @@ fn a_command_does_not_wait_for_the_interval() {
     assert_eq!(hear(&mut caller, HANGUP.len()), HANGUP);
 }
 
-/// Also for a connection that sends nothing.
+/// This includes a connection that sends nothing.
 #[test]
 fn deadlines_are_met_at_the_next_collection() {
     let mut server = Rig::new(echo(&Lines::default()));
@@ -135,7 +135,7 @@ fn played_audio_keeps_its_schedule() {
     server.poll();
     let frames = || handle.stats().playout.frames;
     assert_eq!(frames(), 1, "the first frame leaves at once");
-    // Which does not go into the 20 ms of a frame.
+    // The 20 ms of a frame are no multiple of this interval.
     let step = Duration::from_millis(3);
     for looks in 1..=200 {
         pass(step);

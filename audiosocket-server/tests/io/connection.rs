@@ -64,7 +64,7 @@ fn an_interrupted_call_is_tried_again() {
     );
 }
 
-/// Reads of each size with writes of each size: no byte is lost or repeated.
+/// The test runs reads of each size with writes of each size. No byte is lost or repeated.
 #[test]
 fn short_reads_and_writes_lose_no_byte() {
     let said = [AUDIO, AUDIO].concat();
@@ -107,7 +107,7 @@ fn a_reset_after_every_byte_of_an_answer_is_an_end() {
     }
 }
 
-/// Otherwise a TLS peer would report a cut connection.
+/// Without this close, a TLS peer would report a cut connection.
 #[test]
 fn a_close_of_the_peer_is_answered_with_a_close() {
     for closed in [Poll::Ready(Ok(())), Poll::Pending] {
@@ -272,7 +272,8 @@ fn a_lag_of_the_stream_is_reported_before_the_next_audio() {
     rig.script().lag = Some(lag);
     rig.reads([AUDIO]);
     assert!(rig.poll().is_pending());
-    let lag = "the handler is too slow: 1 frames of audio (4 bytes) were dropped unheard";
+    let lag = "the handler is too slow: 1 frames of audio (4 bytes) were dropped; \
+               do slow work outside of the callbacks";
     assert_eq!(rig.callbacks(), [lag, "audio 4"]);
 }
 
@@ -313,7 +314,7 @@ fn a_command_of_a_callback_is_handled_in_the_next_poll() {
     assert_eq!(rig.sent(), HANGUP);
 }
 
-/// The read buffer of the thread is in use then.
+/// The read buffer of the thread is in use while the handler runs.
 #[test]
 fn a_handler_may_drive_another_call() {
     thread_local! {
@@ -376,7 +377,7 @@ fn a_panic_outside_of_the_handler_ends_its_connection_only() {
     assert_eq!(*lines.lock().unwrap(), ["audio 4", "end"]);
 }
 
-/// It does not wait, since the connection has no task or thread.
+/// The server does not wait for the peer, since the connection has no task or thread.
 #[test]
 fn a_connection_that_is_turned_away_gets_a_hangup() {
     let rig = Rig::new(

@@ -18,7 +18,7 @@ use slab::Slab;
 /// timer of the reactor fifty thousand times a second. Audio that leaves every 20 ms stays on time.
 const GRANULARITY: Duration = Duration::from_millis(1);
 
-/// How late the reactor may be before its timer counts as lost.
+/// The delay after which the timer of the reactor counts as lost.
 const LATE: Duration = Duration::from_millis(10);
 
 static TIMERS: Mutex<Timers> = Mutex::new(Timers::new(None));
@@ -201,7 +201,7 @@ impl Timers {
         wakers
     }
 
-    /// Sets the reactor's timer for the first wake-up. Returns whether that is due already.
+    /// Sets the reactor's timer for the first wake-up. Returns whether the first wake-up is due already.
     ///
     /// After an error, even of another socket, the reactor drops the wakers that it was about to wake. So a timer that
     /// should have fired is replaced.
@@ -221,7 +221,7 @@ impl Timers {
     }
 }
 
-/// The first wake-up that is not before the deadline.
+/// Returns the first wake-up time that is not before the deadline.
 fn wake_up_at(epoch: &mut Option<Instant>, deadline: Instant) -> Instant {
     let epoch = epoch.get_or_insert(deadline);
     // A second is a whole multiple of the granularity.

@@ -69,8 +69,8 @@ impl ProcessBuilder {
         self
     }
 
-    /// Sets the number of ready lines that [`start`](Self::start) waits for. The default is 1. With 0 it
-    /// does not wait.
+    /// Sets the number of ready lines that [`start`](Self::start) waits for. The default is 1. With 0, `start` does not
+    /// wait.
     #[must_use]
     pub fn ready_lines(mut self, count: usize) -> Self {
         self.ready_lines = count;
@@ -105,7 +105,7 @@ impl ProcessBuilder {
     /// pin the program, and only the program, to a processor core.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub fn start_with(
         self,
         spawn: impl FnOnce(&mut Command) -> io::Result<Child>,
@@ -148,8 +148,8 @@ impl ProcessBuilder {
 
 /// A running program. Dropping this kills it.
 ///
-/// Threads read both streams line by line, so the program never waits for its reader. Up to 16 MiB of
-/// lines are kept. Then the oldest lines are discarded. If a thread panics, the drop prints the lines.
+/// Threads read both streams line by line, so the program never waits for its reader. Up to 16 MiB of lines are kept.
+/// Then the oldest lines are discarded. If the thread that drops the process panics, the drop prints the lines.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -196,7 +196,7 @@ impl Process {
     /// Returns the address that the program listens on: the first of [`addrs`](Self::addrs).
     ///
     /// # Panics
-    /// As [`addrs`](Self::addrs), and if there was no ready line.
+    /// The same as [`addrs`](Self::addrs). Also if there was no ready line.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addrs()[0]
@@ -209,9 +209,9 @@ impl Process {
     #[must_use]
     pub fn addrs(&self) -> Vec<SocketAddr> {
         let parse = |address: &String| {
-            address
-                .parse()
-                .unwrap_or_else(|_| panic!("{address:?} is no IP address with a port"))
+            address.parse().unwrap_or_else(|_| {
+                panic!("{address:?} is not an IP address with a port; use `addresses`")
+            })
         };
         self.addresses.iter().map(parse).collect()
     }
@@ -317,7 +317,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error means that it has ended already.
+        // An error means that the program has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {

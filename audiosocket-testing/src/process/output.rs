@@ -48,7 +48,7 @@ struct SharedOutput {
 pub(super) struct Kept {
     lines: VecDeque<(OutputStream, String)>,
     bytes: usize,
-    /// The number of discarded lines. They were before those in `lines`.
+    /// The number of discarded lines. They came before the lines in `lines`.
     discarded: usize,
     /// The number of lines up to the latest result of [`next`](Self::next), discarded lines included.
     passed: usize,
@@ -156,7 +156,7 @@ impl Lines {
         }
     }
 
-    /// Both streams as one text, for errors.
+    /// Returns both streams as one text, for errors.
     pub(super) fn text(&self) -> String {
         let kept = self.kept();
         let mut text = String::new();

@@ -63,23 +63,23 @@ impl<A> TranscriptAcceptor<A> {
         self
     }
 
-    /// Records only entries for which `keep` returns true. The other hooks run for all entries.
+    /// Records only entries for which `keep` returns true. The hooks of [`on_entry`](Self::on_entry) and
+    /// [`in_call`](Self::in_call) run for all entries.
     #[must_use]
     pub fn keep_if(mut self, keep: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
         self.recorder.keep = Arc::new(keep);
         self
     }
 
-    /// Runs `hook` after each entry is recorded and before the callback. It may panic, like the
-    /// callback.
+    /// Runs `hook` after each entry is recorded and before the callback. `hook` may panic, like the callback.
     #[must_use]
     pub fn on_entry(mut self, hook: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
         self.recorder.on_entry = Arc::new(hook);
         self
     }
 
-    /// Runs `hook` in each callback of a handler, after the record and before the callback of the
-    /// wrapped handler. It may use the call, and may panic.
+    /// Runs `hook` in each callback of a handler, after the record and before the callback of the wrapped handler.
+    /// `hook` may use the call, and may panic.
     #[must_use]
     pub fn in_call(
         mut self,

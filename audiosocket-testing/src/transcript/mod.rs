@@ -1,8 +1,7 @@
 //! Records of all callbacks of all calls. Use them to compare callbacks in a test, or to wait for one.
 //!
-//! [`TranscriptAcceptor`] wraps an acceptor and its handlers. The acceptor is your own, or
-//! [`Answers`], which is made of closures. Each callback becomes an [`Entry`] of a [`Transcript`] before
-//! the wrapped handler gets it.
+//! [`TranscriptAcceptor`] wraps an acceptor and its handlers. The acceptor is your own, or an [`Answers`] made of
+//! closures. Each callback becomes an [`Entry`] of a [`Transcript`] before the wrapped handler gets it.
 //!
 //! ```
 //! use audiosocket_server::{CallDriver, Calls};
@@ -115,7 +114,7 @@ impl Transcript {
 
     /// Blocks until `look` returns a value for the entries. Returns `None` after `timeout`.
     ///
-    /// In async code use [`until`](Self::until): this can block the thread of the server.
+    /// In async code use [`until`](Self::until): this method can block the thread of the server.
     pub fn wait_until<T>(
         &self,
         timeout: Duration,
@@ -138,7 +137,7 @@ impl Transcript {
 
     /// Waits until `look` returns a value for the entries.
     ///
-    /// It has no deadline. Use the timeout of your runtime.
+    /// This future has no deadline. Use the timeout of your runtime.
     pub async fn until<T>(&self, mut look: impl FnMut(&[Entry]) -> Option<T>) -> T {
         poll_fn(|cx| {
             let mut state = self.state();
@@ -155,7 +154,7 @@ impl Transcript {
 
     /// Waits for an entry, and removes and returns the oldest one.
     ///
-    /// It has no deadline. Use the timeout of your runtime.
+    /// This future has no deadline. Use the timeout of your runtime.
     pub async fn next(&self) -> Entry {
         self.until(|entries| (!entries.is_empty()).then_some(()))
             .await;
@@ -164,7 +163,8 @@ impl Transcript {
 
     /// Returns the number of clones of this transcript, including this one.
     ///
-    /// An acceptor and each of its handlers have a clone. So a test can check that they were dropped.
+    /// An acceptor and each of its handlers have a clone. So a test can check that the acceptor and the handlers were
+    /// dropped.
     #[must_use]
     pub fn holders(&self) -> usize {
         Arc::strong_count(&self.0)

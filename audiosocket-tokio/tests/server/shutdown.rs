@@ -75,7 +75,7 @@ async fn shutdown_of_an_idle_server_is_immediate_and_final() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
 
-/// For Asterisk, they are calls already.
+/// Asterisk has started these calls already.
 async fn calls_that_wait_to_be_accepted_at_shutdown_get_a_hangup() {
     let server = Running::start().await;
     // Blocking, so that the server does not run on the current-thread runtime.

@@ -19,13 +19,13 @@ use crate::cores::Cores;
 
 /// The number of attackers of each kind.
 struct Size {
-    /// They send nothing.
+    /// Attackers that send nothing.
     silent: u64,
-    /// They send one byte per second.
+    /// Attackers that send one byte per second.
     drip: u64,
-    /// They call, send audio and read nothing.
+    /// Attackers that call, send audio and read nothing.
     deaf: u64,
-    /// They call and never finish a frame.
+    /// Attackers that call and never finish a frame.
     cut: u64,
     /// Connections per second that are reset at once.
     resets: u32,
@@ -47,12 +47,12 @@ const SMALL: Size = Size {
     resets: 20,
 };
 
-/// The milliseconds from the end of a connection by the server until its attacker connects again. They
-/// are short against the five seconds of a connection, so that nearly all attackers are connected.
+/// The milliseconds from the end of a connection by the server until its attacker connects again. They are short
+/// compared with the five seconds of a connection, so that nearly all attackers are connected.
 const PAUSE: Range<u32> = 100..500;
 
-/// The same for attackers that the server may refuse at once. With [`PAUSE`] they would be a storm of
-/// connects, which is another kind of attack.
+/// [`PAUSE`] for attackers that the server may refuse at once. With [`PAUSE`] they would be a storm of connects, which
+/// is another kind of attack.
 const LONG_PAUSE: Range<u32> = 2_000..10_000;
 
 /// The time in which all attackers start. Thousands of packets at the same time would take the callers'
@@ -90,7 +90,7 @@ pub(super) struct Connects {
     pub(super) at_once: f64,
     /// The part of the attackers that is missing in `at_once`.
     pub(super) at_once_short: f64,
-    /// The part of the resets that was not made.
+    /// The part of the planned resets that was not made.
     pub(super) resets_short: f64,
 }
 
@@ -249,7 +249,7 @@ impl Attacker {
             if let Ok(mut stream) = connected {
                 let _open = self.stay();
                 if stream.write_all(UUID).await.is_ok() {
-                    // Until the server ends the call.
+                    // The call talks until the server ends it.
                     deaf.talk(stream).await;
                 }
                 self.counts.closed.fetch_add(1, Relaxed);

@@ -10,7 +10,7 @@ use crate::runtime::Runtime;
 struct Bounds {
     /// The maximum of the resident memory in bytes.
     resident: u64,
-    /// The 99th percentile of the latency, as a ratio to that without a flood.
+    /// The ratio of the 99th percentile of the latency to that percentile without a flood.
     latency_ratio: Option<f64>,
     /// The 99th percentile of the latency in milliseconds.
     latency: Option<f64>,
@@ -119,7 +119,7 @@ impl Outcome {
         ]
     }
 
-    /// A value of the reports of the good callers: alone, and under the flood.
+    /// Returns a value of the reports of the good callers: alone, and under the flood.
     fn both(&self, of: impl Fn(&Report) -> f64) -> [f64; 2] {
         [of(&self.alone), of(&self.flooded)]
     }

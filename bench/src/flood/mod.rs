@@ -23,7 +23,7 @@ use attack::{Attack, Connects};
 /// The number of good calls.
 const CALLS: u32 = 100;
 
-/// It is no divisor of 1 s / 20 ms, so that frames are due at different times.
+/// The calls that start per second. The number is no divisor of 1 s / 20 ms, so that frames are due at different times.
 const CALLS_PER_SECOND: f64 = 97.0;
 
 /// The duration of the good calls and of the attack in seconds. In that time a deaf call fills the
@@ -87,8 +87,8 @@ struct Outcome {
     after: ProcessUsage,
     /// The time from the end of the flood.
     until_rest: Duration,
-    /// How often a call began to drop frames because its peer did not read, and how many such calls the
-    /// server ended.
+    /// The number of times that a call began to drop frames because its peer did not read, and the number of such calls
+    /// that the server ended.
     dropped: usize,
     given_up: usize,
     log_lines: usize,

@@ -234,7 +234,7 @@ impl Times {
         }
     }
 
-    /// Whether the steady state and the end are apart.
+    /// Returns whether the measurements of the steady state and of the end do not overlap.
     fn judges_memory(&self) -> bool {
         self.calls >= 3 * self.steady
     }

@@ -111,7 +111,7 @@ impl Served {
         })
     }
 
-    /// Prints failures and warnings to standard error. The figures have no reasons.
+    /// Prints failures and warnings to standard error. The figures do not contain the reasons.
     fn print_failures(&self, report: &Report, log: &str) {
         let name = format!("{} {}", self.runtime.name(), self.what);
         for failure in &report.failures {

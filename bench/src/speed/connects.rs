@@ -21,7 +21,7 @@ const UUID: &[u8; 19] = b"\x01\x00\x10of a short call!";
 /// The number of calls at the same time.
 const AT_ONCE: usize = 64;
 
-/// A process with this many processor seconds per second is the limit.
+/// A process that uses this many processor seconds per second limits the speed.
 const BUSY: f64 = 0.95;
 
 /// The limit for the duration of a call.

@@ -15,7 +15,7 @@ impl Cost {
     pub(super) fn of(server: &ServerCost) -> Option<Self> {
         Some(Self {
             cpu: server.cpu_us_per_frame?,
-            // It is unknown if there was no clock tick.
+            // The time is unknown if there was no clock tick.
             user: server.user_us_per_frame.unwrap_or(f64::NAN),
             callers_were_the_limit: server.limit == Bottleneck::Caller,
         })

@@ -17,7 +17,7 @@ use crate::program::Server;
 /// `strace` prints this line when it traces the server.
 const ATTACHED: &str = "strace: Process ";
 
-/// One call, so that there is never more than one frame to read.
+/// Measures one call, so that there is never more than one frame to read.
 pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     if !can_run("strace") {
         eprintln!("there is no strace: system calls are not counted");
@@ -32,7 +32,7 @@ pub(super) fn measure(bench: &Bench) -> io::Result<Vec<Figure>> {
     // One round: the load of the machine does not change the count.
     let turns = rounds::take(bench, load, 1, Contender::answers_at_once, |contender| {
         let server = bench.echo(contender, &[])?;
-        // The start and the end of a call take the same in both.
+        // The start and the end of a call take the same number of system calls in both counts.
         let short = count(bench, &server, short)?;
         let long = count(bench, &server, long)?;
         Ok((long.system_calls - short.system_calls) / (long.frames - short.frames))

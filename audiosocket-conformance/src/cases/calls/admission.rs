@@ -65,7 +65,7 @@ fn a_panic_in_accept_refuses_the_call(server: &TestServer) {
     not_taken(server, "panic in accept", &records);
 }
 
-/// The connection is still open then.
+/// The connection is still open at that time.
 fn a_handler_is_dropped_at_the_end_of_its_call(server: &TestServer) {
     let name = "record drop";
     let mut connection = server.call(name);

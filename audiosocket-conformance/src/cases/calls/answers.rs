@@ -24,7 +24,7 @@ cases! {
     a_handler_that_blocks_only_delays_calls
 }
 
-/// In each form of an empty answer.
+/// The case uses each form of an empty answer.
 fn no_answer_sends_nothing(server: &TestServer) {
     let sent = [audio(b"quiet"), audio(b"none")].concat();
     server.survives(
@@ -35,7 +35,7 @@ fn no_answer_sends_nothing(server: &TestServer) {
     );
 }
 
-/// In each type of answer, whatever the rate of the caller's audio.
+/// The case uses each type of answer. The rate of the caller's audio has no effect.
 fn bytes_are_sent_at_8_khz_and_audio_at_its_rate(server: &TestServer) {
     for (answer, kind) in [
         ("echo", 0x13),
@@ -68,7 +68,7 @@ fn an_answer_can_hang_up(server: &TestServer) {
     );
 }
 
-/// In each type of answer. The call goes on.
+/// The case uses each type of answer. The call goes on.
 fn an_answer_without_bytes_sends_nothing(server: &TestServer) {
     for answer in [
         "empty-audio",
@@ -102,7 +102,7 @@ fn an_answer_longer_than_a_frame_is_an_exception(server: &TestServer) {
     server.survives("echo", &sent, &audio(&[0x66; 65_535]), &records);
 }
 
-/// At the rate of the caller's audio.
+/// The frames have the rate of the caller's audio.
 fn a_callback_can_send_several_frames(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(1 << 20));
     let back: Vec<_> = (1..=5)
@@ -112,7 +112,7 @@ fn a_callback_can_send_several_frames(runner: &Runner) {
     server.survives("echo", &frame(0x12, b"pieces"), &back, &records);
 }
 
-/// It is no exception.
+/// A failed send is no exception.
 fn a_failed_send_returns_an_error(server: &TestServer) {
     let sent = [audio(b"send-nothing"), audio(b"send-too-much")].concat();
     let records = [

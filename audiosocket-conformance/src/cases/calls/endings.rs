@@ -40,7 +40,7 @@ fn a_close_between_frames_ends_the_call(server: &TestServer) {
     }
 }
 
-/// At each place of the frame. The exception has the number of bytes that arrived.
+/// The connection closes at each place of the frame. The exception has the number of bytes that arrived.
 fn a_close_inside_a_frame_is_an_exception(server: &TestServer) {
     for whole in [audio(b"never whole"), dtmf(b'1'), frame(0x00, b"hangup")] {
         for cut in 1..whole.len() {
@@ -62,7 +62,7 @@ fn a_close_inside_the_longest_frame_is_an_exception(server: &TestServer) {
     }
 }
 
-/// At each place of the frame.
+/// The connection closes at each place of the frame.
 fn a_close_inside_the_uuid_begins_no_call(server: &TestServer) {
     let whole = uuid("echo");
     for cut in 1..whole.len() {
@@ -84,7 +84,7 @@ fn a_close_before_any_byte_runs_no_callback(server: &TestServer) {
     }
 }
 
-/// No hangup frame follows them.
+/// No hangup frame follows the answers.
 fn a_peer_that_half_closes_gets_all_answers(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(1 << 24));
     let mut connection = server.call("echo");
@@ -110,7 +110,7 @@ fn a_reset_between_frames_is_no_exception(server: &TestServer) {
     connection.check(&["dtmf 1"], "reset by the peer");
 }
 
-/// At each place of the frame. The UUID is in the same write, so the record of `on_start` shows
+/// The reset comes at each place of the frame. The UUID is in the same write, so the record of `on_start` shows
 /// that the server has read all bytes.
 fn a_reset_inside_a_frame_is_an_exception(server: &TestServer) {
     let whole = audio(b"never whole");
@@ -149,7 +149,7 @@ fn the_first_of_two_hangups_is_the_end(server: &TestServer) {
     server.ends("echo", &sent, b"", &NOTHING, PEER_HUNG_UP);
 }
 
-/// Frames of each kind. The server answers none of them.
+/// The peer sends frames of each kind. The server answers none of them.
 fn frames_after_a_hangup_reach_no_callback(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"hangup"));

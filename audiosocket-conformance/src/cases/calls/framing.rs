@@ -72,7 +72,7 @@ fn a_uuid_cut_at_any_place_is_whole(server: &TestServer) {
     }
 }
 
-/// Odd lengths too.
+/// The lengths include odd ones.
 fn audio_of_1_to_65535_bytes_is_echoed(server: &TestServer) {
     let mut connection = server.call("echo");
     let mut records = Vec::new();

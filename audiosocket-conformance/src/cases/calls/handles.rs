@@ -16,7 +16,7 @@ cases! {
     a_hangup_ends_one_call_only
 }
 
-/// From another thread.
+/// The handle is on another thread.
 fn a_handle_hangs_up_a_quiet_call(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
@@ -24,7 +24,7 @@ fn a_handle_hangs_up_a_quiet_call(server: &TestServer) {
     connection.hung_up(&NOTHING, OURS);
 }
 
-/// Fifty times, to find a race.
+/// The case runs fifty calls, to find a race.
 fn a_handle_hangs_up_a_call_with_audio(server: &TestServer) {
     for _ in 0..50 {
         let mut connection = server.call("echo");
@@ -43,7 +43,7 @@ fn a_callback_can_hang_up_by_its_handle_after_an_answer(server: &TestServer) {
     connection.check(&["audio slin \"handle\""], OURS);
 }
 
-/// At the same time, and after the end.
+/// Two handles hang up at the same time. Handles hang up again after that.
 fn a_second_hangup_has_no_effect(server: &TestServer) {
     let mut connection = server.started("echo");
     let threads: Vec<_> = (0..2)
@@ -60,7 +60,7 @@ fn a_second_hangup_has_no_effect(server: &TestServer) {
     connection.handle().hangup();
 }
 
-/// The peer ended the call.
+/// The peer ended the call before the hangup.
 fn a_hangup_after_the_end_has_no_effect(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&HANGUP);

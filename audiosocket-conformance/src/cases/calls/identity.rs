@@ -26,7 +26,7 @@ fn a_uuid_is_in_network_byte_order(server: &TestServer) {
     connection.transcript(&call(name, &NOTHING, THEIRS));
 }
 
-/// The three bytes of its header are enough. A later UUID begins no call.
+/// The three bytes of the header are enough. A later UUID begins no call.
 fn a_first_frame_of_another_kind_begins_no_call(server: &TestServer) {
     for kind in (0x00..=0xff_u8).filter(|kind| *kind != 0x01) {
         let name = match kind {
@@ -67,7 +67,7 @@ fn a_panic_about_no_call_ends_one_connection(server: &TestServer) {
     begins_no_call(server, request, records);
 }
 
-/// The same UUID, another UUID, or one of a wrong length.
+/// The second UUID is the same, another one, or one of a wrong length.
 fn a_second_uuid_ends_the_call(server: &TestServer) {
     for second in ["echo", "another"] {
         let records = ["exception: a second UUID on the same connection"];

@@ -42,7 +42,7 @@ fn the_sixteen_keys_are_received_before_audio(server: &TestServer) {
     server.survives("echo", &sent, b"", &records);
 }
 
-/// Each other byte, and other lengths.
+/// The case sends each byte that is not a key, and keys of other lengths.
 fn a_malformed_key_is_an_exception_and_the_call_goes_on(server: &TestServer) {
     let keys = b"0123456789*#ABCD";
     let wrong = (0..=255)
@@ -78,7 +78,7 @@ fn a_silence_frame_is_ignored(server: &TestServer) {
     server.survives("echo", &sent, b"", &records);
 }
 
-/// All 128 values. The call goes on.
+/// The case sends all 128 values. The call goes on.
 fn an_error_without_the_hangup_flag_is_an_exception(server: &TestServer) {
     let mut sent = Vec::new();
     let mut records = Vec::new();
@@ -89,7 +89,7 @@ fn an_error_without_the_hangup_flag_is_an_exception(server: &TestServer) {
     server.survives("echo", &sent, b"", &records);
 }
 
-/// All 127 values.
+/// The case sends all 127 values.
 fn an_error_with_the_hangup_flag_and_another_fails_the_call(server: &TestServer) {
     for flags in (0x03..=0xff).step_by(2) {
         let records = [reported(flags)];

@@ -16,8 +16,8 @@ cases! {
     a_panic_ends_one_call_only
 }
 
-/// With each kind of panic payload: a `&str`, a `String`, another type, and a value that panics
-/// again when it is dropped.
+/// The case uses each kind of panic payload: a `&str`, a `String`, another type, and a value that panics again when it
+/// is dropped.
 fn a_panic_in_on_audio_ends_the_call(server: &TestServer) {
     for (order, message) in [
         ("panic", "as asked"),
@@ -82,7 +82,7 @@ fn a_panic_in_on_exception_keeps_the_reason_of_the_end(server: &TestServer) {
     server.ends("panic in error", &frame(0xff, &[3]), &HANGUP, &records, end);
 }
 
-/// After an end by either side.
+/// Each side ends a call.
 fn a_panic_in_on_end_or_drop_has_no_effect(server: &TestServer) {
     for name in ["panic in end", "panic in drop"] {
         let records = ["audio slin \"bye\""];

@@ -33,7 +33,7 @@ cases! {
 
 const RATE: SampleRate = SampleRate::Hz8000;
 
-/// Two and a half frames. The last frame is padded.
+/// The audio fills two and a half frames. The last frame is padded.
 fn audio_is_played_whole_at_each_rate(server: &TestServer) {
     for (kind, (rate, len)) in (0x10..).zip(RATES) {
         let len = len * 5 / 2;
@@ -100,7 +100,7 @@ fn a_callback_can_clear_and_play_again(server: &TestServer) {
     connection.closes(&records);
 }
 
-/// The samples that were sent and the samples that were cleared are all samples.
+/// The number of sent samples and the number of cleared samples add up to the number of all samples.
 fn a_handle_clears_from_another_thread(server: &TestServer) {
     let mut connection = server.started("echo");
     let handle = connection.handle();
@@ -125,7 +125,7 @@ fn a_handle_clears_from_another_thread(server: &TestServer) {
     connection.closes(&NOTHING);
 }
 
-/// At once if no audio is ahead of the mark, and otherwise when that audio was played or cleared.
+/// A mark is reported at once if no audio is ahead of it, and otherwise when that audio was played or cleared.
 fn marks_are_reported_in_order(server: &TestServer) {
     let mut connection = server.call("echo");
     connection.send(&audio(b"mark 1 2"));
@@ -289,7 +289,7 @@ fn a_full_playout_refuses_audio(server: &TestServer) {
     connection.check(&["audio slin \"play 640000 2\"", refused], THEIRS);
 }
 
-/// In `on_end` and after it.
+/// The handler plays in `on_end`. A handle plays, marks and clears after the end.
 fn audio_and_marks_after_the_end_are_refused(server: &TestServer) {
     let mut connection = server.started("play at end");
     let handle = connection.handle();

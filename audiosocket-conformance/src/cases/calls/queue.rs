@@ -12,7 +12,7 @@ cases! {
     a_hangup_frame_needs_no_room
 }
 
-/// Room for three frames of 320 bytes and the answer "many".
+/// The size of a send buffer with room for three frames of 320 bytes and the answer "many".
 const ROOM: usize = 3 * 323 + 7;
 
 const DROPPED: &str = "not sent: dropped, because the peer does not read";

@@ -29,7 +29,7 @@ fn silence_is_sent_from_the_uuid_on(runner: &Runner) {
     connection.check(&NOTHING, THEIRS);
 }
 
-/// Until other audio was sent to the caller.
+/// This holds until other audio was sent to the caller.
 fn silence_has_the_rate_of_the_caller(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");

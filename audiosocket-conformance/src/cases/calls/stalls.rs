@@ -22,7 +22,7 @@ const MANY: usize = 400;
 
 const DROPPED: &str = "exception: the answer was not sent: dropped, because the peer does not read";
 
-/// Dropped frames are one exception, not one for each frame. The server continues to read.
+/// All dropped frames together cause one exception. The server continues to read.
 fn a_peer_that_never_reads_takes_bounded_memory(server: &TestServer) {
     let mut connection = server.call("echo");
     // The orders go one by one, so the server falls behind only because the peer does not read.
@@ -48,7 +48,7 @@ fn a_write_that_stalls_fails_the_call(runner: &Runner) {
     connection.gone();
 }
 
-/// By the handler and by a handle. The unsent bytes are discarded after the linger.
+/// The handler hangs up, and so does a handle. The unsent bytes are discarded after the linger.
 fn a_hangup_ends_a_call_whose_peer_does_not_read(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session.linger(SHORT).max_unsent(usize::MAX)
@@ -64,7 +64,7 @@ fn a_hangup_ends_a_call_whose_peer_does_not_read(runner: &Runner) {
     connection.gone();
 }
 
-/// In order, with the hangup frame last.
+/// The answers come in order, with the hangup frame last.
 fn a_peer_that_reads_late_gets_all_answers(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(usize::MAX));
     let mut connection = flooded(&server);
@@ -91,7 +91,7 @@ fn a_peer_that_never_writes_ends_at_the_idle_timeout(runner: &Runner) {
     }
 }
 
-/// The linger after a hangup and after a refusal, and the write timeout.
+/// The case checks the linger after a hangup and after a refusal, and the write timeout.
 fn a_peer_that_sends_without_pause_delays_no_deadline(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session

@@ -12,8 +12,8 @@ cases! {
     a_reset_before_any_byte_runs_no_callback
 }
 
-/// They end before they send a byte, inside the UUID, as calls, and as refused calls. The server
-/// takes the next call.
+/// The connections end before they send a byte, inside the UUID, as calls, and as refused calls. The server takes the
+/// next call.
 fn a_thousand_connections_leave_nothing_behind(server: &TestServer) {
     for number in 0..1000 {
         let mut connection = server.connect();

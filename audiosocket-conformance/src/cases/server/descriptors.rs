@@ -1,5 +1,4 @@
-//! A process without free descriptors. The limit is that of the process, so the case runs in its own
-//! process.
+//! A process without free descriptors. The limit applies to the whole process, so each case runs in its own process.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
@@ -22,7 +21,7 @@ const ECHOES: usize = 100;
 /// Set in the process of one test.
 const ALONE: &str = "AUDIOSOCKET_CONFORMANCE_ALONE";
 
-/// Accepting fails. New calls are served when there are descriptors again.
+/// The server cannot accept. It serves new calls when there are descriptors again.
 fn without_descriptors_calls_go_on_and_new_calls_wait(runner: &Runner) {
     if env::var_os(ALONE).is_none() {
         return run_in_a_new_process();

@@ -19,7 +19,7 @@ cases! {
     a_call_is_taken_right_after_the_end_of_another
 }
 
-/// Until another call has ended, and whatever the peer has sent.
+/// New calls are refused until another call has ended. The bytes of the peer have no effect.
 fn a_call_beyond_max_calls_is_refused(runner: &Runner) {
     let server = TestServer::with_admission(runner, Limits::new().max_calls(2));
     let mut calls = [server.call("echo"), server.call("echo")];
@@ -39,7 +39,7 @@ fn a_call_beyond_max_calls_is_refused(runner: &Runner) {
     second.closes(&records);
 }
 
-/// From any address. Calls do not count, and a connection that became a call does not count.
+/// The limit holds for all addresses together. Calls do not count, and a connection that became a call does not count.
 fn a_connection_beyond_max_pending_is_refused(runner: &Runner) {
     let server = TestServer::with_admission(runner, Limits::new().max_pending(2));
     let talking = server.started("echo");
@@ -77,7 +77,7 @@ fn a_connection_beyond_max_pending_per_addr_is_refused(runner: &Runner) {
     server.survives("echo", b"", b"", &NOTHING);
 }
 
-/// Also those that the server closes at once because too many connections linger.
+/// These include connections that the server closes at once because too many connections linger.
 fn each_of_many_refused_connections_gets_a_hangup(runner: &Runner) {
     let server = TestServer::with_admission(runner, Limits::new().max_calls(1));
     let mut talking = server.started("echo");

@@ -26,7 +26,7 @@ cases! {
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// However long the grace is.
+/// The length of the grace has no effect.
 fn shutdown_without_connections_returns_at_once(server: &TestServer) {
     server.shut_down(LONG);
     server.returned();

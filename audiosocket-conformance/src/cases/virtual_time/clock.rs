@@ -35,7 +35,7 @@ const NANO: Duration = Duration::from_nanos(1);
 const STALLED: &str = "the peer read nothing for too long";
 const IDLE: &str = "the peer sent nothing for too long";
 
-/// 5 s for the UUID, 1 s of linger, 30 s for a stalled write, no idle timeout, a send buffer of 128
+/// The defaults are 5 s for the UUID, 1 s of linger, 30 s for a stalled write, no idle timeout, a send buffer of 128
 /// KiB.
 fn the_defaults_are_5_s_1_s_30_s_and_128_kib(runner: &Runner) {
     let server = TestServer::with(runner, |_| SessionConfig::new().fill_silence(false));
@@ -83,7 +83,7 @@ fn the_uuid_must_be_whole_in_time(runner: &Runner) {
     late.transcript(&["no call: no UUID came in time"]);
 }
 
-/// Frames do not extend it. It is over when the peer closes.
+/// Frames do not extend the linger. The linger is over when the peer closes.
 fn the_linger_counts_from_the_end_of_the_call(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.linger(3 * SECOND));
     let mut connection = server.call("echo");
@@ -129,7 +129,7 @@ fn a_peer_that_half_closes_has_the_linger_to_read(runner: &Runner) {
     stuck.transcript(&records);
 }
 
-/// Not from the start of the write or of the call.
+/// The timeout does not count from the start of the write or of the call.
 fn the_write_timeout_counts_from_the_last_byte_taken(runner: &Runner) {
     let server = TestServer::with(runner, |session| {
         session.write_timeout(30 * SECOND).max_unsent(usize::MAX)
@@ -198,7 +198,7 @@ fn an_empty_send_buffer_has_no_write_timeout(runner: &Runner) {
     }
 }
 
-/// Of any kind.
+/// The frame can be of any kind.
 fn the_idle_timeout_counts_from_the_last_whole_frame(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.idle_timeout(Some(10 * SECOND)));
     let mut connection = server.connect();
@@ -285,7 +285,7 @@ fn the_duration_of_a_call_counts_from_its_acceptance(runner: &Runner) {
     connection.check(&["audio slin \"duration\"", "7s"], "reset by the peer");
 }
 
-/// The linger follows it.
+/// The linger follows the grace.
 fn the_grace_of_a_shutdown_is_exact(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.linger(2 * SECOND));
     let mut connection = server.started("echo");

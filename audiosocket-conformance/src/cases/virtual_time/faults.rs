@@ -42,7 +42,7 @@ const LOSSES: [(ErrorKind, &str); 3] = [
     (ErrorKind::Other, "other error"),
 ];
 
-/// Before the UUID, between frames and inside a frame. The server sends nothing.
+/// The reset comes before the UUID, between frames and inside a frame. The server sends nothing.
 fn a_reset_ends_the_connection_at_once(server: &TestServer) {
     let why = "the connection ended inside a frame, 4 bytes into it";
     for reset in RESETS {
@@ -70,7 +70,7 @@ fn a_reset_ends_the_connection_at_once(server: &TestServer) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// Whether reading or writing fails, inside a frame or not.
+/// The read or the write fails, inside a frame or between two frames.
 fn a_lost_connection_is_an_exception_and_the_end(server: &TestServer) {
     for (loss, text) in LOSSES {
         let why = format!("the connection was lost: {text}");
@@ -127,7 +127,7 @@ fn after_a_failed_write_the_server_reads_to_the_end(server: &TestServer) {
     assert_eq!(server.elapsed(), Duration::ZERO);
 }
 
-/// In either order, with unsent answers.
+/// The sides fail in either order, with unsent answers.
 fn when_both_sides_fail_the_connection_closes_at_once(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(usize::MAX));
     for order in [[0, 1], [1, 0]] {
@@ -167,7 +167,7 @@ fn a_hangup_that_cannot_be_sent_lingers(runner: &Runner) {
     connection.check(&["audio slin \"bye\""], OURS);
 }
 
-/// It closes the connection at once.
+/// The error closes the connection at once.
 fn an_error_after_the_end_is_no_exception(server: &TestServer) {
     let losses = LOSSES.map(|(loss, _)| loss);
     for error in losses.into_iter().chain(RESETS) {
@@ -209,7 +209,7 @@ fn an_abandoned_call_gets_on_end(server: &TestServer) {
     }
 }
 
-/// When the peer has taken half of the send buffer.
+/// The next report comes after the peer has taken half of the send buffer.
 fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_unsent(200_000));
     let mut connection = server.call("echo");
@@ -236,7 +236,7 @@ fn dropped_frames_are_reported_again_after_the_peer_caught_up(runner: &Runner) {
     connection.check(&[dropped, "audio slin \"caught up\"", dropped], THEIRS);
 }
 
-/// It comes before the next callback. No callback runs before the UUID or after the end.
+/// The exception comes before the next callback. No callback runs before the UUID or after the end.
 fn audio_that_a_slow_handler_missed_is_an_exception(server: &TestServer) {
     let mut connection = server.connect();
     connection.fail(Fault::Lagged(1));
@@ -253,15 +253,15 @@ fn audio_that_a_slow_handler_missed_is_an_exception(server: &TestServer) {
     connection.close();
     let records = [
         "exception: the handler is too slow: \
-         2 frames of audio (960 bytes) were dropped unheard",
+         2 frames of audio (960 bytes) were dropped; do slow work outside of the callbacks",
         "audio slin \"first\"",
         "audio slin \"hangup\"",
     ];
     connection.check(&records, OURS);
 }
 
-/// It waits for the grace, the linger and one second, and then hangs up. One second later it
-/// abandons the call and returns.
+/// The server waits for the grace, the linger and one second, and then hangs up. One second later the server abandons
+/// the call and returns.
 fn shutdown_does_not_wait_for_a_handler_that_blocks(runner: &Runner) {
     for (patient, end) in [
         (Duration::from_secs(12), BY_SHUTDOWN),

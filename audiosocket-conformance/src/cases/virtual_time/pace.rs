@@ -46,7 +46,7 @@ fn expect_paced(
     }
 }
 
-/// For ten minutes. The hangup frame leaves one ptime after the last frame.
+/// The case runs for ten minutes. The hangup frame leaves one ptime after the last frame.
 fn each_frame_leaves_one_ptime_after_the_one_before(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.max_playout(Duration::MAX));
     server.wait(SECOND);
@@ -110,7 +110,7 @@ fn frames_after_a_stall_leave_without_a_burst(runner: &Runner) {
     }
 }
 
-/// The next frame leaves when it was due, whether 30 s or one sample was queued.
+/// The next frame leaves when it was due. The length of the cleared audio, 30 s or one sample, has no effect.
 fn no_cleared_sample_leaves_after_a_clear(runner: &Runner) {
     for (queued, samples) in [(480_000, 239_840), (322, 1), (320, 0)] {
         for after in [Duration::ZERO, NANO, PTIME / 2, PTIME - NANO] {
@@ -133,7 +133,7 @@ fn no_cleared_sample_leaves_after_a_clear(runner: &Runner) {
     }
 }
 
-/// At once if there is no such frame, and when it is cleared.
+/// The mark is reported at once if there is no such frame, or if that frame is cleared.
 fn a_mark_is_reported_when_the_last_frame_before_it_leaves(server: &TestServer) {
     let mut connection = server.call("echo");
     server.wait(SECOND);
@@ -195,7 +195,7 @@ fn silence_begins_with_the_uuid_and_keeps_the_schedule(runner: &Runner) {
     connection.check(&NOTHING, THEIRS);
 }
 
-/// At the rate of the echo.
+/// The silence has the rate of the echo.
 fn silence_stops_for_an_echo_and_continues_200_ms_after_it(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.call("echo");
@@ -218,7 +218,7 @@ fn silence_stops_for_an_echo_and_continues_200_ms_after_it(runner: &Runner) {
     connection.check(&records, THEIRS);
 }
 
-/// It can be cleared. When the peer reads again, new audio leaves on schedule.
+/// The waiting audio can be cleared. When the peer reads again, new audio leaves on schedule.
 fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
     let server = TestServer::with(runner, |session| session.fill_silence(true));
     let mut connection = server.started("echo");
@@ -247,7 +247,7 @@ fn audio_waits_for_a_peer_that_stops_reading(runner: &Runner) {
     connection.check(&NOTHING, THEIRS);
 }
 
-/// Its mark is not reported, and the hangup behind it waits.
+/// The mark of this audio is not reported, and the hangup after it waits.
 fn audio_that_was_not_written_was_not_played(server: &TestServer) {
     let mut connection = server.call("echo");
     // With both headers it leaves room for only a part of the played frame.
@@ -274,7 +274,7 @@ fn audio_that_was_not_written_was_not_played(server: &TestServer) {
     connection.check(&records, OURS);
 }
 
-/// After a clear it leaves when the next frame was due.
+/// After a clear, the hangup leaves when the next frame was due.
 fn hangup_after_playout_leaves_one_ptime_after_the_last_frame(runner: &Runner) {
     for clear in [false, true] {
         let server = TestServer::with(runner, |session| session.fill_silence(true));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 
-/// Whether a waker was woken. The runner polls only then, so a case fails if the core forgets to wake.
+/// Whether a waker was woken. The runner polls only then, so a case fails if the core does not wake.
 pub(super) struct Woken(AtomicBool);
 
 impl Woken {

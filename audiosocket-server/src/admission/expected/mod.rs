@@ -47,12 +47,12 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 ///
 /// # What is refused
 ///
-/// An announcement is good for one call, which must start in [time](Self::valid_for). The call uses it up when
-/// its UUID arrives, even if the acceptor then refuses the call. Of several calls with one UUID at once exactly one
+/// An announcement is good for one call, which must start in [time](Self::valid_for). The call uses it up when its UUID
+/// arrives, even if the acceptor then refuses the call. If several calls with one UUID arrive at once, exactly one
 /// starts. The server refuses the others, each with its reason: the UUID was never announced, its announcement has
 /// expired or was [withdrawn](Self::withdraw), its call is over, or [its call goes on](Duplicate). A UUID is in use
-/// until the handler of its call is dropped. For these reasons the registry remembers the last 10,000 UUIDs that
-/// can no longer start a call. It does not distinguish older ones from unknown UUIDs.
+/// until the handler of its call is dropped. To give these reasons, the registry remembers the last 10,000 UUIDs that
+/// can no longer start a call. It refuses older ones like UUIDs that were never announced.
 ///
 /// # Whether a UUID can be guessed
 ///
@@ -73,8 +73,8 @@ pub(crate) use uuids::{ExpectedCall, ExpectedUuids, Metadata, UuidInUse};
 /// A clone is another handle of the same registry. The settings belong to the handle: a clone copies them, and
 /// later changes affect no other handle.
 ///
-/// No thread and no timer runs for a registry: an expired announcement is removed when the application or a call
-/// uses the registry the next time. The number of waiting announcements is bounded all the same.
+/// No thread and no timer runs for a registry: an expired announcement is removed when the application or a call uses
+/// the registry the next time. The number of waiting announcements is bounded by [`max_waiting`](Self::max_waiting).
 pub struct ExpectedCalls<M> {
     registry: Arc<Mutex<Registry<M>>>,
     settings: Settings,
@@ -88,24 +88,24 @@ struct Settings {
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// What happens to a call with the UUID of an expected call that goes on.
+/// The policy for a new call with the UUID of an expected call that goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Duplicate {
     /// The new call is refused.
     #[default]
     Refuse,
-    /// The new call replaces the other one and gets its metadata. The other one is hung up. For a dialplan that
-    /// calls again with the same UUID when its connection broke, which the server may notice later. With this
+    /// The new call replaces the other one and gets its metadata. The other one is hung up. Use this for a dialplan
+    /// that calls again with the same UUID after its connection broke: the server may notice the break later. With this
     /// policy, an attacker who learns the UUID of a call can replace the call.
     Replace,
 }
 
-/// Why a call was not announced.
+/// The reason for which a call was not announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnnounceError {
-    /// [`max_waiting`](ExpectedCalls::max_waiting) announced calls wait already.
+    /// [`max_waiting`](ExpectedCalls::max_waiting) announced calls that have not arrived are in the registry already.
     Full,
     /// The UUID is announced already, and its call has not arrived.
     Waiting,
@@ -151,8 +151,8 @@ impl<M> ExpectedCalls<M> {
         self
     }
 
-    /// Sets the clock for [`valid_for`](Self::valid_for). For tests, and for runtimes whose clock can be paused.
-    /// All clones need the same clock. Default: [`Instant::now`], which a server reads for no other decision.
+    /// Sets the clock for [`valid_for`](Self::valid_for). For tests, and for runtimes whose clock can be paused. All
+    /// clones need the same clock. Default: [`Instant::now`]. A server reads it for no other decision.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.settings.clock = Arc::new(now);
@@ -165,7 +165,7 @@ impl<M> ExpectedCalls<M> {
     ///
     /// # Errors
     ///
-    /// [`AnnounceError::Full`].
+    /// [`AnnounceError::Full`] if [`max_waiting`](Self::max_waiting) announced calls have not arrived.
     ///
     /// # Panics
     ///
@@ -183,9 +183,9 @@ impl<M> ExpectedCalls<M> {
     ///
     /// # Errors
     ///
-    /// Any [`AnnounceError`].
+    /// Any [`AnnounceError`]: see its variants.
     pub fn announce_as(&self, uuid: Uuid, metadata: M) -> Result<(), AnnounceError> {
-        // Owned until the lock is released: its drop runs application code.
+        // This owner lives until the lock is released: a drop of the metadata runs application code.
         let metadata = Arc::new(metadata);
         let Settings {
             valid_for,
@@ -255,8 +255,12 @@ impl fmt::Display for AnnounceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "too many announced calls wait; raise `max_waiting`",
-            Self::Waiting => "the UUID is announced already, and its call has not arrived",
-            Self::InCall => "a call with this UUID goes on",
+            Self::Waiting => {
+                "the UUID is announced, and its call has not arrived; withdraw it or use another UUID"
+            }
+            Self::InCall => {
+                "a call with this UUID goes on; use another UUID, or wait until the call ends"
+            }
         })
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{AnnounceError, CallHandle, Duplicate, Refusal};
 use audiosocket_proto::Timestamp;
 
-/// How many UUIDs that can no longer start a call are remembered, for the reason of a refusal.
+/// The number of UUIDs that can no longer start a call and are remembered. A refusal of such a UUID has its reason.
 const REMEMBERED: usize = 10_000;
 
 /// The state of each UUID.
@@ -23,7 +23,7 @@ pub(super) struct Registry<M> {
     last_id: u64,
 }
 
-/// When an announcement expires. The number is unique.
+/// The time at which an announcement expires, and a unique number.
 type Deadline = (Timestamp, u64);
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) enum ExpectedEntry<M> {
     },
 }
 
-/// Why a UUID can no longer start a call.
+/// The reason for which a UUID can no longer start a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Retired {
     Expired,
@@ -169,7 +169,7 @@ impl<M> Registry<M> {
         removed
     }
 
-    /// Keeps only the reason, and forgets the oldest retired UUID if there are too many.
+    /// Retires a UUID: keeps only the reason `why`. Removes the oldest retired UUID if there are too many.
     fn retire(&mut self, uuid: Uuid, why: Retired) -> Option<ExpectedEntry<M>> {
         if self.retired.len() >= REMEMBERED
             && let Some((_, oldest)) = self.retired.pop_first()

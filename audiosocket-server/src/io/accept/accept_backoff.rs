@@ -20,8 +20,8 @@ impl AcceptBackoff {
         self.pause = None;
     }
 
-    /// Notes and logs an error of `accept` other than `WouldBlock`. Returns how long to wait before the next attempt. `None`
-    /// for no pause.
+    /// Notes and logs an error of `accept` other than `WouldBlock`. Returns the pause before the next attempt, or
+    /// `None` for no pause.
     pub fn failed(&mut self, error: &io::Error) -> Option<Duration> {
         if is_of_one_connection(error) {
             tracing::debug!(%error, "a connection was closed before it was accepted");

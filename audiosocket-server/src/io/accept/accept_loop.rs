@@ -13,11 +13,11 @@ use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::runtime::{Listener, Stream, Timer};
 use crate::io::{AcceptBackoff, Connection, ServerConfig};
 
-/// How many connections that wait in the kernel are accepted at shutdown. A limit, since new connections may arrive faster
-/// than they are accepted.
+/// The maximum number of waiting connections that a server accepts from the kernel at its shutdown. New connections may
+/// arrive faster than the server accepts them.
 const MAX_WAITING: usize = 4096;
 
-/// After how many errors in a row the rest of these connections is not accepted.
+/// After this many errors in a row, the server does not accept the rest of these connections.
 const MAX_FAILED: usize = 16;
 
 /// Accepts the connections of a server, until its shutdown is complete. Each adapter uses this loop.
@@ -72,7 +72,7 @@ where
         self.driver.handle().clone()
     }
 
-    /// Returns the listeners that are not paused. For a runtime without wakers.
+    /// Returns the listeners that are not paused. Use this in a runtime without wakers.
     pub fn listeners(&self) -> impl Iterator<Item = &L> {
         self.listeners
             .iter()
@@ -80,7 +80,8 @@ where
             .map(|slot| &slot.listener)
     }
 
-    /// Returns when to poll next even if no connection arrives. `None` for never. For a runtime whose timers do not wake.
+    /// Returns when to poll next if no connection arrives. Returns `None` if there is no deadline. Use this in a
+    /// runtime whose timers do not wake.
     pub fn deadline(&self) -> Option<Instant> {
         self.epoch.instant(self.due()?)
     }
@@ -169,8 +170,8 @@ where
         Poll::Ready(())
     }
 
-    /// Accepts the connections that wait in the kernel, then closes the listeners. For their peers, these connections are
-    /// calls. Closing the listener would reset them.
+    /// Accepts the connections that wait in the kernel, then closes the listeners. For the peers, these connections are
+    /// calls: closing the listener would reset them.
     fn accept_waiting<C: Timer>(
         &mut self,
         serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// How the kernel finds dead peers. The silence of a peer is no sign: a working call can be silent for minutes.
+/// The settings with which the kernel finds dead peers. A silent peer may be alive: a working call can be silent for
+/// minutes.
 ///
 /// The times of probes are rounded down to whole seconds. Linux accepts 1 s to 32,767 s and 1 to 127 probes.
 ///
@@ -54,7 +55,7 @@ impl Keepalive {
         self
     }
 
-    /// Sets after how many probes without an answer the connection is lost. Default: 3.
+    /// Sets the number of probes without an answer after which the connection is lost. Default: 3.
     #[must_use]
     pub fn retries(mut self, probes: u32) -> Self {
         self.retries = probes;

@@ -16,15 +16,15 @@ const SEND_BUFFER: usize = 128 * 1024;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Which connections the server accepts.
+    /// The checks that decide which connections the server accepts.
     pub admission: Admission,
     /// Deadlines and limits of each call.
     pub session: SessionConfig,
     /// Whether the log has a warning while a handler blocks its thread.
     pub blocked_handler_warning: bool,
-    /// How many bytes of events may wait for `next`. `None` for the default.
+    /// The maximum number of bytes of events that wait for `next` on one call. `None` for the default.
     pub event_queue: Option<usize>,
-    /// How many calls may wait for `accept`. `None` for the default.
+    /// The maximum number of calls that wait for `accept`. `None` for the default.
     pub accept_queue: Option<usize>,
 }
 
@@ -46,7 +46,7 @@ impl ServerConfig {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TcpOptions {
-    /// How the kernel finds dead peers. `None` keeps the settings of the system.
+    /// The settings with which the kernel finds dead peers. `None` keeps the settings of the system.
     pub keepalive: Option<Keepalive>,
     /// The size of the send buffer in the kernel, in bytes. `None` keeps the setting of the system.
     pub send_buffer: Option<usize>,
@@ -124,7 +124,7 @@ pub fn pending_if_would_block<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
     }
 }
 
-/// Which TCP sockets a server listens on, and the options of their connections.
+/// The TCP sockets that a server listens on, and the options of their connections.
 ///
 /// ```
 /// use audiosocket_server::io::ListenOptions;
@@ -143,7 +143,7 @@ pub struct ListenOptions {
     pub addrs: Vec<ListenAddr>,
     /// Sockets that are bound and listen already.
     pub listeners: Vec<TcpListener>,
-    /// How many connections may wait in the kernel.
+    /// The maximum number of connections that wait in the kernel.
     pub backlog: i32,
     /// Whether other sockets may listen on the same addresses (`SO_REUSEPORT`).
     pub reuse_port: bool,

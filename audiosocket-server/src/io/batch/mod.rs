@@ -24,7 +24,7 @@ use ready_queue::ReadyQueue;
 
 pub use unregistered_stream::{UnregisteredStream, UnregisteredTimer};
 
-/// How many events one poll returns.
+/// The maximum number of events of one poll.
 const EVENTS: usize = 1024;
 
 /// A connection that a [`BatchPoller`] can poll.
@@ -53,8 +53,8 @@ pub struct BatchPoller<T, A: Acceptor> {
 struct BatchEntry<T, A: Acceptor> {
     connection: BatchConnection<T, A>,
     waker: Waker,
-    /// Not later than the deadline of the connection. So a deadline that moves with each frame needs no new entry in the
-    /// heap for each frame.
+    /// The time of this connection in the heap. It is not later than the deadline of the connection. So a deadline that
+    /// moves with each frame needs no new entry in the heap for each frame.
     deadline: Option<Instant>,
 }
 

@@ -99,7 +99,7 @@ fn a_call_of_a_server_without_expected_calls_has_no_metadata() {
     assert!(line.driver.handle().metadata::<String>().is_none());
 }
 
-/// Otherwise a second call with the UUID could start before the handler of the first one has finished.
+/// Without this, a second call with the UUID could start before the handler of the first one has finished.
 #[test]
 fn a_uuid_is_in_use_until_the_handler_is_dropped() {
     let expected: ExpectedCalls<()> = Clock::default().expected_calls();

@@ -1,4 +1,4 @@
-//! Playing on a call from other threads. The call is woken only if it must act earlier than it knows.
+//! Playing on a call from other threads. A handle wakes the call only if the call must act before its next deadline.
 
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -60,7 +60,7 @@ fn play_wakes_a_quiet_call() {
     assert_eq!(played, Ok(()));
     call.wake();
     assert_eq!(call.line.flush(), spoken());
-    // The call wakes for the next frame anyway, and sees the new audio then.
+    // The call wakes for the next frame anyway, and takes the new audio at that time.
     let (rang, _) = call.rings(|handle| handle.try_play((RATE, speech(1))));
     assert!(!rang);
     for _ in 0..2 {
@@ -213,7 +213,7 @@ fn no_audio_is_played_before_or_after_the_call() {
     line.receive(&uuid_frame());
     assert_eq!(line.flush(), silence());
 
-    // Also if the peer has not read the audio that was due.
+    // This holds even if the peer has not read the audio that was due.
     handle.try_play((RATE, speech(9))).unwrap();
     line.wait(PTIME);
     line.wait(PTIME);
@@ -332,7 +332,7 @@ fn audio_may_use_the_handle_when_it_is_dropped() {
     assert_eq!(count(), 1);
 }
 
-/// The same inside a callback.
+/// A callback drops audio in these ways, too.
 #[test]
 fn audio_may_use_the_handle_when_a_callback_drops_it() {
     let dropped = Arc::new(Mutex::new(0));

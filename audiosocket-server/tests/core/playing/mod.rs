@@ -281,7 +281,7 @@ fn endless_marks_in_on_mark_do_not_block_the_driver() {
     assert_eq!(line.flush(), HANGUP);
 }
 
-/// There may be no later input that would make the driver look at the playout.
+/// The driver may get no later input, so it must poll the playout after the lag.
 #[test]
 fn audio_that_is_played_at_a_lag_leaves_at_once() {
     let desk = RecordingAcceptor::new().on_any(|name, call| {

@@ -121,7 +121,7 @@ fn played_returns_call_over_when_the_driver_is_dropped() {
     assert_eq!(poll(&mut waiting), Poll::Pending);
     drop(line);
     assert_eq!(poll(&mut waiting), Poll::Ready(CallOver));
-    // The same before the call has started.
+    // The outcome is the same before the call has started.
     let line = TestConnection::new(RecordingAcceptor::new());
     assert_eq!(line.driver.handle().played().wait(), CallOver);
 }
@@ -181,7 +181,7 @@ fn a_dropped_played_future_keeps_no_task_in_memory() {
     assert_eq!(bell.wake_count(), 0);
 }
 
-/// More marks than the driver reports in one poll.
+/// The test sets more marks than the driver reports in one poll.
 #[test]
 fn a_thousand_played_futures_are_all_resolved() {
     let mut line = speaking();

@@ -78,7 +78,7 @@ fn the_call_hangs_up_after_its_playout() {
     assert_eq!(line.flush(), HANGUP);
 }
 
-/// The same events, for the combinators of `futures` and `tokio-stream`.
+/// The streams return the same events. The combinators of `futures` and `tokio-stream` need these streams.
 #[test]
 fn calls_and_events_are_streams() {
     let (acceptor, mut calls) = incoming();
@@ -133,7 +133,7 @@ fn an_injected_value_comes_behind_the_events_that_wait() {
 
 #[test]
 fn injected_values_take_half_of_the_queue_at_most() {
-    // Room for 100 events without audio.
+    // The queue has room for 100 events without audio.
     let (mut line, mut call) = started(|acceptor| acceptor.event_queue(6_400));
     let injector = call.injector();
     for number in 0..50 {

@@ -338,7 +338,7 @@ impl<H: Handler> Handler for WrappedCall<H> {
     }
 }
 
-/// Otherwise the queue would be full although no call waits.
+/// If the place stayed taken, the queue would be full although no call waits.
 #[test]
 fn a_call_that_does_not_start_frees_its_place() {
     let (acceptor, mut calls) = incoming();

@@ -161,7 +161,7 @@ fn a_hung_up_call_does_not_wait_for_its_task() {
     assert_eq!(server.poll(), ServerAction::Over);
 }
 
-/// A call that nothing has accepted yet is work, too.
+/// A call that the application has not accepted yet counts as work, too.
 #[test]
 fn a_shutdown_waits_for_calls_in_the_accept_queue() {
     let mut server = Server::new();
@@ -249,7 +249,7 @@ fn a_handler_learns_of_the_shutdown_once() {
     line.eof();
     assert_eq!(*callbacks.lock().unwrap(), ["start", "shutdown", "end"]);
 
-    // The notice arrives before the UUID does.
+    // The notice of the shutdown arrives before the UUID.
     let callbacks = Arc::default();
     let mut line = TestConnection::among(&calls, recording(&callbacks), |config| config);
     line.poll_commands();
