@@ -84,7 +84,7 @@ fn wrong_options_of_serve_exit_with_2_and_name_the_option() {
         (&["--listen", "9092"][..], "expected HOST:PORT"),
         (
             &["--allow", "localhost"],
-            "not a network, such as 192.0.2.0/24",
+            "write, for example, 192.0.2.7 or 192.0.2.0/24",
         ),
         (
             &["--allow", "10.0.0.1/8"],
