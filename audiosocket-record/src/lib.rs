@@ -9,7 +9,7 @@
 //! | record the calls of a server | [`Recorder::record`] |
 //! | record other audio, such as that of a client | [`Recorder::track`] |
 //! | leave out pauses, or record as a listener hears them | [`RecorderBuilder::gaps`] |
-//! | set the encoding of the audio | [`RecorderBuilder::encoding`] |
+//! | set the codec of the audio | [`RecorderBuilder::codec`] |
 //! | change the memory limits | [`RecorderBuilder::max_waiting_per_call`], [`RecorderBuilder::max_waiting`] |
 //! | end all recordings and wait for the disk | [`Recorder::finish`] |
 //! | find recordings that failed | [`Recorder::stats`] |

@@ -21,7 +21,7 @@ const fn quiet(random: u64) -> u64 {
     // The sign of a sample is its bit 11. It goes into the upper five bits, too.
     let upper = random & 0x0700_0700_0700_0700;
     let sign = (random & 0x0800_0800_0800_0800) >> 11;
-    (random & !UPPER) | upper | sign * 0xf800 | ODD
+    (random & !UPPER) | upper | (sign * 0xf800) | ODD
 }
 
 /// Any odd number: multiplication by it is invertible modulo a power of two.
