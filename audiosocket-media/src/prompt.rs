@@ -15,24 +15,25 @@ use crate::{Resampler, SampleRate};
 /// A prompt is resampled once for each sample rate, when a call first needs that rate. Then all calls share the memory:
 /// a prompt that 10,000 calls play is in memory once for each rate. Clones share the memory too.
 ///
+/// Play it at the rate that `call.answer_rate()` returns: see [`SampleRate::answer_rate`].
+///
 /// ```no_run
 /// use audiosocket_media::{Prompt, SampleRate};
 ///
 /// let greeting = Prompt::open("greeting.wav")?;
-/// // On a call: `call.play(greeting.at(rate)).await?`, with the rate of the caller's audio.
+/// // On a call: `call.play(greeting.at(call.answer_rate())).await?`
 /// let audio = greeting.at(SampleRate::Hz16000);
 /// assert_eq!(audio.rate(), SampleRate::Hz16000);
 /// # Ok::<(), audiosocket_media::PromptError>(())
 /// ```
 #[derive(Clone)]
 pub struct Prompt {
-    source: Arc<SharedPrompt>,
+    shared: Arc<SharedPrompt>,
 }
 
 struct SharedPrompt {
-    rate: SampleRate,
-    samples: Vec<i16>,
-    /// The audio at each of [`SampleRate::ALL`].
+    source: AudioBuf,
+    /// The audio at each other rate, in the order of [`SampleRate::ALL`].
     converted: [OnceLock<AudioBuf>; SampleRate::ALL.len()],
 }
 
@@ -66,22 +67,19 @@ impl Prompt {
 
     /// Makes a prompt from mono samples at `rate`.
     #[must_use]
-    pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
-        Self {
-            source: Arc::new(SharedPrompt {
-                rate,
-                samples: samples.into(),
-                converted: Default::default(),
-            }),
-        }
+    pub fn from_samples(rate: SampleRate, samples: impl AsRef<[i16]>) -> Self {
+        AudioBuf::from_samples(rate, samples.as_ref()).into()
     }
 
-    /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt.
-    /// Later calls return the same memory.
+    /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt: see its
+    /// [cost](crate#what-it-costs). Later calls return the same memory.
     #[must_use]
     pub fn at(&self, rate: SampleRate) -> AudioBuf {
+        if rate == self.shared.source.rate() {
+            return self.shared.source.clone();
+        }
         let index = SampleRate::ALL.iter().position(|other| *other == rate);
-        let converted = index.and_then(|index| self.source.converted.get(index));
+        let converted = index.and_then(|index| self.shared.converted.get(index));
         match converted {
             Some(cell) => cell.get_or_init(|| self.convert(rate)).clone(),
             None => self.convert(rate),
@@ -91,32 +89,42 @@ impl Prompt {
     /// Returns the duration of the prompt.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.source
-            .rate
-            .duration_of(self.source.samples.len() as u64)
+        self.shared.source.duration()
     }
 
     fn convert(&self, rate: SampleRate) -> AudioBuf {
-        let SharedPrompt {
-            rate: from,
-            samples,
-            ..
-        } = &*self.source;
-        if *from == rate {
-            return AudioBuf::from_samples(rate, samples);
+        let source = &self.shared.source;
+        let mut resampler = Resampler::new(source.rate(), rate);
+        let (mut second, mut converted) = (Vec::new(), Vec::new());
+        // A second at a time, so that no copy of all samples is made.
+        let mut samples = source.samples();
+        loop {
+            second.clear();
+            second.extend(samples.by_ref().take(source.rate().hz() as usize));
+            if second.is_empty() {
+                break;
+            }
+            resampler.push(&second, &mut converted);
         }
-        let mut resampler = Resampler::new(*from, rate);
-        let mut converted = Vec::new();
-        resampler.push(samples, &mut converted);
         resampler.finish(&mut converted);
         AudioBuf::from_samples(rate, &converted)
+    }
+}
+
+/// The prompt shares the memory of the audio.
+impl From<AudioBuf> for Prompt {
+    fn from(source: AudioBuf) -> Self {
+        let converted = Default::default();
+        Self {
+            shared: Arc::new(SharedPrompt { source, converted }),
+        }
     }
 }
 
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prompt")
-            .field("rate", &self.source.rate)
+            .field("rate", &self.shared.source.rate())
             .field("duration", &self.duration())
             .finish_non_exhaustive()
     }
