@@ -5,6 +5,7 @@ mod bot;
 mod call_log;
 mod echo;
 mod play;
+mod play_rate;
 mod prompt;
 mod record;
 

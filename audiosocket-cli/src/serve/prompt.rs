@@ -6,20 +6,21 @@ use std::time::Duration;
 use audiosocket_media::{SampleRate, wav};
 use audiosocket_tokio::{AudioBuf, Call, SendError};
 
+use super::play_rate::PlayRate;
 use crate::file_error::file_error;
 
 /// The longest file. All of it is kept in memory: 58 MB at 8 kHz.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// Reads a WAV file at `rate`, or without it at [`playable_rate`] of the file. The result is not empty.
-pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<AudioBuf> {
+/// Reads a WAV file at the rate that `--rate` names, or without it at [`source_rate`] of the file. The result is not empty.
+pub(super) fn load(path: &Path, rate: PlayRate) -> io::Result<AudioBuf> {
     read(path, rate).map_err(|error| file_error(path, &*error))
 }
 
-fn read(path: &Path, rate: Option<SampleRate>) -> Result<AudioBuf, Box<dyn Error>> {
+fn read(path: &Path, rate: PlayRate) -> Result<AudioBuf, Box<dyn Error>> {
     let rate = match rate {
-        Some(rate) => rate,
-        None => playable_rate(wav::rate_of_file(path)?),
+        PlayRate::Named(rate) => rate,
+        PlayRate::Answer => source_rate(wav::rate_of_file(path)?),
     };
     let samples = wav::read_file(path, rate, LONGEST)?;
     if samples.is_empty() {
@@ -53,16 +54,13 @@ pub(super) fn hang_up_on_error(call: &mut Call<'_>, played: Result<(), SendError
     }
 }
 
-/// Returns the lowest rate at which a caller hears all of a file with `hz`: Asterisk converts it to the codec of the call,
-/// and no codec has more than 48 kHz.
-///
-/// 44.1 kHz becomes 48 kHz, because Asterisk 22.10.1 converts 44.1 kHz to 8 kHz at half the volume.
-fn playable_rate(hz: u32) -> SampleRate {
+/// Returns the lowest answer rate that has all of a file with `hz`.
+fn source_rate(hz: u32) -> SampleRate {
     SampleRate::ALL
         .into_iter()
-        .filter(|rate| *rate != SampleRate::Hz44100)
-        .find(|rate| rate.hz() >= hz.min(SampleRate::Hz48000.hz()))
-        .unwrap_or(SampleRate::Hz48000)
+        .find(|rate| rate.hz() >= hz)
+        .unwrap_or(SampleRate::Hz192000)
+        .answer_rate()
 }
 
 #[cfg(test)]
@@ -102,19 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_played_at_its_rate_or_the_next_one_up_to_48_khz() {
-        for (hz, played) in [
+    fn a_file_is_kept_at_its_rate_or_the_next_one_up_to_16_khz() {
+        for (hz, kept) in [
             (4_000, 8_000),
             (8_000, 8_000),
             (11_025, 12_000),
             (16_000, 16_000),
-            (22_050, 24_000),
-            (24_000, 24_000),
-            (44_100, 48_000),
-            (48_000, 48_000),
-            (192_000, 48_000),
+            (22_050, 16_000),
+            (44_100, 16_000),
+            (200_000, 16_000),
         ] {
-            assert_eq!(playable_rate(hz).hz(), played, "{hz}");
+            assert_eq!(source_rate(hz).hz(), kept, "{hz}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod memory_flood;
 #[cfg(feature = "jemalloc")]
 mod memory_given_back;
 mod play;
+mod rates;
 mod record;
 mod threads;
 
