@@ -207,6 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn audio_at_its_own_rate_is_not_copied() {
+        let audio = AudioBuf::from_samples(SampleRate::Hz12000, &[1, 2, 3]);
+        let prompt = Prompt::from(audio.clone());
+        let played = prompt.at(SampleRate::Hz12000);
+        assert_eq!(played.bytes().as_ptr(), audio.bytes().as_ptr());
+        assert_eq!(prompt.at(SampleRate::Hz8000).bytes().len(), 4);
+    }
+
+    #[test]
     fn a_file_at_its_own_rate_has_the_same_samples() {
         let samples = tone(SampleRate::Hz8000, 440, SECOND);
         let path = std::env::temp_dir().join(format!("prompt-{}.wav", std::process::id()));

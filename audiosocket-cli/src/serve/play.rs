@@ -47,7 +47,7 @@ const AFTER_HELP: &str = help::examples!(
     "program.md",
     "audiosocket serve play prompt.wav --listen 0.0.0.0:9092",
     "audiosocket serve play prompt.wav --barge-in",
-    "audiosocket serve play music.wav --loop --rate slin16",
+    "audiosocket serve play music.wav --loop --max-duration 1h",
 );
 
 impl PlayArgs {

@@ -238,7 +238,8 @@ fn the_sample_rate_is_that_of_the_callers_audio() {
     line.receive(&frame(0x12, &[1, 2]));
     assert_eq!(handle.sample_rate().map(|rate| rate.hz()), Some(16_000));
     assert_eq!(handle.answer_rate().hz(), 16_000);
-    // The echo.
+    line.poll_commands();
+    // The rate of the echo.
     assert_eq!(handle.stats().rate_sent, Some(SampleRate::Hz16000));
     line.receive(&frame(0x18, &[1, 2]));
     assert_eq!(handle.sample_rate().map(|rate| rate.hz()), Some(192_000));
