@@ -22,7 +22,7 @@ BELOW = {
     "cli": {"proto", "media", "server", "record", "testing", "blocking", "smol", "tokio"},
 }
 
-files = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.split("\n")
+files = subprocess.run(["git", "ls-files", "--deduplicate"], capture_output=True, text=True, check=True).stdout.split("\n")
 rust = [path for path in files if path.endswith(".rs") and os.path.exists(path)]
 problems = []
 

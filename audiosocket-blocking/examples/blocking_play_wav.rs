@@ -36,9 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn play(mut call: IncomingCall, prompt: &Prompt) -> Result<(), SendError> {
-    // The sample rate of the caller is known when the first audio comes.
-    let rate = call.wait_sample_rate(Duration::from_millis(200));
-    call.play(prompt.at(rate))?;
+    // The rate to answer with is known when the first audio comes. Until then it is 8 kHz.
+    call.wait_sample_rate(Duration::from_millis(200));
+    call.play(prompt.at(call.answer_rate()))?;
     call.hangup_after_playout();
     // Dropping the call hangs up at once. So the thread keeps the call until its last event.
     while let Some(event) = call.next() {

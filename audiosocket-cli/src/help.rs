@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 
 use clap::Command;
 
-/// The end of a command's help: three examples, and the page of the guide with the rest.
+/// The end of a command's help: a note, three examples, and the page of the guide with the rest.
 macro_rules! examples {
-    ($page:literal, $($example:literal),+ $(,)?) => {
+    ($(note: $note:literal,)? $page:literal, $($example:literal),+ $(,)?) => {
         concat!(
+            $($note, "\n",)?
             "Examples:\n",
             $("  ", $example, "\n",)+
             "--help has all options. Guide: docs/src/",

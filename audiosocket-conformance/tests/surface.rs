@@ -127,6 +127,7 @@ macro_rules! talk {
         let audio = AudioBuf::new(SampleRate::Hz8000, Bytes::from_static(&[0; 320]));
         let rate: SampleRate = $call.wait_sample_rate(Duration::from_millis(1)) $($wait)*;
         assert_eq!(rate, SampleRate::Hz8000);
+        assert_eq!($call.answer_rate(), rate);
         $call.try_play(audio.clone())?;
         $call.mark(1)?;
         $call.play(audio) $($wait)* ?;

@@ -14,25 +14,26 @@ use crate::{Resampler, SampleRate};
 /// A prompt is resampled once for each sample rate, when a call first needs that rate. Then all calls share the memory:
 /// a prompt that 10,000 calls play is in memory once for each rate. Clones share the memory too.
 ///
+/// Play it at the rate that `call.answer_rate()` returns: see [`SampleRate::answer_rate`].
+///
 /// ```no_run
 /// use audiosocket_media::{Prompt, SampleRate};
 ///
 /// let greeting = Prompt::open("greeting.wav")?;
-/// // On a call: `call.play(greeting.at(rate)).await?`, with the rate of the caller's audio.
+/// // On a call: `call.play(greeting.at(call.answer_rate())).await?`
 /// let audio = greeting.at(SampleRate::Hz16000);
 /// assert_eq!(audio.rate(), SampleRate::Hz16000);
 /// # Ok::<(), audiosocket_media::file::ReadError>(())
 /// ```
 #[derive(Clone)]
 pub struct Prompt {
-    source: Arc<SharedPrompt>,
+    shared: Arc<SharedPrompt>,
 }
 
 struct SharedPrompt {
     warnings: Vec<FileWarning>,
-    rate: SampleRate,
-    samples: Vec<i16>,
-    /// The audio at each of [`SampleRate::ALL`].
+    source: AudioBuf,
+    /// The audio at each other rate, in the order of [`SampleRate::ALL`].
     converted: [OnceLock<AudioBuf>; SampleRate::ALL.len()],
 }
 
@@ -61,21 +62,21 @@ impl Prompt {
         let rate = SampleRate::ALL.into_iter().find(|rate| rate.hz() >= hz);
         let rate = rate.unwrap_or(SampleRate::Hz192000);
         let samples = reader.read_all(rate, Self::LONGEST)?;
-        Ok(Self::new(rate, samples, reader.warnings().to_vec()))
+        let audio = AudioBuf::from_samples(rate, &samples);
+        Ok(Self::new(audio, reader.warnings().to_vec()))
     }
 
     /// Makes a prompt from mono samples at `rate`.
     #[must_use]
-    pub fn from_samples(rate: SampleRate, samples: impl Into<Vec<i16>>) -> Self {
-        Self::new(rate, samples.into(), Vec::new())
+    pub fn from_samples(rate: SampleRate, samples: impl AsRef<[i16]>) -> Self {
+        AudioBuf::from_samples(rate, samples.as_ref()).into()
     }
 
-    fn new(rate: SampleRate, samples: Vec<i16>, warnings: Vec<FileWarning>) -> Self {
+    fn new(source: AudioBuf, warnings: Vec<FileWarning>) -> Self {
         Self {
-            source: Arc::new(SharedPrompt {
+            shared: Arc::new(SharedPrompt {
                 warnings,
-                rate,
-                samples,
+                source,
                 converted: Default::default(),
             }),
         }
@@ -84,15 +85,18 @@ impl Prompt {
     /// Returns the defects of the file, for the log. The prompt has all audio that the file has.
     #[must_use]
     pub fn warnings(&self) -> &[FileWarning] {
-        &self.source.warnings
+        &self.shared.warnings
     }
 
-    /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt.
-    /// Later calls return the same memory.
+    /// Returns the audio at `rate`. The first call for a rate resamples the whole prompt. Later calls return the same
+    /// memory.
     #[must_use]
     pub fn at(&self, rate: SampleRate) -> AudioBuf {
+        if rate == self.shared.source.rate() {
+            return self.shared.source.clone();
+        }
         let index = SampleRate::ALL.iter().position(|other| *other == rate);
-        let converted = index.and_then(|index| self.source.converted.get(index));
+        let converted = index.and_then(|index| self.shared.converted.get(index));
         match converted {
             Some(cell) => cell.get_or_init(|| self.convert(rate)).clone(),
             None => self.convert(rate),
@@ -102,32 +106,39 @@ impl Prompt {
     /// Returns the duration of the prompt.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.source
-            .rate
-            .duration_of(self.source.samples.len() as u64)
+        self.shared.source.duration()
     }
 
     fn convert(&self, rate: SampleRate) -> AudioBuf {
-        let SharedPrompt {
-            rate: from,
-            samples,
-            ..
-        } = &*self.source;
-        if *from == rate {
-            return AudioBuf::from_samples(rate, samples);
+        let source = &self.shared.source;
+        let mut resampler = Resampler::new(source.rate(), rate);
+        let (mut second, mut converted) = (Vec::new(), Vec::new());
+        // A second at a time, so that no copy of all samples is made.
+        let mut samples = source.samples();
+        loop {
+            second.clear();
+            second.extend(samples.by_ref().take(source.rate().hz() as usize));
+            if second.is_empty() {
+                break;
+            }
+            resampler.push(&second, &mut converted);
         }
-        let mut resampler = Resampler::new(*from, rate);
-        let mut converted = Vec::new();
-        resampler.push(samples, &mut converted);
         resampler.finish(&mut converted);
         AudioBuf::from_samples(rate, &converted)
+    }
+}
+
+/// The prompt shares the memory of the audio.
+impl From<AudioBuf> for Prompt {
+    fn from(source: AudioBuf) -> Self {
+        Self::new(source, Vec::new())
     }
 }
 
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prompt")
-            .field("rate", &self.source.rate)
+            .field("rate", &self.shared.source.rate())
             .field("duration", &self.duration())
             .finish_non_exhaustive()
     }
@@ -153,6 +164,15 @@ mod tests {
                 prompt.clone().at(rate).bytes().as_ptr()
             );
         }
+    }
+
+    #[test]
+    fn audio_at_its_own_rate_is_not_copied() {
+        let audio = AudioBuf::from_samples(SampleRate::Hz12000, &[1, 2, 3]);
+        let prompt = Prompt::from(audio.clone());
+        let played = prompt.at(SampleRate::Hz12000);
+        assert_eq!(played.bytes().as_ptr(), audio.bytes().as_ptr());
+        assert_eq!(prompt.at(SampleRate::Hz8000).bytes().len(), 4);
     }
 
     #[test]

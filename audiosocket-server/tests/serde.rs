@@ -78,6 +78,7 @@ fn missing_counters_are_zero() {
 fn statistics_survive_a_round_trip() {
     let mut stats = CallStats::default();
     stats.session.frames_received = u64::MAX;
+    stats.rate_sent = Some(SampleRate::Hz48000);
     stats.playout.frames = 50;
     stats.playout.depth = Duration::from_millis(140);
     let json = serde_json::to_string(&stats).unwrap();

@@ -88,7 +88,7 @@ async fn talk(mut call: IncomingCall) {
 
 fn say(call: &IncomingCall, text: &str) {
     println!("{}: bot: {text}", call.uuid());
-    let rate = call.sample_rate().unwrap_or_default();
+    let rate = call.answer_rate();
     if let Err(error) = call.try_play(synthesise(text, rate)) {
         eprintln!("{}: cannot play: {error}", call.uuid());
     }

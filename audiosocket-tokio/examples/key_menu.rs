@@ -46,7 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Returns [`SendError::NoCall`] if the caller hangs up before the goodbye.
 async fn talk(mut call: IncomingCall, menu: Option<Prompt>) -> Result<(), SendError> {
-    let rate = call.wait_sample_rate(Duration::from_millis(200)).await;
+    call.wait_sample_rate(Duration::from_millis(200)).await;
+    let rate = call.answer_rate();
     let menu = match menu {
         Some(menu) => menu.at(rate),
         None => synthesise("Press 1 to enter a number, 2 for the opening hours", rate),

@@ -47,7 +47,7 @@ async fn talk(mut call: IncomingCall) {
             CallEvent::Injected(value) => {
                 if let Some(Transcript(text)) = value.downcast_ref() {
                     println!("{uuid}: recognised {text:?}");
-                    let rate = call.sample_rate().unwrap_or_default();
+                    let rate = call.answer_rate();
                     if let Err(error) = call.try_play(synthesise(text, rate)) {
                         eprintln!("{uuid}: cannot play: {error}");
                     }

@@ -49,7 +49,7 @@ async fn talk(mut call: IncomingCall) {
             Some(sentence) = answer.recv() => {
                 println!("{}: bot: {sentence}", call.uuid());
                 // An error says that the call is over. The next event says so too.
-                let _ = call.play(synthesise(&sentence, rate)).await;
+                let _ = call.play(synthesise(&sentence, call.answer_rate())).await;
             }
         }
         for event in vad_events.drain(..) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use audiosocket_server::HandlerEvent;
 use audiosocket_server::io::LogRateLimit;
 use audiosocket_tokio::{
-    Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
+    Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, SampleRate,
 };
 
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
@@ -82,6 +82,17 @@ impl<H: Handler> Handler for LoggedCall<H> {
     }
 }
 
+/// What to do if Asterisk ended a call because of the rate of its audio. Asterisk ends such a call as it ends a call whose
+/// caller hangs up.
+fn remedy(rate_sent: Option<SampleRate>, end: End) -> Option<&'static str> {
+    let rate = rate_sent?;
+    let without_hangup = matches!(end, End::Closed | End::Reset | End::ConnectionLost);
+    (without_hangup && rate != rate.answer_rate()).then_some(
+        "if the caller did not hang up: a network that loses packets, and Asterisk before 20.17, 21.12, 22.7 and 23.1, \
+         end calls that are sent more than 16 kHz; omit --rate, or use c(slin16) in the dialplan",
+    )
+}
+
 impl<H> LoggedCall<H> {
     fn log_end(&self, call: &Call<'_>, end: End) {
         let stats = call.stats();
@@ -96,10 +107,12 @@ impl<H> LoggedCall<H> {
             frames_in = session.audio_frames_received,
             frames_out = session.audio_frames_sent,
             silence = playout.silence,
+            rate_out = stats.rate_sent.map(tracing::field::display),
             dropped = session.frames_dropped,
             exceptions = self.exceptions,
             late = of_playing(playout.late),
             underruns = of_playing(playout.underruns),
+            remedy = remedy(stats.rate_sent, end),
             "call ended"
         );
     }

@@ -6,6 +6,7 @@ mod call_log;
 mod echo;
 mod input_options;
 mod play;
+mod play_rate;
 mod prompt;
 mod record;
 

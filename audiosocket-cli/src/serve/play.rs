@@ -6,15 +6,16 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use audiosocket_media::SampleRate;
+use audiosocket_media::{Prompt, SampleRate};
 use audiosocket_proto::MarkOutcome;
 use audiosocket_tokio::{
-    Acceptor, Audio, AudioBuf, Call, CallRequest, DtmfDigit, Handler, Response, SendError,
+    Acceptor, Audio, Call, CallRequest, DtmfDigit, Handler, Response, SendError,
 };
 use clap::Args;
 
 use super::ServeArgs;
 use super::barge_in::BargeIn;
+use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, hang_up_on_error};
 use crate::help;
 
@@ -36,32 +37,20 @@ pub(crate) struct PlayArgs {
     /// Stop when the caller speaks or presses a key
     #[arg(long, help_heading = "Playing")]
     barge_in: bool,
-    /// Sample rate: slin (8 kHz) ... slin192
-    #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", value_parser = parse_rate)]
-    rate: Rate,
+    /// Sample rate [default: the caller's, up to slin16]
+    #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
+    rate: PlayRate,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
 
 const AFTER_HELP: &str = help::examples!(
+    note: "Rates over slin: Asterisk 20.17, 21.12, 22.7, 23.1; over slin16: no packet loss",
     "program.md",
     "audiosocket serve play prompt.wav --listen 0.0.0.0:9092",
     "audiosocket serve play prompt.wav --barge-in",
-    "audiosocket serve play music.wav --loop --rate slin16",
+    "audiosocket serve play music.wav --loop --max-duration 1h",
 );
-
-/// A sample rate, or `None` for `auto`.
-type Rate = Option<SampleRate>;
-
-fn parse_rate(text: &str) -> Result<Rate, String> {
-    match text {
-        "auto" => Ok(None),
-        _ => text
-            .parse()
-            .map(Some)
-            .map_err(|error| format!("{error}, or auto")),
-    }
-}
 
 impl PlayArgs {
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
@@ -69,14 +58,23 @@ impl PlayArgs {
         if self.repeat {
             audio = prompt::repeat(&audio, SHORTEST_PART);
         }
-        let (repeat, barge_in, caller) = (self.repeat, self.barge_in, self.serve.caller);
+        let prompt = Prompt::from(audio);
+        if self.rate == PlayRate::Answer {
+            // Most callers need this rate. No call waits until the file is resampled.
+            let _ = prompt.at(SampleRate::Hz8000);
+        }
+        let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
+        let caller = self.serve.caller;
         Ok(move |_: &CallRequest<'_>| {
-            Ok(Player {
-                audio: audio.clone(),
+            let player = Player {
+                prompt: prompt.clone(),
+                play_rate: rate,
+                rate: SampleRate::default(),
                 next_part: repeat.then_some(0),
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
-            })
+            };
+            Ok(StartAtRate::new(rate, player))
         })
     }
 }
@@ -84,7 +82,10 @@ impl PlayArgs {
 /// Plays to one caller.
 #[derive(Debug)]
 struct Player {
-    audio: AudioBuf,
+    prompt: Prompt,
+    play_rate: PlayRate,
+    /// The rate since the start of the call.
+    rate: SampleRate,
     /// Where the next part of repeated audio starts, in bytes. `None` if the audio is played once.
     next_part: Option<usize>,
     barge_in: Option<BargeIn>,
@@ -93,9 +94,10 @@ struct Player {
 
 impl Handler for Player {
     fn on_start(&mut self, call: &mut Call<'_>) {
+        self.rate = self.play_rate.of(call);
         let played = match self.next_part {
             None => call
-                .try_play(self.audio.clone())
+                .try_play(self.prompt.at(self.rate))
                 .and_then(|()| call.mark(0)),
             Some(_) => self.play_part(call),
         };
@@ -144,8 +146,9 @@ impl Player {
             return Ok(());
         };
         call.mark(0)?;
-        let part = prompt::part(&self.audio, *at, LONGEST_PART);
-        *at = (*at + part.bytes().len()) % self.audio.bytes().len();
+        let audio = self.prompt.at(self.rate);
+        let part = prompt::part(&audio, *at, LONGEST_PART);
+        *at = (*at + part.bytes().len()) % audio.bytes().len();
         call.try_play(part)
     }
 

@@ -6,15 +6,20 @@ use audiosocket_media::SampleRate;
 use audiosocket_media::file::AudioReader;
 use audiosocket_tokio::{AudioBuf, Call, SendError};
 
+use super::play_rate::PlayRate;
 use crate::file_error::file_error;
 
 /// The longest file. All of it is kept in memory: 58 MB at 8 kHz.
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// Reads an audio file at `rate`, or without it at [`playable_rate`] of the file. The result is not empty.
-pub(super) fn load(path: &Path, rate: Option<SampleRate>) -> io::Result<AudioBuf> {
+/// Reads an audio file at the rate that `--rate` names, or without it at [`source_rate`] of the file. The result is not
+/// empty.
+pub(super) fn load(path: &Path, rate: PlayRate) -> io::Result<AudioBuf> {
     let mut file = AudioReader::open(path)?;
-    let rate = rate.unwrap_or_else(|| playable_rate(file.sample_rate()));
+    let rate = match rate {
+        PlayRate::Named(rate) => rate,
+        PlayRate::Answer => source_rate(file.sample_rate()),
+    };
     let samples = file.read_all(rate, LONGEST)?;
     for warning in file.warnings() {
         tracing::warn!(file = ?path, %warning, "damaged audio file");
@@ -50,16 +55,13 @@ pub(super) fn hang_up_on_error(call: &mut Call<'_>, played: Result<(), SendError
     }
 }
 
-/// Returns the lowest rate at which a caller hears all of a file with `hz`: Asterisk converts it to the codec of the call,
-/// and no codec has more than 48 kHz.
-///
-/// 44.1 kHz becomes 48 kHz, because Asterisk 22.10.1 converts 44.1 kHz to 8 kHz at half the volume.
-pub(super) fn playable_rate(hz: u32) -> SampleRate {
+/// Returns the lowest answer rate that has all of a file with `hz`.
+fn source_rate(hz: u32) -> SampleRate {
     SampleRate::ALL
         .into_iter()
-        .filter(|rate| *rate != SampleRate::Hz44100)
-        .find(|rate| rate.hz() >= hz.min(SampleRate::Hz48000.hz()))
-        .unwrap_or(SampleRate::Hz48000)
+        .find(|rate| rate.hz() >= hz)
+        .unwrap_or(SampleRate::Hz192000)
+        .answer_rate()
 }
 
 #[cfg(test)]
@@ -99,19 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_played_at_its_rate_or_the_next_one_up_to_48_khz() {
-        for (hz, played) in [
+    fn a_file_is_kept_at_its_rate_or_the_next_one_up_to_16_khz() {
+        for (hz, kept) in [
             (4_000, 8_000),
             (8_000, 8_000),
             (11_025, 12_000),
             (16_000, 16_000),
-            (22_050, 24_000),
-            (24_000, 24_000),
-            (44_100, 48_000),
-            (48_000, 48_000),
-            (192_000, 48_000),
+            (22_050, 16_000),
+            (44_100, 16_000),
+            (200_000, 16_000),
         ] {
-            assert_eq!(playable_rate(hz).hz(), played, "{hz}");
+            assert_eq!(source_rate(hz).hz(), kept, "{hz}");
         }
     }
 }

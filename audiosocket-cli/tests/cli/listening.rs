@@ -8,8 +8,12 @@ use super::server::{is_audio, read_frame, write_frame};
 /// A call, and the audio received since it began or since the last [`forget`](Self::forget).
 pub(crate) struct ListeningCaller {
     pub(crate) stream: TcpStream,
-    /// The kind of all audio frames.
+    /// The kind of all audio frames that come.
     pub(crate) kind: u8,
+    /// Whether silence of kind 0x10 may come, because the server may not know the caller's rate.
+    waits: bool,
+    /// The kind of the caller's audio.
+    speaks: u8,
     pub(crate) samples: Vec<i16>,
 }
 
@@ -19,8 +23,25 @@ impl ListeningCaller {
         Self {
             stream: begin(addr),
             kind,
+            waits: false,
+            speaks: 0x10,
             samples: Vec::new(),
         }
+    }
+
+    /// Begins a call to a server that sends frames of this kind after the caller's first audio, and only silence of kind
+    /// 0x10 before it. The caller sends a frame of kind `speaks`.
+    pub(crate) fn begin_speaking(addr: SocketAddr, speaks: u8, kind: u8) -> Self {
+        let mut call = Self::begin(addr, kind);
+        call.waits = true;
+        call.speak(speaks);
+        call
+    }
+
+    /// Sends a frame of silence of kind `speaks`. The caller's later audio has this kind too.
+    pub(crate) fn speak(&mut self, speaks: u8) {
+        self.speaks = speaks;
+        self.say(1, 0.0, slin);
     }
 
     /// Receives a frame. Returns its samples, or `None` for a hangup.
@@ -31,9 +52,15 @@ impl ListeningCaller {
             assert_eq!(frame.0, 0x00);
             return None;
         }
-        assert_eq!(frame.0, self.kind);
         let before = self.samples.len();
         self.samples.extend(samples(&frame.1));
+        let came = &self.samples[before..];
+        if self.waits && frame.0 == 0x10 && came.iter().all(|sample| *sample == 0) {
+            self.samples.truncate(before);
+            return Some(&[]);
+        }
+        self.waits = false;
+        assert_eq!(frame.0, self.kind);
         Some(&self.samples[before..])
     }
 
@@ -112,14 +139,14 @@ impl ListeningCaller {
         }
     }
 
-    /// Sends frames of 20 ms of a tone with this peak, all at once, in the codec of `encode`.
+    /// Sends frames of 160 samples of a tone with this peak, all at once, in the codec of `encode`.
     pub(crate) fn say(&mut self, frames: usize, peak: f64, encode: impl Fn(i16) -> Vec<u8>) {
         let tone: Vec<i16> = (0..160 * frames)
             .map(|at| (peak * (at as f64 * 0.3).sin()) as i16)
             .collect();
         for frame in tone.chunks(160) {
             let payload: Vec<u8> = frame.iter().flat_map(|sample| encode(*sample)).collect();
-            write_frame(&mut self.stream, 0x10, &payload).unwrap();
+            write_frame(&mut self.stream, self.speaks, &payload).unwrap();
         }
     }
 }

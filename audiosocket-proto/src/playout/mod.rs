@@ -38,7 +38,9 @@ const MAX_ENTRIES: usize = 65_536;
 /// - Pieces join without gaps. If a piece does not fill a frame, the next piece does. If there is no next
 ///   piece, the frame is padded with silence.
 /// - While the peer does not read, frames stay in the queue, where they can be cleared.
-/// - With an empty queue, it sends silence, unless [`SessionConfig::fill_silence`] is off.
+/// - Each piece leaves at its own rate.
+/// - With an empty queue, it sends silence, unless [`SessionConfig::fill_silence`] is off. Silence has the rate of the audio
+///   that was sent last, or else the [answer rate](SampleRate::answer_rate) of the caller's audio, or else 8 kHz.
 ///
 /// Like a [`Session`](crate::Session), it has no clock. Its driver does these things:
 ///
@@ -108,7 +110,7 @@ enum PlayoutState {
     Closed,
 }
 
-/// The rate of silence: the rate of the audio that was sent last, or the rate of the caller's audio if none was sent.
+/// The rate of silence: the rate of the audio that was sent last, or else the answer rate of the caller's audio.
 #[derive(Clone, Copy, Debug)]
 enum Rate {
     Received(SampleRate),
@@ -252,10 +254,10 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Reports that the caller sends audio at `rate`. Silence has this rate until audio is sent or played.
+    /// Reports that the caller sends audio at `rate`. Silence has its answer rate until audio is sent or played.
     pub fn received(&mut self, rate: SampleRate) {
         if let Rate::Received(received) = &mut self.rate {
-            *received = rate;
+            *received = rate.answer_rate();
         }
     }
 

@@ -13,7 +13,7 @@ use crate::admission::expected::Metadata;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
-use crate::call::stats::AtomicStats;
+use crate::call::stats::{AtomicRate, AtomicStats};
 use crate::{CallStats, Peer};
 use audiosocket_proto::{
     AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,
@@ -27,8 +27,10 @@ use audiosocket_proto::{
 pub(crate) struct CallControl {
     /// Bits of [`Commands`]. The connection takes the lock only if a bit is set.
     commands: AtomicU8,
-    /// Index of the caller's sample rate in [`SampleRate::ALL`], plus one. 0 before any audio.
-    sample_rate: AtomicU8,
+    /// The rate of the caller's audio.
+    sample_rate: AtomicRate,
+    /// The rate of the last sent frame.
+    rate_sent: AtomicRate,
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
     peer: Peer,
@@ -126,7 +128,8 @@ impl CallControl {
     pub(crate) fn new(config: &SessionConfig, peer: Peer) -> Self {
         Self {
             commands: AtomicU8::new(0),
-            sample_rate: AtomicU8::new(0),
+            sample_rate: AtomicRate::default(),
+            rate_sent: AtomicRate::default(),
             session_stats: AtomicStats::default(),
             uuid: OnceLock::new(),
             peer,
@@ -154,15 +157,12 @@ impl CallControl {
 
     /// Stores the rate of the caller's audio.
     pub(crate) fn received(&self, rate: SampleRate) {
-        let index = SampleRate::ALL.iter().position(|known| *known == rate);
-        let code = index.map_or(0, |index| index as u8 + 1);
-        self.sample_rate.store(code, Ordering::Relaxed);
+        self.sample_rate.store(Some(rate));
         self.lock().playout.received(rate);
     }
 
     pub(crate) fn sample_rate(&self) -> Option<SampleRate> {
-        let code = usize::from(self.sample_rate.load(Ordering::Relaxed));
-        SampleRate::ALL.get(code.checked_sub(1)?).copied()
+        self.sample_rate.load()
     }
 
     /// Queues `audio` if all of it fits.
@@ -300,10 +300,11 @@ impl CallControl {
         Commands(commands)
     }
 
-    /// Publishes the counters of the session.
+    /// Publishes the counters of the session, and the rate of the last sent frame.
     #[inline]
-    pub(crate) fn publish(&self, stats: &SessionStats) {
+    pub(crate) fn publish(&self, stats: &SessionStats, rate_sent: Option<SampleRate>) {
         self.session_stats.store(stats);
+        self.rate_sent.store(rate_sent);
     }
 
     pub(crate) fn stats(&self) -> CallStats {
@@ -311,12 +312,12 @@ impl CallControl {
         CallStats {
             session: self.session_stats.load(),
             playout,
+            rate_sent: self.rate_sent.load(),
         }
     }
 
     /// Closes the playout. Marks and `play` futures report that the call is over.
-    pub(crate) fn close_playout(&self, session_stats: &SessionStats) {
-        self.session_stats.store(session_stats);
+    pub(crate) fn close_playout(&self) {
         let (mut dropped, mut wakers) = (Vec::new(), Vec::new());
         let mut inner = self.lock();
         let marks: VecDeque<_> = inner.playout.close(&mut dropped);

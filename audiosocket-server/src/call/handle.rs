@@ -68,6 +68,13 @@ impl CallHandle {
         self.control.sample_rate()
     }
 
+    /// Returns the rate at which to answer the caller: the rate of the caller's latest audio, but 16 kHz at most. Returns
+    /// 8 kHz before any audio has come. See [`SampleRate::answer_rate`] for the reasons.
+    #[must_use]
+    pub fn answer_rate(&self) -> SampleRate {
+        self.sample_rate().unwrap_or_default().answer_rate()
+    }
+
     /// Queues `audio` of any length after the audio that is already queued. The future waits for room, and is ready
     /// when all audio is queued. The audio leaves in frames of [`ptime`](audiosocket_proto::SessionConfig::ptime).
     ///
@@ -87,6 +94,13 @@ impl CallHandle {
     /// # Cancel safety
     ///
     /// If you drop the future, the audio that is already queued stays in the playout, and the rest is dropped.
+    ///
+    /// # Sample rate
+    ///
+    /// The audio leaves at its own rate, whatever the rate of the caller's audio: it is never resampled. Asterisk converts it
+    /// to the codec of the call. But Asterisk before 20.17, 21.12, 22.7 and 23.1 knows only 8 kHz: callers receive nothing
+    /// of wider audio, or the call ends. So play at the [answer rate](Self::answer_rate). `Prompt::at` of the crate
+    /// `audiosocket-media` returns a prompt at any rate.
     ///
     /// # The first frames of a call
     ///

@@ -55,6 +55,13 @@ impl Call<'_> {
         self.outbound.handle.sample_rate()
     }
 
+    /// Returns the rate at which to answer the caller: the rate of the caller's latest audio, but 16 kHz at most. Returns
+    /// 8 kHz before any audio has come. See [`SampleRate::answer_rate`] for the reasons.
+    #[must_use]
+    pub fn answer_rate(&self) -> SampleRate {
+        self.sample_rate().unwrap_or_default().answer_rate()
+    }
+
     /// Sends `audio` as one frame, before the answer that the callback returns. So a callback can answer with
     /// several frames. They leave in one write.
     ///

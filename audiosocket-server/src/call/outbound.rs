@@ -30,6 +30,8 @@ pub(crate) struct Outbound {
     pub(crate) shutdown_began: bool,
     /// When silence may begin after the audio that was sent.
     silence_from: Timestamp,
+    /// The rate of the last sent frame.
+    rate_sent: Option<SampleRate>,
     /// The rate of the last sent audio, until the playout gets it.
     sent: Option<SampleRate>,
     /// The rate of the caller's audio.
@@ -58,6 +60,7 @@ impl Outbound {
             is_behind: false,
             shutdown_began: false,
             silence_from: Timestamp::ZERO,
+            rate_sent: None,
             sent: None,
             received: None,
             waker: None,
@@ -79,6 +82,7 @@ impl Outbound {
             self.playout_due = self.playout_due.map(|due| due.max(self.silence_from));
         }
         self.sent = Some(audio.rate());
+        self.rate_sent = self.sent;
         Ok(())
     }
 
@@ -95,7 +99,7 @@ impl Outbound {
     #[inline]
     pub(crate) fn take_commands(&mut self, waker: &Waker) -> Option<Commands> {
         let control = self.handle.control();
-        control.publish(self.session.stats());
+        control.publish(self.session.stats(), self.rate_sent);
         if !control.has_commands() && self.knows_waker(waker) {
             return None;
         }
@@ -151,9 +155,10 @@ impl Outbound {
         }
         match output {
             PlayoutOutput::Frame(frame) => {
-                let sent = self.session.send(now, frame.as_audio());
-                if sent == Err(SendError::NoCall) {
-                    self.close_playout();
+                match self.session.send(now, frame.as_audio()) {
+                    Ok(()) => self.rate_sent = Some(frame.rate()),
+                    Err(SendError::NoCall) => self.close_playout(),
+                    Err(_) => {}
                 }
                 PlayoutStep::Done
             }
@@ -172,7 +177,9 @@ impl Outbound {
 
     /// Closes the playout.
     pub(crate) fn close_playout(&mut self) {
-        self.handle.control().close_playout(self.session.stats());
+        let control = self.handle.control();
+        control.publish(self.session.stats(), self.rate_sent);
+        control.close_playout();
         self.playout_due = None;
         self.playout_changed = false;
         self.awaits_drain = false;
@@ -183,6 +190,7 @@ impl Outbound {
         CallStats {
             session: *self.session.stats(),
             playout,
+            rate_sent: self.rate_sent,
         }
     }
 }

@@ -1,6 +1,6 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use audiosocket_proto::{PlayoutStats, SessionStats};
+use audiosocket_proto::{FrameKind, PlayoutStats, SampleRate, SessionStats};
 
 /// Counters of a call since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct CallStats {
     pub session: SessionStats,
     /// Counters of the playout.
     pub playout: PlayoutStats,
+    /// The sample rate of the last audio frame that was accepted for sending, silence included. `None` if there was none.
+    pub rate_sent: Option<SampleRate>,
 }
 
 /// [`SessionStats`] that one thread writes and other threads read. Each counter is atomic by itself.
@@ -57,5 +59,21 @@ impl AtomicStats {
         stats.audio_bytes_sent = audio_bytes_sent;
         stats.frames_dropped = frames_dropped;
         stats
+    }
+}
+
+/// A sample rate that one thread writes and other threads read: its frame kind, or 0 for none.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicRate(AtomicU8);
+
+impl AtomicRate {
+    #[inline]
+    pub(crate) fn store(&self, rate: Option<SampleRate>) {
+        let kind = rate.map_or(0, |rate| rate.kind().0);
+        self.0.store(kind, Ordering::Relaxed);
+    }
+
+    pub(crate) fn load(&self) -> Option<SampleRate> {
+        SampleRate::from_kind(FrameKind(self.0.load(Ordering::Relaxed)))
     }
 }

@@ -78,7 +78,18 @@ impl IncomingCall {
     /// Waits for the first audio of the caller, and returns its sample rate. Returns 8 kHz if no audio arrives within
     /// `timeout`, or if the call ends. Takes no event from the queue. Cancel safe.
     ///
-    /// Prompts can then be played in the rate of the caller. The time is that of the connection's clock.
+    /// After it, play prompts at the [answer rate](CallHandle::answer_rate). The time is that of the connection's clock.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use audiosocket_proto::{AudioBuf, SampleRate, SendError};
+    /// # use audiosocket_server::IncomingCall;
+    /// # async fn greet(call: &mut IncomingCall, greeting: impl Fn(SampleRate) -> AudioBuf) -> Result<(), SendError> {
+    /// call.wait_sample_rate(Duration::from_millis(200)).await;
+    /// call.play(greeting(call.answer_rate())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_sample_rate(&mut self, timeout: Duration) -> SampleRate {
         let mut timer = self.handle.timer(timeout);
         let look = || self.handle.sample_rate();

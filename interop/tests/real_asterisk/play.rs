@@ -39,7 +39,8 @@ fn caller_hears_speech(rate: SampleRate, lead: Duration, extension: impl Fn(Uuid
     let mut speech = vec![0; rate.hz() as usize * lead.as_millis() as usize / 1000];
     speech.extend(recording(rate));
     write_wav(&file, rate.hz(), &speech);
-    let server = Server::play(&[], &file);
+    // The caller sends no audio, so the program would play at 8 kHz.
+    let server = Server::play(&["--rate", rate.format_name()], &file);
     let recorded = (0..5)
         .find_map(|_| {
             let call = call(&server, rate, &extension);

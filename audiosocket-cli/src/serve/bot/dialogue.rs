@@ -2,13 +2,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use audiosocket_media::SampleRate;
+use audiosocket_media::{Prompt, SampleRate};
 use audiosocket_proto::MarkOutcome;
-use audiosocket_tokio::{Audio, AudioBuf, Call, DtmfDigit, Handler, Response};
+use audiosocket_tokio::{Audio, AudioBuf, Bytes, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
 use crate::serve::barge_in::BargeIn;
 use crate::serve::input_options::InputOptions;
+use crate::serve::play_rate::PlayRate;
 use crate::serve::prompt::hang_up_on_error;
 
 /// The bot asks a caller who presses no key this often.
@@ -19,30 +20,33 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct Script {
     /// The number of digits that complete an entry.
     max_digits: usize,
-    menu: AudioBuf,
-    entered: AudioBuf,
+    menu: Prompt,
+    entered: Prompt,
     /// `0` to `9`.
-    digits: Vec<AudioBuf>,
-    more: AudioBuf,
-    nothing: AudioBuf,
-    goodbye: AudioBuf,
+    digits: Vec<Prompt>,
+    more: Prompt,
+    nothing: Prompt,
+    goodbye: Prompt,
     /// Silence for the time in which the bot waits for a key. So the bot needs no timer, a key ends the wait by clearing
-    /// the playout, and the audio keeps its rate. `--no-silence` does not remove it.
-    pause: AudioBuf,
+    /// the playout, and the audio keeps its rate. `--no-silence` does not remove it. It has the length of the wait at the
+    /// highest rate.
+    silence: Bytes,
+    timeout: Duration,
+    rate: PlayRate,
 }
 
 impl Script {
     pub(super) fn new(
         voice: &str,
         max_digits: usize,
-        rate: SampleRate,
+        rate: PlayRate,
         timeout: Duration,
     ) -> io::Result<Self> {
-        let speak = |text: &str| speak(voice, text, rate);
+        let speak = |text: &str| speak(voice, text, rate.highest());
         let menu = format!(
             "Please enter up to {max_digits} digits, followed by the hash key. To hang up, press star."
         );
-        let silence = vec![0; (2 * rate.samples_in(timeout)).max(2) as usize];
+        let silence = vec![0; silence_len(rate.highest(), timeout)];
         Ok(Self {
             max_digits,
             menu: speak(&menu)?,
@@ -53,12 +57,19 @@ impl Script {
             more: speak("Please enter more digits, or press star to hang up.")?,
             nothing: speak("I have no digits.")?,
             goodbye: speak("Goodbye.")?,
-            pause: AudioBuf::new(rate, silence),
+            silence: silence.into(),
+            timeout,
+            rate,
         })
     }
 
+    /// Returns the silence of the wait for a key.
+    fn pause(&self, rate: SampleRate) -> AudioBuf {
+        AudioBuf::new(rate, self.silence.slice(..silence_len(rate, self.timeout)))
+    }
+
     /// "You entered 1 2 3": one prompt for each digit.
-    fn read_back(&self, digits: &str) -> Vec<AudioBuf> {
+    fn read_back(&self, digits: &str) -> Vec<Prompt> {
         let digits = digits
             .bytes()
             .map(|digit| &self.digits[usize::from(digit - b'0')]);
@@ -68,6 +79,11 @@ impl Script {
             .chain([&self.more]);
         prompts.cloned().collect()
     }
+}
+
+/// The bytes of silence for a wait. Empty audio cannot be played.
+fn silence_len(rate: SampleRate, timeout: Duration) -> usize {
+    (2 * rate.samples_in(timeout)).max(2) as usize
 }
 
 /// One call.
@@ -157,23 +173,30 @@ impl Dialogue {
         }
     }
 
-    /// Ends the phase, and plays `prompts`.
-    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<AudioBuf>, phase: DialoguePhase) {
-        call.clear();
-        self.phase = phase;
-        self.mark += 1;
-        let mut prompts = prompts.into_iter();
-        let played = prompts.try_for_each(|prompt| call.try_play(prompt));
-        let played = played.and_then(|()| call.mark(self.mark));
-        hang_up_on_error(call, played);
+    fn say(&mut self, call: &mut Call<'_>, prompts: Vec<Prompt>, phase: DialoguePhase) {
+        let rate = self.script.rate.of(call);
+        let audio = prompts.into_iter().map(|prompt| prompt.at(rate));
+        self.play(call, audio, phase);
     }
 
     fn wait(&mut self, call: &mut Call<'_>) {
-        self.say(
-            call,
-            vec![self.script.pause.clone()],
-            DialoguePhase::WaitingForKey,
-        );
+        let pause = self.script.pause(self.script.rate.of(call));
+        self.play(call, [pause].into_iter(), DialoguePhase::WaitingForKey);
+    }
+
+    /// Ends the phase, and plays `audio` in the next one.
+    fn play(
+        &mut self,
+        call: &mut Call<'_>,
+        mut audio: impl Iterator<Item = AudioBuf>,
+        phase: DialoguePhase,
+    ) {
+        call.clear();
+        self.phase = phase;
+        self.mark += 1;
+        let played = audio.try_for_each(|audio| call.try_play(audio));
+        let played = played.and_then(|()| call.mark(self.mark));
+        hang_up_on_error(call, played);
     }
 
     fn time_out(&mut self, call: &mut Call<'_>) {

@@ -7,11 +7,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_media::SampleRate;
 use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
 use super::ServeArgs;
+use super::play_rate::{PlayRate, StartAtRate};
 use crate::{duration, help};
 use dialogue::{Dialogue, Script};
 
@@ -27,14 +27,15 @@ pub(crate) struct BotArgs {
     /// Wait for a key; a minute at most
     #[arg(long, value_name = "TIME", help_heading = "Bot", default_value = "5s", value_parser = parse_key_timeout)]
     key_timeout: Duration,
-    /// Sample rate: slin ... slin192
-    #[arg(long, value_name = "RATE", help_heading = "Bot", default_value_t = SampleRate::Hz16000)]
-    rate: SampleRate,
+    /// Sample rate [default: the caller's, up to slin16]
+    #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
+    rate: PlayRate,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
 
 const AFTER_HELP: &str = help::examples!(
+    note: "Rates over slin: Asterisk 20.17, 21.12, 22.7, 23.1; over slin16: no packet loss",
     "program.md",
     "audiosocket serve bot --listen 0.0.0.0:9092",
     "audiosocket serve bot --digits 4 --key-timeout 10s",
@@ -59,8 +60,10 @@ impl BotArgs {
             self.rate,
             self.key_timeout,
         )?;
-        let script = Arc::new(script);
-        let caller = self.serve.caller;
-        Ok(move |_: &CallRequest<'_>| Ok(Dialogue::new(Arc::clone(&script), caller)))
+        let (script, rate, caller) = (Arc::new(script), self.rate, self.serve.caller);
+        Ok(move |_: &CallRequest<'_>| {
+            let dialogue = Dialogue::new(Arc::clone(&script), caller);
+            Ok(StartAtRate::new(rate, dialogue))
+        })
     }
 }

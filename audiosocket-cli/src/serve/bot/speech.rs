@@ -4,15 +4,14 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use audiosocket_media::SampleRate;
 use audiosocket_media::file::AudioReader;
-use audiosocket_tokio::AudioBuf;
+use audiosocket_media::{Prompt, SampleRate};
 
 /// Ten times the duration of the bot's longest text.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Returns the speech of `text` at `rate`. Blocks until espeak-ng has ended.
-pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<AudioBuf> {
+/// Returns the speech of `text` at `rate` or below. Blocks until espeak-ng has ended.
+pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<Prompt> {
     let output = Command::new("espeak-ng")
         .args(["-v", voice, "--stdout", text])
         .output()
@@ -35,7 +34,7 @@ pub(super) fn speak(voice: &str, text: &str, rate: SampleRate) -> io::Result<Aud
         let message = format!("espeak-ng wrote a file without audio for {text:?}");
         return Err(io::Error::other(message));
     }
-    Ok(AudioBuf::from_samples(rate, &samples))
+    Ok(Prompt::from_samples(rate, samples))
 }
 
 fn cannot_start(error: &io::Error) -> io::Error {

@@ -15,7 +15,8 @@ use audiosocket_tokio::{
 
 use super::PlayArgs;
 use crate::serve::barge_in::BargeIn;
-use crate::serve::prompt::{LONGEST, hang_up_on_error, playable_rate};
+use crate::serve::play_rate::{PlayRate, StartAtRate};
+use crate::serve::prompt::{LONGEST, hang_up_on_error};
 
 /// A call has at least this much audio in its playout, if standard input has delivered it.
 const QUEUED: Duration = Duration::from_secs(5);
@@ -36,23 +37,27 @@ impl PlayArgs {
             ));
         }
         let reader = AudioReader::new(io::stdin()).map_err(|error| stdin_error(&error))?;
-        let rate = self
-            .rate
-            .unwrap_or_else(|| playable_rate(reader.sample_rate()));
-        let audio = Arc::new(StdinAudio::default());
+        let audio: Arc<[_]> = match self.rate {
+            PlayRate::Named(rate) => [StdinAudio::new(rate)].into(),
+            PlayRate::Answer => [SampleRate::Hz8000, SampleRate::Hz16000]
+                .map(StdinAudio::new)
+                .into(),
+        };
         let writer = audio.clone();
         thread::Builder::new()
             .name("stdin".to_owned())
-            .spawn(move || writer.read_all(reader, rate))?;
-        let (barge_in, caller) = (self.barge_in, self.serve.caller);
+            .spawn(move || read_all(reader, &writer))?;
+        let (barge_in, caller, rate) = (self.barge_in, self.serve.caller, self.rate);
         Ok(move |_: &CallRequest<'_>| {
-            Ok(StdinPlayer {
+            let player = StdinPlayer {
                 audio: audio.clone(),
+                rate_index: 0,
                 next: 0,
                 is_live: false,
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
-            })
+            };
+            Ok(StartAtRate::new(rate, player))
         })
     }
 }
@@ -61,9 +66,54 @@ fn stdin_error(error: &ReadError) -> io::Error {
     io::Error::other(format!("standard input: {error}"))
 }
 
-/// The audio that standard input has delivered so far. All calls share it.
-#[derive(Debug, Default)]
-struct StdinAudio(Mutex<State>);
+/// Reads standard input to its end, for each rate of `audio`.
+fn read_all(mut reader: AudioReader<Stdin>, audio: &[StdinAudio]) {
+    if let Err(error) = read_parts(&mut reader, audio) {
+        tracing::warn!(%error, "standard input is not read any further");
+    }
+    for warning in reader.warnings() {
+        tracing::warn!(%warning, "standard input");
+    }
+    audio.iter().for_each(StdinAudio::complete);
+}
+
+fn read_parts(reader: &mut AudioReader<impl Read>, audio: &[StdinAudio]) -> io::Result<()> {
+    let hz = reader.sample_rate();
+    let mut resamplers = audio
+        .iter()
+        .map(|audio| Resampler::between(hz, audio.rate.hz()).map_err(io::Error::other))
+        .collect::<io::Result<Vec<_>>>()?;
+    let (mut samples, mut part) = (Vec::new(), Vec::new());
+    let mut left = u64::from(hz) * LONGEST.as_secs();
+    loop {
+        samples.clear();
+        let is_end = reader.read(&mut samples)? == 0;
+        left = left.checked_sub(samples.len() as u64).ok_or_else(|| {
+            io::Error::other(format!("it has more audio than {} s", LONGEST.as_secs()))
+        })?;
+        for (audio, resampler) in audio.iter().zip(&mut resamplers) {
+            part.clear();
+            if is_end {
+                resampler.finish(&mut part);
+            } else {
+                resampler.push(&samples, &mut part);
+            }
+            if !part.is_empty() {
+                audio.add(&AudioBuf::from_samples(audio.rate, &part));
+            }
+        }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// The audio that standard input has delivered so far, at one rate. All calls share it.
+#[derive(Debug)]
+struct StdinAudio {
+    rate: SampleRate,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -74,18 +124,15 @@ struct State {
 }
 
 impl StdinAudio {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(rate: SampleRate) -> Self {
+        Self {
+            rate,
+            state: Mutex::default(),
+        }
     }
 
-    fn read_all(&self, mut reader: AudioReader<Stdin>, rate: SampleRate) {
-        if let Err(error) = self.read_parts(&mut reader, rate) {
-            tracing::warn!(%error, "standard input is not read any further");
-        }
-        for warning in reader.warnings() {
-            tracing::warn!(%warning, "standard input");
-        }
-        self.complete();
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// No part follows. Live calls end when they have played everything.
@@ -94,32 +141,6 @@ impl StdinAudio {
         state.is_complete = true;
         for call in state.live.drain(..) {
             call.hangup_after_playout();
-        }
-    }
-
-    fn read_parts(&self, reader: &mut AudioReader<impl Read>, rate: SampleRate) -> io::Result<()> {
-        let mut resampler =
-            Resampler::between(reader.sample_rate(), rate.hz()).map_err(io::Error::other)?;
-        let (mut samples, mut part) = (Vec::new(), Vec::new());
-        let mut left = rate.samples_in(LONGEST);
-        loop {
-            samples.clear();
-            part.clear();
-            let is_end = reader.read(&mut samples)? == 0;
-            if is_end {
-                resampler.finish(&mut part);
-            } else {
-                resampler.push(&samples, &mut part);
-            }
-            left = left.checked_sub(part.len() as u64).ok_or_else(|| {
-                io::Error::other(format!("it has more audio than {} s", LONGEST.as_secs()))
-            })?;
-            if !part.is_empty() {
-                self.add(&AudioBuf::from_samples(rate, &part));
-            }
-            if is_end {
-                return Ok(());
-            }
         }
     }
 
@@ -143,7 +164,10 @@ impl StdinAudio {
 /// Plays standard input to one caller, from its start.
 #[derive(Debug)]
 struct StdinPlayer {
-    audio: Arc<StdinAudio>,
+    /// The audio at each rate, from the lowest rate to the highest.
+    audio: Arc<[StdinAudio]>,
+    /// The index of the rate of this call.
+    rate_index: usize,
     /// The index of the next part.
     next: usize,
     /// True if the thread of standard input plays the next parts.
@@ -154,6 +178,9 @@ struct StdinPlayer {
 
 impl Handler for StdinPlayer {
     fn on_start(&mut self, call: &mut Call<'_>) {
+        let rate = call.answer_rate();
+        let fits = |audio: &StdinAudio| audio.rate.hz() <= rate.hz();
+        self.rate_index = self.audio.iter().rposition(fits).unwrap_or(0);
         let played = self.play_parts(call);
         hang_up_on_error(call, played);
     }
@@ -197,7 +224,7 @@ impl StdinPlayer {
     /// Queues parts until the playout has [`QUEUED`]. A mark is before each part: when the part before it has been played,
     /// the next part is queued. After the last part, the call is live.
     fn play_parts(&mut self, call: &mut Call<'_>) -> Result<(), SendError> {
-        let mut state = self.audio.state();
+        let mut state = self.audio[self.rate_index].state();
         while call.stats().playout.depth < QUEUED {
             let Some(part) = state.parts.get(self.next) else {
                 if state.is_complete {
@@ -224,7 +251,10 @@ impl StdinPlayer {
     fn interrupt(&mut self, call: &mut Call<'_>) {
         self.interrupted = true;
         let uuid = Some(call.uuid());
-        self.audio.state().live.retain(|live| live.uuid() != uuid);
+        self.audio[self.rate_index]
+            .state()
+            .live
+            .retain(|live| live.uuid() != uuid);
         let unheard = call.clear().duration.as_secs_f64();
         tracing::info!(uuid = %call.uuid(), unheard = format_args!("{unheard:.3}"), "interrupted");
     }
@@ -250,11 +280,13 @@ mod tests {
     /// The playout holds 1 s, and 4 s arrive at once. The call must play all of it, in virtual time.
     #[test]
     fn audio_that_arrives_faster_than_a_call_plays_is_played_completely() {
-        let audio = Arc::new(StdinAudio::default());
-        let shared = audio.clone();
+        let shared: Arc<[_]> = [StdinAudio::new(RATE)].into();
+        let stdin = shared.clone();
+        let audio = &stdin[0];
         let acceptor = move |_: &CallRequest<'_>| {
             Ok(StdinPlayer {
                 audio: shared.clone(),
+                rate_index: 0,
                 next: 0,
                 is_live: false,
                 barge_in: None,

@@ -14,7 +14,7 @@ use crate::process::{ServeProcess, audiosocket, line, text};
 const MENU: &str = "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
 const MORE: &str = "Please enter more digits, or press star to hang up.";
 const NOTHING: &str = "I have no digits.";
-const GOODBYE: &str = "Goodbye.";
+pub(super) const GOODBYE: &str = "Goodbye.";
 
 /// The kind of slin16.
 const KIND: u8 = 0x12;
@@ -28,9 +28,9 @@ fn search_path() -> String {
     format!("{}/tests/stand-ins:{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns the speech of `text`.
+/// Returns the speech of `text` at 16 kHz.
 #[track_caller]
-fn spoken(text: &str) -> Vec<i16> {
+pub(super) fn spoken(text: &str) -> Vec<i16> {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("speech.wav");
     let status = Command::new("espeak-ng")
@@ -46,7 +46,7 @@ fn spoken(text: &str) -> Vec<i16> {
         .unwrap()
 }
 
-fn bot(runtime: &str, args: &[&str]) -> Command {
+pub(super) fn bot(runtime: &str, args: &[&str]) -> Command {
     let server = ["serve", "bot", "--runtime", runtime];
     let mut command = audiosocket(server.into_iter().chain(args.iter().copied()));
     command.env("PATH", search_path());
@@ -69,7 +69,7 @@ on_every_runtime! {
 
 fn the_bot_asks_for_digits_repeats_them_and_ends_the_call_at_a_star(runtime: &str) {
     let server = ServeProcess::run(bot(runtime, &["--key-timeout", "1m"]), 1);
-    let mut call = ListeningCaller::begin(server.addr(), KIND);
+    let mut call = ListeningCaller::begin_speaking(server.addr(), KIND, KIND);
     call.receive_all_of(&spoken(MENU));
     // A # ends an entry of fewer than eight digits.
     call.press("12D3#");
@@ -92,7 +92,7 @@ fn the_bot_asks_for_digits_repeats_them_and_ends_the_call_at_a_star(runtime: &st
 
 fn keys_and_speech_interrupt_the_bot(runtime: &str) {
     let server = ServeProcess::run(bot(runtime, &["--key-timeout", "1m"]), 1);
-    let mut call = ListeningCaller::begin(server.addr(), KIND);
+    let mut call = ListeningCaller::begin_speaking(server.addr(), KIND, KIND);
     call.receive_sound(10);
     call.press("1");
     call.receive_silence(75);
@@ -114,7 +114,7 @@ fn keys_and_speech_interrupt_the_bot(runtime: &str) {
 
 fn the_bot_asks_again_if_the_caller_presses_no_key(runtime: &str) {
     let server = ServeProcess::run(bot(runtime, &["--key-timeout", "100ms"]), 1);
-    let mut call = ListeningCaller::begin(server.addr(), KIND);
+    let mut call = ListeningCaller::begin_speaking(server.addr(), KIND, KIND);
     // A timeout ends an entry.
     call.press("7");
     receive_digits(&mut call, "7");

@@ -10,6 +10,7 @@ mod memory_flood;
 mod memory_given_back;
 mod play;
 mod play_stdin;
+mod rates;
 mod record;
 mod threads;
 

@@ -13,6 +13,7 @@ use crate::transcript::audio_record;
 cases! {
     on every runner:
     audio_is_played_whole_at_each_rate
+    the_answer_rate_is_the_callers_rate_and_16_khz_at_most
     pieces_of_odd_lengths_are_played_without_a_gap
     audio_is_played_before_the_caller_speaks
     answers_are_sent_between_played_frames
@@ -48,6 +49,26 @@ fn audio_is_played_whole_at_each_rate(server: &TestServer) {
             "not played: there is no call to send to".to_owned(),
         ];
         connection.check(&records, OURS);
+    }
+}
+
+/// 8 kHz before the caller has sent audio.
+fn the_answer_rate_is_the_callers_rate_and_16_khz_at_most(server: &TestServer) {
+    for (kind, (rate, _)) in (0x10..).zip(RATES) {
+        let mut connection = server.started("echo");
+        let handle = connection.handle();
+        handle
+            .try_play((handle.answer_rate(), speech(320)))
+            .unwrap();
+        connection.expect(&played(0x10, &speech(320)));
+        let heard = audio_record(rate, b"quiet");
+        connection.send(&frame(kind, b"quiet"));
+        connection.wait_for(&heard);
+        handle
+            .try_play((handle.answer_rate(), speech(640)))
+            .unwrap();
+        connection.expect(&played(kind.min(0x12), &speech(640)));
+        connection.closes(&[heard]);
     }
 }
 

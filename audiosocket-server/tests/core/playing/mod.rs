@@ -309,6 +309,7 @@ fn stats_have_the_counters_of_the_playout() {
     let stats = line.driver.handle().stats();
     assert_eq!(stats.session.audio_frames_sent, 4);
     assert_eq!(stats.playout.frames, 4);
+    assert_eq!(stats.rate_sent, Some(RATE));
     assert_eq!(stats.playout.depth, PTIME * 6);
     // The counters of the playout are current.
     line.driver.handle().clear();

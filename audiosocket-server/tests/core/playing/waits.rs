@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use audiosocket_proto::{AudioBuf, SendError};
+use audiosocket_proto::{AudioBuf, SampleRate, SendError};
 use audiosocket_server::Play;
 
 use crate::handles::CountingWaker;
@@ -234,8 +234,14 @@ fn the_sample_rate_is_that_of_the_callers_audio() {
     let mut line = TestConnection::talking(RecordingAcceptor::echo());
     let handle = line.driver.handle().clone();
     assert_eq!(handle.sample_rate(), None);
+    assert_eq!(handle.answer_rate().hz(), 8_000);
     line.receive(&frame(0x12, &[1, 2]));
     assert_eq!(handle.sample_rate().map(|rate| rate.hz()), Some(16_000));
+    assert_eq!(handle.answer_rate().hz(), 16_000);
+    line.poll_commands();
+    // The rate of the echo.
+    assert_eq!(handle.stats().rate_sent, Some(SampleRate::Hz16000));
     line.receive(&frame(0x18, &[1, 2]));
     assert_eq!(handle.sample_rate().map(|rate| rate.hz()), Some(192_000));
+    assert_eq!(handle.answer_rate().hz(), 16_000);
 }
