@@ -9,6 +9,7 @@ use audiosocket_testing::load::{self, LoadMode, LoadTest};
 use clap::{Parser, ValueEnum};
 use uuid::Uuid;
 
+use super::limits::LimitArgs;
 use super::recordings::PLACEHOLDER;
 use crate::{address, duration};
 
@@ -55,6 +56,8 @@ pub(crate) struct CallArgs {
     /// Measure a local server process (Linux)
     #[arg(long, value_name = "PID", help_heading = CALLS, hide = true, value_parser = clap::value_parser!(u32).range(1..))]
     server_pid: Option<u32>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// FILE, noise (default), silence (default of any)
     #[arg(long, value_name = "AUDIO", help_heading = AUDIO, value_parser = caller_audio)]
     audio: Option<CallerAudio>,
@@ -82,7 +85,7 @@ pub(crate) struct CallArgs {
 }
 
 /// The headings of the help.
-const CALLS: &str = "Calls and report";
+pub(super) const CALLS: &str = "Calls and report";
 const AUDIO: &str = "Audio";
 
 const AFTER_HELP: &str = crate::help::examples!(
@@ -214,7 +217,7 @@ impl CallArgs {
         if let Some(pid) = self.server_pid {
             test = test.server_pid(pid);
         }
-        test
+        self.limits.apply(test)
     }
 }
 

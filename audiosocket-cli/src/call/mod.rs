@@ -2,6 +2,7 @@
 
 mod args;
 mod details;
+mod limits;
 mod progress;
 mod recordings;
 mod summary;

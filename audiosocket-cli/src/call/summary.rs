@@ -77,7 +77,9 @@ fn server(report: &Report) -> String {
         Expect::Echo => "an echo is expected",
         _ => "any audio is expected",
     };
-    format!("{server}, {expect} (--seed {})", report.seed)
+    let asterisk = |release: &String| format!(", as Asterisk {release}");
+    let asterisk = report.asterisk.as_ref().map_or_else(String::new, asterisk);
+    format!("{server}, {expect}{asterisk} (--seed {})", report.seed)
 }
 
 fn calls(report: &Report) -> String {

@@ -36,7 +36,7 @@ fn wrong_options_of_call_exit_with_2_and_name_the_option() {
         (&["--calls", "2", "--uuid", uuid][..], "--uuid"),
         (
             &["--rate", "slin192", "--ptime", "200"],
-            "a frame takes 65535",
+            "a frame has 76800 bytes",
         ),
         (&["--duration", "10ms"], "shorter than one frame"),
         (&["--duration", "5"], "5s, 500ms"),
@@ -61,10 +61,12 @@ fn wrong_options_of_call_exit_with_2_and_name_the_option() {
         (&["--closed-loop", "0"], "1..="),
         (&["--no-audio", barge_in, "1s"], barge_in),
         (&["--server-pid", "0"], "1.."),
+        (&["--asterisk", "17.9"], "from 18.0 on; write it like 20.12"),
+        (&["--max-gap", "60"], "5s, 500ms"),
         #[cfg(target_os = "linux")]
         (
             &["--server-pid", &no_pid, "--duration", "2s"],
-            "there is no such process",
+            "there is no process with this id",
         ),
         #[cfg(target_os = "linux")]
         (
@@ -84,7 +86,7 @@ fn wrong_options_of_serve_exit_with_2_and_name_the_option() {
         (&["--listen", "9092"][..], "expected HOST:PORT"),
         (
             &["--allow", "localhost"],
-            "is no network, such as 192.0.2.0/24",
+            "is not an IP address, such as 192.0.2.7",
         ),
         (
             &["--allow", "10.0.0.1/8"],

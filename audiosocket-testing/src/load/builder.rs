@@ -7,10 +7,12 @@ use audiosocket_proto::{DtmfDigit, SampleRate};
 use uuid::Uuid;
 
 use super::config::{Expect, LoadError, LoadMode, Options, RunConfig};
+use super::limits::AudioLimits;
 use super::report::Report;
 use super::run;
 use super::stats::FrameCounters;
 use super::tap::{CallTap, TapFactory};
+use crate::asterisk::AsteriskRelease;
 
 /// A load test: a builder that [`run`](Self::run) starts.
 ///
@@ -164,6 +166,29 @@ impl LoadTest {
     /// Linux is supported.
     pub fn server_pid(mut self, pid: u32) -> Self {
         self.options.server_pid = Some(pid);
+        self
+    }
+
+    /// Behaves like this release of Asterisk: calls end when it would end them, it discards the kinds that the
+    /// release discards, and it sends no keys or wide kinds that the release does not send. By default it is a
+    /// current release.
+    ///
+    /// A call ends after 2 s without activity only if the release is set: calls of `Dial` have no such limit.
+    pub fn asterisk(mut self, release: AsteriskRelease) -> Self {
+        self.options.asterisk = Some(release);
+        self
+    }
+
+    /// Fails a call if the server closes the connection without a hangup frame. Releases before 20.14, 21.9 and
+    /// 22.4 do not notice such an end.
+    pub fn require_hangup(mut self, required: bool) -> Self {
+        self.options.require_hangup = required;
+        self
+    }
+
+    /// Sets limits of the received audio. If one is exceeded, [`Report::ok`] is false. There are none by default.
+    pub fn limits(mut self, limits: AudioLimits) -> Self {
+        self.options.limits = limits;
         self
     }
 

@@ -1,6 +1,7 @@
 //! `audiosocket call` with servers that make no mistakes.
 
 mod audio;
+mod judgement;
 mod load;
 mod misbehaving;
 mod summary;

@@ -11,12 +11,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::ending::{Ending, failure};
 use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
 use super::schedule::{Schedule, ScheduledEvent};
+use super::watch::PauseWatch;
 use crate::client::Client;
 use crate::load::config::{CallConfig, Expect, LoadMode, RunConfig};
 use crate::load::run::Run;
-use crate::load::rx::{BargeInOutcome, RxAnalyzer, RxReport, SentFrame};
+use crate::load::rx::{RxAnalyzer, RxReport, SentFrame};
 use crate::load::signal::TestSignal;
 use crate::load::tap::CallTap;
 use crate::load::timer::CallTimer;
@@ -89,17 +91,8 @@ struct Caller<'r> {
     write_closed: bool,
     rx: RxAnalyzer<'r>,
     tap: Option<Box<dyn CallTap>>,
+    pauses: PauseWatch,
     sent: SentCounts,
-}
-
-/// Why a call ended.
-#[derive(Debug)]
-enum Ending {
-    CallerHungUp,
-    Interrupted,
-    ByServer(ClientEnd),
-    WriteBlocked,
-    Lost(io::Error),
 }
 
 impl<'r> Caller<'r> {
@@ -112,12 +105,14 @@ impl<'r> Caller<'r> {
             call.phase,
             config.options.ptime,
             call.frames,
-            config.options.dtmf.len(),
+            config.options.keys().len(),
         );
+        let mut client = Client::new(stream, call.uuid, config.options.wire_rate());
+        client.set_release(config.options.asterisk);
         Self {
             run,
             config,
-            client: Client::new(stream, call.uuid, config.options.rate),
+            client,
             rx: RxAnalyzer::new(config, &call, &run.stats, start),
             tap: run.tap.as_ref().map(|tap| tap.tap(call.uuid)),
             signal: call.signal,
@@ -129,6 +124,7 @@ impl<'r> Caller<'r> {
             timer: CallTimer::new(&run.timer, start),
             hangup_at: None,
             write_closed: false,
+            pauses: PauseWatch::new(config.options.asterisk, start),
             sent: SentCounts::default(),
         }
     }
@@ -144,8 +140,16 @@ impl<'r> Caller<'r> {
                 if let Some(ending) = self.send_due(Instant::now()) {
                     return Poll::Ready(ending);
                 }
-            } else if let Some(ending) = ready!(self.poll_read(cx)) {
-                return Poll::Ready(ending);
+            } else {
+                match self.poll_read(cx) {
+                    Poll::Ready(None) => {}
+                    Poll::Ready(Some(ending)) => return Poll::Ready(ending),
+                    Poll::Pending => {
+                        let client = &self.client;
+                        let pause = ready!(self.pauses.poll(cx, || client.has_no_data()));
+                        return Poll::Ready(Ending::Paused(pause));
+                    }
+                }
             }
         }
     }
@@ -155,7 +159,7 @@ impl<'r> Caller<'r> {
         while let Some((event, due_at)) = self.schedule.take(now) {
             match event {
                 ScheduledEvent::Digit(index) => {
-                    let _ = self.client.queue_dtmf(self.config.options.dtmf[index]);
+                    let _ = self.client.queue_dtmf(self.config.options.keys()[index]);
                     self.sent.digits += 1;
                 }
                 ScheduledEvent::Frame(number) => {
@@ -186,7 +190,10 @@ impl<'r> Caller<'r> {
         }
         let _ = self.client.queue_audio(&self.frame);
         if let Some(tap) = &mut self.tap {
-            tap.sent(Audio::new(self.config.options.rate, &self.frame), now);
+            tap.sent(
+                Audio::new(self.config.options.wire_rate(), &self.frame),
+                now,
+            );
         }
         self.queued += 1;
     }
@@ -228,6 +235,9 @@ impl<'r> Caller<'r> {
             Err(_) => self.write_closed = true,
         }
         let frames = std::mem::take(&mut self.queued);
+        if frames > 0 {
+            self.pauses.sent(now);
+        }
         let audible = self.audible_due.drain(..);
         if !self.write_closed {
             self.sent.frames += frames;
@@ -258,8 +268,11 @@ impl<'r> Caller<'r> {
             return Poll::Ready(Some(Ending::Lost(error)));
         }
         let now = read_at.unwrap_or_else(Instant::now);
+        let (partial, drained) = (self.client.partial_len(), self.client.is_drained());
+        let pause = self.pauses.read(partial, drained, now);
         Poll::Ready(
             ending
+                .or_else(|| pause.map(Ending::Paused))
                 .or_else(|| self.ending_by_caller(now))
                 .or_else(|| self.continue_loop(now)),
         )
@@ -287,6 +300,7 @@ impl<'r> Caller<'r> {
             // The caller did not wait for them.
             received.echo.missing = 0;
         }
+        (received.frames.discarded, received.discarded_kind) = self.client.discarded();
         let verdict = match failure(self.config, &received, ending) {
             _ if interrupted => Verdict::Interrupted,
             Some(failure) => Verdict::Failed(failure),
@@ -299,29 +313,6 @@ impl<'r> Caller<'r> {
             sent: self.sent,
             received,
         }
-    }
-}
-
-/// Why a call with this ending failed, if it did.
-fn failure(config: &RunConfig, received: &RxReport, ending: Ending) -> Option<CallFailure> {
-    let early = config.expect == Expect::Echo;
-    match ending {
-        Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(CallFailure::HungUpEarly),
-        Ending::ByServer(ClientEnd::ServerClosed) if early => Some(CallFailure::ClosedEarly),
-        Ending::ByServer(ClientEnd::Truncated) => Some(CallFailure::Truncated),
-        Ending::ByServer(ClientEnd::Rejected { kind }) => Some(CallFailure::Rejected(kind)),
-        Ending::WriteBlocked => Some(CallFailure::WriteBlocked),
-        Ending::Lost(error) => Some(CallFailure::Lost(error)),
-        // The caller sent nothing to echo.
-        _ if early && config.options.mode == LoadMode::Quiet => None,
-        _ if received.frames.received == 0 => Some(CallFailure::NoAudio),
-        _ if received.frames.received == received.frames.silence => Some(CallFailure::OnlySilence),
-        _ => match received.barge_in? {
-            BargeInOutcome::NotReached => Some(CallFailure::OverBeforeBargeIn),
-            BargeInOutcome::WasSilent => Some(CallFailure::SilentBeforeBargeIn),
-            BargeInOutcome::NeverSilent => Some(CallFailure::NeverSilent),
-            BargeInOutcome::FellSilent(_) => None,
-        },
     }
 }
 

@@ -1,8 +1,10 @@
 //! One call, from its connection to its outcome.
 
 mod caller;
+mod ending;
 mod outcome;
 mod schedule;
+mod watch;
 
 pub(super) use caller::place;
 pub(super) use outcome::{CallOutcome, HangupBy, Verdict};

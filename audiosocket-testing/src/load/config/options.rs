@@ -7,6 +7,8 @@ use audiosocket_proto::{DtmfDigit, SampleRate};
 use uuid::Uuid;
 
 use super::mode::{Expect, LoadMode};
+use crate::asterisk::{AsteriskFeature, AsteriskRelease};
+use crate::load::limits::AudioLimits;
 
 #[derive(Clone, Debug)]
 pub(in crate::load) struct Options {
@@ -26,6 +28,9 @@ pub(in crate::load) struct Options {
     pub(in crate::load) linger: Duration,
     pub(in crate::load) connect_timeout: Duration,
     pub(in crate::load) server_pid: Option<u32>,
+    pub(in crate::load) asterisk: Option<AsteriskRelease>,
+    pub(in crate::load) require_hangup: bool,
+    pub(in crate::load) limits: AudioLimits,
 }
 
 impl Options {
@@ -47,6 +52,25 @@ impl Options {
             linger: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(5),
             server_pid: None,
+            asterisk: None,
+            require_hangup: false,
+            limits: AudioLimits::default(),
+        }
+    }
+
+    /// Returns the rate that the kind of the callers' frames has.
+    pub(in crate::load) fn wire_rate(&self) -> SampleRate {
+        match self.asterisk {
+            Some(release) if !release.has(AsteriskFeature::WideAudio) => SampleRate::Hz8000,
+            _ => self.rate,
+        }
+    }
+
+    /// Returns the keys that callers send: none if the release of Asterisk sends none.
+    pub(in crate::load) fn keys(&self) -> &[DtmfDigit] {
+        match self.asterisk {
+            Some(release) if !release.has(AsteriskFeature::Keys) => &[],
+            _ => &self.dtmf,
         }
     }
 }
