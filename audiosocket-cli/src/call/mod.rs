@@ -5,6 +5,7 @@ mod details;
 mod limits;
 mod progress;
 mod recordings;
+mod script;
 mod summary;
 mod verdict;
 
@@ -64,7 +65,7 @@ pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
     if let Err(problem) = args.check() {
         usage_error(COMMAND, &problem);
     }
-    let mut test = args.load_test();
+    let mut test = args.load_test()?;
     if let Some(path) = args.audio_file() {
         let samples = wav::read_file(path, args.rate, LONGEST_AUDIO);
         let samples = samples.map_err(|error| file_error(path, &error))?;

@@ -108,8 +108,10 @@ pub(super) fn answered(report: &Report) -> u64 {
 
 fn sent(call: &CallReport) -> String {
     let report = &call.report;
-    let mut text = if report.quiet {
+    let mut text = if report.quiet && report.frames.sent == 0 {
         "no audio".to_owned()
+    } else if report.quiet {
+        format!("{} frames of a captured stream", report.frames.sent)
     } else {
         let of = if call.listeners { " of silence" } else { "" };
         format!(

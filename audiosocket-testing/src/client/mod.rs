@@ -42,7 +42,7 @@ use std::task::{Context, Poll, ready};
 
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
 use audiosocket_proto::{
-    Decoder, DtmfDigit, ErrorFlags, FrameKind, SampleRate, SendError, Transmit, Uuid,
+    Decoder, DtmfDigit, ErrorFlags, FrameKind, Message, SampleRate, SendError, Transmit, Uuid,
 };
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -253,6 +253,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     pub(crate) fn queue_dtmf(&mut self, digit: DtmfDigit) -> Result<(), SendError> {
         self.session.send_dtmf(digit)
+    }
+
+    /// Queues any message. [`SendError`] as in [`ClientSession::send`].
+    pub(crate) fn queue(&mut self, message: Message<'_>) -> Result<(), SendError> {
+        self.session.send(message)
     }
 
     /// Reads once, and passes all events to `on_event`.

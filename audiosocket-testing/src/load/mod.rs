@@ -51,6 +51,7 @@
 mod builder;
 mod call;
 mod config;
+mod cue;
 mod limits;
 mod report;
 mod run;
@@ -64,10 +65,12 @@ mod timer;
 
 pub use builder::{LoadTest, Progress};
 pub use config::{ConfigError, Expect, LoadError, LoadMode};
+pub use cue::Cue;
 pub use limits::{AudioLimits, ExceededLimit};
 pub use report::{
     BargeInReport, Bottleneck, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals,
     JitterReport, Report, ServerCost,
 };
+pub use signal::synthesize_speech;
 pub use stats::Quantiles;
 pub use tap::CallTap;

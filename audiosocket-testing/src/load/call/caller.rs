@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::cue_player::{self, CuePlayer};
 use super::ending::{Ending, failure};
 use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
 use super::schedule::{Schedule, ScheduledEvent};
@@ -79,6 +80,9 @@ struct Caller<'r> {
     signal: TestSignal,
     /// The frame to send; kept for its memory.
     frame: Vec<u8>,
+    cue_player: CuePlayer,
+    /// The number of frames made of the signal.
+    made: u64,
     /// The number of frames queued since the last write.
     queued: u64,
     /// The scheduled times of those that the server has to echo.
@@ -106,7 +110,9 @@ impl<'r> Caller<'r> {
             config.options.ptime,
             call.frames,
             config.options.keys().len(),
-        );
+        )
+        .with_cues(start, config.options.cues.iter().map(|(at, _)| *at))
+        .with_start_burst(config.options.start_burst);
         let mut client = Client::new(stream, call.uuid, config.options.wire_rate());
         client.set_release(config.options.asterisk);
         Self {
@@ -117,6 +123,8 @@ impl<'r> Caller<'r> {
             tap: run.tap.as_ref().map(|tap| tap.tap(call.uuid)),
             signal: call.signal,
             frame: Vec::new(),
+            cue_player: CuePlayer::new(call.uuid),
+            made: 0,
             queued: 0,
             audible_due: Vec::new(),
             schedule,
@@ -162,8 +170,19 @@ impl<'r> Caller<'r> {
                     let _ = self.client.queue_dtmf(self.config.options.keys()[index]);
                     self.sent.digits += 1;
                 }
-                ScheduledEvent::Frame(number) => {
+                ScheduledEvent::Cue(index) => {
+                    let cue = &self.config.options.cues[index].1;
+                    let counts =
+                        self.cue_player
+                            .play(cue, &self.config.options, &mut self.client, now);
+                    self.sent.digits += counts.digits;
+                    self.queued += counts.frames;
+                }
+                ScheduledEvent::Frame(_) if self.cue_player.is_on_hold(due_at) => {}
+                ScheduledEvent::Frame(_) => {
+                    let number = self.made;
                     self.queue(number, due_at, now);
+                    self.made += 1;
                     self.sent.late += u64::from(now - due_at > self.config.options.ptime);
                     if self.config.barge_in == Some(number) {
                         self.rx.barge_in(now);
@@ -188,6 +207,8 @@ impl<'r> Caller<'r> {
         if self.signal.write_frame(number, &mut self.frame) {
             self.audible_due.push(due_at);
         }
+        self.cue_player.overwrite(&mut self.frame);
+        cue_player::encode(self.config.options.encoding, &mut self.frame);
         let _ = self.client.queue_audio(&self.frame);
         if let Some(tap) = &mut self.tap {
             tap.sent(

@@ -1,6 +1,7 @@
 //! One call, from its connection to its outcome.
 
 mod caller;
+mod cue_player;
 mod ending;
 mod outcome;
 mod schedule;
