@@ -51,7 +51,7 @@ impl AudioLimits {
         latency: Some(Duration::from_millis(150)),
     };
 
-    /// Returns the limits that these figures exceed.
+    /// Returns the limits that these figures exceed, causes first: a burst also drifts.
     pub(super) fn exceeded(
         &self,
         jitter: Option<&JitterReport>,
@@ -63,6 +63,12 @@ impl AudioLimits {
         let own = max(self_latency).unwrap_or(0);
         [
             (
+                "burst",
+                self.burst,
+                of_jitter(|it| Some(it.longest_burst_us)),
+            ),
+            ("gap", self.gap, of_jitter(|it| Some(it.longest_gap_us))),
+            (
                 "lateness",
                 self.lateness,
                 of_jitter(|it| it.lateness_us.map(|times| times.max)),
@@ -72,12 +78,6 @@ impl AudioLimits {
                 self.drift,
                 of_jitter(|it| it.drift_us.map(|times| times.max)),
             ),
-            (
-                "burst",
-                self.burst,
-                of_jitter(|it| Some(it.longest_burst_us)),
-            ),
-            ("gap", self.gap, of_jitter(|it| Some(it.longest_gap_us))),
             ("latency", self.latency, max(latency)),
         ]
         .into_iter()
@@ -130,11 +130,11 @@ mod tests {
         };
         let all = exceeded(&jitter, 150_001, 0);
         let names: Vec<_> = all.iter().map(|it| it.0.as_str()).collect();
-        assert_eq!(names, ["lateness", "drift", "burst", "gap", "latency"]);
-        assert_eq!(all[1], ("drift".to_owned(), 300_000, 60_000));
+        assert_eq!(names, ["burst", "gap", "lateness", "drift", "latency"]);
+        assert_eq!(all[3], ("drift".to_owned(), 300_000, 60_000));
         let late = exceeded(&jitter, 150_001, 2_000);
         let names: Vec<_> = late.iter().map(|it| it.0.as_str()).collect();
-        assert_eq!(names, ["drift", "burst"]);
+        assert_eq!(names, ["burst", "drift"]);
         assert!(exceeded(&jitter, 0, 3_000_000).is_empty());
         let none = AudioLimits::default();
         assert!(none.exceeded(Some(&jitter), times(9), None).is_empty());
