@@ -156,28 +156,32 @@ fn a_release_ends_a_call_without_activity() {
 
 #[test]
 fn the_verdict_names_the_exceeded_limit_with_both_numbers() {
-    let any = args("--expect any --duration 3s");
-    for (server, option) in [
-        (player(Duration::from_millis(10), 1), "--max-drift"),
-        (player(Duration::from_millis(30), 1), "--max-drift"),
-        (player(Duration::from_millis(3_000), 150), "--max-burst"),
-        (player(Duration::from_millis(1_000), 1), "--max-gap"),
-        (player(Duration::from_millis(1_000), 50), "--max-lateness"),
-    ] {
-        let server = server.to_string();
-        let options = [&any[..], &[option, "20ms"]].concat();
-        let (summary, code) = printed(&server, &options);
-        assert_eq!(code, 1, "{option}: {summary}");
-        let name = option.trim_start_matches("--max-");
-        assert!(
-            summary.contains(&format!("verdict       NOT OK: {name} of ")),
-            "{summary}"
-        );
-        let end = format!(" ms, the limit is 20.000 ms ({option})");
-        assert!(summary.contains(&end), "{summary}");
-        let (summary, code) = printed(&server, &any);
-        assert_eq!(code, 0, "{summary}");
+    let millis = Duration::from_millis;
+    let calls = [
+        (player(millis(10), 1), "--max-drift"),
+        (player(millis(30), 1), "--max-drift"),
+        (player(millis(3_000), 150), "--max-burst"),
+        (player(millis(1_000), 1), "--max-gap"),
+        (player(millis(1_000), 50), "--max-lateness"),
+    ]
+    .map(|(server, option)| thread::spawn(move || assert_exceeded(server, option)));
+    for call in calls {
+        call.join().unwrap();
     }
+}
+
+/// Asserts that a call to `server` exceeds a limit of 20 ms, and that it is the only problem.
+fn assert_exceeded(server: SocketAddr, option: &str) {
+    let server = server.to_string();
+    let any = args("--expect any --duration 3s");
+    let (summary, code) = printed(&server, &[&any[..], &[option, "20ms"]].concat());
+    assert_eq!(code, 1, "{option}: {summary}");
+    let name = option.trim_start_matches("--max-");
+    let start = format!("verdict       NOT OK: {name} of ");
+    assert!(summary.contains(&start), "{summary}");
+    let end = format!(" ms, the limit is 20.000 ms ({option})");
+    assert!(summary.contains(&end), "{summary}");
+    assert!(summary.contains(" 1 completed, 0 failed"), "{summary}");
 }
 
 #[test]

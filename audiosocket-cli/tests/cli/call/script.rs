@@ -147,12 +147,32 @@ fn a_captured_stream_is_sent_again() {
     let (server, received) = serve_recorded();
     let report = call(server, &["--replay", file.to_str().unwrap()]);
     assert_eq!(report.code, 0, "{}", report.figures);
-    assert_eq!(report.count("/frames/sent"), 5);
+    assert_eq!(
+        (report.count("/frames/sent"), report.count("/digits_sent")),
+        (5, 1)
+    );
     let replayed: Vec<_> = received
         .iter()
         .take_while(|frame| frame.0 != 0x00)
         .collect();
     assert_eq!(replayed, frames);
+}
+
+#[test]
+fn a_capture_of_asterisk_is_sent_whole() {
+    let capture = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../audiosocket-proto/captures/app-dtmf.bin"
+    );
+    let (_, frames) = sent(&format!("--replay {capture}"));
+    let sent: Vec<u8> = frames
+        .iter()
+        .flat_map(|(kind, payload)| {
+            let [high, low] = u16::try_from(payload.len()).unwrap().to_be_bytes();
+            [&[*kind, high, low], &payload[..]].concat()
+        })
+        .collect();
+    assert_eq!(sent, std::fs::read(capture).unwrap());
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl CuePlayer {
                     && client.queue(Message::Unknown(frame)).is_ok()
                 {
                     queued.frames = u64::from(SampleRate::from_kind(*kind).is_some());
+                    queued.digits = u64::from(*kind == FrameKind::DTMF);
                 }
             }
         }
