@@ -93,7 +93,7 @@ pub(super) const CALLS: &str = "Calls and report";
 const AUDIO: &str = "Audio";
 
 const AFTER_HELP: &str = crate::help::examples!(
-    "testing-your-bot.md",
+    "testing.md",
     "audiosocket call 127.0.0.1:9092 --calls 100 --duration 10s",
     "audiosocket call voicebot:9092 --expect any --dtmf 15# --duration 20s",
     "audiosocket call voicebot:9092 --barge-in-after 2s --record heard.wav",
