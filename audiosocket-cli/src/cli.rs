@@ -30,7 +30,7 @@ enum Command {
     #[command(subcommand, after_help = serve::AFTER_HELP)]
     Serve(serve::Serve),
     /// Place calls to a server as Asterisk does, and check the answers
-    Call(call::CallArgs),
+    Call(Box<call::CallArgs>),
     /// Call an echo server in the same process: does it all work here?
     Demo(demo::DemoArgs),
     /// Print the frames of a captured stream, one line each

@@ -198,7 +198,13 @@ impl ClientSession {
         self.send_buffer.unsent().len()
     }
 
-    fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
+    /// Queues any message, also one that Asterisk never sends, to test a server with it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::AudioTooLong`] if the payload is longer than 65,535 bytes, and [`SendError::NoCall`] once the call
+    /// is over.
+    pub fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
         if self.over {
             return Err(SendError::NoCall);
         }

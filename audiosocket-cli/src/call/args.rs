@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::io;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use audiosocket_testing::load::{self, LoadMode, LoadTest};
 use clap::{Parser, ValueEnum};
 use uuid::Uuid;
 
+use super::limits::LimitArgs;
 use super::recordings::PLACEHOLDER;
+use super::script::ScriptArgs;
 use crate::{address, duration};
 
 /// The length of a call without `--duration`, the default of [`LoadTest`].
@@ -55,6 +58,10 @@ pub(crate) struct CallArgs {
     /// Measure a local server process (Linux)
     #[arg(long, value_name = "PID", help_heading = CALLS, hide = true, value_parser = clap::value_parser!(u32).range(1..))]
     server_pid: Option<u32>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    script: ScriptArgs,
     /// FILE, noise (default), silence (default of any)
     #[arg(long, value_name = "AUDIO", help_heading = AUDIO, value_parser = caller_audio)]
     audio: Option<CallerAudio>,
@@ -82,7 +89,7 @@ pub(crate) struct CallArgs {
 }
 
 /// The headings of the help.
-const CALLS: &str = "Calls and report";
+pub(super) const CALLS: &str = "Calls and report";
 const AUDIO: &str = "Audio";
 
 const AFTER_HELP: &str = crate::help::examples!(
@@ -153,7 +160,10 @@ impl CallArgs {
         let silent = match self.audio {
             Some(CallerAudio::Silence) => true,
             Some(_) => false,
-            None => self.expect == Some(ExpectOption::Any) && self.barge_in_after.is_none(),
+            None => {
+                let listens = self.expect == Some(ExpectOption::Any) || self.script.has_speech();
+                listens && self.barge_in_after.is_none()
+            }
         };
         silent && self.is_paced()
     }
@@ -168,11 +178,15 @@ impl CallArgs {
 
     /// Returns whether callers send a frame each ptime.
     pub(super) fn is_paced(&self) -> bool {
-        self.closed_loop.is_none() && !self.no_audio
+        self.closed_loop.is_none() && !self.no_audio && !self.script.is_replay()
     }
 
     /// The test, without audio and recordings.
-    pub(super) fn load_test(&self) -> LoadTest {
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read.
+    pub(super) fn load_test(&self) -> io::Result<LoadTest> {
         let mode = match self.closed_loop.and_then(NonZeroU32::new) {
             Some(frames) => LoadMode::ClosedLoop(frames),
             None if self.no_audio => LoadMode::Quiet,
@@ -183,7 +197,6 @@ impl CallArgs {
             .mode(mode)
             .rate(self.rate)
             .ptime(Duration::from_millis(self.ptime.into()))
-            .dtmf(self.dtmf.0.iter().copied())
             .linger(self.echo_timeout)
             .connect_timeout(self.connect_timeout);
         if let Some(calls) = self.calls_per_second {
@@ -214,7 +227,12 @@ impl CallArgs {
         if let Some(pid) = self.server_pid {
             test = test.server_pid(pid);
         }
-        test
+        let (has_uuid, has_duration) = (self.uuid.is_some(), self.duration.is_some());
+        let test = self.script.apply(test, self.rate, &self.dtmf)?;
+        let test = self
+            .script
+            .apply_replay(test, has_uuid || self.calls > 1, has_duration)?;
+        Ok(self.limits.apply(test))
     }
 }
 
@@ -229,7 +247,13 @@ impl From<ExpectOption> for load::Expect {
 
 /// The keys of `--dtmf`. It is a type of its own because clap makes a repeated option of a `Vec`.
 #[derive(Clone, Debug, Default)]
-struct Digits(Vec<DtmfDigit>);
+pub(super) struct Digits(Vec<DtmfDigit>);
+
+impl Digits {
+    pub(super) fn iter(&self) -> impl Iterator<Item = DtmfDigit> {
+        self.0.iter().copied()
+    }
+}
 
 impl std::fmt::Display for Digits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -252,7 +276,7 @@ fn caller_audio(text: &str) -> Result<CallerAudio, Infallible> {
     })
 }
 
-fn digits(text: &str) -> Result<Digits, String> {
+pub(super) fn digits(text: &str) -> Result<Digits, String> {
     let digits = text.chars().map(|key| {
         u8::try_from(key)
             .ok()

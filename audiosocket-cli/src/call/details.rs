@@ -98,6 +98,9 @@ fn count_rows(call: &CallReport) -> Vec<[String; 3]> {
             (frames.silence, "of them silence"),
         ],
     );
+    if report.asterisk.is_some() {
+        add("", &[(frames.discarded, "discarded, as this release does")]);
+    }
     if report.expect == Expect::Echo {
         add(
             "echo",
@@ -114,6 +117,10 @@ fn count_rows(call: &CallReport) -> Vec<[String; 3]> {
             "bursts, gaps",
             &[
                 (jitter.bursts, "frames less than 5 ms after another"),
+                (
+                    jitter.longest_burst_us / 1000,
+                    "ms of audio, the longest of these bursts",
+                ),
                 (jitter.gaps, "pauses of more than 60 ms"),
                 (jitter.longest_gap_us / 1000, "ms, the longest of them"),
             ],

@@ -2,8 +2,10 @@
 
 mod args;
 mod details;
+mod limits;
 mod progress;
 mod recordings;
+mod script;
 mod summary;
 mod verdict;
 
@@ -62,7 +64,7 @@ pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
     if let Err(problem) = args.check() {
         usage_error(COMMAND, &problem);
     }
-    let mut test = args.load_test();
+    let mut test = args.load_test()?;
     if let Some(path) = args.audio_file() {
         let mut file = AudioReader::open(path)?;
         let samples = file.read_all(args.rate, LONGEST_AUDIO)?;

@@ -77,7 +77,9 @@ fn server(report: &Report) -> String {
         Expect::Echo => "an echo is expected",
         _ => "any audio is expected",
     };
-    format!("{server}, {expect} (--seed {})", report.seed)
+    let asterisk = |release: &String| format!(", as Asterisk {release}");
+    let asterisk = report.asterisk.as_ref().map_or_else(String::new, asterisk);
+    format!("{server}, {expect}{asterisk} (--seed {})", report.seed)
 }
 
 fn calls(report: &Report) -> String {
@@ -106,8 +108,10 @@ pub(super) fn answered(report: &Report) -> u64 {
 
 fn sent(call: &CallReport) -> String {
     let report = &call.report;
-    let mut text = if report.quiet {
+    let mut text = if report.quiet && report.frames.sent == 0 {
         "no audio".to_owned()
+    } else if report.quiet {
+        format!("{} frames of a captured stream", report.frames.sent)
     } else {
         let of = if call.listeners { " of silence" } else { "" };
         format!(

@@ -3,6 +3,7 @@
 use audiosocket_testing::load::{Expect, FailureGroup};
 
 use super::CallReport;
+use super::limits::exceeded;
 use super::summary::answered;
 
 /// Returns `ok: ...` or `NOT OK: ...`, and what the user can do.
@@ -48,6 +49,14 @@ fn problem(call: &CallReport) -> (String, &'static str) {
             ),
             "start the server, or check the address, the firewall and the server's limits",
         );
+    }
+    if let Some(group) = report.failures.iter().find(|group| group.by_asterisk) {
+        let reason = format!(
+            "{} ({} of {} calls)",
+            group.reason, group.calls, calls.placed
+        );
+        let next = "docs/src/troubleshooting.md explains the lines of Asterisk's log, docs/src/releases.md the releases";
+        return (reason, next);
     }
     if hangups.server == answered && frames.received == 0 {
         return (
@@ -102,6 +111,13 @@ fn problem(call: &CallReport) -> (String, &'static str) {
         };
         return (reason, next);
     }
+    let bad_frames = frames.missing + frames.wrong + frames.extra;
+    if bad_frames == 0
+        && let Some(limit) = report.exceeded.first()
+    {
+        let next = "docs/src/testing.md has the reason for each limit and the usual causes";
+        return (exceeded(limit), next);
+    }
     (
         format!(
             "frames: {} missing, {} wrong, {} extra",
@@ -111,7 +127,7 @@ fn problem(call: &CallReport) -> (String, &'static str) {
     )
 }
 
-/// Returns a line for each reason for which calls failed, and one for recordings.
+/// Returns a line for each reason for which calls failed, one for each exceeded limit, and one for recordings.
 pub(super) fn failures(call: &CallReport) -> impl Iterator<Item = String> {
     let recordings = call.recordings.iter().filter_map(|all| {
         let error = all.error.as_ref()?;
@@ -120,7 +136,9 @@ pub(super) fn failures(call: &CallReport) -> impl Iterator<Item = String> {
             failed => format!("{failed} recordings, the first: {error}"),
         })
     });
-    call.report.failures.iter().map(failure).chain(recordings)
+    let limits = call.report.exceeded.iter().map(exceeded);
+    let failures = call.report.failures.iter().map(failure);
+    failures.chain(limits).chain(recordings)
 }
 
 fn failure(group: &FailureGroup) -> String {

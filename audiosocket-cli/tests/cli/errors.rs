@@ -61,6 +61,15 @@ fn wrong_options_of_call_exit_with_2_and_name_the_option() {
         (&["--closed-loop", "0"], "1..="),
         (&["--no-audio", barge_in, "1s"], barge_in),
         (&["--server-pid", "0"], "1.."),
+        (&["--asterisk", "17.9"], "from 18.0 on; write it like 20.12"),
+        (&["--max-gap", "60"], "5s, 500ms"),
+        (&["--codec", "alaw", "--expect", "echo"], "--expect any"),
+        (&["--codec", "ulaw", "--rate", "slin16"], "--rate of 8 kHz"),
+        (&["--say-at", "1s", "--expect", "echo"], "--expect any"),
+        (&["--dtmf-at", "9s:5"], "--duration is over before"),
+        (&["--dtmf-at", "5"], "3s:15#"),
+        (&["--hold", "2s-1s"], "2s-7s"),
+        (&["--replay", "x.bin", "--no-audio"], "--no-audio"),
         #[cfg(target_os = "linux")]
         (
             &["--server-pid", &no_pid, "--duration", "2s"],

@@ -18,5 +18,6 @@ mod help;
 mod listening;
 mod process;
 mod recordings;
+mod releases;
 mod serve;
 mod server;

@@ -3,14 +3,18 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use audiosocket_media::Encoding;
 use audiosocket_proto::{DtmfDigit, SampleRate};
 use uuid::Uuid;
 
 use super::config::{Expect, LoadError, LoadMode, Options, RunConfig};
+use super::cue::Cue;
+use super::limits::AudioLimits;
 use super::report::Report;
 use super::run;
 use super::stats::FrameCounters;
 use super::tap::{CallTap, TapFactory};
+use crate::asterisk::AsteriskRelease;
 
 /// A load test: a builder that [`run`](Self::run) starts.
 ///
@@ -164,6 +168,53 @@ impl LoadTest {
     /// Linux is supported.
     pub fn server_pid(mut self, pid: u32) -> Self {
         self.options.server_pid = Some(pid);
+        self
+    }
+
+    /// Behaves like this release of Asterisk: calls end when it would end them, it discards the kinds that the
+    /// release discards, and it sends no keys or wide kinds that the release does not send. By default it is a
+    /// current release.
+    ///
+    /// A call ends after 2 s without activity only if the release is set: calls of `Dial` have no such limit.
+    pub fn asterisk(mut self, release: AsteriskRelease) -> Self {
+        self.options.asterisk = Some(release);
+        self
+    }
+
+    /// Makes each caller do `cue` at this time of the call. Cues at the same time happen in the order of these
+    /// calls. With a cue that changes the audio, the default of [`expect`](Self::expect) is [`Expect::Any`].
+    pub fn cue(mut self, at: Duration, cue: Cue) -> Self {
+        let cues = &mut self.options.cues;
+        let index = cues.partition_point(|(other, _)| *other <= at);
+        cues.insert(index, (at, cue));
+        self
+    }
+
+    /// Sets the encoding of the callers' audio. The default is slin. `Dial` without `c(slin)` sends A-law or µ-law
+    /// under the kind of 8 kHz slin. The default of [`expect`](Self::expect) is then [`Expect::Any`]: audio to Asterisk
+    /// is always slin.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.options.encoding = encoding;
+        self
+    }
+
+    /// Sets the number of frames that each caller sends at once at the start. The default is 1. Asterisk 22.10.1 sent
+    /// five.
+    pub fn start_burst(mut self, frames: u32) -> Self {
+        self.options.start_burst = frames;
+        self
+    }
+
+    /// Fails a call if the server closes the connection without a hangup frame. Releases before 20.14, 21.9 and
+    /// 22.4 do not notice such an end.
+    pub fn require_hangup(mut self, required: bool) -> Self {
+        self.options.require_hangup = required;
+        self
+    }
+
+    /// Sets limits of the received audio. If one is exceeded, [`Report::ok`] is false. There are none by default.
+    pub fn limits(mut self, limits: AudioLimits) -> Self {
+        self.options.limits = limits;
         self
     }
 

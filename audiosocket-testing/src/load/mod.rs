@@ -6,8 +6,13 @@
 //! the echo, even if the server cuts the audio into other frames. After its last frame the caller
 //! waits for outstanding echoes. Then it hangs up as Asterisk does: it closes the connection.
 //!
-//! A call ends as on Asterisk: when the server sends a frame other than a hangup or audio of at least
-//! one byte, and when a write would block because the server does not read. Such a call has failed.
+//! A call ends as on Asterisk, and has failed then:
+//!
+//! - when the server sends a frame other than a hangup or audio of at least one byte;
+//! - when a payload pauses for more than 5 ms;
+//! - when a write would block because the server does not read.
+//!
+//! With [`LoadTest::asterisk`] it ends as on that release.
 //!
 //! The [`Report`] has the results: failed calls, lost frames, latency, jitter, and the cost of a frame
 //! for the server. It implements serde's `Serialize` and `Deserialize`.
@@ -46,6 +51,8 @@
 mod builder;
 mod call;
 mod config;
+mod cue;
+mod limits;
 mod report;
 mod run;
 mod rx;
@@ -58,9 +65,12 @@ mod timer;
 
 pub use builder::{LoadTest, Progress};
 pub use config::{ConfigError, Expect, LoadError, LoadMode};
+pub use cue::Cue;
+pub use limits::{AudioLimits, ExceededLimit};
 pub use report::{
     BargeInReport, Bottleneck, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals,
     JitterReport, Report, ServerCost,
 };
+pub use signal::synthesize_speech;
 pub use stats::Quantiles;
 pub use tap::CallTap;

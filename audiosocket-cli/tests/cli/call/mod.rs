@@ -1,8 +1,10 @@
 //! `audiosocket call` with servers that make no mistakes.
 
 mod audio;
+mod judgement;
 mod load;
 mod misbehaving;
+mod script;
 mod summary;
 mod timing;
 

@@ -11,12 +11,15 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::cue_player::{self, CuePlayer};
+use super::ending::{Ending, failure};
 use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
 use super::schedule::{Schedule, ScheduledEvent};
+use super::watch::PauseWatch;
 use crate::client::Client;
 use crate::load::config::{CallConfig, Expect, LoadMode, RunConfig};
 use crate::load::run::Run;
-use crate::load::rx::{BargeInOutcome, RxAnalyzer, RxReport, SentFrame};
+use crate::load::rx::{RxAnalyzer, RxReport, SentFrame};
 use crate::load::signal::TestSignal;
 use crate::load::tap::CallTap;
 use crate::load::timer::CallTimer;
@@ -77,6 +80,9 @@ struct Caller<'r> {
     signal: TestSignal,
     /// The frame to send; kept for its memory.
     frame: Vec<u8>,
+    cue_player: CuePlayer,
+    /// The number of frames made of the signal.
+    made: u64,
     /// The number of frames queued since the last write.
     queued: u64,
     /// The scheduled times of those that the server has to echo.
@@ -89,17 +95,8 @@ struct Caller<'r> {
     write_closed: bool,
     rx: RxAnalyzer<'r>,
     tap: Option<Box<dyn CallTap>>,
+    pauses: PauseWatch,
     sent: SentCounts,
-}
-
-/// Why a call ended.
-#[derive(Debug)]
-enum Ending {
-    CallerHungUp,
-    Interrupted,
-    ByServer(ClientEnd),
-    WriteBlocked,
-    Lost(io::Error),
 }
 
 impl<'r> Caller<'r> {
@@ -112,16 +109,22 @@ impl<'r> Caller<'r> {
             call.phase,
             config.options.ptime,
             call.frames,
-            config.options.dtmf.len(),
-        );
+            config.options.keys().len(),
+        )
+        .with_cues(start, config.options.cues.iter().map(|(at, _)| *at))
+        .with_start_burst(config.options.start_burst);
+        let mut client = Client::new(stream, call.uuid, config.options.wire_rate());
+        client.set_release(config.options.asterisk);
         Self {
             run,
             config,
-            client: Client::new(stream, call.uuid, config.options.rate),
+            client,
             rx: RxAnalyzer::new(config, &call, &run.stats, start),
             tap: run.tap.as_ref().map(|tap| tap.tap(call.uuid)),
             signal: call.signal,
             frame: Vec::new(),
+            cue_player: CuePlayer::new(call.uuid),
+            made: 0,
             queued: 0,
             audible_due: Vec::new(),
             schedule,
@@ -129,6 +132,7 @@ impl<'r> Caller<'r> {
             timer: CallTimer::new(&run.timer, start),
             hangup_at: None,
             write_closed: false,
+            pauses: PauseWatch::new(config.options.asterisk, start),
             sent: SentCounts::default(),
         }
     }
@@ -144,8 +148,16 @@ impl<'r> Caller<'r> {
                 if let Some(ending) = self.send_due(Instant::now()) {
                     return Poll::Ready(ending);
                 }
-            } else if let Some(ending) = ready!(self.poll_read(cx)) {
-                return Poll::Ready(ending);
+            } else {
+                match self.poll_read(cx) {
+                    Poll::Ready(None) => {}
+                    Poll::Ready(Some(ending)) => return Poll::Ready(ending),
+                    Poll::Pending => {
+                        let client = &self.client;
+                        let pause = ready!(self.pauses.poll(cx, || client.has_no_data()));
+                        return Poll::Ready(Ending::Paused(pause));
+                    }
+                }
             }
         }
     }
@@ -155,11 +167,22 @@ impl<'r> Caller<'r> {
         while let Some((event, due_at)) = self.schedule.take(now) {
             match event {
                 ScheduledEvent::Digit(index) => {
-                    let _ = self.client.queue_dtmf(self.config.options.dtmf[index]);
+                    let _ = self.client.queue_dtmf(self.config.options.keys()[index]);
                     self.sent.digits += 1;
                 }
-                ScheduledEvent::Frame(number) => {
+                ScheduledEvent::Cue(index) => {
+                    let cue = &self.config.options.cues[index].1;
+                    let counts =
+                        self.cue_player
+                            .play(cue, &self.config.options, &mut self.client, now);
+                    self.sent.digits += counts.digits;
+                    self.queued += counts.frames;
+                }
+                ScheduledEvent::Frame(_) if self.cue_player.is_on_hold(due_at) => {}
+                ScheduledEvent::Frame(_) => {
+                    let number = self.made;
                     self.queue(number, due_at, now);
+                    self.made += 1;
                     self.sent.late += u64::from(now - due_at > self.config.options.ptime);
                     if self.config.barge_in == Some(number) {
                         self.rx.barge_in(now);
@@ -184,9 +207,14 @@ impl<'r> Caller<'r> {
         if self.signal.write_frame(number, &mut self.frame) {
             self.audible_due.push(due_at);
         }
+        self.cue_player.overwrite(&mut self.frame);
+        cue_player::encode(self.config.options.encoding, &mut self.frame);
         let _ = self.client.queue_audio(&self.frame);
         if let Some(tap) = &mut self.tap {
-            tap.sent(Audio::new(self.config.options.rate, &self.frame), now);
+            tap.sent(
+                Audio::new(self.config.options.wire_rate(), &self.frame),
+                now,
+            );
         }
         self.queued += 1;
     }
@@ -228,6 +256,9 @@ impl<'r> Caller<'r> {
             Err(_) => self.write_closed = true,
         }
         let frames = std::mem::take(&mut self.queued);
+        if frames > 0 {
+            self.pauses.sent(now);
+        }
         let audible = self.audible_due.drain(..);
         if !self.write_closed {
             self.sent.frames += frames;
@@ -258,8 +289,11 @@ impl<'r> Caller<'r> {
             return Poll::Ready(Some(Ending::Lost(error)));
         }
         let now = read_at.unwrap_or_else(Instant::now);
+        let (partial, drained) = (self.client.partial_len(), self.client.is_drained());
+        let pause = self.pauses.read(partial, drained, now);
         Poll::Ready(
             ending
+                .or_else(|| pause.map(Ending::Paused))
                 .or_else(|| self.ending_by_caller(now))
                 .or_else(|| self.continue_loop(now)),
         )
@@ -287,6 +321,7 @@ impl<'r> Caller<'r> {
             // The caller did not wait for them.
             received.echo.missing = 0;
         }
+        (received.frames.discarded, received.discarded_kind) = self.client.discarded();
         let verdict = match failure(self.config, &received, ending) {
             _ if interrupted => Verdict::Interrupted,
             Some(failure) => Verdict::Failed(failure),
@@ -299,29 +334,6 @@ impl<'r> Caller<'r> {
             sent: self.sent,
             received,
         }
-    }
-}
-
-/// Why a call with this ending failed, if it did.
-fn failure(config: &RunConfig, received: &RxReport, ending: Ending) -> Option<CallFailure> {
-    let early = config.expect == Expect::Echo;
-    match ending {
-        Ending::ByServer(ClientEnd::ServerHungUp) if early => Some(CallFailure::HungUpEarly),
-        Ending::ByServer(ClientEnd::ServerClosed) if early => Some(CallFailure::ClosedEarly),
-        Ending::ByServer(ClientEnd::Truncated) => Some(CallFailure::Truncated),
-        Ending::ByServer(ClientEnd::Rejected { kind }) => Some(CallFailure::Rejected(kind)),
-        Ending::WriteBlocked => Some(CallFailure::WriteBlocked),
-        Ending::Lost(error) => Some(CallFailure::Lost(error)),
-        // The caller sent nothing to echo.
-        _ if early && config.options.mode == LoadMode::Quiet => None,
-        _ if received.frames.received == 0 => Some(CallFailure::NoAudio),
-        _ if received.frames.received == received.frames.silence => Some(CallFailure::OnlySilence),
-        _ => match received.barge_in? {
-            BargeInOutcome::NotReached => Some(CallFailure::OverBeforeBargeIn),
-            BargeInOutcome::WasSilent => Some(CallFailure::SilentBeforeBargeIn),
-            BargeInOutcome::NeverSilent => Some(CallFailure::NeverSilent),
-            BargeInOutcome::FellSilent(_) => None,
-        },
     }
 }
 

@@ -1,8 +1,11 @@
 //! One call, from its connection to its outcome.
 
 mod caller;
+mod cue_player;
+mod ending;
 mod outcome;
 mod schedule;
+mod watch;
 
 pub(super) use caller::place;
 pub(super) use outcome::{CallOutcome, HangupBy, Verdict};

@@ -7,6 +7,8 @@ use std::time::Duration;
 use audiosocket_proto::FrameKind;
 use uuid::Uuid;
 
+use super::watch::Pause;
+use crate::asterisk::AsteriskRelease;
 use crate::load::rx::RxReport;
 
 #[derive(Debug)]
@@ -53,14 +55,94 @@ pub(in crate::load) enum CallFailure {
     HungUpEarly,
     ClosedEarly,
     Truncated,
-    Rejected(FrameKind),
-    WriteBlocked,
+    /// Asterisk ends the call. The release is `None` for a current one.
+    ByAsterisk {
+        release: Option<AsteriskRelease>,
+        cause: AsteriskEnd,
+    },
+    /// The release does not notice this end, or the user requires a hangup frame.
+    ClosedWithoutHangup(Option<AsteriskRelease>),
+    /// The release discards all audio frames of the server.
+    Discarded {
+        release: Option<AsteriskRelease>,
+        kind: FrameKind,
+    },
+    /// Nothing came for a while, and an empty wake-up ends calls on the release.
+    QuietServer {
+        release: Option<AsteriskRelease>,
+        pause: Duration,
+    },
     Lost(io::Error),
     NoAudio,
     OnlySilence,
     OverBeforeBargeIn,
     SilentBeforeBargeIn,
     NeverSilent,
+}
+
+impl CallFailure {
+    /// Returns whether this is the behaviour of Asterisk.
+    pub(in crate::load) fn is_by_asterisk(&self) -> bool {
+        matches!(
+            self,
+            Self::ByAsterisk { .. }
+                | Self::ClosedWithoutHangup(Some(_))
+                | Self::Discarded { .. }
+                | Self::QuietServer { .. }
+        )
+    }
+}
+
+/// Why Asterisk ends a call. The text has the line of Asterisk's log.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::load) enum AsteriskEnd {
+    Kind(FrameKind),
+    /// A frame of audio without audio.
+    Empty(FrameKind),
+    Pause(Pause),
+    WriteBlocked,
+}
+
+/// A release in a sentence.
+struct Named(Option<AsteriskRelease>);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(release) => write!(f, "Asterisk {release}"),
+            None => f.write_str("Asterisk"),
+        }
+    }
+}
+
+impl fmt::Display for AsteriskEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty(kind) => write!(
+                f,
+                "an empty frame of kind {kind} (log: Invalid message length received from AudioSocket server)"
+            ),
+            Self::Kind(kind) => write!(
+                f,
+                "kind {kind} (log: Received AudioSocket message other than hangup or audio)"
+            ),
+            Self::Pause(Pause::Payload) => f.write_str(
+                "a payload paused for more than 5 ms (log: Poll timed out while waiting for data)",
+            ),
+            Self::Pause(Pause::PayloadInParts) => f.write_str(
+                "a payload came later than its header (log: Failed to read payload from AudioSocket)",
+            ),
+            Self::Pause(Pause::HeaderInParts) => {
+                f.write_str("a header came in parts, which corrupts the frame")
+            }
+            Self::Pause(Pause::Inactivity) => {
+                f.write_str("nothing was sent (log: Reached timeout after 2000 ms of no activity)")
+            }
+            Self::WriteBlocked => f.write_str(
+                "the server does not read, and the connection is full (log: Failed to write data to AudioSocket)",
+            ),
+        }
+    }
 }
 
 impl fmt::Display for CallFailure {
@@ -73,14 +155,26 @@ impl fmt::Display for CallFailure {
                 f.write_str("the server closed the connection before the caller did")
             }
             Self::Truncated => f.write_str("the server closed the connection inside a frame"),
-            Self::Rejected(kind) if kind.name().is_some_and(|name| name.starts_with("audio")) => {
-                write!(f, "the server sent an empty frame of kind {kind}, for which Asterisk ends a call")
+            Self::ByAsterisk { release, cause } => {
+                write!(f, "{} ends this call: {cause}", Named(*release))
             }
-            Self::Rejected(kind) => {
-                write!(f, "the server sent a frame of kind {kind}, for which Asterisk ends a call")
+            Self::ClosedWithoutHangup(release) => {
+                f.write_str("the server closed the connection without a hangup frame")?;
+                match release {
+                    Some(_) => write!(f, ", and {} does not notice that", Named(*release)),
+                    None => Ok(()),
+                }
             }
-            Self::WriteBlocked => f.write_str(
-                "the server does not read: a write found the connection full, for which Asterisk ends a call",
+            Self::Discarded { release, kind } => write!(
+                f,
+                "{} discards frames of kind {kind}: the caller hears nothing",
+                Named(*release)
+            ),
+            Self::QuietServer { release, pause } => write!(
+                f,
+                "{} can end this call: the server sent nothing for {} ms (log: Failed to read header from AudioSocket)",
+                Named(*release),
+                pause.as_millis()
             ),
             Self::Lost(error) => write!(f, "the connection was lost: {error}"),
             Self::NoAudio => f.write_str("no audio came"),

@@ -58,6 +58,17 @@ pub enum ConfigError {
     BargeInWithEcho,
     /// A closed loop or a quiet call was given audio or a barge-in.
     NothingToSend,
+    /// An echo is expected of audio that has none: A-law, µ-law, or a cue that changes the audio.
+    NoEcho,
+    /// A-law and µ-law have 8 kHz only.
+    EncodingRate,
+    /// A cue comes after the end of the call.
+    CueTooLate {
+        /// The time of the cue.
+        at: Duration,
+    },
+    /// `start_burst` is 0.
+    NoStartBurst,
     /// A closed loop does not expect an echo.
     ClosedLoopWithoutEcho,
     /// The calls end before the server can be measured.
@@ -138,6 +149,14 @@ impl fmt::Display for ConfigError {
             Self::NothingToSend => f.write_str(
                 "a quiet call or a closed loop sends no `audio` and cannot barge in (`barge_in_after`)",
             ),
+            Self::NoEcho => f.write_str(
+                "the audio of a cue, A-law and µ-law have no echo that can be checked: use `expect` any",
+            ),
+            Self::EncodingRate => f.write_str("A-law and µ-law have a `rate` of 8 kHz"),
+            Self::CueTooLate { at } => {
+                write!(f, "`duration` is over before something that happens at {at:?}")
+            }
+            Self::NoStartBurst => f.write_str("`start_burst` is 0"),
             Self::ClosedLoopWithoutEcho => {
                 f.write_str("a closed loop waits for echoes: it needs `expect` echo")
             }

@@ -9,12 +9,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audiosocket_proto::MAX_PAYLOAD_LEN;
+use audiosocket_media::Encoding;
+use audiosocket_proto::{MAX_PAYLOAD_LEN, SampleRate};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng as _;
 use uuid::Uuid;
 
-use super::signal::{Speech, TAG_LEN, TestSignal, synthesize};
+use super::signal::{Speech, TAG_LEN, TestSignal, synthesize_speech};
 use crate::usage::ObservedProcess;
 use durations::CallDurations;
 pub use error::{ConfigError, LoadError};
@@ -85,8 +86,23 @@ impl RunConfig {
             (Some(Expect::Echo), Some(_)) => return Err(ConfigError::BargeInWithEcho),
             (Some(expect), _) => expect,
             (None, Some(_)) => Expect::Any,
+            (None, None) if options.has_no_echo() => Expect::Any,
             (None, None) => Expect::Echo,
         };
+        if expect == Expect::Echo && options.has_no_echo() {
+            return Err(ConfigError::NoEcho);
+        }
+        if options.encoding != Encoding::Slin && options.rate != SampleRate::Hz8000 {
+            return Err(ConfigError::EncodingRate);
+        }
+        if options.start_burst == 0 {
+            return Err(ConfigError::NoStartBurst);
+        }
+        if let Some((at, _)) = options.cues.last()
+            && at > durations.range().start()
+        {
+            return Err(ConfigError::CueTooLate { at: *at });
+        }
         if options.mode != LoadMode::Paced && speech.is_some() {
             return Err(ConfigError::NothingToSend);
         }
@@ -199,7 +215,11 @@ fn speech(options: &Options, lead: Duration, frame_len: usize) -> Option<Speech>
     let lead = u64::try_from(lead).unwrap_or(u64::MAX);
     match &options.audio {
         Some(samples) => Some(Speech::new(samples, frame_len, lead)),
-        None if lead > 0 => Some(Speech::new(&synthesize(options.rate), frame_len, lead)),
+        None if lead > 0 => Some(Speech::new(
+            &synthesize_speech(options.rate),
+            frame_len,
+            lead,
+        )),
         None => None,
     }
 }

@@ -3,10 +3,14 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use audiosocket_media::Encoding;
 use audiosocket_proto::{DtmfDigit, SampleRate};
 use uuid::Uuid;
 
 use super::mode::{Expect, LoadMode};
+use crate::asterisk::{AsteriskFeature, AsteriskRelease};
+use crate::load::cue::Cue;
+use crate::load::limits::AudioLimits;
 
 #[derive(Clone, Debug)]
 pub(in crate::load) struct Options {
@@ -26,6 +30,14 @@ pub(in crate::load) struct Options {
     pub(in crate::load) linger: Duration,
     pub(in crate::load) connect_timeout: Duration,
     pub(in crate::load) server_pid: Option<u32>,
+    pub(in crate::load) asterisk: Option<AsteriskRelease>,
+    /// The times of cues, in order.
+    pub(in crate::load) cues: Vec<(Duration, Cue)>,
+    pub(in crate::load) encoding: Encoding,
+    /// The number of frames that leave at once at the start.
+    pub(in crate::load) start_burst: u32,
+    pub(in crate::load) require_hangup: bool,
+    pub(in crate::load) limits: AudioLimits,
 }
 
 impl Options {
@@ -47,6 +59,33 @@ impl Options {
             linger: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(5),
             server_pid: None,
+            asterisk: None,
+            cues: Vec::new(),
+            encoding: Encoding::Slin,
+            start_burst: 1,
+            require_hangup: false,
+            limits: AudioLimits::default(),
+        }
+    }
+
+    /// Returns the rate that the kind of the callers' frames has.
+    pub(in crate::load) fn wire_rate(&self) -> SampleRate {
+        match self.asterisk {
+            Some(release) if !release.has(AsteriskFeature::WideAudio) => SampleRate::Hz8000,
+            _ => self.rate,
+        }
+    }
+
+    /// Whether the server cannot echo what callers send, frame by frame.
+    pub(in crate::load) fn has_no_echo(&self) -> bool {
+        self.encoding != Encoding::Slin || self.cues.iter().any(|(_, cue)| cue.is_audio())
+    }
+
+    /// Returns the keys that callers send: none if the release of Asterisk sends none.
+    pub(in crate::load) fn keys(&self) -> &[DtmfDigit] {
+        match self.asterisk {
+            Some(release) if !release.has(AsteriskFeature::Keys) => &[],
+            _ => &self.dtmf,
         }
     }
 }

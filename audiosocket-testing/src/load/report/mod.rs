@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::config::Expect;
+use super::limits::ExceededLimit;
 use super::stats::Quantiles;
 pub use server_cost::{Bottleneck, ServerCost};
 
@@ -23,6 +24,8 @@ pub struct Report {
     pub expect: Expect,
     /// The number of frames in one write of a closed loop; `None` in other modes.
     pub closed_loop: Option<u32>,
+    /// The release of Asterisk that callers behaved like, such as `20.12`. `None` for a current one.
+    pub asterisk: Option<String>,
     /// Whether callers sent no audio.
     pub quiet: bool,
     /// The sample rate of the callers' audio. In JSON it is Asterisk's name of the format, such as `slin16`.
@@ -38,12 +41,14 @@ pub struct Report {
     pub seed: u64,
     /// The duration of the test in seconds.
     pub seconds: f64,
-    /// Whether all calls completed, and no frame was missing, wrong or extra.
+    /// Whether all calls completed, no frame was missing, wrong or extra, and no limit was exceeded.
     pub ok: bool,
     /// The calls by result.
     pub calls: CallTotals,
     /// Failed calls by reason, the most frequent reason first.
     pub failures: Vec<FailureGroup>,
+    /// The exceeded limits of [`LoadTest::limits`](super::LoadTest::limits).
+    pub exceeded: Vec<ExceededLimit>,
     /// Connected calls by their end.
     pub hangups: HangupTotals,
     /// Frames of audio.
@@ -94,6 +99,8 @@ pub struct FailureGroup {
     pub reason: String,
     /// The number of calls.
     pub calls: u64,
+    /// Whether Asterisk would have ended these calls.
+    pub by_asterisk: bool,
     /// The UUID of the first of these calls.
     pub uuid: Uuid,
 }
@@ -122,6 +129,8 @@ pub struct FrameTotals {
     pub received: u64,
     /// The part of `received` that was silence: all zero.
     pub silence: u64,
+    /// Received, and discarded as the release of Asterisk does. They are no part of `received`.
+    pub discarded: u64,
     /// Sent, and received whole.
     pub echoed: u64,
     /// Sent, and not received.
@@ -148,6 +157,8 @@ pub struct JitterReport {
     pub final_drift_us: Option<DriftRange>,
     /// Frames less than 5 ms after another, both at least 10 ms long.
     pub bursts: u64,
+    /// The most audio in frames that came less than 5 ms after each other. It is at least the longest frame.
+    pub longest_burst_us: u64,
     /// Pauses of more than 60 ms without audio to play. A server may pause, so a gap has no effect on the
     /// other numbers, and drift starts again after it.
     pub gaps: u64,

@@ -39,6 +39,7 @@ impl SummaryBuilder {
                 self.calls.failed += 1;
                 let new = |reason: &String| FailureGroup {
                     reason: reason.clone(),
+                    by_asterisk: failure.is_by_asterisk(),
                     calls: 0,
                     uuid: outcome.uuid,
                 };
@@ -61,6 +62,7 @@ impl SummaryBuilder {
     fn add_received(&mut self, received: &RxReport) {
         self.frames.received += received.frames.received;
         self.frames.silence += received.frames.silence;
+        self.frames.discarded += received.frames.discarded;
         self.frames.echoed += received.echo.echoed;
         self.frames.missing += received.echo.missing;
         self.frames.wrong += received.echo.wrong;
@@ -68,6 +70,7 @@ impl SummaryBuilder {
         let (all, this) = (&mut self.jitter, &received.jitter);
         all.gaps += this.gaps;
         all.bursts += this.bursts;
+        all.longest_burst = all.longest_burst.max(this.longest_burst);
         all.longest_gap = all.longest_gap.max(this.longest_gap);
         if let Some(drift) = this.final_drift {
             let all = self.drift.get_or_insert(DriftRange {
@@ -101,6 +104,20 @@ impl SummaryBuilder {
         let mut failures: Vec<_> = self.failures.into_values().collect();
         failures.sort_by_key(|failure| std::cmp::Reverse(failure.calls));
         let jitter = self.jitter;
+        let jitter = (frames.received > 0 && !config.is_closed_loop()).then(|| JitterReport {
+            jitter_us: times.jitter.quantiles(),
+            lateness_us: times.lateness.quantiles(),
+            drift_us: times.drift.quantiles(),
+            final_drift_us: self.drift,
+            bursts: jitter.bursts,
+            longest_burst_us: jitter.longest_burst.as_micros() as u64,
+            gaps: jitter.gaps,
+            longest_gap_us: jitter.longest_gap.as_micros() as u64,
+        });
+        let (latency_us, self_latency_us) =
+            (times.latency.quantiles(), times.self_latency.quantiles());
+        let limits = &config.options.limits;
+        let exceeded = limits.exceeded(jitter.as_ref(), latency_us, self_latency_us);
         Report {
             server: config.options.server.clone(),
             expect: config.expect,
@@ -108,6 +125,7 @@ impl SummaryBuilder {
                 LoadMode::ClosedLoop(frames) => Some(frames.get()),
                 LoadMode::Paced | LoadMode::Quiet => None,
             },
+            asterisk: config.options.asterisk.map(|it| it.to_string()),
             quiet: config.options.mode == LoadMode::Quiet,
             rate: config.options.rate,
             ptime_ms: config.options.ptime.as_secs_f64() * 1e3,
@@ -115,23 +133,16 @@ impl SummaryBuilder {
             longest_s: config.durations.range().end().as_secs_f64(),
             seed: config.seed,
             seconds: (elapsed.as_secs_f64() * 1e3).round() / 1e3,
-            ok: bad_calls + bad_frames == 0,
+            ok: bad_calls + bad_frames == 0 && exceeded.is_empty(),
             calls: self.calls,
             failures,
+            exceeded,
             hangups: self.hangups,
-            jitter: (frames.received > 0 && !config.is_closed_loop()).then(|| JitterReport {
-                jitter_us: times.jitter.quantiles(),
-                lateness_us: times.lateness.quantiles(),
-                drift_us: times.drift.quantiles(),
-                final_drift_us: self.drift,
-                bursts: jitter.bursts,
-                gaps: jitter.gaps,
-                longest_gap_us: jitter.longest_gap.as_micros() as u64,
-            }),
+            jitter,
             frames: self.frames,
             digits_sent: self.digits_sent,
             first_audio_us: times.first_audio.quantiles(),
-            latency_us: times.latency.quantiles(),
+            latency_us,
             since_due_us: times.since_due.quantiles(),
             barge_in: config.barge_in.map(|_| BargeInReport {
                 fell_silent: self.fell_silent,
@@ -140,7 +151,7 @@ impl SummaryBuilder {
                 silent_after_us: self.silent_after.quantiles(),
             }),
             server_process,
-            self_latency_us: times.self_latency.quantiles(),
+            self_latency_us,
         }
     }
 }

@@ -57,6 +57,8 @@ pub(in crate::load) struct JitterTotals {
     pub(in crate::load) longest_gap: Duration,
     /// Pairs of whole frames less than [`BURST`] apart.
     pub(in crate::load) bursts: u64,
+    /// The most audio in frames of less than [`BURST`] after each other.
+    pub(in crate::load) longest_burst: Duration,
     /// The drift of the last frame in microseconds: positive if it was late, negative if early.
     pub(in crate::load) final_drift: Option<i64>,
 }
@@ -80,6 +82,8 @@ struct Last {
     duration: Duration,
     /// The arrival time of the next frame without drift.
     next_due: Instant,
+    /// The audio of this frame and of those right before it.
+    burst: Duration,
 }
 
 impl JitterMeter {
@@ -103,11 +107,18 @@ impl JitterMeter {
             arrival,
             duration,
             next_due: arrival + duration,
-        })?;
+            burst: duration,
+        });
+        totals.longest_burst = totals.longest_burst.max(duration);
+        let last = last?;
+        let interval = arrival - last.arrival;
         if let Some(this) = &mut self.last {
             this.next_due = last.next_due + duration;
+            if interval < BURST {
+                this.burst += last.burst;
+            }
+            totals.longest_burst = totals.longest_burst.max(this.burst);
         }
-        let interval = arrival - last.arrival;
         let whole = duration.min(last.duration) >= MIN_WHOLE_FRAME;
         totals.bursts += u64::from(whole && interval < BURST);
         let (late, early) = (arrival - last.next_due, last.next_due - arrival);
@@ -167,6 +178,7 @@ mod tests {
         let (deviations, totals) = deviations(&arrivals);
         assert_eq!(deviations, [(0, 0); 999]);
         let regular = JitterTotals {
+            longest_burst: PTIME,
             final_drift: Some(0),
             ..JitterTotals::default()
         };
@@ -209,6 +221,7 @@ mod tests {
             ]
         );
         assert_eq!((totals.gaps, totals.bursts), (0, 3));
+        assert_eq!(totals.longest_burst, 3 * PTIME);
         assert_eq!(totals.final_drift, Some(-15_001));
     }
 

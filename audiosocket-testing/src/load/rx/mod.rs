@@ -4,9 +4,9 @@ mod barge_in;
 mod echo_check;
 pub(super) mod jitter;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use audiosocket_proto::{Audio, SampleRate};
+use audiosocket_proto::{Audio, FrameKind, SampleRate};
 
 use super::config::{CallConfig, Expect, RunConfig};
 use super::signal::is_silence;
@@ -24,6 +24,9 @@ pub(super) struct RxAnalyzer<'r> {
     stats: &'r RunStats,
     rate: SampleRate,
     connected_at: Instant,
+    received_at: Instant,
+    /// The longest time without a frame of audio so far.
+    quiet: Duration,
     frames: RxFrames,
     /// `None` in a closed loop, in which no frame is due at a certain time.
     clock: Option<Clock>,
@@ -45,12 +48,18 @@ pub(super) struct RxFrames {
     pub(super) received: u64,
     /// The part of `received` that was silence.
     pub(super) silence: u64,
+    /// Frames that the release of Asterisk discards. They are no part of `received`.
+    pub(super) discarded: u64,
 }
 
 /// The results of the analysis, for one call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RxReport {
     pub(super) frames: RxFrames,
+    /// The kind of the last discarded frame.
+    pub(super) discarded_kind: Option<FrameKind>,
+    /// The longest time without a frame of audio.
+    pub(super) quiet: Duration,
     pub(super) echo: EchoCounts,
     pub(super) jitter: JitterTotals,
     /// `None` if the caller does not barge in.
@@ -67,8 +76,10 @@ impl<'r> RxAnalyzer<'r> {
         let echo = || EchoCheck::new(call.signal.clone());
         Self {
             stats,
-            rate: config.options.rate,
+            rate: config.options.wire_rate(),
             connected_at,
+            received_at: connected_at,
+            quiet: Duration::ZERO,
             frames: RxFrames::default(),
             clock: (!config.is_closed_loop()).then(Clock::default),
             echo: (config.expect == Expect::Echo).then(echo),
@@ -82,6 +93,8 @@ impl<'r> RxAnalyzer<'r> {
         if !silence && self.frames.received == self.frames.silence {
             self.stats.first_audio(now - self.connected_at);
         }
+        self.quiet = self.quiet.max(now - self.received_at);
+        self.received_at = now;
         self.frames.received += 1;
         self.frames.silence += u64::from(silence);
         self.stats.received();
@@ -133,6 +146,8 @@ impl<'r> RxAnalyzer<'r> {
     pub(super) fn finish(self, now: Instant, by_server: bool) -> RxReport {
         RxReport {
             frames: self.frames,
+            discarded_kind: None,
+            quiet: self.quiet.max(now - self.received_at),
             echo: self
                 .echo
                 .map_or_else(EchoCounts::default, EchoCheck::finish),

@@ -6,7 +6,8 @@ mod speech;
 use std::sync::Arc;
 
 use noise::Noise;
-pub(super) use speech::{Speech, synthesize};
+pub(super) use speech::Speech;
+pub use speech::synthesize_speech;
 
 /// The bytes at the start of a frame that can identify it.
 pub(super) const TAG_LEN: usize = 8;

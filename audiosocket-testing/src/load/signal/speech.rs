@@ -110,7 +110,8 @@ impl Speech {
 
 /// Makes two seconds of audio that a voice activity detector takes for speech, at 6 dB below full
 /// scale: eight syllables of five vowels, loud from the first sample on.
-pub(in crate::load) fn synthesize(rate: SampleRate) -> Vec<i16> {
+#[must_use]
+pub fn synthesize_speech(rate: SampleRate) -> Vec<i16> {
     const HZ: f32 = 8_000.0;
     const PITCH: f32 = 120.0;
     /// The first two formants, in Hz.
@@ -210,7 +211,7 @@ mod tests {
             SampleRate::Hz44100,
             SampleRate::Hz192000,
         ] {
-            let samples = synthesize(rate);
+            let samples = synthesize_speech(rate);
             assert_eq!(
                 rate.duration_of(samples.len() as u64),
                 Duration::from_secs(2)

@@ -36,13 +36,19 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
-use audiosocket_proto::{Decoder, DtmfDigit, ErrorFlags, SampleRate, SendError, Transmit, Uuid};
+use audiosocket_proto::{
+    Decoder, DtmfDigit, ErrorFlags, FrameKind, Message, SampleRate, SendError, Transmit, Uuid,
+};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, ToSocketAddrs};
+
+use crate::asterisk::{AsteriskRelease, KindAction};
 
 const READ_BUFFER_LEN: usize = 64 * 1024;
 
@@ -62,6 +68,12 @@ pub struct Client<S = TcpStream> {
     decoder: Decoder,
     /// Received replies that `next` has not returned.
     replies: VecDeque<Reply>,
+    /// `None` is a current release.
+    release: Option<AsteriskRelease>,
+    /// The number of frames that the release discarded, and the kind of the last one.
+    discarded: (u64, Option<FrameKind>),
+    /// The last read has emptied the receive buffer of the kernel.
+    drained: bool,
 }
 
 /// A reply of the server, from [`Client::next`].
@@ -93,6 +105,12 @@ impl Client {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
         Self::with_stream(stream, uuid, rate).await
+    }
+
+    /// Returns whether the kernel has no data for this connection now. The end of the stream is data.
+    pub(crate) fn has_no_data(&self) -> bool {
+        let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Writes all queued frames in one write, without waiting, as Asterisk does. Frames that the
@@ -134,7 +152,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             session: ClientSession::new(uuid, rate),
             decoder: Decoder::new(),
             replies: VecDeque::new(),
+            release: None,
+            discarded: (0, None),
+            drained: true,
         }
+    }
+
+    /// Treats the kinds of frames as this release does.
+    pub(crate) fn set_release(&mut self, release: Option<AsteriskRelease>) {
+        self.release = release;
+    }
+
+    /// Returns the number of frames that the release discarded, and the kind of the last one.
+    pub(crate) fn discarded(&self) -> (u64, Option<FrameKind>) {
+        self.discarded
+    }
+
+    /// Returns the number of received bytes of a frame that is not complete.
+    pub(crate) fn partial_len(&self) -> usize {
+        self.decoder.partial_len()
+    }
+
+    /// Returns whether the last read has emptied the receive buffer of the kernel.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained
     }
 
     /// Sends one frame of audio: signed 16-bit little-endian samples.
@@ -214,6 +255,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.session.send_dtmf(digit)
     }
 
+    /// Queues any message. [`SendError`] as in [`ClientSession::send`].
+    pub(crate) fn queue(&mut self, message: Message<'_>) -> Result<(), SendError> {
+        self.session.send(message)
+    }
+
     /// Reads once, and passes all events to `on_event`.
     pub(crate) fn poll_events(
         &mut self,
@@ -235,16 +281,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ) -> Poll<io::Result<()>> {
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        self.drained = buffer.remaining() > 0;
         let mut bytes = buffer.filled();
         if bytes.is_empty()
             && let Some(event) = self.session.handle_eof(&self.decoder)
         {
             on_event(event);
         }
-        while let Some(event) = self.session.receive(&mut self.decoder, &mut bytes) {
-            on_event(event);
+        loop {
+            match self.action(bytes) {
+                KindAction::Accept => {
+                    let Some(event) = self.session.receive(&mut self.decoder, &mut bytes) else {
+                        break;
+                    };
+                    on_event(event);
+                }
+                KindAction::Discard => {
+                    let Some(frame) = self.decoder.decode(&mut bytes) else {
+                        break;
+                    };
+                    self.discarded = (self.discarded.0 + 1, Some(frame.kind));
+                }
+                KindAction::EndCall => {
+                    let Some(frame) = self.decoder.decode(&mut bytes) else {
+                        break;
+                    };
+                    let end = ClientEnd::Rejected { kind: frame.kind };
+                    if self.session.hangup().is_some() {
+                        on_event(ClientEvent::Ended(end));
+                    }
+                }
+            }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Returns what the release does with the next frame. The session decides for current releases.
+    fn action(&self, bytes: &[u8]) -> KindAction {
+        match (self.release, self.decoder.peek(bytes)) {
+            (Some(release), Some(header)) => release.action(header.kind),
+            _ => KindAction::Accept,
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -285,104 +362,4 @@ fn to_io(error: SendError) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
-
-    use super::*;
-
-    const UUID: Uuid = Uuid::from_u128(7);
-
-    /// Returns a connected client, and the stream of the server.
-    async fn call() -> (Client<DuplexStream>, DuplexStream) {
-        let (near, mut far) = duplex(1 << 17);
-        let client = Client::with_stream(near, UUID, SampleRate::Hz16000).await;
-        let mut uuid = [0; 19];
-        far.read_exact(&mut uuid).await.unwrap();
-        assert_eq!(uuid[..3], [1, 0, 16]);
-        assert_eq!(uuid[3..], UUID.as_bytes()[..]);
-        (client.unwrap(), far)
-    }
-
-    #[tokio::test]
-    async fn frames_are_sent_in_order_after_the_uuid() {
-        let (mut client, mut far) = call().await;
-        client.send_audio(&[1, 2]).await.unwrap();
-        let digit = DtmfDigit::new(b'#').unwrap();
-        client.send_dtmf(digit).await.unwrap();
-        client.send_error(ErrorFlags(4)).await.unwrap();
-        client.hangup();
-        let mut bytes = Vec::new();
-        far.read_to_end(&mut bytes).await.unwrap();
-        assert_eq!(
-            bytes,
-            [0x12, 0, 2, 1, 2, 0x03, 0, 1, b'#', 0xff, 0, 1, 4],
-            "the client closes without a hangup frame"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_long_frame_waits_until_the_server_reads() {
-        let (near, far) = duplex(16);
-        let (mut reader, _writer) = tokio::io::split(far);
-        let reading = tokio::spawn(async move {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).await.map(|_| bytes.len())
-        });
-        let client = Client::with_stream(near, UUID, SampleRate::Hz8000).await;
-        let mut client = client.unwrap();
-        client.send_audio(&[1; 65_535]).await.unwrap();
-        client.hangup();
-        assert_eq!(reading.await.unwrap().unwrap(), 19 + 3 + 65_535);
-    }
-
-    #[tokio::test]
-    async fn replies_come_in_order_and_end_with_the_call() {
-        let (mut client, mut far) = call().await;
-        far.write_all(&[0x10, 0, 1, 5, 0x11, 0, 2, 6])
-            .await
-            .unwrap();
-        let first = Reply::Audio {
-            rate: SampleRate::Hz8000,
-            payload: vec![5],
-        };
-        assert_eq!(client.next().await.unwrap(), Some(first));
-        far.write_all(&[7]).await.unwrap();
-        let second = Reply::Audio {
-            rate: SampleRate::Hz12000,
-            payload: vec![6, 7],
-        };
-        assert_eq!(client.next().await.unwrap(), Some(second));
-        far.write_all(&[0x10, 0, 0]).await.unwrap();
-        let end = match client.next().await.unwrap() {
-            Some(Reply::Ended(ClientEnd::Rejected { kind })) => kind,
-            reply => panic!("{reply:?}"),
-        };
-        assert_eq!(end, SampleRate::Hz8000.kind());
-        assert_eq!(client.next().await.unwrap(), None);
-        let error = client.send_audio(&[1]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
-    }
-
-    #[tokio::test]
-    async fn the_end_of_the_stream_inside_a_frame_is_a_truncated_end() {
-        for (bytes, end) in [
-            (&[][..], ClientEnd::ServerClosed),
-            (&[0x10, 0], ClientEnd::Truncated),
-        ] {
-            let (mut client, mut far) = call().await;
-            far.write_all(bytes).await.unwrap();
-            drop(far);
-            assert_eq!(client.next().await.unwrap(), Some(Reply::Ended(end)));
-        }
-    }
-
-    #[tokio::test]
-    async fn audio_of_an_impossible_length_is_refused() {
-        let (mut client, _far) = call().await;
-        for payload in [&[][..], &[0; 65_536]] {
-            let error = client.send_audio(payload).await.unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        }
-        client.send_audio(&[0; 65_535]).await.unwrap();
-    }
-}
+mod tests;
