@@ -20,7 +20,7 @@ mod kind;
 mod reader;
 mod riff;
 
-pub use coding::{RawEncoding, RawFormat};
+pub use coding::RawFormat;
 pub use error::{FileWarning, ReadError, ReadErrorKind};
 pub use kind::FileKind;
 pub use reader::AudioReader;

@@ -123,3 +123,13 @@ impl fmt::Display for Law {
         f.pad(self.format_name())
     }
 }
+
+/// Audio without compression over time: slin or G.711.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// Signed 16-bit little-endian samples.
+    Slin,
+    /// G.711, one byte for each sample.
+    G711(Law),
+}

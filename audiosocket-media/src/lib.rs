@@ -63,7 +63,7 @@ mod tone;
 pub use audiosocket_proto::SampleRate;
 
 pub use codec::{AudioDecoder, AudioWarning, Codec, CodecDetector, Decoded};
-pub use g711::Law;
+pub use g711::{Encoding, Law};
 pub use prompt::Prompt;
 pub use resample::{Resampler, UnsupportedRate};
 pub use tone::tone;

@@ -10,10 +10,12 @@ mod summary;
 mod verdict;
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audiosocket_media::SampleRate;
 use audiosocket_media::file::AudioReader;
 use audiosocket_testing::load::{LoadError, LoadTest, Report};
 use serde::Serialize;
@@ -66,11 +68,7 @@ pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
     }
     let mut test = args.load_test()?;
     if let Some(path) = args.audio_file() {
-        let mut file = AudioReader::open(path)?;
-        let samples = file.read_all(args.rate, LONGEST_AUDIO)?;
-        for warning in file.warnings() {
-            tracing::warn!(file = ?path, %warning, "damaged audio file");
-        }
+        let samples = read_audio(path, args.rate)?;
         if samples.is_empty() {
             let problem = format!("--audio {}: the file has no audio", path.display());
             usage_error(COMMAND, &problem);
@@ -144,6 +142,16 @@ fn option_names(problem: &str) -> String {
             _ => format!("--{}", part.replace('_', "-")),
         })
         .collect()
+}
+
+/// Reads a file of `--audio` or `--say-at`.
+fn read_audio(path: &Path, rate: SampleRate) -> io::Result<Vec<i16>> {
+    let mut file = AudioReader::open(path)?;
+    let samples = file.read_all(rate, LONGEST_AUDIO)?;
+    for warning in file.warnings() {
+        tracing::warn!(file = ?path, %warning, "damaged audio file");
+    }
+    Ok(samples)
 }
 
 #[cfg(test)]

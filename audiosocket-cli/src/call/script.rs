@@ -4,14 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use audiosocket_media::{Encoding, Law, SampleRate, wav};
+use audiosocket_media::{Encoding, Law, SampleRate};
 use audiosocket_proto::{Decoder, ErrorFlags, FrameKind};
 use audiosocket_testing::load::{Cue, LoadTest, synthesize_speech};
 use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
-use super::LONGEST_AUDIO;
 use super::args::{Digits, digits};
+use super::read_audio;
 use crate::duration;
 use crate::file_error::file_error;
 
@@ -106,8 +106,7 @@ impl ScriptArgs {
         }
         for (at, file) in &self.say_at {
             let samples = match file {
-                Some(path) => wav::read_file(path, rate, LONGEST_AUDIO)
-                    .map_err(|error| file_error(path, &error))?,
+                Some(path) => read_audio(path, rate)?,
                 None => synthesize_speech(rate),
             };
             test = test.cue(*at, Cue::Say(samples));

@@ -1,16 +1,6 @@
 use std::path::Path;
 
-use crate::{Law, SampleRate, pcm};
-
-/// The encoding of a file without a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RawEncoding {
-    /// Signed 16-bit little-endian samples.
-    Slin,
-    /// G.711, one byte for each sample.
-    G711(Law),
-}
+use crate::{Encoding, Law, SampleRate, pcm};
 
 /// The format of a file without a header, such as the sound files of Asterisk.
 ///
@@ -19,7 +9,7 @@ pub enum RawEncoding {
 #[non_exhaustive]
 pub struct RawFormat {
     /// The encoding of the samples.
-    pub encoding: RawEncoding,
+    pub encoding: Encoding,
     /// The sample rate.
     pub rate: SampleRate,
 }
@@ -27,7 +17,7 @@ pub struct RawFormat {
 impl RawFormat {
     /// Makes a format.
     #[must_use]
-    pub const fn new(encoding: RawEncoding, rate: SampleRate) -> Self {
+    pub const fn new(encoding: Encoding, rate: SampleRate) -> Self {
         Self { encoding, rate }
     }
 
@@ -37,30 +27,28 @@ impl RawFormat {
     /// (µ-law), `alaw`, `al` and `alw` (A-law). Source: `formats/format_sln.c` and `format_pcm.c` of Asterisk.
     ///
     /// ```
-    /// use audiosocket_media::SampleRate;
-    /// use audiosocket_media::file::{RawEncoding, RawFormat};
+    /// use audiosocket_media::file::RawFormat;
+    /// use audiosocket_media::{Encoding, SampleRate};
     ///
     /// let format = RawFormat::of_path("/var/lib/asterisk/sounds/hello.sln16");
-    /// assert_eq!(format, Some(RawFormat::new(RawEncoding::Slin, SampleRate::Hz16000)));
+    /// assert_eq!(format, Some(RawFormat::new(Encoding::Slin, SampleRate::Hz16000)));
     /// assert_eq!(RawFormat::of_path("hello.wav"), None);
     /// ```
     #[must_use]
     pub fn of_path(path: impl AsRef<Path>) -> Option<Self> {
         let extension = path.as_ref().extension()?.to_str()?.to_ascii_lowercase();
         let (encoding, rate) = match &*extension {
-            "sln" | "raw" => (RawEncoding::Slin, SampleRate::Hz8000),
-            "sln12" => (RawEncoding::Slin, SampleRate::Hz12000),
-            "sln16" => (RawEncoding::Slin, SampleRate::Hz16000),
-            "sln24" => (RawEncoding::Slin, SampleRate::Hz24000),
-            "sln32" => (RawEncoding::Slin, SampleRate::Hz32000),
-            "sln44" => (RawEncoding::Slin, SampleRate::Hz44100),
-            "sln48" => (RawEncoding::Slin, SampleRate::Hz48000),
-            "sln96" => (RawEncoding::Slin, SampleRate::Hz96000),
-            "sln192" => (RawEncoding::Slin, SampleRate::Hz192000),
-            "ulaw" | "ul" | "mu" | "ulw" | "pcm" => {
-                (RawEncoding::G711(Law::Mu), SampleRate::Hz8000)
-            }
-            "alaw" | "al" | "alw" => (RawEncoding::G711(Law::A), SampleRate::Hz8000),
+            "sln" | "raw" => (Encoding::Slin, SampleRate::Hz8000),
+            "sln12" => (Encoding::Slin, SampleRate::Hz12000),
+            "sln16" => (Encoding::Slin, SampleRate::Hz16000),
+            "sln24" => (Encoding::Slin, SampleRate::Hz24000),
+            "sln32" => (Encoding::Slin, SampleRate::Hz32000),
+            "sln44" => (Encoding::Slin, SampleRate::Hz44100),
+            "sln48" => (Encoding::Slin, SampleRate::Hz48000),
+            "sln96" => (Encoding::Slin, SampleRate::Hz96000),
+            "sln192" => (Encoding::Slin, SampleRate::Hz192000),
+            "ulaw" | "ul" | "mu" | "ulw" | "pcm" => (Encoding::G711(Law::Mu), SampleRate::Hz8000),
+            "alaw" | "al" | "alw" => (Encoding::G711(Law::A), SampleRate::Hz8000),
             _ => return None,
         };
         Some(Self { encoding, rate })
@@ -124,11 +112,11 @@ impl Coding {
     }
 }
 
-impl From<RawEncoding> for Coding {
-    fn from(encoding: RawEncoding) -> Self {
+impl From<Encoding> for Coding {
+    fn from(encoding: Encoding) -> Self {
         match encoding {
-            RawEncoding::Slin => Self::Signed16,
-            RawEncoding::G711(law) => Self::G711(law),
+            Encoding::Slin => Self::Signed16,
+            Encoding::G711(law) => Self::G711(law),
         }
     }
 }
