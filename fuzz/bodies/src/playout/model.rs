@@ -238,7 +238,12 @@ impl PlainPlayout {
         }
         self.stats.silence += 1;
         self.schedule_next(now);
-        let rate = self.sent_rate.unwrap_or(self.received_rate);
+        // Silence has at most 16 kHz until other audio was sent.
+        let received = match self.received_rate.hz() {
+            hz if hz > 16_000 => SampleRate::Hz16000,
+            _ => self.received_rate,
+        };
+        let rate = self.sent_rate.unwrap_or(received);
         let len = self.ptime * u64::from(rate.hz()) / 1_000_000_000 * 2;
         PlayoutOutput::Frame(AudioBuf::new(rate, vec![0; len as usize]))
     }
