@@ -37,6 +37,9 @@ pub(super) struct LimitArgs {
     /// Behave like this release of Asterisk: 20.12
     #[arg(long, value_name = "RELEASE", help_heading = CALLS, hide = true)]
     asterisk: Option<AsteriskRelease>,
+    /// Frames may pause for more than 5 ms
+    #[arg(long, help_heading = CALLS, hide = true)]
+    allow_pauses: bool,
 }
 
 impl LimitArgs {
@@ -49,7 +52,8 @@ impl LimitArgs {
         if let Some(release) = self.asterisk {
             test = test.asterisk(release);
         }
-        test.require_hangup(self.require_hangup || self.strict)
+        test.allow_pauses(self.allow_pauses)
+            .require_hangup(self.require_hangup || self.strict)
             .limits(AudioLimits {
                 lateness: self.max_lateness.or(strict.lateness),
                 drift: self.max_drift.or(strict.drift),

@@ -28,7 +28,15 @@ fn echoes_over_a_line_that_loses_packets_are_whole(runtime: &str) {
     });
     let server = line.serve(runtime, 0, &[]);
     let calls = CALLS.to_string();
-    let args = ["--calls", &calls, "--duration", "5s", "--dtmf", "15*D#"];
+    let args = [
+        "--calls",
+        &calls,
+        "--duration",
+        "5s",
+        "--dtmf",
+        "15*D#",
+        "--allow-pauses",
+    ];
     let report = Report::of(&line.call(server.addr(), &args).wait_with_output().unwrap());
     let log = server.terminate();
     let figures = &report.figures;

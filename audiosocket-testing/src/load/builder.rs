@@ -181,6 +181,13 @@ impl LoadTest {
         self
     }
 
+    /// Does not end a call when a frame pauses, as Asterisk does after 5 ms. For networks that lose packets, to check
+    /// the server alone. Default: `false`.
+    pub fn allow_pauses(mut self, allow: bool) -> Self {
+        self.options.allow_pauses = allow;
+        self
+    }
+
     /// Makes each caller do `cue` at this time of the call. Cues at the same time happen in the order of these
     /// calls. With a cue that changes the audio, the default of [`expect`](Self::expect) is [`Expect::Any`].
     pub fn cue(mut self, at: Duration, cue: Cue) -> Self {

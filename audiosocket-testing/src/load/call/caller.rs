@@ -132,7 +132,7 @@ impl<'r> Caller<'r> {
             timer: CallTimer::new(&run.timer, start),
             hangup_at: None,
             write_closed: false,
-            pauses: PauseWatch::new(config.options.asterisk, start),
+            pauses: PauseWatch::new(config.options.asterisk, config.options.allow_pauses, start),
             sent: SentCounts::default(),
         }
     }

@@ -23,6 +23,8 @@ const HEADER_LEN: usize = 3;
 /// least that long, even if this process was late.
 #[derive(Debug)]
 pub(super) struct PauseWatch {
+    /// Frames may come in parts.
+    allow_pauses: bool,
     waits_for_payload: bool,
     header_in_parts: bool,
     inactivity: bool,
@@ -46,11 +48,12 @@ pub(in crate::load) enum Pause {
 
 impl PauseWatch {
     /// `None` is a current release, with a call by `Dial`.
-    pub(super) fn new(release: Option<AsteriskRelease>, now: Instant) -> Self {
+    pub(super) fn new(release: Option<AsteriskRelease>, allow_pauses: bool, now: Instant) -> Self {
         let has = |feature| release.is_none_or(|release| release.has(feature));
         let inactivity =
             release.is_some_and(|release| release.has(AsteriskFeature::InactivityTimeout));
         let mut watch = Self {
+            allow_pauses,
             waits_for_payload: has(AsteriskFeature::PayloadWait),
             header_in_parts: has(AsteriskFeature::HeaderInParts),
             inactivity,
@@ -71,7 +74,7 @@ impl PauseWatch {
     pub(super) fn read(&mut self, partial: usize, drained: bool, now: Instant) -> Option<Pause> {
         self.last_activity = now;
         match partial {
-            _ if partial == 0 || !drained => self.watch_activity(),
+            _ if partial == 0 || !drained || self.allow_pauses => self.watch_activity(),
             1..HEADER_LEN if !self.header_in_parts => return Some(Pause::HeaderInParts),
             1..HEADER_LEN => self.watch_activity(),
             _ if !self.waits_for_payload => return Some(Pause::PayloadInParts),
@@ -149,7 +152,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_payload_may_pause_for_5_ms() {
-        let mut watch = PauseWatch::new(None, sleep_now());
+        let mut watch = PauseWatch::new(None, false, sleep_now());
         assert_eq!(watch.read(3, true, sleep_now()), None);
         advance(Duration::from_millis(4)).await;
         assert_eq!(watch.read(0, true, sleep_now()), None);
@@ -160,7 +163,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_payload_is_not_late_if_this_process_is() {
-        let mut watch = PauseWatch::new(None, sleep_now());
+        let mut watch = PauseWatch::new(None, false, sleep_now());
         assert_eq!(watch.read(3, true, sleep_now()), None);
         advance(Duration::from_millis(50)).await;
         let has_data = pause(&mut watch, false).await;
@@ -169,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_read_that_fills_the_buffer_cuts_no_frame() {
-        let mut watch = PauseWatch::new(release("20.12"), sleep_now());
+        let mut watch = PauseWatch::new(release("20.12"), false, sleep_now());
         assert_eq!(watch.read(3, false, sleep_now()), None);
         assert_eq!(watch.read(1, false, sleep_now()), None);
         assert_eq!(pause(&mut watch, true).await, None);
@@ -184,7 +187,7 @@ mod tests {
             ("20.18", true, false),
             ("20.19", false, false),
         ] {
-            let mut watch = PauseWatch::new(release(text), now);
+            let mut watch = PauseWatch::new(release(text), false, now);
             let parts = watch.read(2, true, now) == Some(Pause::HeaderInParts);
             assert_eq!(parts, header, "{text}");
             let parts = watch.read(3, true, now) == Some(Pause::PayloadInParts);
@@ -195,7 +198,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_may_be_inactive_for_2_s() {
         for (text, ends) in [("20.13", None), ("22.10", Some(Pause::Inactivity))] {
-            let mut watch = PauseWatch::new(release(text), sleep_now());
+            let mut watch = PauseWatch::new(release(text), false, sleep_now());
             for _ in 0..3 {
                 advance(Duration::from_millis(1_500)).await;
                 watch.sent(sleep_now());
@@ -204,7 +207,7 @@ mod tests {
             }
             assert_eq!(pause(&mut watch, true).await, ends, "{text}");
         }
-        let mut watch = PauseWatch::new(None, sleep_now());
+        let mut watch = PauseWatch::new(None, false, sleep_now());
         assert_eq!(pause(&mut watch, true).await, None);
     }
 }

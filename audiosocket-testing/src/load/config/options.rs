@@ -31,6 +31,7 @@ pub(in crate::load) struct Options {
     pub(in crate::load) connect_timeout: Duration,
     pub(in crate::load) server_pid: Option<u32>,
     pub(in crate::load) asterisk: Option<AsteriskRelease>,
+    pub(in crate::load) allow_pauses: bool,
     /// The times of cues, in order.
     pub(in crate::load) cues: Vec<(Duration, Cue)>,
     pub(in crate::load) encoding: Encoding,
@@ -60,6 +61,7 @@ impl Options {
             connect_timeout: Duration::from_secs(5),
             server_pid: None,
             asterisk: None,
+            allow_pauses: false,
             cues: Vec::new(),
             encoding: Encoding::Slin,
             start_burst: 1,
