@@ -63,7 +63,7 @@ fn without_a_file_the_caller_hears_a_tone(prefix: &str) {
 fn the_error_of_a_bad_file_has_the_path_and_what_to_do(prefix: &str) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("prompt.wav");
-    for (bytes, remedy) in [(Some(b"RIFF"), "sox"), (None, "espeak-ng -w")] {
+    for (bytes, remedy) in [(Some(b"RIFF"), "make it again"), (None, "espeak-ng -w")] {
         let _ = std::fs::remove_file(&path);
         if let Some(bytes) = bytes {
             std::fs::write(&path, bytes).unwrap();

@@ -54,7 +54,7 @@ fn only_one_server_listens_at_a_path(prefix: &str) {
 
     let program = place.start();
     let line = place.fails();
-    assert!(line.contains("a server listens at"), "{line}");
+    assert!(line.contains("another server listens at"), "{line}");
     let mut caller = place.call(1);
     caller.hear_back(&noise(160, 1));
     // This kills the server, and leaves the socket in the directory.

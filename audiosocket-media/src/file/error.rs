@@ -81,7 +81,7 @@ impl fmt::Display for ReadError {
             ReadErrorKind::Empty => return f.write_str("the file is empty"),
             ReadErrorKind::Directory => return f.write_str("this is a folder; give a file"),
             ReadErrorKind::HeaderCutShort => {
-                return f.write_str("the file ends inside its WAV header");
+                return f.write_str("the file ends inside its WAV header; make it again");
             }
             ReadErrorKind::Io(error) => {
                 write!(f, "reading the file failed: {error}")?;
