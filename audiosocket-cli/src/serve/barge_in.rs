@@ -2,8 +2,7 @@ use std::time::{Duration, Instant};
 
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
 use audiosocket_media::{AudioDecoder, Decoded};
-use audiosocket_tokio::{Audio, SampleRate};
-use uuid::Uuid;
+use audiosocket_tokio::{Audio, Call, SampleRate};
 
 use super::input_options::{InputOptions, log_warning};
 
@@ -36,7 +35,7 @@ impl BargeIn {
     }
 
     /// Takes the caller's next audio. Returns whether the caller starts to speak in it.
-    pub(super) fn starts_in(&mut self, audio: Audio<'_>, at: Instant) -> bool {
+    fn starts_in(&mut self, audio: Audio<'_>, at: Instant) -> bool {
         let Decoded::Samples { rate, samples } = self.decoder.push(audio, at) else {
             return false;
         };
@@ -50,8 +49,12 @@ impl BargeIn {
         self.events.iter().any(started)
     }
 
-    pub(super) fn log_warning(&mut self, uuid: Uuid) {
-        log_warning(&mut self.decoder, uuid);
+    /// Takes audio that has just come on `call`. Returns whether the caller starts to speak in it. Logs the warning of the
+    /// decoder, if there is one.
+    pub(super) fn takes_audio(&mut self, call: &Call<'_>, audio: Audio<'_>) -> bool {
+        let starts = self.starts_in(audio, Instant::now());
+        log_warning(&mut self.decoder, call.uuid());
+        starts
     }
 }
 

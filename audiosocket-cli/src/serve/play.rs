@@ -4,7 +4,7 @@ mod stdin;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use audiosocket_media::{Prompt, SampleRate};
 use audiosocket_proto::MarkOutcome;
@@ -107,12 +107,9 @@ impl Handler for Player {
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         if let Some(barge_in) = &mut self.barge_in
             && !self.interrupted
+            && barge_in.takes_audio(call, audio)
         {
-            let interrupts = barge_in.starts_in(audio, Instant::now());
-            barge_in.log_warning(call.uuid());
-            if interrupts {
-                self.interrupt(call);
-            }
+            self.interrupt(call);
         }
         Response::Nothing
     }

@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use audiosocket_media::{Prompt, SampleRate};
 use audiosocket_proto::MarkOutcome;
@@ -119,8 +119,7 @@ impl Handler for Dialogue {
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         // In every phase, so that the detector knows the noise level of the line.
-        let interrupted = self.barge_in.starts_in(audio, Instant::now());
-        self.barge_in.log_warning(call.uuid());
+        let interrupted = self.barge_in.takes_audio(call, audio);
         if interrupted && self.phase == DialoguePhase::Speaking {
             self.wait(call);
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Stdin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use audiosocket_media::file::{AudioReader, ReadError};
 use audiosocket_media::{Resampler, SampleRate};
@@ -188,12 +188,9 @@ impl Handler for StdinPlayer {
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         if let Some(barge_in) = &mut self.barge_in
             && !self.interrupted
+            && barge_in.takes_audio(call, audio)
         {
-            let interrupts = barge_in.starts_in(audio, Instant::now());
-            barge_in.log_warning(call.uuid());
-            if interrupts {
-                self.interrupt(call);
-            }
+            self.interrupt(call);
         }
         Response::Nothing
     }
