@@ -95,14 +95,21 @@ fn wait_has_a_deadline() {
 
 #[test]
 fn drop_kills_the_program() {
-    // `cat` ends when its standard input does, and otherwise only by a signal.
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = shell("echo listening on x; exec sleep 60");
     command.stdin(reader);
     drop(Process::start(command).unwrap());
-    // The killed program does not read.
+    // The killed program does not read. A process that another test has just forked has a copy of the reader until its
+    // `exec`, so the write can succeed for a moment. `sleep` would have the reader for a minute.
     let mut writer = writer;
-    let error = std::io::Write::write(&mut writer, b"x").unwrap_err();
+    let mut write = || std::io::Write::write(&mut writer, b"x").err();
+    let error = std::iter::repeat_with(|| {
+        std::thread::sleep(Duration::from_millis(10));
+        write()
+    })
+    .take(1_000)
+    .find_map(|error| error)
+    .expect("the program was not killed");
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
