@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::Lag;
-use audiosocket_server::io::Stream;
+use audiosocket_server::io::{Stream, tcp_retransmissions};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
@@ -167,6 +167,10 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
         self.write(|stream| stream.write(bytes))
     }
 
+    fn poll_write_frames(&mut self, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.write_frames(frames))
+    }
+
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write(S::flush)
     }
@@ -177,6 +181,10 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
 
     fn take_lag(&mut self) -> Option<Lag> {
         self.lag.take()
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        self.with(|stream| tcp_retransmissions(stream))
     }
 }
 

@@ -58,7 +58,9 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(unix)]
 pub use audiosocket_server::io::SocketFile;
-pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
+pub use audiosocket_server::io::{
+    ListenAddr, ListenOptions, Listener, send_frames, tcp_retransmissions,
+};
 
 pub use crate::runtime::SmolTcpStream;
 
@@ -145,6 +147,18 @@ impl Listener for TcpListener {
 
     fn local_addr(stream: &SmolTcpStream) -> Option<SocketAddr> {
         stream.get_ref().local_addr().ok()
+    }
+
+    fn poll_write_frames(
+        stream: &mut SmolTcpStream,
+        cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Option<Poll<io::Result<usize>>> {
+        Some(stream.poll_send(cx, |socket| send_frames(socket, frames)))
+    }
+
+    fn retransmissions(stream: &SmolTcpStream) -> Option<u32> {
+        tcp_retransmissions(stream.get_ref())
     }
 }
 

@@ -8,10 +8,13 @@ use audiosocket_server::Peer;
 use audiosocket_server::io::{Listener, Stream, pending_if_would_block};
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// A stream of `futures-io`.
-pub(crate) struct FuturesStream<S>(pub(crate) S);
+/// A stream of `futures-io`, which `L` accepted.
+pub(crate) struct FuturesStream<L: Listener>(pub(crate) L::Stream);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for FuturesStream<S> {
+impl<L> Stream for FuturesStream<L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+{
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
@@ -20,12 +23,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for FuturesStream<S> {
         Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
+    fn poll_write_frames(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        L::poll_write_frames(&mut self.0, cx, frames).unwrap_or_else(|| self.poll_write(cx, frames))
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_close(cx)
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        L::retransmissions(&self.0)
     }
 }
 
@@ -36,7 +51,7 @@ impl<L> Listener for FuturesListener<L>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
 {
-    type Stream = FuturesStream<L::Stream>;
+    type Stream = FuturesStream<L>;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_accept(cx))?;
@@ -67,6 +82,21 @@ impl SmolTcpStream {
         Self {
             socket,
             emptied: false,
+        }
+    }
+
+    /// Writes with `send`, and waits if the socket takes no bytes.
+    pub(crate) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        send: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let written = pending_if_would_block(send(self.socket.get_ref()));
+            if written.is_ready() {
+                return written;
+            }
+            ready!(self.socket.poll_writable(cx))?;
         }
     }
 
@@ -106,13 +136,7 @@ impl AsyncWrite for SmolTcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let written = pending_if_would_block(self.socket.get_ref().write(bytes));
-            if written.is_ready() {
-                return written;
-            }
-            ready!(self.socket.poll_writable(cx))?;
-        }
+        self.poll_send(cx, |mut socket| socket.write(bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::io::Connection;
+use audiosocket_server::io::{Connection, NoListener};
 use audiosocket_server::{Acceptor, Calls, Peer};
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -54,6 +54,6 @@ pub async fn serve_stream<S, A>(
     S: AsyncRead + AsyncWrite + Unpin,
     A: Acceptor,
 {
-    let stream = FuturesStream(stream);
+    let stream = FuturesStream::<NoListener<S>>(stream);
     Connection::<_, SmolTimer, A>::new(stream, peer, acceptor, config, calls).await;
 }

@@ -124,7 +124,7 @@ impl Server {
 
 impl<L> Server<Incoming, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
 {
     /// Accepts connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
     /// returns the calls.
@@ -222,7 +222,7 @@ impl<A: Acceptor> Server<A> {
 
 impl<A: Acceptor, L> Server<A, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
 {
     pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
         let accept_loop = AcceptLoop::new(acceptor, [FuturesListener(listener)], config);
@@ -283,7 +283,7 @@ where
 
 impl<A: Acceptor, L> Driver<A, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
 {
     fn poll(&mut self, executor: &Executor<'static>, cx: &mut Context<'_>) -> Poll<()> {
         match self {

@@ -167,7 +167,7 @@ impl ServerBuilder {
 /// The methods that make a server with a listener of your own.
 impl<L> ServerBuilder<Custom<L>>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
 {
     /// Returns a server for the listener. `acceptor` accepts or refuses each call, and makes its handler.
     ///

@@ -45,12 +45,14 @@ use audiosocket_server::io::{
     HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
 };
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 
 #[cfg(unix)]
 pub use audiosocket_server::io::SocketFile;
-pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
+pub use audiosocket_server::io::{
+    ListenAddr, ListenOptions, Listener, send_frames, tcp_retransmissions,
+};
 
 /// A listening TCP socket. It sets the same options on each connection as [`Server::bind`](crate::Server::bind):
 /// `TCP_NODELAY`, the send buffer and the keepalive.
@@ -112,6 +114,33 @@ impl Listener for TcpListener {
 
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
         stream.local_addr().ok()
+    }
+
+    fn poll_write_frames(
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Option<Poll<io::Result<usize>>> {
+        Some(poll_send_frames(stream, cx, frames))
+    }
+
+    fn retransmissions(stream: &TcpStream) -> Option<u32> {
+        tcp_retransmissions(stream)
+    }
+}
+
+fn poll_send_frames(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    frames: &[u8],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        let sent = stream.try_io(Interest::WRITABLE, || send_frames(stream, frames));
+        let sent = pending_if_would_block(sent);
+        if sent.is_ready() {
+            return sent;
+        }
     }
 }
 

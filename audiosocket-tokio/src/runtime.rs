@@ -11,10 +11,13 @@ use tokio::runtime::Handle;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until};
 
-/// A stream of tokio.
-pub(crate) struct TokioStream<S>(pub(crate) S);
+/// A stream of tokio, which `L` accepted.
+pub(crate) struct TokioStream<L: Listener>(pub(crate) L::Stream);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
+impl<L> Stream for TokioStream<L>
+where
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+{
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer));
@@ -25,12 +28,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
         Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
+    fn poll_write_frames(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        L::poll_write_frames(&mut self.0, cx, frames).unwrap_or_else(|| self.poll_write(cx, frames))
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        L::retransmissions(&self.0)
     }
 }
 
@@ -80,7 +95,7 @@ impl<L> Listener for TokioListener<L>
 where
     L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
 {
-    type Stream = TokioStream<L::Stream>;
+    type Stream = TokioStream<L>;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_accept(cx))?;

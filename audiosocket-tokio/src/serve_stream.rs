@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::io::Connection;
+use audiosocket_server::io::{Connection, NoListener};
 use audiosocket_server::{Acceptor, Calls, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -56,6 +56,6 @@ pub async fn serve_stream<S, A>(
     S: AsyncRead + AsyncWrite + Unpin,
     A: Acceptor,
 {
-    let stream = TokioStream(stream);
+    let stream = TokioStream::<NoListener<S>>(stream);
     Connection::<_, TokioTimer, A>::new(stream, peer, acceptor, config, calls).await;
 }

@@ -133,7 +133,7 @@ impl Server {
 
 impl<L> Server<Incoming, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
 {
     /// Accepts connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
     /// returns the calls.
@@ -243,7 +243,7 @@ impl<A: Acceptor> Server<A> {
 
 impl<A: Acceptor, L> Server<A, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
 {
     pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
         let accept_loop = AcceptLoop::new(acceptor, [TokioListener(listener)], config);
@@ -332,7 +332,6 @@ mod tests {
     use std::mem::size_of;
 
     use audiosocket_server::{Call, CallRequest, Handler, Refusal};
-    use tokio::net::TcpStream;
 
     use super::*;
     use crate::runtime::TokioStream;
@@ -349,7 +348,7 @@ mod tests {
     }
 
     fn size_of_connection<A: Acceptor>(_: A) -> usize {
-        size_of::<Connection<TokioStream<TcpStream>, TokioTimer, A>>()
+        size_of::<Connection<TokioStream<TcpListener>, TokioTimer, A>>()
     }
 
     /// The task is most of the memory of an idle call. tokio 1.54 adds 104 bytes and rounds up to a multiple of 128, so

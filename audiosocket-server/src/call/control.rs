@@ -13,7 +13,7 @@ use crate::admission::expected::Metadata;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
-use crate::call::stats::{AtomicRate, AtomicStats};
+use crate::call::stats::{AtomicCount, AtomicRate, AtomicStats};
 use crate::{CallStats, Peer};
 use audiosocket_proto::{
     AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,
@@ -31,6 +31,7 @@ pub(crate) struct CallControl {
     sample_rate: AtomicRate,
     /// The rate of the last sent frame.
     rate_sent: AtomicRate,
+    pub(crate) retransmissions: AtomicCount,
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
     peer: Peer,
@@ -130,6 +131,7 @@ impl CallControl {
             commands: AtomicU8::new(0),
             sample_rate: AtomicRate::default(),
             rate_sent: AtomicRate::default(),
+            retransmissions: AtomicCount::default(),
             session_stats: AtomicStats::default(),
             uuid: OnceLock::new(),
             peer,
@@ -313,6 +315,7 @@ impl CallControl {
             session: self.session_stats.load(),
             playout,
             rate_sent: self.rate_sent.load(),
+            retransmissions: self.retransmissions.load(),
         }
     }
 

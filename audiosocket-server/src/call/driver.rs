@@ -184,6 +184,12 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
+    /// Sets the number of TCP segments that the kernel sent again, for [`CallStats`](crate::CallStats). Call it before
+    /// you report the end of the stream or an error.
+    pub fn set_retransmissions(&mut self, count: u32) {
+        self.handle().control().retransmissions.store(count);
+    }
+
     /// Returns when to call [`handle_timeout`](Self::handle_timeout) next. Returns `None` if there is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -218,6 +224,12 @@ impl<A: Acceptor> CallDriver<A> {
     /// Reports that the write side was closed, as [`Transmit::HalfClose`] asked.
     pub fn half_closed(&mut self) {
         self.outbound.session.half_closed();
+    }
+
+    /// Returns whether the last audio was wider than 8 kHz.
+    #[cfg(feature = "io")]
+    pub(crate) fn sends_wide_audio(&self) -> bool {
+        self.outbound.sends_wide_audio()
     }
 
     /// Returns the peer of the connection.

@@ -185,12 +185,19 @@ impl Outbound {
         self.awaits_drain = false;
     }
 
+    #[cfg(feature = "io")]
+    pub(crate) fn sends_wide_audio(&self) -> bool {
+        self.rate_sent.is_some_and(|rate| rate > SampleRate::Hz8000)
+    }
+
     pub(crate) fn stats(&self) -> CallStats {
-        let playout = self.handle.control().lock().playout.stats();
+        let control = self.handle.control();
+        let playout = control.lock().playout.stats();
         CallStats {
             session: *self.session.stats(),
             playout,
             rate_sent: self.rate_sent,
+            retransmissions: control.retransmissions.load(),
         }
     }
 }

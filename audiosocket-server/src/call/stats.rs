@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use audiosocket_proto::{FrameKind, PlayoutStats, SampleRate, SessionStats};
 
@@ -17,6 +17,10 @@ pub struct CallStats {
     pub playout: PlayoutStats,
     /// The sample rate of the last audio frame that was accepted for sending, silence included. `None` if there was none.
     pub rate_sent: Option<SampleRate>,
+    /// How many TCP segments the kernel sent again: a network that loses packets. Counted at the end of the connection,
+    /// and before that at most once a second, while the call sends. `None` until then, on other systems than Linux, and
+    /// without TCP.
+    pub retransmissions: Option<u32>,
 }
 
 /// [`SessionStats`] that one thread writes and other threads read. Each counter is atomic by itself.
@@ -75,5 +79,20 @@ impl AtomicRate {
 
     pub(crate) fn load(&self) -> Option<SampleRate> {
         SampleRate::from_kind(FrameKind(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// A count that one thread writes and other threads read: the count and one, or 0 for none. It takes no memory of a call, in
+/// the padding of the rates.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicCount(AtomicU32);
+
+impl AtomicCount {
+    pub(crate) fn store(&self, count: u32) {
+        self.0.store(count.saturating_add(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn load(&self) -> Option<u32> {
+        self.0.load(Ordering::Relaxed).checked_sub(1)
     }
 }

@@ -17,6 +17,7 @@ use crate::io::blocked_handler::BlockedHandlerWatch;
 use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
+use crate::io::segments::first_segment;
 use crate::io::{LogRateLimit, read_buffer};
 
 /// The maximum number of rounds of reads and writes in one poll, before other tasks run. This limit is for streams that
@@ -55,6 +56,11 @@ pub struct Connection<S, T, A: Acceptor> {
     write_closed: bool,
     /// Bytes were written to a stream that may hold them back, such as TLS.
     unflushed: bool,
+    /// The second of the call in which the retransmissions were counted last. A call that the server ends has the count of
+    /// this second, because the handler ends it before the connection can count. 32 bits take no memory here.
+    counted_second: u32,
+    /// The last write ended inside a frame.
+    inside_frame: bool,
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
@@ -79,6 +85,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             read_closed: false,
             write_closed: false,
             unflushed: false,
+            counted_second: 0,
+            inside_frame: false,
         }
     }
 
@@ -133,6 +141,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             read_closed: self.read_closed,
             write_closed: self.write_closed,
             unflushed: self.unflushed,
+            counted_second: self.counted_second,
+            inside_frame: self.inside_frame,
         })
     }
 
@@ -208,6 +218,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         match result {
             Ok(0) => {
                 self.read_closed = true;
+                self.count_retransmissions();
                 self.driver.handle_eof(*now);
             }
             Ok(len) => {
@@ -217,6 +228,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.read_closed = true;
+                self.count_retransmissions();
                 self.driver.handle_read_error(*now, error);
             }
         }
@@ -227,14 +239,27 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
             Transmit::Bytes(bytes) => {
-                let len = bytes.len();
-                match ready!(self.stream.poll_write(cx, bytes)) {
+                // Asterisk ends a call if a payload comes late after its header. So wide frames never share a segment with
+                // a part of another frame, which can be lost. Narrow frames are rarely cut, and may leave in one write.
+                let (len, result) = if self.inside_frame || !self.driver.sends_wide_audio() {
+                    (bytes.len(), self.stream.poll_write(cx, bytes))
+                } else {
+                    let frames = &bytes[..first_segment(bytes)];
+                    (frames.len(), self.stream.poll_write_frames(cx, frames))
+                };
+                match ready!(result) {
                     Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
                     Ok(written) => {
                         // The write time-out counts from here.
                         let now = if written < len { self.now() } else { now };
+                        self.inside_frame = written < len;
                         self.driver.transmitted(now, written);
                         self.unflushed = true;
+                        let second = (now.as_nanos() / 1_000_000_000) as u32;
+                        if second != self.counted_second {
+                            self.counted_second = second;
+                            self.count_retransmissions();
+                        }
                         Ok(())
                     }
                     Err(error) => Err(error),
@@ -263,6 +288,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 self.unflushed = false;
                 self.write_closed = true;
                 let now = self.now();
+                self.count_retransmissions();
                 self.driver.handle_write_error(now, error);
             }
             _ => {}
@@ -280,7 +306,14 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(())
     }
 
+    fn count_retransmissions(&mut self) {
+        if let Some(count) = self.stream.retransmissions() {
+            self.driver.set_retransmissions(count);
+        }
+    }
+
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.count_retransmissions();
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
             // Without `close_notify` of TLS, the peer treats the connection as cut. The server tries to send it once,

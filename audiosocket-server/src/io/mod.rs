@@ -16,7 +16,9 @@ mod handshake;
 mod log_limit;
 pub(crate) mod observers;
 mod read_buffer;
+mod retransmissions;
 mod runtime;
+mod segments;
 
 #[doc(no_inline)]
 pub use audiosocket_proto::SessionConfig;
@@ -37,4 +39,6 @@ pub use connection::Connection;
 pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
-pub use runtime::{Listener, Stream, Timer};
+pub use retransmissions::tcp_retransmissions;
+pub use runtime::{Listener, NoListener, Stream, Timer};
+pub use segments::send_frames;

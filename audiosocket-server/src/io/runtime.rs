@@ -1,4 +1,5 @@
 use std::io;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -21,6 +22,20 @@ pub trait Stream {
     /// The errors of the connection.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
+    /// Writes the first bytes of `frames`, which are whole frames. Default: [`poll_write`](Self::poll_write). A TCP stream
+    /// uses [`send_frames`](crate::io::send_frames).
+    ///
+    /// # Errors
+    ///
+    /// The errors of the connection.
+    fn poll_write_frames(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, frames)
+    }
+
     /// Sends written bytes that the stream still holds back.
     ///
     /// # Errors
@@ -38,6 +53,12 @@ pub trait Stream {
     /// Returns the audio that the stream dropped before the bytes of the next read. Default: `None`. Only a stream that
     /// reads while the handler is busy drops audio.
     fn take_lag(&mut self) -> Option<Lag> {
+        None
+    }
+
+    /// Returns how many TCP segments the kernel has sent again so far. Default: `None`, for a stream that is not TCP. See
+    /// [`tcp_retransmissions`](crate::io::tcp_retransmissions).
+    fn retransmissions(&self) -> Option<u32> {
         None
     }
 }
@@ -105,5 +126,35 @@ pub trait Listener {
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         let _ = stream;
         None
+    }
+
+    /// Writes whole frames to a TCP connection, with [`send_frames`](crate::io::send_frames). Default: `None`. Then the
+    /// server writes as to every other stream.
+    fn poll_write_frames(
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let _ = (stream, cx, frames);
+        None
+    }
+
+    /// Returns how many TCP segments the kernel has sent again on this connection. Default: `None`. A stream over TCP,
+    /// such as TLS, returns [`tcp_retransmissions`](crate::io::tcp_retransmissions) of its socket.
+    fn retransmissions(stream: &Self::Stream) -> Option<u32> {
+        let _ = stream;
+        None
+    }
+}
+
+/// The listener of a stream that no listener accepted, for adapters.
+#[derive(Debug)]
+pub struct NoListener<S>(PhantomData<S>);
+
+impl<S> Listener for NoListener<S> {
+    type Stream = S;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(S, Peer)>> {
+        Poll::Pending
     }
 }

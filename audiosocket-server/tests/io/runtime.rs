@@ -60,6 +60,10 @@ pub(crate) struct Script {
     pub(crate) boasts: bool,
     pub(crate) reads: VecDeque<io::Result<Vec<u8>>>,
     pub(crate) lag: Option<Lag>,
+    /// The count of the kernel. `None` for a stream that is not TCP.
+    pub(crate) retransmissions: Option<u32>,
+    /// How often the count was read.
+    pub(crate) counted: Cell<usize>,
     pub(crate) writes: VecDeque<Poll<io::Result<usize>>>,
     pub(crate) flushes: VecDeque<Poll<io::Result<()>>>,
     pub(crate) closes: VecDeque<Poll<io::Result<()>>>,
@@ -132,6 +136,12 @@ impl Stream for FakeStream {
 
     fn take_lag(&mut self) -> Option<Lag> {
         self.script.borrow_mut().lag.take()
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        let script = self.script.borrow();
+        script.counted.set(script.counted.get() + 1);
+        script.retransmissions
     }
 }
 

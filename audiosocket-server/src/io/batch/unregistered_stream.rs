@@ -9,8 +9,8 @@ use std::time::Instant;
 use mio::event::Event;
 use mio::net::TcpStream;
 
-use crate::io::pending_if_would_block;
 use crate::io::runtime::{Stream, Timer};
+use crate::io::{pending_if_would_block, send_frames, tcp_retransmissions};
 
 /// A TCP connection that no runtime watches. A [`BatchPoller`](crate::io::BatchPoller) polls it for events.
 ///
@@ -33,6 +33,18 @@ impl UnregisteredStream {
 
     pub(crate) fn socket_mut(&mut self) -> &mut TcpStream {
         &mut self.socket
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if !self.writable {
+            return Poll::Pending;
+        }
+        let written = pending_if_would_block(write(&mut self.socket));
+        self.writable = written.is_ready();
+        written
     }
 
     pub(crate) fn set_ready(&mut self, event: &Event) {
@@ -75,12 +87,11 @@ impl Stream for UnregisteredStream {
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if !self.writable {
-            return Poll::Pending;
-        }
-        let written = pending_if_would_block(self.socket.write(bytes));
-        self.writable = written.is_ready();
-        written
+        self.write(|socket| socket.write(bytes))
+    }
+
+    fn poll_write_frames(&mut self, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|socket| send_frames(&*socket, frames))
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -89,6 +100,10 @@ impl Stream for UnregisteredStream {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.socket.shutdown(Shutdown::Write))
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        tcp_retransmissions(&self.socket)
     }
 }
 
