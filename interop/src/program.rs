@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use audiosocket_network_faults::{FAR, Line};
 use audiosocket_testing::process::{OutputStream, Process, Signal};
 use audiosocket_testing::usage::ObservedProcess;
 use uuid::Uuid;
@@ -33,6 +35,8 @@ pub struct EndedCall {
     pub dropped: u64,
     /// The number of exceptions.
     pub exceptions: u64,
+    /// TCP segments that the kernel sent again. `None` if it did not count them.
+    pub retransmissions: Option<u32>,
 }
 
 impl EndedCall {
@@ -84,13 +88,28 @@ impl Server {
         )
     }
 
+    /// Starts `serve play` with `options` and `file` at the far end of `line`.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn play_beyond(line: &Line, options: &[&str], file: &Path) -> Self {
+        let play = ["play".as_ref()].into_iter();
+        let what = play
+            .chain(options.iter().map(OsStr::new))
+            .chain([file.as_os_str()]);
+        let command = serve(what, &format!("{FAR}:0"));
+        Self::run(line.far.within(&command))
+    }
+
     /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
     fn start<'a>(what: impl IntoIterator<Item = &'a OsStr>) -> Self {
-        let mut command = Command::new(program());
+        Self::run(serve(what, "127.0.0.1:0"))
+    }
+
+    fn run(mut command: Command) -> Self {
         command
-            .arg("serve")
-            .args(what)
-            .args(["--listen", "127.0.0.1:0", "--runtime", &crate::runtime()])
             .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
@@ -219,6 +238,15 @@ impl Callers {
     }
 }
 
+fn serve<'a>(what: impl IntoIterator<Item = &'a OsStr>, listen: &str) -> Command {
+    let mut command = Command::new(program());
+    command
+        .arg("serve")
+        .args(what)
+        .args(["--listen", listen, "--runtime", &crate::runtime()]);
+    command
+}
+
 fn program() -> OsString {
     std::env::var_os("AUDIOSOCKET_PROGRAM")
         .expect("AUDIOSOCKET_PROGRAM is not set: run the tests with interop/run")
@@ -236,6 +264,7 @@ fn ended_call(line: &str) -> Option<EndedCall> {
         silence: field("silence")?.parse().ok()?,
         dropped: field("dropped")?.parse().ok()?,
         exceptions: field("exceptions")?.parse().ok()?,
+        retransmissions: field("retransmissions").and_then(|count| count.parse().ok()),
     })
 }
 
@@ -248,7 +277,7 @@ mod tests {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \
-             frames_in=75 frames_out=77 silence=3 dropped=1 exceptions=0"
+             frames_in=75 frames_out=77 silence=3 rate_out=slin retransmissions=2 dropped=1 exceptions=0"
         );
         let call = EndedCall {
             uuid: uuid.parse().unwrap(),
@@ -257,6 +286,7 @@ mod tests {
             silence: 3,
             dropped: 1,
             exceptions: 0,
+            retransmissions: Some(2),
         };
         assert_eq!(ended_call(&end), Some(call));
         assert_eq!(
