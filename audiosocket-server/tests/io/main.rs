@@ -9,3 +9,4 @@ mod fairness;
 mod retransmissions;
 mod rig;
 mod runtime;
+mod segments;

@@ -74,6 +74,16 @@ pub(crate) struct Script {
 }
 
 impl Script {
+    fn write(&mut self, what: &str, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let next = self.writes.pop_front();
+        let written = ready!(next.unwrap_or(Poll::Ready(Ok(usize::MAX))));
+        let written = written.map(|most| most.min(bytes.len()));
+        self.note(what, &written);
+        let taken = *written.as_ref().unwrap_or(&0);
+        self.sent.extend(&bytes[..taken]);
+        Poll::Ready(written.map(|written| written + usize::from(self.boasts)))
+    }
+
     fn note<T>(&mut self, what: &str, result: &io::Result<T>) {
         self.log.push(match result {
             Ok(_) => what.to_owned(),
@@ -109,15 +119,11 @@ impl Stream for FakeStream {
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut script = self.script.borrow_mut();
-        let next = script.writes.pop_front();
-        let written = ready!(next.unwrap_or(Poll::Ready(Ok(usize::MAX))));
-        let written = written.map(|most| most.min(bytes.len()));
-        script.note("write", &written);
-        script
-            .sent
-            .extend(&bytes[..*written.as_ref().unwrap_or(&0)]);
-        Poll::Ready(written.map(|written| written + usize::from(script.boasts)))
+        self.script.borrow_mut().write("write", bytes)
+    }
+
+    fn poll_write_frames(&mut self, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
+        self.script.borrow_mut().write("write frames", frames)
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
