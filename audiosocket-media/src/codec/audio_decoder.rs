@@ -1,12 +1,11 @@
 use std::fmt;
 use std::time::Instant;
 
-use audio_codec::Decoder as _;
-use audio_codec::g722::G722Decoder;
 use audiosocket_proto::Audio;
 
 use super::detector::CodecDetector;
 use super::{Codec, is_silence};
+use crate::g722::G722;
 use crate::{SampleRate, pcm};
 
 /// The most bytes that are held back until the codec is known: 500 ms of slin at 8 kHz, 1 s of
@@ -25,9 +24,7 @@ const MAX_HELD: usize = 8_000;
 /// use std::time::{Duration, Instant};
 ///
 /// use audiosocket_media::{AudioDecoder, Codec, Decoded, Law, SampleRate};
-/// use audio_codec::Decoder as _;
-use audio_codec::g722::G722Decoder;
-use audiosocket_proto::Audio;
+/// use audiosocket_proto::Audio;
 ///
 /// let tone = (0..160).map(|at| (8_000.0 * (at as f32 / 5.0).sin()) as i16);
 /// let payload: Vec<u8> = tone.map(|sample| Law::A.encode_sample(sample)).collect();
@@ -56,7 +53,7 @@ pub struct AudioDecoder {
     rate: Option<SampleRate>,
     /// `None` once there is nothing more to find out.
     detector: Option<Box<CodecDetector>>,
-    g722: Option<Box<G722Decoder>>,
+    g722: G722,
     held: Vec<u8>,
     samples: Vec<i16>,
     warning: Option<AudioWarning>,
@@ -125,7 +122,7 @@ impl AudioDecoder {
             codec: None,
             rate: None,
             detector: Some(Box::default()),
-            g722: None,
+            g722: G722::default(),
             held: Vec::new(),
             samples: Vec::new(),
             warning: None,
@@ -319,7 +316,7 @@ impl AudioDecoder {
 fn decode(
     codec: Codec,
     slin_rate: SampleRate,
-    g722: &mut Option<Box<G722Decoder>>,
+    g722: &mut G722,
     audio: Audio<'_>,
     samples: &mut Vec<i16>,
 ) -> Option<SampleRate> {
@@ -331,11 +328,7 @@ fn decode(
             return Some(SampleRate::Hz8000);
         }
         (SampleRate::Hz8000, Codec::G722) => {
-            let decoder = g722.get_or_insert_with(Box::default);
-            let start = samples.len();
-            samples.resize(start + 2 * payload.len(), 0);
-            let written = decoder.decode_into(payload, &mut samples[start..]);
-            samples.truncate(start + written.unwrap_or(0));
+            g722.decode(payload, samples);
             return Some(SampleRate::Hz16000);
         }
         (SampleRate::Hz8000, _) => return None,
