@@ -35,7 +35,7 @@ pub(crate) enum Serve {
     Echo(ServeArgs),
     /// Record what each caller says into WAV files
     Record(record::RecordArgs),
-    /// Play a WAV file to each caller, then hang up
+    /// Play an audio file to each caller, then hang up
     Play(play::PlayArgs),
     /// Ask each caller for digits and repeat them: a small IVR
     Bot(bot::BotArgs),
@@ -133,7 +133,6 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
         }
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) if args.is_stdin() => until_signal(args.stdin_acceptor()?, &args.serve)?,
         Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,
     }
     Ok(ExitCode::SUCCESS)
