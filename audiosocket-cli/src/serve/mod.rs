@@ -76,7 +76,7 @@ pub(crate) struct ServeArgs {
     /// Share the address with other processes
     #[arg(long, help_heading = "Network", hide = true)]
     reuse_port: bool,
-    /// Connections that wait to be accepted
+    /// Connections that wait in the kernel
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
     #[command(flatten)]
@@ -219,7 +219,7 @@ fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::
 }
 
 impl ServeArgs {
-    /// Returns the runtime of all calls. With `--threads`, it only accepts connections.
+    /// Returns the runtime of all calls. With `--threads`, it only takes connections.
     fn tokio(&self) -> tokio::runtime::Builder {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if self.threads.is_some() {
