@@ -65,7 +65,7 @@ impl Duplex for UnixStream {
 /// when the stream has bytes that the last `read` did not report. While a handler blocks, another thread calls `read`. So
 /// `read` must never wait.
 ///
-/// [`Server`](crate::Server) does the same with each connection that it accepts, and also sets `TCP_NODELAY`, the send
+/// [`Server`](crate::Server) does the same with each connection that it takes, and also sets `TCP_NODELAY`, the send
 /// buffer and the keepalive. `calls` counts the call while its connection is open, and can hang it up. Keep one `Calls`
 /// for all calls of a server of your own, and shut down with [`Calls::wait_idle`] and
 /// [`Calls::shut_down`].

@@ -56,6 +56,7 @@ pub mod wav;
 
 mod codec;
 mod g711;
+mod g722;
 mod prompt;
 mod resample;
 mod tone;

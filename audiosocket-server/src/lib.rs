@@ -13,7 +13,7 @@
 //! ));
 //! let calls = Calls::default();
 //!
-//! // Your event loop has accepted a connection and read these bytes from it.
+//! // Your event loop has taken a connection and read these bytes from it.
 //! let now = Timestamp::ZERO;
 //! let mut call = CallDriver::new(echo, "pipe".into(), SessionConfig::default(), &calls, now);
 //! call.receive(now, b"\x01\x00\x10sixteen bytes !!\x10\x00\x02\x34\x12");

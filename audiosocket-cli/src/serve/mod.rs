@@ -35,7 +35,7 @@ pub(crate) enum Serve {
     Echo(ServeArgs),
     /// Record what each caller says into WAV files
     Record(record::RecordArgs),
-    /// Play a WAV file to each caller, then hang up
+    /// Play an audio file to each caller, then hang up
     Play(play::PlayArgs),
     /// Ask each caller for digits and repeat them: a small IVR
     Bot(bot::BotArgs),
@@ -76,7 +76,7 @@ pub(crate) struct ServeArgs {
     /// Share the address with other processes
     #[arg(long, help_heading = "Network", hide = true)]
     reuse_port: bool,
-    /// Connections that wait to be accepted
+    /// Connections that wait in the kernel
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
     #[command(flatten)]
@@ -133,7 +133,6 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
         }
         Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) if args.is_stdin() => until_signal(args.stdin_acceptor()?, &args.serve)?,
         Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -220,7 +219,7 @@ fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::
 }
 
 impl ServeArgs {
-    /// Returns the runtime of all calls. With `--threads`, it only accepts connections.
+    /// Returns the runtime of all calls. With `--threads`, it only takes connections.
     fn tokio(&self) -> tokio::runtime::Builder {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if self.threads.is_some() {

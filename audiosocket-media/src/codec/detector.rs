@@ -125,6 +125,11 @@ impl CodecDetector {
         (rate.is_some() || self.clock.gave_up()).then_some(rate)
     }
 
+    /// The sample rate of slin that is likely so far: 8 kHz without evidence.
+    pub(super) fn likely_rate(&self) -> SampleRate {
+        self.clock.likely_rate()
+    }
+
     /// Whether the frames so far can be slin. Without evidence they can.
     pub(super) fn can_be_slin(&self) -> bool {
         let [(_, slin), others @ .., (_, random)] = self.scores();

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::{LimitReached, Limits, Peer};
 
-/// Counters of the connections that a server has accepted and refused since its start.
+/// Counters of the connections that a server has admitted and refused since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",

@@ -23,7 +23,7 @@ const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 ///
 /// To shut a server down:
 ///
-/// 1. Stop accepting, and [announce the shutdown](Self::begin_shutdown).
+/// 1. Take no more connections, and [announce the shutdown](Self::begin_shutdown).
 /// 2. Wait until all calls are [over](Self::idle), for a limited time.
 /// 3. [Hang up the rest](Self::shut_down), and wait again. This wait is short.
 ///
@@ -144,7 +144,7 @@ impl Calls {
         self.lock().counts.refusing = refuse;
     }
 
-    /// Returns how many connections were accepted and refused so far.
+    /// Returns how many connections were admitted and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.lock().counts.counters

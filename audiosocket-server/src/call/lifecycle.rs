@@ -13,7 +13,7 @@ use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, P
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
 impl<A: Acceptor> CallDriver<A> {
-    /// Creates the driver of a connection from `peer` that was accepted at `now`.
+    /// Creates the driver of a connection from `peer` that came at `now`.
     ///
     /// The connection counts among `calls` until the driver is dropped, so close the socket first. If the
     /// [`Admission`](crate::Admission) of `calls` refuses the peer, or a limit is reached, the connection is

@@ -120,7 +120,7 @@ impl Call<'_> {
         self.outbound.stats()
     }
 
-    /// Returns the time since the connection was accepted.
+    /// Returns the time since the connection came.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.now.saturating_since(self.accepted_at)

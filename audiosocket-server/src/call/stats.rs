@@ -15,7 +15,7 @@ pub struct CallStats {
     pub session: SessionStats,
     /// Counters of the playout.
     pub playout: PlayoutStats,
-    /// The sample rate of the last audio frame that was accepted for sending, silence included. `None` if there was none.
+    /// The sample rate of the last audio frame that was queued for sending, silence included. `None` if there was none.
     pub rate_sent: Option<SampleRate>,
 }
 

@@ -32,7 +32,7 @@ const MAX_READ: usize = 64 * 1024;
 static REFUSED_PEERS: LogRateLimit = LogRateLimit::new();
 static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 
-/// One connection of a server on a runtime, from accept to close: a future that is ready when the
+/// One connection of a server on a runtime, from its start to its close: a future that is ready when the
 /// connection is closed. All results go to the handler.
 ///
 /// Every adapter polls it, by [`Future::poll`]. A panic outside of the handler ends this connection
@@ -58,7 +58,7 @@ pub struct Connection<S, T, A: Acceptor> {
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
-    /// Serves `stream`, which was accepted just now. The connection counts among `calls` from now on.
+    /// Serves `stream`, which came just now. The connection counts among `calls` from now on.
     pub fn new(
         stream: S,
         peer: Peer,
@@ -332,7 +332,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
         polled.unwrap_or_else(|_| {
             let peer = connection.driver.peer();
             // The panic hook has printed the rest.
-            tracing::error!(%peer, "a panic outside of the handler ends the connection");
+            tracing::error!(%peer, "a panic outside of the handler ends the connection: this is a bug of audiosocket-server; report it with the lines of the panic");
             Poll::Ready(())
         })
     }

@@ -1,6 +1,6 @@
 //! Sockets and loops for adapters. You need this module to write an adapter for another runtime.
 //!
-//! An adapter implements three small traits: [`Stream`], [`Timer`] and [`Listener`]. [`AcceptLoop`] accepts connections,
+//! An adapter implements three small traits: [`Stream`], [`Timer`] and [`Listener`]. [`AcceptLoop`] takes connections,
 //! and [`Connection`] serves one of them. A server needs only an adapter. This module may change with each release.
 
 pub mod adapter_api;

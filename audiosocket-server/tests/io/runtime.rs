@@ -135,7 +135,7 @@ impl Stream for FakeStream {
     }
 }
 
-/// Connections that wait to be accepted, and errors.
+/// Connections that wait in the kernel, and errors.
 pub(crate) type Incoming = Rc<RefCell<VecDeque<io::Result<()>>>>;
 
 #[derive(Default)]

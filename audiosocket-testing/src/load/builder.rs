@@ -86,12 +86,12 @@ impl LoadTest {
     }
 
     /// Sends `frames` frames in one write, and the next frames when all of them have come back. This
-    /// measures the maximum throughput. A shorthand for [`mode`](Self::mode).
+    /// measures the maximum throughput. It is short for [`mode`](Self::mode).
     pub fn closed_loop(self, frames: NonZeroU32) -> Self {
         self.mode(LoadMode::ClosedLoop(frames))
     }
 
-    /// Sends no audio. A shorthand for [`mode`](Self::mode).
+    /// Sends no audio. It is short for [`mode`](Self::mode).
     pub fn quiet(self) -> Self {
         self.mode(LoadMode::Quiet)
     }
@@ -181,8 +181,8 @@ impl LoadTest {
         self
     }
 
-    /// Does not end a call when a frame pauses, as Asterisk does after 5 ms. For networks that lose packets, to check
-    /// the server alone. Default: `false`.
+    /// Does not end a call when a frame pauses, as Asterisk does after 5 ms. Use it on networks that lose packets, to
+    /// check the server alone. The default is `false`.
     pub fn allow_pauses(mut self, allow: bool) -> Self {
         self.options.allow_pauses = allow;
         self
@@ -254,7 +254,7 @@ impl LoadTest {
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime with I/O and time.
+    /// If it is called outside of a Tokio runtime with I/O and time.
     pub async fn run(self) -> Result<Report, LoadError> {
         self.run_until(std::future::pending()).await
     }

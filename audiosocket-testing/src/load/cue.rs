@@ -5,18 +5,18 @@ use std::time::Duration;
 use audiosocket_media::{SampleRate, tone};
 use audiosocket_proto::{DtmfDigit, ErrorFlags, FrameKind};
 
-/// How long a tone of a key lasts, and the silence after it.
+/// The duration of the tone of a key, and of the silence after it.
 const TONE: Duration = Duration::from_millis(100);
 
 /// Something that a caller does at a certain time, in [`LoadTest::cue`](super::LoadTest::cue).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cue {
-    /// Presses a key: a frame of kind 0x03.
+    /// Presses a key. The caller sends a frame of kind 0x03.
     Key(DtmfDigit),
     /// Presses a key whose tones are in the audio, for 100 ms, as on trunks with in-band keys.
     KeyTone(DtmfDigit),
-    /// Says these samples, instead of the audio of the caller. They follow what is being said.
+    /// Says these samples, instead of the audio of the caller. They follow the samples of the cue before.
     Say(Vec<i16>),
     /// Sends no audio for this time, as a call on hold. The audio then continues.
     Hold(Duration),
@@ -34,7 +34,7 @@ pub enum Cue {
 }
 
 impl Cue {
-    /// Whether the cue changes the audio, so that it has no echo to check.
+    /// Returns whether the cue changes the audio, so that it has no echo to check.
     pub(super) fn is_audio(&self) -> bool {
         matches!(self, Self::KeyTone(_) | Self::Say(_) | Self::Frame { .. })
     }
@@ -57,7 +57,7 @@ pub(super) fn key_tone(rate: SampleRate, digit: DtmfDigit) -> Vec<i16> {
 mod tests {
     use super::*;
 
-    /// The power of `samples` at `hz`, by Goertzel's algorithm.
+    /// Returns the power of `samples` at `hz`, by Goertzel's algorithm.
     fn power(samples: &[i16], hz: u32) -> f64 {
         let step = std::f64::consts::TAU * f64::from(hz) / 8_000.0;
         let (mut last, mut before) = (0.0, 0.0);

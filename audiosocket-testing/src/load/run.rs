@@ -22,7 +22,7 @@ use super::stats::RunStats;
 use super::tap::TapFactory;
 use super::timer::SharedTimer;
 
-/// How often the progress hook is called.
+/// The interval in which the progress hook is called.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The state that all calls of a run share.
@@ -65,7 +65,7 @@ pub(super) async fn place_all(
     #[cfg(unix)]
     helpers.spawn({
         let run = Arc::clone(&run);
-        // A task, so that it is as late as the task of a call.
+        // This is a task, so that it is as late as the task of a call.
         async move { self_latency::measure(&run.stats).await }
     });
     helpers.spawn({

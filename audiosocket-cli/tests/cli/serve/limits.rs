@@ -75,7 +75,7 @@ fn new_calls_wait_while_there_is_no_file_descriptor(runtime: &str) {
     for stream in &mut calls {
         write_frame(stream, 0x01, UUID).unwrap();
     }
-    server.wait_for_log(1, "cannot accept connections");
+    server.wait_for_log(1, "cannot take connections");
     assert_echoed(&mut calls[0], 0x10, b"hello");
     assert_echoed(&mut calls[1], 0x10, b"hello");
     // The server accepts each call in turn, and refuses or resets none.

@@ -99,7 +99,7 @@ fn a_loop_has_no_gap_at_the_rate_of_the_caller() {
 
 #[test]
 fn a_long_loop_has_no_gap_between_its_parts() {
-    // Audio of more than 10 s is queued in two parts. The first one ends after 5 s.
+    // A part has at most 2 s.
     assert_loops("tokio", 81_001, 45_000, SampleRate::Hz8000);
 }
 

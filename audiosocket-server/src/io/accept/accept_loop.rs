@@ -13,11 +13,11 @@ use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::runtime::{Listener, Stream, Timer};
 use crate::io::{AcceptBackoff, Connection, ServerConfig};
 
-/// The maximum number of waiting connections that a server accepts from the kernel at its shutdown. New connections may
-/// arrive faster than the server accepts them.
+/// The maximum number of waiting connections that a server takes from the kernel at its shutdown. New connections may
+/// arrive faster than the server takes them.
 const MAX_WAITING: usize = 4096;
 
-/// After this many errors in a row, the server does not accept the rest of these connections.
+/// After this many errors in a row, the server does not take the rest of these connections.
 const MAX_FAILED: usize = 16;
 
 /// Accepts the connections of a server, until its shutdown is complete. Each adapter uses this loop.
@@ -128,7 +128,7 @@ where
         Poll::Ready(())
     }
 
-    /// Accepts one connection from each listener. Then the calls run: to accept a connection takes several times as long
+    /// Takes one connection from each listener. Then the calls run: to take a connection takes several times as long
     /// as to handle a frame.
     fn accept<C: Timer>(
         &mut self,

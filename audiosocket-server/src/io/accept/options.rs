@@ -16,7 +16,7 @@ const SEND_BUFFER: usize = 128 * 1024;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// The checks that decide which connections the server accepts.
+    /// The checks that decide which connections the server admits.
     pub admission: Admission,
     /// Deadlines and limits of each call.
     pub session: SessionConfig,
@@ -62,7 +62,7 @@ impl Default for TcpOptions {
 }
 
 impl TcpOptions {
-    /// Sets the options of an accepted connection: `TCP_NODELAY`, the send buffer and the keepalive. `TCP_NODELAY` is
+    /// Sets the options of a connection: `TCP_NODELAY`, the send buffer and the keepalive. `TCP_NODELAY` is
     /// needed because Asterisk ends a call if a payload arrives late after its header.
     ///
     /// # Errors

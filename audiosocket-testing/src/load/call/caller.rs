@@ -1,4 +1,4 @@
-//! One caller: connects, sends, receives, hangs up.
+//! One caller. It connects, sends, receives and hangs up.
 
 use std::future::poll_fn;
 use std::io;
@@ -52,7 +52,7 @@ pub(in crate::load) async fn place(
     run.stats.connected();
     let mut caller = Caller::new(run, call, stream);
     let ending = tokio::select! {
-        // First, since a server that floods the caller uses all of Tokio's budget each time.
+        // `stop` is polled first, since a server that floods the caller uses all of Tokio's budget each time.
         biased;
         _ = stop.wait_for(|stop| *stop) => Ending::Interrupted,
         ending = poll_fn(|cx| caller.poll(cx)) => ending,
@@ -68,7 +68,7 @@ async fn connect(run: &Run) -> Result<TcpStream, CallFailure> {
         .await
         .map_err(|_| CallFailure::ConnectTimeout(limit))?
         .map_err(CallFailure::Connect)?;
-    // Otherwise, latency would include the time for which the kernel waits for more data.
+    // With Nagle's algorithm, latency would include the time for which the kernel waits for more data.
     stream.set_nodelay(true).map_err(CallFailure::Connect)?;
     Ok(stream)
 }
@@ -78,18 +78,18 @@ struct Caller<'r> {
     config: &'r RunConfig,
     client: Client,
     signal: TestSignal,
-    /// The frame to send; kept for its memory.
+    /// The frame to send. It is a field so that its memory is reused.
     frame: Vec<u8>,
     cue_player: CuePlayer,
     /// The number of frames made of the signal.
     made: u64,
     /// The number of frames queued since the last write.
     queued: u64,
-    /// The scheduled times of those that the server has to echo.
+    /// The scheduled times of the queued frames that the server has to echo.
     audible_due: Vec<Instant>,
     schedule: Schedule,
     timer: CallTimer<'r>,
-    /// When to hang up; known after the last frame.
+    /// The time to hang up. It is known after the last frame.
     hangup_at: Option<Instant>,
     /// A write failed. The reason comes from the read side.
     write_closed: bool,
@@ -128,7 +128,7 @@ impl<'r> Caller<'r> {
             queued: 0,
             audible_due: Vec::new(),
             schedule,
-            // Due at once, which sends the UUID.
+            // The timer is due at once, and then the caller sends the UUID.
             timer: CallTimer::new(&run.timer, start),
             hangup_at: None,
             write_closed: false,
@@ -139,7 +139,7 @@ impl<'r> Caller<'r> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         loop {
-            // First, so that a server that floods the caller cannot keep it from sending. Reading
+            // Sending comes first, so that a server that floods the caller cannot keep it from sending. Reading
             // takes part in Tokio's budget, so that it cannot keep other calls from sending either.
             if let Poll::Ready(due) = self.timer.poll(cx) {
                 if let Err(error) = due {
@@ -238,7 +238,7 @@ impl<'r> Caller<'r> {
         self.write(now).err()
     }
 
-    /// The caller sends nothing more. Returns when it will hang up.
+    /// Ends sending. Returns the time at which the caller hangs up.
     fn stop_sending(&mut self, now: Instant) -> Instant {
         self.run.stats.stopped();
         *self.hangup_at.get_or_insert(now + linger(self.config))
@@ -268,7 +268,7 @@ impl<'r> Caller<'r> {
         Ok(())
     }
 
-    /// Reads once. Returns `Some` if that ended the call.
+    /// Reads once. Returns `Some` if the read ended the call.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         let (rx, tap) = (&mut self.rx, &mut self.tap);
         let (mut read_at, mut ending) = (None, None);
@@ -318,7 +318,7 @@ impl<'r> Caller<'r> {
         let by_server = hangup != HangupBy::Caller;
         let mut received = self.rx.finish(Instant::now(), by_server);
         if interrupted {
-            // The caller did not wait for them.
+            // The caller did not wait for the echoes.
             received.echo.missing = 0;
         }
         (received.frames.discarded, received.discarded_kind) = self.client.discarded();
@@ -337,7 +337,7 @@ impl<'r> Caller<'r> {
     }
 }
 
-/// How long the caller stays after its last frame: for the echo, or for the time of the frame.
+/// Returns the time for which the caller stays after its last frame: for the echo, or for the duration of the frame.
 fn linger(config: &RunConfig) -> Duration {
     match config.expect {
         Expect::Echo => config.options.linger,

@@ -1,4 +1,4 @@
-//! What a caller does at the times of its cues.
+//! The actions of a caller at the times of its cues.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -20,7 +20,7 @@ pub(super) struct CuePlayer {
     on_hold_until: Option<Instant>,
 }
 
-/// What a cue has queued.
+/// The numbers of digits and frames that a cue has queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Queued {
     pub(super) digits: u64,
@@ -80,7 +80,7 @@ impl CuePlayer {
         queued
     }
 
-    /// Whether the call is on hold at `now`.
+    /// Returns whether the call is on hold at `now`.
     pub(super) fn is_on_hold(&self, now: Instant) -> bool {
         self.on_hold_until.is_some_and(|until| now < until)
     }

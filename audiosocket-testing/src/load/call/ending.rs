@@ -1,4 +1,4 @@
-//! How a call ended, and whether that is a failure.
+//! The end of a call, and the failures among the ends.
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::load::rx::{BargeInOutcome, RxReport};
 /// A release on which an empty wake-up ends calls can end a call to which nothing was sent for longer.
 const QUIET_RISK: Duration = Duration::from_secs(1);
 
-/// Why a call ended.
+/// The reason for the end of a call.
 #[derive(Debug)]
 pub(super) enum Ending {
     CallerHungUp,
@@ -26,7 +26,7 @@ pub(super) enum Ending {
     Lost(io::Error),
 }
 
-/// Why a call with this ending failed, if it did.
+/// Returns the failure of a call with this ending, or `None` if it is no failure.
 pub(super) fn failure(
     config: &RunConfig,
     received: &RxReport,
@@ -75,7 +75,7 @@ pub(super) fn failure(
     }
 }
 
-/// Why a frame of this kind ended the call: the kind is unknown, or the frame has no audio.
+/// Returns the reason why a frame of this kind ended the call: the kind is unknown, or the frame has no audio.
 fn rejected(config: &RunConfig, kind: FrameKind) -> AsteriskEnd {
     let audio = FrameKind::AUDIO_8K..=FrameKind::AUDIO_192K;
     let accepted = config

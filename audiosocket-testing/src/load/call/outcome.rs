@@ -40,7 +40,7 @@ pub(in crate::load) struct SentCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::load) enum HangupBy {
     Caller,
-    /// The server, with a hangup frame.
+    /// The server sent a hangup frame.
     Server,
     /// The server closed the connection without a hangup frame, or the connection was lost.
     Closed,
@@ -93,17 +93,17 @@ impl CallFailure {
     }
 }
 
-/// Why Asterisk ends a call. The text has the line of Asterisk's log.
+/// The reason for which Asterisk ends a call. The text has the line of Asterisk's log.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::load) enum AsteriskEnd {
     Kind(FrameKind),
-    /// A frame of audio without audio.
+    /// A frame of audio had no payload.
     Empty(FrameKind),
     Pause(Pause),
     WriteBlocked,
 }
 
-/// A release in a sentence.
+/// The name of a release in a sentence.
 struct Named(Option<AsteriskRelease>);
 
 impl fmt::Display for Named {

@@ -144,7 +144,7 @@ impl Schedule {
     }
 }
 
-/// `count` times `step`, without the accumulated rounding errors of a sum.
+/// Returns `count` times `step`. A sum would accumulate rounding errors.
 fn times(step: Duration, count: u64) -> Duration {
     let nanos = step.as_nanos().saturating_mul(count.into());
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))

@@ -8,10 +8,10 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::asterisk::{AsteriskFeature, AsteriskRelease};
 
-/// How long Asterisk waits for the rest of a payload.
+/// The longest time for which Asterisk waits for the rest of a payload.
 const PAYLOAD_WAIT: Duration = Duration::from_millis(5);
 
-/// How long Asterisk's application waits for activity.
+/// The longest time for which Asterisk's application waits for activity.
 const MAX_INACTIVITY: Duration = Duration::from_secs(2);
 
 /// The length of a header.
@@ -29,7 +29,7 @@ pub(super) struct PauseWatch {
     header_in_parts: bool,
     inactivity: bool,
     last_activity: Instant,
-    /// Due when a pause is too long.
+    /// The timer expires when a pause is too long.
     sleep: Option<(Pause, Pin<Box<Sleep>>)>,
 }
 
@@ -47,7 +47,7 @@ pub(in crate::load) enum Pause {
 }
 
 impl PauseWatch {
-    /// `None` is a current release, with a call by `Dial`.
+    /// `None` stands for a current release, with a call by `Dial`.
     pub(super) fn new(release: Option<AsteriskRelease>, allow_pauses: bool, now: Instant) -> Self {
         let has = |feature| release.is_none_or(|release| release.has(feature));
         let inactivity =
@@ -83,7 +83,7 @@ impl PauseWatch {
         None
     }
 
-    /// Is ready when Asterisk would end the call. `is_empty` returns whether the kernel has no data now.
+    /// Waits until Asterisk would end the call. `is_empty` returns whether the kernel has no data now.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -127,7 +127,7 @@ impl PauseWatch {
     }
 }
 
-/// Now, by the clock of [`Sleep`].
+/// Returns the time by the clock of [`Sleep`].
 fn sleep_now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -22,7 +22,7 @@ pub use error::{ConfigError, LoadError};
 pub use mode::{Expect, LoadMode};
 pub(super) use options::Options;
 
-/// How long a caller sends by default, or stays after it has barged in.
+/// The time in which a caller sends by default, and the time for which it stays after it has barged in.
 const DURATION: Duration = Duration::from_secs(5);
 
 /// The time between the last connection and the measurement of the server's cost.
@@ -155,7 +155,7 @@ impl RunConfig {
 
     /// The configuration of the call with this number.
     pub(in crate::load) fn call(&self, number: u32) -> CallConfig {
-        // A random stream for each call, so that a call does not depend on the number of calls.
+        // Each call has a random stream of its own, so that it does not depend on the number of calls.
         let mut rng = Pcg64::new(self.seed.into(), number.into());
         let drawn =
             uuid::Builder::from_u128(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()))

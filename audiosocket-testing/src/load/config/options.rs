@@ -78,7 +78,7 @@ impl Options {
         }
     }
 
-    /// Whether the server cannot echo what callers send, frame by frame.
+    /// Returns whether the audio of the callers has no echo to check, frame by frame.
     pub(in crate::load) fn has_no_echo(&self) -> bool {
         self.encoding != Encoding::Slin || self.cues.iter().any(|(_, cue)| cue.is_audio())
     }

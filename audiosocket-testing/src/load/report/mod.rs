@@ -55,11 +55,11 @@ pub struct Report {
     pub frames: FrameTotals,
     /// Digits that callers sent.
     pub digits_sent: u64,
-    /// From the connection of a call to its first audio that is not silence. `None` without such audio.
+    /// The time from the connection of a call to its first audio that is not silence. `None` without such audio.
     pub first_audio_us: Option<Quantiles>,
-    /// From the write of a frame to the read that completed its echo. `None` without echoes.
+    /// The time from the write of a frame to the read that completed its echo. `None` without echoes.
     pub latency_us: Option<Quantiles>,
-    /// From the scheduled time of a frame to the read that completed its echo.
+    /// The time from the scheduled time of a frame to the read that completed its echo.
     ///
     /// A delayed caller writes late, and its `latency_us` does not include that delay. `None` without
     /// echoes and in a closed loop.
@@ -70,7 +70,7 @@ pub struct Report {
     pub barge_in: Option<BargeInReport>,
     /// The cost for the server's process. `None` if it was not measured.
     pub server_process: Option<ServerCost>,
-    /// How late this process reads received data.
+    /// The delay with which this process reads received data.
     ///
     /// About this much of latency and jitter comes from this process or from a busy machine. If it
     /// is not far below them, use fewer calls or another machine.
@@ -121,23 +121,23 @@ pub struct HangupTotals {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FrameTotals {
-    /// Sent by callers.
+    /// Frames that callers sent.
     pub sent: u64,
     /// The part of `sent` that was more than one ptime late. This machine was too slow for them.
     pub late: u64,
-    /// Received by callers.
+    /// Frames that callers received.
     pub received: u64,
-    /// The part of `received` that was silence: all zero.
+    /// The frames of `received` that were silence: all bytes were zero.
     pub silence: u64,
-    /// Received, and discarded as the release of Asterisk does. They are no part of `received`.
+    /// Frames that came and that the release of Asterisk discards. They are no part of `received`.
     pub discarded: u64,
-    /// Sent, and received whole.
+    /// Frames that were sent and came back whole.
     pub echoed: u64,
-    /// Sent, and not received.
+    /// Frames that were sent and did not come back.
     pub missing: u64,
-    /// Sent, and received changed.
+    /// Frames that were sent and came back changed.
     pub wrong: u64,
-    /// Received beyond the sent frames.
+    /// Frames that came beyond the sent frames.
     pub extra: u64,
 }
 
@@ -148,7 +148,7 @@ pub struct JitterReport {
     /// The time between two frames against the duration of the first, early or late: the magnitude
     /// of the delay variation between packets (RFC 5481, IPDV).
     pub jitter_us: Option<Quantiles>,
-    /// The same of late frames, and 0 for early frames.
+    /// The same for late frames. An early frame counts as 0.
     pub lateness_us: Option<Quantiles>,
     /// The time since the first frame against the duration of all audio since then, early or late
     /// (RFC 5481, PDV).
@@ -186,7 +186,7 @@ pub struct BargeInReport {
     pub never_silent: u64,
     /// The server did not speak when the caller barged in.
     pub not_speaking: u64,
-    /// From the barge-in until the server fell silent, as a telephone plays the audio.
+    /// The time from the barge-in until the server fell silent, as a telephone plays the audio.
     pub silent_after_us: Option<Quantiles>,
 }
 

@@ -54,9 +54,9 @@ pub struct ServerCost {
 pub enum Bottleneck {
     /// The server used at least 0.95 processor seconds per second.
     Server,
-    /// This process used as much, and the server did not.
+    /// This process used at least 0.95 processor seconds per second, and the server did not.
     Caller,
-    /// Neither process.
+    /// No process is the bottleneck.
     None,
 }
 

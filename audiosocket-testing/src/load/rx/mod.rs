@@ -123,20 +123,20 @@ impl<'r> RxAnalyzer<'r> {
         }
     }
 
-    /// The caller sent a frame that the server has to echo.
+    /// Takes the times of a sent frame that the server has to echo.
     pub(super) fn sent(&mut self, sent: SentFrame) {
         if let Some(echo) = &mut self.echo {
             echo.sent(sent);
         }
     }
 
-    /// Whether the server has echoed all frames. Never, if it does not have to echo.
+    /// Returns whether the server has echoed all frames. It returns false if the server does not have to echo.
     pub(super) fn has_all_echoes(&self) -> bool {
         let all = |echo: &EchoCheck| echo.outstanding() == 0;
         self.echo.as_ref().is_some_and(all)
     }
 
-    /// The caller barges in at `now`.
+    /// Begins the barge-in of the caller at `now`.
     pub(super) fn barge_in(&mut self, now: Instant) {
         if let Some(meter) = &mut self.barge_in {
             meter.barge_in(now);
