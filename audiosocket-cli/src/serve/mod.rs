@@ -25,20 +25,29 @@ use crate::usage_error::usage_error;
 use crate::{address, duration, help, open_files, output, signals};
 use call_log::CallLog;
 use input_options::InputOptions;
+use record::RecordOptions;
 
 pub(crate) use echo::Echo;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Serve {
     /// Play back to each caller what the caller says
-    #[command(after_help = ECHO_HELP)]
-    Echo(ServeArgs),
+    Echo(EchoArgs),
     /// Record what each caller says into WAV files
     Record(record::RecordArgs),
     /// Play an audio file to each caller, then hang up
     Play(play::PlayArgs),
     /// Ask each caller for digits and repeat them: a small IVR
     Bot(bot::BotArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = ECHO_HELP)]
+pub(crate) struct EchoArgs {
+    #[command(flatten)]
+    record: RecordOptions,
+    #[command(flatten)]
+    serve: ServeArgs,
 }
 
 /// The command in errors of options that all servers have.
@@ -128,12 +137,13 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
     match serve {
         Serve::Echo(args) => {
-            let caller = args.caller;
-            until_signal(move |_: &CallRequest<'_>| Ok(Echo::new(caller)), args)?;
+            let caller = args.serve.caller;
+            let acceptor = move |_: &CallRequest<'_>| Ok(Echo::new(caller));
+            args.record.serve(acceptor, &args.serve)?;
         }
-        Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
+        Serve::Bot(args) => args.record.serve(args.acceptor()?, &args.serve)?,
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,
+        Serve::Play(args) => args.record.serve(args.acceptor()?, &args.serve)?,
     }
     Ok(ExitCode::SUCCESS)
 }

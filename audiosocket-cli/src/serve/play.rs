@@ -20,6 +20,7 @@ use super::ServeArgs;
 use super::barge_in::BargeIn;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, LONGEST, hang_up_on_error};
+use super::record::RecordOptions;
 use crate::help;
 use shared_audio::{SharedAudio, SharedPlayer};
 
@@ -41,6 +42,8 @@ pub(crate) struct PlayArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    #[command(flatten)]
+    pub(super) record: RecordOptions,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }

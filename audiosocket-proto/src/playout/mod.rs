@@ -2,6 +2,7 @@
 
 mod output;
 mod queue;
+mod schedule;
 mod silence;
 mod stats;
 

@@ -255,6 +255,7 @@ impl<A: Acceptor> CallDriver<A> {
             match self.outbound.poll_playout(now) {
                 PlayoutStep::Mark(mark, outcome) => self.notify(HandlerEvent::Mark(mark, outcome)),
                 PlayoutStep::Hangup => self.hang_up(End::HungUp),
+                PlayoutStep::Panicked(panic) => self.panicked(&panic),
                 PlayoutStep::Done => {}
             }
             if !self.outbound.is_playout_due(now) {

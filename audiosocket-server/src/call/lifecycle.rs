@@ -180,6 +180,8 @@ impl<A: Acceptor> CallDriver<A> {
     /// If the handler panics here, only the panic hook reports it: no callback follows.
     pub(super) fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.outbound.close_playout();
+        let observers = self.outbound.observers.take();
+        let _ = catch_panic(|| drop(observers));
         if let Phase::Talking { timer, .. } = &mut self.phase
             && let Some(timer) = timer.take()
         {

@@ -24,8 +24,9 @@ pub mod config {
     pub use audiosocket_proto::{Ptime, SessionConfig};
 }
 
-/// Frames on the wire, and errors in them. You need it for `on_ignored` and `on_exception`.
+/// Frames on the wire, and errors in them. You need it for `on_ignored`, `on_exception` and `observe_sent`.
 pub mod protocol {
+    pub use crate::SentFrame;
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 

@@ -7,6 +7,7 @@ mod dtmf;
 mod expected_calls;
 mod hangup;
 mod load;
+mod mix_monitor;
 mod play;
 
 use uuid::Uuid;

@@ -12,6 +12,7 @@ use clap::Args;
 
 use super::ServeArgs;
 use super::play_rate::{PlayRate, StartAtRate};
+use super::record::RecordOptions;
 use crate::{duration, help};
 use dialogue::{Dialogue, Script};
 
@@ -30,6 +31,8 @@ pub(crate) struct BotArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    #[command(flatten)]
+    pub(super) record: RecordOptions,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
