@@ -231,6 +231,19 @@ fn jitter_never_makes_slin_at_8_khz_wide() {
     }
 }
 
+/// A test client can send the next frame when the frame before has come back.
+#[test]
+fn frames_of_20_ms_that_come_faster_than_in_real_time_have_8_khz() {
+    let bytes = encoded(Codec::Slin, &speech(SampleRate::Hz8000));
+    for ms in [1, 4, 5, 7, 10, 13] {
+        let mut decoder = AudioDecoder::new();
+        let (found, rate) = decode(&mut decoder, &pieces(&bytes.repeat(4), 320), ms * MS);
+        assert_eq!(rate, Some(SampleRate::Hz8000), "every {ms} ms");
+        assert_eq!(found.len(), bytes.len() * 4 / 2, "every {ms} ms");
+        assert_eq!(decoder.take_warning(), None, "every {ms} ms");
+    }
+}
+
 #[test]
 fn the_rate_of_a_call_of_five_frames_is_the_likely_one() {
     let bytes = encoded(Codec::Slin, &noise(-30.0, 320));

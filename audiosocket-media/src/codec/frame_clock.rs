@@ -24,8 +24,8 @@ const LIKELY_GAPS: u32 = 3;
 /// The most that a gap differs from the duration of its frame.
 const GAP_TOLERANCE: f64 = 0.25;
 
-/// Most calls have frames of this length or shorter: 20 ms of slin at 8 kHz. The gaps of such frames make no other rate
-/// likely.
+/// Frames of this length or shorter, 20 ms of slin at 8 kHz, have no wide rate, however fast they come: a test client can
+/// send them faster than in real time. Wide slin in packets of 10 ms is rare.
 const USUAL_LEN: usize = 320;
 
 /// The measurement ends after this many frames without a result: 60 s of frames of 20 ms.
@@ -95,10 +95,7 @@ impl FrameClock {
     /// Compares the gap before the latest frame with the duration of this frame at each rate.
     fn compare(&mut self, gap: Duration) {
         let hz = self.len as f64 / 2.0 / gap.as_secs_f64();
-        let fit = match self.len {
-            0..=USUAL_LEN => None,
-            _ => self.nearest_rate(hz, GAP_TOLERANCE),
-        };
+        let fit = self.nearest_rate(hz, GAP_TOLERANCE);
         let gaps = if fit == self.fit.0 { self.fit.1 + 1 } else { 1 };
         self.fit = (fit, gaps.min(LIKELY_GAPS));
         if gaps >= LIKELY_GAPS {
@@ -165,9 +162,10 @@ impl FrameClock {
         // 48 kHz differs from 44.1 kHz by less than the tolerance, but a frame is a multiple of
         // 5 ms at its own rate only.
         let whole = |rate: &SampleRate| (200 * self.len).is_multiple_of(2 * rate.hz() as usize);
+        let usual = |rate: &SampleRate| *rate == SampleRate::Hz8000 || self.len > USUAL_LEN;
         SampleRate::ALL
             .into_iter()
-            .filter(|rate| off(rate) <= tolerance && whole(rate))
+            .filter(|rate| off(rate) <= tolerance && whole(rate) && usual(rate))
             .min_by(|one, other| off(one).total_cmp(&off(other)))
     }
 }
