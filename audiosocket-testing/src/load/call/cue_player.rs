@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use audiosocket_media::{Encoding, pcm};
 use audiosocket_proto::{Frame, FrameKind, Header, Message, SampleRate, Uuid};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::Client;
 use crate::load::config::Options;
@@ -37,11 +38,11 @@ impl CuePlayer {
 
     /// Does `cue`, which is due at `now`. The end of a call is found by the read side, so errors of the client have no
     /// effect here.
-    pub(super) fn play(
+    pub(super) fn play<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cue: &Cue,
         options: &Options,
-        client: &mut Client,
+        client: &mut Client<S>,
         now: Instant,
     ) -> Queued {
         let mut queued = Queued::default();

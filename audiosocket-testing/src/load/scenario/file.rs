@@ -124,14 +124,6 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    /// The texts of the steps.
-    #[track_caller]
-    fn texts(steps: &str) -> Vec<String> {
-        let scenario = parse(&format!("steps = [\n{steps}\n]")).unwrap();
-        let steps = scenario.steps().iter();
-        steps.map(|step| step.text.clone()).collect()
-    }
-
     #[test]
     fn a_file_has_a_name_and_steps() {
         let scenario = parse("name = 'the menu'\nsteps = [{ wait = '2s' }]").unwrap();
@@ -142,45 +134,51 @@ mod tests {
 
     #[test]
     fn each_kind_of_step_has_a_text() {
-        assert_eq!(
-            texts(
-                r##"
-                { say = "speech", for = "1s" },
-                { say = "noise", background = true },
-                { say = "tone", hz = 1000 },
-                { key = "15#" },
-                { key = "*", gap = "1s", in_band = true },
-                { wait = "500ms" },
-                { hold = "5s" },
-                { hold = "5s", background = true },
-                { error = 4 },
-                { second_uuid = true },
-                { expect = "audio", within = "3s" },
-                { expect = "tone", hz = 440, within = "3s", for = "1s" },
-                { expect = "silence", within = "1s" },
-                { expect = "silence", for = "2s" },
-                { expect = "hangup", within = "1m" },
-                "##
-            ),
-            [
-                "say speech for 1s",
+        for (step, text) in [
+            ("{ say = 'speech', for = '1s' }", "say speech for 1s"),
+            (
+                "{ say = 'noise', background = true }",
                 "start to say noise for 2s",
+            ),
+            (
+                "{ say = 'tone', hz = 1000 }",
                 "say a tone of 1000 Hz for 2s",
-                "key 15#",
+            ),
+            ("{ key = '15#' }", "key 15#"),
+            (
+                "{ key = '*', gap = '1s', in_band = true }",
                 "key * as tones",
-                "wait 500ms",
-                "hold 5s",
-                "start a hold of 5s",
-                "error 4",
-                "second UUID",
+            ),
+            ("{ wait = '500ms' }", "wait 500ms"),
+            ("{ hold = '5s' }", "hold 5s"),
+            ("{ hold = '5s', background = true }", "start a hold of 5s"),
+            ("{ error = 4 }", "error 4"),
+            ("{ second_uuid = true }", "second UUID"),
+            (
+                "{ expect = 'audio', within = '3s' }",
                 "expect audio within 3s",
+            ),
+            (
+                "{ expect = 'tone', hz = 440, within = '3s', for = '1s' }",
                 "expect a tone of 440 Hz within 3s, for 1s",
+            ),
+            (
+                "{ expect = 'silence', within = '1s' }",
                 "expect silence within 1s, for 500ms",
+            ),
+            (
+                "{ expect = 'silence', for = '2s' }",
                 "expect silence for 2s",
+            ),
+            (
+                "{ expect = 'hangup', within = '1m' }",
                 "expect a hangup within 60s",
-            ]
-        );
-        assert_eq!(texts("{ hang_up = true }"), ["hang up"]);
+            ),
+            ("{ hang_up = true }", "hang up"),
+        ] {
+            let scenario = parse(&format!("steps = [{step}]")).unwrap();
+            assert_eq!(scenario.steps()[0].text, text);
+        }
     }
 
     #[test]
