@@ -1,7 +1,6 @@
 //! `audiosocket call --scenario`, and the JUnit report.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 
@@ -12,10 +11,19 @@ use tempfile::TempDir;
 use crate::process::{Report, ServeProcess, audiosocket, call, run, text};
 use crate::server::{is_audio, read_frame, serve, serve_audio, write_frame};
 
-/// A scenario of the guide.
-pub(crate) fn of_the_guide(name: &str) -> PathBuf {
-    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/scenarios");
-    Path::new(guide).join(name)
+/// The guide's page on tests.
+const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/testing.md");
+
+/// Writes the scenario of the guide with this name into a file.
+pub(crate) fn of_the_guide(directory: &TempDir, name: &str) -> String {
+    let guide = std::fs::read_to_string(GUIDE).unwrap();
+    let mut blocks = guide.split("```toml\n").skip(1);
+    let name = format!("name = {name:?}\n");
+    let scenario = blocks.find(|block| block.contains(&name)).unwrap();
+    let (scenario, _) = scenario.split_once("```").unwrap();
+    let path = directory.path().join("scenario.toml");
+    std::fs::write(&path, scenario).unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 /// Writes a scenario with these steps.
@@ -40,13 +48,10 @@ fn player(directory: &TempDir, options: &[&str]) -> ServeProcess {
 #[test]
 fn a_scenario_fails_if_and_only_if_the_bot_does_not_stop_when_the_caller_speaks() {
     let directory = TempDir::new().unwrap();
-    let scenario = of_the_guide("barge-in.toml");
+    let scenario = of_the_guide(&directory, "the bot stops when the caller speaks");
     for (options, code) in [(&["--barge-in"][..], 0), (&[], 1)] {
         let server = player(&directory, options);
-        let report = call(
-            server.addr(),
-            &["--scenario", scenario.to_str().unwrap(), "--calls", "2"],
-        );
+        let report = call(server.addr(), &["--scenario", &scenario, "--calls", "2"]);
         assert_eq!(report.code, code, "{options:?}: {}", report.figures);
         assert_eq!(report.figures["expect"], "scenario");
         assert_eq!(report.count("/calls/failed"), 2 * code as u64);

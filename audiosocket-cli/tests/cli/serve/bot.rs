@@ -135,8 +135,9 @@ fn the_bot_asks_again_if_the_caller_presses_no_key(runtime: &str) {
 #[test]
 fn the_bot_has_the_dialogue_of_the_guide() {
     let server = ServeProcess::run(bot("tokio", &[]), 1);
-    let scenario = of_the_guide("bot.toml");
-    let report = call(server.addr(), &["--scenario", scenario.to_str().unwrap()]);
+    let directory = TempDir::new().unwrap();
+    let scenario = of_the_guide(&directory, "the bot repeats digits and says goodbye");
+    let report = call(server.addr(), &["--scenario", &scenario]);
     assert_eq!(report.code, 0, "{}", report.figures);
     assert_eq!(report.count("/hangups/server"), 1);
     assert_eq!(report.count("/digits_sent"), 5);

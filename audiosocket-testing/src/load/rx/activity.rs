@@ -51,7 +51,7 @@ pub(in crate::load) enum StepFault {
 }
 
 impl AudioActivity {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(in crate::load) fn new(now: Instant) -> Self {
         Self {
             until: None,
             tone: None,
