@@ -12,6 +12,7 @@ use super::cue::Cue;
 use super::limits::AudioLimits;
 use super::report::Report;
 use super::run;
+use super::scenario::Scenario;
 use super::stats::FrameCounters;
 use super::tap::{CallTap, TapFactory};
 use crate::asterisk::AsteriskRelease;
@@ -194,6 +195,23 @@ impl LoadTest {
         let cues = &mut self.options.cues;
         let index = cues.partition_point(|(other, _)| *other <= at);
         cues.insert(index, (at, cue));
+        self
+    }
+
+    /// Makes each caller do the steps of `scenario`, and fails a call at the first step whose expectation is not met. The
+    /// call ends with the scenario. Callers send silence while they say nothing.
+    ///
+    /// It sets what callers send and expect. So it excludes [`audio`](Self::audio), [`barge_in_after`](Self::barge_in_after),
+    /// [`cue`](Self::cue), [`dtmf`](Self::dtmf), [`durations`](Self::durations), [`expect`](Self::expect) and
+    /// [`mode`](Self::mode).
+    pub fn scenario(mut self, scenario: Scenario) -> Self {
+        self.options.scenario = Some(scenario);
+        self
+    }
+
+    /// Lists each call in [`Report::each_call`]. Default: only with a [`scenario`](Self::scenario).
+    pub fn list_calls(mut self, list: bool) -> Self {
+        self.options.list_calls = list;
         self
     }
 

@@ -6,7 +6,7 @@ use audiosocket_media::{SampleRate, tone};
 use audiosocket_proto::{DtmfDigit, ErrorFlags, FrameKind};
 
 /// The duration of the tone of a key, and of the silence after it.
-const TONE: Duration = Duration::from_millis(100);
+pub(super) const KEY_TONE: Duration = Duration::from_millis(100);
 
 /// Something that a caller does at a certain time, in [`LoadTest::cue`](super::LoadTest::cue).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub(super) fn key_tone(rate: SampleRate, digit: DtmfDigit) -> Vec<i16> {
     let keys = b"123A456B789C*0#D";
     let at = keys.iter().position(|key| *key == digit.as_byte());
     let at = at.expect("all keys are in the table");
-    let low = tone(rate, ROWS[at / 4], TONE);
-    let high = tone(rate, COLUMNS[at % 4], TONE);
+    let low = tone(rate, ROWS[at / 4], KEY_TONE);
+    let high = tone(rate, COLUMNS[at % 4], KEY_TONE);
     let sum = low.iter().zip(&high).map(|(low, high)| low + high);
     sum.chain(std::iter::repeat_n(0, low.len())).collect()
 }

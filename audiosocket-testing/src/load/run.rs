@@ -77,7 +77,7 @@ pub(super) async fn place_all(
         let run = Arc::clone(&run);
         async move { server_cost::measure(&run).await }
     });
-    let mut summary = SummaryBuilder::default();
+    let mut summary = SummaryBuilder::new(run.config.options.list_calls);
     let mut calls = JoinSet::new();
     let start = Instant::now();
     let mut started = 0;
@@ -96,7 +96,7 @@ pub(super) async fn place_all(
                 calls.spawn(async move { call::place(&run, number, stopped).await });
                 started += 1;
             }
-            Some(outcome) = calls.join_next() => summary.add(&outcome?),
+            Some(outcome) = calls.join_next() => summary.add(outcome?),
             Some(failed) = helpers.join_next() => failed??,
             _ = progress_due.tick(), if has_hook => report_progress(calls.len()),
         }

@@ -8,8 +8,9 @@ use audiosocket_media::SampleRate;
 use audiosocket_media::file::AudioReader;
 use tempfile::TempDir;
 
+use crate::call::scenario::of_the_guide;
 use crate::listening::{ListeningCaller, slin};
-use crate::process::{ServeProcess, audiosocket, line, text};
+use crate::process::{ServeProcess, audiosocket, call, line, text};
 
 const MENU: &str = "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
 const MORE: &str = "Please enter more digits, or press star to hang up.";
@@ -129,6 +130,21 @@ fn the_bot_asks_again_if_the_caller_presses_no_key(runtime: &str) {
         &server.terminate(),
         &["call ended", "end=hung up by this side"],
     );
+}
+
+#[test]
+fn the_bot_has_the_dialogue_of_the_guide() {
+    let server = ServeProcess::run(bot("tokio", &[]), 1);
+    let directory = TempDir::new().unwrap();
+    let scenario = of_the_guide(&directory, "the bot repeats digits and says goodbye");
+    let report = call(server.addr(), &["--scenario", &scenario]);
+    assert_eq!(report.code, 0, "{}", report.figures);
+    assert_eq!(report.count("/hangups/server"), 1);
+    assert_eq!(report.count("/digits_sent"), 5);
+    let steps = report.figures["each_call"][0]["steps"].as_array();
+    assert_eq!(steps.unwrap().len(), 9);
+    let log = server.terminate();
+    line(&log, &["call ended", "end=hung up by this side"]);
 }
 
 #[test]

@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::cue_player::{self, CuePlayer};
 use super::ending::{Ending, failure};
 use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
+use super::scenario_player::ScenarioPlayer;
 use super::schedule::{Schedule, ScheduledEvent};
-use super::watch::PauseWatch;
+use crate::asterisk::AsteriskEnd;
 use crate::client::Client;
 use crate::load::config::{CallConfig, Expect, LoadMode, RunConfig};
 use crate::load::run::Run;
@@ -41,11 +42,14 @@ pub(in crate::load) async fn place(
         Ok(stream) => stream,
         Err(verdict) => {
             return CallOutcome {
+                number,
                 uuid,
                 verdict,
                 hangup: None,
                 sent: SentCounts::default(),
                 received: RxReport::default(),
+                lasted: Duration::ZERO,
+                steps: Vec::new(),
             };
         }
     };
@@ -58,7 +62,7 @@ pub(in crate::load) async fn place(
         ending = poll_fn(|cx| caller.poll(cx)) => ending,
     };
     run.stats.stopped();
-    caller.finish(uuid, ending)
+    caller.finish(number, uuid, ending)
 }
 
 async fn connect(run: &Run) -> Result<TcpStream, CallFailure> {
@@ -81,6 +85,8 @@ struct Caller<'r> {
     /// The frame to send. It is a field so that its memory is reused.
     frame: Vec<u8>,
     cue_player: CuePlayer,
+    scenario: ScenarioPlayer<'r>,
+    start: Instant,
     /// The number of frames made of the signal.
     made: u64,
     /// The number of frames queued since the last write.
@@ -95,7 +101,6 @@ struct Caller<'r> {
     write_closed: bool,
     rx: RxAnalyzer<'r>,
     tap: Option<Box<dyn CallTap>>,
-    pauses: PauseWatch,
     sent: SentCounts,
 }
 
@@ -109,12 +114,12 @@ impl<'r> Caller<'r> {
             call.phase,
             config.options.ptime,
             call.frames,
-            config.options.keys().len(),
+            config.options.dtmf.len(),
         )
-        .with_cues(start, config.options.cues.iter().map(|(at, _)| *at))
         .with_start_burst(config.options.start_burst);
-        let mut client = Client::new(stream, call.uuid, config.options.wire_rate());
-        client.set_release(config.options.asterisk);
+        let options = &config.options;
+        let client = Client::new(stream, call.uuid, options.rate, options.asterisk);
+        let client = client.watching_pauses(options.allow_pauses);
         Self {
             run,
             config,
@@ -124,6 +129,8 @@ impl<'r> Caller<'r> {
             signal: call.signal,
             frame: Vec::new(),
             cue_player: CuePlayer::new(call.uuid),
+            scenario: ScenarioPlayer::new(&config.scenario, start),
+            start,
             made: 0,
             queued: 0,
             audible_due: Vec::new(),
@@ -132,7 +139,6 @@ impl<'r> Caller<'r> {
             timer: CallTimer::new(&run.timer, start),
             hangup_at: None,
             write_closed: false,
-            pauses: PauseWatch::new(config.options.asterisk, config.options.allow_pauses, start),
             sent: SentCounts::default(),
         }
     }
@@ -153,9 +159,12 @@ impl<'r> Caller<'r> {
                     Poll::Ready(None) => {}
                     Poll::Ready(Some(ending)) => return Poll::Ready(ending),
                     Poll::Pending => {
-                        let client = &self.client;
-                        let pause = ready!(self.pauses.poll(cx, || client.has_no_data()));
-                        return Poll::Ready(Ending::Paused(pause));
+                        let continued = self.continue_scenario(Instant::now());
+                        match continued {
+                            Ok(true) => {}
+                            Ok(false) => return Poll::Pending,
+                            Err(ending) => return Poll::Ready(ending),
+                        }
                     }
                 }
             }
@@ -164,19 +173,19 @@ impl<'r> Caller<'r> {
 
     /// Sends all that is due, and sets the timer for the next event.
     fn send_due(&mut self, now: Instant) -> Option<Ending> {
-        while let Some((event, due_at)) = self.schedule.take(now) {
+        loop {
+            // Cues come before the frame of their time.
+            let frame_at = self.schedule.next().map_or(now, |at| at.min(now));
+            if self.act(frame_at) {
+                continue;
+            }
+            let Some((event, due_at)) = self.schedule.take(now) else {
+                break;
+            };
             match event {
                 ScheduledEvent::Digit(index) => {
-                    let _ = self.client.queue_dtmf(self.config.options.keys()[index]);
-                    self.sent.digits += 1;
-                }
-                ScheduledEvent::Cue(index) => {
-                    let cue = &self.config.options.cues[index].1;
-                    let counts =
-                        self.cue_player
-                            .play(cue, &self.config.options, &mut self.client, now);
-                    self.sent.digits += counts.digits;
-                    self.queued += counts.frames;
+                    let queued = self.client.queue_dtmf(self.config.options.dtmf[index]);
+                    self.sent.digits += u64::from(queued.unwrap_or(true));
                 }
                 ScheduledEvent::Frame(_) if self.cue_player.is_on_hold(due_at) => {}
                 ScheduledEvent::Frame(_) => {
@@ -195,12 +204,45 @@ impl<'r> Caller<'r> {
         if let Err(ending) = self.write(now) {
             return Some(ending);
         }
-        let next = self
-            .schedule
-            .next()
-            .unwrap_or_else(|| self.stop_sending(now));
-        self.timer.reset(next);
+        self.set_timer(now);
         self.ending_by_caller(now)
+    }
+
+    /// Sets the timer for the next event.
+    fn set_timer(&mut self, now: Instant) {
+        let next = self.schedule.next().into_iter().chain(self.scenario.due());
+        let next = next.min().unwrap_or_else(|| self.stop_sending(now));
+        self.timer.reset(next);
+    }
+
+    /// Does the next action of the scenario, if it is due at `now`.
+    fn act(&mut self, now: Instant) -> bool {
+        let (options, cues) = (&self.config.options, &mut self.cue_player);
+        let acted = self.scenario.act(options, cues, &mut self.client, now);
+        if let Some(queued) = acted {
+            self.sent.digits += queued.digits;
+            self.queued += queued.frames;
+        }
+        acted.is_some()
+    }
+
+    /// Continues the scenario when all that came has been read. Returns whether it did something.
+    fn continue_scenario(&mut self, now: Instant) -> Result<bool, Ending> {
+        let mut continued = false;
+        while let Some(activity) = self.rx.activity()
+            && (self.scenario.check(&self.cue_player, activity, now) || self.act(now))
+        {
+            continued = true;
+        }
+        if self.config.expect == Expect::Scenario && self.scenario.is_over() {
+            self.write(now)?;
+            return Err(Ending::CallerHungUp);
+        }
+        if continued {
+            self.write(now)?;
+            self.set_timer(now);
+        }
+        Ok(continued)
     }
 
     fn queue(&mut self, number: u64, due_at: Instant, now: Instant) {
@@ -250,15 +292,12 @@ impl<'r> Caller<'r> {
             _ if self.write_closed => {}
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(Ending::WriteBlocked);
+                return Err(Ending::ByAsterisk(AsteriskEnd::WriteBlocked));
             }
             // There may still be a hangup frame to read, which the server sent before it closed.
             Err(_) => self.write_closed = true,
         }
         let frames = std::mem::take(&mut self.queued);
-        if frames > 0 {
-            self.pauses.sent(now);
-        }
         let audible = self.audible_due.drain(..);
         if !self.write_closed {
             self.sent.frames += frames;
@@ -285,15 +324,14 @@ impl<'r> Caller<'r> {
                 _ => {}
             }
         });
-        if let Err(error) = ready!(read) {
-            return Poll::Ready(Some(Ending::Lost(error)));
-        }
+        let by_asterisk = match ready!(read) {
+            Ok(end) => end.map(Ending::ByAsterisk),
+            Err(error) => return Poll::Ready(Some(Ending::Lost(error))),
+        };
         let now = read_at.unwrap_or_else(Instant::now);
-        let (partial, drained) = (self.client.partial_len(), self.client.is_drained());
-        let pause = self.pauses.read(partial, drained, now);
         Poll::Ready(
             ending
-                .or_else(|| pause.map(Ending::Paused))
+                .or(by_asterisk)
                 .or_else(|| self.ending_by_caller(now))
                 .or_else(|| self.continue_loop(now)),
         )
@@ -306,7 +344,7 @@ impl<'r> Caller<'r> {
         (complete || now >= hangup_at).then_some(Ending::CallerHungUp)
     }
 
-    fn finish(self, uuid: Uuid, ending: Ending) -> CallOutcome {
+    fn finish(mut self, number: u32, uuid: Uuid, ending: Ending) -> CallOutcome {
         let hangup = match ending {
             Ending::ByServer(ClientEnd::ServerHungUp) => HangupBy::Server,
             Ending::ByServer(ClientEnd::ServerClosed | ClientEnd::Truncated) | Ending::Lost(_) => {
@@ -316,23 +354,38 @@ impl<'r> Caller<'r> {
         };
         let interrupted = matches!(ending, Ending::Interrupted);
         let by_server = hangup != HangupBy::Caller;
-        let mut received = self.rx.finish(Instant::now(), by_server);
+        let now = Instant::now();
+        let (mut steps, mut failed_step) = (Vec::new(), None);
+        if let Some(activity) = self.rx.activity() {
+            (steps, failed_step) = self
+                .scenario
+                .finish(&self.cue_player, activity, &ending, now);
+        }
+        let mut received = self.rx.finish(now, by_server);
         if interrupted {
             // The caller did not wait for the echoes.
             received.echo.missing = 0;
         }
         (received.frames.discarded, received.discarded_kind) = self.client.discarded();
-        let verdict = match failure(self.config, &received, ending) {
+        let verdict = match failure(self.config, &received, ending, failed_step) {
             _ if interrupted => Verdict::Interrupted,
             Some(failure) => Verdict::Failed(failure),
             None => Verdict::Completed,
         };
+        if let (Verdict::Failed(failure), Some(last)) = (&verdict, steps.last_mut())
+            && failure.at().is_none()
+        {
+            last.failure = Some(failure.to_string());
+        }
         CallOutcome {
+            number,
             uuid,
             verdict,
             hangup: Some(hangup),
             sent: self.sent,
             received,
+            lasted: now - self.start,
+            steps,
         }
     }
 }
@@ -341,6 +394,6 @@ impl<'r> Caller<'r> {
 fn linger(config: &RunConfig) -> Duration {
     match config.expect {
         Expect::Echo => config.options.linger,
-        Expect::Any => config.options.ptime,
+        Expect::Any | Expect::Scenario => config.options.ptime,
     }
 }

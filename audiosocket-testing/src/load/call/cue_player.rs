@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use audiosocket_media::{Encoding, pcm};
 use audiosocket_proto::{Frame, FrameKind, Header, Message, SampleRate, Uuid};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::asterisk::{AsteriskFeature, AsteriskRelease};
 use crate::client::Client;
 use crate::load::config::Options;
 use crate::load::cue::{Cue, key_tone};
@@ -38,21 +38,17 @@ impl CuePlayer {
 
     /// Does `cue`, which is due at `now`. The end of a call is found by the read side, so errors of the client have no
     /// effect here.
-    pub(super) fn play(
+    pub(super) fn play<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cue: &Cue,
         options: &Options,
-        client: &mut Client,
+        client: &mut Client<S>,
         now: Instant,
     ) -> Queued {
         let mut queued = Queued::default();
         match cue {
             Cue::Key(digit) => {
-                let sends_keys = |release: AsteriskRelease| release.has(AsteriskFeature::Keys);
-                if options.asterisk.is_none_or(sends_keys) {
-                    let _ = client.queue_dtmf(*digit);
-                    queued.digits = 1;
-                }
+                queued.digits = u64::from(client.queue_dtmf(*digit).unwrap_or(true));
             }
             Cue::KeyTone(digit) => {
                 self.to_say.extend(key_tone(options.rate, *digit));
@@ -83,6 +79,11 @@ impl CuePlayer {
     /// Returns whether the call is on hold at `now`.
     pub(super) fn is_on_hold(&self, now: Instant) -> bool {
         self.on_hold_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether nothing is left to say.
+    pub(super) fn has_said_all(&self) -> bool {
+        self.to_say.is_empty()
     }
 
     /// Replaces the samples of a frame of slin by those to say. Silence follows them in the frame.

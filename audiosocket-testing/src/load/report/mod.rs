@@ -28,12 +28,14 @@ pub struct Report {
     pub asterisk: Option<String>,
     /// Whether callers sent no audio.
     pub quiet: bool,
+    /// The name of the scenario. `None` without one.
+    pub scenario: Option<String>,
     /// The sample rate of the callers' audio. In JSON it is Asterisk's name of the format, such as `slin16`.
     #[serde(with = "rate_name")]
     pub rate: SampleRate,
     /// Milliseconds of audio in a frame.
     pub ptime_ms: f64,
-    /// The minimum duration of a call in seconds.
+    /// The minimum duration of a call in seconds. With a scenario, the longest that it can take.
     pub duration_s: f64,
     /// The maximum duration of a call in seconds.
     pub longest_s: f64,
@@ -70,6 +72,9 @@ pub struct Report {
     pub barge_in: Option<BargeInReport>,
     /// The cost for the server's process. `None` if it was not measured.
     pub server_process: Option<ServerCost>,
+    /// Each call, in the order of their starts. Empty without a scenario, unless
+    /// [`LoadTest::list_calls`](super::LoadTest::list_calls) is set.
+    pub each_call: Vec<CallResult>,
     /// The delay with which this process reads received data.
     ///
     /// About this much of latency and jitter comes from this process or from a busy machine. If it
@@ -92,7 +97,7 @@ pub struct CallTotals {
 }
 
 /// Calls that failed for the same reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailureGroup {
     /// The reason.
@@ -103,6 +108,42 @@ pub struct FailureGroup {
     pub by_asterisk: bool,
     /// The UUID of the first of these calls.
     pub uuid: Uuid,
+    /// The time of this call at which it failed, in seconds. `None` if it did not fail at a step of a scenario.
+    pub at_s: Option<f64>,
+}
+
+/// The result of one call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CallResult {
+    /// The number of the call, from 1.
+    pub number: u32,
+    /// The UUID of the call.
+    pub uuid: Uuid,
+    /// The time from the connection to the end in seconds; 0 without a connection.
+    pub seconds: f64,
+    /// Whether the user stopped the call.
+    pub interrupted: bool,
+    /// The reason of a failed call.
+    pub failure: Option<String>,
+    /// The steps of the scenario that began.
+    pub steps: Vec<StepResult>,
+}
+
+/// The result of one step of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepResult {
+    /// The number of the step, from 1.
+    pub step: usize,
+    /// What the caller did or expected.
+    pub text: String,
+    /// The time of the call at which the step began, in seconds.
+    pub from_s: f64,
+    /// The time of the call at which the step was done or failed, in seconds.
+    pub until_s: f64,
+    /// What happened instead, if the step failed.
+    pub failure: Option<String>,
 }
 
 /// Connected calls by their end.

@@ -101,7 +101,7 @@ fn mark(run: &Run, process: &ObservedProcess) -> io::Result<CostSample> {
         at: Instant::now(),
         frames: match run.config.expect {
             Expect::Echo => frames.echoed,
-            Expect::Any => frames.received,
+            Expect::Any | Expect::Scenario => frames.received,
         },
         cpu: process.cpu_time()?,
         own_cpu: usage::own_cpu_time()?,

@@ -12,10 +12,14 @@
 //! # Ok::<(), audiosocket_testing::asterisk::ReleaseError>(())
 //! ```
 
+mod end;
+
 use std::fmt;
 use std::str::FromStr;
 
-use audiosocket_proto::FrameKind;
+use audiosocket_proto::{FrameKind, SampleRate};
+
+pub use end::AsteriskEnd;
 
 /// The first major version with AudioSocket.
 const FIRST: u16 = 18;
@@ -122,6 +126,14 @@ impl AsteriskRelease {
             }
             _ if self.has(AsteriskFeature::KindsEndCall) => KindAction::EndCall,
             _ => KindAction::Discard,
+        }
+    }
+
+    /// Returns the rate that the kind of this release's frames has, for audio at `rate`.
+    pub(crate) fn wire_rate(self, rate: SampleRate) -> SampleRate {
+        match self.has(AsteriskFeature::WideAudio) {
+            true => rate,
+            false => SampleRate::Hz8000,
         }
     }
 
