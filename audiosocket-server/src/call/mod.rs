@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::outbound::Outbound;
-use crate::call::sent::{SentFrame, SentObservers};
+use crate::call::sent::{ObservedFrame, SentObservers};
 use crate::{CallHandle, CallStats, Peer};
 use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
 
@@ -124,7 +124,7 @@ impl Call<'_> {
     ///     }
     /// }
     /// ```
-    pub fn observe_sent(&mut self, observer: impl FnMut(SentFrame<'_>) + Send + 'static) {
+    pub fn observe_sent(&mut self, observer: impl FnMut(ObservedFrame<'_>) + Send + 'static) {
         let new = || Box::new(SentObservers::new(self.accepted_at));
         let observers = self.outbound.observers.get_or_insert_with(new);
         observers.add(Box::new(observer));

@@ -10,7 +10,7 @@ use audiosocket_proto::{Audio, Timestamp};
 /// A frame of audio that left: the argument of an observer of [`Call::observe_sent`](crate::Call::observe_sent).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct SentFrame<'a> {
+pub struct ObservedFrame<'a> {
     /// The audio of the frame.
     pub audio: Audio<'a>,
     /// The time since the connection was accepted, as [`Call::duration`](crate::Call::duration) counts it.
@@ -23,7 +23,7 @@ pub struct SentFrame<'a> {
     pub on_schedule: bool,
 }
 
-type SentObserver = Box<dyn FnMut(SentFrame<'_>) + Send>;
+type SentObserver = Box<dyn FnMut(ObservedFrame<'_>) + Send>;
 
 /// The observers of one call.
 pub(crate) struct SentObservers {
@@ -49,7 +49,7 @@ impl SentObservers {
     /// Calls all observers. Returns whether one of them has panicked.
     pub(crate) fn notify(&mut self, audio: Audio<'_>, at: Timestamp, on_schedule: bool) -> bool {
         let at = at.saturating_since(self.accepted_at);
-        let frame = SentFrame {
+        let frame = ObservedFrame {
             audio,
             at,
             on_schedule,

@@ -26,7 +26,7 @@ pub mod config {
 
 /// Frames on the wire, and errors in them. You need it for `on_ignored`, `on_exception` and `observe_sent`.
 pub mod protocol {
-    pub use crate::SentFrame;
+    pub use crate::ObservedFrame;
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 

@@ -18,10 +18,10 @@ const RATE: usize = 8000;
 const FRAME: i64 = 160;
 
 /// The audio that is compared at one place.
-const WINDOW: usize = RATE / 2;
+const WINDOW: usize = RATE / 8;
 
 /// The largest offset between the two recordings that is searched. They start at different times.
-const SEARCHED: i64 = 2 * RATE as i64;
+const SEARCHED: i64 = RATE as i64 / 2;
 
 /// The length of the call in seconds: `AUDIOSOCKET_CALL_SECONDS`, or 15.
 fn call_seconds() -> usize {
@@ -103,7 +103,7 @@ fn recorded_call(seconds: usize) -> Option<([Vec<i64>; 2], usize)> {
     asterisk.wait_until_idle();
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
     wait_for("the recording to end", || {
-        let is_end = |line: &String| line.contains(": recorded ");
+        let is_end = |line: &String| line.contains(" INFO recorded ");
         server.log().iter().any(is_end).then_some(())
     });
 

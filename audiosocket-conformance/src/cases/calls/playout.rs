@@ -326,7 +326,8 @@ fn audio_and_marks_after_the_end_are_refused(server: &TestServer) {
 }
 
 /// Played frames, answers, and frames that a callback sends, in order. Cleared audio does not leave.
-fn an_observer_gets_the_frames_that_left(server: &TestServer) {
+fn an_observer_gets_the_frames_that_left(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.max_unsent(1 << 20));
     let mut connection = server.call("observe sent");
     connection.send(&audio(b"play 330"));
     connection.expect(&played(0x10, &speech(330)));

@@ -83,6 +83,15 @@ impl TestCall {
         self.push(Side::Server { on_schedule: false }, at, NARROW, value);
     }
 
+    /// Two seconds in which the rate of the caller rises, and the server sends 8 kHz.
+    fn rise(&mut self) {
+        for at in (0..2_000).step_by(20) {
+            self.played(at, 100);
+            let rate = if at < 1_000 { NARROW } else { WIDE };
+            self.push(Side::Caller, at + 20, rate, 200);
+        }
+    }
+
     fn tick(&mut self, at: u32) {
         self.recording.tick(&self.context, self.start + MS * at);
     }
@@ -142,7 +151,7 @@ fn a_caller_stays_aligned_after_a_pause_and_after_a_delay() {
         let at = 20 * frame;
         call.played(at, if frame == 399 { 9 } else { 0 });
         match at + 20 {
-            // A pause of 70 ms, which no telephone call without two sides would count.
+            // A pause of 70 ms, which is no gap in a recording of the caller only.
             1_020..1_090 => {}
             // A pause of two seconds.
             3_000..5_000 => {}
@@ -166,7 +175,10 @@ fn a_caller_stays_aligned_after_a_pause_and_after_a_delay() {
     );
     // A frame of the value `n` ends at 20 * n milliseconds, and arrived at most 10 ms later.
     let (mut found, mut worst) = (0, 0);
-    for (value, len, begin) in places(&caller) {
+    let mut next = 0;
+    for run in caller.chunk_by(|one, other| one == other) {
+        let (value, len, begin) = (run[0], run.len(), next);
+        next += len as i64;
         if value > 0 {
             assert_eq!(len, 160, "frame {value} is cut");
             let due = (i64::from(value) - 1) * 160;
@@ -176,16 +188,6 @@ fn a_caller_stays_aligned_after_a_pause_and_after_a_delay() {
     }
     assert_eq!(found, 400 - 4 - 100, "all frames that arrived");
     assert!(worst <= 160, "{worst} samples");
-}
-
-/// Returns the value, the length and the begin of each run of equal samples.
-fn places(samples: &[i16]) -> impl Iterator<Item = (i16, usize, i64)> {
-    let mut begin = 0;
-    samples.chunk_by(|one, next| one == next).map(move |run| {
-        let place = (run[0], run.len(), begin);
-        begin += run.len() as i64;
-        place
-    })
 }
 
 #[test]
@@ -210,10 +212,9 @@ fn silence_is_shortened_after_a_frame_beside_the_schedule() {
     let mut call = TestCall::new(Sides::Stereo);
     call.played(0, 1);
     call.sent(10, 2);
-    call.played(20, 1);
-    call.played(40, 0);
-    call.played(60, 0);
-    call.played(80, 3);
+    for (at, value) in [(20, 1), (40, 0), (60, 0), (80, 3)] {
+        call.played(at, value);
+    }
     let [_, server] = call.finish(100);
     assert_eq!(server, [(1, 20), (2, 20), (1, 20), (0, 20), (3, 20)]);
 }
@@ -246,9 +247,9 @@ fn a_server_that_sends_nothing_is_silent() {
 #[test]
 fn a_silent_caller_delays_the_file_by_ten_seconds_at_most() {
     let mut call = TestCall::new(Sides::Stereo);
-    for frame in 0..1_500 {
-        call.played(20 * frame, 6);
-        call.tick(20 * frame);
+    for at in (0..30_000).step_by(20) {
+        call.played(at, 6);
+        call.tick(at);
     }
     let (_, _, samples) = &call.disk.recordings()[0];
     assert!(samples.len() >= 2 * 8 * 19_000, "{}", samples.len());
@@ -272,11 +273,7 @@ fn a_call_without_audio_has_no_file_in_a_directory_and_one_at_a_path() {
 #[test]
 fn the_higher_rate_is_that_of_the_file_and_a_higher_one_begins_another_file() {
     let mut call = TestCall::new(Sides::Stereo);
-    for frame in 0..100 {
-        call.played(20 * frame, 100);
-        let rate = if frame < 50 { NARROW } else { WIDE };
-        call.push(Side::Caller, 20 * frame + 20, rate, 200);
-    }
+    call.rise();
     assert_eq!(call.end(2_000).complete, 1);
     let recordings = call.disk.recordings();
     let [(first, 8_000, narrow), (second, 16_000, wide)] = &recordings[..] else {
@@ -302,11 +299,7 @@ fn the_higher_rate_is_that_of_the_file_and_a_higher_one_begins_another_file() {
 #[test]
 fn a_recording_to_a_path_has_one_rate() {
     let mut call = TestCall::with(Sides::Stereo, Some("call.wav".into()), MAX_SAMPLES);
-    for frame in 0..100 {
-        call.played(20 * frame, 100);
-        let rate = if frame < 50 { NARROW } else { WIDE };
-        call.push(Side::Caller, 20 * frame + 20, rate, 200);
-    }
+    call.rise();
     assert_eq!(call.end(2_000).files, 1);
     let recordings = call.disk.recordings();
     let (name, rate, samples) = &recordings[0];
