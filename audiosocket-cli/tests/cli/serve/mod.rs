@@ -12,6 +12,7 @@ mod play;
 mod play_stdin;
 mod rates;
 mod record;
+mod signals;
 mod threads;
 
 use std::io::{self, Write as _};
