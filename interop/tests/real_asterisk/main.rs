@@ -8,6 +8,7 @@ mod expected_calls;
 mod hangup;
 mod load;
 mod play;
+mod several_servers;
 
 use uuid::Uuid;
 
