@@ -75,7 +75,7 @@ where
             waker: None,
             timeout_spread: TimeoutSpread::default(),
         };
-        let can_close = |slot: &ListenerSlot<L>| slot.listener.can_close();
+        let can_close = |slot: &ListenerSlot<L>| slot.can_close;
         let calls = accept_loop.driver.handle().calls();
         if calls.refuses_when_full() && accept_loop.listeners.iter().any(can_close) {
             accept_loop.descriptors = DescriptorProbe::new();
@@ -189,7 +189,7 @@ where
         let now = self.now();
         let share = room.div_ceil(self.listeners.len());
         let slot = &mut self.listeners[index];
-        if slot.is_paused(now) || (room == 0 && slot.listener.can_close()) {
+        if slot.is_paused(now) || (room == 0 && slot.can_close) {
             return Poll::Pending;
         }
         match slot.open(share) {
@@ -222,7 +222,7 @@ where
         let mut closed = 0;
         let mut listeners = std::mem::take(&mut self.listeners);
         for slot in &mut listeners {
-            if slot.listener.can_close() && !slot.is_closed {
+            if slot.can_close && !slot.is_closed {
                 self.accept_waiting(slot, serve);
                 slot.close();
                 closed += usize::from(slot.is_closed);

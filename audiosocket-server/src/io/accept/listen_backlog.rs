@@ -1,6 +1,7 @@
 use std::io;
+use std::net::Shutdown;
 
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef};
 
 /// The backlog of a listening socket, and whether the socket refuses connections at present.
 ///
@@ -12,6 +13,8 @@ pub struct ListenBacklog {
     /// The backlog in the kernel. `None` while the socket refuses connections.
     current: Option<i32>,
     can_close: bool,
+    /// The address of the socket, once it was closed.
+    addr: Option<SockAddr>,
 }
 
 impl ListenBacklog {
@@ -22,6 +25,7 @@ impl ListenBacklog {
             max,
             current: Some(max),
             can_close,
+            addr: None,
         }
     }
 
@@ -32,6 +36,7 @@ impl ListenBacklog {
             max: 0,
             current: None,
             can_close: false,
+            addr: None,
         }
     }
 
@@ -54,18 +59,11 @@ impl ListenBacklog {
         let addr = socket.local_addr()?;
         // With `SO_REUSEADDR`, another process could take the address of a socket that does not listen.
         socket.set_reuse_address(false)?;
-        if let Err(error) = socket.shutdown(std::net::Shutdown::Read) {
-            self.can_close = false;
-            return Err(error);
-        }
+        socket.shutdown(Shutdown::Read)?;
         self.current = None;
-        // The first time, the socket loses a port that the system chose. Calls of this socket have the address too.
-        socket.set_reuse_address(true)?;
-        match socket.bind(&addr) {
-            // It still has its address.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
-            bound => bound?,
-        }
+        // An error means that another process took the address. Then `open` returns it.
+        let _ = bind_again(&socket, &addr);
+        self.addr = Some(addr);
         socket.set_reuse_address(false)
     }
 
@@ -86,12 +84,22 @@ impl ListenBacklog {
         if self.current == Some(backlog) {
             return Ok(());
         }
-        if self.current.is_none() {
-            // Calls of this socket have the address too.
-            socket.set_reuse_address(true)?;
+        if let (None, Some(addr)) = (self.current, &self.addr) {
+            bind_again(&socket, addr)?;
         }
         socket.listen(backlog)?;
         self.current = Some(backlog);
         Ok(())
+    }
+}
+
+/// Binds the socket if it has lost its address: the first time that it is closed, it loses a port that the system chose.
+fn bind_again(socket: &SockRef<'_>, addr: &SockAddr) -> io::Result<()> {
+    // Calls of this socket have the address too.
+    socket.set_reuse_address(true)?;
+    match socket.bind(addr) {
+        // It still has its address.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        bound => bound,
     }
 }

@@ -10,12 +10,15 @@ pub(crate) struct ListenerSlot<L> {
     pub(crate) listener: L,
     backoff: AcceptBackoff,
     pub(crate) paused_until: Option<Timestamp>,
+    /// False after an error of `close` too.
+    pub(crate) can_close: bool,
     pub(crate) is_closed: bool,
 }
 
 impl<L: Listener> ListenerSlot<L> {
     pub(crate) fn new(listener: L) -> Self {
         Self {
+            can_close: listener.can_close(),
             listener,
             backoff: AcceptBackoff::default(),
             paused_until: None,
@@ -49,8 +52,9 @@ impl<L: Listener> ListenerSlot<L> {
     /// Closes the listener until it is opened again.
     pub(crate) fn close(&mut self) {
         match self.listener.close() {
-            Ok(()) => self.is_closed = self.listener.can_close(),
+            Ok(()) => self.is_closed = true,
             Err(error) => {
+                self.can_close = false;
                 tracing::warn!(%error, "cannot close a listener; new connections get a hangup");
             }
         }
