@@ -8,7 +8,7 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, SampleRate,
 };
 
-use super::open_calls::{OpenCall, OpenCalls};
+use super::call_list::{CallList, CallListEntry};
 
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
@@ -17,14 +17,14 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 #[derive(Debug)]
 pub(super) struct CallLog<A> {
     acceptor: A,
-    open: OpenCalls,
+    open: CallList,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
     /// Also adds each call to `open`.
-    pub(super) fn new(acceptor: A, open: OpenCalls) -> Self {
+    pub(super) fn new(acceptor: A, open: CallList) -> Self {
         Self {
             acceptor,
             open,
@@ -57,9 +57,9 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 #[derive(Debug)]
 pub(super) struct LoggedCall<H> {
     handler: H,
-    calls: OpenCalls,
+    calls: CallList,
     /// From the start of the call to its end.
-    entry: Option<OpenCall>,
+    entry: Option<CallListEntry>,
     exceptions: u64,
 }
 

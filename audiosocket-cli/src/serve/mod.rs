@@ -3,10 +3,10 @@
 mod allow_file;
 mod barge_in;
 mod bot;
+mod call_list;
 mod call_log;
 mod echo;
 mod input_options;
-mod open_calls;
 mod operator;
 mod play;
 mod play_rate;
@@ -28,9 +28,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::usage_error::usage_error;
 use crate::{address, duration, help, open_files, output};
 use allow_file::AllowFile;
+use call_list::CallList;
 use call_log::CallLog;
 use input_options::InputOptions;
-use open_calls::OpenCalls;
 use operator::Operator;
 
 pub(crate) use echo::Echo;
@@ -159,7 +159,7 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime of `--runtime`, until a signal has ended the server.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    let calls = OpenCalls::default();
+    let calls = CallList::default();
     let allow_file = args.allow_file()?;
     let acceptor = CallLog::new(acceptor, calls.clone());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {

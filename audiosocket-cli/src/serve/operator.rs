@@ -8,14 +8,14 @@ use audiosocket_tokio::ServerHandle;
 use tokio::time::Instant;
 
 use super::allow_file::AllowFile;
-use super::open_calls::OpenCalls;
+use super::call_list::CallList;
 use crate::signals::{ServerSignal, ServerSignals};
 
 /// Acts on the signals to a server.
 #[derive(Debug)]
 pub(super) struct Operator {
     pub(super) server: ServerHandle,
-    pub(super) calls: OpenCalls,
+    pub(super) calls: CallList,
     pub(super) allow_file: Option<AllowFile>,
     /// The time from the first signal until the server stops accepting.
     pub(super) notice: Duration,

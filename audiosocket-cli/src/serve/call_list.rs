@@ -9,7 +9,7 @@ use audiosocket_tokio::{Call, ServerHandle};
 
 /// The open calls of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OpenCalls(Arc<Mutex<Shared>>);
+pub(super) struct CallList(Arc<Mutex<Shared>>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -17,15 +17,15 @@ struct Shared {
     next: u64,
 }
 
-impl OpenCalls {
+impl CallList {
     /// Adds a call until the returned entry is dropped.
-    pub(super) fn add(&self, call: &Call<'_>) -> OpenCall {
+    pub(super) fn add(&self, call: &Call<'_>) -> CallListEntry {
         let mut shared = self.lock();
         let key = shared.next;
         shared.next += 1;
         shared.calls.insert(key, (Instant::now(), call.handle()));
         drop(shared);
-        OpenCall {
+        CallListEntry {
             calls: self.clone(),
             key,
         }
@@ -72,12 +72,12 @@ impl OpenCalls {
 
 /// An entry of the open calls.
 #[derive(Debug)]
-pub(super) struct OpenCall {
-    calls: OpenCalls,
+pub(super) struct CallListEntry {
+    calls: CallList,
     key: u64,
 }
 
-impl Drop for OpenCall {
+impl Drop for CallListEntry {
     fn drop(&mut self) {
         let removed = self.calls.lock().calls.remove(&self.key);
         // Not under the lock.
