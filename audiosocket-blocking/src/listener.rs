@@ -46,7 +46,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::TcpOptions;
+use audiosocket_server::io::{ListenBacklog, ListeningSocket, TcpOptions};
 
 use crate::Duplex;
 
@@ -67,6 +67,33 @@ pub trait Listener: AsFd + Send + 'static {
     /// connection only, the server pauses first. An error does not end the server.
     fn accept(&mut self) -> io::Result<(Self::Stream, Peer)>;
 
+    /// Returns whether [`close`](Self::close) works. Default: false. A listener that contains a [`TcpListener`] should call
+    /// these three methods of it. Then a server that is [full](crate::admission::WhenFull) refuses connections. Otherwise
+    /// it hangs up.
+    fn can_close(&self) -> bool {
+        false
+    }
+
+    /// Makes the system refuse new connections until [`open`](Self::open). Default: does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, and hangs up new connections.
+    fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Opens the listener if it is closed. At most `room` connections should wait in the kernel. The server calls this
+    /// before each accept. Default: does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, pauses, and tries again.
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        let _ = room;
+        Ok(())
+    }
+
     /// Returns the address of this machine that the peer of a TCP connection connected to. Default: `None`.
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         let _ = stream;
@@ -79,6 +106,7 @@ pub trait Listener: AsFd + Send + 'static {
 #[derive(Debug)]
 pub struct TcpListener {
     socket: std::net::TcpListener,
+    backlog: ListenBacklog,
     options: TcpOptions,
 }
 
@@ -95,8 +123,12 @@ impl TcpListener {
     }
 
     /// Takes over a non-blocking socket.
-    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> Self {
-        Self { socket, options }
+    pub(crate) fn new(listening: ListeningSocket, options: TcpOptions) -> Self {
+        Self {
+            socket: listening.socket,
+            backlog: listening.backlog,
+            options,
+        }
     }
 
     /// Returns the address that the socket is bound to.
@@ -121,6 +153,18 @@ impl Listener for TcpListener {
     fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
         let (stream, peer) = self.options.accept(&self.socket)?;
         Ok((stream, peer.into()))
+    }
+
+    fn can_close(&self) -> bool {
+        self.backlog.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.backlog.close(&self.socket)
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(&self.socket, room)
     }
 
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {

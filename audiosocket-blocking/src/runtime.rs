@@ -75,6 +75,18 @@ impl<L: Listener> server_io::Listener for BlockingListener<L> {
         Poll::Ready(Ok((stream, peer)))
     }
 
+    fn can_close(&self) -> bool {
+        self.listener.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.listener.close()
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.listener.open(room)
+    }
+
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         stream.with(L::local_addr)
     }

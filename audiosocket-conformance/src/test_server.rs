@@ -136,6 +136,22 @@ impl TestServer {
         );
     }
 
+    /// Starts the call with this name as soon as the server accepts connections again.
+    pub(crate) fn started_when_open(&self, name: &str) -> ScriptedConnection {
+        let connected = RefCell::new(None);
+        let opened = self.env.until(&|| {
+            let connection = self.env.connect(None);
+            connected.replace(connection.ok()).is_none() && connected.borrow().is_some()
+        });
+        assert!(opened, "the server still refuses connections");
+        let (wire, addr) = connected.take().unwrap();
+        let mut connection = ScriptedConnection::new(wire, addr, &self.env, &self.transcripts);
+        name.clone_into(&mut connection.name);
+        connection.send(&uuid(name));
+        connection.wait_for("start");
+        connection
+    }
+
     /// Waits until the server accepts no connection.
     pub(crate) fn refuses_connections(&self) {
         let refused = self.env.until(&|| self.env.connect(None).is_err());

@@ -73,7 +73,7 @@ pub use admission::Admission;
 pub use admission::allow_list::{AllowList, ParseAllowListError};
 pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
-pub use admission::limits::{LimitReached, Limits};
+pub use admission::limits::{LimitReached, Limits, WhenFull};
 pub use admission::open_calls::Calls;
 pub use admission::wait_idle::Idle;
 pub use call::Call;

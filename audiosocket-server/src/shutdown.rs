@@ -61,8 +61,12 @@ enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerAction {
-    /// Take connections with `accept(2)`.
+    /// Take connections with `accept(2)`. After [`Refuse`](Self::Refuse), open the listening sockets first.
     Accept,
+    /// The server is full. Take the connections that wait in the kernel, then close the listening sockets until the
+    /// next [`Accept`](Self::Accept), so that the system refuses connections. If that is not possible, go on to take connections:
+    /// connections beyond the limit get a hangup.
+    Refuse,
     /// Take the connections that wait in the kernel: their peers have started calls. Then close the listening
     /// sockets. This action comes exactly once.
     StopAccepting,
@@ -121,7 +125,10 @@ impl ServerDriver {
             }
         }
         match self.phase {
-            ShutdownPhase::Accepting => ServerAction::Accept,
+            ShutdownPhase::Accepting => match self.handle.calls.poll_room(cx) {
+                0 => ServerAction::Refuse,
+                _ => ServerAction::Accept,
+            },
             _ => ServerAction::Over,
         }
     }
@@ -165,6 +172,7 @@ impl Drop for ServerDriver {
     fn drop(&mut self) {
         self.handle.calls.abandon();
         self.handle.graces.close();
+        self.handle.calls.forget_accept_loop();
     }
 }
 

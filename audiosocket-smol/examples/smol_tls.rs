@@ -73,6 +73,19 @@ impl Listener for TlsListener {
         let (stream, peer) = ready!(self.tcp.poll_accept(cx))?;
         Poll::Ready(Ok((Handshake::new(self.tls.accept(stream)), peer)))
     }
+
+    // A server that is full refuses connections with these methods. Otherwise it hangs up.
+    fn can_close(&self) -> bool {
+        self.tcp.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.tcp.close()
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.tcp.open(room)
+    }
 }
 
 /// Echoes the audio, and prints the end of each call. Replace it with your handler.

@@ -52,7 +52,8 @@ use std::task::{Context, Poll, ready};
 use async_io::Async;
 use audiosocket_server::Peer;
 use audiosocket_server::io::{
-    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+    HandshakeState, ListenBacklog, ListeningSocket, TcpOptions, UnregisteredStream,
+    pending_if_would_block,
 };
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -67,6 +68,7 @@ pub use crate::runtime::SmolTcpStream;
 #[derive(Debug)]
 pub struct TcpListener {
     socket: Async<std::net::TcpListener>,
+    backlog: ListenBacklog,
     options: TcpOptions,
     /// The last accept found no connection. Then the next accept waits for an event of the reactor: the listener is in
     /// one task with the calls, and is polled with each of their frames.
@@ -86,9 +88,10 @@ impl TcpListener {
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
 
-    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
+    pub(crate) fn new(listening: ListeningSocket, options: TcpOptions) -> io::Result<Self> {
         Ok(Self {
-            socket: Async::new_nonblocking(socket)?,
+            socket: Async::new_nonblocking(listening.socket)?,
+            backlog: listening.backlog,
             options,
             emptied: false,
         })
@@ -143,6 +146,20 @@ impl Listener for TcpListener {
             .map(|accepted| accepted.and_then(watched))
     }
 
+    fn can_close(&self) -> bool {
+        self.backlog.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        // The close is an event, which is not a connection.
+        self.emptied = false;
+        self.backlog.close(self.socket.get_ref())
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(self.socket.get_ref(), room)
+    }
+
     fn local_addr(stream: &SmolTcpStream) -> Option<SocketAddr> {
         stream.get_ref().local_addr().ok()
     }
@@ -165,6 +182,18 @@ impl Listener for RawListener {
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_std_waiting())?;
         Poll::Ready(Ok((stream.into(), peer.into())))
+    }
+
+    fn can_close(&self) -> bool {
+        self.0.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.0.open(room)
     }
 
     fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {

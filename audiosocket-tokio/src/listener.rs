@@ -42,7 +42,8 @@ use std::task::{Context, Poll, ready};
 
 use audiosocket_server::Peer;
 use audiosocket_server::io::{
-    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+    HandshakeState, ListenBacklog, ListeningSocket, TcpOptions, UnregisteredStream,
+    pending_if_would_block,
 };
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -56,7 +57,10 @@ pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
 /// `TCP_NODELAY`, the send buffer and the keepalive.
 #[derive(Debug)]
 pub struct TcpListener {
-    socket: tokio::net::TcpListener,
+    socket: std::net::TcpListener,
+    /// The same socket, which the runtime watches. `None` while it refuses connections.
+    watched: Option<tokio::net::TcpListener>,
+    backlog: ListenBacklog,
     options: TcpOptions,
 }
 
@@ -73,9 +77,16 @@ impl TcpListener {
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
 
-    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
-        let socket = tokio::net::TcpListener::from_std(socket)?;
-        Ok(Self { socket, options })
+    pub(crate) fn new(listening: ListeningSocket, options: TcpOptions) -> io::Result<Self> {
+        let ListeningSocket {
+            socket, backlog, ..
+        } = listening;
+        Ok(Self {
+            watched: Some(watch(&socket)?),
+            socket,
+            backlog,
+            options,
+        })
     }
 
     /// Returns the address that the socket is bound to.
@@ -93,12 +104,20 @@ impl TcpListener {
     }
 }
 
+fn watch(socket: &std::net::TcpListener) -> io::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::from_std(socket.try_clone()?)
+}
+
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Peer)>> {
+        let Some(watched) = &self.watched else {
+            // The server does not poll a closed listener.
+            return Poll::Pending;
+        };
         loop {
-            let (stream, peer) = ready!(self.socket.poll_accept(cx))?;
+            let (stream, peer) = ready!(watched.poll_accept(cx))?;
             if self.options.prepare(&SockRef::from(&stream), peer) {
                 return Poll::Ready(Ok((stream, peer.into())));
             }
@@ -108,6 +127,24 @@ impl Listener for TcpListener {
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(TcpStream, Peer)>> {
         let (stream, peer) = ready!(self.poll_std_waiting())?;
         Poll::Ready(TcpStream::from_std(stream).map(|stream| (stream, peer.into())))
+    }
+
+    fn can_close(&self) -> bool {
+        self.backlog.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        // tokio would report the closed socket as readable, and go on to do so after it is opened again.
+        self.watched = None;
+        self.backlog.close(&self.socket)
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(&self.socket, room)?;
+        if self.watched.is_none() {
+            self.watched = Some(watch(&self.socket)?);
+        }
+        Ok(())
     }
 
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
@@ -132,6 +169,18 @@ impl Listener for RawListener {
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_std_waiting())?;
         Poll::Ready(Ok((stream.into(), peer.into())))
+    }
+
+    fn can_close(&self) -> bool {
+        self.0.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.0.open(room)
     }
 
     fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {

@@ -92,6 +92,18 @@ where
         Poll::Ready(Ok((TokioStream(stream), peer)))
     }
 
+    fn can_close(&self) -> bool {
+        self.0.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.0.open(room)
+    }
+
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         L::local_addr(&stream.0)
     }

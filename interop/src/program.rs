@@ -65,8 +65,33 @@ impl Server {
     /// If it does not listen.
     #[must_use]
     pub fn echo_with(options: &[&str]) -> Self {
+        Self::echo_on("127.0.0.1:0", Command::new(program()), options)
+    }
+
+    /// Starts `serve echo` with `options` on 127.0.0.2 and this port: a second server for the name of the first one.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn second_echo(port: u16, options: &[&str]) -> Self {
+        let addr = format!("127.0.0.2:{port}");
+        Self::echo_on(&addr, Command::new(program()), options)
+    }
+
+    /// Starts `serve echo` with `options` and 40 descriptors.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn echo_with_few_descriptors(options: &[&str]) -> Self {
+        let mut limited = Command::new("prlimit");
+        limited.arg("--nofile=40").arg(program());
+        Self::echo_on("127.0.0.1:0", limited, options)
+    }
+
+    fn echo_on(addr: &str, program: Command, options: &[&str]) -> Self {
         let options = options.iter().map(OsStr::new);
-        Self::start(["echo".as_ref()].into_iter().chain(options))
+        Self::run(program, addr, ["echo".as_ref()].into_iter().chain(options))
     }
 
     /// Starts `serve play` with `options` and `file`.
@@ -86,11 +111,18 @@ impl Server {
 
     /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
     fn start<'a>(what: impl IntoIterator<Item = &'a OsStr>) -> Self {
-        let mut command = Command::new(program());
+        Self::run(Command::new(program()), "127.0.0.1:0", what)
+    }
+
+    fn run<'a>(
+        mut command: Command,
+        addr: &str,
+        what: impl IntoIterator<Item = &'a OsStr>,
+    ) -> Self {
         command
             .arg("serve")
             .args(what)
-            .args(["--listen", "127.0.0.1:0", "--runtime", &crate::runtime()])
+            .args(["--listen", addr, "--runtime", &crate::runtime()])
             .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
@@ -151,6 +183,25 @@ impl Server {
     /// If it has ended.
     pub fn signal(&self) {
         self.process.signal(Signal::TERM).expect("the server runs");
+    }
+
+    /// Kills the server.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn kill(&mut self) {
+        self.process.signal(Signal::KILL).expect("the server runs");
+        let _ = self.process.wait();
+    }
+
+    /// Waits until the log has a line with `part`.
+    pub fn wait_for_log(&self, part: &str) {
+        wait_for(&format!("the server to log '{part}'"), || {
+            self.log()
+                .iter()
+                .any(|line| line.contains(part))
+                .then_some(())
+        });
     }
 
     /// Returns the number of descriptors and of threads of the server.

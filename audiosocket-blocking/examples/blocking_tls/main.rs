@@ -87,6 +87,19 @@ impl Listener for TlsListener {
         let stream = TlsStream::new(&self.tls, tcp).map_err(io::Error::other)?;
         Ok((stream, peer))
     }
+
+    // A server that is full refuses connections with these methods. Otherwise it hangs up.
+    fn can_close(&self) -> bool {
+        self.tcp.can_close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.tcp.close()
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.tcp.open(room)
+    }
 }
 
 /// Echoes the audio, and prints the end of each call. Replace it with your handler.

@@ -8,6 +8,8 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, SampleRate,
 };
 
+use super::call_list::{CallList, CallListEntry};
+
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
 
@@ -15,14 +17,17 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 #[derive(Debug)]
 pub(super) struct CallLog<A> {
     acceptor: A,
+    open: CallList,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    pub(super) fn new(acceptor: A) -> Self {
+    /// Also adds each call to `open`.
+    pub(super) fn new(acceptor: A, open: CallList) -> Self {
         Self {
             acceptor,
+            open,
             failed_connections: LogRateLimit::new(),
         }
     }
@@ -34,6 +39,8 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
+            calls: self.open.clone(),
+            entry: None,
             exceptions: 0,
         })
     }
@@ -50,6 +57,9 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 #[derive(Debug)]
 pub(super) struct LoggedCall<H> {
     handler: H,
+    calls: CallList,
+    /// From the start of the call to its end.
+    entry: Option<CallListEntry>,
     exceptions: u64,
 }
 
@@ -57,6 +67,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         match event {
             HandlerEvent::Start => {
+                self.entry = Some(self.calls.add(call));
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
             HandlerEvent::Dtmf(digit) => {
@@ -76,6 +87,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
         }
         let response = self.handler.on_event(call, event);
         if let HandlerEvent::End(end) = event {
+            self.entry = None;
             self.log_end(call, end);
         }
         response

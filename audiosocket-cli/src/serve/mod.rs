@@ -1,10 +1,13 @@
 //! `audiosocket serve`: AudioSocket servers for Asterisk.
 
+mod allow_file;
 mod barge_in;
 mod bot;
+mod call_list;
 mod call_log;
 mod echo;
 mod input_options;
+mod operator;
 mod play;
 mod play_rate;
 mod prompt;
@@ -13,19 +16,23 @@ mod record;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use audiosocket_tokio::admission::{AllowList, Limits};
+use audiosocket_tokio::admission::{Admission, AllowList, Limits, WhenFull};
 use audiosocket_tokio::config::SessionConfig;
 use audiosocket_tokio::{Acceptor, CallRequest, ServerHandle};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::usage_error::usage_error;
-use crate::{address, duration, help, open_files, output, signals};
+use crate::{address, duration, help, open_files, output};
+use allow_file::AllowFile;
+use call_list::CallList;
 use call_log::CallLog;
 use input_options::InputOptions;
 use record::RecordOptions;
+use operator::Operator;
 
 pub(crate) use echo::Echo;
 
@@ -74,14 +81,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", help_heading = "Network", default_value = "127.0.0.1:9092", value_parser = address::parse)]
     listen: Vec<String>,
     /// Accept only these networks [default: all]
-    #[arg(
-        long,
-        value_name = "CIDR",
-        help_heading = "Network",
-        default_value = "0.0.0.0/0,::/0",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "CIDR", help_heading = "Network")]
     allow: Vec<AllowList>,
+    /// Accept also the networks in FILE; SIGHUP reloads it
+    #[arg(long, value_name = "FILE", help_heading = "Network", hide = true)]
+    allow_file: Option<PathBuf>,
     /// Share the address with other processes
     #[arg(long, help_heading = "Network", hide = true)]
     reuse_port: bool,
@@ -93,6 +97,9 @@ pub(crate) struct ServeArgs {
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     max_calls: usize,
+    /// Beyond them: refuse or hangup
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Limits", hide = true, hide_possible_values = true, default_value_t = WhenFullOption::Refuse)]
+    when_full: WhenFullOption,
     /// At most N of them
     #[arg(long, value_name = "N", help_heading = "Connections without a UUID", hide = true, default_value_t = Limits::default().max_pending)]
     max_pending: usize,
@@ -111,6 +118,9 @@ pub(crate) struct ServeArgs {
     /// Time for calls to end after SIGTERM
     #[arg(long, value_name = "TIME", help_heading = "Limits", default_value = "5s", value_parser = duration::parse)]
     drain: Duration,
+    /// Accept calls for TIME after SIGTERM
+    #[arg(long, value_name = "TIME", help_heading = "Limits", hide = true, default_value = "0s", value_parser = duration::parse)]
+    drain_notice: Duration,
     /// Do not send silence between audio
     #[arg(long, help_heading = "Runtime", hide = true)]
     no_silence: bool,
@@ -133,6 +143,13 @@ enum Runtime {
     Blocking,
 }
 
+/// What a new connection gets while the server is full.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WhenFullOption {
+    Refuse,
+    Hangup,
+}
+
 pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
     match serve {
@@ -151,35 +168,54 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime of `--runtime`, until a signal has ended the server.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
     args.check();
-    serve(CallLog::new(acceptor), args).map_err(|error| args.with_remedy(&error))
+    let calls = CallList::default();
+    let allow_file = args.allow_file()?;
+    let acceptor = CallLog::new(acceptor, calls.clone());
+    let announce = |addrs: &[SocketAddr], server: ServerHandle| {
+        let operator = Operator {
+            server,
+            calls: calls.clone(),
+            allow_file: allow_file.clone(),
+            notice: args.drain_notice,
+            drain: args.drain,
+        };
+        announce(addrs, operator)
+    };
+    let admission = args.admission(allow_file.clone());
+    serve(acceptor, admission, args, announce).map_err(|error| args.with_remedy(&error))
 }
 
-fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+fn serve<A: Acceptor>(
+    acceptor: A,
+    admission: Admission,
+    args: &ServeArgs,
+    announce: impl Fn(&[SocketAddr], ServerHandle) -> io::Result<()>,
+) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let builder = options!(audiosocket_tokio, args);
+            let builder = options!(audiosocket_tokio, args, admission);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), server.handle(), args.drain)?;
+            announce(server.local_addrs(), server.handle())?;
             // The accept loop runs on the threads of the calls. On this thread, which is no worker, it would compete
             // with the workers for CPU time and wake one of them for each connection.
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let builder = options!(audiosocket_smol, args);
+            let builder = options!(audiosocket_smol, args, admission);
             let builder = builder.blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), server.handle(), args.drain)?;
+            announce(server.local_addrs(), server.handle())?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = options!(audiosocket_blocking, args).start(acceptor)?;
+            let server = options!(audiosocket_blocking, args, admission).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), server.handle(), args.drain)?;
+            announce(server.local_addrs(), server.handle())?;
             server.serve_forever()
         }
     }
@@ -187,11 +223,10 @@ fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
 
 /// Makes the builder of an adapter, with the options that every adapter has.
 macro_rules! options {
-    ($adapter:ident, $args:ident) => {{
+    ($adapter:ident, $args:ident, $admission:ident) => {{
         let builder = $adapter::Server::builder()
             .backlog($args.backlog)
-            .limits($args.limits())
-            .allow_list($args.allow_list())
+            .admission($admission)
             .reuse_port($args.reuse_port)
             .session($args.session());
         let listen = $args.listen.iter();
@@ -211,17 +246,9 @@ fn guard_memory(_: ServerHandle) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes signals end the server, and prints its addresses.
-fn announce(addrs: &[SocketAddr], handle: ServerHandle, drain: Duration) -> io::Result<()> {
-    signals::spawn({
-        let mut grace = drain;
-        move |signal| {
-            let drain = humantime::format_duration(grace);
-            tracing::info!(signal, %drain, "shutting down");
-            handle.shutdown(grace);
-            grace = Duration::ZERO;
-        }
-    })?;
+/// Makes the server act on signals, and prints its addresses.
+fn announce(addrs: &[SocketAddr], operator: Operator) -> io::Result<()> {
+    operator.spawn()?;
     for addr in addrs {
         output::line(format_args!("listening on {addr}"))?;
     }
@@ -276,6 +303,20 @@ impl ServeArgs {
         networks.copied().collect()
     }
 
+    fn allow_file(&self) -> io::Result<Option<AllowFile>> {
+        let read = |path: &PathBuf| AllowFile::read(path.clone(), self.allow_list());
+        self.allow_file.as_ref().map(read).transpose()
+    }
+
+    fn admission(&self, allow_file: Option<AllowFile>) -> Admission {
+        let admission = Admission::new().limits(self.limits());
+        match allow_file {
+            Some(file) => admission.admit_peer(move |peer| file.check(peer)),
+            None if self.allow.is_empty() => admission,
+            None => admission.allow_list(self.allow_list()),
+        }
+    }
+
     fn session(&self) -> SessionConfig {
         SessionConfig::new()
             .uuid_timeout(self.uuid_timeout)
@@ -289,5 +330,9 @@ impl ServeArgs {
             .max_calls(self.max_calls)
             .max_pending(self.max_pending)
             .max_pending_per_addr(self.max_pending_per_addr)
+            .when_full(match self.when_full {
+                WhenFullOption::Refuse => WhenFull::Refuse,
+                WhenFullOption::Hangup => WhenFull::HangUp,
+            })
     }
 }

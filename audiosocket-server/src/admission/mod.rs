@@ -5,6 +5,7 @@ pub(crate) mod counts;
 pub(crate) mod expected;
 pub(crate) mod limits;
 pub(crate) mod open_calls;
+pub(crate) mod room;
 pub(crate) mod wait_idle;
 
 use std::fmt;

@@ -26,8 +26,9 @@ pub use accept::accept_backoff::AcceptBackoff;
 pub use accept::accept_loop::AcceptLoop;
 pub use accept::keepalive::Keepalive;
 pub use accept::listen_addr::ListenAddr;
+pub use accept::listen_backlog::ListenBacklog;
 pub use accept::options::{
-    BoundSockets, ListenOptions, ServerConfig, TcpOptions, pending_if_would_block,
+    BoundSockets, ListenOptions, ListeningSocket, ServerConfig, TcpOptions, pending_if_would_block,
 };
 #[cfg(unix)]
 pub use accept::socket_file::SocketFile;

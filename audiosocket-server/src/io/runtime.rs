@@ -71,8 +71,12 @@ pub trait Timer {
 
 /// Accepts connections: TCP, TLS, Unix sockets, or any other stream of bytes.
 ///
-/// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server closes the listener by
-/// dropping it, when it [shuts down](crate::ServerHandle::shutdown).
+/// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server drops the listener when it [shuts
+/// down](crate::ServerHandle::shutdown).
+///
+/// A listener that contains a TCP listener of the adapter, such as one for TLS, should also call
+/// [`can_close`](Self::can_close), [`close`](Self::close) and [`open`](Self::open) of that listener. Then a server that is
+/// [full](crate::WhenFull) refuses connections. Otherwise it hangs up.
 pub trait Listener {
     /// A connection.
     type Stream;
@@ -99,6 +103,32 @@ pub trait Listener {
     /// The same as [`poll_accept`](Self::poll_accept).
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
         self.poll_accept(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Returns whether [`close`](Self::close) works. Default: false.
+    fn can_close(&self) -> bool {
+        false
+    }
+
+    /// Makes the system refuse new connections until [`open`](Self::open). The server does not call
+    /// [`poll_accept`](Self::poll_accept) in between. Default: does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, and hangs up new connections.
+    fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Opens the listener if it is closed. The server has places for `room` connections, so at most `room` connections
+    /// should wait in the kernel. The server calls this before each accept. Default: does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, pauses, and tries again.
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        let _ = room;
+        Ok(())
     }
 
     /// Returns the address of this machine to which the peer of a TCP connection connected. Default: `None`.

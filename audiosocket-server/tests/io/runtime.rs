@@ -143,6 +143,17 @@ pub(crate) struct FakeListener {
     pub(crate) incoming: Incoming,
     /// Connections that wait in the kernel, without an event.
     pub(crate) waiting: Incoming,
+    /// `None` if the listener cannot be closed.
+    pub(crate) room: Option<Rc<Cell<Room>>>,
+}
+
+/// What the server last did with a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Room {
+    #[default]
+    New,
+    Open(usize),
+    Closed,
 }
 
 impl Listener for FakeListener {
@@ -154,6 +165,22 @@ impl Listener for FakeListener {
 
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(FakeStream, Peer)>> {
         accept(&self.waiting)
+    }
+
+    fn can_close(&self) -> bool {
+        self.room.is_some()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.room.as_ref().unwrap().set(Room::Closed);
+        Ok(())
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        if let Some(state) = &self.room {
+            state.set(Room::Open(room));
+        }
+        Ok(())
     }
 }
 
@@ -173,7 +200,7 @@ pub(crate) struct KernelListener {
 impl KernelListener {
     pub(crate) fn new(mut sockets: BoundSockets) -> Self {
         Self {
-            socket: sockets.listeners.remove(0),
+            socket: sockets.listeners.remove(0).socket,
             options: sockets.tcp,
         }
     }

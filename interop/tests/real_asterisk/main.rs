@@ -9,6 +9,7 @@ mod hangup;
 mod load;
 mod mix_monitor;
 mod play;
+mod several_servers;
 
 use uuid::Uuid;
 

@@ -13,6 +13,7 @@ mod play_stdin;
 mod rates;
 mod record;
 mod record_both;
+mod signals;
 mod threads;
 
 use std::io::{self, Write as _};
