@@ -41,6 +41,9 @@ pub(crate) enum Serve {
     Bot(bot::BotArgs),
 }
 
+/// A phone buffers about 60 ms of audio, and drops it at a hangup.
+const DEFAULT_TAIL: &str = "100ms";
+
 /// The command in errors of options that all servers have.
 const COMMAND: &str = "audiosocket serve echo";
 
@@ -129,26 +132,30 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     match serve {
         Serve::Echo(args) => {
             let caller = args.caller;
-            until_signal(move |_: &CallRequest<'_>| Ok(Echo::new(caller)), args)?;
+            let acceptor = move |_: &CallRequest<'_>| Ok(Echo::new(caller));
+            until_signal(acceptor, args, Duration::ZERO)?;
         }
-        Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve)?,
+        Serve::Bot(args) => until_signal(args.acceptor()?, &args.serve, args.tail)?,
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) if args.is_stdin() => until_signal(args.stdin_acceptor()?, &args.serve)?,
-        Serve::Play(args) => until_signal(args.acceptor()?, &args.serve)?,
+        Serve::Play(args) if args.is_stdin() => {
+            until_signal(args.stdin_acceptor()?, &args.serve, args.tail)?;
+        }
+        Serve::Play(args) => until_signal(args.acceptor()?, &args.serve, args.tail)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves on the runtime of `--runtime`, until a signal has ended the server.
-fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+/// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup.
+fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> io::Result<()> {
     args.check();
-    serve(CallLog::new(acceptor), args).map_err(|error| args.with_remedy(&error))
+    let session = args.session().hangup_tail(tail);
+    serve(CallLog::new(acceptor), args, session).map_err(|error| args.with_remedy(&error))
 }
 
-fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs, session: SessionConfig) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let builder = options!(audiosocket_tokio, args);
+            let builder = options!(audiosocket_tokio, args, session);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
@@ -159,7 +166,7 @@ fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let builder = options!(audiosocket_smol, args);
+            let builder = options!(audiosocket_smol, args, session);
             let builder = builder.blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
@@ -168,7 +175,7 @@ fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = options!(audiosocket_blocking, args).start(acceptor)?;
+            let server = options!(audiosocket_blocking, args, session).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle(), args.drain)?;
             server.serve_forever()
@@ -178,13 +185,13 @@ fn serve<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
 
 /// Makes the builder of an adapter, with the options that every adapter has.
 macro_rules! options {
-    ($adapter:ident, $args:ident) => {{
+    ($adapter:ident, $args:ident, $session:ident) => {{
         let builder = $adapter::Server::builder()
             .backlog($args.backlog)
             .limits($args.limits())
             .allow_list($args.allow_list())
             .reuse_port($args.reuse_port)
-            .session($args.session());
+            .session($session);
         let listen = $args.listen.iter();
         listen.fold(builder, |builder, addr| builder.bind(addr))
     }};

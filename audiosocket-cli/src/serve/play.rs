@@ -13,11 +13,11 @@ use audiosocket_tokio::{
 };
 use clap::Args;
 
-use super::ServeArgs;
 use super::barge_in::BargeIn;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, hang_up_on_error};
-use crate::help;
+use super::{DEFAULT_TAIL, ServeArgs};
+use crate::{duration, help};
 
 /// Repeated audio is queued in parts of at most this length.
 const LONGEST_PART: Duration = Duration::from_secs(10);
@@ -40,6 +40,12 @@ pub(crate) struct PlayArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    /// Silence before the hangup, so that phones play the end
+    #[arg(long, value_name = "TIME", help_heading = "Playing", hide = true, default_value = DEFAULT_TAIL, value_parser = duration::parse)]
+    pub(super) tail: Duration,
+    /// With -, begin with TIME of audio; 5s at most
+    #[arg(long, value_name = "TIME", help_heading = "Playing", hide = true, value_parser = stdin::parse_prebuffer)]
+    prebuffer: Option<Duration>,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
@@ -54,6 +60,11 @@ const AFTER_HELP: &str = help::examples!(
 
 impl PlayArgs {
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
+        if self.prebuffer.is_some() {
+            return Err(io::Error::other(
+                "--prebuffer needs standard input: a file is complete; write - in place of the file",
+            ));
+        }
         let mut audio = prompt::load(&self.file, self.rate)?;
         if self.repeat {
             audio = prompt::repeat(&audio, SHORTEST_PART);

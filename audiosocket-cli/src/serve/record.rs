@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use audiosocket_record::{Codec, Gaps, Law, Recorder};
 use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Response};
@@ -77,7 +78,7 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
         _ => error,
     })?;
     let acceptor = recorder.record(|_: &CallRequest<'_>| Ok(NoAnswer));
-    let served = until_signal(acceptor, &args.serve);
+    let served = until_signal(acceptor, &args.serve, Duration::ZERO);
     let stats = recorder.finish();
     tracing::info!(
         calls = stats.ended,

@@ -8,18 +8,29 @@ use std::time::Duration;
 use audiosocket_media::file::{AudioReader, ReadError};
 use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_proto::MarkOutcome;
+use audiosocket_tokio::stream::Prebuffer;
 use audiosocket_tokio::{
     Acceptor, Audio, AudioBuf, Call, CallHandle, CallRequest, DtmfDigit, Handler, Response,
     SendError,
 };
 
 use super::PlayArgs;
+use crate::duration;
 use crate::serve::barge_in::BargeIn;
 use crate::serve::play_rate::{PlayRate, StartAtRate};
 use crate::serve::prompt::{LONGEST, hang_up_on_error};
 
 /// A call has at least this much audio in its playout, if standard input has delivered it.
 const QUEUED: Duration = Duration::from_secs(5);
+
+/// Parses `--prebuffer`. A call never has more than [`QUEUED`], so a longer prebuffer would wait for the end of the audio.
+pub(super) fn parse_prebuffer(text: &str) -> Result<Duration, String> {
+    let amount = duration::parse_positive(text)?;
+    if amount > QUEUED {
+        return Err("longer than 5s, the longest that is possible".to_owned());
+    }
+    Ok(amount)
+}
 
 /// The mark of a call that queues its next part. Other marks are the index of a part, plus 1.
 const NEXT_PART: u64 = 0;
@@ -48,12 +59,15 @@ impl PlayArgs {
             .name("stdin".to_owned())
             .spawn(move || read_all(reader, &writer))?;
         let (barge_in, caller, rate) = (self.barge_in, self.serve.caller, self.rate);
+        let prebuffer = self.prebuffer;
         Ok(move |_: &CallRequest<'_>| {
             let player = StdinPlayer {
                 audio: audio.clone(),
                 rate_index: 0,
                 next: 0,
                 is_live: false,
+                prebuffer,
+                incomplete: None,
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             };
@@ -172,6 +186,9 @@ struct StdinPlayer {
     next: usize,
     /// True if the thread of standard input plays the next parts.
     is_live: bool,
+    prebuffer: Option<Duration>,
+    /// Ends with the call. The hangup at the end of the audio ends the prebuffer earlier.
+    incomplete: Option<Prebuffer>,
     barge_in: Option<BargeIn>,
     interrupted: bool,
 }
@@ -181,6 +198,7 @@ impl Handler for StdinPlayer {
         let rate = call.answer_rate();
         let fits = |audio: &StdinAudio| audio.rate.hz() <= rate.hz();
         self.rate_index = self.audio.iter().rposition(fits).unwrap_or(0);
+        self.incomplete = self.prebuffer.map(|amount| call.handle().prebuffer(amount));
         let played = self.play_parts(call);
         hang_up_on_error(call, played);
     }
@@ -286,6 +304,8 @@ mod tests {
                 rate_index: 0,
                 next: 0,
                 is_live: false,
+                prebuffer: None,
+                incomplete: None,
                 barge_in: None,
                 interrupted: false,
             })
