@@ -23,8 +23,8 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server that sends no silence and whose deadlines no case reaches. So a busy machine does not change
-    /// cases that are not about deadlines.
+    /// Starts a server that sends no silence and no fades, and whose deadlines no case reaches. So a busy machine does not
+    /// change cases that are not about deadlines.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |session| session)
     }
@@ -51,7 +51,8 @@ impl TestServer {
             .uuid_timeout(Duration::from_secs(3600))
             .linger(Duration::from_secs(3600))
             .write_timeout(Duration::from_secs(3600))
-            .fill_silence(false);
+            .fill_silence(false)
+            .fade_cuts(false);
         let transcripts = Transcripts::default();
         let setup = ServerSetup {
             acceptor: scripted(&transcripts),

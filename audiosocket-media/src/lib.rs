@@ -35,7 +35,7 @@
 //! - Change the sample rate of a call's audio: [`Resampler`].
 //! - Convert samples to bytes or floats, and mix channels: [`pcm`].
 //! - Detect when the caller speaks, for barge-in: [`vad`].
-//! - Make a tone: [`tone()`].
+//! - Make a tone: [`tone()`]. Dial, ringback, busy and congestion tones of a country: [`tones`].
 //!
 //! # State
 //!
@@ -51,6 +51,7 @@
 
 pub mod file;
 pub mod pcm;
+pub mod tones;
 pub mod vad;
 pub mod wav;
 

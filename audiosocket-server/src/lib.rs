@@ -81,6 +81,7 @@ pub use call::driver::CallDriver;
 pub use call::handle::CallHandle;
 pub use call::play::Play;
 pub use call::played::Played;
+pub use call::prebuffer::Prebuffer;
 pub use call::sent::ObservedFrame;
 pub use call::stats::CallStats;
 pub use callbacks::Callbacks;

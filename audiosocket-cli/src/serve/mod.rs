@@ -31,8 +31,8 @@ use allow_file::AllowFile;
 use call_list::CallList;
 use call_log::CallLog;
 use input_options::InputOptions;
-use record::RecordOptions;
 use operator::Operator;
+use record::RecordOptions;
 
 pub(crate) use echo::Echo;
 
@@ -56,6 +56,9 @@ pub(crate) struct EchoArgs {
     #[command(flatten)]
     serve: ServeArgs,
 }
+
+/// A phone buffers about 60 ms of audio, and drops it at a hangup.
+const DEFAULT_TAIL: &str = "100ms";
 
 /// The command in errors of options that all servers have.
 const COMMAND: &str = "audiosocket serve echo";
@@ -156,17 +159,21 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
         Serve::Echo(args) => {
             let caller = args.serve.caller;
             let acceptor = move |_: &CallRequest<'_>| Ok(Echo::new(caller));
-            args.record.serve(acceptor, &args.serve)?;
+            args.record.serve(acceptor, &args.serve, Duration::ZERO)?;
         }
-        Serve::Bot(args) => args.record.serve(args.acceptor()?, &args.serve)?,
+        Serve::Bot(args) => args
+            .record
+            .serve(args.acceptor()?, &args.serve, args.tail)?,
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) => args.record.serve(args.acceptor()?, &args.serve)?,
+        Serve::Play(args) => args
+            .record
+            .serve(args.acceptor()?, &args.serve, args.tail)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves on the runtime of `--runtime`, until a signal has ended the server.
-fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
+/// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup.
+fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> io::Result<()> {
     args.check();
     let calls = CallList::default();
     let allow_file = args.allow_file()?;
@@ -181,19 +188,28 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs) -> io::Result<()> {
         };
         announce(addrs, operator)
     };
-    let admission = args.admission(allow_file.clone());
-    serve(acceptor, admission, args, announce).map_err(|error| args.with_remedy(&error))
+    let config = ServeConfig {
+        admission: args.admission(allow_file.clone()),
+        session: args.session().hangup_tail(tail),
+    };
+    serve(acceptor, config, args, announce).map_err(|error| args.with_remedy(&error))
+}
+
+/// What each runtime gets for its server.
+struct ServeConfig {
+    admission: Admission,
+    session: SessionConfig,
 }
 
 fn serve<A: Acceptor>(
     acceptor: A,
-    admission: Admission,
+    config: ServeConfig,
     args: &ServeArgs,
     announce: impl Fn(&[SocketAddr], ServerHandle) -> io::Result<()>,
 ) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let builder = options!(audiosocket_tokio, args, admission);
+            let builder = options!(audiosocket_tokio, args, config);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
@@ -204,7 +220,7 @@ fn serve<A: Acceptor>(
             tokio::spawn(server.serve_forever()).await?
         }),
         Runtime::Smol => async_io::block_on(async {
-            let builder = options!(audiosocket_smol, args, admission);
+            let builder = options!(audiosocket_smol, args, config);
             let builder = builder.blocked_handler_warning(true);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
@@ -213,7 +229,7 @@ fn serve<A: Acceptor>(
             server.serve_forever().await
         }),
         Runtime::Blocking => {
-            let server = options!(audiosocket_blocking, args, admission).start(acceptor)?;
+            let server = options!(audiosocket_blocking, args, config).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
             announce(server.local_addrs(), server.handle())?;
             server.serve_forever()
@@ -223,12 +239,12 @@ fn serve<A: Acceptor>(
 
 /// Makes the builder of an adapter, with the options that every adapter has.
 macro_rules! options {
-    ($adapter:ident, $args:ident, $admission:ident) => {{
+    ($adapter:ident, $args:ident, $config:ident) => {{
         let builder = $adapter::Server::builder()
             .backlog($args.backlog)
-            .admission($admission)
+            .admission($config.admission)
             .reuse_port($args.reuse_port)
-            .session($args.session());
+            .session($config.session);
         let listen = $args.listen.iter();
         listen.fold(builder, |builder, addr| builder.bind(addr))
     }};

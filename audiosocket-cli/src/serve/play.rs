@@ -11,18 +11,19 @@ use std::time::Duration;
 use audiosocket_media::file::{AudioReader, ReadError};
 use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_proto::MarkOutcome;
+use audiosocket_tokio::stream::Prebuffer;
 use audiosocket_tokio::{
     Acceptor, Audio, AudioBuf, Call, CallRequest, DtmfDigit, Handler, Response,
 };
 use clap::Args;
 
-use super::ServeArgs;
 use super::barge_in::BargeIn;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, LONGEST, hang_up_on_error};
 use super::record::RecordOptions;
-use crate::help;
-use shared_audio::{SharedAudio, SharedPlayer};
+use super::{DEFAULT_TAIL, ServeArgs};
+use crate::{duration, help};
+use shared_audio::{QUEUED, SharedAudio, SharedPlayer};
 
 /// A shorter file is repeated to this length before it is played in a loop, so that a call does not queue many parts.
 const SHORTEST_LOOP: Duration = Duration::from_secs(1);
@@ -42,6 +43,12 @@ pub(crate) struct PlayArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    /// Silence before the hangup, so that phones play the end
+    #[arg(long, value_name = "TIME", help_heading = "Playing", hide = true, default_value = DEFAULT_TAIL, value_parser = duration::parse)]
+    pub(super) tail: Duration,
+    /// With -, begin with TIME of audio; 5s at most
+    #[arg(long, value_name = "TIME", help_heading = "Playing", hide = true, value_parser = parse_prebuffer)]
+    prebuffer: Option<Duration>,
     #[command(flatten)]
     pub(super) record: RecordOptions,
     #[command(flatten)]
@@ -56,19 +63,34 @@ const AFTER_HELP: &str = help::examples!(
     "audiosocket serve play music.wav --loop --max-duration 1h",
 );
 
+/// Parses `--prebuffer`. A call never has more than [`QUEUED`], so a longer prebuffer would wait for the end of the audio.
+fn parse_prebuffer(text: &str) -> Result<Duration, String> {
+    let amount = duration::parse_positive(text)?;
+    if amount > QUEUED {
+        return Err("longer than 5s, the longest that is possible".to_owned());
+    }
+    Ok(amount)
+}
+
 impl PlayArgs {
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
         let audio = if self.file.as_os_str() == "-" {
             self.read_stdin()?
+        } else if self.prebuffer.is_some() {
+            return Err(io::Error::other(
+                "--prebuffer needs standard input: a file is complete; write - in place of the file",
+            ));
         } else {
             Arc::new(self.load()?)
         };
         let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
-        let caller = self.serve.caller;
+        let (caller, prebuffer) = (self.serve.caller, self.prebuffer);
         Ok(move |_: &CallRequest<'_>| {
             let player = Player {
                 audio: SharedPlayer::new(audio.clone(), repeat),
                 play_rate: rate,
+                prebuffer,
+                incomplete: None,
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             };
@@ -154,6 +176,9 @@ fn read_parts(
 struct Player {
     audio: SharedPlayer,
     play_rate: PlayRate,
+    prebuffer: Option<Duration>,
+    /// Ends with the call. The hangup at the end of the audio ends the prebuffer earlier.
+    incomplete: Option<Prebuffer>,
     barge_in: Option<BargeIn>,
     interrupted: bool,
 }
@@ -161,6 +186,7 @@ struct Player {
 impl Handler for Player {
     fn on_start(&mut self, call: &mut Call<'_>) {
         let rate = self.play_rate.of(call);
+        self.incomplete = self.prebuffer.map(|amount| call.handle().prebuffer(amount));
         let played = self.audio.start(call, rate);
         hang_up_on_error(call, played);
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use audiosocket_record::{Codec, Gaps, Law, Recorder, RecorderBuilder, Sides};
 use audiosocket_tokio::{Acceptor, Audio, Call, CallRequest, Handler, Response};
@@ -96,13 +97,19 @@ impl SidesOption {
 }
 
 impl RecordOptions {
-    /// Serves until a signal has ended the server, and records the calls if `--record` is set.
-    pub(super) fn serve<A: Acceptor>(&self, acceptor: A, serve: &ServeArgs) -> io::Result<()> {
+    /// Serves until a signal has ended the server, and records the calls if `--record` is set. `tail` follows the audio
+    /// before a hangup.
+    pub(super) fn serve<A: Acceptor>(
+        &self,
+        acceptor: A,
+        serve: &ServeArgs,
+        tail: Duration,
+    ) -> io::Result<()> {
         match &self.record {
-            None => until_signal(acceptor, serve),
+            None => until_signal(acceptor, serve, tail),
             Some(directory) => {
                 let recorder = Recorder::in_directory(directory).sides(self.record_as.sides());
-                serve_recorded(recorder, acceptor, serve)
+                serve_recorded(recorder, acceptor, serve, tail)
             }
         }
     }
@@ -127,7 +134,8 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
     if let Some(codec) = args.codec.codec() {
         recorder = recorder.codec(codec);
     }
-    serve_recorded(recorder, |_: &CallRequest<'_>| Ok(NoAnswer), &args.serve)
+    let acceptor = |_: &CallRequest<'_>| Ok(NoAnswer);
+    serve_recorded(recorder, acceptor, &args.serve, Duration::ZERO)
 }
 
 /// Serves until a signal has ended the server and all recordings are on the disk.
@@ -135,6 +143,7 @@ fn serve_recorded<A: Acceptor>(
     mut recorder: RecorderBuilder,
     acceptor: A,
     serve: &ServeArgs,
+    tail: Duration,
 ) -> io::Result<()> {
     if let Some(rate) = serve.caller.input_rate {
         recorder = recorder.input_rate(rate);
@@ -145,7 +154,7 @@ fn serve_recorded<A: Acceptor>(
         }
         _ => error,
     })?;
-    let served = until_signal(recorder.record(acceptor), serve);
+    let served = until_signal(recorder.record(acceptor), serve, tail);
     let stats = recorder.finish();
     tracing::info!(
         calls = stats.ended,

@@ -8,6 +8,8 @@ mod lifecycle;
 pub(crate) mod outbound;
 pub(crate) mod play;
 pub(crate) mod played;
+mod playing;
+pub(crate) mod prebuffer;
 pub(crate) mod sent;
 pub(crate) mod stats;
 
@@ -20,7 +22,7 @@ use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::outbound::Outbound;
 use crate::call::sent::{ObservedFrame, SentObservers};
 use crate::{CallHandle, CallStats, Peer};
-use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
+use audiosocket_proto::{Audio, AudioBuf, Bed, Dropped, SampleRate, SendError, Timestamp};
 
 /// The call to which a callback belongs. The callback borrows it.
 #[derive(Debug)]
@@ -87,6 +89,30 @@ impl Call<'_> {
     /// Drops all queued audio, and returns its amount; see [`CallHandle::clear`].
     pub fn clear(&mut self) -> Dropped {
         self.change().clear(CommandSource::Callback)
+    }
+
+    /// Keeps all queued audio in the queue, and sends silence instead; see [`CallHandle::pause`].
+    pub fn pause(&mut self) {
+        self.change().pause(CommandSource::Callback);
+    }
+
+    /// Ends a [pause](Self::pause); see [`CallHandle::resume`].
+    pub fn resume(&mut self) {
+        self.change().resume(CommandSource::Callback);
+    }
+
+    /// Loops a bed in place of silence and under played audio; see [`CallHandle::set_bed`].
+    ///
+    /// # Errors
+    ///
+    /// The same as [`CallHandle::set_bed`].
+    pub fn set_bed(&mut self, bed: impl Into<Bed>) -> Result<(), SendError> {
+        self.change().set_bed(bed.into(), CommandSource::Callback)
+    }
+
+    /// Ends the bed; see [`CallHandle::remove_bed`].
+    pub fn remove_bed(&mut self) {
+        self.change().remove_bed(CommandSource::Callback);
     }
 
     /// Queues a mark; see [`CallHandle::mark`].

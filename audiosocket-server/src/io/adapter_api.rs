@@ -6,7 +6,7 @@ pub use crate::{
     Refusal, Response, ServerHandle, acceptor_fn,
 };
 pub use audiosocket_proto::{
-    Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
+    Audio, AudioBuf, Bed, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
 };
 
 /// The checks that decide which calls a server accepts: networks, expected calls, limits. You need it for `Admission`
@@ -40,6 +40,6 @@ pub mod stats {
 pub mod stream {
     pub use crate::{
         Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Play, Played,
-        incoming,
+        Prebuffer, incoming,
     };
 }

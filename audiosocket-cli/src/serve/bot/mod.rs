@@ -10,9 +10,9 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
-use super::ServeArgs;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::record::RecordOptions;
+use super::{DEFAULT_TAIL, ServeArgs};
 use crate::{duration, help};
 use dialogue::{Dialogue, Script};
 
@@ -31,6 +31,9 @@ pub(crate) struct BotArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    /// Silence before the hangup, so that phones play the end
+    #[arg(long, value_name = "TIME", help_heading = "Bot", hide = true, default_value = DEFAULT_TAIL, value_parser = duration::parse)]
+    pub(super) tail: Duration,
     #[command(flatten)]
     pub(super) record: RecordOptions,
     #[command(flatten)]

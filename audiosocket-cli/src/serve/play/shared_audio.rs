@@ -5,7 +5,7 @@ use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_tokio::{AudioBuf, Call, CallHandle, SendError};
 
 /// A call has at least this much audio in its playout, if it has arrived.
-const QUEUED: Duration = Duration::from_secs(5);
+pub(super) const QUEUED: Duration = Duration::from_secs(5);
 
 /// The longest part. It is shorter than [`QUEUED`], so a playout has several parts, and a busy server has time to queue the
 /// next one.
