@@ -4,6 +4,7 @@ mod barge_in;
 mod bot;
 mod call_log;
 mod echo;
+mod inband_keys;
 mod input_options;
 mod play;
 mod play_rate;

@@ -15,6 +15,7 @@ use clap::Args;
 
 use super::ServeArgs;
 use super::barge_in::BargeIn;
+use super::inband_keys::InbandKeyOptions;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, hang_up_on_error};
 use crate::help;
@@ -41,6 +42,8 @@ pub(crate) struct PlayArgs {
     #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
     #[command(flatten)]
+    inband_keys: InbandKeyOptions,
+    #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
 
@@ -53,6 +56,11 @@ const AFTER_HELP: &str = help::examples!(
 );
 
 impl PlayArgs {
+    /// A key has an effect with `--barge-in` only.
+    fn inband_keys(&self) -> InbandKeyOptions {
+        self.inband_keys.only_if(self.barge_in)
+    }
+
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
         let mut audio = prompt::load(&self.file, self.rate)?;
         if self.repeat {
@@ -64,7 +72,7 @@ impl PlayArgs {
             let _ = prompt.at(SampleRate::Hz8000);
         }
         let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
-        let caller = self.serve.caller;
+        let (caller, inband_keys) = (self.serve.caller, self.inband_keys());
         Ok(move |_: &CallRequest<'_>| {
             let player = Player {
                 prompt: prompt.clone(),
@@ -74,7 +82,7 @@ impl PlayArgs {
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             };
-            Ok(StartAtRate::new(rate, player))
+            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, player)))
         })
     }
 }

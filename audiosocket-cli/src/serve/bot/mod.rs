@@ -11,6 +11,7 @@ use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
 use super::ServeArgs;
+use super::inband_keys::InbandKeyOptions;
 use super::play_rate::{PlayRate, StartAtRate};
 use crate::{duration, help};
 use dialogue::{Dialogue, Script};
@@ -30,6 +31,8 @@ pub(crate) struct BotArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    #[command(flatten)]
+    inband_keys: InbandKeyOptions,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
@@ -61,9 +64,10 @@ impl BotArgs {
             self.key_timeout,
         )?;
         let (script, rate, caller) = (Arc::new(script), self.rate, self.serve.caller);
+        let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
             let dialogue = Dialogue::new(Arc::clone(&script), caller);
-            Ok(StartAtRate::new(rate, dialogue))
+            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, dialogue)))
         })
     }
 }

@@ -48,6 +48,7 @@ impl PlayArgs {
             .name("stdin".to_owned())
             .spawn(move || read_all(reader, &writer))?;
         let (barge_in, caller, rate) = (self.barge_in, self.serve.caller, self.rate);
+        let inband_keys = self.inband_keys();
         Ok(move |_: &CallRequest<'_>| {
             let player = StdinPlayer {
                 audio: audio.clone(),
@@ -57,7 +58,7 @@ impl PlayArgs {
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             };
-            Ok(StartAtRate::new(rate, player))
+            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, player)))
         })
     }
 }
