@@ -6,6 +6,7 @@ mod bot;
 mod call_list;
 mod call_log;
 mod echo;
+mod inband_keys;
 mod input_options;
 mod operator;
 mod play;

@@ -18,6 +18,7 @@ use audiosocket_tokio::{
 use clap::Args;
 
 use super::barge_in::BargeIn;
+use super::inband_keys::InbandKeyOptions;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, LONGEST, hang_up_on_error};
 use super::record::RecordOptions;
@@ -52,6 +53,8 @@ pub(crate) struct PlayArgs {
     #[command(flatten)]
     pub(super) record: RecordOptions,
     #[command(flatten)]
+    inband_keys: InbandKeyOptions,
+    #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
 
@@ -73,6 +76,11 @@ fn parse_prebuffer(text: &str) -> Result<Duration, String> {
 }
 
 impl PlayArgs {
+    /// A key has an effect with `--barge-in` only.
+    fn inband_keys(&self) -> InbandKeyOptions {
+        self.inband_keys.only_if(self.barge_in)
+    }
+
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
         let audio = if self.file.as_os_str() == "-" {
             self.read_stdin()?
@@ -85,6 +93,7 @@ impl PlayArgs {
         };
         let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
         let (caller, prebuffer) = (self.serve.caller, self.prebuffer);
+        let inband_keys = self.inband_keys();
         Ok(move |_: &CallRequest<'_>| {
             let player = Player {
                 audio: SharedPlayer::new(audio.clone(), repeat),
@@ -94,7 +103,7 @@ impl PlayArgs {
                 barge_in: barge_in.then(|| BargeIn::new(caller)),
                 interrupted: false,
             };
-            Ok(StartAtRate::new(rate, player))
+            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, player)))
         })
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
+use super::inband_keys::InbandKeyOptions;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::record::RecordOptions;
 use super::{DEFAULT_TAIL, ServeArgs};
@@ -36,6 +37,8 @@ pub(crate) struct BotArgs {
     pub(super) tail: Duration,
     #[command(flatten)]
     pub(super) record: RecordOptions,
+    #[command(flatten)]
+    inband_keys: InbandKeyOptions,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
@@ -67,9 +70,10 @@ impl BotArgs {
             self.key_timeout,
         )?;
         let (script, rate, caller) = (Arc::new(script), self.rate, self.serve.caller);
+        let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
             let dialogue = Dialogue::new(Arc::clone(&script), caller);
-            Ok(StartAtRate::new(rate, dialogue))
+            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, dialogue)))
         })
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn bot(runtime: &str, args: &[&str]) -> Command {
 }
 
 /// Receives audio until the bot has repeated `digits`.
-fn receive_digits(call: &mut ListeningCaller, digits: &str) {
+pub(super) fn receive_digits(call: &mut ListeningCaller, digits: &str) {
     call.receive_all_of(&spoken("You entered"));
     for digit in digits.chars() {
         call.receive_all_of(&spoken(&digit.to_string()));

@@ -3,6 +3,7 @@
 mod bot;
 mod codecs;
 mod faults;
+mod inband_keys;
 mod limits;
 mod memory;
 mod memory_flood;

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use audiosocket_media::dtmf::{DtmfToneOptions, dtmf_tones};
 use audiosocket_media::{Encoding, pcm};
 use audiosocket_proto::{Frame, FrameKind, Header, Message, SampleRate, Uuid};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::Client;
 use crate::load::config::Options;
-use crate::load::cue::{Cue, key_tone};
+use crate::load::cue::Cue;
 
 /// The state that cues have left: audio to say, and a hold.
 #[derive(Debug)]
@@ -51,7 +52,10 @@ impl CuePlayer {
                 queued.digits = u64::from(client.queue_dtmf(*digit).unwrap_or(true));
             }
             Cue::KeyTone(digit) => {
-                self.to_say.extend(key_tone(options.rate, *digit));
+                let tones = DtmfToneOptions::default();
+                let tones = dtmf_tones(&digit.to_string(), options.rate, tones);
+                let tones = tones.expect("a digit is a key");
+                self.to_say.extend(tones.samples());
                 queued.digits = 1;
             }
             Cue::Say(samples) => self.to_say.extend(samples),
