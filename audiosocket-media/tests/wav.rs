@@ -185,7 +185,7 @@ fn recount_does_not_change_other_files() {
 
 /// Returns the samples of a stereo file as `hound` reads them.
 fn pairs_now(disk: &Disk) -> Vec<i16> {
-    let wav = hound::WavReader::new(Cursor::new(disk.content())).unwrap();
+    let wav = hound::WavReader::new(Cursor::new(disk.content())).expect("a header");
     assert_eq!(wav.spec().channels, 2);
     wav.into_samples().map(Result::unwrap).collect()
 }
