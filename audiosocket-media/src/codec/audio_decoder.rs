@@ -154,10 +154,16 @@ impl AudioDecoder {
     /// Until the codec is known, frames that can be slin are decoded as slin, and frames of
     /// complete silence give silence. From the first other frame on, frames are held back. Of more
     /// than 8,000 bytes that are held, the oldest are left out.
+    #[inline]
     pub fn push(&mut self, audio: Audio<'_>, at: Instant) -> Decoded<'_> {
         self.samples.clear();
-        let Some(codec) = self.examine(audio, at) else {
-            return self.push_undecided(audio.payload());
+        let codec = match (self.codec, &self.detector) {
+            // Nothing is left to find out. Most frames take this way.
+            (Some(codec), None) => codec,
+            _ => match self.examine(audio, at) {
+                Some(codec) => codec,
+                None => return self.push_undecided(audio.payload()),
+            },
         };
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
@@ -170,6 +176,7 @@ impl AudioDecoder {
         }
     }
 
+    #[cold]
     fn push_undecided(&mut self, payload: &[u8]) -> Decoded<'_> {
         let is_silence = is_silence(payload);
         let can_be_slin = || self.detector.as_ref().is_some_and(|it| it.can_be_slin());
@@ -313,6 +320,7 @@ impl AudioDecoder {
 }
 
 /// Appends the samples of a frame, and returns their rate. A frame of kind `0x10` has `codec`, or slin at `slin_rate`.
+#[inline]
 fn decode(
     codec: Codec,
     slin_rate: SampleRate,
