@@ -274,7 +274,7 @@ impl Spectrum {
         self.low.power.min(self.high.power) >= power_of(QUIETEST)
     }
 
-    /// Returns the windows in a row with one key, of which this is the last.
+    /// Returns the number of windows in a row with one key. This window is the last of them.
     fn candidate(&self, before: Option<Candidate>) -> Option<Candidate> {
         let twist = self.high.power / self.low.power;
         let fits = self.purity >= PURITY

@@ -6,9 +6,6 @@ mod faults;
 mod inband_keys;
 mod limits;
 mod memory;
-mod memory_flood;
-#[cfg(feature = "jemalloc")]
-mod memory_given_back;
 mod play;
 mod play_stdin;
 mod rates;
