@@ -274,7 +274,7 @@ impl Spectrum {
         self.low.power.min(self.high.power) >= power_of(QUIETEST)
     }
 
-    /// Returns the number of windows in a row with one key. This window is the last of them.
+    /// Returns the run of windows with one key that ends with this window.
     fn candidate(&self, before: Option<Candidate>) -> Option<Candidate> {
         let twist = self.high.power / self.low.power;
         let fits = self.purity >= PURITY
