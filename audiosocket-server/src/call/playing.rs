@@ -42,7 +42,7 @@ impl CallControl {
 
     pub(crate) fn remove_bed(&self, source: CommandSource) {
         self.change(source, |inner, dropped, _| {
-            inner.playout.remove_bed(dropped)
+            inner.playout.remove_bed(dropped);
         });
     }
 
