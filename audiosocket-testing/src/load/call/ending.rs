@@ -48,6 +48,8 @@ pub(super) fn failure(
     let has = |feature| release.is_none_or(|release| release.has(feature));
     let by_asterisk = |cause| Some(CallFailure::ByAsterisk { release, cause });
     let unnoticed = !has(AsteriskFeature::EndOfStream);
+    let only_silence = received.frames.received == received.frames.silence;
+    let discarded = received.discarded_kind.filter(|_| only_silence);
     match ending {
         Ending::ByServer(ClientEnd::ServerClosed) if unnoticed => {
             Some(CallFailure::ClosedWithoutHangup(release))
@@ -72,14 +74,10 @@ pub(super) fn failure(
         _ if config.expect == Expect::Scenario && step.is_none() => None,
         // The caller sent nothing to echo.
         _ if early && config.options.mode == LoadMode::Quiet => None,
-        _ if received.frames.received == received.frames.silence
-            && let Some(kind) = received.discarded_kind =>
-        {
-            Some(CallFailure::Discarded { release, kind })
-        }
+        _ if discarded.is_some() => discarded.map(|kind| CallFailure::Discarded { release, kind }),
         _ if step.is_some() => step.map(CallFailure::Step),
         _ if received.frames.received == 0 => Some(CallFailure::NoAudio),
-        _ if received.frames.received == received.frames.silence => Some(CallFailure::OnlySilence),
+        _ if only_silence => Some(CallFailure::OnlySilence),
         _ => match received.barge_in? {
             BargeInOutcome::NotReached => Some(CallFailure::OverBeforeBargeIn),
             BargeInOutcome::WasSilent => Some(CallFailure::SilentBeforeBargeIn),
