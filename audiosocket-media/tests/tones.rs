@@ -14,7 +14,7 @@ const NAMES: [ToneName; 4] = [
 ];
 
 fn tone(country: &str, name: ToneName) -> Tone {
-    Country::find(country).unwrap().tone(name)
+    Country::find(country).expect("a known code").tone(name)
 }
 
 fn all() -> impl Iterator<Item = Tone> {

@@ -81,7 +81,8 @@ fn the_bot_asks_for_digits_repeats_them_and_ends_the_call_at_a_star(runtime: &st
     call.forget();
     call.press("*");
     call.receive_to_the_end();
-    assert!(call.has_received(&spoken(GOODBYE)));
+    // The first 5 ms, at 16 kHz, contain the fade of the interrupted prompt.
+    assert!(call.has_received(&spoken(GOODBYE)[80..]));
     call.hang_up();
     let log = server.terminate();
     line(
