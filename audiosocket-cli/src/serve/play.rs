@@ -186,7 +186,7 @@ struct Player {
     audio: SharedPlayer,
     play_rate: PlayRate,
     prebuffer: Option<Duration>,
-    /// Ends with the call. The hangup at the end of the audio ends the prebuffer earlier.
+    /// Ends with the call, or at the end of the audio.
     incomplete: Option<Prebuffer>,
     barge_in: Option<BargeIn>,
     interrupted: bool,

@@ -11,8 +11,12 @@ pub(super) const QUEUED: Duration = Duration::from_secs(5);
 /// next one.
 const LONGEST_PART: Duration = Duration::from_secs(2);
 
-/// The mark of a call that queues its next part. Other marks are the index of a part, plus 1.
+/// The mark of a call that queues its next part. Other marks but [`END`] are the index of a part, plus 1.
 const NEXT_PART: u64 = 0;
+
+/// The mark after the last part. The call hangs up when it has played everything. A hangup in the queue would also end a
+/// call that the caller interrupts. `StartAtRate` uses the mark `u64::MAX`.
+const END: u64 = u64::MAX - 1;
 
 /// Audio in parts that all calls share. More parts can arrive while calls play it.
 ///
@@ -145,7 +149,10 @@ impl SharedPlayer {
 
     /// Continues to play on `call` after a mark.
     pub(super) fn resume(&mut self, call: &mut Call<'_>, mark: u64) -> Result<(), SendError> {
-        if mark != NEXT_PART {
+        if mark == END {
+            call.hangup_after_playout();
+            return Ok(());
+        } else if mark != NEXT_PART {
             self.next = usize::try_from(mark - 1).unwrap_or(usize::MAX);
             self.is_live = false;
         } else if self.is_live {
@@ -165,7 +172,7 @@ impl SharedPlayer {
             }
             let Some(part) = audio.parts.get(self.next) else {
                 if audio.is_complete {
-                    call.hangup_after_playout();
+                    end(&call.handle());
                 } else {
                     audio.live.push(call.handle());
                     self.is_live = true;
@@ -200,6 +207,15 @@ impl SharedPlayer {
     }
 }
 
+/// Marks the end of the audio of a call. A prebuffer ends too: no audio follows.
+fn end(call: &CallHandle) {
+    // A new prebuffer replaces the one of the call.
+    drop(call.prebuffer(Duration::ZERO));
+    if call.mark(END).is_err() {
+        call.hangup_after_playout();
+    }
+}
+
 impl RateAudio {
     /// Converts the parts that have arrived, and plays them on all live calls.
     fn update(&mut self, arrived: &Mutex<Arrived>) {
@@ -225,9 +241,7 @@ impl RateAudio {
                 resampler.finish(&mut samples);
                 self.add(AudioBuf::from_samples(self.rate, &samples));
             }
-            for call in self.live.drain(..) {
-                call.hangup_after_playout();
-            }
+            self.live.drain(..).for_each(|call| end(&call));
         }
     }
 

@@ -35,7 +35,8 @@ fn the_bot_takes_tones_and_frames_and_counts_each_press_once() {
     call.forget();
     press(&mut call, "*");
     call.receive_to_the_end();
-    assert!(call.has_received(&spoken(GOODBYE)));
+    // The first 5 ms, at 16 kHz, contain the fade of the interrupted prompt.
+    assert!(call.has_received(&spoken(GOODBYE)[80..]));
     call.hang_up();
     server.terminate();
 }
