@@ -67,10 +67,11 @@ impl Operator {
 
     /// Drains the server. The second time, it hangs up at once.
     fn shut_down(&mut self, signal: &str) {
-        let drain = std::mem::take(&mut self.drain);
-        self.server.shutdown(drain);
-        let drain = humantime::format_duration(drain);
+        let grace = std::mem::take(&mut self.drain);
+        let drain = humantime::format_duration(grace);
+        // An idle server ends at once, and the process with it.
         tracing::info!(signal, %drain, "shutting down");
+        self.server.shutdown(grace);
     }
 
     fn reload(&self) {

@@ -12,8 +12,9 @@ use crate::call::scenario::of_the_guide;
 use crate::listening::{ListeningCaller, slin};
 use crate::process::{ServeProcess, audiosocket, call, line, text};
 
-const MENU: &str = "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
-const MORE: &str = "Please enter more digits, or press star to hang up.";
+pub(super) const MENU: &str =
+    "Please enter up to 8 digits, followed by the hash key. To hang up, press star.";
+pub(super) const MORE: &str = "Please enter more digits, or press star to hang up.";
 const NOTHING: &str = "I have no digits.";
 pub(super) const GOODBYE: &str = "Goodbye.";
 

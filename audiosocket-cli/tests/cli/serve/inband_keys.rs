@@ -4,7 +4,7 @@ use audiosocket_media::SampleRate;
 use audiosocket_media::dtmf::{DtmfToneOptions, dtmf_tones};
 use tempfile::TempDir;
 
-use super::bot::{GOODBYE, bot, receive_digits, spoken};
+use super::bot::{GOODBYE, MENU, MORE, bot, receive_digits, spoken};
 use super::play::{noise, playing, wav_file};
 use crate::listening::ListeningCaller;
 use crate::process::{ServeProcess, args, call, line};
@@ -23,9 +23,11 @@ fn the_bot_takes_tones_and_frames_and_counts_each_press_once() {
     let press = |call: &mut ListeningCaller, keys: &str| {
         call.send(&tones(keys, WIDE.1, DtmfToneOptions::default()));
     };
+    // Digits that interrupt a prompt would begin with its fade.
+    call.receive_all_of(&spoken(MENU));
     press(&mut call, "113#");
     receive_digits(&mut call, "113");
-    call.forget();
+    call.receive_all_of(&spoken(MORE));
     // Each press comes both ways.
     for key in ["2", "2", "4", "#"] {
         press(&mut call, key);
