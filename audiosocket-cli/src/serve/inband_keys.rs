@@ -75,10 +75,10 @@ impl<H: Handler> Handler for InbandKeys<H> {
                         }
                     }
                 }
-                HandlerEvent::Dtmf(digit) => {
-                    if keys.input.push_frame(digit, Instant::now()).is_none() {
-                        return Response::Nothing;
-                    }
+                HandlerEvent::Dtmf(digit)
+                    if keys.input.push_frame(digit, Instant::now()).is_none() =>
+                {
+                    return Response::Nothing;
                 }
                 _ => {}
             }
