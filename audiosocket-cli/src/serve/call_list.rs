@@ -2,38 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audiosocket_server::CallHandle;
 use audiosocket_tokio::{Call, ServerHandle};
 
 /// The open calls of a server. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CallList(Arc<Mutex<Shared>>);
+#[derive(Clone, Debug)]
+pub(super) struct CallList(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    calls: BTreeMap<u64, (Instant, CallHandle)>,
-    next: u64,
+    epoch: Instant,
+    /// The key is the start of the call, in nanoseconds since the epoch. Calls that start together differ by one.
+    calls: Mutex<BTreeMap<u64, CallHandle>>,
+}
+
+impl Default for CallList {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            epoch: Instant::now(),
+            calls: Mutex::default(),
+        }))
+    }
 }
 
 impl CallList {
-    /// Adds a call until the returned entry is dropped.
-    pub(super) fn add(&self, call: &Call<'_>) -> CallListEntry {
-        let mut shared = self.lock();
-        let key = shared.next;
-        shared.next += 1;
-        shared.calls.insert(key, (Instant::now(), call.handle()));
-        drop(shared);
-        CallListEntry {
-            calls: self.clone(),
-            key,
-        }
+    /// Adds a call, and returns its key.
+    fn add(&self, call: &Call<'_>) -> u64 {
+        let now = self.now();
+        let mut calls = self.lock();
+        let after_latest = calls.last_key_value().map_or(0, |(latest, _)| latest + 1);
+        let key = now.max(after_latest);
+        calls.insert(key, call.handle());
+        key
+    }
+
+    /// Returns the nanoseconds since the epoch.
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Logs a line about the server, and a line about each call, the oldest first.
     pub(super) fn log(&self, server: &ServerHandle) {
-        let calls: Vec<_> = self.lock().calls.values().cloned().collect();
+        let calls = self.lock().clone();
         let counters = server.counters();
         let full = server.calls().full();
         tracing::info!(
@@ -50,11 +62,12 @@ impl CallList {
             "summary"
         );
         for (started, call) in calls {
+            let age = Duration::from_nanos(self.now().saturating_sub(started));
             let stats = call.stats();
             tracing::info!(
                 uuid = call.uuid().map(tracing::field::display),
                 peer = %call.peer(),
-                seconds = format_args!("{:.3}", started.elapsed().as_secs_f64()),
+                seconds = format_args!("{:.3}", age.as_secs_f64()),
                 rate_in = call.sample_rate().map(tracing::field::display),
                 rate_out = stats.rate_sent.map(tracing::field::display),
                 frames_in = stats.session.audio_frames_received,
@@ -65,22 +78,43 @@ impl CallList {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, CallHandle>> {
+        self.0.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An entry of the open calls.
+/// The place of one call in the list, which it leaves when this is dropped.
 #[derive(Debug)]
 pub(super) struct CallListEntry {
     calls: CallList,
-    key: u64,
+    key: Option<u64>,
+}
+
+impl CallListEntry {
+    /// Makes a place for a call that has not started.
+    pub(super) fn new(calls: &CallList) -> Self {
+        Self {
+            calls: calls.clone(),
+            key: None,
+        }
+    }
+
+    /// Adds the call to the list.
+    pub(super) fn start(&mut self, call: &Call<'_>) {
+        self.key = Some(self.calls.add(call));
+    }
+
+    /// Removes the call from the list.
+    pub(super) fn end(&mut self) {
+        let key = self.key.take();
+        let removed = key.and_then(|key| self.calls.lock().remove(&key));
+        // Not under the lock.
+        drop(removed);
+    }
 }
 
 impl Drop for CallListEntry {
     fn drop(&mut self) {
-        let removed = self.calls.lock().calls.remove(&self.key);
-        // Not under the lock.
-        drop(removed);
+        self.end();
     }
 }

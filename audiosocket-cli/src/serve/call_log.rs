@@ -39,8 +39,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
-            calls: self.open.clone(),
-            entry: None,
+            entry: CallListEntry::new(&self.open),
             exceptions: 0,
         })
     }
@@ -57,9 +56,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 #[derive(Debug)]
 pub(super) struct LoggedCall<H> {
     handler: H,
-    calls: CallList,
-    /// From the start of the call to its end.
-    entry: Option<CallListEntry>,
+    entry: CallListEntry,
     exceptions: u64,
 }
 
@@ -67,7 +64,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         match event {
             HandlerEvent::Start => {
-                self.entry = Some(self.calls.add(call));
+                self.entry.start(call);
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
             HandlerEvent::Dtmf(digit) => {
@@ -87,7 +84,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
         }
         let response = self.handler.on_event(call, event);
         if let HandlerEvent::End(end) = event {
-            self.entry = None;
+            self.entry.end();
             self.log_end(call, end);
         }
         response
