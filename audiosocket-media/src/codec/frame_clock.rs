@@ -146,6 +146,12 @@ impl FrameClock {
         self.frames >= MOST_FRAMES
     }
 
+    /// Whether the frames are short, and come faster than in real time: they have no other rate than 8 kHz.
+    pub(super) fn is_short_and_fast(&self) -> bool {
+        let fast = f64::from(2 * SampleRate::Hz8000.hz()) * (1.0 + TOLERANCE);
+        self.len <= USUAL_LEN && self.measured.is_some_and(|rate| rate > fast)
+    }
+
     /// The sample rate of slin, if the bytes per second fit one.
     pub(super) fn slin_rate(&self) -> Option<SampleRate> {
         self.nearest_rate(self.measured? / 2.0, TOLERANCE)
