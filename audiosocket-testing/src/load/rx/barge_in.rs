@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::jitter::PlayedFrame;
-
-/// A server without speech for this long has fallen silent. It is longer than the pauses between
-/// words, and shorter than the time until a bot answers.
-const SILENT_AFTER: Duration = Duration::from_millis(500);
+use crate::load::scenario::SPEECH_PAUSE;
 
 /// Follows the server's speech as a telephone plays it. Speech is all audio that is not silence.
 /// Audio that was sent ahead is still played.
@@ -44,7 +41,7 @@ impl BargeInMeter {
     pub(super) fn barge_in(&mut self, now: Instant) {
         let interrupted = self
             .speech_until
-            .is_some_and(|until| now < until + SILENT_AFTER);
+            .is_some_and(|until| now < until + SPEECH_PAUSE);
         self.barged_in.get_or_insert(BargedIn {
             at: now,
             interrupted,
@@ -55,7 +52,7 @@ impl BargeInMeter {
     /// Takes a frame of speech that the telephone plays.
     pub(super) fn speech(&mut self, played: PlayedFrame) {
         if let (Some(barged_in), Some(until)) = (&mut self.barged_in, self.speech_until)
-            && played.from >= until.max(barged_in.at) + SILENT_AFTER
+            && played.from >= until.max(barged_in.at) + SPEECH_PAUSE
         {
             // The server speaks again.
             barged_in.continued.get_or_insert(until - barged_in.at);
@@ -79,7 +76,7 @@ impl BargeInMeter {
             (Some(until), None) if interrupted && by_server => {
                 BargeInOutcome::FellSilent(until.min(now) - at)
             }
-            (Some(until), None) if interrupted && now < until.max(at) + SILENT_AFTER => {
+            (Some(until), None) if interrupted && now < until.max(at) + SPEECH_PAUSE => {
                 BargeInOutcome::NeverSilent
             }
             (Some(until), None) if interrupted => BargeInOutcome::FellSilent(until - at),
