@@ -20,9 +20,7 @@ use std::time::Duration;
 use audiosocket_proto::AudioBuf;
 
 use crate::SampleRate;
-
-/// The peak of a tone: a quarter of full scale, about as loud as speech.
-const AMPLITUDE: f64 = 8_000.0;
+use crate::tone::AMPLITUDE;
 
 /// The time in which each tone of a cadence rises and falls, so that it does not click.
 const EDGE: Duration = Duration::from_millis(5);

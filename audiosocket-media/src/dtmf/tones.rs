@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::PI;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use audiosocket_proto::{AudioBuf, DtmfDigit};
 
 use super::{ZERO_DBM0, frequencies};
 use crate::SampleRate;
+use crate::tone::sine;
 
 /// How long a tone takes to reach its level. Tones that start at once click.
 const RAMP: Duration = Duration::from_millis(2);
@@ -50,9 +51,9 @@ pub fn dtmf_tones(
 fn add_tone(digit: DtmfDigit, rate: SampleRate, options: DtmfToneOptions, samples: &mut Vec<i16>) {
     let (low, high) = frequencies(digit);
     let wave = |hz: u32, level: f32| {
-        let step = TAU * f64::from(hz) / f64::from(rate.hz());
+        let wave = sine(rate, hz);
         let peak = f64::from(ZERO_DBM0) * 10_f64.powf(f64::from(level) / 20.0);
-        move |at: u64| (at as f64 * step).sin() * peak
+        move |at| wave(at) * peak
     };
     let (low, high) = (wave(low, options.low_level), wave(high, options.high_level));
     let len = rate.samples_in(options.tone);
