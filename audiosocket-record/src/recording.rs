@@ -8,7 +8,7 @@ use tracing::field::display;
 use crate::RecorderStats;
 use crate::decoder::{DecodedAudio, DecodedFrame, FrameDecoder};
 use crate::raw_file::RawFile;
-use crate::sides::{Side, Sides, higher};
+use crate::sides::{Side, Sides};
 use crate::storage::Storage;
 use crate::timeline::{Gaps, Segment, Timeline};
 use crate::track::{CallStart, RecordedFrame};
@@ -330,8 +330,7 @@ impl<S: Storage> Recording<S> {
                 return;
             };
             let file_rate = self.file.as_ref().map(|file| file.rate);
-            let is_enough =
-                |file: SampleRate| self.start.path.is_some() || higher(file, rate) == file;
+            let is_enough = |file: SampleRate| self.start.path.is_some() || file >= rate;
             if !file_rate.is_some_and(is_enough) {
                 self.begin_file_of_both(context, rate);
             } else if let Some(samples) = both.next() {

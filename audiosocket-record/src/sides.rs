@@ -1,5 +1,3 @@
-use audiosocket_proto::SampleRate;
-
 /// The sides of a call that a recording has, and their places in its files.
 ///
 /// A recording of both sides has the duration of the call. The caller and the server are at the same place in it if
@@ -54,9 +52,4 @@ impl Sides {
             Self::Stereo | Self::TwoFiles => 2,
         }
     }
-}
-
-/// Returns the higher rate.
-pub(crate) fn higher(one: SampleRate, other: SampleRate) -> SampleRate {
-    if other.hz() > one.hz() { other } else { one }
 }

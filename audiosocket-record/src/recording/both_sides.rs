@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use audiosocket_media::SampleRate;
 
 use super::converter::RateConverter;
-use crate::sides::{Sides, higher};
+use crate::sides::Sides;
 use crate::timeline::Segment;
 use crate::timeline::sent::SentTimeline;
 
@@ -154,7 +154,7 @@ impl BothSides {
     fn note_rates(&mut self, segments: &[Segment]) {
         for segment in segments {
             if let Segment::Audio(rate, _) = segment {
-                self.rate = Some(self.rate.map_or(*rate, |highest| higher(highest, *rate)));
+                self.rate = self.rate.max(Some(*rate));
             }
         }
     }
