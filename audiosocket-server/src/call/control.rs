@@ -48,8 +48,8 @@ pub(crate) struct ControlState {
 pub(crate) struct Rare {
     /// `play` futures that wait for room.
     pub(crate) waiting_plays: WaitingPlays,
-    /// The ticket of the latest [`Prebuffer`](crate::Prebuffer), or 0.
-    pub(crate) prebuffer: u64,
+    /// The number of [`Prebuffer`](crate::Prebuffer)s so far.
+    pub(crate) prebuffers: u64,
     /// The metadata of an expected call, once its UUID has come.
     metadata: Option<Metadata>,
     /// The timer to start. A later one replaces it.

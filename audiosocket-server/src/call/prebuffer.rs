@@ -1,28 +1,26 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::CallHandle;
 use crate::call::control::CommandSource;
-
-static NEXT_TICKET: AtomicU64 = AtomicU64::new(1);
 
 /// Says that audio comes in parts, until it is dropped; see [`CallHandle::prebuffer`].
 #[derive(Debug)]
 #[must_use = "dropping it says that all parts are queued"]
 pub struct Prebuffer {
     call: CallHandle,
-    /// Identifies the latest prebuffer of the call.
-    ticket: u64,
+    /// The number of this prebuffer among those of the call.
+    number: u64,
 }
 
 impl Prebuffer {
     pub(crate) fn new(call: CallHandle, amount: Duration) -> Self {
-        let ticket = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
-        call.control().change(CommandSource::Handle, |inner, _, _| {
-            inner.rare().prebuffer = ticket;
+        let number = call.control().change(CommandSource::Handle, |inner, _, _| {
             inner.playout.prebuffer(amount);
+            let rare = inner.rare();
+            rare.prebuffers += 1;
+            rare.prebuffers
         });
-        Self { call, ticket }
+        Self { call, number }
     }
 }
 
@@ -32,7 +30,7 @@ impl Drop for Prebuffer {
         control.change(CommandSource::Handle, |inner, _, _| {
             let rare = inner.rare.as_deref();
             // A later prebuffer goes on.
-            if rare.is_some_and(|rare| rare.prebuffer == self.ticket) {
+            if rare.is_some_and(|rare| rare.prebuffers == self.number) {
                 inner.playout.complete();
             }
         });
