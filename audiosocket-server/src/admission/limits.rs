@@ -11,7 +11,7 @@ use std::fmt;
 ///
 /// # What a connection costs
 ///
-/// A quiet connection takes about 2.5 kB and a descriptor. In `audiosocket-blocking` it takes about 16 kB, two
+/// A quiet connection takes about 2.5 kB and a descriptor. In `audiosocket-blocking` it takes about 20 kB, two
 /// descriptors and a thread. A connection whose peer or handler behaves as badly as possible takes up to
 ///
 /// - 64 KiB for a frame that the peer never finishes,
