@@ -1,12 +1,11 @@
 //! `audiosocket serve`: AudioSocket servers for Asterisk.
 
 mod allow_file;
-mod barge_in;
 mod bot;
 mod call_list;
 mod call_log;
+mod caller_input;
 mod echo;
-mod inband_keys;
 mod input_options;
 mod operator;
 mod play;

@@ -17,8 +17,7 @@ use audiosocket_tokio::{
 };
 use clap::Args;
 
-use super::barge_in::BargeIn;
-use super::inband_keys::InbandKeyOptions;
+use super::caller_input::{CallerInput, InbandKeyOptions};
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, LONGEST, hang_up_on_error};
 use super::record::RecordOptions;
@@ -76,11 +75,6 @@ fn parse_prebuffer(text: &str) -> Result<Duration, String> {
 }
 
 impl PlayArgs {
-    /// A key has an effect with `--barge-in` only.
-    fn inband_keys(&self) -> InbandKeyOptions {
-        self.inband_keys.only_if(self.barge_in)
-    }
-
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
         let audio = if self.file.as_os_str() == "-" {
             self.read_stdin()?
@@ -93,17 +87,17 @@ impl PlayArgs {
         };
         let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
         let (caller, prebuffer) = (self.serve.caller, self.prebuffer);
-        let inband_keys = self.inband_keys();
+        let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
             let player = Player {
                 audio: SharedPlayer::new(audio.clone(), repeat),
                 play_rate: rate,
                 prebuffer,
                 incomplete: None,
-                barge_in: barge_in.then(|| BargeIn::new(caller)),
+                interrupter: barge_in.then(|| CallerInput::new(caller, inband_keys)),
                 interrupted: false,
             };
-            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, player)))
+            Ok(StartAtRate::new(rate, player))
         })
     }
 
@@ -188,7 +182,8 @@ struct Player {
     prebuffer: Option<Duration>,
     /// Ends with the call, or at the end of the audio.
     incomplete: Option<Prebuffer>,
-    barge_in: Option<BargeIn>,
+    /// `None` without `--barge-in`.
+    interrupter: Option<CallerInput>,
     interrupted: bool,
 }
 
@@ -201,17 +196,23 @@ impl Handler for Player {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if let Some(barge_in) = &mut self.barge_in
+        if let Some(input) = &mut self.interrupter
             && !self.interrupted
-            && barge_in.takes_audio(call, audio)
         {
-            self.interrupt(call);
+            let speaks = input.takes_audio(call, audio);
+            let presses = input.next_key(call).is_some();
+            if speaks || presses {
+                self.interrupt(call);
+            }
         }
         Response::Nothing
     }
 
-    fn on_dtmf(&mut self, call: &mut Call<'_>, _: DtmfDigit) -> Response<'static> {
-        if !self.interrupted && self.barge_in.is_some() {
+    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
+        if let Some(input) = &mut self.interrupter
+            && !self.interrupted
+            && input.takes_key(digit)
+        {
             self.interrupt(call);
         }
         Response::Nothing

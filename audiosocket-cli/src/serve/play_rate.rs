@@ -12,7 +12,7 @@ use super::prompt::hang_up_on_error;
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// The mark at the end of the wait. No handler of this program uses this number.
-const WAIT_IS_OVER: u64 = u64::MAX;
+pub(super) const WAIT_IS_OVER: u64 = u64::MAX;
 
 /// The value of `--rate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

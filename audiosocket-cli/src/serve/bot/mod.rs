@@ -10,7 +10,7 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
-use super::inband_keys::InbandKeyOptions;
+use super::caller_input::{CallerInput, InbandKeyOptions};
 use super::play_rate::{PlayRate, StartAtRate};
 use super::record::RecordOptions;
 use super::{DEFAULT_TAIL, ServeArgs};
@@ -72,8 +72,9 @@ impl BotArgs {
         let (script, rate, caller) = (Arc::new(script), self.rate, self.serve.caller);
         let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
-            let dialogue = Dialogue::new(Arc::clone(&script), caller);
-            Ok(inband_keys.wrap(caller, StartAtRate::new(rate, dialogue)))
+            let input = CallerInput::new(caller, inband_keys);
+            let dialogue = Dialogue::new(Arc::clone(&script), input);
+            Ok(StartAtRate::new(rate, dialogue))
         })
     }
 }

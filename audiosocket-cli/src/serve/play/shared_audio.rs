@@ -4,6 +4,8 @@ use std::time::Duration;
 use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_tokio::{AudioBuf, Call, CallHandle, SendError};
 
+use crate::serve::play_rate::WAIT_IS_OVER;
+
 /// A call has at least this much audio in its playout, if it has arrived.
 pub(super) const QUEUED: Duration = Duration::from_secs(5);
 
@@ -15,8 +17,8 @@ const LONGEST_PART: Duration = Duration::from_secs(2);
 const NEXT_PART: u64 = 0;
 
 /// The mark after the last part. The call hangs up when it has played everything. A hangup in the queue would also end a
-/// call that the caller interrupts. `StartAtRate` uses the mark `u64::MAX`.
-const END: u64 = u64::MAX - 1;
+/// call that the caller interrupts.
+const END: u64 = WAIT_IS_OVER - 1;
 
 /// Audio in parts that all calls share. More parts can arrive while calls play it.
 ///
