@@ -50,7 +50,7 @@ use audiosocket_server::io::{ListenBacklog, ListeningSocket, TcpOptions};
 
 use crate::Duplex;
 
-pub use audiosocket_server::io::{ListenAddr, ListenOptions, SocketFile};
+pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, SocketFile};
 
 /// Accepts connections: TCP, TLS, Unix sockets. Its descriptor is readable when a connection waits.
 ///
@@ -67,31 +67,10 @@ pub trait Listener: AsFd + Send + 'static {
     /// connection only, the server pauses first. An error does not end the server.
     fn accept(&mut self) -> io::Result<(Self::Stream, Peer)>;
 
-    /// Returns whether [`close`](Self::close) works. Default: false. A listener that contains a [`TcpListener`] should call
-    /// these three methods of it. Then a server that is [full](crate::admission::WhenFull) refuses connections. Otherwise
-    /// it hangs up.
-    fn can_close(&self) -> bool {
-        false
-    }
-
-    /// Makes the system refuse new connections until [`open`](Self::open). Default: does nothing.
-    ///
-    /// # Errors
-    ///
-    /// The server logs an error, and hangs up new connections.
-    fn close(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Opens the listener if it is closed. At most `room` connections should wait in the kernel. The server calls this
-    /// before each accept. Default: does nothing.
-    ///
-    /// # Errors
-    ///
-    /// The server logs an error, pauses, and tries again.
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        let _ = room;
-        Ok(())
+    /// Returns the listener that can refuse connections: this one, or a [`TcpListener`] that it contains. Default: `None`.
+    /// With it, a server that is [full](crate::admission::WhenFull) refuses connections. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        None
     }
 
     /// Returns the address of this machine that the peer of a TCP connection connected to. Default: `None`.
@@ -147,6 +126,16 @@ impl AsFd for TcpListener {
     }
 }
 
+impl ClosableListener for TcpListener {
+    fn close(&mut self) -> io::Result<()> {
+        self.backlog.close(&self.socket)
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(&self.socket, room)
+    }
+}
+
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
@@ -155,16 +144,8 @@ impl Listener for TcpListener {
         Ok((stream, peer.into()))
     }
 
-    fn can_close(&self) -> bool {
-        self.backlog.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.backlog.close(&self.socket)
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.backlog.open(&self.socket, room)
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.backlog.can_close().then_some(self as _)
     }
 
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {

@@ -13,7 +13,7 @@ use audiosocket_server::{Acceptor, Peer};
 use rustix::io::ioctl_fionbio;
 
 use crate::Duplex;
-use crate::listener::Listener;
+use crate::listener::{ClosableListener, Listener};
 use crate::read_ahead_stream::ReadAheadStream;
 use crate::thread_waker::ThreadWaker;
 
@@ -75,16 +75,8 @@ impl<L: Listener> server_io::Listener for BlockingListener<L> {
         Poll::Ready(Ok((stream, peer)))
     }
 
-    fn can_close(&self) -> bool {
-        self.listener.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.listener.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.listener.open(room)
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.listener.closable()
     }
 
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {

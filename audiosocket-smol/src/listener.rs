@@ -59,7 +59,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(unix)]
 pub use audiosocket_server::io::SocketFile;
-pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
+pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, Listener};
 
 pub use crate::runtime::SmolTcpStream;
 
@@ -146,10 +146,16 @@ impl Listener for TcpListener {
             .map(|accepted| accepted.and_then(watched))
     }
 
-    fn can_close(&self) -> bool {
-        self.backlog.can_close()
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.backlog.can_close().then_some(self as _)
     }
 
+    fn local_addr(stream: &SmolTcpStream) -> Option<SocketAddr> {
+        stream.get_ref().local_addr().ok()
+    }
+}
+
+impl ClosableListener for TcpListener {
     fn close(&mut self) -> io::Result<()> {
         // The close is an event, which is not a connection.
         self.emptied = false;
@@ -158,10 +164,6 @@ impl Listener for TcpListener {
 
     fn open(&mut self, room: usize) -> io::Result<()> {
         self.backlog.open(self.socket.get_ref(), room)
-    }
-
-    fn local_addr(stream: &SmolTcpStream) -> Option<SocketAddr> {
-        stream.get_ref().local_addr().ok()
     }
 }
 
@@ -184,16 +186,8 @@ impl Listener for RawListener {
         Poll::Ready(Ok((stream.into(), peer.into())))
     }
 
-    fn can_close(&self) -> bool {
-        self.0.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.0.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.0.open(room)
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use audiosocket_server::Peer;
-use audiosocket_server::io::{Listener, Stream, pending_if_would_block};
+use audiosocket_server::io::{ClosableListener, Listener, Stream, pending_if_would_block};
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// A stream of `futures-io`.
@@ -48,16 +48,8 @@ where
         Poll::Ready(Ok((FuturesStream(stream), peer)))
     }
 
-    fn can_close(&self) -> bool {
-        self.0.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.0.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.0.open(room)
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {

@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use audiosocket_tokio::listener::{Handshake, Listener, TcpListener};
+use audiosocket_tokio::listener::{ClosableListener, Handshake, Listener, TcpListener};
 use audiosocket_tokio::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
 };
@@ -74,17 +74,9 @@ impl Listener for TlsListener {
         Poll::Ready(Ok((Handshake::new(self.tls.accept(stream)), peer)))
     }
 
-    // A server that is full refuses connections with these methods. Otherwise it hangs up.
-    fn can_close(&self) -> bool {
-        self.tcp.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.tcp.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.tcp.open(room)
+    // A server that is full refuses connections by this method. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.tcp.closable()
     }
 }
 

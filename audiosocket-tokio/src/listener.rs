@@ -51,7 +51,7 @@ use tokio::net::{TcpStream, lookup_host};
 
 #[cfg(unix)]
 pub use audiosocket_server::io::SocketFile;
-pub use audiosocket_server::io::{ListenAddr, ListenOptions, Listener};
+pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, Listener};
 
 /// A listening TCP socket. It sets the same options on each connection as [`Server::bind`](crate::Server::bind):
 /// `TCP_NODELAY`, the send buffer and the keepalive.
@@ -129,10 +129,16 @@ impl Listener for TcpListener {
         Poll::Ready(TcpStream::from_std(stream).map(|stream| (stream, peer.into())))
     }
 
-    fn can_close(&self) -> bool {
-        self.backlog.can_close()
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.backlog.can_close().then_some(self as _)
     }
 
+    fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
+        stream.local_addr().ok()
+    }
+}
+
+impl ClosableListener for TcpListener {
     fn close(&mut self) -> io::Result<()> {
         // tokio would report the closed socket as readable, and go on to do so after it is opened again.
         self.watched = None;
@@ -145,10 +151,6 @@ impl Listener for TcpListener {
             self.watched = Some(watch(&self.socket)?);
         }
         Ok(())
-    }
-
-    fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
-        stream.local_addr().ok()
     }
 }
 
@@ -171,16 +173,8 @@ impl Listener for RawListener {
         Poll::Ready(Ok((stream.into(), peer.into())))
     }
 
-    fn can_close(&self) -> bool {
-        self.0.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.0.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.0.open(room)
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::{Listener, Stream, Timer};
+use audiosocket_server::io::{ClosableListener, Listener, Stream, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::task::{unconstrained, yield_now};
@@ -92,16 +92,8 @@ where
         Poll::Ready(Ok((TokioStream(stream), peer)))
     }
 
-    fn can_close(&self) -> bool {
-        self.0.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.0.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.0.open(room)
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {

@@ -26,7 +26,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use audiosocket_blocking::admission::Limits;
-use audiosocket_blocking::listener::{Listener, TcpListener};
+use audiosocket_blocking::listener::{ClosableListener, Listener, TcpListener};
 use audiosocket_blocking::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
 };
@@ -88,17 +88,9 @@ impl Listener for TlsListener {
         Ok((stream, peer))
     }
 
-    // A server that is full refuses connections with these methods. Otherwise it hangs up.
-    fn can_close(&self) -> bool {
-        self.tcp.can_close()
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        self.tcp.close()
-    }
-
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        self.tcp.open(room)
+    // A server that is full refuses connections by this method. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.tcp.closable()
     }
 }
 

@@ -38,4 +38,4 @@ pub use connection::Connection;
 pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
-pub use runtime::{Listener, Stream, Timer};
+pub use runtime::{ClosableListener, Listener, Stream, Timer};

@@ -69,14 +69,32 @@ pub trait Timer {
     }
 }
 
+/// A listener that can make the system refuse connections, and accept them again.
+pub trait ClosableListener {
+    /// Makes the system refuse new connections until [`open`](Self::open). The server does not accept in between.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, and hangs up new connections.
+    fn close(&mut self) -> io::Result<()>;
+
+    /// Opens the listener if it is closed. The server has places for `room` connections, so at most `room` connections
+    /// should wait in the kernel. The server calls this before each accept.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, pauses, and tries again.
+    fn open(&mut self, room: usize) -> io::Result<()>;
+}
+
 /// Accepts connections: TCP, TLS, Unix sockets, or any other stream of bytes.
 ///
 /// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server drops the listener when it [shuts
 /// down](crate::ServerHandle::shutdown).
 ///
-/// A listener that contains a TCP listener of the adapter, such as one for TLS, should also call
-/// [`can_close`](Self::can_close), [`close`](Self::close) and [`open`](Self::open) of that listener. Then a server that is
-/// [full](crate::WhenFull) refuses connections. Otherwise it hangs up.
+/// A listener that contains a TCP listener of the adapter, such as one for TLS, should also return
+/// [`closable`](Self::closable) of that listener. Then a server that is [full](crate::WhenFull) refuses connections.
+/// Otherwise it hangs up.
 pub trait Listener {
     /// A connection.
     type Stream;
@@ -105,30 +123,9 @@ pub trait Listener {
         self.poll_accept(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Returns whether [`close`](Self::close) works. Default: false.
-    fn can_close(&self) -> bool {
-        false
-    }
-
-    /// Makes the system refuse new connections until [`open`](Self::open). The server does not call
-    /// [`poll_accept`](Self::poll_accept) in between. Default: does nothing.
-    ///
-    /// # Errors
-    ///
-    /// The server logs an error, and hangs up new connections.
-    fn close(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Opens the listener if it is closed. The server has places for `room` connections, so at most `room` connections
-    /// should wait in the kernel. The server calls this before each accept. Default: does nothing.
-    ///
-    /// # Errors
-    ///
-    /// The server logs an error, pauses, and tries again.
-    fn open(&mut self, room: usize) -> io::Result<()> {
-        let _ = room;
-        Ok(())
+    /// Returns the listener that can refuse connections: this one, or one that it contains. Default: `None`.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        None
     }
 
     /// Returns the address of this machine to which the peer of a TCP connection connected. Default: `None`.

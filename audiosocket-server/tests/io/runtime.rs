@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::io::{
-    BoundSockets, Listener, Stream, TcpOptions, Timer, UnregisteredStream, pending_if_would_block,
+    BoundSockets, ClosableListener, Listener, Stream, TcpOptions, Timer, UnregisteredStream,
+    pending_if_would_block,
 };
 use audiosocket_server::{Lag, Peer};
 
@@ -167,20 +168,26 @@ impl Listener for FakeListener {
         accept(&self.waiting)
     }
 
-    fn can_close(&self) -> bool {
-        self.room.is_some()
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.room.is_some().then_some(self as _)
     }
+}
 
+impl ClosableListener for FakeListener {
     fn close(&mut self) -> io::Result<()> {
-        self.room.as_ref().unwrap().set(Room::Closed);
+        self.set_room(Room::Closed);
         Ok(())
     }
 
     fn open(&mut self, room: usize) -> io::Result<()> {
-        if let Some(state) = &self.room {
-            state.set(Room::Open(room));
-        }
+        self.set_room(Room::Open(room));
         Ok(())
+    }
+}
+
+impl FakeListener {
+    fn set_room(&self, room: Room) {
+        self.room.as_ref().unwrap().set(room);
     }
 }
 

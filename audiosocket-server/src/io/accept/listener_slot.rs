@@ -3,7 +3,7 @@ use std::io;
 use audiosocket_proto::Timestamp;
 
 use crate::io::AcceptBackoff;
-use crate::io::runtime::Listener;
+use crate::io::runtime::{ClosableListener, Listener};
 
 /// A listener, whether it is closed, and its pauses after errors.
 pub(crate) struct ListenerSlot<L> {
@@ -16,9 +16,9 @@ pub(crate) struct ListenerSlot<L> {
 }
 
 impl<L: Listener> ListenerSlot<L> {
-    pub(crate) fn new(listener: L) -> Self {
+    pub(crate) fn new(mut listener: L) -> Self {
         Self {
-            can_close: listener.can_close(),
+            can_close: listener.closable().is_some(),
             listener,
             backoff: AcceptBackoff::default(),
             paused_until: None,
@@ -45,15 +45,18 @@ impl<L: Listener> ListenerSlot<L> {
 
     /// Opens the listener for `room` connections. Returns whether it was closed.
     pub(crate) fn open(&mut self, room: usize) -> io::Result<bool> {
-        self.listener.open(room)?;
+        if let Some(listener) = self.listener.closable() {
+            listener.open(room)?;
+        }
         Ok(std::mem::replace(&mut self.is_closed, false))
     }
 
     /// Closes the listener until it is opened again.
     pub(crate) fn close(&mut self) {
-        match self.listener.close() {
-            Ok(()) => self.is_closed = true,
-            Err(error) => {
+        match self.listener.closable().map(ClosableListener::close) {
+            None => {}
+            Some(Ok(())) => self.is_closed = true,
+            Some(Err(error)) => {
                 self.can_close = false;
                 tracing::warn!(%error, "cannot close a listener; new connections get a hangup");
             }
