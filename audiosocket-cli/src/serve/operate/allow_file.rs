@@ -12,7 +12,7 @@ use crate::file_error::file_error;
 
 /// The networks of a file, and others that are always allowed. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct AllowFile {
+pub(in crate::serve) struct AllowFile {
     path: PathBuf,
     always: AllowList,
     list: Arc<RwLock<AllowList>>,
@@ -20,7 +20,7 @@ pub(super) struct AllowFile {
 
 impl AllowFile {
     /// Reads the file: a network or an address on each line, and comments after `#`.
-    pub(super) fn read(path: PathBuf, always: AllowList) -> io::Result<Self> {
+    pub(in crate::serve) fn read(path: PathBuf, always: AllowList) -> io::Result<Self> {
         let file = Self {
             path,
             always,
@@ -31,7 +31,7 @@ impl AllowFile {
     }
 
     /// Reads the file again. Returns the number of its networks. After an error, the list is the old one.
-    pub(super) fn reload(&self) -> io::Result<usize> {
+    pub(in crate::serve) fn reload(&self) -> io::Result<usize> {
         let text =
             fs::read_to_string(&self.path).map_err(|error| file_error(&self.path, &error))?;
         let list =
@@ -41,7 +41,7 @@ impl AllowFile {
         Ok(networks)
     }
 
-    pub(super) fn check(&self, peer: &Peer) -> Result<(), Refusal> {
+    pub(in crate::serve) fn check(&self, peer: &Peer) -> Result<(), Refusal> {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
         if list.allows(peer) || self.always.allows(peer) {
             return Ok(());

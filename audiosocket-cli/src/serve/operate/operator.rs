@@ -13,19 +13,19 @@ use crate::signals::{ServerSignal, ServerSignals};
 
 /// Acts on the signals to a server.
 #[derive(Debug)]
-pub(super) struct Operator {
-    pub(super) server: ServerHandle,
-    pub(super) calls: CallList,
-    pub(super) allow_file: Option<AllowFile>,
+pub(in crate::serve) struct Operator {
+    pub(in crate::serve) server: ServerHandle,
+    pub(in crate::serve) calls: CallList,
+    pub(in crate::serve) allow_file: Option<AllowFile>,
     /// The time from the first signal until the server stops accepting.
-    pub(super) notice: Duration,
+    pub(in crate::serve) notice: Duration,
     /// The time for calls to end after that.
-    pub(super) drain: Duration,
+    pub(in crate::serve) drain: Duration,
 }
 
 impl Operator {
     /// Acts on a thread of its own. So a signal works while all other threads are busy.
-    pub(super) fn spawn(self) -> io::Result<()> {
+    pub(in crate::serve) fn spawn(self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

@@ -9,7 +9,7 @@ use audiosocket_tokio::{Call, ServerHandle};
 
 /// The open calls of a server. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct CallList(Arc<Shared>);
+pub(in crate::serve) struct CallList(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -44,7 +44,7 @@ impl CallList {
     }
 
     /// Logs a line about the server, and a line about each call, the oldest first.
-    pub(super) fn log(&self, server: &ServerHandle) {
+    pub(in crate::serve) fn log(&self, server: &ServerHandle) {
         let calls = self.lock().clone();
         let counters = server.counters();
         let full = server.calls().full();
@@ -85,14 +85,14 @@ impl CallList {
 
 /// The place of one call in the list, which it leaves when this is dropped.
 #[derive(Debug)]
-pub(super) struct CallListEntry {
+pub(in crate::serve) struct CallListEntry {
     calls: CallList,
     key: Option<u64>,
 }
 
 impl CallListEntry {
     /// Makes a place for a call that has not started.
-    pub(super) fn new(calls: &CallList) -> Self {
+    pub(in crate::serve) fn new(calls: &CallList) -> Self {
         Self {
             calls: calls.clone(),
             key: None,
@@ -100,12 +100,12 @@ impl CallListEntry {
     }
 
     /// Adds the call to the list.
-    pub(super) fn start(&mut self, call: &Call<'_>) {
+    pub(in crate::serve) fn start(&mut self, call: &Call<'_>) {
         self.key = Some(self.calls.add(call));
     }
 
     /// Removes the call from the list.
-    pub(super) fn end(&mut self) {
+    pub(in crate::serve) fn end(&mut self) {
         let key = self.key.take();
         let removed = key.and_then(|key| self.calls.lock().remove(&key));
         // Not under the lock.

@@ -15,7 +15,7 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 
 /// Logs the calls that `A` accepts.
 #[derive(Debug)]
-pub(super) struct CallLog<A> {
+pub(in crate::serve) struct CallLog<A> {
     acceptor: A,
     open: CallList,
     /// Limits the lines about connections that do not become calls.
@@ -24,7 +24,7 @@ pub(super) struct CallLog<A> {
 
 impl<A> CallLog<A> {
     /// Also adds each call to `open`.
-    pub(super) fn new(acceptor: A, open: CallList) -> Self {
+    pub(in crate::serve) fn new(acceptor: A, open: CallList) -> Self {
         Self {
             acceptor,
             open,
@@ -54,7 +54,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 }
 
 #[derive(Debug)]
-pub(super) struct LoggedCall<H> {
+pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
     entry: CallListEntry,
     exceptions: u64,
