@@ -75,7 +75,7 @@ impl<S> ServerBuilder<S> {
 impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
 
-    /// Accepts connections from `listener` in place of TCP sockets: for TLS and Unix sockets.
+    /// Takes connections from `listener` in place of TCP sockets: for TLS and Unix sockets.
     /// The settings for TCP have no effect then.
     pub fn with_listener<L: Listener>(self, listener: L) -> ServerBuilder<Custom<L>> {
         ServerBuilder {
@@ -89,7 +89,7 @@ impl ServerBuilder {
     /// Opens the sockets and returns the server. `acceptor` accepts or refuses each call, and makes its handler. It is
     /// a closure, [`Callbacks`](crate::Callbacks), or a type of your own.
     ///
-    /// The server accepts connections while [`Server::serve_forever`] runs. Until then, connections wait in the kernel.
+    /// The server takes connections while [`Server::serve_forever`] runs. Until then, connections wait in the kernel.
     ///
     /// # Errors
     ///

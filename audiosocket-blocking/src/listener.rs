@@ -46,11 +46,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::TcpOptions;
+use audiosocket_server::io::{ListenBacklog, ListeningSocket, TcpOptions};
 
 use crate::Duplex;
 
-pub use audiosocket_server::io::{ListenAddr, ListenOptions, SocketFile};
+pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, SocketFile};
 
 /// Accepts connections: TCP, TLS, Unix sockets. Its descriptor is readable when a connection waits.
 ///
@@ -67,6 +67,12 @@ pub trait Listener: AsFd + Send + 'static {
     /// connection only, the server pauses first. An error does not end the server.
     fn accept(&mut self) -> io::Result<(Self::Stream, Peer)>;
 
+    /// Returns the listener that can refuse connections: this one, or a [`TcpListener`] that it contains. Default: `None`.
+    /// With it, a server that is [full](crate::admission::WhenFull) refuses connections. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        None
+    }
+
     /// Returns the address of this machine that the peer of a TCP connection connected to. Default: `None`.
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         let _ = stream;
@@ -79,6 +85,7 @@ pub trait Listener: AsFd + Send + 'static {
 #[derive(Debug)]
 pub struct TcpListener {
     socket: std::net::TcpListener,
+    backlog: ListenBacklog,
     options: TcpOptions,
 }
 
@@ -95,8 +102,12 @@ impl TcpListener {
     }
 
     /// Takes over a non-blocking socket.
-    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> Self {
-        Self { socket, options }
+    pub(crate) fn new(listening: ListeningSocket, options: TcpOptions) -> Self {
+        Self {
+            socket: listening.socket,
+            backlog: listening.backlog,
+            options,
+        }
     }
 
     /// Returns the address that the socket is bound to.
@@ -115,12 +126,26 @@ impl AsFd for TcpListener {
     }
 }
 
+impl ClosableListener for TcpListener {
+    fn close(&mut self) -> io::Result<()> {
+        self.backlog.close(&self.socket)
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(&self.socket, room)
+    }
+}
+
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
     fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
         let (stream, peer) = self.options.accept(&self.socket)?;
         Ok((stream, peer.into()))
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.backlog.can_close().then_some(self as _)
     }
 
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {

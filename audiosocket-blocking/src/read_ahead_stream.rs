@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::io::{self, Read};
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -6,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::Lag;
-use audiosocket_server::io::{Stream, tcp_retransmissions};
+use audiosocket_server::io::{Stream, send_frames, tcp_retransmissions};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
@@ -167,10 +169,6 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
         self.write(|stream| stream.write(bytes))
     }
 
-    fn poll_write_frames(&mut self, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.write_frames(frames))
-    }
-
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write(S::flush)
     }
@@ -183,8 +181,15 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
         self.lag.take()
     }
 
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        self.with(|stream| {
+            let tcp = (stream as &dyn Any).downcast_ref::<TcpStream>()?;
+            send_frames(tcp, frames)
+        })
+    }
+
     fn retransmissions(&self) -> Option<u32> {
-        self.with(|stream| tcp_retransmissions(stream))
+        self.with(tcp_retransmissions)
     }
 }
 

@@ -13,7 +13,7 @@ use audiosocket_server::{Acceptor, Peer};
 use rustix::io::ioctl_fionbio;
 
 use crate::Duplex;
-use crate::listener::Listener;
+use crate::listener::{ClosableListener, Listener};
 use crate::read_ahead_stream::ReadAheadStream;
 use crate::thread_waker::ThreadWaker;
 
@@ -73,6 +73,10 @@ impl<L: Listener> server_io::Listener for BlockingListener<L> {
         let waker = self.waker.take().map_or_else(ThreadWaker::new, Ok)?;
         let stream = ReadAheadStream::new(stream, waker, self.max_unread);
         Poll::Ready(Ok((stream, peer)))
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.listener.closable()
     }
 
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use audiosocket_proto::{SessionConfig, Timestamp};
-use audiosocket_server::io::{Connection, send_frames};
+use audiosocket_server::io::Connection;
 use audiosocket_server::{Acceptor, CallDriver, Calls, Peer};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{Shutdown, shutdown};
@@ -39,16 +39,6 @@ pub trait Duplex: Read + Write + AsFd + Send + 'static {
         }
     }
 
-    /// Writes whole frames. Default: [`write`](Write::write). A TCP connection keeps the kernel from joining them with other
-    /// frames, so that a loss of packets does not cut them.
-    ///
-    /// # Errors
-    ///
-    /// The error of the connection.
-    fn write_frames(&mut self, frames: &[u8]) -> io::Result<usize> {
-        self.write(frames)
-    }
-
     /// Returns whether a read that does not fill its buffer has emptied the stream. True for sockets, false for TLS.
     /// Default: false.
     fn short_read_is_empty(&self) -> bool {
@@ -57,10 +47,6 @@ pub trait Duplex: Read + Write + AsFd + Send + 'static {
 }
 
 impl Duplex for TcpStream {
-    fn write_frames(&mut self, frames: &[u8]) -> io::Result<usize> {
-        send_frames(&*self, frames)
-    }
-
     fn short_read_is_empty(&self) -> bool {
         true
     }
@@ -79,7 +65,7 @@ impl Duplex for UnixStream {
 /// when the stream has bytes that the last `read` did not report. While a handler blocks, another thread calls `read`. So
 /// `read` must never wait.
 ///
-/// [`Server`](crate::Server) does the same with each connection that it accepts, and also sets `TCP_NODELAY`, the send
+/// [`Server`](crate::Server) does the same with each connection that it takes, and also sets `TCP_NODELAY`, the send
 /// buffer and the keepalive. `calls` counts the call while its connection is open, and can hang it up. Keep one `Calls`
 /// for all calls of a server of your own, and shut down with [`Calls::wait_idle`] and
 /// [`Calls::shut_down`].

@@ -43,7 +43,7 @@ where
 
 /// A server that listens.
 ///
-/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) take
 /// connections while they run. Otherwise connections wait in the kernel. Each call has a thread, and goes on while none
 /// of these methods runs. Dropping the server ends all calls.
 ///
@@ -102,7 +102,7 @@ impl Server {
 }
 
 impl<L: Listener> Server<Incoming, L> {
-    /// Accepts connections from `listener`: for TLS and Unix sockets. [`accept`](Self::accept) then returns the calls.
+    /// Takes connections from `listener`: for TLS and Unix sockets. [`accept`](Self::accept) then returns the calls.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl<L: Listener> Server<Incoming, L> {
     /// Blocks the thread until the next call, and returns it. Returns `None` after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this method runs. So give each call to a thread, and accept the next
+    /// The server takes connections only while this method runs. So give each call to a thread, and accept the next
     /// one.
     ///
     /// # Panics
@@ -136,7 +136,7 @@ impl<L: Listener> Server<Incoming, L> {
     /// Starts a thread that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this method runs. The result of `talk` is dropped. If `talk` panics,
+    /// The server takes connections only while this method runs. The result of `talk` is dropped. If `talk` panics,
     /// or the system has no thread left, the call is hung up.
     ///
     /// # Errors

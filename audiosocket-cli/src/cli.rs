@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve calls from Asterisk, until SIGINT or SIGTERM
     #[command(subcommand, after_help = serve::AFTER_HELP)]
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Place calls to a server as Asterisk does, and check the answers
     Call(Box<call::CallArgs>),
     /// Call an echo server in the same process: does it all work here?

@@ -5,7 +5,7 @@ use audiosocket_server::{Call, Refusal, Response};
 use audiosocket_testing::transcript::{Answers, Entry, Record, TranscriptAcceptor};
 
 use crate::frames::speech;
-use crate::transcript::{Transcripts, name};
+use crate::transcript::{Transcripts, digest, name};
 use crate::{orders, playing};
 
 /// The acceptor of all cases. It records each callback. The text of the UUID names the call:
@@ -18,6 +18,7 @@ use crate::{orders, playing};
 /// | `speak at end`, `play at end` | the last callback tries to send, or to play |
 /// | `answer keys` | `*` is answered with audio and `#` with a hangup |
 /// | `note shutdown`, `end at shutdown` | `on_shutdown` is recorded, or hangs up |
+/// | `observe sent` | the frames that the call sends are recorded after its end |
 /// | `record drop` | the drop of the handler is recorded |
 /// | `panic in accept`, … `start`, `dtmf`, `mark`, `ignored`, `error`, `end`, `drop` | that callback panics |
 ///
@@ -95,6 +96,21 @@ fn act_as_named(call: &mut Call<'_>, record: &Record, transcripts: &Transcripts)
         | (Record::Mark(..), "hang up at mark")
         | (Record::Exception(_), "hang up on error")
         | (Record::Shutdown, "end at shutdown") => call.hangup(),
+        (Record::Start, "observe sent") => {
+            let sent = transcripts.sent(call);
+            call.observe_sent(move |frame| {
+                let way = if frame.on_schedule { "played" } else { "sent" };
+                let rate = frame.audio.rate().format_name();
+                let line = format!("{way} {rate} {}", digest(frame.audio.payload()));
+                sent.lock().unwrap().push(line);
+            });
+        }
+        (Record::End(_), "observe sent") => {
+            let lines = std::mem::take(&mut *transcripts.sent(call).lock().unwrap());
+            lines
+                .into_iter()
+                .for_each(|line| transcripts.note(call, line));
+        }
         (Record::End(_), "speak at end") => {
             let result = call.send(Audio::new(Default::default(), b"too late"));
             transcripts.note(call, orders::outcome(result));

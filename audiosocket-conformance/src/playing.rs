@@ -12,6 +12,8 @@ use crate::frames::speech;
 /// | `play 500 7` | plays 507 bytes of [speech], in a piece of 500 and one of 7 |
 /// | `mark 1 2` | sets these marks |
 /// | `clear` | clears, and notes the number of samples |
+/// | `pause` | pauses the playout |
+/// | `resume` | resumes it |
 /// | `replace 500` | plays 10,001 bytes, sets mark 99, clears both, and plays 500 bytes |
 /// | `play-and-end 500` | plays 500 bytes, hangs up after them, and notes that more audio is refused |
 pub(crate) fn obey(
@@ -51,6 +53,8 @@ pub(crate) fn obey(
             }
         }
         Some("clear") => clear(call),
+        Some("pause") => call.pause(),
+        Some("resume") => call.resume(),
         Some("replace") => {
             play(call, vec![0x55; 10_001]);
             let result = call.mark(99);

@@ -23,8 +23,8 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server that sends no silence and whose deadlines no case reaches. So a busy machine does not change
-    /// cases that are not about deadlines.
+    /// Starts a server that sends no silence and no fades, and whose deadlines no case reaches. So a busy machine does not
+    /// change cases that are not about deadlines.
     pub(crate) fn new(runner: &Runner) -> Self {
         Self::with(runner, |session| session)
     }
@@ -51,7 +51,8 @@ impl TestServer {
             .uuid_timeout(Duration::from_secs(3600))
             .linger(Duration::from_secs(3600))
             .write_timeout(Duration::from_secs(3600))
-            .fill_silence(false);
+            .fill_silence(false)
+            .fade_cuts(false);
         let transcripts = Transcripts::default();
         let setup = ServerSetup {
             acceptor: scripted(&transcripts),
@@ -134,6 +135,22 @@ impl TestServer {
             "{} connections are open, and not {count}",
             self.env.open()
         );
+    }
+
+    /// Starts the call with this name as soon as the server accepts connections again.
+    pub(crate) fn started_when_open(&self, name: &str) -> ScriptedConnection {
+        let connected = RefCell::new(None);
+        let opened = self.env.until(&|| {
+            let connection = self.env.connect(None);
+            connected.replace(connection.ok()).is_none() && connected.borrow().is_some()
+        });
+        assert!(opened, "the server still refuses connections");
+        let (wire, addr) = connected.take().unwrap();
+        let mut connection = ScriptedConnection::new(wire, addr, &self.env, &self.transcripts);
+        name.clone_into(&mut connection.name);
+        connection.send(&uuid(name));
+        connection.wait_for("start");
+        connection
     }
 
     /// Waits until the server accepts no connection.

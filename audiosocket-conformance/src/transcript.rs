@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audiosocket_proto::Uuid;
-use audiosocket_server::{Call, CallHandle};
+use audiosocket_server::{Call, CallHandle, Peer};
 use audiosocket_testing::transcript::{Entry, Record, Transcript};
 
 /// The records of all connections, separate for each peer.
@@ -11,7 +11,11 @@ use audiosocket_testing::transcript::{Entry, Record, Transcript};
 pub(crate) struct Transcripts {
     entries: Transcript,
     counts: Arc<Mutex<HashMap<SocketAddr, Counts>>>,
+    /// The frames that observed calls have sent, as lines.
+    sent: Arc<Mutex<HashMap<Peer, SentLines>>>,
 }
+
+pub(crate) type SentLines = Arc<Mutex<Vec<String>>>;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
@@ -30,6 +34,12 @@ impl Transcripts {
     /// Adds a line about `call`.
     pub(crate) fn note(&self, call: &Call<'_>, line: String) {
         self.entries.note_about(call, line);
+    }
+
+    /// Returns the lines about the frames that `call` has sent.
+    pub(crate) fn sent(&self, call: &Call<'_>) -> SentLines {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.entry(call.peer().clone()).or_default().clone()
     }
 
     /// Returns the records of a peer as lines.

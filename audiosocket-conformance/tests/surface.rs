@@ -18,10 +18,10 @@ macro_rules! program {
         use $adapter::stats::{CallCounters, CallStats, Calls, Dropped, Lag, PlayoutStats};
         use $adapter::stream::{
             Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Played,
-            incoming,
+            Prebuffer, incoming,
         };
         use $adapter::{
-            Acceptor, Audio, AudioBuf, Bytes, Call, CallEvent, CallHandle, CallRequest, Callbacks,
+            Acceptor, Audio, AudioBuf, Bed, Bytes, Call, CallEvent, CallHandle, CallRequest, Callbacks,
             DtmfDigit, End, Exception, Handler, IncomingCall, MarkOutcome, Peer, Refusal, Response,
             SampleRate, SendError, Server, ServerBuilder, ServerHandle, Uuid, acceptor_fn,
             serve_stream, start_server,
@@ -109,10 +109,10 @@ macro_rules! program {
         let _: Option<(CallHandle, SocketFile)> = None;
         let _: Option<
             fn(
-                AudioBuf, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception, FrameKind, Lag,
+                AudioBuf, Bed, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception, FrameKind, Lag,
                 PeerError, SampleRate, SendError, CallStats, Uuid, Dropped, LimitReached,
                 MarkOutcome, Played, PlayoutStats, Ptime, CallEvent, Elapsed, EventInjector,
-                InjectError, Injected,
+                InjectError, Injected, Prebuffer,
             ),
         > = CORE_TYPES;
         Ok::<(), io::Error>(())
@@ -122,7 +122,8 @@ macro_rules! program {
 /// The use of a call in each adapter.
 macro_rules! talk {
     ($adapter:ident, $call:ident, $($wait:tt)*) => {{
-        use $adapter::{AudioBuf, Bytes, CallEvent, CallHandle, SampleRate};
+        use $adapter::stream::Prebuffer;
+        use $adapter::{AudioBuf, Bed, Bytes, CallEvent, CallHandle, SampleRate};
 
         let audio = AudioBuf::new(SampleRate::Hz8000, Bytes::from_static(&[0; 320]));
         let rate: SampleRate = $call.wait_sample_rate(Duration::from_millis(1)) $($wait)*;
@@ -130,10 +131,16 @@ macro_rules! talk {
         assert_eq!($call.answer_rate(), rate);
         $call.try_play(audio.clone())?;
         $call.mark(1)?;
-        $call.play(audio) $($wait)* ?;
+        $call.play(audio.clone()) $($wait)* ?;
         let _ = $call.played() $($wait)*;
         let handle: CallHandle = $call.handle().clone();
         let _ = handle.played() $($wait)*;
+        $call.pause();
+        $call.resume();
+        let prebuffer: Prebuffer = $call.prebuffer(Duration::from_millis(200));
+        drop(prebuffer);
+        $call.set_bed(Bed::new(audio.clone()).ducked(0.1))?;
+        $call.remove_bed();
         $call.clear();
         println!("{} {} {:?} {:?}", $call.uuid(), $call.peer(), $call.stats(), $call.sample_rate());
         while let Some(event) = $call.next() $($wait)* {
@@ -149,6 +156,7 @@ macro_rules! talk {
 /// The types of the core that each adapter has under the same names.
 type CoreTypes = fn(
     audiosocket_proto::AudioBuf,
+    audiosocket_proto::Bed,
     audiosocket_proto::Bytes,
     audiosocket_server::Callbacks,
     audiosocket_proto::DtmfDigit,
@@ -173,6 +181,7 @@ type CoreTypes = fn(
     audiosocket_server::EventInjector,
     audiosocket_server::InjectError,
     audiosocket_server::Injected,
+    audiosocket_server::Prebuffer,
 );
 
 const CORE_TYPES: Option<CoreTypes> = None;

@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use audiosocket_media::dtmf::{DtmfDetector, DtmfToneOptions, dtmf_tones};
 use audiosocket_media::vad::{EnergyOptions, EnergyVad};
 use audiosocket_media::{
     AudioDecoder, Codec, CodecDetector, Decoded, Law, Resampler, SampleRate, pcm,
@@ -18,7 +19,7 @@ criterion_group! {
         .sample_size(30)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = g711, formats, resample, vad, codec
+    targets = g711, formats, resample, vad, dtmf, codec
 }
 
 fn main() {
@@ -154,6 +155,36 @@ fn vad(c: &mut Criterion) {
                 speech.push(black_box(&frame), &mut events);
             });
         });
+    }
+}
+
+/// A voice, silence, and a key that is held.
+fn dtmf(c: &mut Criterion) {
+    let mut group = c.benchmark_group("dtmf");
+    let second = Duration::from_secs(1);
+    for rate in [SampleRate::Hz8000, SampleRate::Hz16000, SampleRate::Hz48000] {
+        let key = dtmf_tones(
+            "5",
+            rate,
+            DtmfToneOptions::default().durations(second, second),
+        );
+        let key: Vec<i16> = key.expect("a key").samples().collect();
+        let voice = frame(rate);
+        let len = voice.len();
+        for (name, frame) in [
+            ("voice", voice),
+            ("silence", vec![0; len]),
+            ("key", key[len..2 * len].to_vec()),
+        ] {
+            let mut detector = DtmfDetector::new(rate);
+            let mut events = Vec::new();
+            group.bench_function(format!("{}/{name}", rate.hz()), |b| {
+                b.iter(|| {
+                    events.clear();
+                    detector.push(black_box(&frame), &mut events);
+                });
+            });
+        }
     }
 }
 

@@ -35,11 +35,12 @@
 //! - Change the sample rate of a call's audio: [`Resampler`].
 //! - Convert samples to bytes or floats, and mix channels: [`pcm`].
 //! - Detect when the caller speaks, for barge-in: [`vad`].
-//! - Make a tone: [`tone()`].
+//! - Take keys whose tones are in the audio, and make such tones: [`dtmf`].
+//! - Make a tone: [`tone()`]. Dial, ringback, busy and congestion tones of a country: [`tones`].
 //!
 //! # State
 //!
-//! [`Resampler`], [`AudioDecoder`] and the detectors in [`vad`] keep state. Make one of each for each call and
+//! [`Resampler`], [`AudioDecoder`] and the detectors in [`vad`] and [`dtmf`] keep state. Make one of each for each call and
 //! direction, and push every frame in order. The result does not depend on how the audio is cut into frames.
 //!
 //! # Features
@@ -49,13 +50,16 @@
 #![doc = include_str!("../docs/cost.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod dtmf;
 pub mod file;
 pub mod pcm;
+pub mod tones;
 pub mod vad;
 pub mod wav;
 
 mod codec;
 mod g711;
+mod g722;
 mod prompt;
 mod resample;
 mod tone;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::SampleRate;
 
 /// A quarter of full scale, about as loud as speech.
-const AMPLITUDE: f64 = 8_000.0;
+pub(crate) const AMPLITUDE: f64 = 8_000.0;
 
 /// Makes a sine tone of `hz` at a quarter of full scale, for beeps and tests. `lasts` is its duration. 0 Hz is silence.
 ///
@@ -17,9 +17,15 @@ const AMPLITUDE: f64 = 8_000.0;
 /// ```
 #[must_use]
 pub fn tone(rate: SampleRate, hz: u32, lasts: Duration) -> Vec<i16> {
-    let step = TAU * f64::from(hz) / f64::from(rate.hz());
+    let wave = sine(rate, hz);
     let samples = rate.samples_in(lasts);
     (0..samples)
-        .map(|at| ((at as f64 * step).sin() * AMPLITUDE) as i16)
+        .map(|at| (wave(at) * AMPLITUDE) as i16)
         .collect()
+}
+
+/// Returns a sine of `hz` with the peak 1, as a function of the number of the sample.
+pub(crate) fn sine(rate: SampleRate, hz: u32) -> impl Fn(u64) -> f64 {
+    let step = TAU * f64::from(hz) / f64::from(rate.hz());
+    move |at| (at as f64 * step).sin()
 }

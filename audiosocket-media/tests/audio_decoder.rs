@@ -182,6 +182,79 @@ fn the_rate_of_slin_is_known_from_the_times_of_the_frames() {
     }
 }
 
+/// The rate of each frame of slin at `rate`. The frames arrive at `times`, which are `ptime` apart.
+fn rates(rate: SampleRate, ptime: Duration, times: &[Instant]) -> Vec<SampleRate> {
+    let samples = rate.samples_in(ptime) as usize;
+    let bytes = encoded(Codec::Slin, &noise(-30.0, samples));
+    let (mut decoder, mut rates) = (AudioDecoder::new(), Vec::new());
+    for at in times {
+        let audio = Audio::new(SampleRate::Hz8000, &bytes);
+        let Decoded::Samples { rate, samples } = decoder.push(audio, *at) else {
+            panic!("{rate}: held");
+        };
+        assert_eq!(samples.len(), bytes.len() / 2);
+        rates.push(rate);
+    }
+    rates
+}
+
+#[test]
+fn wide_slin_has_its_rate_from_the_fourth_frame_on() {
+    let start = Instant::now();
+    let steady: Vec<_> = (0..60).map(|frame| start + frame * 20 * MS).collect();
+    // Five frames at once, and the next one at a time of its own.
+    let burst: Vec<_> = (0..60_u32)
+        .map(|frame| start + frame.saturating_sub(4) * 20 * MS)
+        .map(|at| if at > start { at - 7 * MS } else { at })
+        .collect();
+    for rate in [
+        SampleRate::Hz12000,
+        SampleRate::Hz16000,
+        SampleRate::Hz24000,
+        SampleRate::Hz32000,
+        SampleRate::Hz44100,
+        SampleRate::Hz48000,
+    ] {
+        for (times, narrow) in [(&steady, 3), (&burst, 8)] {
+            let mut wanted = vec![SampleRate::Hz8000; narrow];
+            wanted.resize(60, rate);
+            assert_eq!(rates(rate, 20 * MS, times), wanted, "{rate}");
+        }
+    }
+}
+
+#[test]
+fn jitter_never_makes_slin_at_8_khz_wide() {
+    for ms in [10, 20, 30, 40, 60] {
+        let rates = rates(SampleRate::Hz8000, ms * MS, &times(ms * MS, 400));
+        assert_eq!(rates, [SampleRate::Hz8000; 400], "{ms} ms");
+    }
+}
+
+/// A test client can send the next frame when the frame before has come back.
+#[test]
+fn frames_of_20_ms_that_come_faster_than_in_real_time_have_8_khz() {
+    let bytes = encoded(Codec::Slin, &speech(SampleRate::Hz8000));
+    for ms in [1, 4, 5, 7, 10, 13] {
+        let mut decoder = AudioDecoder::new();
+        let (found, rate) = decode(&mut decoder, &pieces(&bytes.repeat(4), 320), ms * MS);
+        assert_eq!(rate, Some(SampleRate::Hz8000), "every {ms} ms");
+        assert_eq!(found.len(), bytes.len() * 4 / 2, "every {ms} ms");
+        assert_eq!(decoder.take_warning(), None, "every {ms} ms");
+        assert!(decoder.is_rate_known() || ms == 1, "every {ms} ms");
+    }
+}
+
+#[test]
+fn the_rate_of_a_call_of_five_frames_is_the_likely_one() {
+    let bytes = encoded(Codec::Slin, &noise(-30.0, 320));
+    let mut decoder = AudioDecoder::new();
+    decode(&mut decoder, &[&bytes; 5], 20 * MS);
+    decoder.finish();
+    let warning = AudioWarning::WideRate(SampleRate::Hz16000);
+    assert_eq!(decoder.take_warning(), Some(warning));
+}
+
 #[test]
 fn frames_that_arrive_all_at_once_have_8_khz() {
     let bytes = encoded(Codec::Slin, &speech(SampleRate::Hz8000));

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "common/fit.rs"]
+mod fit;
 #[path = "common/riff.rs"]
 mod riff;
 
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
-use audiosocket_media::file::{AudioReader, FileWarning};
+use audiosocket_media::file::{AudioReader, FileWarning, RawFormat};
 use audiosocket_media::{Law, Prompt, Resampler, SampleRate, pcm};
+use fit::fit;
 use riff::{chunk, format, riff, slin, wav};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -57,6 +61,35 @@ fn files_of_streaming_tools_and_telephony_play_to_the_last_sample() {
         let warnings: Vec<_> = prompt.warnings().iter().map(ToString::to_string).collect();
         let expected = "the audio ends inside a sample; ignored bytes: 1";
         assert_eq!(warnings, [expected; 1][..usize::from(odd)], "{name}");
+    }
+}
+
+#[test]
+fn a_g722_file_is_read_at_16_khz() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/sine.g722");
+    let mut reader = AudioReader::open(&path).unwrap();
+    assert_eq!((reader.sample_rate(), reader.channels()), (16_000, 1));
+    let samples = reader.read_all(SampleRate::Hz16000, MINUTE).unwrap();
+    assert_eq!(samples.len(), 16_000);
+    // A peak of 9,000 is -11.2 dB. The coding adds some noise.
+    let found = fit(&samples[1_000..], 440.0, 16_000);
+    assert!((found.level + 11.2).abs() < 0.2, "{found:?}");
+    assert!(found.rest < -40.0, "{found:?}");
+    // The state of the decoder continues from one read to the next.
+    let mut pieces = Vec::new();
+    let bytes = std::fs::read(path).unwrap();
+    let mut reader = AudioReader::raw(Pieces(&bytes), RawFormat::G722);
+    while reader.read(&mut pieces).unwrap() > 0 {}
+    assert_eq!(pieces, samples);
+}
+
+/// Returns 7 bytes for each read.
+struct Pieces<'a>(&'a [u8]);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = buffer.len().min(7);
+        self.0.read(&mut buffer[..len])
     }
 }
 

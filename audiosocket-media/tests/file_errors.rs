@@ -117,7 +117,6 @@ fn an_error_names_the_kind_of_file_and_the_command_that_converts_it() {
 fn a_codec_of_asterisk_that_is_not_read_has_its_own_command() {
     let commands = [
         ("a.gsm", "sox a.gsm -r 8000 -c 1 a.wav"),
-        ("a.g722", "ffmpeg -f g722 -i a.g722 -ac 1 a.wav"),
         ("a.g729", "ffmpeg -f g729 -i a.g729 -ac 1 a.wav"),
     ];
     for (name, command) in commands {
@@ -126,6 +125,25 @@ fn a_codec_of_asterisk_that_is_not_read_has_its_own_command() {
             message.ends_with(&format!("convert it: {command}")),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn a_real_file_of_gsm_has_the_command_that_converts_it() {
+    for (name, text) in [
+        (
+            "sine.gsm",
+            "not a WAV file, but a GSM file; convert it: sox sine.gsm -r 8000 -c 1 sine.wav",
+        ),
+        (
+            "sine.wav49",
+            "the WAV file has GSM audio (format tag 0x0031, 1 channels, 0 bits), which is not supported; \
+             convert it: ffmpeg -i sine.wav49 -ac 1 sine.wav",
+        ),
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        assert_eq!(open(name, &bytes).1, format!("{name}: {text}"));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use audiosocket_media::file::{AudioReader, RawFormat};
-use audiosocket_media::{Encoding, Law, SampleRate};
+use audiosocket_media::{Law, SampleRate};
 use riff::{chunk, format, riff, slin, wav};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -89,7 +89,7 @@ fn a_stream_of_single_bytes_gives_the_same_samples() {
 
 #[test]
 fn a_raw_stream_is_read_with_its_format() {
-    let format = RawFormat::new(Encoding::G711(Law::A), SampleRate::Hz8000);
+    let format = RawFormat::g711(Law::A);
     let mut samples = Vec::new();
     AudioReader::raw(&[0xd5, 0x55][..], format)
         .read(&mut samples)

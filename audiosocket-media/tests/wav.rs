@@ -182,3 +182,31 @@ fn recount_does_not_change_other_files() {
         assert_eq!(file.into_inner(), bytes);
     }
 }
+
+/// Returns the samples of a stereo file as `hound` reads them.
+fn pairs_now(disk: &Disk) -> Vec<i16> {
+    let wav = hound::WavReader::new(Cursor::new(disk.content())).expect("a header");
+    assert_eq!(wav.spec().channels, 2);
+    wav.into_samples().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_stereo_file_has_pairs_of_samples_and_is_recovered_in_whole_pairs() {
+    let samples = counting(2 * 9_000);
+    let disk = Disk::default();
+    let mut writer = WavWriter::new_stereo(BufWriter::new(disk.clone()), RATE).unwrap();
+    // A second has twice the samples of a mono file.
+    writer.write(&samples[..15_998]).unwrap();
+    assert_eq!(pairs_now(&disk), []);
+    writer.write(&samples[15_998..]).unwrap();
+    assert!(pairs_now(&disk).len() >= 16_000);
+    writer.flush().unwrap();
+    assert_eq!(writer.written(), 18_000);
+    assert_eq!(pairs_now(&disk), samples);
+    // A crash leaves one and a half samples of the next pair.
+    std::mem::forget(writer);
+    disk.file.borrow_mut().seek(SeekFrom::End(0)).unwrap();
+    disk.file.borrow_mut().write_all(&[0x7f; 3]).unwrap();
+    assert_eq!(recount(disk.clone()).unwrap(), 18_000);
+    assert_eq!(pairs_now(&disk), samples);
+}

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use audiosocket_proto::{
-    AudioBuf, Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp,
+    AudioBuf, Bed, Bytes, MarkOutcome, Playout, PlayoutOutput, SampleRate, SessionConfig, Timestamp,
 };
 use criterion::measurement::WallTime;
 use criterion::{
@@ -31,7 +31,7 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(600));
-    targets = frame_before_marks, frame_of_pieces, mark_behind_pieces, clear, frame_of_calls
+    targets = frame_before_marks, frame_of_pieces, mark_behind_pieces, clear, frame_of_calls, frame_of_a_bed
 }
 criterion_main!(benches);
 
@@ -131,6 +131,25 @@ fn frame_of_calls(c: &mut Criterion) {
             });
         });
     });
+}
+
+/// A frame of silence into which a bed is mixed. The volume of the bed is not changed, and then it is.
+fn frame_of_a_bed(c: &mut Criterion) {
+    let mut group = c.benchmark_group("frame of a bed");
+    for rate in [RATE, SampleRate::Hz16000] {
+        for volume in [1.0, 0.5] {
+            let mut call = Call::new();
+            let bed = Bed::new(AudioBuf::new(rate, vec![7; 16_000])).volume(volume);
+            call.playout.set_bed(bed, &mut Vec::new()).expect("a call");
+            group.bench_function(format!("{rate}, volume {volume}"), |b| {
+                b.iter(|| {
+                    let output = call.playout.poll(call.due, true, &mut Vec::new());
+                    call.due = call.due + PTIME;
+                    black_box(output)
+                });
+            });
+        }
+    }
 }
 
 /// A playout, and the time of its next frame.

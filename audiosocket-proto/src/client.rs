@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Appends `message` to `out` as one frame. It writes frames of any kind, for clients and tests. A server uses
-/// [`encoder`](crate::encoder), which writes only frames that Asterisk accepts.
+/// [`encoder`](crate::encoder), which writes only frames that Asterisk allows.
 ///
 /// # Errors
 ///

@@ -53,6 +53,18 @@ pub struct SessionConfig {
     /// A server that sends nothing can make a call silent in both directions: while Asterisk waits for a frame
     /// from the server, it may not send the caller's audio (asterisk/asterisk#2089).
     pub fill_silence: bool,
+    /// Whether a cut of played audio fades, so that it does not click. Default: true.
+    ///
+    /// [`clear`](crate::Playout::clear) and [`pause`](crate::Playout::pause) cut audio between two frames. With a fade,
+    /// the frame after the cut begins with the next 5 ms of the audio, and their volume falls to zero. After a pause, the
+    /// first 5 ms rise from zero. Switch it off to play audio that is not slin.
+    pub fade_cuts: bool,
+    /// How long silence follows the played audio before a [hangup after the playout](crate::Playout::hangup). Default:
+    /// zero. In whole milliseconds, 65 s at most.
+    ///
+    /// A phone buffers about 60 ms of audio, and drops it when the call ends. With a tail of 100 ms, the caller hears the
+    /// end of the audio.
+    pub hangup_tail: Duration,
 }
 
 impl SessionConfig {
@@ -69,6 +81,8 @@ impl SessionConfig {
             ptime: Ptime::Ms20,
             max_playout: Duration::from_secs(30),
             fill_silence: true,
+            fade_cuts: true,
+            hangup_tail: Duration::ZERO,
         }
     }
 
@@ -132,6 +146,20 @@ impl SessionConfig {
     #[must_use]
     pub const fn fill_silence(mut self, fill: bool) -> Self {
         self.fill_silence = fill;
+        self
+    }
+
+    /// Sets [`fade_cuts`](#structfield.fade_cuts).
+    #[must_use]
+    pub const fn fade_cuts(mut self, fade: bool) -> Self {
+        self.fade_cuts = fade;
+        self
+    }
+
+    /// Sets [`hangup_tail`](#structfield.hangup_tail).
+    #[must_use]
+    pub const fn hangup_tail(mut self, tail: Duration) -> Self {
+        self.hangup_tail = tail;
         self
     }
 }

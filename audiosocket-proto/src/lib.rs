@@ -89,7 +89,7 @@ pub use uuid::Uuid;
 pub use config::SessionConfig;
 pub use error::{PeerError, SendError};
 pub use event::{End, Event, Transmit};
-pub use playout::{Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats, silence_after};
+pub use playout::{Bed, Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats, silence_after};
 pub use ptime::Ptime;
 pub use session::Session;
 pub use stats::SessionStats;

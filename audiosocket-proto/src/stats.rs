@@ -13,9 +13,9 @@ pub struct SessionStats {
     pub audio_frames_received: u64,
     /// Received bytes of audio, without headers.
     pub audio_bytes_received: u64,
-    /// Audio frames that were accepted for sending.
+    /// Audio frames that were queued for sending.
     pub audio_frames_sent: u64,
-    /// Bytes of audio that were accepted for sending, without headers.
+    /// Bytes of audio that were queued for sending, without headers.
     pub audio_bytes_sent: u64,
     /// Audio frames that were dropped because the peer does not read; see [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
     pub frames_dropped: u64,

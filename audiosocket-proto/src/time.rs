@@ -78,10 +78,6 @@ pub(crate) struct CompactDuration(Nanos);
 
 impl CompactDuration {
     pub(crate) const ZERO: Self = Self(Nanos::new(0));
-
-    pub(crate) const fn duration(self) -> Duration {
-        Duration::from_nanos(self.0.nanos())
-    }
 }
 
 impl From<Duration> for CompactDuration {

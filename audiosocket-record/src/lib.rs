@@ -7,6 +7,8 @@
 //! | record into a directory, with files named by time and UUID | [`Recorder::in_directory`] |
 //! | record each call into one file at a path that you choose | [`Recorder::to_files`] |
 //! | record the calls of a server | [`Recorder::record`] |
+//! | record some calls of a server | [`Recorder::record_call`] |
+//! | record both sides of calls | [`RecorderBuilder::sides`] |
 //! | record other audio, such as that of a client | [`Recorder::track`] |
 //! | leave out pauses, or record as a listener hears them | [`RecorderBuilder::gaps`] |
 //! | set the codec of the audio | [`RecorderBuilder::codec`] |
@@ -24,6 +26,7 @@ mod quota;
 mod raw_file;
 mod recorder;
 mod recording;
+mod sides;
 mod storage;
 mod timeline;
 mod track;
@@ -34,5 +37,6 @@ pub use audiosocket_media::{Codec, Law, SampleRate};
 
 pub use acceptor::{RecordingAcceptor, RecordingHandler};
 pub use recorder::{Recorder, RecorderBuilder, RecorderStats};
+pub use sides::Sides;
 pub use timeline::Gaps;
 pub use track::{Track, TrackError};

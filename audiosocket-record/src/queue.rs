@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::RecorderStats;
 use crate::quota::{QuotaPermit, Usage};
+use crate::sides::{Side, Sides};
 use crate::track::{CallStart, RecordedFrame, Track, TrackError};
 
 /// New calls are refused while more starts and ends than this wait. Without this limit, new calls on a
@@ -22,7 +23,9 @@ pub(crate) type CallId = u64;
 #[derive(Debug)]
 pub(crate) enum WriterMessage {
     Start(CallId, CallStart, QuotaPermit<1>),
-    Frame(CallId, RecordedFrame, QuotaPermit<2>),
+    Frame(CallId, Side, RecordedFrame, QuotaPermit<2>),
+    /// Frames of the server that were lost at the end of a call.
+    ServerLost(CallId, u64, QuotaPermit<1>),
     /// The number of frames that were lost at the end is the third field.
     End(CallId, Instant, u64, QuotaPermit<1>),
     Tick(Instant),
@@ -69,6 +72,7 @@ pub(crate) struct WriterQueue {
 #[derive(Debug)]
 pub(crate) struct QueueState {
     pub(crate) limits: QueueLimits,
+    pub(crate) sides: Sides,
     /// `None` if the writer names the files.
     path_of: Option<PathOf>,
     next: AtomicU64,
@@ -85,11 +89,13 @@ impl WriterQueue {
         messages: Sender<WriterMessage>,
         limits: QueueLimits,
         path_of: Option<PathOf>,
+        sides: Sides,
     ) -> Self {
         Self {
             messages,
             shared: Arc::new(QueueState {
                 limits,
+                sides,
                 path_of,
                 next: AtomicU64::new(0),
                 waiting: Usage::default(),
@@ -99,10 +105,10 @@ impl WriterQueue {
         }
     }
 
-    /// Starts the recording of a call that begins now.
-    pub(crate) fn start_now(&self, uuid: Uuid) -> Result<Track, TrackError> {
+    /// Starts the recording of a call that begins at `now`, which is the current time.
+    pub(crate) fn start_now(&self, uuid: Uuid, now: Instant) -> Result<Track, TrackError> {
         #[expect(clippy::disallowed_methods, reason = "only names of files have it")]
-        self.start(uuid, Instant::now(), SystemTime::now())
+        self.start(uuid, now, SystemTime::now())
     }
 
     /// Starts the recording of a call. `at` and `utc` are the same time.

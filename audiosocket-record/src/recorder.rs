@@ -6,12 +6,13 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use audiosocket_media::{Codec, SampleRate};
-use audiosocket_server::Acceptor;
+use audiosocket_server::{Acceptor, Handler};
 use uuid::Uuid;
 
-use crate::acceptor::RecordingAcceptor;
+use crate::acceptor::{RecordingAcceptor, RecordingHandler};
 use crate::queue::{PathOf, QueueLimits, WriterMessage, WriterQueue};
 use crate::recording::RecordingSettings;
+use crate::sides::Sides;
 use crate::storage::Directory;
 use crate::timeline::Gaps;
 use crate::track::{Track, TrackError};
@@ -19,7 +20,8 @@ use crate::writer;
 
 /// Records calls into WAV files. One thread writes all files.
 ///
-/// [`record`](Self::record) wraps an acceptor, and records the callers of its calls.
+/// [`record`](Self::record) wraps an acceptor, and records its calls: the callers, or
+/// [both sides](RecorderBuilder::sides).
 /// [`track`](Self::track) starts a recording of other audio.
 ///
 /// Dropping a recorder ends all recordings without waiting for the disk. [`finish`](Self::finish)
@@ -61,15 +63,28 @@ impl Recorder {
         RecorderBuilder::new(PathBuf::new(), Some(PathOf(Arc::new(path_of))))
     }
 
-    /// Wraps `acceptor`, and records the callers of its calls. Its handlers answer the calls as before.
+    /// Wraps `acceptor`, and records its calls. Its handlers answer the calls as before.
     ///
-    /// The recorder copies each frame before the handler gets it. A call is refused if its recording
-    /// cannot start; see [`TrackError`].
+    /// The recorder copies each frame. A call is refused if its recording cannot start; see [`TrackError`].
     pub fn record<A: Acceptor>(&self, acceptor: A) -> RecordingAcceptor<A> {
         RecordingAcceptor::new(acceptor, self.queue.clone())
     }
 
-    /// Starts a recording that begins now. Write the audio of one direction of a call to it.
+    /// Wraps the handler of one call, and records this call. Use it in an acceptor that records some calls only.
+    ///
+    /// # Errors
+    ///
+    /// As [`track`](Self::track).
+    pub fn record_call<H: Handler>(
+        &self,
+        uuid: Uuid,
+        handler: H,
+    ) -> Result<RecordingHandler<H>, TrackError> {
+        RecordingHandler::start(handler, uuid, &self.queue)
+    }
+
+    /// Starts a recording that begins now. Write the audio of one direction of a call to it. In a recording of both
+    /// [sides](RecorderBuilder::sides) it is the caller, and the server is silent.
     ///
     /// ```
     /// use std::time::Instant;
@@ -96,7 +111,7 @@ impl Recorder {
     /// [`TrackError::RecorderEnded`] after the end of the recorder. A file that cannot be created is no
     /// error here: [`stats`](Self::stats) counts the recording as failed.
     pub fn track(&self, uuid: Uuid) -> Result<Track, TrackError> {
-        self.queue.start_now(uuid)
+        self.queue.start_now(uuid, Instant::now())
     }
 
     /// Returns the counts of all recordings so far.
@@ -184,8 +199,14 @@ impl RecorderBuilder {
         self
     }
 
+    /// Sets which sides of a call are recorded, and into which files. The default is [`Sides::Caller`].
+    pub fn sides(mut self, sides: Sides) -> Self {
+        self.settings.sides = sides;
+        self
+    }
+
     /// Sets the content of a recording for the time in which no audio arrived. The default is
-    /// [`Gaps::Keep`].
+    /// [`Gaps::Keep`]. A recording of both sides always has the duration of the call.
     pub fn gaps(mut self, gaps: Gaps) -> Self {
         self.settings.gaps = gaps;
         self
@@ -201,7 +222,7 @@ impl RecorderBuilder {
     /// Sets the maximum number of bytes of a call that wait for a slow disk. The default is 1 MiB: 45
     /// seconds at 8 kHz in frames of 20 ms.
     ///
-    /// A frame counts as its audio and 128 bytes. Audio beyond the limit is lost: the recording has
+    /// With both sides it is half of that. A frame counts as its audio and 128 bytes. Audio beyond the limit is lost: the recording has
     /// silence of the same length.
     pub fn max_waiting_per_call(mut self, bytes: usize) -> Self {
         self.limits.per_call = bytes;

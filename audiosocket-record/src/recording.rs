@@ -1,21 +1,24 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use audiosocket_media::{Codec, SampleRate};
+use audiosocket_media::{Codec, SampleRate, pcm};
 use audiosocket_server::io::LogRateLimit;
 use tracing::field::display;
 
 use crate::RecorderStats;
 use crate::decoder::{DecodedAudio, DecodedFrame, FrameDecoder};
 use crate::raw_file::RawFile;
-use crate::storage::{Storage, create_named};
+use crate::sides::{Side, Sides};
+use crate::storage::Storage;
 use crate::timeline::{Gaps, Segment, Timeline};
 use crate::track::{CallStart, RecordedFrame};
 use crate::wav_file::{MAX_SAMPLES, WavFile, WrittenFile};
+use both_sides::BothSides;
+use converter::RateConverter;
 
 /// The maximum number of files of one call: one for each rate. Each change of the rate begins another
 /// file, and each file is synced at its end. Asterisk rarely changes the rate.
-const MAX_FILES: u32 = 9;
+const MAX_FILES: usize = 9;
 
 /// Silence is written in pieces of this length.
 const SILENCE: [i16; 4096] = [0; 4096];
@@ -27,7 +30,9 @@ pub(crate) struct RecordingSettings {
     pub(crate) codec: Option<Codec>,
     /// The sample rate of slin under kind `0x10`; `None` to measure it.
     pub(crate) input_rate: Option<SampleRate>,
+    /// The content of gaps in a recording of the caller only.
     pub(crate) gaps: Gaps,
+    pub(crate) sides: Sides,
     pub(crate) sync: bool,
     /// The maximum number of samples of a file.
     pub(crate) max_samples: u32,
@@ -39,6 +44,7 @@ impl Default for RecordingSettings {
             codec: None,
             input_rate: None,
             gaps: Gaps::Keep,
+            sides: Sides::Caller,
             sync: true,
             max_samples: MAX_SAMPLES,
         }
@@ -57,11 +63,16 @@ pub(crate) struct Context<S> {
 pub(crate) struct Recording<S: Storage> {
     start: CallStart,
     decoder: FrameDecoder,
+    /// The timeline of the caller.
     timeline: Timeline,
+    /// `None` if the caller only is recorded.
+    both: Option<BothSides>,
     /// `None` before there is audio, and after a failure.
     file: Option<WavFile<S>>,
     /// The time of the first sample of `file`.
     from: Instant,
+    /// Converts the audio of the caller, if the caller only is recorded.
+    converter: RateConverter,
     /// The audio that cannot be decoded.
     raw: Option<RawFile<S>>,
     /// The rate of the latest audio, and the length of all silence, while there is no file. They are
@@ -79,16 +90,25 @@ pub(crate) struct Recording<S: Storage> {
 /// The failure of a recording.
 #[derive(Debug)]
 struct Failure {
-    /// The file in which the recording failed; `None` if no file could be created.
-    file: Option<WrittenFile>,
+    /// The files in which the recording failed. Empty if no file could be created.
+    files: Vec<WrittenFile>,
     error: io::Error,
 }
 
 impl<S: Storage> Recording<S> {
     pub(crate) fn new(start: CallStart, settings: &RecordingSettings) -> Self {
+        let (timeline, both) = match settings.sides {
+            Sides::Caller => (Timeline::new(start.at, settings.gaps), None),
+            sides => (
+                Timeline::beside_server(start.at),
+                Some(BothSides::new(sides, start.at)),
+            ),
+        };
         Self {
             from: start.at,
-            timeline: Timeline::new(start.at, settings.gaps),
+            timeline,
+            both,
+            converter: RateConverter::new(SampleRate::Hz8000),
             start,
             decoder: FrameDecoder::new(settings),
             file: None,
@@ -101,11 +121,30 @@ impl<S: Storage> Recording<S> {
         }
     }
 
-    pub(crate) fn push(&mut self, context: &Context<S>, frame: RecordedFrame) {
+    pub(crate) fn push(&mut self, context: &Context<S>, side: Side, frame: RecordedFrame) {
         self.lost += frame.lost.frames;
+        if let Side::Server { on_schedule } = side {
+            return self.push_server(context, on_schedule, &frame);
+        }
         let mut decoded = Vec::new();
         self.decoder.push(frame, &mut decoded);
         self.record(context, decoded);
+    }
+
+    /// Takes a frame of the server, which is always slin. Lost audio before it becomes silence by the time of the frame.
+    fn push_server(&mut self, context: &Context<S>, on_schedule: bool, frame: &RecordedFrame) {
+        let Some(both) = &mut self.both else {
+            return;
+        };
+        let mut samples = Vec::new();
+        pcm::from_slin(&frame.payload, &mut samples);
+        both.push_sent(frame.at, on_schedule, frame.rate, samples);
+        self.write_both(context);
+    }
+
+    /// Counts frames that were lost at the end of a call.
+    pub(crate) fn count_lost(&mut self, frames: u64) {
+        self.lost += frames;
     }
 
     /// Brings the file up to date.
@@ -114,9 +153,13 @@ impl<S: Storage> Recording<S> {
         self.decoder.tick(now, &mut decoded);
         self.record(context, decoded);
         // The rate of the silence before the first audio is that of the audio.
-        if self.file.is_some() {
+        if self.file.is_some() || self.both.is_some() {
             let segments = self.timeline.tick(now);
             self.write(context, segments);
+        }
+        if let Some(both) = &mut self.both {
+            both.tick(now);
+            self.write_both(context);
         }
         if let Some(Err(error)) = self.file.as_mut().map(WavFile::update_header) {
             self.abort(context, error);
@@ -135,12 +178,13 @@ impl<S: Storage> Recording<S> {
         let segments = self.timeline.finish(at);
         self.write(context, segments);
         self.close_raw(context);
-        if self.start.path.is_some() && self.files == 0 {
-            self.begin_single_file(context, self.rate);
-        }
-        if let Some(file) = &mut self.file {
-            let rest = file.end_resampling();
-            self.append(context, &rest);
+        if self.both.is_some() {
+            self.finish_both(context, at);
+        } else {
+            if self.start.path.is_some() && self.files == 0 {
+                self.begin_single_file(context, self.rate);
+            }
+            self.end_resampling(context);
         }
         self.close(context);
         self.log_end();
@@ -153,8 +197,8 @@ impl<S: Storage> Recording<S> {
         stats.failed += u64::from(self.failure.is_some());
         stats.files += u64::from(self.files);
         stats.lost_frames += self.lost;
-        if let Some(Failure { file, error }) = &self.failure {
-            let name = file.as_ref().map(|file| file.name.clone());
+        if let Some(Failure { files, error }) = &self.failure {
+            let name = files.first().map(|file| file.name.clone());
             stats.note_error(&name.unwrap_or_else(|| self.start.name()), error);
         }
     }
@@ -162,10 +206,14 @@ impl<S: Storage> Recording<S> {
     fn log_end(&self) {
         let (uuid, lost) = (self.start.uuid, self.lost);
         match &self.failure {
-            Some(Failure { file, .. }) if self.files > 0 => {
-                let seconds = file.as_ref().map(|file| format!("{:.3}", file.seconds));
-                let (file, seconds) = (file.as_ref().map(|file| &*file.name), seconds.map(display));
-                tracing::warn!(%uuid, file, seconds, lost, "recorded in part");
+            Some(Failure { files, .. }) if self.files > 0 => {
+                // One line in any case.
+                for place in 0..files.len().max(1) {
+                    let file = files.get(place);
+                    let seconds = file.map(|file| format!("{:.3}", file.seconds));
+                    let (file, seconds) = (file.map(|file| &*file.name), seconds.map(display));
+                    tracing::warn!(%uuid, file, seconds, lost, "recorded in part");
+                }
             }
             None if self.files > 0 => {}
             None if lost == 0 => tracing::info!(%uuid, "not recorded: the call had no audio"),
@@ -185,7 +233,7 @@ impl<S: Storage> Recording<S> {
                     continue;
                 }
             };
-            if self.failure.is_none() {
+            if self.failure.is_none() && self.both.is_none() {
                 self.prepare_file(context, &mut audio);
             }
             let segments = self.timeline.push(audio);
@@ -228,7 +276,12 @@ impl<S: Storage> Recording<S> {
         self.write(context, vec![Segment::Silence(silence)]);
     }
 
+    /// Writes segments of the caller.
     fn write(&mut self, context: &Context<S>, segments: Vec<Segment>) {
+        if let Some(both) = &mut self.both {
+            both.push_caller(segments);
+            return self.write_both(context);
+        }
         for segment in segments {
             let Some(file) = &mut self.file else {
                 match segment {
@@ -242,8 +295,7 @@ impl<S: Storage> Recording<S> {
                     // The duration was rounded down to a nanosecond, so this rounds to the nearest sample.
                     let half = Duration::from_nanos(500_000_000 / u64::from(file.rate.hz()));
                     let mut samples = file.rate.samples_in(silence + half);
-                    let rest = file.end_resampling();
-                    self.append(context, &rest);
+                    self.end_resampling(context);
                     while samples > 0 && self.file.is_some() {
                         let len = samples.min(SILENCE.len() as u64);
                         self.append(context, &SILENCE[..len as usize]);
@@ -251,110 +303,72 @@ impl<S: Storage> Recording<S> {
                     }
                 }
                 Segment::Audio(rate, samples) => {
-                    let samples = file.resample(rate, samples);
-                    self.append(context, &samples);
+                    let mut converted = Vec::new();
+                    self.converter.convert(rate, &samples, &mut converted);
+                    self.append(context, &converted);
                     self.lost += u64::from(self.file.is_none());
                 }
             }
         }
     }
 
-    fn append(&mut self, context: &Context<S>, samples: &[i16]) {
-        if samples.is_empty() {
-            return;
-        }
-        let full = |file: &WavFile<S>| {
-            samples.len() > (context.settings.max_samples - file.samples()) as usize
-        };
-        // A file with a given path has no next file. A write to it fails when it is full.
-        if self.start.path.is_none() && self.file.as_ref().is_some_and(full) {
-            self.continue_in_next_file(context);
-        }
-        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(samples)) {
-            self.abort(context, error);
+    /// Writes the samples that the converter still has.
+    fn end_resampling(&mut self, context: &Context<S>) {
+        let mut rest = Vec::new();
+        self.converter.finish(&mut rest);
+        self.append(context, &rest);
+    }
+
+    /// Writes the moments that are known for both sides.
+    fn write_both(&mut self, context: &Context<S>) {
+        while let Some(both) = &mut self.both {
+            if self.failure.is_some() {
+                self.lost += both.drop_all();
+                return;
+            }
+            let Some(rate) = both.rate() else {
+                return;
+            };
+            let file_rate = self.file.as_ref().map(|file| file.rate);
+            let is_enough = |file: SampleRate| self.start.path.is_some() || file >= rate;
+            if !file_rate.is_some_and(is_enough) {
+                self.begin_file_of_both(context, rate);
+            } else if let Some(samples) = both.next() {
+                self.append(context, &samples);
+            } else {
+                return;
+            }
         }
     }
 
-    /// Begins another file, because this file has its maximum length.
-    fn continue_in_next_file(&mut self, context: &Context<S>) {
-        if let Some(file) = &self.file {
-            let (rate, samples) = (file.rate, file.samples());
-            let from = self.from + rate.duration_of(samples.into());
+    fn begin_file_of_both(&mut self, context: &Context<S>, rate: SampleRate) {
+        if let Some(both) = &mut self.both {
+            let from = both.begin_file(rate);
             self.close(context);
             self.open(context, rate, from);
         }
     }
 
-    fn open(&mut self, context: &Context<S>, rate: SampleRate, from: Instant) {
-        if self.failure.is_some() {
-            return;
+    fn finish_both(&mut self, context: &Context<S>, at: Instant) {
+        if let Some(both) = &mut self.both {
+            both.finish(at);
         }
-        self.timeline.set_rate(rate);
-        match self.create(context, rate, from) {
-            Ok(file) => {
-                self.file = Some(file);
-                self.from = from;
-                self.files += 1;
-            }
-            Err(error) => self.fail(context, None, error),
+        self.write_both(context);
+        if self.start.path.is_some() && self.files == 0 && self.failure.is_none() {
+            self.begin_file_of_both(context, SampleRate::Hz8000);
         }
-    }
-
-    fn create(
-        &self,
-        context: &Context<S>,
-        rate: SampleRate,
-        from: Instant,
-    ) -> io::Result<WavFile<S>> {
-        let (name, file) = match &self.start.path {
-            Some(path) => (self.start.name(), context.storage.create(path, false)?),
-            None if self.files == MAX_FILES => {
-                let problem = format!("a call has at most {MAX_FILES} files");
-                return Err(io::Error::other(problem));
-            }
-            None => {
-                let utc = self.start.utc + from.saturating_duration_since(self.start.at);
-                create_named(&context.storage, utc, self.start.uuid, "wav")?
-            }
-        };
-        WavFile::new(name, file, rate)
-    }
-
-    /// Ends the file, if there is one.
-    fn close(&mut self, context: &Context<S>) {
-        let Some(file) = self.file.take() else {
-            return;
-        };
-        let rate = file.rate;
-        match file.finish(&context.storage, context.settings.sync) {
-            Ok(WrittenFile { name, seconds }) => {
-                let (uuid, lost) = (self.start.uuid, self.lost);
-                let seconds = format_args!("{seconds:.3}");
-                let codec = self.decoder.codec();
-                let rate = rate.hz();
-                tracing::info!(%uuid, file = name, seconds, lost, rate, %codec, "recorded");
-            }
-            Err((file, error)) => self.fail(context, Some(file), error),
+        while self.file.is_some()
+            && let Some(both) = &mut self.both
+            && let Some(samples) = both.next().or_else(|| both.rest())
+        {
+            self.append(context, &samples);
         }
-    }
-
-    /// Ends the file after an error, and with it the recording.
-    fn abort(&mut self, context: &Context<S>, error: io::Error) {
-        if let Some(file) = self.file.take() {
-            let file = file.abort(&context.storage);
-            self.fail(context, Some(file), error);
-        }
-    }
-
-    fn fail(&mut self, context: &Context<S>, file: Option<WrittenFile>, error: io::Error) {
-        if let Some(suppressed) = context.error_lines.take(Instant::now()) {
-            let (uuid, file) = (self.start.uuid, file.as_ref().map(|file| &*file.name));
-            tracing::error!(%uuid, file, %error, suppressed, "recording failed");
-        }
-        self.failure = Some(Failure { file, error });
     }
 }
 
+mod both_sides;
 mod compressed;
+mod converter;
+mod files;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,9 @@ use crate::decoder::DecodedAudio;
 /// and small delays add up.
 const TOLERANCE: Duration = Duration::from_millis(200);
 
+/// The same for a caller that is recorded beside the server. Smaller, since both must stay aligned.
+const TOLERANCE_BESIDE_SERVER: Duration = Duration::from_millis(20);
+
 /// The time that [`Gaps::Keep`] waits for late audio before it records a gap. If TCP or this machine
 /// delayed the audio, all of it arrives at once, and there was no gap.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -75,6 +78,10 @@ pub(crate) struct Timeline {
     gaps: Gaps,
     /// The length of silence is a whole number of samples of this rate.
     rate: SampleRate,
+    /// Audio that is at most this late makes no gap.
+    tolerance: Duration,
+    /// The tolerance after the first audio.
+    later_tolerance: Duration,
     /// The end of the recording so far.
     until: Instant,
     gap: Option<Gap>,
@@ -87,6 +94,15 @@ pub(crate) struct Timeline {
 pub(crate) enum Segment {
     Silence(Duration),
     Audio(SampleRate, Vec<i16>),
+}
+
+impl Segment {
+    pub(crate) fn duration(&self) -> Duration {
+        match self {
+            Self::Silence(duration) => *duration,
+            Self::Audio(rate, samples) => rate.duration_of(samples.len() as u64),
+        }
+    }
 }
 
 /// A gap that is not recorded yet: the audio after it may be delayed audio.
@@ -109,9 +125,21 @@ impl Timeline {
         Self {
             gaps,
             rate: SampleRate::Hz8000,
+            tolerance: gaps.tolerance(),
+            later_tolerance: gaps.tolerance(),
             until: from,
             gap: None,
             segments: Vec::new(),
+        }
+    }
+
+    /// Returns the timeline of a caller that is recorded beside the server. Its first audio has its exact place: the
+    /// least delay of the first half second counts.
+    pub(crate) fn beside_server(from: Instant) -> Self {
+        Self {
+            tolerance: Duration::ZERO,
+            later_tolerance: TOLERANCE_BESIDE_SERVER,
+            ..Self::new(from, Gaps::Keep)
         }
     }
 
@@ -139,8 +167,9 @@ impl Timeline {
             _ => self.until + held + duration,
         };
         let late = audio.at.saturating_duration_since(in_time);
-        if late <= self.gaps.tolerance() {
+        if late <= self.tolerance {
             self.end_gap(late);
+            self.tolerance = self.later_tolerance;
             self.until += duration;
             return append(audio, &mut self.segments);
         }
@@ -205,9 +234,10 @@ impl Timeline {
             return;
         };
         let quiet = gap.late.min(late);
-        if quiet > self.gaps.tolerance() {
+        if quiet > self.tolerance {
             self.fill(quiet);
         }
+        self.tolerance = self.later_tolerance;
         self.until += gap.held;
         self.segments.append(&mut gap.segments);
     }
@@ -229,5 +259,6 @@ fn append(audio: DecodedAudio, segments: &mut Vec<Segment>) {
     }
 }
 
+pub(crate) mod sent;
 #[cfg(test)]
 mod tests;

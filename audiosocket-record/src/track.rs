@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use audiosocket_media::SampleRate;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use crate::queue::{CallId, QueueState, WriterMessage, WriterQueue};
 use crate::quota::{QuotaPermit, Usage};
+use crate::sides::{Side, Sides};
 
 /// The bytes of a call that may always wait: three quarters of a second at 8 kHz. So a call that is
 /// behind takes no quota from a call that is not.
@@ -58,7 +60,7 @@ pub(crate) struct LostAudio {
     pub(crate) bytes: u64,
 }
 
-/// The recording of one direction of a call, from [`Recorder::track`](crate::Recorder::track).
+/// The recording of a call, from [`Recorder::track`](crate::Recorder::track). Its audio is that of the caller.
 ///
 /// No method waits for the disk. If the disk is too slow and a
 /// [limit](crate::RecorderBuilder::max_waiting_per_call) is reached, new audio is lost, and the
@@ -67,10 +69,17 @@ pub(crate) struct LostAudio {
 /// Dropping a track ends the recording.
 #[derive(Debug)]
 pub struct Track {
+    caller: SideTrack,
+    finished: bool,
+}
+
+/// The frames of one side of a call, on their way to the writer.
+#[derive(Debug)]
+struct SideTrack {
     id: CallId,
     queue: WriterQueue,
     /// The name for error messages: the path, or the UUID.
-    name: String,
+    name: Arc<str>,
     /// Bytes of this call that wait.
     waiting: Usage,
     /// The rate of the latest audio.
@@ -78,19 +87,12 @@ pub struct Track {
     /// The audio that was lost after the latest frame.
     lost: LostAudio,
     lost_since: Option<Instant>,
-    finished: bool,
 }
 
 impl Track {
     pub(crate) fn new(id: CallId, queue: WriterQueue, name: String) -> Self {
         Self {
-            id,
-            queue,
-            name,
-            waiting: Usage::default(),
-            rate: SampleRate::Hz8000,
-            lost: LostAudio::default(),
-            lost_since: None,
+            caller: SideTrack::new(id, queue, name.into(), Usage::default()),
             finished: false,
         }
     }
@@ -99,6 +101,92 @@ impl Track {
     ///
     /// `at` must not be earlier than in the call before.
     pub fn write(&mut self, at: Instant, audio: Audio<'_>) {
+        self.caller.write(at, Side::Caller, audio);
+    }
+
+    /// Records that audio was lost: this many frames and bytes, at the rate of the audio before.
+    ///
+    /// The recording has silence of the same length. The silence is at most one second longer than the
+    /// time from `at` to the next audio.
+    pub fn write_lost(&mut self, at: Instant, frames: u64, bytes: u64) {
+        self.caller.write_lost(at, frames, bytes);
+    }
+
+    /// Ends the recording at `at`, without waiting for the disk. Audio after this is ignored.
+    pub fn finish(&mut self, at: Instant) {
+        if !std::mem::replace(&mut self.finished, true) {
+            let (permit, _) = self.caller.queue.event();
+            let lost = self.caller.lost.frames;
+            let end = WriterMessage::End(self.caller.id, at, lost, permit);
+            self.caller.queue.send(end);
+        }
+    }
+
+    /// Returns the track of the server's side of this call. Drop it before the track ends. It is `None` if the recorder
+    /// records the caller only.
+    pub(crate) fn server_side(&self) -> Option<ServerTrack> {
+        let SideTrack {
+            id,
+            queue,
+            name,
+            waiting,
+            ..
+        } = &self.caller;
+        let side = || {
+            ServerTrack(SideTrack::new(
+                *id,
+                queue.clone(),
+                name.clone(),
+                waiting.clone(),
+            ))
+        };
+        (queue.shared.sides != Sides::Caller).then(side)
+    }
+}
+
+impl Drop for Track {
+    fn drop(&mut self) {
+        self.finish(Instant::now());
+    }
+}
+
+/// The server's side of a recording.
+#[derive(Debug)]
+pub(crate) struct ServerTrack(SideTrack);
+
+impl ServerTrack {
+    /// Records the audio of a frame that left at `at`.
+    pub(crate) fn write(&mut self, at: Instant, on_schedule: bool, audio: Audio<'_>) {
+        self.0.write(at, Side::Server { on_schedule }, audio);
+    }
+}
+
+impl Drop for ServerTrack {
+    fn drop(&mut self) {
+        let SideTrack {
+            id, queue, lost, ..
+        } = &self.0;
+        if lost.frames > 0 {
+            let (permit, _) = queue.event();
+            queue.send(WriterMessage::ServerLost(*id, lost.frames, permit));
+        }
+    }
+}
+
+impl SideTrack {
+    fn new(id: CallId, queue: WriterQueue, name: Arc<str>, waiting: Usage) -> Self {
+        Self {
+            id,
+            queue,
+            name,
+            waiting,
+            rate: SampleRate::Hz8000,
+            lost: LostAudio::default(),
+            lost_since: None,
+        }
+    }
+
+    fn write(&mut self, at: Instant, side: Side, audio: Audio<'_>) {
         let (rate, payload) = (audio.rate(), audio.payload());
         // Lost audio keeps its length in time when the rate changes.
         let (old, new) = (u64::from(self.rate.hz()), u64::from(rate.hz()));
@@ -118,26 +206,13 @@ impl Track {
             lost: self.take_lost(at),
         };
         self.queue
-            .send(WriterMessage::Frame(self.id, frame, permit));
+            .send(WriterMessage::Frame(self.id, side, frame, permit));
     }
 
-    /// Records that audio was lost: this many frames and bytes, at the rate of the audio before.
-    ///
-    /// The recording has silence of the same length. The silence is at most one second longer than the
-    /// time from `at` to the next audio.
-    pub fn write_lost(&mut self, at: Instant, frames: u64, bytes: u64) {
+    fn write_lost(&mut self, at: Instant, frames: u64, bytes: u64) {
         self.lost.frames += frames;
         self.lost.bytes = self.lost.bytes.saturating_add(bytes);
         self.lost_since.get_or_insert(at);
-    }
-
-    /// Ends the recording at `at`, without waiting for the disk. Audio after this is ignored.
-    pub fn finish(&mut self, at: Instant) {
-        if !std::mem::replace(&mut self.finished, true) {
-            let (permit, _) = self.queue.event();
-            let end = WriterMessage::End(self.id, at, self.lost.frames, permit);
-            self.queue.send(end);
-        }
     }
 
     fn take_lost(&mut self, at: Instant) -> LostAudio {
@@ -161,12 +236,6 @@ impl Track {
             limits.per_call
         };
         (of_call <= most).then_some(permit)
-    }
-}
-
-impl Drop for Track {
-    fn drop(&mut self) {
-        self.finish(Instant::now());
     }
 }
 

@@ -1,8 +1,9 @@
 use std::io::{self, BufWriter};
 
+use audiosocket_media::SampleRate;
 use audiosocket_media::wav::{self, WavWriter, WriteError};
-use audiosocket_media::{Resampler, SampleRate};
 
+use crate::sides::Sides;
 use crate::storage::Storage;
 
 /// The maximum number of samples of a file.
@@ -15,107 +16,112 @@ pub(crate) struct WrittenFile {
     pub(crate) seconds: f64,
 }
 
-/// A file of a recording while it is written.
+/// A file of a recording while it is written, or two files of the same rate and length.
 pub(crate) struct WavFile<S: Storage> {
-    name: String,
     pub(crate) rate: SampleRate,
-    file: S::File,
-    wav: WavWriter<BufWriter<S::File>>,
+    sides: Sides,
+    parts: Vec<OpenFile<S>>,
     /// The header does not count all audio.
     uncounted: bool,
-    /// Converts the audio that arrives now, which has another rate than the file.
-    resampler: Option<(SampleRate, Resampler)>,
+}
+
+struct OpenFile<S: Storage> {
+    name: String,
+    file: S::File,
+    wav: WavWriter<BufWriter<S::File>>,
 }
 
 impl<S: Storage> WavFile<S> {
-    pub(crate) fn new(name: String, file: S::File, rate: SampleRate) -> io::Result<Self> {
+    /// Takes the names and the empty files of a recording: one for each of the
+    /// [extensions](Sides::extensions).
+    pub(crate) fn new(
+        files: Vec<(String, S::File)>,
+        rate: SampleRate,
+        sides: Sides,
+    ) -> io::Result<Self> {
+        let open = |(name, file): (String, S::File)| {
+            let writer = BufWriter::new(file.clone());
+            let wav = match sides.channels() {
+                2 => WavWriter::new_stereo(writer, rate),
+                _ => WavWriter::new(writer, rate),
+            };
+            let wav = wav.map_err(io_error)?;
+            Ok(OpenFile { name, file, wav })
+        };
         Ok(Self {
-            name,
             rate,
-            wav: WavWriter::new(BufWriter::new(file.clone()), rate).map_err(io_error)?,
-            file,
+            sides,
+            parts: files.into_iter().map(open).collect::<io::Result<_>>()?,
             uncounted: false,
-            resampler: None,
         })
     }
 
-    pub(crate) fn samples(&self) -> u32 {
-        self.wav.written()
+    /// Returns the length in samples of one channel.
+    pub(crate) fn len(&self) -> u32 {
+        let written = self.parts.first().map_or(0, |part| part.wav.written());
+        written / self.sides.channels()
     }
 
-    /// Appends samples of the rate of the file.
+    /// Appends samples of the rate of the file. If there are two channels or files, the samples are pairs.
     pub(crate) fn write(&mut self, samples: &[i16]) -> io::Result<()> {
         self.uncounted = true;
-        self.wav.write(samples).map_err(io_error)
-    }
-
-    /// Converts samples of any rate to samples of the file. The resampler delays some of them: they
-    /// come with the next samples, or from [`end_resampling`](Self::end_resampling).
-    pub(crate) fn resample(&mut self, rate: SampleRate, samples: Vec<i16>) -> Vec<i16> {
-        let same = |(from, _): &(SampleRate, Resampler)| *from == rate;
-        let mut resampled = Vec::new();
-        if !self.resampler.as_ref().is_some_and(same) {
-            resampled = self.end_resampling();
-        }
-        if rate == self.rate {
-            if resampled.is_empty() {
-                return samples;
+        match &mut self.parts[..] {
+            [part] => part.wav.write(samples).map_err(io_error),
+            parts => {
+                let mut of_file = Vec::with_capacity(samples.len() / parts.len());
+                let count = parts.len();
+                for (place, part) in parts.iter_mut().enumerate() {
+                    of_file.clear();
+                    of_file.extend(samples.iter().skip(place).step_by(count));
+                    part.wav.write(&of_file).map_err(io_error)?;
+                }
+                Ok(())
             }
-            resampled.extend(samples);
-        } else {
-            let new = || (rate, Resampler::new(rate, self.rate));
-            let (_, resampler) = self.resampler.get_or_insert_with(new);
-            resampler.push(&samples, &mut resampled);
         }
-        resampled
-    }
-
-    /// Returns the samples that the resampler still has.
-    pub(crate) fn end_resampling(&mut self) -> Vec<i16> {
-        let mut rest = Vec::new();
-        if let Some((_, mut resampler)) = self.resampler.take() {
-            resampler.finish(&mut rest);
-        }
-        rest
     }
 
     /// Updates the header, so that it counts all audio.
     pub(crate) fn update_header(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.uncounted) {
-            self.wav.flush().map_err(io_error)?;
+            for part in &mut self.parts {
+                part.wav.flush().map_err(io_error)?;
+            }
         }
         Ok(())
     }
 
-    /// Ends the file, and syncs it to the disk if `sync` is set.
-    pub(crate) fn finish(
-        self,
-        storage: &S,
-        sync: bool,
-    ) -> Result<WrittenFile, (WrittenFile, io::Error)> {
-        let samples = self.wav.written();
-        let mut result = self.wav.finish().map_err(io_error);
-        if sync {
-            result = result.and_then(|()| storage.sync(&self.file));
-        }
-        match result {
-            Ok(()) => Ok(written(self.name, samples, self.rate)),
-            Err(error) => {
-                let samples = repair_header(storage, &self.file);
-                Err((written(self.name, samples, self.rate), error))
+    /// Ends the file, and syncs it to the disk if `sync` is set. Returns the files, and the first error.
+    pub(crate) fn finish(self, storage: &S, sync: bool) -> (Vec<WrittenFile>, io::Result<()>) {
+        let mut first_error = Ok(());
+        let mut written = Vec::new();
+        for OpenFile { name, file, wav } in self.parts {
+            let mut samples = wav.written();
+            let mut result = wav.finish().map_err(io_error);
+            if sync {
+                result = result.and_then(|()| storage.sync(&file));
             }
+            if result.is_err() {
+                samples = repair_header(storage, &file);
+            }
+            written.push(written_file(name, samples, self.rate, self.sides));
+            first_error = first_error.and(result);
         }
+        (written, first_error)
     }
 
     /// Ends the file after an error.
-    pub(crate) fn abort(self, storage: &S) -> WrittenFile {
-        drop(self.wav);
-        written(self.name, repair_header(storage, &self.file), self.rate)
+    pub(crate) fn abort(self, storage: &S) -> Vec<WrittenFile> {
+        let end = |OpenFile { name, file, wav }| {
+            drop(wav);
+            let samples = repair_header(storage, &file);
+            written_file(name, samples, self.rate, self.sides)
+        };
+        self.parts.into_iter().map(end).collect()
     }
 }
 
-fn written(name: String, samples: u32, rate: SampleRate) -> WrittenFile {
-    let seconds = f64::from(samples) / f64::from(rate.hz());
+fn written_file(name: String, samples: u32, rate: SampleRate, sides: Sides) -> WrittenFile {
+    let seconds = f64::from(samples / sides.channels()) / f64::from(rate.hz());
     WrittenFile { name, seconds }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn start(
     path_of: Option<PathOf>,
 ) -> io::Result<(WriterQueue, JoinHandle<()>)> {
     let (sender, messages) = mpsc::channel();
-    let queue = WriterQueue::new(sender.clone(), limits, path_of);
+    let queue = WriterQueue::new(sender.clone(), limits, path_of, settings.sides);
     let state = WriterState {
         context: Context {
             storage,
@@ -59,9 +59,14 @@ impl<S: Storage> WriterState<S> {
                     let recording = Recording::new(start, &self.context.settings);
                     self.recordings.insert(id, recording);
                 }
-                Ok(WriterMessage::Frame(id, frame, _permit)) => {
+                Ok(WriterMessage::Frame(id, side, frame, _permit)) => {
                     if let Some(recording) = self.recordings.get_mut(&id) {
-                        recording.push(&self.context, frame);
+                        recording.push(&self.context, side, frame);
+                    }
+                }
+                Ok(WriterMessage::ServerLost(id, frames, _permit)) => {
+                    if let Some(recording) = self.recordings.get_mut(&id) {
+                        recording.count_lost(frames);
                     }
                 }
                 Ok(WriterMessage::End(id, at, lost, _permit)) => {

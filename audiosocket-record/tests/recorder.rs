@@ -6,12 +6,14 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use audiosocket_proto::{Audio, SampleRate};
-use audiosocket_record::{Codec, Gaps, Recorder, RecorderBuilder, TrackError};
+use audiosocket_proto::{Audio, SampleRate, SessionConfig, Timestamp, Transmit};
+use audiosocket_record::{Codec, Gaps, Recorder, RecorderBuilder, Sides, TrackError};
+use audiosocket_server::{CallDriver, Calls, Peer};
 use audiosocket_tokio::Refusal;
-use audiosocket_tokio::{CallRequest, Callbacks, Server};
+use audiosocket_tokio::{Call, CallRequest, Callbacks, Handler, Response, Server, acceptor_fn};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -97,7 +99,7 @@ async fn a_caller_is_recorded_while_the_handler_answers() {
 async fn a_call_that_the_handler_refuses_is_not_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = Recorder::in_directory(directory.path()).start().unwrap();
-    let refuse = |_: &CallRequest<'_>| -> Result<Box<dyn audiosocket_tokio::Handler>, Refusal> {
+    let refuse = |_: &CallRequest<'_>| -> Result<Box<dyn Handler>, Refusal> {
         Err(Refusal::new("no calls today"))
     };
     let builder = Server::builder().bind("127.0.0.1:0");
@@ -183,4 +185,83 @@ fn shut_down_ends_recordings_and_refuses_new_ones() {
     let refused = recorder.track(UUID).unwrap_err();
     assert_eq!(refused, TrackError::RecorderEnded);
     assert_eq!(recorder.stats().complete, 1);
+}
+
+/// Plays five frames at the start. Clears them at the caller's third frame, and sends that frame back.
+struct Interrupted(u32);
+
+impl Handler for Interrupted {
+    fn on_start(&mut self, call: &mut Call<'_>) {
+        let speech = [2, 0].repeat(160 * 5);
+        call.try_play((SampleRate::Hz8000, speech)).unwrap();
+    }
+
+    fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        self.0 += 1;
+        if self.0 != 3 {
+            return Response::Nothing;
+        }
+        call.clear();
+        audio.into()
+    }
+}
+
+#[test]
+fn what_left_is_recorded_at_its_time_and_what_was_cleared_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("call.wav");
+    let to = path.clone();
+    let recorder = Recorder::to_files(move |_| to.clone())
+        .codec(Codec::Slin)
+        .sides(Sides::Stereo)
+        .start()
+        .unwrap();
+    let acceptor = recorder.record(acceptor_fn(|_| Ok(Interrupted(0))));
+    let mut now = Timestamp::ZERO;
+    let config = SessionConfig::new().fill_silence(false);
+    let mut call = CallDriver::new(
+        Arc::new(acceptor),
+        Peer::from("tester"),
+        config,
+        &Calls::default(),
+        now,
+    );
+    let flush = |call: &mut CallDriver<_>, now| {
+        while let Transmit::Bytes(bytes) = call.poll_transmit() {
+            let written = bytes.len();
+            call.transmitted(now, written);
+        }
+    };
+    // The connection sends nothing for a second. The clock of this test goes on without it.
+    now = now + Duration::from_secs(1);
+    call.receive(now, &[&[0x01, 0, 16][..], UUID.as_bytes()].concat());
+    flush(&mut call, now);
+    for frame in 1..=10 {
+        now = now + Duration::from_millis(20);
+        call.receive(
+            now,
+            &[&[0x10, 0x01, 0x40][..], &[frame, 0].repeat(160)].concat(),
+        );
+        call.handle_timeout(now);
+        flush(&mut call, now);
+    }
+    call.handle_eof(now);
+    drop(call);
+    assert_eq!(recorder.finish().complete, 1);
+
+    let mut wav = hound::WavReader::open(&path).unwrap();
+    assert_eq!(wav.spec().channels, 2);
+    let samples: Vec<i16> = wav.samples().map(Result::unwrap).collect();
+    let pairs = samples.as_chunks::<2>().0;
+    let frames: Vec<[i16; 2]> = pairs.chunks(160).map(|frame| frame[0]).collect();
+    assert!(
+        pairs
+            .chunks(160)
+            .all(|frame| frame.iter().all(|pair| *pair == frame[0]))
+    );
+    // Frames left at 0, 20 and 40 ms. At 60 ms the rest was cleared, and a frame was sent.
+    let caller = 1..=10;
+    let server = [2, 2, 2, 3, 0, 0, 0, 0, 0, 0];
+    let wanted: Vec<_> = caller.zip(server).map(<[i16; 2]>::from).collect();
+    assert_eq!(frames, wanted);
 }

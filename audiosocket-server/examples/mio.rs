@@ -61,6 +61,7 @@ pub(crate) fn serve<A: Acceptor>(
     let mut events = Events::with_capacity(1024);
     let waker = Waker::from(Arc::new(MioWaker(mio::Waker::new(poll.registry(), WAKER)?)));
     listener.set_nonblocking(true)?;
+    let addr = listener.local_addr()?;
     let mut listener = TcpListener::from_std(listener);
     let interest = Interest::READABLE | Interest::WRITABLE;
     poll.registry()
@@ -75,7 +76,23 @@ pub(crate) fn serve<A: Acceptor>(
     loop {
         let now = epoch.timestamp(Instant::now());
         let action = server.poll(now, &mut Context::from_waker(&waker));
-        if action == ServerAction::StopAccepting || accept_at.is_some_and(|at| at <= now) {
+        if action == ServerAction::Accept && listener.is_none() {
+            // There is a place again. On Unix, mio binds with `SO_REUSEADDR`, since the calls have the address too.
+            let opened = TcpListener::bind(addr).and_then(|mut opened| {
+                let registry = poll.registry();
+                registry.register(&mut opened, LISTENER, interest)?;
+                Ok(opened)
+            });
+            match opened {
+                Ok(opened) => listener = Some(opened),
+                Err(error) => {
+                    eprintln!("cannot listen on {addr}: {error}");
+                    accept_at = Some(now + ACCEPT_PAUSE);
+                }
+            }
+        }
+        let closes = matches!(action, ServerAction::Refuse | ServerAction::StopAccepting);
+        if closes || accept_at.is_some_and(|at| at <= now) {
             accept_at = None;
             while let Some(accepted) = listener.as_ref().map(TcpListener::accept) {
                 let token = tokens.next().unwrap_or(WAKER);
@@ -106,6 +123,7 @@ pub(crate) fn serve<A: Acceptor>(
             }
         }
         match action {
+            ServerAction::Refuse => listener = None,
             ServerAction::StopAccepting => (listener, accept_at) = (None, Some(now)),
             ServerAction::Over => return Ok(()),
             _ => {}

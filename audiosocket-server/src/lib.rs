@@ -13,7 +13,7 @@
 //! ));
 //! let calls = Calls::default();
 //!
-//! // Your event loop has accepted a connection and read these bytes from it.
+//! // Your event loop has taken a connection and read these bytes from it.
 //! let now = Timestamp::ZERO;
 //! let mut call = CallDriver::new(echo, "pipe".into(), SessionConfig::default(), &calls, now);
 //! call.receive(now, b"\x01\x00\x10sixteen bytes !!\x10\x00\x02\x34\x12");
@@ -73,7 +73,7 @@ pub use admission::Admission;
 pub use admission::allow_list::{AllowList, ParseAllowListError};
 pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
-pub use admission::limits::{LimitReached, Limits};
+pub use admission::limits::{LimitReached, Limits, WhenFull};
 pub use admission::open_calls::Calls;
 pub use admission::wait_idle::Idle;
 pub use call::Call;
@@ -81,6 +81,8 @@ pub use call::driver::CallDriver;
 pub use call::handle::CallHandle;
 pub use call::play::Play;
 pub use call::played::Played;
+pub use call::prebuffer::Prebuffer;
+pub use call::sent::ObservedFrame;
 pub use call::stats::CallStats;
 pub use callbacks::Callbacks;
 pub use exception::{Exception, Lag};

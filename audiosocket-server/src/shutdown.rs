@@ -11,7 +11,7 @@ use audiosocket_proto::Timestamp;
 /// Only a handler that blocks takes longer.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The state machine of a server, without its sockets. It decides when the server accepts connections, when it hangs up
+/// The state machine of a server, without its sockets. It decides when the server takes connections, when it hangs up
 /// the calls that are left, and when it is over. [`CallDriver`](crate::CallDriver) is the state machine of one call.
 ///
 /// ```text
@@ -61,9 +61,13 @@ enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerAction {
-    /// Accept connections.
+    /// Take connections with `accept(2)`. After [`Refuse`](Self::Refuse), open the listening sockets first.
     Accept,
-    /// Accept the connections that wait in the kernel: their peers have started calls. Then close the listening
+    /// The server is full. Take the connections that wait in the kernel, then close the listening sockets until the
+    /// next [`Accept`](Self::Accept), so that the system refuses connections. If that is not possible, go on to take connections:
+    /// connections beyond the limit get a hangup.
+    Refuse,
+    /// Take the connections that wait in the kernel: their peers have started calls. Then close the listening
     /// sockets. This action comes exactly once.
     StopAccepting,
     /// Let the calls run.
@@ -75,7 +79,7 @@ pub enum ServerAction {
 
 impl ServerDriver {
     /// Makes a server whose connections [linger](audiosocket_proto::SessionConfig::linger) for this time. `admission`
-    /// decides which connections it accepts. It can be [`Limits`](crate::Limits) or an [`Admission`].
+    /// decides which connections it admits. It can be [`Limits`](crate::Limits) or an [`Admission`].
     #[must_use]
     pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
@@ -121,7 +125,10 @@ impl ServerDriver {
             }
         }
         match self.phase {
-            ShutdownPhase::Accepting => ServerAction::Accept,
+            ShutdownPhase::Accepting => match self.handle.calls.poll_room(cx) {
+                0 => ServerAction::Refuse,
+                _ => ServerAction::Accept,
+            },
             _ => ServerAction::Over,
         }
     }
@@ -165,6 +172,7 @@ impl Drop for ServerDriver {
     fn drop(&mut self) {
         self.handle.calls.abandon();
         self.handle.graces.close();
+        self.handle.calls.forget_accept_loop();
     }
 }
 
@@ -179,7 +187,7 @@ pub struct ServerHandle {
 impl ServerHandle {
     /// Begins the shutdown, and returns at once.
     ///
-    /// The server stops accepting. Open calls have the time `grace` to end. Then the server hangs up the rest, and
+    /// The server takes no more connections. Open calls have the time `grace` to end. Then the server hangs up the rest, and
     /// `serve_forever` returns.
     ///
     /// A call is open until its connection is closed, and until its [`IncomingCall`](crate::IncomingCall), if it has
@@ -197,7 +205,7 @@ impl ServerHandle {
         self.calls.refuse_calls(refuse);
     }
 
-    /// Returns how many connections were accepted and refused so far.
+    /// Returns how many connections were admitted and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.calls.counters()

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use audiosocket_server::io::{BoundSockets, Keepalive, ListenOptions};
+use audiosocket_server::io::{BoundSockets, Keepalive, ListenOptions, ListeningSocket};
 use socket2::{Domain, SockRef, Socket, Type};
 
 /// The default options, with these addresses.
@@ -36,7 +36,7 @@ fn every_address_gets_its_socket_in_order() {
     assert!(addrs.iter().all(|addr| addr.port() != 0));
     for (listener, addr) in listening.listeners.iter().zip(addrs) {
         let mut client = TcpStream::connect(addr).unwrap();
-        let (mut server, peer) = accept(listener);
+        let (mut server, peer) = accept(&listener.socket);
         assert_eq!(peer, client.local_addr().unwrap());
         client.write_all(b"?").unwrap();
         server.set_nonblocking(false).unwrap();
@@ -98,6 +98,76 @@ fn a_server_without_an_address_is_an_error() {
     );
 }
 
+/// Calls keep the address in use. The first time, the kernel takes back a port that it chose.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_socket_refuses_connections_and_keeps_its_address() {
+    let mut listening = listen(bind(["127.0.0.1:0"])).unwrap();
+    let addr = listening.local_addrs[0];
+    let ListeningSocket {
+        socket, backlog, ..
+    } = &mut listening.listeners[0];
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(addr).unwrap();
+        let (server, _) = accept(socket);
+        client.write_all(b"?").unwrap();
+        backlog.close(&*socket).unwrap();
+        let refused = TcpStream::connect(addr).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        calls.push((client, server));
+        backlog.open(&*socket, 10).unwrap();
+        assert_eq!(socket.local_addr().unwrap(), addr);
+    }
+    backlog.close(&*socket).unwrap();
+    let taken = listen(bind([&addr.to_string()])).unwrap_err();
+    assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    for (_, server) in &mut calls {
+        server.set_nonblocking(false).unwrap();
+        let mut byte = [0];
+        server.read_exact(&mut byte).unwrap();
+    }
+}
+
+/// Otherwise the kernel would accept more connections than the server has places for, and these would be lost.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_backlog_is_the_number_of_places_without_the_one_that_is_accepted_next() {
+    let mut listening = listen(bind(["127.0.0.1:0"])).unwrap();
+    let addr = listening.local_addrs[0];
+    let ListeningSocket {
+        socket, backlog, ..
+    } = &mut listening.listeners[0];
+    for (room, waiting) in [(1, 1), (2, 1), (4, 3)] {
+        backlog.open(&*socket, room).unwrap();
+        let connected: Vec<_> = (0..waiting)
+            .map(|_| TcpStream::connect(addr).unwrap())
+            .collect();
+        let dropped = TcpStream::connect_timeout(&addr, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(dropped.kind(), io::ErrorKind::TimedOut, "room for {room}");
+        for _ in &connected {
+            accept(socket);
+        }
+    }
+}
+
+/// It may belong to other processes too, such as systemd.
+#[test]
+fn a_socket_from_elsewhere_stays_open() {
+    let mut options = ListenOptions::default();
+    options
+        .listeners
+        .push(TcpListener::bind("127.0.0.1:0").unwrap());
+    let mut listening = listen(options).unwrap();
+    let ListeningSocket {
+        socket, backlog, ..
+    } = &mut listening.listeners[0];
+    assert!(!backlog.can_close());
+    backlog.close(&*socket).unwrap();
+    backlog.open(&*socket, 1).unwrap();
+    TcpStream::connect(listening.local_addrs[0]).unwrap();
+}
+
 #[test]
 fn accepted_connections_have_nodelay_and_keepalive() {
     let keepalive = Keepalive::new()
@@ -109,7 +179,7 @@ fn accepted_connections_have_nodelay_and_keepalive() {
     options.tcp.keepalive = Some(keepalive);
     let listening = listen(options).unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
-    let (server, _) = accept(&listening.listeners[0]);
+    let (server, _) = accept(&listening.listeners[0].socket);
     assert!(
         !server.nodelay().unwrap(),
         "the default must differ for this test"
@@ -144,7 +214,7 @@ fn the_send_buffer_limits_the_bytes_for_a_peer_that_does_not_read() {
         let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         client.set_recv_buffer_size(1).unwrap();
         client.connect(&listening.local_addrs[0].into()).unwrap();
-        let (mut server, _) = accept(&listening.listeners[0]);
+        let (mut server, _) = accept(&listening.listeners[0].socket);
         listening.tcp.apply(&SockRef::from(&server)).unwrap();
         server.set_nonblocking(true).unwrap();
         // Frames of 20 ms at 8 kHz. For these, the own data of the kernel is largest.
@@ -194,7 +264,7 @@ fn keepalive_can_be_left_to_the_system() {
     options.tcp.keepalive = None;
     let listening = listen(options).unwrap();
     let _client = TcpStream::connect(listening.local_addrs[0]).unwrap();
-    let (server, _) = accept(&listening.listeners[0]);
+    let (server, _) = accept(&listening.listeners[0].socket);
     listening.tcp.apply(&SockRef::from(&server)).unwrap();
     assert!(server.nodelay().unwrap());
     assert!(!SockRef::from(&server).keepalive().unwrap());

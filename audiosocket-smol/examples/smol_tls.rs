@@ -23,7 +23,9 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use audiosocket_smol::listener::{Handshake, Listener, SmolTcpStream, TcpListener};
+use audiosocket_smol::listener::{
+    ClosableListener, Handshake, Listener, SmolTcpStream, TcpListener,
+};
 use audiosocket_smol::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
 };
@@ -72,6 +74,11 @@ impl Listener for TlsListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.tcp.poll_accept(cx))?;
         Poll::Ready(Ok((Handshake::new(self.tls.accept(stream)), peer)))
+    }
+
+    // A server that is full refuses connections by this method. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.tcp.closable()
     }
 }
 

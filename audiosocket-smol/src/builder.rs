@@ -56,7 +56,7 @@ impl ServerBuilder {
     audiosocket_server::tcp_builder_setters!();
     audiosocket_server::wake_interval_setter!();
 
-    /// Accepts connections from `listener` in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
+    /// Takes connections from `listener` in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
     /// The settings for TCP have no effect then.
     pub fn with_listener<L: Listener>(self, listener: L) -> ServerBuilder<Custom<L>> {
         ServerBuilder {
@@ -69,7 +69,7 @@ impl ServerBuilder {
     /// Opens the sockets and returns the server. `acceptor` accepts or refuses each call, and makes its handler. It is
     /// a closure, [`Callbacks`](crate::Callbacks), or a type of your own.
     ///
-    /// The server accepts connections while [`Server::serve_forever`] is awaited. Until then, connections wait in the
+    /// The server takes connections while [`Server::serve_forever`] is awaited. Until then, connections wait in the
     /// kernel.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl ServerBuilder {
 /// The methods that make a server with a listener of your own.
 impl<L> ServerBuilder<Custom<L>>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
     /// Returns a server for the listener. `acceptor` accepts or refuses each call, and makes its handler.
     ///

@@ -52,15 +52,14 @@ use std::task::{Context, Poll, ready};
 use async_io::Async;
 use audiosocket_server::Peer;
 use audiosocket_server::io::{
-    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+    HandshakeState, ListenBacklog, ListeningSocket, TcpOptions, UnregisteredStream,
+    pending_if_would_block,
 };
 use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(unix)]
 pub use audiosocket_server::io::SocketFile;
-pub use audiosocket_server::io::{
-    ListenAddr, ListenOptions, Listener, send_frames, tcp_retransmissions,
-};
+pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, Listener};
 
 pub use crate::runtime::SmolTcpStream;
 
@@ -69,6 +68,7 @@ pub use crate::runtime::SmolTcpStream;
 #[derive(Debug)]
 pub struct TcpListener {
     socket: Async<std::net::TcpListener>,
+    backlog: ListenBacklog,
     options: TcpOptions,
     /// The last accept found no connection. Then the next accept waits for an event of the reactor: the listener is in
     /// one task with the calls, and is polled with each of their frames.
@@ -88,9 +88,10 @@ impl TcpListener {
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
 
-    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
+    pub(crate) fn new(listening: ListeningSocket, options: TcpOptions) -> io::Result<Self> {
         Ok(Self {
-            socket: Async::new_nonblocking(socket)?,
+            socket: Async::new_nonblocking(listening.socket)?,
+            backlog: listening.backlog,
             options,
             emptied: false,
         })
@@ -145,20 +146,24 @@ impl Listener for TcpListener {
             .map(|accepted| accepted.and_then(watched))
     }
 
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.backlog.can_close().then_some(self as _)
+    }
+
     fn local_addr(stream: &SmolTcpStream) -> Option<SocketAddr> {
         stream.get_ref().local_addr().ok()
     }
+}
 
-    fn poll_write_frames(
-        stream: &mut SmolTcpStream,
-        cx: &mut Context<'_>,
-        frames: &[u8],
-    ) -> Option<Poll<io::Result<usize>>> {
-        Some(stream.poll_send(cx, |socket| send_frames(socket, frames)))
+impl ClosableListener for TcpListener {
+    fn close(&mut self) -> io::Result<()> {
+        // The close is an event, which is not a connection.
+        self.emptied = false;
+        self.backlog.close(self.socket.get_ref())
     }
 
-    fn retransmissions(stream: &SmolTcpStream) -> Option<u32> {
-        tcp_retransmissions(stream.get_ref())
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(self.socket.get_ref(), room)
     }
 }
 
@@ -179,6 +184,10 @@ impl Listener for RawListener {
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_std_waiting())?;
         Poll::Ready(Ok((stream.into(), peer.into())))
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::pin::Pin;
@@ -5,30 +6,28 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use audiosocket_server::Peer;
-use audiosocket_server::io::{Listener, Stream, pending_if_would_block};
+use audiosocket_server::io::{
+    ClosableListener, Listener, Stream, pending_if_would_block, send_frames, tcp_retransmissions,
+};
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// A stream of `futures-io`, which `L` accepted.
-pub(crate) struct FuturesStream<L: Listener>(pub(crate) L::Stream);
+/// A stream of `futures-io`.
+pub(crate) struct FuturesStream<S>(pub(crate) S);
 
-impl<L> Stream for FuturesStream<L>
-where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
-{
+impl<S: 'static> FuturesStream<S> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        let stream = (&self.0 as &dyn Any).downcast_ref::<SmolTcpStream>()?;
+        Some(stream.get_ref())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Stream for FuturesStream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_write_frames(
-        &mut self,
-        cx: &mut Context<'_>,
-        frames: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        L::poll_write_frames(&mut self.0, cx, frames).unwrap_or_else(|| self.poll_write(cx, frames))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -39,8 +38,12 @@ where
         Pin::new(&mut self.0).poll_close(cx)
     }
 
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        send_frames(self.tcp()?, frames)
+    }
+
     fn retransmissions(&self) -> Option<u32> {
-        L::retransmissions(&self.0)
+        tcp_retransmissions(self.tcp()?)
     }
 }
 
@@ -49,9 +52,9 @@ pub(crate) struct FuturesListener<L>(pub(crate) L);
 
 impl<L> Listener for FuturesListener<L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + 'static>,
 {
-    type Stream = FuturesStream<L>;
+    type Stream = FuturesStream<L::Stream>;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_accept(cx))?;
@@ -61,6 +64,10 @@ where
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_accept_waiting())?;
         Poll::Ready(Ok((FuturesStream(stream), peer)))
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
@@ -82,21 +89,6 @@ impl SmolTcpStream {
         Self {
             socket,
             emptied: false,
-        }
-    }
-
-    /// Writes with `send`, and waits if the socket takes no bytes.
-    pub(crate) fn poll_send(
-        &self,
-        cx: &mut Context<'_>,
-        send: impl Fn(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            let written = pending_if_would_block(send(self.socket.get_ref()));
-            if written.is_ready() {
-                return written;
-            }
-            ready!(self.socket.poll_writable(cx))?;
         }
     }
 
@@ -136,7 +128,13 @@ impl AsyncWrite for SmolTcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, |mut socket| socket.write(bytes))
+        loop {
+            let written = pending_if_would_block(self.socket.get_ref().write(bytes));
+            if written.is_ready() {
+                return written;
+            }
+            ready!(self.socket.poll_writable(cx))?;
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -49,7 +49,7 @@ where
 
 /// A server that listens.
 ///
-/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) take
 /// connections while they are awaited. Otherwise connections wait in the kernel. The calls run inside these futures too,
 /// since not every program has a global executor. So give slow work to a task, and await the next call. Dropping the
 /// server closes all connections at once.
@@ -124,9 +124,9 @@ impl Server {
 
 impl<L> Server<Incoming, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
-    /// Accepts connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
+    /// Takes connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
     /// returns the calls.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ where
 
     /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections and serves calls only while this future is awaited. So give each call to a task,
+    /// The server takes connections and serves calls only while this future is awaited. So give each call to a task,
     /// and await the next one.
     ///
     /// Cancel safe.
@@ -169,7 +169,7 @@ where
 
     /// Runs `talk(call)` for each call, inside this future. Returns after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections and serves calls only while this future is awaited. The output of `talk` is
+    /// The server takes connections and serves calls only while this future is awaited. The output of `talk` is
     /// dropped. If `talk` panics, its call is hung up.
     ///
     /// # Errors
@@ -222,7 +222,7 @@ impl<A: Acceptor> Server<A> {
 
 impl<A: Acceptor, L> Server<A, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
     pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
         let accept_loop = AcceptLoop::new(acceptor, [FuturesListener(listener)], config);
@@ -283,7 +283,7 @@ where
 
 impl<A: Acceptor, L> Driver<A, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
     fn poll(&mut self, executor: &Executor<'static>, cx: &mut Context<'_>) -> Poll<()> {
         match self {

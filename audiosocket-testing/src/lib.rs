@@ -5,6 +5,8 @@
 //! | task | item |
 //! |---|---|
 //! | write a test that makes one call by hand | [`client::Client`] |
+//! | check a server as a release of Asterisk that you do not have | [`client::Client::connect_as`] |
+//! | check a whole dialogue, or that a bot stops when the caller speaks | [`load::Scenario`] |
 //! | place many calls and measure latency, jitter and lost frames | [`load::LoadTest`] |
 //! | fail a test when the audio is not steady | [`load::AudioLimits`] |
 //! | find what a release of Asterisk can do | [`asterisk::AsteriskRelease`] |

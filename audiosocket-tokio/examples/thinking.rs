@@ -1,8 +1,8 @@
 //! An answer that takes time, and that the caller can interrupt.
 //!
 //! After the caller has spoken, a task thinks: it stands for a language model, and makes one sentence after the other.
-//! The call plays each sentence as soon as it comes. When the caller speaks again or presses a key, the call cancels the
-//! task and clears the playout. The example `bot` also handles phones that send no audio in a pause.
+//! The call plays each sentence as soon as it comes. A quiet ringback tone fills the time until the first one. When the
+//! caller speaks again or presses a key, the call cancels the task and clears the playout. The example `bot` also handles phones that send no audio in a pause.
 //!
 //! ```sh
 //! cargo run -p audiosocket-tokio --example thinking -- 127.0.0.1:9092
@@ -17,8 +17,9 @@ mod synthesiser;
 
 use std::time::Duration;
 
+use audiosocket_media::tones::{Country, ToneName};
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, VadEvent};
-use audiosocket_tokio::{CallEvent, IncomingCall, Server};
+use audiosocket_tokio::{Bed, CallEvent, IncomingCall, Server};
 use synthesiser::synthesise;
 use tokio::{sync::mpsc, time::sleep};
 
@@ -48,6 +49,7 @@ async fn talk(mut call: IncomingCall) {
             // Only this task plays and clears. If the thinking task played, a sentence could come after the clear.
             Some(sentence) = answer.recv() => {
                 println!("{}: bot: {sentence}", call.uuid());
+                call.remove_bed();
                 // An error says that the call is over. The next event says so too.
                 let _ = call.play(synthesise(&sentence, call.answer_rate())).await;
             }
@@ -57,11 +59,21 @@ async fn talk(mut call: IncomingCall) {
                 VadEvent::SpeechStarted { .. } => interrupt(&call, &mut answer),
                 VadEvent::SpeechEnded { .. } => {
                     println!("{}: thinking", call.uuid());
+                    wait_audibly(&call);
                     answer = begin_answer();
                 }
                 _ => {}
             }
         }
+    }
+}
+
+/// Plays a quiet tone until the answer comes.
+fn wait_audibly(call: &IncomingCall) {
+    if let Some(country) = Country::find("us") {
+        let tone = country.tone(ToneName::Ringback).audio(call.answer_rate());
+        // An error says that the call is over.
+        let _ = call.set_bed(Bed::new(tone).volume(0.04));
     }
 }
 
@@ -82,6 +94,7 @@ fn begin_answer() -> Answer {
 
 /// Stops the playout, and cancels the answer.
 fn interrupt(call: &IncomingCall, answer: &mut Answer) {
+    call.remove_bed();
     let unheard = call.clear().duration.as_millis();
     // The channel is closed after the last sentence.
     if unheard > 0 || !answer.is_closed() {

@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use audiosocket_tokio::listener::{Handshake, Listener, TcpListener};
+use audiosocket_tokio::listener::{ClosableListener, Handshake, Listener, TcpListener};
 use audiosocket_tokio::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
 };
@@ -72,6 +72,11 @@ impl Listener for TlsListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.tcp.poll_accept(cx))?;
         Poll::Ready(Ok((Handshake::new(self.tls.accept(stream)), peer)))
+    }
+
+    // A server that is full refuses connections by this method. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.tcp.closable()
     }
 }
 

@@ -63,7 +63,7 @@ impl ServerBuilder {
     /// Sets how many threads of the server serve the calls. Default: `None`, each call is a task of the runtime that polls
     /// the server.
     ///
-    /// Each thread has a current-thread runtime. The runtime that polls the server accepts the connections, and gives
+    /// Each thread has a current-thread runtime. The runtime that polls the server takes the connections, and gives
     /// them to the threads in turn. All threads have the limits and the shutdown of the one server.
     ///
     /// Use this for servers with many calls, with one thread for each core
@@ -95,7 +95,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Accepts connections from `listener` in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
+    /// Takes connections from `listener` in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
     /// The settings for TCP have no effect then.
     pub fn with_listener<L: Listener>(self, listener: L) -> ServerBuilder<Custom<L>> {
         ServerBuilder {
@@ -109,7 +109,7 @@ impl ServerBuilder {
     /// Opens the sockets and returns the server. `acceptor` accepts or refuses each call, and makes its handler. It is
     /// a closure, [`Callbacks`](crate::Callbacks), or a type of your own.
     ///
-    /// The server accepts connections while [`Server::serve_forever`] is awaited. Until then, connections wait in the
+    /// The server takes connections while [`Server::serve_forever`] is awaited. Until then, connections wait in the
     /// kernel.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl ServerBuilder {
 /// The methods that make a server with a listener of your own.
 impl<L> ServerBuilder<Custom<L>>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
     /// Returns a server for the listener. `acceptor` accepts or refuses each call, and makes its handler.
     ///

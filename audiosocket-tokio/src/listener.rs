@@ -42,23 +42,25 @@ use std::task::{Context, Poll, ready};
 
 use audiosocket_server::Peer;
 use audiosocket_server::io::{
-    HandshakeState, TcpOptions, UnregisteredStream, pending_if_would_block,
+    HandshakeState, ListenBacklog, ListeningSocket, TcpOptions, UnregisteredStream,
+    pending_if_would_block,
 };
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 
 #[cfg(unix)]
 pub use audiosocket_server::io::SocketFile;
-pub use audiosocket_server::io::{
-    ListenAddr, ListenOptions, Listener, send_frames, tcp_retransmissions,
-};
+pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, Listener};
 
 /// A listening TCP socket. It sets the same options on each connection as [`Server::bind`](crate::Server::bind):
 /// `TCP_NODELAY`, the send buffer and the keepalive.
 #[derive(Debug)]
 pub struct TcpListener {
-    socket: tokio::net::TcpListener,
+    socket: std::net::TcpListener,
+    /// The same socket, which the runtime watches. `None` while it refuses connections.
+    watched: Option<tokio::net::TcpListener>,
+    backlog: ListenBacklog,
     options: TcpOptions,
 }
 
@@ -75,9 +77,16 @@ impl TcpListener {
         Self::new(sockets.listeners.remove(0), sockets.tcp)
     }
 
-    pub(crate) fn new(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
-        let socket = tokio::net::TcpListener::from_std(socket)?;
-        Ok(Self { socket, options })
+    pub(crate) fn new(listening: ListeningSocket, options: TcpOptions) -> io::Result<Self> {
+        let ListeningSocket {
+            socket, backlog, ..
+        } = listening;
+        Ok(Self {
+            watched: Some(watch(&socket)?),
+            socket,
+            backlog,
+            options,
+        })
     }
 
     /// Returns the address that the socket is bound to.
@@ -95,12 +104,20 @@ impl TcpListener {
     }
 }
 
+fn watch(socket: &std::net::TcpListener) -> io::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::from_std(socket.try_clone()?)
+}
+
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Peer)>> {
+        let Some(watched) = &self.watched else {
+            // The server does not poll a closed listener.
+            return Poll::Pending;
+        };
         loop {
-            let (stream, peer) = ready!(self.socket.poll_accept(cx))?;
+            let (stream, peer) = ready!(watched.poll_accept(cx))?;
             if self.options.prepare(&SockRef::from(&stream), peer) {
                 return Poll::Ready(Ok((stream, peer.into())));
             }
@@ -112,35 +129,28 @@ impl Listener for TcpListener {
         Poll::Ready(TcpStream::from_std(stream).map(|stream| (stream, peer.into())))
     }
 
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.backlog.can_close().then_some(self as _)
+    }
+
     fn local_addr(stream: &TcpStream) -> Option<SocketAddr> {
         stream.local_addr().ok()
     }
-
-    fn poll_write_frames(
-        stream: &mut TcpStream,
-        cx: &mut Context<'_>,
-        frames: &[u8],
-    ) -> Option<Poll<io::Result<usize>>> {
-        Some(poll_send_frames(stream, cx, frames))
-    }
-
-    fn retransmissions(stream: &TcpStream) -> Option<u32> {
-        tcp_retransmissions(stream)
-    }
 }
 
-fn poll_send_frames(
-    stream: &TcpStream,
-    cx: &mut Context<'_>,
-    frames: &[u8],
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(stream.poll_write_ready(cx))?;
-        let sent = stream.try_io(Interest::WRITABLE, || send_frames(stream, frames));
-        let sent = pending_if_would_block(sent);
-        if sent.is_ready() {
-            return sent;
+impl ClosableListener for TcpListener {
+    fn close(&mut self) -> io::Result<()> {
+        // tokio would report the closed socket as readable, and go on to do so after it is opened again.
+        self.watched = None;
+        self.backlog.close(&self.socket)
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.backlog.open(&self.socket, room)?;
+        if self.watched.is_none() {
+            self.watched = Some(watch(&self.socket)?);
         }
+        Ok(())
     }
 }
 
@@ -161,6 +171,10 @@ impl Listener for RawListener {
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(UnregisteredStream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_std_waiting())?;
         Poll::Ready(Ok((stream.into(), peer.into())))
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &UnregisteredStream) -> Option<SocketAddr> {

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -5,19 +6,25 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::{Listener, Stream, Timer};
+use audiosocket_server::io::{
+    ClosableListener, Listener, Stream, Timer, send_frames, tcp_retransmissions,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until};
 
-/// A stream of tokio, which `L` accepted.
-pub(crate) struct TokioStream<L: Listener>(pub(crate) L::Stream);
+/// A stream of tokio.
+pub(crate) struct TokioStream<S>(pub(crate) S);
 
-impl<L> Stream for TokioStream<L>
-where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
-{
+impl<S: 'static> TokioStream<S> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        (&self.0 as &dyn Any).downcast_ref()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Stream for TokioStream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer));
@@ -28,14 +35,6 @@ where
         Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
-    fn poll_write_frames(
-        &mut self,
-        cx: &mut Context<'_>,
-        frames: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        L::poll_write_frames(&mut self.0, cx, frames).unwrap_or_else(|| self.poll_write(cx, frames))
-    }
-
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(cx)
     }
@@ -44,8 +43,12 @@ where
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        send_frames(self.tcp()?, frames)
+    }
+
     fn retransmissions(&self) -> Option<u32> {
-        L::retransmissions(&self.0)
+        tcp_retransmissions(self.tcp()?)
     }
 }
 
@@ -93,9 +96,9 @@ pub(crate) struct TokioListener<L>(pub(crate) L);
 
 impl<L> Listener for TokioListener<L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + 'static>,
 {
-    type Stream = TokioStream<L>;
+    type Stream = TokioStream<L::Stream>;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_accept(cx))?;
@@ -105,6 +108,10 @@ where
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(Self::Stream, Peer)>> {
         let (stream, peer) = ready!(self.0.poll_accept_waiting())?;
         Poll::Ready(Ok((TokioStream(stream), peer)))
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.0.closable()
     }
 
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
@@ -117,7 +124,7 @@ mod tests {
     use std::future::poll_fn;
     use std::net::Ipv4Addr;
 
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
     use super::*;
 

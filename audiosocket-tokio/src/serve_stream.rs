@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::io::{Connection, NoListener};
+use audiosocket_server::io::Connection;
 use audiosocket_server::{Acceptor, Calls, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -10,7 +10,7 @@ use crate::runtime::{TokioStream, TokioTimer};
 /// Serves one call over any stream: a TCP connection, TLS, a Unix socket, an in-memory stream.
 /// Returns when the connection is closed. The handler gets all events and errors of the call.
 ///
-/// [`Server`](crate::Server) does the same with each connection that it accepts, and also sets `TCP_NODELAY`, the send
+/// [`Server`](crate::Server) does the same with each connection that it takes, and also sets `TCP_NODELAY`, the send
 /// buffer and the keepalive. `calls` counts the call while its connection is open, and can hang it up. Keep one `Calls`
 /// for all calls of a server of your own, and shut down with [`Calls::idle`] and
 /// [`Calls::shut_down`].
@@ -53,9 +53,9 @@ pub async fn serve_stream<S, A>(
     config: SessionConfig,
     calls: &Calls,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     A: Acceptor,
 {
-    let stream = TokioStream::<NoListener<S>>(stream);
+    let stream = TokioStream(stream);
     Connection::<_, TokioTimer, A>::new(stream, peer, acceptor, config, calls).await;
 }

@@ -54,7 +54,7 @@ where
 
 /// A server that listens.
 ///
-/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) accept
+/// [`accept`](Self::accept), [`serve_calls`](Self::serve_calls) and [`serve_forever`](Self::serve_forever) take
 /// connections while they are awaited. Otherwise connections wait in the kernel. Each call is a task of the runtime,
 /// and goes on while none of these futures is awaited. Dropping the server closes all connections at once.
 ///
@@ -133,9 +133,9 @@ impl Server {
 
 impl<L> Server<Incoming, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
-    /// Accepts connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
+    /// Takes connections from `listener`: for TLS, Unix sockets and in-memory streams. [`accept`](Self::accept) then
     /// returns the calls.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ where
 
     /// Returns the next call. Returns `None` after a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections only while this future is awaited. With a [wake
+    /// The server takes connections only while this future is awaited. With a [wake
     /// interval](ServerBuilder::wake_interval) and without threads, it also serves calls only then. So give each call
     /// to a task, and await the next one.
     ///
@@ -179,7 +179,7 @@ where
     /// Spawns a task that runs `talk(call)`, for each call. Returns after a [shutdown](ServerHandle::shutdown) is
     /// complete.
     ///
-    /// The server accepts connections only while this future is awaited. The output of `talk` is dropped. If `talk`
+    /// The server takes connections only while this future is awaited. The output of `talk` is dropped. If `talk`
     /// panics, its call is hung up.
     ///
     /// # Errors
@@ -243,7 +243,7 @@ impl<A: Acceptor> Server<A> {
 
 impl<A: Acceptor, L> Server<A, L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static> + 'static,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
 {
     pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
         let accept_loop = AcceptLoop::new(acceptor, [TokioListener(listener)], config);
@@ -285,7 +285,7 @@ where
 
     /// Accepts and serves calls until a [shutdown](ServerHandle::shutdown) is complete.
     ///
-    /// The server accepts connections only while this future is awaited. Errors of a connection or a handler do not end
+    /// The server takes connections only while this future is awaited. Errors of a connection or a handler do not end
     /// the server. If the system has no descriptors or memory left, the server pauses and tries again. Dropping the
     /// future closes all connections at once.
     ///
@@ -332,6 +332,7 @@ mod tests {
     use std::mem::size_of;
 
     use audiosocket_server::{Call, CallRequest, Handler, Refusal};
+    use tokio::net::TcpStream;
 
     use super::*;
     use crate::runtime::TokioStream;
@@ -348,7 +349,7 @@ mod tests {
     }
 
     fn size_of_connection<A: Acceptor>(_: A) -> usize {
-        size_of::<Connection<TokioStream<TcpListener>, TokioTimer, A>>()
+        size_of::<Connection<TokioStream<TcpStream>, TokioTimer, A>>()
     }
 
     /// The task is most of the memory of an idle call. tokio 1.54 adds 104 bytes and rounds up to a multiple of 128, so

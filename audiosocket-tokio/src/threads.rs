@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::listener::{RawListener, TcpListener};
+use crate::listener::RawListener;
 use crate::runtime::{TokioStream, TokioTimer};
 
 static ADD_FAILED: LogRateLimit = LogRateLimit::new();
@@ -139,8 +139,7 @@ pub(crate) async fn serve_tasks<A: Acceptor>(
 ) {
     while let Some(connection) = connections.recv().await {
         let stream = |stream: UnregisteredStream| TcpStream::from_std(stream.into());
-        let registered = |it| stream(it).map(TokioStream::<TcpListener>);
-        match connection.try_map::<_, TokioTimer>(registered) {
+        match connection.try_map::<_, TokioTimer>(|it| stream(it).map(TokioStream)) {
             Ok(connection) => drop(tokio::spawn(connection)),
             Err(error) => log_failed(&error),
         }

@@ -69,8 +69,33 @@ impl Server {
     /// If it does not listen.
     #[must_use]
     pub fn echo_with(options: &[&str]) -> Self {
+        Self::echo_on("127.0.0.1:0", Command::new(program()), options)
+    }
+
+    /// Starts `serve echo` with `options` on 127.0.0.2 and this port: a second server for the name of the first one.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn second_echo(port: u16, options: &[&str]) -> Self {
+        let addr = format!("127.0.0.2:{port}");
+        Self::echo_on(&addr, Command::new(program()), options)
+    }
+
+    /// Starts `serve echo` with `options` and 40 descriptors.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn echo_with_few_descriptors(options: &[&str]) -> Self {
+        let mut limited = Command::new("prlimit");
+        limited.arg("--nofile=40").arg(program());
+        Self::echo_on("127.0.0.1:0", limited, options)
+    }
+
+    fn echo_on(addr: &str, program: Command, options: &[&str]) -> Self {
         let options = options.iter().map(OsStr::new);
-        Self::start(["echo".as_ref()].into_iter().chain(options))
+        Self::run(program, addr, ["echo".as_ref()].into_iter().chain(options))
     }
 
     /// Starts `serve play` with `options` and `file`.
@@ -79,13 +104,7 @@ impl Server {
     /// If it does not listen.
     #[must_use]
     pub fn play(options: &[&str], file: &Path) -> Self {
-        let options = options.iter().map(OsStr::new);
-        Self::start(
-            ["play".as_ref()]
-                .into_iter()
-                .chain(options)
-                .chain([file.as_os_str()]),
-        )
+        Self::start(play(options, file))
     }
 
     /// Starts `serve play` with `options` and `file` at the far end of `line`.
@@ -95,21 +114,24 @@ impl Server {
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn play_beyond(line: &Line, options: &[&str], file: &Path) -> Self {
-        let play = ["play".as_ref()].into_iter();
-        let what = play
-            .chain(options.iter().map(OsStr::new))
-            .chain([file.as_os_str()]);
-        let command = serve(what, &format!("{FAR}:0"));
-        Self::run(line.far.within(&command))
+        let program = line.far.within(&Command::new(program()));
+        Self::run(program, &format!("{FAR}:0"), play(options, file))
     }
 
     /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
     fn start<'a>(what: impl IntoIterator<Item = &'a OsStr>) -> Self {
-        Self::run(serve(what, "127.0.0.1:0"))
+        Self::run(Command::new(program()), "127.0.0.1:0", what)
     }
 
-    fn run(mut command: Command) -> Self {
+    fn run<'a>(
+        mut command: Command,
+        addr: &str,
+        what: impl IntoIterator<Item = &'a OsStr>,
+    ) -> Self {
         command
+            .arg("serve")
+            .args(what)
+            .args(["--listen", addr, "--runtime", &crate::runtime()])
             .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
@@ -170,6 +192,25 @@ impl Server {
     /// If it has ended.
     pub fn signal(&self) {
         self.process.signal(Signal::TERM).expect("the server runs");
+    }
+
+    /// Kills the server.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn kill(&mut self) {
+        self.process.signal(Signal::KILL).expect("the server runs");
+        let _ = self.process.wait();
+    }
+
+    /// Waits until the log has a line with `part`.
+    pub fn wait_for_log(&self, part: &str) {
+        wait_for(&format!("the server to log '{part}'"), || {
+            self.log()
+                .iter()
+                .any(|line| line.contains(part))
+                .then_some(())
+        });
     }
 
     /// Returns the number of descriptors and of threads of the server.
@@ -238,13 +279,13 @@ impl Callers {
     }
 }
 
-fn serve<'a>(what: impl IntoIterator<Item = &'a OsStr>, listen: &str) -> Command {
-    let mut command = Command::new(program());
-    command
-        .arg("serve")
-        .args(what)
-        .args(["--listen", listen, "--runtime", &crate::runtime()]);
-    command
+/// The arguments of `serve play`.
+fn play<'a>(options: &'a [&str], file: &'a Path) -> impl Iterator<Item = &'a OsStr> {
+    let options = options.iter().map(OsStr::new);
+    ["play".as_ref()]
+        .into_iter()
+        .chain(options)
+        .chain([file.as_os_str()])
 }
 
 fn program() -> OsString {
@@ -277,7 +318,7 @@ mod tests {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \
-             frames_in=75 frames_out=77 silence=3 rate_out=slin retransmissions=2 dropped=1 exceptions=0"
+             frames_in=75 frames_out=77 silence=3 retransmissions=2 dropped=1 exceptions=0"
         );
         let call = EndedCall {
             uuid: uuid.parse().unwrap(),

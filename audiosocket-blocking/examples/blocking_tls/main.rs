@@ -26,7 +26,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use audiosocket_blocking::admission::Limits;
-use audiosocket_blocking::listener::{Listener, TcpListener};
+use audiosocket_blocking::listener::{ClosableListener, Listener, TcpListener};
 use audiosocket_blocking::{
     Acceptor, Audio, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, Server,
 };
@@ -86,6 +86,11 @@ impl Listener for TlsListener {
         let (tcp, peer) = self.tcp.accept()?;
         let stream = TlsStream::new(&self.tls, tcp).map_err(io::Error::other)?;
         Ok((stream, peer))
+    }
+
+    // A server that is full refuses connections by this method. Otherwise it hangs up.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.tcp.closable()
     }
 }
 

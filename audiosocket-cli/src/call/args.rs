@@ -29,7 +29,7 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "N", help_heading = CALLS, display_order = 1, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     calls: u32,
     /// Calls started per second [default: all at once]
-    #[arg(long, value_name = "N", help_heading = CALLS, value_parser = calls_per_second)]
+    #[arg(long, value_name = "N", help_heading = CALLS, hide = true, value_parser = calls_per_second)]
     calls_per_second: Option<f64>,
     /// Length, or a range: 1s-60s [default: 5s]
     #[arg(long, value_name = "TIME", help_heading = CALLS, value_parser = duration::parse_range)]
@@ -37,6 +37,9 @@ pub(crate) struct CallArgs {
     /// Answer that counts as good [default: echo]
     #[arg(long, value_name = "echo|any", help_heading = CALLS, value_enum, hide_possible_values = true)]
     expect: Option<ExpectOption>,
+    /// Do and expect the steps of this TOML file
+    #[arg(long, value_name = "FILE", help_heading = CALLS, conflicts_with_all = EXCLUDED)]
+    scenario: Option<PathBuf>,
     /// Time to connect
     #[arg(long, value_name = "TIME", help_heading = CALLS, hide = true, default_value = "5s", value_parser = duration::parse_positive)]
     connect_timeout: Duration,
@@ -55,6 +58,9 @@ pub(crate) struct CallArgs {
     /// Print all figures as one JSON object
     #[arg(long, help_heading = CALLS)]
     pub(super) json: bool,
+    /// Write a JUnit report to this file
+    #[arg(long, value_name = "FILE", help_heading = CALLS, hide = true)]
+    pub(super) junit: Option<PathBuf>,
     /// Measure a local server process (Linux)
     #[arg(long, value_name = "PID", help_heading = CALLS, hide = true, value_parser = clap::value_parser!(u32).range(1..))]
     server_pid: Option<u32>,
@@ -95,9 +101,27 @@ const AUDIO: &str = "Audio";
 const AFTER_HELP: &str = crate::help::examples!(
     "testing.md",
     "audiosocket call 127.0.0.1:9092 --calls 100 --duration 10s",
-    "audiosocket call voicebot:9092 --expect any --dtmf 15# --duration 20s",
+    "audiosocket call voicebot:9092 --scenario dialogue.toml --junit calls.xml",
     "audiosocket call voicebot:9092 --barge-in-after 2s --record heard.wav",
 );
+
+/// The options for what a scenario has.
+const EXCLUDED: [&str; 14] = [
+    "audio",
+    "barge_in_after",
+    "closed_loop",
+    "dtmf",
+    "dtmf_at",
+    "duration",
+    "error_at",
+    "expect",
+    "hold",
+    "inband_keys",
+    "no_audio",
+    "replay",
+    "say_at",
+    "uuid_at",
+];
 
 /// The values of `--audio`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +200,11 @@ impl CallArgs {
         }
     }
 
+    /// Returns the file with the scenario of the calls.
+    pub(super) fn scenario(&self) -> Option<&Path> {
+        self.scenario.as_deref()
+    }
+
     /// Returns whether callers send a frame each ptime.
     pub(super) fn is_paced(&self) -> bool {
         self.closed_loop.is_none() && !self.no_audio && !self.script.is_replay()
@@ -198,7 +227,8 @@ impl CallArgs {
             .rate(self.rate)
             .ptime(Duration::from_millis(self.ptime.into()))
             .linger(self.echo_timeout)
-            .connect_timeout(self.connect_timeout);
+            .connect_timeout(self.connect_timeout)
+            .list_calls(self.junit.is_some());
         if let Some(calls) = self.calls_per_second {
             test = test.calls_per_second(calls);
         }

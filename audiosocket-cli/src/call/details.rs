@@ -38,7 +38,9 @@ fn text_of(mut table: Table, figures: RangeInclusive<usize>) -> String {
 /// Describes the calls that were made.
 fn run(report: &Report) -> String {
     let (shortest, longest) = (report.duration_s, report.longest_s);
-    let seconds = if shortest == longest {
+    let seconds = if report.scenario.is_some() {
+        format!("at most {longest}")
+    } else if shortest == longest {
         shortest.to_string()
     } else {
         format!("{shortest} to {longest}")

@@ -2,6 +2,7 @@
 
 mod args;
 mod details;
+mod junit;
 mod limits;
 mod progress;
 mod recordings;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use audiosocket_media::SampleRate;
 use audiosocket_media::file::AudioReader;
-use audiosocket_testing::load::{LoadError, LoadTest, Report};
+use audiosocket_testing::load::{LoadError, LoadTest, Report, Scenario};
 use serde::Serialize;
 
 use crate::signals::Signals;
@@ -51,6 +52,9 @@ pub(crate) struct CallReport {
 
 pub(crate) fn run(args: &CallArgs) -> io::Result<ExitCode> {
     let report = place(args)?;
+    if let Some(path) = &args.junit {
+        junit::write(&report, path)?;
+    }
     if args.json {
         report.print_json()?;
     } else if args.details {
@@ -74,6 +78,12 @@ pub(crate) fn place(args: &CallArgs) -> io::Result<CallReport> {
             usage_error(COMMAND, &problem);
         }
         test = test.audio(samples);
+    }
+    if let Some(path) = args.scenario() {
+        test = match Scenario::read(path, args.rate) {
+            Ok(scenario) => test.scenario(scenario),
+            Err(error) => usage_error(COMMAND, &format!("--scenario {error}")),
+        };
     }
     open_files::raise_limit();
     // One thread is enough for a thousand calls, and on it no call waits for the lock of another.
@@ -106,7 +116,7 @@ async fn place_all(args: &CallArgs, mut test: LoadTest) -> io::Result<CallReport
         let recorder = Arc::clone(recorder);
         test = test.tap(move |uuid| RecordedCall::start(&recorder, uuid));
     }
-    let progress = ProgressDisplay::new(args.is_paced());
+    let progress = ProgressDisplay::new(args.is_paced() && args.scenario().is_none());
     let test = test.on_progress(progress.hook());
     let stop = async {
         signals.next().await;

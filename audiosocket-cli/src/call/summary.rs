@@ -73,9 +73,12 @@ fn lines(call: &CallReport) -> Vec<Line> {
 fn server(report: &Report) -> String {
     let server = report.server.escape_debug();
     let expect = match report.expect {
-        Expect::Echo if report.quiet => "nothing but silence is expected",
-        Expect::Echo => "an echo is expected",
-        _ => "any audio is expected",
+        Expect::Echo if report.quiet => "nothing but silence is expected".to_owned(),
+        Expect::Echo => "an echo is expected".to_owned(),
+        _ => match &report.scenario {
+            Some(name) => format!("scenario {name:?}"),
+            None => "any audio is expected".to_owned(),
+        },
     };
     let asterisk = |release: &String| format!(", as Asterisk {release}");
     let asterisk = report.asterisk.as_ref().map_or_else(String::new, asterisk);

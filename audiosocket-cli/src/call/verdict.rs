@@ -1,6 +1,6 @@
 //! Whether the calls went well, why not, and what to do.
 
-use audiosocket_testing::load::{Expect, FailureGroup};
+use audiosocket_testing::load::{Expect, FailureGroup, Report};
 
 use super::CallReport;
 use super::limits::exceeded;
@@ -19,6 +19,7 @@ fn success(call: &CallReport) -> &'static str {
     match call.report.expect {
         Expect::Echo if call.report.quiet => "all calls completed, only silence came",
         Expect::Echo => "all calls completed, every frame came back whole",
+        Expect::Scenario => "all calls met the scenario",
         _ if call.report.barge_in.is_some() => "the server fell silent on every call",
         _ => "all calls completed, each of them received audio",
     }
@@ -58,19 +59,26 @@ fn problem(call: &CallReport) -> (String, &'static str) {
         let next = "docs/src/troubleshooting.md explains the lines of Asterisk's log, docs/src/releases.md the releases";
         return (reason, next);
     }
-    if hangups.server == answered && frames.received == 0 {
+    if report.scenario.is_some()
+        && let Some(most) = report.failures.first()
+    {
+        let reason = format!("{} ({} of {} calls)", most.reason, most.calls, calls.placed);
+        let next = "--json has the time of each step; docs/src/testing.md explains the steps";
+        return (reason, next);
+    }
+    if hangups.server == answered && frames.received == 0 && report.scenario.is_none() {
         return (
             "the server hung up every call before it sent audio".to_owned(),
             "read the log of the server: it refuses calls that its limits or its allow list exclude",
         );
     }
-    if frames.received == 0 && !(echo && report.quiet) {
+    if frames.received == 0 && !(echo && report.quiet) && report.scenario.is_none() {
         return (
             "no audio came".to_owned(),
             "read the log of the server: it took the calls and sent nothing",
         );
     }
-    if audible == 0 && !report.quiet {
+    if audible == 0 && !report.quiet && report.scenario.is_none() {
         let next = if echo {
             "if it is not an echo server: use --expect any"
         } else {
@@ -111,24 +119,27 @@ fn problem(call: &CallReport) -> (String, &'static str) {
         };
         return (reason, next);
     }
-    let bad_frames = frames.missing + frames.wrong + frames.extra;
-    if bad_frames == 0
+    let bad_frames = bad_frames(report);
+    if bad_frames.is_none()
         && let Some(limit) = report.exceeded.first()
     {
         let next = "docs/src/testing.md has the reason for each limit and the usual causes";
         return (exceeded(limit), next);
     }
     (
-        format!(
-            "frames: {} missing, {} wrong, {} extra",
-            frames.missing, frames.wrong, frames.extra
-        ),
+        bad_frames.unwrap_or_default(),
         "the server loses or changes audio; if it is only slow, use a longer --echo-timeout",
     )
 }
 
 /// Returns a line for each reason for which calls failed, one for each exceeded limit, and one for recordings.
 pub(super) fn failures(call: &CallReport) -> impl Iterator<Item = String> {
+    let failures = call.report.failures.iter().map(failure);
+    failures.chain(run_failures(call))
+}
+
+/// Returns a line for each exceeded limit, and one for recordings.
+pub(super) fn run_failures(call: &CallReport) -> impl Iterator<Item = String> {
     let recordings = call.recordings.iter().filter_map(|all| {
         let error = all.error.as_ref()?;
         Some(match all.failed {
@@ -137,8 +148,18 @@ pub(super) fn failures(call: &CallReport) -> impl Iterator<Item = String> {
         })
     });
     let limits = call.report.exceeded.iter().map(exceeded);
-    let failures = call.report.failures.iter().map(failure);
-    failures.chain(limits).chain(recordings)
+    limits.chain(recordings)
+}
+
+/// Describes the frames that an echo server has lost or changed.
+pub(super) fn bad_frames(report: &Report) -> Option<String> {
+    let frames = &report.frames;
+    (frames.missing + frames.wrong + frames.extra > 0).then(|| {
+        format!(
+            "frames: {} missing, {} wrong, {} extra",
+            frames.missing, frames.wrong, frames.extra
+        )
+    })
 }
 
 fn failure(group: &FailureGroup) -> String {
@@ -146,10 +167,12 @@ fn failure(group: &FailureGroup) -> String {
         reason,
         calls,
         uuid,
+        at_s,
         ..
     } = group;
+    let at = at_s.map_or_else(String::new, |at| format!("at {at:.3} s, "));
     match calls {
-        1 => format!("1 call: {reason} (UUID {uuid})"),
-        _ => format!("{calls} calls: {reason} (one of them: UUID {uuid})"),
+        1 => format!("1 call: {reason} ({at}UUID {uuid})"),
+        _ => format!("{calls} calls: {reason} (one of them: {at}UUID {uuid})"),
     }
 }

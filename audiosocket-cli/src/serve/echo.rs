@@ -5,15 +5,31 @@ use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Refusal, Response};
 
 use super::input_options::{InputOptions, log_warning};
 
+/// The rate of kind `0x10`.
+const NARROW: SampleRate = SampleRate::Hz8000;
+
 /// Answers each piece of audio with itself. Needs no pacing: the caller's clock is the clock.
 ///
 /// Asterisk takes slin only, so that other codecs are decoded, and compressed audio is not answered.
 #[derive(Debug)]
 pub(crate) struct Echo {
+    input: InputOptions,
+    state: EchoState,
+}
+
+/// What is known of frames of kind `0x10`. A call without such frames, and a call with slin at 8 kHz, need no memory.
+#[derive(Debug)]
+enum EchoState {
+    New,
+    Converted(Box<Conversion>),
+    /// The frames are slin at 8 kHz.
+    Plain,
+}
+
+/// Decodes frames of kind `0x10` and converts them to their nominal rate.
+#[derive(Debug)]
+struct Conversion {
     decoder: AudioDecoder,
-    /// Frames of kind `0x10` are slin at 8 kHz.
-    is_plain: bool,
-    /// Converts to the rate of kind `0x10`.
     resampler: Option<(SampleRate, Resampler)>,
     narrow: Vec<i16>,
     slin: Vec<u8>,
@@ -25,31 +41,52 @@ impl Echo {
         Ok(Self::new(InputOptions::default()))
     }
 
-    pub(super) fn new(caller: InputOptions) -> Self {
+    pub(super) fn new(input: InputOptions) -> Self {
         Self {
-            decoder: caller.decoder(),
-            is_plain: false,
-            resampler: None,
-            narrow: Vec::new(),
-            slin: Vec::new(),
+            input,
+            state: EchoState::New,
         }
     }
 }
 
 impl Handler for Echo {
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if self.is_plain || audio.rate() != SampleRate::Hz8000 {
+        if audio.rate() != NARROW {
             return audio.into();
         }
-        let narrow = SampleRate::Hz8000;
-        let decoded = self.decoder.push(audio, Instant::now());
-        let Decoded::Samples { rate, samples } = decoded else {
-            log_warning(&mut self.decoder, call.uuid());
+        if let EchoState::New = self.state {
+            let conversion = Conversion::new(self.input.decoder());
+            self.state = EchoState::Converted(Box::new(conversion));
+        }
+        let EchoState::Converted(conversion) = &mut self.state else {
+            return audio.into();
+        };
+        let response = conversion.answer(call, audio);
+        log_warning(&mut conversion.decoder, call.uuid());
+        if conversion.is_over() {
+            self.state = EchoState::Plain;
+        }
+        response
+    }
+}
+
+impl Conversion {
+    fn new(decoder: AudioDecoder) -> Self {
+        Self {
+            decoder,
+            resampler: None,
+            narrow: Vec::new(),
+            slin: Vec::new(),
+        }
+    }
+
+    fn answer<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
+        let Decoded::Samples { rate, samples } = self.decoder.push(audio, Instant::now()) else {
             return Response::Nothing;
         };
         self.slin.clear();
-        let as_it_came = rate == narrow && samples.len() == audio.payload().len() / 2;
-        if rate == narrow {
+        let as_it_came = rate == NARROW && samples.len() == audio.payload().len() / 2;
+        if rate == NARROW {
             pcm::to_slin(samples, &mut self.slin);
         } else {
             if self
@@ -57,7 +94,7 @@ impl Handler for Echo {
                 .as_ref()
                 .is_none_or(|(from, _)| *from != rate)
             {
-                self.resampler = Some((rate, Resampler::new(rate, narrow)));
+                self.resampler = Some((rate, Resampler::new(rate, NARROW)));
             }
             if let Some((_, resampler)) = &mut self.resampler {
                 self.narrow.clear();
@@ -65,17 +102,23 @@ impl Handler for Echo {
                 pcm::to_slin(&self.narrow, &mut self.slin);
             }
         }
-        let is_slin = matches!(self.decoder.codec(), None | Some(Codec::Slin));
-        self.is_plain = is_slin && rate == narrow && self.decoder.is_rate_known();
-        log_warning(&mut self.decoder, call.uuid());
-        if as_it_came && is_slin {
+        if as_it_came && self.is_slin() {
             return audio.into();
         }
         if !self.slin.is_empty()
-            && let Err(error) = call.send(Audio::new(narrow, &self.slin))
+            && let Err(error) = call.send(Audio::new(NARROW, &self.slin))
         {
             tracing::debug!(uuid = %call.uuid(), %error, "not echoed");
         }
         Response::Nothing
+    }
+
+    fn is_slin(&self) -> bool {
+        matches!(self.decoder.codec(), None | Some(Codec::Slin))
+    }
+
+    /// Whether all further frames are answered as they come.
+    fn is_over(&self) -> bool {
+        self.is_slin() && self.decoder.is_rate_known() && self.resampler.is_none()
     }
 }

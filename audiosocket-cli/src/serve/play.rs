@@ -1,29 +1,32 @@
-//! `audiosocket serve play`: plays a WAV file to each caller.
+//! `audiosocket serve play`: plays a file or standard input to each caller.
 
-mod stdin;
+mod shared_audio;
 
-use std::io;
+use std::io::{self, Stdin};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use audiosocket_media::{Prompt, SampleRate};
+use audiosocket_media::file::{AudioReader, ReadError};
+use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_proto::MarkOutcome;
+use audiosocket_tokio::stream::Prebuffer;
 use audiosocket_tokio::{
-    Acceptor, Audio, Call, CallRequest, DtmfDigit, Handler, Response, SendError,
+    Acceptor, Audio, AudioBuf, Call, CallRequest, DtmfDigit, Handler, Response,
 };
 use clap::Args;
 
-use super::ServeArgs;
-use super::barge_in::BargeIn;
+use super::caller_input::{CallerInput, InbandKeyOptions};
 use super::play_rate::{PlayRate, StartAtRate};
-use super::prompt::{self, hang_up_on_error};
-use crate::help;
+use super::prompt::{self, LONGEST, hang_up_on_error};
+use super::record::RecordOptions;
+use super::{DEFAULT_TAIL, ServeArgs};
+use crate::{duration, help};
+use shared_audio::{QUEUED, SharedAudio, SharedPlayer};
 
-/// Repeated audio is queued in parts of at most this length.
-const LONGEST_PART: Duration = Duration::from_secs(10);
-
-/// A busy server could queue the next part too late if parts were shorter.
-const SHORTEST_PART: Duration = Duration::from_secs(1);
+/// A shorter file is repeated to this length before it is played in a loop, so that a call does not queue many parts.
+const SHORTEST_LOOP: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
@@ -40,6 +43,16 @@ pub(crate) struct PlayArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    /// Silence before the hangup, so that phones play the end
+    #[arg(long, value_name = "TIME", help_heading = "Playing", hide = true, default_value = DEFAULT_TAIL, value_parser = duration::parse)]
+    pub(super) tail: Duration,
+    /// With -, begin with TIME of audio; 5s at most
+    #[arg(long, value_name = "TIME", help_heading = "Playing", hide = true, value_parser = parse_prebuffer)]
+    prebuffer: Option<Duration>,
+    #[command(flatten)]
+    pub(super) record: RecordOptions,
+    #[command(flatten)]
+    inband_keys: InbandKeyOptions,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
@@ -52,106 +65,171 @@ const AFTER_HELP: &str = help::examples!(
     "audiosocket serve play music.wav --loop --max-duration 1h",
 );
 
+/// Parses `--prebuffer`. A call never has more than [`QUEUED`], so a longer prebuffer would wait for the end of the audio.
+fn parse_prebuffer(text: &str) -> Result<Duration, String> {
+    let amount = duration::parse_positive(text)?;
+    if amount > QUEUED {
+        return Err("longer than 5s, the longest that is possible".to_owned());
+    }
+    Ok(amount)
+}
+
 impl PlayArgs {
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
-        let mut audio = prompt::load(&self.file, self.rate)?;
-        if self.repeat {
-            audio = prompt::repeat(&audio, SHORTEST_PART);
-        }
-        let prompt = Prompt::from(audio);
-        if self.rate == PlayRate::Answer {
-            // Most callers need this rate. No call waits until the file is resampled.
-            let _ = prompt.at(SampleRate::Hz8000);
-        }
+        let audio = if self.file.as_os_str() == "-" {
+            self.read_stdin()?
+        } else if self.prebuffer.is_some() {
+            return Err(io::Error::other(
+                "--prebuffer needs standard input: a file is complete; write - in place of the file",
+            ));
+        } else {
+            Arc::new(self.load()?)
+        };
         let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
-        let caller = self.serve.caller;
+        let (caller, prebuffer) = (self.serve.caller, self.prebuffer);
+        let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
             let player = Player {
-                prompt: prompt.clone(),
+                audio: SharedPlayer::new(audio.clone(), repeat),
                 play_rate: rate,
-                rate: SampleRate::default(),
-                next_part: repeat.then_some(0),
-                barge_in: barge_in.then(|| BargeIn::new(caller)),
+                prebuffer,
+                incomplete: None,
+                interrupter: barge_in.then(|| CallerInput::new(caller, inband_keys)),
                 interrupted: false,
             };
             Ok(StartAtRate::new(rate, player))
         })
+    }
+
+    /// Reads the whole file.
+    fn load(&self) -> io::Result<SharedAudio> {
+        let mut file = prompt::load(&self.file, self.rate)?;
+        if self.repeat {
+            file = prompt::repeat(&file, SHORTEST_LOOP);
+        }
+        let audio = SharedAudio::new(file.rate(), self.rate.all());
+        audio.add(&file);
+        audio.complete();
+        if self.rate == PlayRate::Answer {
+            // Most callers need this rate.
+            audio.prepare(SampleRate::Hz8000);
+        }
+        Ok(audio)
+    }
+
+    /// Waits for the header of standard input, and then reads its audio on a thread.
+    fn read_stdin(&self) -> io::Result<Arc<SharedAudio>> {
+        if self.repeat {
+            return Err(io::Error::other(
+                "--loop needs a file: standard input is read only once",
+            ));
+        }
+        let stdin_error = |error: ReadError| io::Error::other(format!("standard input: {error}"));
+        let mut reader = AudioReader::new(io::stdin()).map_err(stdin_error)?;
+        let rate = self.rate.source(reader.sample_rate());
+        let audio = Arc::new(SharedAudio::new(rate, self.rate.all()));
+        let shared = audio.clone();
+        let read_all = move || {
+            if let Err(error) = read_parts(&mut reader, rate, &shared) {
+                tracing::warn!(%error, "standard input is not read any further");
+            }
+            for warning in reader.warnings() {
+                tracing::warn!(%warning, "standard input");
+            }
+            shared.complete();
+        };
+        thread::Builder::new()
+            .name("stdin".to_owned())
+            .spawn(read_all)?;
+        Ok(audio)
+    }
+}
+
+/// Adds standard input to `audio`, at `rate`, as it arrives.
+fn read_parts(
+    reader: &mut AudioReader<Stdin>,
+    rate: SampleRate,
+    audio: &SharedAudio,
+) -> io::Result<()> {
+    let hz = reader.sample_rate();
+    let mut resampler = Resampler::between(hz, rate.hz()).map_err(io::Error::other)?;
+    let (mut samples, mut part) = (Vec::new(), Vec::new());
+    let mut left = u64::from(hz) * LONGEST.as_secs();
+    loop {
+        samples.clear();
+        part.clear();
+        let is_end = reader.read(&mut samples)? == 0;
+        left = left.checked_sub(samples.len() as u64).ok_or_else(|| {
+            io::Error::other(format!("it has more audio than {} s", LONGEST.as_secs()))
+        })?;
+        if is_end {
+            resampler.finish(&mut part);
+        } else {
+            resampler.push(&samples, &mut part);
+        }
+        audio.add(&AudioBuf::from_samples(rate, &part));
+        if is_end {
+            return Ok(());
+        }
     }
 }
 
 /// Plays to one caller.
 #[derive(Debug)]
 struct Player {
-    prompt: Prompt,
+    audio: SharedPlayer,
     play_rate: PlayRate,
-    /// The rate since the start of the call.
-    rate: SampleRate,
-    /// Where the next part of repeated audio starts, in bytes. `None` if the audio is played once.
-    next_part: Option<usize>,
-    barge_in: Option<BargeIn>,
+    prebuffer: Option<Duration>,
+    /// Ends with the call, or at the end of the audio.
+    incomplete: Option<Prebuffer>,
+    /// `None` without `--barge-in`.
+    interrupter: Option<CallerInput>,
     interrupted: bool,
 }
 
 impl Handler for Player {
     fn on_start(&mut self, call: &mut Call<'_>) {
-        self.rate = self.play_rate.of(call);
-        let played = match self.next_part {
-            None => call
-                .try_play(self.prompt.at(self.rate))
-                .and_then(|()| call.mark(0)),
-            Some(_) => self.play_part(call),
-        };
+        let rate = self.play_rate.of(call);
+        self.incomplete = self.prebuffer.map(|amount| call.handle().prebuffer(amount));
+        let played = self.audio.start(call, rate);
         hang_up_on_error(call, played);
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        if let Some(barge_in) = &mut self.barge_in
+        if let Some(input) = &mut self.interrupter
             && !self.interrupted
-            && barge_in.takes_audio(call, audio)
+        {
+            let speaks = input.takes_audio(call, audio);
+            let presses = input.next_key(call).is_some();
+            if speaks || presses {
+                self.interrupt(call);
+            }
+        }
+        Response::Nothing
+    }
+
+    fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
+        if let Some(input) = &mut self.interrupter
+            && !self.interrupted
+            && input.takes_key(digit)
         {
             self.interrupt(call);
         }
         Response::Nothing
     }
 
-    fn on_dtmf(&mut self, call: &mut Call<'_>, _: DtmfDigit) -> Response<'static> {
-        if !self.interrupted && self.barge_in.is_some() {
-            self.interrupt(call);
-        }
-        Response::Nothing
-    }
-
-    fn on_mark(&mut self, call: &mut Call<'_>, _: u64, _: MarkOutcome) {
-        if self.interrupted {
-            return;
-        }
-        match self.next_part {
-            None => call.hangup_after_playout(),
-            Some(_) => {
-                let played = self.play_part(call);
-                hang_up_on_error(call, played);
-            }
+    fn on_mark(&mut self, call: &mut Call<'_>, mark: u64, _: MarkOutcome) {
+        if !self.interrupted {
+            let played = self.audio.resume(call, mark);
+            hang_up_on_error(call, played);
         }
     }
 }
 
 impl Player {
-    /// Queues the next part of repeated audio. The mark is where the part before it ends. So one or two parts are queued at
-    /// any time.
-    fn play_part(&mut self, call: &mut Call<'_>) -> Result<(), SendError> {
-        let Some(at) = &mut self.next_part else {
-            return Ok(());
-        };
-        call.mark(0)?;
-        let audio = self.prompt.at(self.rate);
-        let part = prompt::part(&audio, *at, LONGEST_PART);
-        *at = (*at + part.bytes().len()) % audio.bytes().len();
-        call.try_play(part)
-    }
-
     fn interrupt(&mut self, call: &mut Call<'_>) {
         self.interrupted = true;
-        let unheard = call.clear().duration.as_secs_f64();
+        let unheard = self.audio.stop(call).as_secs_f64();
         tracing::info!(uuid = %call.uuid(), unheard = format_args!("{unheard:.3}"), "interrupted");
     }
 }

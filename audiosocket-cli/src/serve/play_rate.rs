@@ -12,7 +12,7 @@ use super::prompt::hang_up_on_error;
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// The mark at the end of the wait. No handler of this program uses this number.
-const WAIT_IS_OVER: u64 = u64::MAX;
+pub(super) const WAIT_IS_OVER: u64 = u64::MAX;
 
 /// The value of `--rate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,29 @@ impl PlayRate {
     pub(super) fn of(self, call: &Call<'_>) -> SampleRate {
         match self {
             Self::Answer => call.answer_rate(),
+            Self::Named(rate) => rate,
+        }
+    }
+
+    /// Returns all rates at which audio is played.
+    pub(super) fn all(self) -> Vec<SampleRate> {
+        match self {
+            Self::Answer => {
+                let is_answer = |rate: &SampleRate| rate.answer_rate() == *rate;
+                SampleRate::ALL.into_iter().filter(is_answer).collect()
+            }
+            Self::Named(rate) => vec![rate],
+        }
+    }
+
+    /// Returns the rate at which audio with `hz` is kept: the named one, or the lowest answer rate that has all of it.
+    pub(super) fn source(self, hz: u32) -> SampleRate {
+        match self {
+            Self::Answer => SampleRate::ALL
+                .into_iter()
+                .find(|rate| rate.hz() >= hz)
+                .unwrap_or(SampleRate::Hz192000)
+                .answer_rate(),
             Self::Named(rate) => rate,
         }
     }
@@ -126,5 +149,20 @@ mod tests {
         assert_eq!(PlayRate::Answer.highest(), SampleRate::Hz16000);
         let named = PlayRate::Named(SampleRate::Hz48000);
         assert_eq!(named.highest(), SampleRate::Hz48000);
+    }
+
+    #[test]
+    fn a_file_is_kept_at_its_rate_or_the_next_one_up_to_16_khz() {
+        for (hz, kept) in [
+            (4_000, 8_000),
+            (8_000, 8_000),
+            (11_025, 12_000),
+            (16_000, 16_000),
+            (22_050, 16_000),
+            (44_100, 16_000),
+            (200_000, 16_000),
+        ] {
+            assert_eq!(PlayRate::Answer.source(hz).hz(), kept, "{hz}");
+        }
     }
 }

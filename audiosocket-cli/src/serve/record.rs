@@ -1,14 +1,16 @@
-//! `audiosocket serve record`: records each call into a WAV file.
+//! `audiosocket serve record`: records each call into a WAV file. And `--record` of the other servers.
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use audiosocket_record::{Codec, Gaps, Law, Recorder};
-use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Response};
+use audiosocket_record::{Codec, Gaps, Law, Recorder, RecorderBuilder, Sides};
+use audiosocket_tokio::{Acceptor, Audio, Call, CallRequest, Handler, Response};
 use clap::{Args, ValueEnum};
 
 use super::{ServeArgs, until_signal};
 use crate::help;
+use crate::usage_error::usage_error;
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
@@ -22,6 +24,9 @@ pub(crate) struct RecordArgs {
     /// Leave out pauses [default: silence]
     #[arg(long, help_heading = "Recording")]
     skip_pauses: bool,
+    /// caller, stereo, mono or two-files
+    #[arg(long, value_enum, value_name = "SIDES", help_heading = "Recording", hide = true, hide_possible_values = true, default_value_t = SidesOption::Caller)]
+    record_as: SidesOption,
     #[command(flatten)]
     serve: ServeArgs,
 }
@@ -56,18 +61,91 @@ impl CodecOption {
     }
 }
 
-/// Serves until a signal has ended the server and all recordings are on the disk.
+/// The recording of the calls of a server that answers them.
+#[derive(Args, Debug)]
+pub(super) struct RecordOptions {
+    /// Record both sides of each call into DIR, which must exist
+    #[arg(long, value_name = "DIR", help_heading = "Recording", hide = true)]
+    record: Option<PathBuf>,
+    /// stereo, mono, two-files or caller
+    #[arg(long, value_enum, value_name = "SIDES", help_heading = "Recording", hide = true, hide_possible_values = true, default_value_t = SidesOption::Stereo, requires = "record")]
+    record_as: SidesOption,
+}
+
+/// Which sides of a call are recorded, and how.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SidesOption {
+    /// The caller only
+    Caller,
+    /// The caller left, the server right
+    Stereo,
+    /// Both sides mixed
+    Mono,
+    /// A file for each side
+    TwoFiles,
+}
+
+impl SidesOption {
+    fn sides(self) -> Sides {
+        match self {
+            Self::Caller => Sides::Caller,
+            Self::Stereo => Sides::Stereo,
+            Self::Mono => Sides::Mono,
+            Self::TwoFiles => Sides::TwoFiles,
+        }
+    }
+}
+
+impl RecordOptions {
+    /// Serves until a signal has ended the server, and records the calls if `--record` is set. `tail` follows the audio
+    /// before a hangup.
+    pub(super) fn serve<A: Acceptor>(
+        &self,
+        acceptor: A,
+        serve: &ServeArgs,
+        tail: Duration,
+    ) -> io::Result<()> {
+        match &self.record {
+            None => until_signal(acceptor, serve, tail),
+            Some(directory) => {
+                let recorder = Recorder::in_directory(directory).sides(self.record_as.sides());
+                serve_recorded(recorder, acceptor, serve, tail)
+            }
+        }
+    }
+}
+
 pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
+    let sides = args.record_as.sides();
+    if args.skip_pauses && sides != Sides::Caller {
+        usage_error(
+            "audiosocket serve record",
+            "--skip-pauses needs --record-as caller; with both sides, pauses keep them aligned",
+        );
+    }
     let gaps = if args.skip_pauses {
         Gaps::Skip
     } else {
         Gaps::Keep
     };
-    let mut recorder = Recorder::in_directory(&args.directory).gaps(gaps);
+    let mut recorder = Recorder::in_directory(&args.directory)
+        .gaps(gaps)
+        .sides(sides);
     if let Some(codec) = args.codec.codec() {
         recorder = recorder.codec(codec);
     }
-    if let Some(rate) = args.serve.caller.input_rate {
+    let acceptor = |_: &CallRequest<'_>| Ok(NoAnswer);
+    serve_recorded(recorder, acceptor, &args.serve, Duration::ZERO)
+}
+
+/// Serves until a signal has ended the server and all recordings are on the disk.
+fn serve_recorded<A: Acceptor>(
+    mut recorder: RecorderBuilder,
+    acceptor: A,
+    serve: &ServeArgs,
+    tail: Duration,
+) -> io::Result<()> {
+    if let Some(rate) = serve.caller.input_rate {
         recorder = recorder.input_rate(rate);
     }
     let recorder = recorder.start().map_err(|error| match error.kind() {
@@ -76,8 +154,7 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
         }
         _ => error,
     })?;
-    let acceptor = recorder.record(|_: &CallRequest<'_>| Ok(NoAnswer));
-    let served = until_signal(acceptor, &args.serve);
+    let served = until_signal(recorder.record(acceptor), serve, tail);
     let stats = recorder.finish();
     tracing::info!(
         calls = stats.ended,

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -16,6 +18,28 @@ pub(crate) const HANGUP: Frame = (0x00, Vec::new());
 /// Connects and sends nothing.
 pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     prepared(TcpStream::connect(addr).unwrap())
+}
+
+/// Connects when the server accepts connections again.
+pub(crate) fn connect_when_open(addr: SocketAddr) -> TcpStream {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match TcpStream::connect(addr) {
+            Ok(stream) => return prepared(stream),
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until the system refuses connections to the server.
+pub(crate) fn wait_until_closed(addr: SocketAddr) {
+    let deadline = Instant::now() + PATIENCE;
+    while let Ok(stream) = TcpStream::connect(addr) {
+        drop(stream);
+        assert!(Instant::now() < deadline, "the server accepts connections");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Connects from this address of the machine, such as 127.0.0.2.

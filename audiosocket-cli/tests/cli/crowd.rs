@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::caller::{HANGUP, UUID, assert_echoed, connect, end_call};
+use super::caller::{HANGUP, UUID, assert_echoed, end_call};
 use super::process::{PATIENCE, ServeProcess, assert_ended_by_the_caller};
 use super::server::{self, write_frame};
 
@@ -59,7 +59,9 @@ pub(crate) fn raise_descriptors() {
 
 /// Begins a call. Returns `None` if the server refuses it.
 fn begin(addr: SocketAddr) -> Option<TcpStream> {
-    let mut stream = connect(addr);
+    let mut stream = TcpStream::connect(addr).ok()?;
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // The server may have closed the connection already.
     let _ = write_frame(&mut stream, 0x01, UUID);
     // An accepted call gets silence, a refused one a hangup.

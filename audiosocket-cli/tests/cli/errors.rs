@@ -160,6 +160,14 @@ fn files_that_cannot_be_used_exit_with_1_and_are_named() {
 }
 
 #[test]
+fn a_prebuffer_that_cannot_be_used_is_named() {
+    let args = ["serve", "play", "prompt.wav", "--prebuffer", "200ms"];
+    assert_error(&args, 1, &["--prebuffer needs standard input"]);
+    let args = ["serve", "play", "-", "--prebuffer", "6s"];
+    assert_error(&args, 2, &["longer than 5s"]);
+}
+
+#[test]
 fn an_address_that_cannot_be_used_is_named_with_a_remedy() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();

@@ -144,7 +144,16 @@ impl ListeningCaller {
         let tone: Vec<i16> = (0..160 * frames)
             .map(|at| (peak * (at as f64 * 0.3).sin()) as i16)
             .collect();
-        for frame in tone.chunks(160) {
+        self.send_encoded(&tone, encode);
+    }
+
+    /// Sends slin in frames of 160 samples, all at once.
+    pub(crate) fn send(&mut self, samples: &[i16]) {
+        self.send_encoded(samples, slin);
+    }
+
+    fn send_encoded(&mut self, samples: &[i16], encode: impl Fn(i16) -> Vec<u8>) {
+        for frame in samples.chunks(160) {
             let payload: Vec<u8> = frame.iter().flat_map(|sample| encode(*sample)).collect();
             write_frame(&mut self.stream, self.speaks, &payload).unwrap();
         }

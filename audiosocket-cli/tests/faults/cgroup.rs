@@ -38,6 +38,8 @@ fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
         max.to_string(),
     )
     .unwrap();
+    // The server without a limit examines its cgroup every 5 s.
+    thread::sleep(Duration::from_secs(6));
     crowd_out(server);
 }
 

@@ -44,6 +44,7 @@ macro_rules! cases {
 }
 
 mod calls;
+mod playing;
 mod server;
 mod virtual_time;
 

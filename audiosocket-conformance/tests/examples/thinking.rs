@@ -17,6 +17,26 @@ fn the_caller_hears_the_whole_answer() {
     assert_eq!(caller.heard_at, Some(SampleRate::Hz16000));
 }
 
+/// The tone is too quiet to be a sound of the answer.
+#[test]
+fn a_quiet_tone_fills_the_time_until_the_answer() {
+    let program = program::start("thinking", &[]);
+    let mut caller = ask(&program, SampleRate::Hz8000);
+    caller.listen_until(|heard| !sounds(heard).is_empty());
+    let first = sounds(&caller.heard)[0].at * 8;
+    let before = &caller.heard[..first];
+    // Half of 500 ms: the tone begins when the caller's pause is found.
+    let tone = before.iter().filter(|sample| sample.unsigned_abs() > 50);
+    assert!(
+        tone.count() > 1_000,
+        "{} samples before the answer",
+        before.len()
+    );
+    caller.listen_until(|heard| is_silent_for(heard, 400));
+    let last = &caller.heard[caller.heard.len() - 1_600..];
+    assert_eq!(last, [0; 1_600], "the tone ends with the first sentence");
+}
+
 #[test]
 fn a_key_cancels_the_answer() {
     let program = program::start("thinking", &[]);

@@ -1,12 +1,11 @@
 use std::fmt;
 use std::time::Instant;
 
-use audio_codec::Decoder as _;
-use audio_codec::g722::G722Decoder;
 use audiosocket_proto::Audio;
 
 use super::detector::CodecDetector;
 use super::{Codec, is_silence};
+use crate::g722::G722;
 use crate::{SampleRate, pcm};
 
 /// The most bytes that are held back until the codec is known: 500 ms of slin at 8 kHz, 1 s of
@@ -54,7 +53,7 @@ pub struct AudioDecoder {
     rate: Option<SampleRate>,
     /// `None` once there is nothing more to find out.
     detector: Option<Box<CodecDetector>>,
-    g722: Option<Box<G722Decoder>>,
+    g722: G722,
     held: Vec<u8>,
     samples: Vec<i16>,
     warning: Option<AudioWarning>,
@@ -66,7 +65,8 @@ pub struct AudioDecoder {
 pub enum Decoded<'a> {
     /// Samples of this frame, and of frames before it that were held back.
     Samples {
-        /// The sample rate. For slin under kind `0x10` it is 8 kHz until another one is measured.
+        /// The sample rate. For slin under kind `0x10` it is the likely one until it is measured: 8 kHz for the first
+        /// three frames at least.
         rate: SampleRate,
         /// The samples; none for a frame that is too short for one.
         samples: &'a [i16],
@@ -122,7 +122,7 @@ impl AudioDecoder {
             codec: None,
             rate: None,
             detector: Some(Box::default()),
-            g722: None,
+            g722: G722::default(),
             held: Vec::new(),
             samples: Vec::new(),
             warning: None,
@@ -154,35 +154,43 @@ impl AudioDecoder {
     /// Until the codec is known, frames that can be slin are decoded as slin, and frames of
     /// complete silence give silence. From the first other frame on, frames are held back. Of more
     /// than 8,000 bytes that are held, the oldest are left out.
+    #[inline]
     pub fn push(&mut self, audio: Audio<'_>, at: Instant) -> Decoded<'_> {
-        let payload = audio.payload();
         self.samples.clear();
-        let Some(codec) = self.examine(audio, at) else {
-            let can_be_slin = self.detector.as_ref().is_some_and(|it| it.can_be_slin());
-            if !self.held.is_empty() || !(is_silence(payload) || can_be_slin) {
-                self.hold(payload);
-                return Decoded::Undecided;
-            }
-            if is_silence(payload) {
-                let width = if payload.first() == Some(&0) { 2 } else { 1 };
-                self.samples.resize(payload.len() / width, 0);
-            } else {
-                pcm::from_slin(payload, &mut self.samples);
-            }
-            return self.decoded(SampleRate::Hz8000);
+        let codec = match (self.codec, &self.detector) {
+            // Nothing is left to find out. Most frames take this way.
+            (Some(codec), None) => codec,
+            _ => match self.examine(audio, at) {
+                Some(codec) => codec,
+                None => return self.push_undecided(audio.payload()),
+            },
         };
-        let mut samples = std::mem::take(&mut self.samples);
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
-            let narrow = Audio::new(SampleRate::Hz8000, &held);
-            self.decode(narrow, &mut samples);
+            let (codec, narrow) = (self.likely_codec(), Audio::new(SampleRate::Hz8000, &held));
+            self.decode_as(codec, narrow);
         }
-        let decoded = self.decode(audio, &mut samples);
-        self.samples = samples;
-        match decoded {
+        match self.decode_as(codec, audio) {
             Some(rate) => self.decoded(rate),
             None => Decoded::NotLinear(codec),
         }
+    }
+
+    #[cold]
+    fn push_undecided(&mut self, payload: &[u8]) -> Decoded<'_> {
+        let is_silence = is_silence(payload);
+        let can_be_slin = || self.detector.as_ref().is_some_and(|it| it.can_be_slin());
+        if !self.held.is_empty() || !(is_silence || can_be_slin()) {
+            self.hold(payload);
+            return Decoded::Undecided;
+        }
+        if is_silence && payload.first() != Some(&0) {
+            // Each byte is a sample of G.711.
+            self.samples.resize(payload.len(), 0);
+            return self.decoded(SampleRate::Hz8000);
+        }
+        pcm::from_slin(payload, &mut self.samples);
+        self.decoded(self.likely_rate())
     }
 
     /// Takes the next frame, as [`push`](Self::push) does, but holds nothing. Returns the codec of
@@ -210,30 +218,20 @@ impl AudioDecoder {
     ///
     /// G.722 needs each frame once, in order.
     pub fn decode(&mut self, audio: Audio<'_>, samples: &mut Vec<i16>) -> Option<SampleRate> {
-        let payload = audio.payload();
-        if audio.rate() != SampleRate::Hz8000 {
-            pcm::from_slin(payload, samples);
-            return Some(audio.rate());
-        }
-        match self.likely_codec() {
-            Codec::Slin => {
-                pcm::from_slin(payload, samples);
-                Some(self.rate.unwrap_or(SampleRate::Hz8000))
-            }
-            Codec::G711(law) => {
-                law.decode(payload, samples);
-                Some(SampleRate::Hz8000)
-            }
-            Codec::G722 => {
-                let decoder = self.g722.get_or_insert_with(Box::default);
-                let start = samples.len();
-                samples.resize(start + 2 * payload.len(), 0);
-                let written = decoder.decode_into(payload, &mut samples[start..]);
-                samples.truncate(start + written.unwrap_or(0));
-                Some(SampleRate::Hz16000)
-            }
-            _ => None,
-        }
+        let slin_rate = self.rate.unwrap_or(SampleRate::Hz8000);
+        decode(
+            self.likely_codec(),
+            slin_rate,
+            &mut self.g722,
+            audio,
+            samples,
+        )
+    }
+
+    /// Appends the samples of a frame of `codec` to `self.samples`, and returns their rate.
+    fn decode_as(&mut self, codec: Codec, audio: Audio<'_>) -> Option<SampleRate> {
+        let rate = self.likely_rate();
+        decode(codec, rate, &mut self.g722, audio, &mut self.samples)
     }
 
     /// The codec of frames of kind `0x10`, once it is known.
@@ -249,12 +247,22 @@ impl AudioDecoder {
         self.codec.or_else(likely).unwrap_or(Codec::Slin)
     }
 
-    /// Ends the detection with the likeliest codec, for a call that is too short to know more.
+    /// Ends the detection with the likeliest codec and rate, for a call that is too short to know more.
     pub fn finish(&mut self) {
         if self.detector.is_some() {
             self.codec = Some(self.likely_codec());
-            self.settle(Some(None));
+            self.settle(Some(Some(self.likely_rate())));
         }
+    }
+
+    /// The rate of slin under kind `0x10`: measured, or likely.
+    fn likely_rate(&self) -> SampleRate {
+        let likely = || {
+            self.detector
+                .as_ref()
+                .map(|detector| detector.likely_rate())
+        };
+        self.rate.or_else(likely).unwrap_or(SampleRate::Hz8000)
     }
 
     /// Whether the sample rate of frames of kind `0x10` is known: always for other codecs than
@@ -309,6 +317,33 @@ impl AudioDecoder {
             samples: &self.samples,
         }
     }
+}
+
+/// Appends the samples of a frame, and returns their rate. A frame of kind `0x10` has `codec`, or slin at `slin_rate`.
+#[inline]
+fn decode(
+    codec: Codec,
+    slin_rate: SampleRate,
+    g722: &mut G722,
+    audio: Audio<'_>,
+    samples: &mut Vec<i16>,
+) -> Option<SampleRate> {
+    let payload = audio.payload();
+    let rate = match (audio.rate(), codec) {
+        (SampleRate::Hz8000, Codec::Slin) => slin_rate,
+        (SampleRate::Hz8000, Codec::G711(law)) => {
+            law.decode(payload, samples);
+            return Some(SampleRate::Hz8000);
+        }
+        (SampleRate::Hz8000, Codec::G722) => {
+            g722.decode(payload, samples);
+            return Some(SampleRate::Hz16000);
+        }
+        (SampleRate::Hz8000, _) => return None,
+        (rate, _) => rate,
+    };
+    pcm::from_slin(payload, samples);
+    Some(rate)
 }
 
 impl fmt::Debug for AudioDecoder {

@@ -122,7 +122,13 @@ impl CodecDetector {
     /// that it cannot be measured.
     pub(super) fn slin_rate(&self) -> Option<Option<SampleRate>> {
         let rate = self.clock.slin_rate();
-        (rate.is_some() || self.clock.gave_up()).then_some(rate)
+        let is_over = self.clock.gave_up() || self.clock.is_short_and_fast();
+        (rate.is_some() || is_over).then_some(rate)
+    }
+
+    /// The sample rate of slin that is likely so far: 8 kHz without evidence.
+    pub(super) fn likely_rate(&self) -> SampleRate {
+        self.clock.likely_rate()
     }
 
     /// Whether the frames so far can be slin. Without evidence they can.

@@ -1,57 +1,69 @@
 use std::path::Path;
 
-use crate::{Encoding, Law, SampleRate, pcm};
+use crate::g722::G722;
+use crate::{Law, SampleRate, pcm};
 
 /// The format of a file without a header, such as the sound files of Asterisk.
 ///
 /// The audio is mono.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RawFormat {
-    /// The encoding of the samples.
-    pub encoding: Encoding,
-    /// The sample rate.
-    pub rate: SampleRate,
+    pub(super) coding: Coding,
+    pub(super) rate: SampleRate,
 }
 
 impl RawFormat {
-    /// Makes a format.
+    /// G.722 at 64 kbit/s, which has a sample rate of 16 kHz.
+    pub const G722: Self = Self::new(Coding::G722, SampleRate::Hz16000);
+
+    /// Slin at `rate`.
     #[must_use]
-    pub const fn new(encoding: Encoding, rate: SampleRate) -> Self {
-        Self { encoding, rate }
+    pub const fn slin(rate: SampleRate) -> Self {
+        Self::new(Coding::Signed16, rate)
+    }
+
+    /// A-law or µ-law at 8 kHz.
+    #[must_use]
+    pub const fn g711(law: Law) -> Self {
+        Self::new(Coding::G711(law), SampleRate::Hz8000)
+    }
+
+    const fn new(coding: Coding, rate: SampleRate) -> Self {
+        Self { coding, rate }
     }
 
     /// Returns the format that Asterisk uses for the extension of `path`, or `None` for another extension.
     ///
     /// The extensions are `sln` and `raw` (slin at 8 kHz), `sln12` to `sln192`, `ulaw`, `ul`, `mu`, `ulw` and `pcm`
-    /// (µ-law), `alaw`, `al` and `alw` (A-law). Source: `formats/format_sln.c` and `format_pcm.c` of Asterisk.
+    /// (µ-law), `alaw`, `al` and `alw` (A-law), and `g722`. Source: `formats/format_sln.c` and `format_pcm.c` of Asterisk.
     ///
     /// ```
+    /// use audiosocket_media::SampleRate;
     /// use audiosocket_media::file::RawFormat;
-    /// use audiosocket_media::{Encoding, SampleRate};
     ///
     /// let format = RawFormat::of_path("/var/lib/asterisk/sounds/hello.sln16");
-    /// assert_eq!(format, Some(RawFormat::new(Encoding::Slin, SampleRate::Hz16000)));
+    /// assert_eq!(format, Some(RawFormat::slin(SampleRate::Hz16000)));
     /// assert_eq!(RawFormat::of_path("hello.wav"), None);
     /// ```
     #[must_use]
     pub fn of_path(path: impl AsRef<Path>) -> Option<Self> {
         let extension = path.as_ref().extension()?.to_str()?.to_ascii_lowercase();
-        let (encoding, rate) = match &*extension {
-            "sln" | "raw" => (Encoding::Slin, SampleRate::Hz8000),
-            "sln12" => (Encoding::Slin, SampleRate::Hz12000),
-            "sln16" => (Encoding::Slin, SampleRate::Hz16000),
-            "sln24" => (Encoding::Slin, SampleRate::Hz24000),
-            "sln32" => (Encoding::Slin, SampleRate::Hz32000),
-            "sln44" => (Encoding::Slin, SampleRate::Hz44100),
-            "sln48" => (Encoding::Slin, SampleRate::Hz48000),
-            "sln96" => (Encoding::Slin, SampleRate::Hz96000),
-            "sln192" => (Encoding::Slin, SampleRate::Hz192000),
-            "ulaw" | "ul" | "mu" | "ulw" | "pcm" => (Encoding::G711(Law::Mu), SampleRate::Hz8000),
-            "alaw" | "al" | "alw" => (Encoding::G711(Law::A), SampleRate::Hz8000),
+        let rate = match &*extension {
+            "sln" | "raw" => SampleRate::Hz8000,
+            "sln12" => SampleRate::Hz12000,
+            "sln16" => SampleRate::Hz16000,
+            "sln24" => SampleRate::Hz24000,
+            "sln32" => SampleRate::Hz32000,
+            "sln44" => SampleRate::Hz44100,
+            "sln48" => SampleRate::Hz48000,
+            "sln96" => SampleRate::Hz96000,
+            "sln192" => SampleRate::Hz192000,
+            "ulaw" | "ul" | "mu" | "ulw" | "pcm" => return Some(Self::g711(Law::Mu)),
+            "alaw" | "al" | "alw" => return Some(Self::g711(Law::A)),
+            "g722" => return Some(Self::G722),
             _ => return None,
         };
-        Some(Self { encoding, rate })
+        Some(Self::slin(rate))
     }
 }
 
@@ -66,13 +78,15 @@ pub(super) enum Coding {
     Float32,
     Float64,
     G711(Law),
+    /// A byte has two samples.
+    G722,
 }
 
 impl Coding {
-    /// The number of bytes of a sample.
+    /// The number of bytes of a sample, or of the two samples of G.722.
     pub(super) const fn len(self) -> usize {
         match self {
-            Self::Unsigned8 | Self::G711(_) => 1,
+            Self::Unsigned8 | Self::G711(_) | Self::G722 => 1,
             Self::Signed16 => 2,
             Self::Signed24 => 3,
             Self::Signed32 | Self::Float32 => 4,
@@ -80,8 +94,9 @@ impl Coding {
         }
     }
 
-    /// Decodes `bytes` to 16-bit samples and appends them. Wider samples are rounded and clipped.
-    pub(super) fn decode(self, bytes: &[u8], samples: &mut Vec<i16>) {
+    /// Decodes `bytes` to 16-bit samples and appends them. Wider samples are rounded and clipped. Only G.722 uses the state
+    /// in `g722`.
+    pub(super) fn decode(self, bytes: &[u8], g722: &mut G722, samples: &mut Vec<i16>) {
         match self {
             Self::Unsigned8 => {
                 let signed = bytes.iter().map(|byte| (i16::from(*byte) - 128) << 8);
@@ -108,15 +123,7 @@ impl Coding {
                 samples.extend(floats.map(|float| pcm::to_sample(float * 32_768.0)));
             }
             Self::G711(law) => law.decode(bytes, samples),
-        }
-    }
-}
-
-impl From<Encoding> for Coding {
-    fn from(encoding: Encoding) -> Self {
-        match encoding {
-            Encoding::Slin => Self::Signed16,
-            Encoding::G711(law) => Self::G711(law),
+            Self::G722 => g722.decode(bytes, samples),
         }
     }
 }

@@ -36,8 +36,6 @@ pub enum FileKind {
     OtherRiff,
     /// GSM 06.10 audio without a header, found by the extension `gsm`.
     Gsm,
-    /// G.722 audio without a header, found by the extension `g722`.
-    G722,
     /// G.729 audio without a header, found by the extension `g729`.
     G729,
     /// Text, such as HTML or JSON. A download that failed often is an error page.
@@ -88,7 +86,6 @@ impl FileKind {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match &*extension {
             "gsm" => Some(Self::Gsm),
-            "g722" => Some(Self::G722),
             "g729" => Some(Self::G729),
             _ => None,
         }
@@ -99,7 +96,6 @@ impl FileKind {
         Some(match self {
             Self::Text | Self::Unknown => return None,
             Self::Gsm => command("sox", path, "-r 8000 -c 1"),
-            Self::G722 => command("ffmpeg -f g722 -i", path, "-ac 1"),
             Self::G729 => command("ffmpeg -f g729 -i", path, "-ac 1"),
             _ => command("ffmpeg -i", path, "-ac 1"),
         })
@@ -124,7 +120,6 @@ impl fmt::Display for FileKind {
             Self::Wave64 => "a Wave64 file",
             Self::OtherRiff => "an AVI file or another RIFF file",
             Self::Gsm => "a GSM file",
-            Self::G722 => "a G.722 file",
             Self::G729 => "a G.729 file",
             Self::Text => "a text file",
             Self::Unknown => "a file of an unknown kind",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::coding::Coding;
 use super::riff::{self, DataSize};
 use super::{FileKind, FileWarning, RawFormat, ReadError, ReadErrorKind};
+use crate::g722::G722;
 use crate::{Resampler, SampleRate, UnsupportedRate, pcm};
 
 /// The size of the read buffer in bytes. It is larger than a sample of 32 channels of 64 bits.
@@ -63,6 +64,7 @@ pub struct AudioReader<R> {
     source: R,
     path: Option<PathBuf>,
     coding: Coding,
+    g722: G722,
     channels: usize,
     /// In Hz.
     rate: u32,
@@ -120,8 +122,7 @@ impl<R: Read> AudioReader<R> {
     /// Reads a stream without a header.
     #[must_use]
     pub fn raw(source: R, format: RawFormat) -> Self {
-        let coding = format.encoding.into();
-        Self::with_format(source, coding, 1, format.rate.hz(), DataSize::Open)
+        Self::with_format(source, format.coding, 1, format.rate.hz(), DataSize::Open)
     }
 
     /// Reads a WAV stream, or a stream of the format `raw` if it is not WAV.
@@ -164,6 +165,7 @@ impl<R: Read> AudioReader<R> {
             source,
             path: None,
             coding,
+            g722: G722::default(),
             channels,
             rate,
             size,
@@ -197,7 +199,7 @@ impl<R: Read> AudioReader<R> {
     /// Appends the next mono samples to `samples`, at the [sample rate of the file](Self::sample_rate). Returns their
     /// number, which is 0 at the end of the audio.
     ///
-    /// It blocks until at least one sample has arrived, and returns at most 16,384 samples.
+    /// It blocks until at least one sample has arrived, and returns at most 32,768 samples.
     ///
     /// # Errors
     ///
@@ -209,11 +211,12 @@ impl<R: Read> AudioReader<R> {
             if whole > 0 {
                 self.interleaved.clear();
                 let bytes = &self.buffer[..whole];
-                self.coding.decode(bytes, &mut self.interleaved);
+                self.coding
+                    .decode(bytes, &mut self.g722, &mut self.interleaved);
                 pcm::downmix(&self.interleaved, self.channels, samples);
                 self.buffer.copy_within(whole..self.filled, 0);
                 self.filled -= whole;
-                return Ok(whole / block);
+                return Ok(self.interleaved.len() / self.channels);
             }
             self.fill_buffer()?;
         }

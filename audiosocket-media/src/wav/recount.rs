@@ -7,7 +7,7 @@ use super::WavWriter;
 const HEADER_LEN: u64 = 44;
 
 /// Updates the header of a file that a [`WavWriter`] wrote, so that it counts all audio in the file. Returns the number
-/// of samples.
+/// of samples, of all channels.
 ///
 /// After an error or a crash, the header can count up to one second less than the file has. Drop the writer before you
 /// call this function. It needs no space on the disk, so it also works when the disk is full. It makes one read and two
@@ -38,8 +38,10 @@ pub fn recount(mut file: impl Read + Write + Seek) -> io::Result<u32> {
         return Err(unknown_header());
     }
     let audio = file.seek(SeekFrom::End(0))?.saturating_sub(HEADER_LEN);
-    // A crash can leave half a sample at the end.
-    let samples = (audio / 2).min(WavWriter::<io::Empty>::MAX_SAMPLES.into()) as u32;
+    // A crash can leave a part of a sample, or of a pair of samples, at the end.
+    let channels = u64::from(u16::from_le_bytes([header[22], header[23]]).max(1));
+    let whole = audio / (2 * channels) * channels;
+    let samples = whole.min(WavWriter::<io::Empty>::MAX_SAMPLES.into()) as u32;
     let audio = 2 * samples;
     for (offset, len) in [(4, audio + HEADER_LEN as u32 - 8), (40, audio)] {
         file.seek(SeekFrom::Start(offset))?;

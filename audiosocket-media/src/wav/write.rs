@@ -8,7 +8,7 @@ use hound::{SampleFormat, WavSpec};
 
 use crate::SampleRate;
 
-/// Writes mono audio of 16 bits to a WAV file. The file is playable at any time, also after a crash or when the disk is
+/// Writes audio of 16 bits to a WAV file, with one channel or two. The file is playable at any time, also after a crash or when the disk is
 /// full.
 ///
 /// The header of a WAV file contains the length of the audio. The writer updates the header after each second of audio,
@@ -32,8 +32,8 @@ use crate::SampleRate;
 /// ```
 pub struct WavWriter<W: Write + Seek> {
     wav: hound::WavWriter<W>,
-    /// The sample rate, and the number of samples between two updates of the header.
-    hz: u32,
+    /// The number of samples in a second of all channels, which is the number between two updates of the header.
+    per_second: u32,
     /// Samples that the header does not count yet.
     uncounted: u32,
     written: u32,
@@ -52,10 +52,11 @@ impl WavWriter<BufWriter<File>> {
 }
 
 impl<W: Write + Seek> WavWriter<W> {
-    /// The maximum number of samples in a file: three days at 8 kHz. A WAV file counts its bytes with 32 bits.
-    pub const MAX_SAMPLES: u32 = (u32::MAX - 44) / 2;
+    /// The maximum number of samples in a file, of all channels: three days at 8 kHz, or half of that with two channels.
+    /// A WAV file counts its bytes with 32 bits.
+    pub const MAX_SAMPLES: u32 = (u32::MAX - 44) / 4 * 2;
 
-    /// Writes the header of a WAV file at the current position of `writer`.
+    /// Writes the header of a mono WAV file at the current position of `writer`.
     ///
     /// Give it a buffered writer, such as [`BufWriter`].
     ///
@@ -63,15 +64,29 @@ impl<W: Write + Seek> WavWriter<W> {
     ///
     /// [`WriteError::Io`] if the header cannot be written.
     pub fn new(writer: W, rate: SampleRate) -> Result<Self, WriteError> {
+        Self::with_channels(writer, rate, 1)
+    }
+
+    /// Writes the header of a stereo WAV file at the current position of `writer`. The file then takes pairs of samples,
+    /// left before right. Each [`write`](Self::write) must have whole pairs.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn new_stereo(writer: W, rate: SampleRate) -> Result<Self, WriteError> {
+        Self::with_channels(writer, rate, 2)
+    }
+
+    fn with_channels(writer: W, rate: SampleRate, channels: u16) -> Result<Self, WriteError> {
         let spec = WavSpec {
-            channels: 1,
+            channels,
             sample_rate: rate.hz(),
             bits_per_sample: 16,
             sample_format: SampleFormat::Int,
         };
         let mut wav = Self {
             wav: hound::WavWriter::new(writer, spec)?,
-            hz: rate.hz(),
+            per_second: rate.hz() * u32::from(channels),
             uncounted: 0,
             written: 0,
         };
@@ -92,7 +107,7 @@ impl<W: Write + Seek> WavWriter<W> {
             return Err(WriteError::Full);
         }
         // In pieces of a second, so that the header is also updated during a long write.
-        for piece in samples.chunks(self.hz as usize) {
+        for piece in samples.chunks(self.per_second as usize) {
             let len = piece.len() as u32;
             let mut writer = self.wav.get_i16_writer(len);
             for sample in piece {
@@ -101,7 +116,7 @@ impl<W: Write + Seek> WavWriter<W> {
             writer.flush()?;
             self.written += len;
             self.uncounted += len;
-            if self.uncounted >= self.hz {
+            if self.uncounted >= self.per_second {
                 self.flush()?;
             }
         }
@@ -128,7 +143,7 @@ impl<W: Write + Seek> WavWriter<W> {
         Ok(self.wav.finalize()?)
     }
 
-    /// Returns the number of samples written so far.
+    /// Returns the number of samples written so far, of all channels.
     #[must_use]
     pub const fn written(&self) -> u32 {
         self.written
@@ -138,7 +153,7 @@ impl<W: Write + Seek> WavWriter<W> {
 impl<W: Write + Seek> fmt::Debug for WavWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WavWriter")
-            .field("hz", &self.hz)
+            .field("per_second", &self.per_second)
             .field("written", &self.written)
             .field("uncounted", &self.uncounted)
             .finish_non_exhaustive()

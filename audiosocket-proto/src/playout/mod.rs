@@ -1,27 +1,32 @@
 //! The playout of a call: it cuts audio into frames, paces them, and fills gaps with silence.
 
+mod bed;
+mod cut;
+mod extras;
 mod output;
+mod prebuffer;
 mod queue;
+mod schedule;
 mod silence;
+mod slin;
 mod stats;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::time::CompactDuration;
 use crate::{AudioBuf, Ptime, SampleRate, SendError, SessionConfig, Timestamp};
-use queue::{Length, Queue, QueueHead};
+use extras::Extras;
+use queue::{Length, Queue};
 use stats::Counts;
 
+pub use bed::Bed;
 pub use output::{MarkOutcome, PlayoutOutput};
 pub use silence::silence_after;
 pub use stats::{Dropped, PlayoutStats};
-
-/// If audio comes within this time after the queue ran empty, the gap counts as an underrun.
-const UNDERRUN_WITHIN: Duration = Duration::from_millis(500);
 
 /// The maximum number of pieces and marks that wait. It limits the memory of the queue itself.
 const MAX_ENTRIES: usize = 65_536;
@@ -39,6 +44,9 @@ const MAX_ENTRIES: usize = 65_536;
 ///   piece, the frame is padded with silence.
 /// - While the peer does not read, frames stay in the queue, where they can be cleared.
 /// - Each piece leaves at its own rate.
+/// - [`pause`](Self::pause) stops the queue within one frame, and [`resume`](Self::resume) continues it.
+/// - Audio that comes in parts can wait until a part of it is queued; see [`prebuffer`](Self::prebuffer).
+/// - A [bed](Self::set_bed) loops under the played audio and in place of silence.
 /// - With an empty queue, it sends silence, unless [`SessionConfig::fill_silence`] is off. Silence has the rate of the audio
 ///   that was sent last, or else the [answer rate](SampleRate::answer_rate) of the caller's audio, or else 8 kHz.
 ///
@@ -80,8 +88,12 @@ const MAX_ENTRIES: usize = 65_536;
 #[derive(Debug)]
 pub struct Playout<M> {
     ptime: Ptime,
-    max: CompactDuration,
     fill_silence: bool,
+    fade_cuts: bool,
+    /// [`SessionConfig::max_playout`].
+    max_millis: u32,
+    /// [`SessionConfig::hangup_tail`].
+    tail_millis: u16,
     state: PlayoutState,
     queue: Queue<M>,
     /// Marks that have left the queue, in order. The audio before a played mark may still wait to be written.
@@ -101,12 +113,15 @@ pub struct Playout<M> {
     /// The time at which the queue ran empty during speech.
     dry_since: Option<Timestamp>,
     stats: Counts,
+    /// `None` until one of them is needed.
+    extras: Option<Box<Extras>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlayoutState {
     New,
     Open,
+    Paused,
     Closed,
 }
 
@@ -117,14 +132,23 @@ enum Rate {
     Sent(SampleRate),
 }
 
+impl Rate {
+    fn sample_rate(self) -> SampleRate {
+        let (Self::Received(rate) | Self::Sent(rate)) = self;
+        rate
+    }
+}
+
 impl<M> Playout<M> {
     /// Creates a playout for a call that has not begun.
     #[must_use]
     pub fn new(config: &SessionConfig) -> Self {
         Self {
             ptime: config.ptime,
-            max: config.max_playout.into(),
             fill_silence: config.fill_silence,
+            fade_cuts: config.fade_cuts,
+            max_millis: u32::try_from(config.max_playout.as_millis()).unwrap_or(u32::MAX),
+            tail_millis: u16::try_from(config.hangup_tail.as_millis()).unwrap_or(u16::MAX),
             state: PlayoutState::New,
             queue: Queue::new(),
             reached: VecDeque::new(),
@@ -136,6 +160,7 @@ impl<M> Playout<M> {
             speaking: false,
             dry_since: None,
             stats: Counts::default(),
+            extras: None,
         }
     }
 
@@ -180,7 +205,11 @@ impl<M> Playout<M> {
     /// Returns whether audio can be queued: the call has begun, is not over, and no [`hangup`](Self::hangup) is queued.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == PlayoutState::Open && !self.queue.ends_in_hangup()
+        self.is_in_call() && !self.queue.ends_in_hangup()
+    }
+
+    fn is_in_call(&self) -> bool {
+        matches!(self.state, PlayoutState::Open | PlayoutState::Paused)
     }
 
     /// Returns the duration of the audio that still fits the queue: at least one ptime if no audio waits, and zero if
@@ -197,10 +226,10 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Returns [`SessionConfig::max_playout`].
+    /// Returns [`SessionConfig::max_playout`], in whole milliseconds, and 49 days at most.
     #[must_use]
     pub fn capacity(&self) -> Duration {
-        self.max.duration()
+        Duration::from_millis(self.max_millis.into())
     }
 
     /// Queues a mark. [`poll_mark`](Self::poll_mark) returns it when all audio before it was played or cleared.
@@ -210,7 +239,7 @@ impl<M> Playout<M> {
     /// [`SendError::PlayoutFull`] if 65,536 pieces and marks wait. [`SendError::NoCall`] before and after the
     /// call.
     pub fn mark(&mut self, mark: M) -> Result<(), SendError> {
-        if self.state != PlayoutState::Open {
+        if !self.is_in_call() {
             return Err(SendError::NoCall);
         }
         if self.queue.len() + self.reached.len() >= MAX_ENTRIES {
@@ -222,23 +251,11 @@ impl<M> Playout<M> {
         Ok(())
     }
 
-    /// Moves all queued audio to `dropped`, and returns its amount. Later frames contain no sample of it.
-    pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
-        let audio = self.queue.audio();
-        let (samples, duration) = (audio.samples(), audio.duration());
-        let cleared = Dropped { samples, duration };
-        self.stats.samples_dropped += cleared.samples;
-        self.speaking = false;
-        self.dry_since = None;
-        let mut passed = |mark| self.reached.push_back((mark, MarkOutcome::Cleared));
-        self.queue.clear(&mut passed, dropped);
-        cleared
-    }
-
-    /// Queues a hangup after the audio that waits now. No audio can be queued after it. After a
-    /// [`clear`](Self::clear), the hangup comes instead of the next frame.
+    /// Queues a hangup after the audio that waits now. No audio can be queued after it. The hangup comes one
+    /// [tail](SessionConfig::hangup_tail) after the end of the audio. After a [`clear`](Self::clear), it comes instead of
+    /// the next frame.
     pub fn hangup(&mut self) {
-        if self.state == PlayoutState::Open {
+        if self.is_in_call() {
             self.queue.push_hangup();
         }
     }
@@ -248,8 +265,8 @@ impl<M> Playout<M> {
     pub fn sent(&mut self, rate: SampleRate, silence_from: Timestamp) {
         self.rate = Rate::Sent(rate);
         self.silence_from = silence_from;
-        if self.queue.is_empty() {
-            self.running = false;
+        if self.ready_from().is_none() {
+            self.stop_schedule();
             self.speaking = false;
         }
     }
@@ -261,91 +278,14 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Returns when to call [`poll`](Self::poll) next. Returns `None` if there is nothing to do until audio is
-    /// queued or all bytes are written.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.state != PlayoutState::Open || self.held {
-            None
-        } else if self.running || !self.queue.is_empty() {
-            // Poll with an empty queue too: that poll notices that the queue ran empty.
-            Some(self.next)
-        } else {
-            let silence = self.next.max(self.silence_from);
-            self.fill_silence.then_some(silence)
-        }
-    }
-
-    /// Returns whether [`poll_timeout`](Self::poll_timeout) is the time of silence. [Sent](Self::sent) audio moves that time.
-    #[must_use]
-    pub fn awaits_silence(&self) -> bool {
-        !self.running && self.queue.is_empty() && self.next < self.silence_from
-    }
-
-    /// Returns the frame or the hangup that is due at `now`.
-    ///
-    /// Set `drained` if all earlier bytes are written. If they are not, a due frame waits: poll again when they are.
-    /// Pieces of audio that were copied into the frame go to `dropped`.
-    pub fn poll(
-        &mut self,
-        now: Timestamp,
-        drained: bool,
-        dropped: &mut Vec<Bytes>,
-    ) -> PlayoutOutput {
-        self.held &= !drained;
-        let Some(due) = self.poll_timeout().filter(|due| *due <= now) else {
-            return PlayoutOutput::Idle;
-        };
-        if !drained {
-            self.held = true;
-            return PlayoutOutput::Idle;
-        }
-        let mut passed = |mark| self.reached.push_back((mark, MarkOutcome::Played));
-        match self.queue.pop(self.ptime, &mut passed, dropped) {
-            QueueHead::Frame(frame) => {
-                self.stats.late += u64::from(self.advance(now, due));
-                self.stats.frames += 1;
-                let is_underrun = |since| now.saturating_since(since) < UNDERRUN_WITHIN;
-                let underrun = self.dry_since.take().is_some_and(is_underrun);
-                self.stats.underruns += u64::from(underrun);
-                self.speaking = true;
-                self.rate = Rate::Sent(frame.rate);
-                PlayoutOutput::Frame(frame)
-            }
-            QueueHead::Hangup => {
-                self.state = PlayoutState::Closed;
-                PlayoutOutput::Hangup
-            }
-            QueueHead::Nothing => {
-                if core::mem::take(&mut self.speaking) {
-                    self.dry_since = Some(due);
-                }
-                self.silence(now, due)
-            }
-        }
-    }
-
-    /// Returns the next mark that was reached. Marks come in the order in which they were set. Set `drained` if all
-    /// bytes are written. Until then, no mark counts as played.
-    pub fn poll_mark(&mut self, drained: bool) -> Option<(M, MarkOutcome)> {
-        match self.reached.front() {
-            Some((_, MarkOutcome::Played)) if !drained => None,
-            _ => self.reached.pop_front(),
-        }
-    }
-
-    /// Returns whether to [poll](Self::poll) once all bytes are written: a frame is due, or a mark was reached.
-    #[must_use]
-    pub fn awaits_drain(&self) -> bool {
-        self.held || !self.reached.is_empty()
-    }
-
     /// Closes the playout at the end of the call. Moves all queued audio to `dropped`. Returns all marks that
     /// [`poll_mark`](Self::poll_mark) has not returned.
     pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
         self.state = PlayoutState::Closed;
         self.held = false;
         self.clear(dropped);
+        self.remove_bed(dropped);
+        self.extras = None;
         core::mem::take(&mut self.reached)
     }
 
@@ -359,38 +299,5 @@ impl<M> Playout<M> {
         SendError::PlayoutFull {
             queued: self.queue.audio().duration(),
         }
-    }
-
-    fn silence(&mut self, now: Timestamp, due: Timestamp) -> PlayoutOutput {
-        if !self.fill_silence || now < self.silence_from {
-            self.running = false;
-            return PlayoutOutput::Idle;
-        }
-        self.advance(now, due);
-        self.stats.silence += 1;
-        let (Rate::Received(rate) | Rate::Sent(rate)) = self.rate;
-        PlayoutOutput::Frame(silence::frame(self.ptime, rate))
-    }
-
-    /// Moves the schedule after a frame that was due at `due` and left at `now`. Returns whether it was late.
-    ///
-    /// The schedule skips missed time by whole ptimes. If it started again at the end of a stall, all calls would
-    /// be due at the same moment from then on, and the last of them would always be late.
-    fn advance(&mut self, now: Timestamp, due: Timestamp) -> bool {
-        let ptime = self.ptime.duration();
-        if !self.running {
-            self.running = true;
-            self.next = now + ptime;
-            return false;
-        }
-        self.next = due + ptime;
-        let missed = (now + ptime / 2).saturating_since(self.next);
-        if missed.is_zero() {
-            return false;
-        }
-        let whole_ptimes = missed.as_nanos().div_ceil(ptime.as_nanos()) * ptime.as_nanos();
-        self.next =
-            self.next + Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
-        true
     }
 }

@@ -77,6 +77,10 @@ impl<M> Queue<M> {
         }
     }
 
+    pub(super) fn starts_with_hangup(&self) -> bool {
+        matches!(self.entries.front(), Some(QueueEntry::Hangup))
+    }
+
     pub(super) fn ends_in_hangup(&self) -> bool {
         matches!(self.entries.back(), Some(QueueEntry::Hangup))
     }
@@ -92,6 +96,22 @@ impl<M> Queue<M> {
     /// Returns the length of the queued audio.
     pub(super) fn audio(&self) -> Length {
         self.audio
+    }
+
+    /// Returns a copy of the next audio, `len` bytes at most, if it is at `rate`.
+    pub(super) fn peek(&self, rate: SampleRate, len: usize) -> Vec<u8> {
+        let mut copy = Vec::new();
+        for entry in &self.entries {
+            match entry {
+                QueueEntry::Audio(audio) if audio.rate == rate && copy.len() < len => {
+                    let more = audio.bytes.len().min(len - copy.len());
+                    copy.extend_from_slice(&audio.bytes[..more]);
+                }
+                QueueEntry::Mark(_) => {}
+                _ => break,
+            }
+        }
+        copy
     }
 
     /// Takes the next frame, or the hangup. The next pieces of the same rate fill a frame. If there are none, the

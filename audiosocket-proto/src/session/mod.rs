@@ -99,7 +99,7 @@ enum SessionState {
 }
 
 impl Session {
-    /// Creates a session for a connection that was accepted at `now`.
+    /// Creates a session for a connection that came at `now`.
     #[must_use]
     pub fn new(config: SessionConfig, now: Timestamp) -> Self {
         Self {

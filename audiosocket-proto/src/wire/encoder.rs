@@ -1,6 +1,6 @@
 //! Writes frames for Asterisk. You need it only without a [`Session`](crate::Session), which encodes by itself.
 //!
-//! Asterisk accepts hangup (`0x00`) and audio (`0x10` to `0x18`) of at least one byte. Any other frame ends the
+//! Asterisk allows hangup (`0x00`) and audio (`0x10` to `0x18`) of at least one byte. Any other frame ends the
 //! call (`res/res_audiosocket.c`), so this module cannot write one. Clients and tests write frames of any kind
 //! with [`client::encode`](crate::client::encode).
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bed;
 mod bound;
 mod clearing;
 mod cutting;
@@ -9,6 +10,8 @@ mod draining;
 mod hangup;
 mod marks;
 mod model;
+mod pausing;
+mod prebuffer;
 mod rig;
 mod schedule;
 mod silence;

@@ -14,6 +14,8 @@ enum Step {
     Play(SampleRate, usize),
     Mark,
     Clear,
+    Pause,
+    Resume,
     /// Moves the clock and polls, whether a deadline has come or not.
     Poll(u64),
     /// Moves the clock and polls while bytes wait to be written.
@@ -31,6 +33,7 @@ struct Model {
     reached: VecDeque<(u32, MarkOutcome)>,
     dropped: u64,
     played: u64,
+    paused: bool,
 }
 
 enum Item {
@@ -71,10 +74,11 @@ impl Model {
             prop_assert_eq!((of, due), (rate, *byte));
         }
         if len > 0 {
+            prop_assert!(!self.paused, "audio leaves in a pause");
             self.played += 1;
             self.pass_marks();
         }
-        if len < frame.len() {
+        if len < frame.len() && !self.paused {
             let joins =
                 matches!(self.waits.front(), Some(Item::Byte(of, _)) if *of == rate || len == 0);
             prop_assert!(!joins, "the frame is padded, and more bytes are queued");
@@ -83,6 +87,7 @@ impl Model {
     }
 
     fn clear(&mut self) -> u64 {
+        self.paused = false;
         let samples = self.bytes().div_ceil(2) as u64;
         for item in std::mem::take(&mut self.waits) {
             if let Item::Mark(mark) = item {
@@ -107,6 +112,7 @@ proptest! {
         let config = SessionConfig::new()
             .ptime(ptime)
             .fill_silence(fill_silence)
+            .fade_cuts(false)
             .max_playout(Duration::from_millis(max_millis));
         let mut playout = Playout::new(&config);
         let mut now = Timestamp::from_nanos(5);
@@ -118,7 +124,7 @@ proptest! {
         let mut next_mark = 0;
         // When the last frame left.
         let mut last = None;
-        for step in steps.into_iter().chain(vec![Step::Due(0); 400]) {
+        for step in steps.into_iter().chain([Step::Resume]).chain(vec![Step::Due(0); 400]) {
             let mut drained = true;
             match step {
                 Step::Play(rate, len) => {
@@ -153,6 +159,16 @@ proptest! {
                 }
                 Step::Clear => {
                     prop_assert_eq!(playout.clear(&mut dropped).samples, model.clear());
+                    continue;
+                }
+                Step::Pause => {
+                    playout.pause();
+                    model.paused = true;
+                    continue;
+                }
+                Step::Resume => {
+                    playout.resume();
+                    model.paused = false;
                     continue;
                 }
                 Step::Sent => {
@@ -206,6 +222,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (rate, len).prop_map(|(rate, len)| Step::Play(rate, len)),
         3 => Just(Step::Mark),
         1 => Just(Step::Clear),
+        1 => Just(Step::Pause),
+        2 => Just(Step::Resume),
         1 => Just(Step::Sent),
         4 => nanos().prop_map(Step::Poll),
         1 => nanos().prop_map(Step::PollBlocked),

@@ -76,6 +76,14 @@ impl Rig {
         cleared
     }
 
+    pub(crate) fn pause(&mut self) {
+        self.playout.pause();
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.playout.resume();
+    }
+
     pub(crate) fn close(&mut self) {
         self.playout.close(&mut Vec::new());
     }
@@ -163,6 +171,15 @@ pub(crate) fn frame(audio: &[u8]) -> PlayoutOutput {
     let mut bytes = audio.to_vec();
     bytes.resize(FRAME, 0);
     PlayoutOutput::Frame(AudioBuf::new(RATE, bytes))
+}
+
+/// The samples of an output that is a frame.
+#[track_caller]
+pub(crate) fn samples(output: &PlayoutOutput) -> Vec<i16> {
+    let PlayoutOutput::Frame(frame) = output else {
+        panic!("expected a frame, got {output:?}");
+    };
+    frame.samples().collect()
 }
 
 /// A frame of silence at 8 kHz.

@@ -18,7 +18,7 @@ impl<S: Storage> Recording<S> {
                     self.raw = Some(raw);
                     self.files += 1;
                 }
-                Err(error) => self.fail(context, None, error),
+                Err(error) => self.fail(context, Vec::new(), error),
             }
         }
         match self.raw.as_mut().map(|raw| raw.write(payload)) {
@@ -63,12 +63,12 @@ impl<S: Storage> Recording<S> {
                 let (codec, frames) = (raw.codec, raw.frames);
                 tracing::info!(%uuid, file = raw.name, frames, lost, %codec, "kept compressed audio");
             }
-            Err(error) => self.fail(context, None, error),
+            Err(error) => self.fail(context, Vec::new(), error),
         }
     }
 
     pub(super) fn abort_raw(&mut self, context: &Context<S>, error: io::Error) {
         self.raw = None;
-        self.fail(context, None, error);
+        self.fail(context, Vec::new(), error);
     }
 }

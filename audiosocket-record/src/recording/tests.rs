@@ -77,7 +77,7 @@ impl Caller {
                 payload,
                 lost: LostAudio::default(),
             };
-            self.recording.push(&self.context, frame);
+            self.recording.push(&self.context, Side::Caller, frame);
         }
     }
 
@@ -171,14 +171,14 @@ fn the_number_of_files_of_a_call_is_limited() {
     let result = RecorderStats {
         ended: 1,
         failed: 1,
-        files: MAX_FILES.into(),
+        files: MAX_FILES as u64,
         // Each of the 200 frames has another rate than the frame before.
         lost_frames: 191,
         first_error: Some(format!("{}: a call has at most 9 files", &NAME[21..])),
         ..RecorderStats::default()
     };
     assert_eq!(caller.finish(), result);
-    assert_eq!(disk.recordings().len(), MAX_FILES as usize);
+    assert_eq!(disk.recordings().len(), MAX_FILES);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_full_disk_ends_one_recording_and_not_the_next() {
     let mut caller = Caller::new(&disk, MAX_SAMPLES);
     caller.write(NARROW, &samples);
     let failure = caller.recording.failure.as_ref().unwrap();
-    let file = failure.file.as_ref().unwrap();
+    let file = &failure.files[0];
     assert_eq!(file.name, format!("{NAME}.wav"));
     assert_eq!(file.seconds, 12_345.0 / 8_000.0);
     assert_eq!(failure.error.kind(), io::ErrorKind::StorageFull);

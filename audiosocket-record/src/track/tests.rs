@@ -16,7 +16,11 @@ fn start(queue: &WriterQueue, at: Instant) -> Result<Track, TrackError> {
 fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
     let (sender, messages) = mpsc::channel();
     let began = Instant::now();
-    let mut track = start(&WriterQueue::new(sender, limits(), None), began).unwrap();
+    let mut track = start(
+        &WriterQueue::new(sender, limits(), None, Sides::Caller),
+        began,
+    )
+    .unwrap();
     let audio = Audio::new(SampleRate::Hz8000, &[1; 65_534]);
     // The test writes 655 MB in a tenth of a second, while the writer takes nothing.
     for frame in 0..10_000 {
@@ -28,7 +32,7 @@ fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
     assert_eq!(frames, limits().per_call / (65_534 + FRAME_COST));
     drop(waiting);
     track.write(began + Duration::from_secs(2), audio);
-    let Ok(WriterMessage::Frame(_, frame, _)) = messages.recv() else {
+    let Ok(WriterMessage::Frame(_, _, frame, _)) = messages.recv() else {
         panic!("the queue has room again");
     };
     assert_eq!(frame.lost.frames, 10_000 - frames as u64);
@@ -39,7 +43,7 @@ fn lost_audio_of_a_flood_is_silence_of_the_time_it_took() {
 #[test]
 fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
     let (sender, messages) = mpsc::channel();
-    let queue = WriterQueue::new(sender, limits(), None);
+    let queue = WriterQueue::new(sender, limits(), None, Sides::Caller);
     let at = Instant::now();
     let mut track = start(&queue, at).unwrap();
     let mut behind = start(&queue, at).unwrap();
@@ -51,7 +55,7 @@ fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
             track.write(at, Audio::new(SampleRate::Hz8000, &[1; 320]));
             behind.write(at, Audio::new(SampleRate::Hz8000, &[1; 320]));
         }
-        assert_eq!(track.lost.frames, 0);
+        assert_eq!(track.caller.lost.frames, 0);
         // The writer takes all frames of the one call, and none of the other.
         let (behind, rest) = messages
             .try_iter()
@@ -60,13 +64,16 @@ fn calls_that_are_behind_take_no_quota_from_a_call_that_is_not() {
         std::mem::forget(behind);
     }
     drop(others);
-    assert_eq!(behind.lost.frames, 3_600, "it has more than its share");
+    assert_eq!(
+        behind.caller.lost.frames, 3_600,
+        "it has more than its share"
+    );
 }
 
 #[test]
 fn new_calls_are_refused_when_the_disk_hangs() {
     let (sender, messages) = mpsc::channel();
-    let queue = WriterQueue::new(sender, limits(), None);
+    let queue = WriterQueue::new(sender, limits(), None, Sides::Caller);
     let going_on = start(&queue, Instant::now()).unwrap();
     let calls = std::iter::from_fn(|| start(&queue, Instant::now()).ok());
     assert_eq!(calls.take(1_000_000).count(), MAX_EVENTS / 2);
@@ -83,7 +90,7 @@ fn new_calls_are_refused_when_the_disk_hangs() {
 #[test]
 fn a_call_is_refused_after_the_recorder_has_ended() {
     let (sender, _) = mpsc::channel();
-    let queue = WriterQueue::new(sender, limits(), None);
+    let queue = WriterQueue::new(sender, limits(), None, Sides::Caller);
     let refused = start(&queue, Instant::now()).err();
     assert_eq!(refused, Some(TrackError::RecorderEnded));
 }

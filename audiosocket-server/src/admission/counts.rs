@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::{LimitReached, Limits, Peer};
+use crate::{LimitReached, Limits, Peer, WhenFull};
 
-/// Counters of the connections that a server has accepted and refused since its start.
+/// Counters of the connections that a server has admitted and refused since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -26,6 +26,9 @@ pub struct CallCounters {
     pub over_max_pending_per_addr: u64,
     /// Connections refused while the application [refused calls](crate::Calls::refuse_calls).
     pub while_refusing: u64,
+    /// How often the server became full and closed its listeners: see [`WhenFull::Refuse`]. The kernel refuses
+    /// connections then, and does not count them.
+    pub times_full: u64,
 }
 
 /// Counts connections, and compares them with the limits.
@@ -33,6 +36,8 @@ pub struct CallCounters {
 pub(crate) struct ConnectionCounts {
     limits: Limits,
     pub(crate) refusing: bool,
+    /// How many connections the descriptors suffice for. `None` if nothing measures them.
+    pub(crate) descriptors: Option<usize>,
     pub(crate) counters: CallCounters,
     /// `Pending` connections and calls.
     admitted: usize,
@@ -63,6 +68,31 @@ impl ConnectionCounts {
 
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Returns why there is no place for another connection.
+    pub(crate) fn full(&self) -> Option<LimitReached> {
+        if self.refusing {
+            Some(LimitReached::Refusing)
+        } else if self.admitted >= self.limits.max_calls {
+            Some(LimitReached::Calls)
+        } else if self.descriptors == Some(0) {
+            Some(LimitReached::Descriptors)
+        } else {
+            None
+        }
+    }
+
+    /// Returns how many connections to accept at most. Without a limit for a server that hangs up when it is full.
+    pub(crate) fn room(&self) -> usize {
+        if self.limits.when_full == WhenFull::HangUp {
+            return usize::MAX;
+        }
+        if self.full().is_some() {
+            return 0;
+        }
+        let places = self.limits.max_calls - self.admitted;
+        places.min(self.descriptors.unwrap_or(usize::MAX))
     }
 
     /// Counts a new connection. `peer_admitted` says whether its peer may connect at all.
@@ -122,10 +152,8 @@ impl ConnectionCounts {
     fn check(&self, source: Option<IpAddr>) -> Result<(), LimitReached> {
         let limits = self.limits;
         let pending_from = source.and_then(|source| self.pending_from.get(&source));
-        if self.refusing {
-            Err(LimitReached::Refusing)
-        } else if self.admitted >= limits.max_calls {
-            Err(LimitReached::Calls)
+        if let Some(limit @ (LimitReached::Refusing | LimitReached::Calls)) = self.full() {
+            Err(limit)
         } else if self.pending >= limits.max_pending {
             Err(LimitReached::Pending)
         } else if source.is_some() && *pending_from.unwrap_or(&0) >= limits.max_pending_per_addr {
@@ -154,7 +182,7 @@ impl CallCounters {
             LimitReached::Calls => &mut self.over_max_calls,
             LimitReached::Pending => &mut self.over_max_pending,
             LimitReached::PendingFromAddr => &mut self.over_max_pending_per_addr,
-            LimitReached::Refusing => &mut self.while_refusing,
+            LimitReached::Refusing | LimitReached::Descriptors => &mut self.while_refusing,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 ///
 /// # What a connection costs
 ///
-/// A quiet connection takes about 2.5 kB and a descriptor. In `audiosocket-blocking` it takes about 16 kB, two
+/// A quiet connection takes about 2.5 kB and a descriptor. In `audiosocket-blocking` it takes about 20 kB, two
 /// descriptors and a thread. A connection whose peer or handler behaves as badly as possible takes up to
 ///
 /// - 64 KiB for a frame that the peer never finishes,
@@ -26,13 +26,28 @@ use std::fmt;
 ///
 /// # What happens beyond a limit
 ///
-/// The server refuses the connection: it sends a hangup frame, closes the connection a moment later, and
-/// [counts](crate::Calls::counters) it. Open calls go on.
+/// Open calls go on in each case.
+///
+/// - While `max_calls` connections are open, the server [refuses](WhenFull::Refuse) connections: it closes its
+///   listeners, and opens them again when a place is free. Asterisk then tries the next address of the server's name.
+/// - Beyond the limits of connections without a UUID, the server accepts the connection and hangs up: it sends a hangup
+///   frame, closes the connection a moment later, and [counts](crate::Calls::counters) it. If it closed its listeners
+///   here, a few silent connections could keep all callers out.
+///
+/// The server also refuses connections while the application [refuses calls](crate::Calls::refuse_calls), and while
+/// fewer than 16 descriptors are left. [`Calls::full`](crate::Calls::full) returns the reason.
+///
+/// ## Connections that the kernel has accepted
+///
+/// The kernel accepts connections before the server does. Near a limit, the server lowers the backlog of its listeners
+/// to the number of free places. Linux then drops further connection requests. The peer repeats its request after a
+/// second, and is accepted or refused then. Before it closes a listener, the server takes the connections that wait
+/// there, and hangs up those beyond the limit. A connection that the kernel accepts at this moment is reset.
 ///
 /// # When a place becomes free
 ///
-/// A call counts until it ends. Its place is free before [`on_end`](crate::Handler::on_end) runs, so a caller
-/// that learns of the end and calls again at once is not refused. The connection itself stays open for its
+/// A call counts until it ends. Its place is free before [`on_end`](crate::Handler::on_end) runs. If the server was full,
+/// its accept loop opens the listeners a moment later. The connection itself stays open for its
 /// [`linger`](audiosocket_proto::SessionConfig::linger), until the peer has read the hangup. Such connections
 /// have a bound of their own: `max_calls`, or 256 if that is more. A connection beyond this bound closes at once,
 /// and its hangup may be lost.
@@ -49,6 +64,29 @@ pub struct Limits {
     /// twice the 500 calls that an Asterisk places at once. An attacker needs eight addresses to reach
     /// the default `max_pending`. Behind a proxy all callers have the same address.
     pub max_pending_per_addr: usize,
+    /// What the server does with a new connection while it has no place for it. Default: [`WhenFull::Refuse`].
+    pub when_full: WhenFull,
+}
+
+/// What a server does with a new connection while it is full: it has [`max_calls`](Limits::max_calls) connections, too
+/// few descriptors, or the application [refuses calls](crate::Calls::refuse_calls).
+///
+/// Asterisk resolves the name of its server, and tries each address. It tries the next address if a connection is
+/// refused, or if it takes two seconds. It does not try the next address after a connection that was accepted and then
+/// closed (`res_audiosocket.c`; seen on Asterisk 22.10.1). So a call that meets a hangup is lost, even if another server
+/// is idle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// Closes the listeners, so that the system refuses new connections. Opens them again when there is a place.
+    ///
+    /// This works on Linux, for sockets that the server bound itself. The server hangs up in other cases: on other systems,
+    /// for a Unix socket, and for a listener of your own without `close`. It also hangs up for a socket that was given to
+    /// the server, since such a socket may belong to other processes too.
+    #[default]
+    Refuse,
+    /// Accepts the connection, sends a hangup frame, and closes it.
+    HangUp,
 }
 
 impl Limits {
@@ -78,6 +116,13 @@ impl Limits {
         self.max_pending_per_addr = connections;
         self
     }
+
+    /// Sets [`when_full`](Self#structfield.when_full).
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
 }
 
 impl Default for Limits {
@@ -86,6 +131,7 @@ impl Default for Limits {
             max_calls: 10_000,
             max_pending: 8_192,
             max_pending_per_addr: 1_024,
+            when_full: WhenFull::Refuse,
         }
     }
 }
@@ -102,6 +148,9 @@ pub enum LimitReached {
     PendingFromAddr,
     /// The application [refuses calls](crate::Calls::refuse_calls) at present.
     Refusing,
+    /// The process has few descriptors left (`ulimit -n`). No connection is refused with this reason: the server closes
+    /// its listeners.
+    Descriptors,
 }
 
 impl fmt::Display for LimitReached {
@@ -111,6 +160,7 @@ impl fmt::Display for LimitReached {
             Self::Pending => "too many connections without a UUID",
             Self::PendingFromAddr => "too many connections without a UUID from this address",
             Self::Refusing => "the application refuses calls at present",
+            Self::Descriptors => "too few descriptors are left",
         })
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod counts;
 pub(crate) mod expected;
 pub(crate) mod limits;
 pub(crate) mod open_calls;
+pub(crate) mod room;
 pub(crate) mod wait_idle;
 
 use std::fmt;
@@ -17,7 +18,7 @@ use expected::{ExpectedCall, ExpectedUuids};
 
 type AdmitPeer = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 
-/// The checks that decide which connections a server accepts. They run before the [`Acceptor`](crate::Acceptor) decides
+/// The checks that decide which connections a server admits. They run before the [`Acceptor`](crate::Acceptor) decides
 /// about a call. Cheap to clone.
 ///
 /// A connection passes these checks, in this order:
@@ -58,7 +59,7 @@ impl Admission {
         Self::default()
     }
 
-    /// Sets how many connections the server accepts.
+    /// Sets how many connections the server admits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

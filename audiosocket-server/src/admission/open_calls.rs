@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::admission::counts::{ConnectionClass, ConnectionCounts};
 use crate::admission::expected::ExpectedCall;
+use crate::admission::room::{RoomWatch, wake};
 use crate::admission::wait_idle::Idle;
 use crate::call::control::EndRequest;
 use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
@@ -23,7 +24,7 @@ const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 ///
 /// To shut a server down:
 ///
-/// 1. Stop accepting, and [announce the shutdown](Self::begin_shutdown).
+/// 1. Take no more connections, and [announce the shutdown](Self::begin_shutdown).
 /// 2. Wait until all calls are [over](Self::idle), for a limited time.
 /// 3. [Hang up the rest](Self::shut_down), and wait again. This wait is short.
 ///
@@ -47,7 +48,8 @@ pub(super) struct OpenConnections {
     refused: usize,
     /// How many connections belong to a call that is over, and are not closed yet.
     ended: usize,
-    counts: ConnectionCounts,
+    pub(super) counts: ConnectionCounts,
+    pub(super) room_watch: RoomWatch,
     /// How many [`OpenWork`] guards exist.
     work: usize,
     next_id: u64,
@@ -112,7 +114,9 @@ impl Calls {
         };
         open.connections.insert(id, connection);
         let (shutting_down, closing) = (open.shutting_down, open.closing);
+        let woken = open.room_changed();
         drop(open);
+        wake(woken);
         if shutting_down {
             call.notify_shutdown();
         }
@@ -139,12 +143,17 @@ impl Calls {
     }
 
     /// Refuses new calls, or accepts them again. For an application that knows that its machine is full. While calls are
-    /// refused, new connections get a hangup, and open calls go on.
+    /// refused, the server [closes its listeners](crate::WhenFull::Refuse), or new connections get a hangup. Open calls go
+    /// on.
     pub fn refuse_calls(&self, refuse: bool) {
-        self.lock().counts.refusing = refuse;
+        let mut open = self.lock();
+        open.counts.refusing = refuse;
+        let woken = open.room_changed();
+        drop(open);
+        wake(woken);
     }
 
-    /// Returns how many connections were accepted and refused so far.
+    /// Returns how many connections were admitted and refused so far.
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.lock().counts.counters
@@ -233,10 +242,12 @@ impl Calls {
             }
         }
         let waiting = open.take_waiting_if_idle();
+        let woken = open.room_changed();
         // Not under the lock: a drop of a handle and a wake-up run code of the application, which may use this set.
         drop(open);
         drop(call);
         wake_all(waiting);
+        wake(woken);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, OpenConnections> {
@@ -312,10 +323,14 @@ impl Registration {
         if let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) {
             open.counts.identify(call.peer(), class, accepted);
         }
-        accepted || {
+        let may_linger = accepted || {
             open.refused += 1;
             open.refused <= MAX_LINGERING
-        }
+        };
+        let woken = open.room_changed();
+        drop(guard);
+        wake(woken);
+        may_linger
     }
 
     /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.
@@ -332,7 +347,11 @@ impl Registration {
         open.counts.release(call.peer(), *class);
         *class = ConnectionClass::Ended;
         open.ended += 1;
-        open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING)
+        let may_linger = open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING);
+        let woken = open.room_changed();
+        drop(guard);
+        wake(woken);
+        may_linger
     }
 }
 

@@ -15,9 +15,7 @@ use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::{AtomicCount, AtomicRate, AtomicStats};
 use crate::{CallStats, Peer};
-use audiosocket_proto::{
-    AudioBuf, Dropped, MarkOutcome, Playout, SampleRate, SendError, SessionConfig, SessionStats,
-};
+use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats};
 
 /// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
 ///
@@ -51,6 +49,8 @@ pub(crate) struct ControlState {
 pub(crate) struct Rare {
     /// `play` futures that wait for room.
     pub(crate) waiting_plays: WaitingPlays,
+    /// The number of [`Prebuffer`](crate::Prebuffer)s so far.
+    pub(crate) prebuffers: u64,
     /// The metadata of an expected call, once its UUID has come.
     metadata: Option<Metadata>,
     /// The timer to start. A later one replaces it.
@@ -165,39 +165,6 @@ impl CallControl {
 
     pub(crate) fn sample_rate(&self) -> Option<SampleRate> {
         self.sample_rate.load()
-    }
-
-    /// Queues `audio` if all of it fits.
-    pub(crate) fn try_play(&self, audio: AudioBuf, source: CommandSource) -> Result<(), SendError> {
-        self.change(source, |inner, dropped, _| {
-            // Audio in a waiting `play` future comes first.
-            let rare = inner.rare.as_deref();
-            let must_wait = rare.is_some_and(|rare| !rare.waiting_plays.is_empty());
-            if must_wait && inner.playout.is_open() && !audio.is_empty() {
-                dropped.push(audio.into_bytes());
-                let queued = inner.playout.stats().depth;
-                return Err(SendError::PlayoutFull { queued });
-            }
-            inner.playout.play(audio, dropped)
-        })
-    }
-
-    pub(crate) fn clear(&self, source: CommandSource) -> Dropped {
-        self.change(source, |inner, dropped, wakers| {
-            inner.cancel_plays(wakers);
-            inner.playout.clear(dropped)
-        })
-    }
-
-    pub(crate) fn mark(&self, mark: Mark, source: CommandSource) -> Result<(), SendError> {
-        self.change(source, |inner, _, _| inner.playout.mark(mark))
-    }
-
-    pub(crate) fn hangup_after_playout(&self, source: CommandSource) {
-        self.change(source, |inner, _, wakers| {
-            inner.playout.hangup();
-            inner.cancel_plays(wakers);
-        });
     }
 
     /// Changes the playout. Wakes the connection if the time of its next poll has changed.
@@ -350,7 +317,7 @@ impl ControlState {
     }
 
     /// Cancels the plays that wait for room, and wakes them.
-    fn cancel_plays(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn cancel_plays(&mut self, wakers: &mut Vec<Waker>) {
         if let Some(rare) = &mut self.rare {
             rare.waiting_plays.cancel(wakers);
         }

@@ -19,7 +19,7 @@ use audiosocket_proto::{Decoder, End, Event, SendError, Timestamp, Transmit};
 /// How many times in a row the playout is polled.
 const MAX_PLAYOUT_STEPS: usize = 64;
 
-/// One connection of a server, from accept to close, without its socket.
+/// One connection of a server, from its start to its close, without its socket.
 ///
 /// It is a [`Session`](audiosocket_proto::Session) with a [`Handler`], and you drive it in the same way. Pass bytes
 /// and errors to it, and do what [`poll_transmit`](Self::poll_transmit) and
@@ -267,6 +267,7 @@ impl<A: Acceptor> CallDriver<A> {
             match self.outbound.poll_playout(now) {
                 PlayoutStep::Mark(mark, outcome) => self.notify(HandlerEvent::Mark(mark, outcome)),
                 PlayoutStep::Hangup => self.hang_up(End::HungUp),
+                PlayoutStep::Panicked(panic) => self.panicked(&panic),
                 PlayoutStep::Done => {}
             }
             if !self.outbound.is_playout_due(now) {

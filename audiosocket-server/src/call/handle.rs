@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::call::control::{CallControl, CommandSource, EndRequest, Mark};
 use crate::call::deadline_timer::{DeadlineTimer, TimerFuture};
 use crate::call::play::Play;
-use crate::{CallStats, Peer, Played};
-use audiosocket_proto::{AudioBuf, Dropped, SampleRate, SendError, SessionConfig};
+use crate::{CallStats, Peer, Played, Prebuffer};
+use audiosocket_proto::{AudioBuf, Bed, Dropped, SampleRate, SendError, SessionConfig};
 
 /// Controls a call from any task or thread. It is cheap to clone, and does not keep the call alive.
 ///
@@ -123,12 +123,70 @@ impl CallHandle {
         self.control.try_play(audio.into(), CommandSource::Handle)
     }
 
-    /// Drops all queued audio, and returns its amount. Use it for barge-in. The caller hears at most one more frame,
-    /// unless the peer does not read.
+    /// Begins audio that comes in parts, such as the speech of a synthesiser that streams. Until you drop the result, the
+    /// playout waits for `amount` of audio before it begins, and after each gap. So short delays between the parts are no
+    /// gaps. Drop it when all parts are queued: the rest leaves without waiting.
     ///
-    /// A [`play`](Self::play) that waits for room fails with [`SendError::Cleared`].
+    /// A later prebuffer replaces an earlier one. A [`clear`](Self::clear) ends it. For the details, see
+    /// [`Playout::prebuffer`](audiosocket_proto::Playout::prebuffer).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use audiosocket_server::CallHandle;
+    /// # use audiosocket_proto::{AudioBuf, SendError};
+    /// # async fn say(call: CallHandle, parts: Vec<AudioBuf>) -> Result<(), SendError> {
+    /// let speech = call.prebuffer(Duration::from_millis(200));
+    /// for part in parts {
+    ///     call.play(part).await?;
+    /// }
+    /// drop(speech);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prebuffer(&self, amount: Duration) -> Prebuffer {
+        Prebuffer::new(self.clone(), amount)
+    }
+
+    /// Drops all queued audio, and returns its amount. Use it for barge-in. The caller hears at most one more frame,
+    /// unless the peer does not read. So that the cut does not click, that frame begins with a fade of 5 ms, unless
+    /// [`fade_cuts`](audiosocket_proto::SessionConfig::fade_cuts) is off.
+    ///
+    /// A [`play`](Self::play) that waits for room fails with [`SendError::Cleared`]. A [pause](Self::pause) ends.
     pub fn clear(&self) -> Dropped {
         self.control.clear(CommandSource::Handle)
+    }
+
+    /// Keeps all queued audio in the queue until [`resume`](Self::resume) or [`clear`](Self::clear), and sends silence
+    /// instead. It takes effect with the next frame. Use it to decide whether the caller interrupts.
+    ///
+    /// Marks and a [hangup after the playout](Self::hangup_after_playout) stay in the queue too. More audio can be queued.
+    /// [`stats`](Self::stats) has the duration of the audio that is not sent yet
+    /// ([`depth`](audiosocket_proto::PlayoutStats::depth)) and the number of samples that were sent
+    /// ([`samples_played`](audiosocket_proto::PlayoutStats::samples_played)). Both stay the same during the pause.
+    pub fn pause(&self) {
+        self.control.pause(CommandSource::Handle);
+    }
+
+    /// Ends a [pause](Self::pause). The queue continues with the next frame, at the sample at which it stopped.
+    pub fn resume(&self) {
+        self.control.resume(CommandSource::Handle);
+    }
+
+    /// Loops `bed` in place of silence and, at a lower volume, under played audio, until [`remove_bed`](Self::remove_bed). It
+    /// replaces an earlier bed. Use it for hold music, or for a ringback tone while a model connects. The bytes are not
+    /// copied. A bed has a rate: use the [answer rate](Self::answer_rate) of the call. For the details, see
+    /// [`Playout::set_bed`](audiosocket_proto::Playout::set_bed).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::EmptyAudio`] for a bed without a sample. [`SendError::NoCall`] before and after the call.
+    pub fn set_bed(&self, bed: impl Into<Bed>) -> Result<(), SendError> {
+        self.control.set_bed(bed.into(), CommandSource::Handle)
+    }
+
+    /// Ends the bed, with a fade of 5 ms. Does nothing without a bed.
+    pub fn remove_bed(&self) {
+        self.control.remove_bed(CommandSource::Handle);
     }
 
     /// Queues a mark. [`Handler::on_mark`](crate::Handler::on_mark) gets it when all audio before it was played
@@ -163,6 +221,9 @@ impl CallHandle {
     }
 
     /// Ends the call once all audio that is queued now was played. No more audio can be queued.
+    ///
+    /// A phone drops the audio in its buffer at a hangup, usually 60 ms. Set
+    /// [`hangup_tail`](audiosocket_proto::SessionConfig::hangup_tail) so that the caller hears the end.
     pub fn hangup_after_playout(&self) {
         self.control.hangup_after_playout(CommandSource::Handle);
     }

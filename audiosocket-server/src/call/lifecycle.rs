@@ -13,7 +13,7 @@ use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, P
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
 impl<A: Acceptor> CallDriver<A> {
-    /// Creates the driver of a connection from `peer` that was accepted at `now`.
+    /// Creates the driver of a connection from `peer` that came at `now`.
     ///
     /// The connection counts among `calls` until the driver is dropped, so close the socket first. If the
     /// [`Admission`](crate::Admission) of `calls` refuses the peer, or a limit is reached, the connection is
@@ -180,6 +180,8 @@ impl<A: Acceptor> CallDriver<A> {
     /// If the handler panics here, only the panic hook reports it: no callback follows.
     pub(super) fn finish(&mut self, end: End, error: Option<&Exception>) {
         self.outbound.close_playout();
+        let observers = self.outbound.observers.take();
+        let _ = catch_panic(|| drop(observers));
         if let Phase::Talking { timer, .. } = &mut self.phase
             && let Some(timer) = timer.take()
         {

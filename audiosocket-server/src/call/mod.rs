@@ -8,6 +8,9 @@ mod lifecycle;
 pub(crate) mod outbound;
 pub(crate) mod play;
 pub(crate) mod played;
+mod playing;
+pub(crate) mod prebuffer;
+pub(crate) mod sent;
 pub(crate) mod stats;
 
 use std::sync::Arc;
@@ -17,8 +20,9 @@ use uuid::Uuid;
 
 use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::outbound::Outbound;
+use crate::call::sent::{ObservedFrame, SentObservers};
 use crate::{CallHandle, CallStats, Peer};
-use audiosocket_proto::{Audio, AudioBuf, Dropped, SampleRate, SendError, Timestamp};
+use audiosocket_proto::{Audio, AudioBuf, Bed, Dropped, SampleRate, SendError, Timestamp};
 
 /// The call to which a callback belongs. The callback borrows it.
 #[derive(Debug)]
@@ -87,6 +91,30 @@ impl Call<'_> {
         self.change().clear(CommandSource::Callback)
     }
 
+    /// Keeps all queued audio in the queue, and sends silence instead; see [`CallHandle::pause`].
+    pub fn pause(&mut self) {
+        self.change().pause(CommandSource::Callback);
+    }
+
+    /// Ends a [pause](Self::pause); see [`CallHandle::resume`].
+    pub fn resume(&mut self) {
+        self.change().resume(CommandSource::Callback);
+    }
+
+    /// Loops a bed in place of silence and under played audio; see [`CallHandle::set_bed`].
+    ///
+    /// # Errors
+    ///
+    /// The same as [`CallHandle::set_bed`].
+    pub fn set_bed(&mut self, bed: impl Into<Bed>) -> Result<(), SendError> {
+        self.change().set_bed(bed.into(), CommandSource::Callback)
+    }
+
+    /// Ends the bed; see [`CallHandle::remove_bed`].
+    pub fn remove_bed(&mut self) {
+        self.change().remove_bed(CommandSource::Callback);
+    }
+
     /// Queues a mark; see [`CallHandle::mark`].
     ///
     /// # Errors
@@ -95,6 +123,37 @@ impl Call<'_> {
     pub fn mark(&mut self, mark: u64) -> Result<(), SendError> {
         self.change()
             .mark(Mark::Handler(mark), CommandSource::Callback)
+    }
+
+    /// Calls `observer` with each frame of audio that this call sends from now on. Use it to record or to analyse what
+    /// the caller receives.
+    ///
+    /// It gets played audio, silence and sent audio, in the order in which the frames leave. Audio that was
+    /// [cleared](Self::clear) or dropped does not leave. A frame counts as sent when it is in the send buffer: if the
+    /// connection fails at that moment, the peer may not receive it.
+    ///
+    /// The observer is dropped before the last callback of the call. It runs between callbacks and inside of
+    /// [`send`](Self::send), so it must return quickly. If it panics, the call ends as after a panic of the handler. A
+    /// call can have several observers. A call without observers has no cost.
+    ///
+    /// ```
+    /// # use audiosocket_server::{Call, Handler};
+    /// struct CountSent;
+    ///
+    /// impl Handler for CountSent {
+    ///     fn on_start(&mut self, call: &mut Call<'_>) {
+    ///         let mut bytes = 0;
+    ///         call.observe_sent(move |frame| {
+    ///             bytes += frame.audio.len();
+    ///             println!("{bytes} bytes left after {:?}", frame.at);
+    ///         });
+    ///     }
+    /// }
+    /// ```
+    pub fn observe_sent(&mut self, observer: impl FnMut(ObservedFrame<'_>) + Send + 'static) {
+        let new = || Box::new(SentObservers::new(self.accepted_at));
+        let observers = self.outbound.observers.get_or_insert_with(new);
+        observers.add(Box::new(observer));
     }
 
     /// Ends the call after the callback and its answer.
@@ -120,7 +179,7 @@ impl Call<'_> {
         self.outbound.stats()
     }
 
-    /// Returns the time since the connection was accepted.
+    /// Returns the time since the connection came.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.now.saturating_since(self.accepted_at)

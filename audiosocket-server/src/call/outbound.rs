@@ -3,7 +3,8 @@
 use std::task::Waker;
 
 use crate::call::control::Commands;
-use crate::{CallHandle, CallStats};
+use crate::call::sent::SentObservers;
+use crate::{CallHandle, CallStats, Exception};
 use audiosocket_proto::{
     Audio, MarkOutcome, PlayoutOutput, SampleRate, SendError, Session, Timestamp, silence_after,
 };
@@ -38,6 +39,8 @@ pub(crate) struct Outbound {
     received: Option<SampleRate>,
     /// The waker that the handles wake.
     waker: Option<Waker>,
+    /// The observers of sent audio. In a box, since most calls have none.
+    pub(crate) observers: Option<Box<SentObservers>>,
 }
 
 /// The outcome of a poll of the playout.
@@ -46,6 +49,8 @@ pub(crate) enum PlayoutStep {
     Done,
     Mark(u64, MarkOutcome),
     Hangup,
+    /// An observer of sent audio has panicked.
+    Panicked(Exception),
 }
 
 impl Outbound {
@@ -64,6 +69,7 @@ impl Outbound {
             sent: None,
             received: None,
             waker: None,
+            observers: None,
         }
     }
 
@@ -83,7 +89,17 @@ impl Outbound {
         }
         self.sent = Some(audio.rate());
         self.rate_sent = self.sent;
+        if self.observers.is_some() {
+            self.observe(audio, now, false);
+        }
         Ok(())
+    }
+
+    /// Passes a sent frame to the observers. If one of them panics, the next poll of the playout reports it.
+    fn observe(&mut self, audio: Audio<'_>, at: Timestamp, on_schedule: bool) {
+        if let Some(observers) = &mut self.observers {
+            self.playout_changed |= observers.notify(audio, at, on_schedule);
+        }
     }
 
     /// Stores the rate of the caller's audio, if it is new.
@@ -124,10 +140,14 @@ impl Outbound {
 
     /// Polls the playout, and sends the frame that is due.
     pub(crate) fn poll_playout(&mut self, now: Timestamp) -> PlayoutStep {
+        let panic = self.observers.as_mut().and_then(|it| it.panic.take());
+        if let Some(panic) = panic {
+            return PlayoutStep::Panicked(panic);
+        }
         let drained = self.session.unsent() == 0;
         // Dropped and woken without the lock: both can run code of other crates.
         let mut dropped = Vec::new();
-        let (mark, output, waker) = {
+        let (mark, output, frame_time, waker) = {
             let inner = &mut *self.handle.control().lock();
             let playout = &mut inner.playout;
             if let Some(rate) = self.sent.take() {
@@ -143,7 +163,7 @@ impl Outbound {
             self.awaits_drain = playout.awaits_drain();
             let rare = inner.rare.as_mut();
             let waker = rare.and_then(|rare| rare.waiting_plays.wake(playout));
-            (mark, output, waker)
+            (mark, output, playout.frame_time(), waker)
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -156,7 +176,10 @@ impl Outbound {
         match output {
             PlayoutOutput::Frame(frame) => {
                 match self.session.send(now, frame.as_audio()) {
-                    Ok(()) => self.rate_sent = Some(frame.rate()),
+                    Ok(()) => {
+                        self.rate_sent = Some(frame.rate());
+                        self.observe(frame.as_audio(), frame_time, true);
+                    }
                     Err(SendError::NoCall) => self.close_playout(),
                     Err(_) => {}
                 }

@@ -15,11 +15,11 @@ pub struct CallStats {
     pub session: SessionStats,
     /// Counters of the playout.
     pub playout: PlayoutStats,
-    /// The sample rate of the last audio frame that was accepted for sending, silence included. `None` if there was none.
+    /// The sample rate of the last audio frame that was queued for sending, silence included. `None` if there was none.
     pub rate_sent: Option<SampleRate>,
-    /// How many TCP segments the kernel sent again: a network that loses packets. Counted at the end of the connection,
-    /// and before that at most once a second, while the call sends. `None` until then, on other systems than Linux, and
-    /// without TCP.
+    /// How many TCP segments the kernel sent again, because the network lost packets. It is counted at most once a second,
+    /// while the call sends, and when the peer ends the call. `None` until then, on other systems than Linux, and for a
+    /// stream that is not plain TCP.
     pub retransmissions: Option<u32>,
 }
 

@@ -6,7 +6,7 @@ pub use crate::{
     Refusal, Response, ServerHandle, acceptor_fn,
 };
 pub use audiosocket_proto::{
-    Audio, AudioBuf, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
+    Audio, AudioBuf, Bed, Bytes, DtmfDigit, End, MarkOutcome, SampleRate, SendError, Uuid,
 };
 
 /// The checks that decide which calls a server accepts: networks, expected calls, limits. You need it for `Admission`
@@ -14,7 +14,7 @@ pub use audiosocket_proto::{
 pub mod admission {
     pub use crate::{
         Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
-        ParseAllowListError,
+        ParseAllowListError, WhenFull,
     };
 }
 
@@ -24,8 +24,9 @@ pub mod config {
     pub use audiosocket_proto::{Ptime, SessionConfig};
 }
 
-/// Frames on the wire, and errors in them. You need it for `on_ignored` and `on_exception`.
+/// Frames on the wire, and errors in them. You need it for `on_ignored`, `on_exception` and `observe_sent`.
 pub mod protocol {
+    pub use crate::ObservedFrame;
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
@@ -39,6 +40,6 @@ pub mod stats {
 pub mod stream {
     pub use crate::{
         Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Play, Played,
-        incoming,
+        Prebuffer, incoming,
     };
 }

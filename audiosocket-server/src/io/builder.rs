@@ -5,7 +5,7 @@
 #[macro_export]
 macro_rules! server_builder_setters {
     () => {
-        /// Sets which connections the server accepts. This replaces earlier settings of [`limits`](Self::limits),
+        /// Sets which connections the server admits. This replaces earlier settings of [`limits`](Self::limits),
         /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls) and
         /// [`admit_peer`](Self::admit_peer).
         #[must_use]
@@ -14,7 +14,7 @@ macro_rules! server_builder_setters {
             self
         }
 
-        /// Sets how many connections the server accepts.
+        /// Sets how many connections the server admits.
         #[must_use]
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.config.admission = self.config.admission.limits(limits);
@@ -90,7 +90,7 @@ macro_rules! tcp_builder_setters {
         /// Adds an address to listen on, such as `"127.0.0.1:9092"`. If it is a name for several addresses, the server
         /// listens on each of them. With port 0 the system chooses a port.
         ///
-        /// An IPv6 address accepts IPv6 connections only, so `0.0.0.0:9092` and `[::]:9092` can be used together.
+        /// An IPv6 address takes IPv6 connections only, so `0.0.0.0:9092` and `[::]:9092` can be used together.
         #[must_use]
         pub fn bind(mut self, addr: impl Into<$crate::io::ListenAddr>) -> Self {
             self.source.addrs.push(addr.into());
@@ -104,7 +104,7 @@ macro_rules! tcp_builder_setters {
             self
         }
 
-        /// Sets how many connections may wait in the kernel until the server accepts them. Default: 1024. The kernel may
+        /// Sets how many connections may wait in the kernel until the server takes them. Default: 1024. The kernel may
         /// have a lower limit (`net.core.somaxconn`).
         #[must_use]
         pub fn backlog(mut self, connections: i32) -> Self {

@@ -33,7 +33,7 @@ const MAX_READ: usize = 64 * 1024;
 static REFUSED_PEERS: LogRateLimit = LogRateLimit::new();
 static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 
-/// One connection of a server on a runtime, from accept to close: a future that is ready when the
+/// One connection of a server on a runtime, from its start to its close: a future that is ready when the
 /// connection is closed. All results go to the handler.
 ///
 /// Every adapter polls it, by [`Future::poll`]. A panic outside of the handler ends this connection
@@ -56,15 +56,15 @@ pub struct Connection<S, T, A: Acceptor> {
     write_closed: bool,
     /// Bytes were written to a stream that may hold them back, such as TLS.
     unflushed: bool,
+    /// The last write may have ended inside a frame.
+    inside_frame: bool,
     /// The second of the call in which the retransmissions were counted last. A call that the server ends has the count of
     /// this second, because the handler ends it before the connection can count. 32 bits take no memory here.
     counted_second: u32,
-    /// The last write ended inside a frame.
-    inside_frame: bool,
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
-    /// Serves `stream`, which was accepted just now. The connection counts among `calls` from now on.
+    /// Serves `stream`, which came just now. The connection counts among `calls` from now on.
     pub fn new(
         stream: S,
         peer: Peer,
@@ -85,8 +85,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             read_closed: false,
             write_closed: false,
             unflushed: false,
-            counted_second: 0,
             inside_frame: false,
+            counted_second: 0,
         }
     }
 
@@ -141,8 +141,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             read_closed: self.read_closed,
             write_closed: self.write_closed,
             unflushed: self.unflushed,
-            counted_second: self.counted_second,
             inside_frame: self.inside_frame,
+            counted_second: self.counted_second,
         })
     }
 
@@ -239,22 +239,27 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
             Transmit::Bytes(bytes) => {
-                // Asterisk ends a call if a payload comes late after its header. So wide frames never share a segment with
-                // a part of another frame, which can be lost. Narrow frames are rarely cut, and may leave in one write.
-                let (len, result) = if self.inside_frame || !self.driver.sends_wide_audio() {
-                    (bytes.len(), self.stream.poll_write(cx, bytes))
+                // Asterisk ends a call if a payload comes late after its header. So a wide frame shares no TCP segment with
+                // a part of another frame, which can be lost. Narrow frames are rarely cut.
+                let sent = if self.inside_frame || !self.driver.sends_wide_audio() {
+                    None
                 } else {
-                    let frames = &bytes[..first_segment(bytes)];
-                    (frames.len(), self.stream.poll_write_frames(cx, frames))
+                    let frames = first_segment(bytes);
+                    let sent = self.stream.send_frames(frames);
+                    sent.map(|sent| (frames.len(), sent))
                 };
-                match ready!(result) {
+                let (len, written) = match sent {
+                    Some(sent) => sent,
+                    None => (bytes.len(), ready!(self.stream.poll_write(cx, bytes))),
+                };
+                match written {
                     Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
                     Ok(written) => {
                         // The write time-out counts from here.
                         let now = if written < len { self.now() } else { now };
-                        self.inside_frame = written < len;
                         self.driver.transmitted(now, written);
                         self.unflushed = true;
+                        self.inside_frame = written < len;
                         let second = (now.as_nanos() / 1_000_000_000) as u32;
                         if second != self.counted_second {
                             self.counted_second = second;
@@ -313,7 +318,6 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     }
 
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.count_retransmissions();
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
             // Without `close_notify` of TLS, the peer treats the connection as cut. The server tries to send it once,
@@ -365,7 +369,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Future for Connection<S, T, A> {
         polled.unwrap_or_else(|_| {
             let peer = connection.driver.peer();
             // The panic hook has printed the rest.
-            tracing::error!(%peer, "a panic outside of the handler ends the connection");
+            tracing::error!(%peer, "a panic outside of the handler ends the connection: this is a bug of audiosocket-server; report it with the lines of the panic");
             Poll::Ready(())
         })
     }

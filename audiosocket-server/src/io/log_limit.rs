@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 const LINES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Limits the log lines about one cause to ten per second, so that a peer cannot fill the disk. The next line has the
+/// Limits the log lines about one cause, to ten per second by default, so that a peer cannot fill the disk. The next line has the
 /// number of lines that were left out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LogRateLimit {
+    lines: u32,
+    period: Duration,
     spent: Mutex<Option<Spent>>,
 }
 
@@ -19,11 +21,25 @@ struct Spent {
     suppressed: u64,
 }
 
+impl Default for LogRateLimit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl LogRateLimit {
     /// Returns a limit with no line written.
     #[must_use]
     pub const fn new() -> Self {
+        Self::of(LINES, PERIOD)
+    }
+
+    /// Returns a limit of `lines` in each `period`, with no line written.
+    #[must_use]
+    pub const fn of(lines: u32, period: Duration) -> Self {
         Self {
+            lines,
+            period,
             spent: Mutex::new(None),
         }
     }
@@ -34,12 +50,12 @@ impl LogRateLimit {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let spent = spent.get_or_insert(Spent {
             period_began: now,
-            left: LINES,
+            left: self.lines,
             suppressed: 0,
         });
-        if now.saturating_duration_since(spent.period_began) >= PERIOD {
+        if now.saturating_duration_since(spent.period_began) >= self.period {
             spent.period_began = now;
-            spent.left = LINES;
+            spent.left = self.lines;
         }
         let Some(left) = spent.left.checked_sub(1) else {
             spent.suppressed += 1;

@@ -1,6 +1,6 @@
 //! Sockets and loops for adapters. You need this module to write an adapter for another runtime.
 //!
-//! An adapter implements three small traits: [`Stream`], [`Timer`] and [`Listener`]. [`AcceptLoop`] accepts connections,
+//! An adapter implements three small traits: [`Stream`], [`Timer`] and [`Listener`]. [`AcceptLoop`] takes connections,
 //! and [`Connection`] serves one of them. A server needs only an adapter. This module may change with each release.
 
 pub mod adapter_api;
@@ -28,8 +28,9 @@ pub use accept::accept_backoff::AcceptBackoff;
 pub use accept::accept_loop::AcceptLoop;
 pub use accept::keepalive::Keepalive;
 pub use accept::listen_addr::ListenAddr;
+pub use accept::listen_backlog::ListenBacklog;
 pub use accept::options::{
-    BoundSockets, ListenOptions, ServerConfig, TcpOptions, pending_if_would_block,
+    BoundSockets, ListenOptions, ListeningSocket, ServerConfig, TcpOptions, pending_if_would_block,
 };
 #[cfg(unix)]
 pub use accept::socket_file::SocketFile;
@@ -40,5 +41,5 @@ pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
 pub use retransmissions::tcp_retransmissions;
-pub use runtime::{Listener, NoListener, Stream, Timer};
+pub use runtime::{ClosableListener, Listener, Stream, Timer};
 pub use segments::send_frames;

@@ -1,5 +1,4 @@
 use std::io;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -22,20 +21,6 @@ pub trait Stream {
     /// The errors of the connection.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes the first bytes of `frames`, which are whole frames. Default: [`poll_write`](Self::poll_write). A TCP stream
-    /// uses [`send_frames`](crate::io::send_frames).
-    ///
-    /// # Errors
-    ///
-    /// The errors of the connection.
-    fn poll_write_frames(
-        &mut self,
-        cx: &mut Context<'_>,
-        frames: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write(cx, frames)
-    }
-
     /// Sends written bytes that the stream still holds back.
     ///
     /// # Errors
@@ -56,8 +41,15 @@ pub trait Stream {
         None
     }
 
-    /// Returns how many TCP segments the kernel has sent again so far. Default: `None`, for a stream that is not TCP. See
-    /// [`tcp_retransmissions`](crate::io::tcp_retransmissions).
+    /// Sends the first of these whole frames, in TCP segments that have no other bytes. A TCP stream returns
+    /// [`send_frames`](crate::io::send_frames). Default: `None`. Then [`poll_write`](Self::poll_write) follows.
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        let _ = frames;
+        None
+    }
+
+    /// Returns how many TCP segments the kernel has sent again so far. A TCP stream returns
+    /// [`tcp_retransmissions`](crate::io::tcp_retransmissions). Default: `None`.
     fn retransmissions(&self) -> Option<u32> {
         None
     }
@@ -90,10 +82,32 @@ pub trait Timer {
     }
 }
 
+/// A listener that can make the system refuse connections, and accept them again.
+pub trait ClosableListener {
+    /// Makes the system refuse new connections until [`open`](Self::open). The server does not accept in between.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, and hangs up new connections.
+    fn close(&mut self) -> io::Result<()>;
+
+    /// Opens the listener if it is closed. The server has places for `room` connections, so at most `room` connections
+    /// should wait in the kernel. The server calls this before each accept.
+    ///
+    /// # Errors
+    ///
+    /// The server logs an error, pauses, and tries again.
+    fn open(&mut self, room: usize) -> io::Result<()>;
+}
+
 /// Accepts connections: TCP, TLS, Unix sockets, or any other stream of bytes.
 ///
-/// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server closes the listener by
-/// dropping it, when it [shuts down](crate::ServerHandle::shutdown).
+/// A type of your own needs [`poll_accept`](Self::poll_accept) alone. The server drops the listener when it [shuts
+/// down](crate::ServerHandle::shutdown).
+///
+/// A listener that contains a TCP listener of the adapter, such as one for TLS, should also return
+/// [`closable`](Self::closable) of that listener. Then a server that is [full](crate::WhenFull) refuses connections.
+/// Otherwise it hangs up.
 pub trait Listener {
     /// A connection.
     type Stream;
@@ -122,39 +136,14 @@ pub trait Listener {
         self.poll_accept(&mut Context::from_waker(Waker::noop()))
     }
 
+    /// Returns the listener that can refuse connections: this one, or one that it contains. Default: `None`.
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        None
+    }
+
     /// Returns the address of this machine to which the peer of a TCP connection connected. Default: `None`.
     fn local_addr(stream: &Self::Stream) -> Option<SocketAddr> {
         let _ = stream;
         None
-    }
-
-    /// Writes whole frames to a TCP connection, with [`send_frames`](crate::io::send_frames). Default: `None`. Then the
-    /// server writes as to every other stream.
-    fn poll_write_frames(
-        stream: &mut Self::Stream,
-        cx: &mut Context<'_>,
-        frames: &[u8],
-    ) -> Option<Poll<io::Result<usize>>> {
-        let _ = (stream, cx, frames);
-        None
-    }
-
-    /// Returns how many TCP segments the kernel has sent again on this connection. Default: `None`. A stream over TCP,
-    /// such as TLS, returns [`tcp_retransmissions`](crate::io::tcp_retransmissions) of its socket.
-    fn retransmissions(stream: &Self::Stream) -> Option<u32> {
-        let _ = stream;
-        None
-    }
-}
-
-/// The listener of a stream that no listener accepted, for adapters.
-#[derive(Debug)]
-pub struct NoListener<S>(PhantomData<S>);
-
-impl<S> Listener for NoListener<S> {
-    type Stream = S;
-
-    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(S, Peer)>> {
-        Poll::Pending
     }
 }

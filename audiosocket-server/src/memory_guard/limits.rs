@@ -8,8 +8,17 @@ use std::path::{Path, PathBuf};
 use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
 
-/// The size of the buffer for one file. Each file is shorter.
-const FILE_LEN: usize = 8192;
+/// The size of the buffer for `memory.stat`, which is shorter.
+const STAT_LEN: usize = 8192;
+
+/// The size of the buffer for a file with a number or a line of numbers.
+const LINE_LEN: usize = 128;
+
+/// In version 1 of cgroups, no limit is the number 0x7fff_ffff_ffff_f000.
+const LARGER_THAN_ANY_MEMORY: u64 = 1 << 62;
+
+/// A limit is near when at most this many reserves are left.
+const NEAR_RESERVES: f64 = 4.0;
 
 /// The smallest reserve, in bytes.
 const MIN_RESERVE: u64 = 16 << 20;
@@ -29,6 +38,11 @@ impl Usage {
     pub(super) fn reserves_left(self) -> f64 {
         let reserve = (self.max / 10).max(MIN_RESERVE);
         self.max.saturating_sub(self.used) as f64 / reserve as f64
+    }
+
+    /// Returns whether the limit is near.
+    pub(super) fn is_near(self) -> bool {
+        self.reserves_left() <= NEAR_RESERVES
     }
 }
 
@@ -60,9 +74,7 @@ impl MemoryLimits {
 
     fn address_space(&self) -> Option<Usage> {
         let max = max_address_space()?;
-        let mut buffer = [0; FILE_LEN];
-        let text = read(self.statm.as_ref()?, &mut buffer)?;
-        let pages: u64 = text.split(' ').next()?.parse().ok()?;
+        let pages = read_number(self.statm.as_ref()?)?;
         Some(Usage {
             used: pages.saturating_mul(page_size() as u64),
             max,
@@ -155,31 +167,48 @@ impl Cgroup {
         })
     }
 
-    /// Returns `None` if the cgroup has no limit, or was removed.
+    /// Returns `None` if the cgroup has no limit, or was removed. The page cache counts as used until the limit is near: the
+    /// kernel takes long to make `memory.stat`, and without it the limit is further away in any case.
     fn usage(&self) -> Option<Usage> {
-        let mut buffer = [0; FILE_LEN];
         // Without a limit, version 2 has the word "max" here, and version 1 a number larger than any memory.
-        let max = read(&self.max, &mut buffer)?.trim().parse().ok()?;
-        let current: u64 = read(&self.current, &mut buffer)?.trim().parse().ok()?;
-        let stat = read(&self.stat, &mut buffer)?;
-        let cache: u64 = self
-            .version
-            .cache
-            .iter()
-            .filter_map(|name| stat.lines().find_map(|line| line.strip_prefix(name)))
-            .filter_map(|value| value.trim().parse::<u64>().ok())
-            .sum();
-        Some(Usage {
-            used: current.saturating_sub(cache),
+        let max = read_number(&self.max).filter(|max| *max < LARGER_THAN_ANY_MEMORY)?;
+        let mut usage = Usage {
+            used: read_number(&self.current)?,
             max,
             limit: self.version.max,
-        })
+        };
+        if usage.is_near() {
+            usage.used = usage.used.saturating_sub(self.page_cache()?);
+        }
+        Some(usage)
+    }
+
+    fn page_cache(&self) -> Option<u64> {
+        let mut buffer = [0; STAT_LEN];
+        let len = self.stat.read_at(&mut buffer, 0).ok()?;
+        let lines = buffer[..len].split(|byte| *byte == b'\n');
+        let value = |line: &[u8]| {
+            let mut names = self.version.cache.iter();
+            let value = names.find_map(|name| line.strip_prefix(name.as_bytes()))?;
+            number(value)
+        };
+        // The file has more than 50 lines, and most come after these.
+        Some(lines.filter_map(value).take(self.version.cache.len()).sum())
     }
 }
 
-fn read<'b>(file: &File, buffer: &'b mut [u8; FILE_LEN]) -> Option<&'b str> {
-    let len = file.read_at(buffer, 0).ok()?;
-    std::str::from_utf8(&buffer[..len]).ok()
+/// Returns the number at the start of a file.
+fn read_number(file: &File) -> Option<u64> {
+    let mut buffer = [0; LINE_LEN];
+    let len = file.read_at(&mut buffer, 0).ok()?;
+    number(&buffer[..len])
+}
+
+/// Returns the number at the start of `text`, after spaces.
+fn number(text: &[u8]) -> Option<u64> {
+    let text = text.trim_ascii_start();
+    let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&text[..len]).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -225,6 +254,21 @@ mod tests {
     }
 
     #[test]
+    fn page_cache_is_subtracted_only_near_the_limit() {
+        let root = tempfile::tempdir().unwrap();
+        let files = [
+            ("memory.max", "1000000000\n"),
+            ("memory.current", "500000000\n"),
+            ("memory.stat", "inactive_file 100000000\nactive_file 1\n"),
+        ];
+        write(root.path(), files);
+        let cgroups = cgroups_of("0::/\n", root.path());
+        assert_eq!(usages(&cgroups), [(500_000_000, 1_000_000_000)]);
+        fs::write(root.path().join("memory.current"), "600000000\n").unwrap();
+        assert_eq!(usages(&cgroups), [(499_999_999, 1_000_000_000)]);
+    }
+
+    #[test]
     fn the_cgroup_of_a_container_is_at_the_root() {
         let root = tempfile::tempdir().unwrap();
         let files = [
@@ -256,6 +300,9 @@ mod tests {
         let text = "9:name=systemd:/\n5:devices:/calls\n4:memory:/calls\n0::/\n";
         let cgroups = cgroups_of(text, root.path());
         assert_eq!(usages(&cgroups), [(3800, 5000)]);
+        let max = root.path().join("memory/calls/memory.limit_in_bytes");
+        fs::write(max, "9223372036854771712\n").unwrap();
+        assert_eq!(usages(&cgroups), []);
     }
 
     #[test]

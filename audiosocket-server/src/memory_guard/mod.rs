@@ -93,7 +93,7 @@ fn watch(limits: &MemoryLimits, server: &ServerHandle, stopped: &Receiver<()>) {
 fn interval(nearest: Option<Usage>, has_address_space_limit: bool) -> Duration {
     match nearest {
         None => FAR_INTERVAL,
-        Some(usage) if has_address_space_limit || usage.reserves_left() <= 4.0 => NEAR_INTERVAL,
+        Some(usage) if has_address_space_limit || usage.is_near() => NEAR_INTERVAL,
         Some(_) => INTERVAL,
     }
 }

@@ -15,7 +15,7 @@ const EVENT_QUEUE: usize = 128 * 1024;
 
 /// Returns an acceptor for a server, and the receiver of its calls.
 ///
-/// `Server::accept` of the adapters does this for you. Use `incoming` if you accept connections yourself.
+/// `Server::accept` of the adapters does this for you. Use `incoming` if you take connections yourself.
 ///
 /// ```
 /// # use audiosocket_proto::{AudioBuf, SendError};

@@ -205,7 +205,7 @@ impl<A: Acceptor> TestConnection<A> {
         acceptor: A,
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
     ) -> Self {
-        let config = configure(SessionConfig::new().fill_silence(false));
+        let config = configure(SessionConfig::new().fill_silence(false).fade_cuts(false));
         let now = Timestamp::from_nanos(77_000_000_000);
         Self {
             driver: CallDriver::new(Arc::new(acceptor), Peer::from("tester"), config, calls, now),

@@ -1,16 +1,18 @@
 //! The accept loop: accepting, errors, shutdown.
 
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::SessionConfig;
-use audiosocket_server::Callbacks;
 use audiosocket_server::io::{AcceptLoop, Connection, ServerConfig, Timer};
+use audiosocket_server::{Callbacks, LimitReached, Limits, WhenFull};
 
 use crate::rig::{CountingWaker, Lines, echo};
-use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, pass};
+use crate::runtime::{FakeListener, FakeStream, FakeTimer, Incoming, Room, pass};
 
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -120,6 +122,113 @@ fn refused_connections_are_not_served() {
     assert_eq!((calls.len(), calls.admitted()), (8, 0));
 }
 
+/// The listeners close when the last place is taken, and not at the next connection. A connection that waits at this
+/// moment is a call for its peer, so it gets a hangup and no reset.
+#[test]
+fn the_listeners_close_with_the_last_place_and_open_with_the_next() {
+    let mut server = Rig::closable(Limits::new().max_calls(4));
+    server.come(0, 3);
+    assert!(server.poll().is_pending());
+    assert_eq!(server.rooms(), [Room::Open(2), Room::Open(2)]);
+    server.wait(0, [Ok(())]);
+    server.come(1, 9);
+    for served in [3, 5] {
+        assert!(server.poll().is_pending());
+        assert_eq!(server.served.len(), served);
+    }
+    assert_eq!(server.rooms(), [Room::Closed, Room::Closed]);
+    assert_eq!(server.waiting(), [0, 8]);
+    assert_eq!(server.accept_loop.listeners().count(), 0);
+    let handle = server.accept_loop.handle();
+    let calls = handle.calls();
+    assert_eq!(
+        (calls.full(), calls.admitted()),
+        (Some(LimitReached::Calls), 4)
+    );
+    assert_eq!(
+        calls.counters().over_max_calls,
+        1,
+        "it waited in the kernel"
+    );
+    assert_eq!(calls.counters().times_full, 1);
+
+    server.bell.wake_count();
+    assert!(server.poll().is_pending());
+    assert_eq!(server.served.len(), 5, "closed listeners are not polled");
+    drop(server.served.remove(0));
+    assert_eq!((calls.full(), server.bell.wake_count()), (None, 1));
+    assert!(server.poll().is_pending());
+    assert_eq!(server.rooms(), [Room::Closed, Room::Closed], "full again");
+    assert_eq!((server.served.len(), server.waiting()), (5, [0, 7]));
+    assert_eq!(calls.counters().times_full, 2);
+}
+
+#[test]
+fn the_listeners_are_closed_while_the_application_refuses_calls() {
+    let mut server = Rig::closable(Limits::new());
+    assert!(server.poll().is_pending());
+    let handle = server.accept_loop.handle();
+    for _ in 0..2 {
+        server.bell.wake_count();
+        handle.refuse_calls(true);
+        assert_eq!(server.bell.wake_count(), 1);
+        assert!(server.poll().is_pending());
+        assert_eq!(server.rooms(), [Room::Closed, Room::Closed]);
+        assert_eq!(handle.calls().full(), Some(LimitReached::Refusing));
+
+        handle.refuse_calls(false);
+        assert_eq!(server.bell.wake_count(), 1);
+        assert!(server.poll().is_pending());
+        assert_eq!(server.accept_loop.listeners().count(), 2);
+    }
+    assert_eq!(handle.counters().times_full, 2);
+}
+
+/// With a short backlog, the kernel drops connection requests, and peers repeat them after a second.
+#[test]
+fn the_accept_loop_is_woken_when_the_number_of_places_doubles() {
+    let mut server = Rig::closable(Limits::new().max_calls(10));
+    server.come(0, 9);
+    while server.waiting() != [0, 0] {
+        assert!(server.poll().is_pending());
+    }
+    assert!(server.poll().is_pending());
+    assert_eq!(server.rooms(), [Room::Open(1), Room::Open(1)]);
+    server.bell.wake_count();
+    for (places, wakes) in (2..=8).zip([1, 0, 1, 0, 0, 0, 1]) {
+        drop(server.served.pop());
+        assert_eq!(server.bell.wake_count(), wakes, "{places} places");
+        if wakes > 0 {
+            assert!(server.poll().is_pending());
+        }
+    }
+    assert_eq!(server.rooms(), [Room::Open(4), Room::Open(4)]);
+}
+
+#[test]
+fn a_server_that_hangs_up_when_it_is_full_closes_no_listener() {
+    let mut server = Rig::closable(Limits::new().max_calls(1).when_full(WhenFull::HangUp));
+    server.come(0, 3);
+    while server.waiting() != [0, 0] {
+        assert!(server.poll().is_pending());
+    }
+    assert!(!server.rooms().contains(&Room::Closed));
+    let counters = server.accept_loop.handle().counters();
+    assert_eq!((counters.over_max_calls, counters.times_full), (2, 0));
+}
+
+/// `accept` on a closed listener would fail.
+#[test]
+fn closed_listeners_are_not_polled_at_shutdown() {
+    let mut server = Rig::closable(Limits::new().max_calls(0));
+    assert!(server.poll().is_pending());
+    assert_eq!(server.rooms(), [Room::Closed, Room::Closed]);
+    server.wait(0, [Err(io::ErrorKind::InvalidInput.into())]);
+    server.accept_loop.handle().shutdown(Duration::from_secs(1));
+    assert!(server.poll().is_ready());
+    assert_eq!(server.kernel[0].borrow().len(), 1);
+}
+
 /// After a served connection, the next pause is short again.
 #[test]
 fn pauses_grow_while_connections_cannot_be_served() {
@@ -195,6 +304,7 @@ struct Rig {
     accept_loop: AcceptLoop<FakeListener, FakeTimer, Callbacks>,
     incoming: Vec<Incoming>,
     kernel: Vec<Incoming>,
+    rooms: Vec<Rc<Cell<Room>>>,
     served: Vec<Connection<FakeStream, FakeTimer, Callbacks>>,
     /// For how many of the next connections `serve` fails.
     failures: usize,
@@ -204,13 +314,30 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let listeners = [FakeListener::default(), FakeListener::default()];
+        Self::with(listeners, Limits::new(), Vec::new())
+    }
+
+    /// A server whose listeners can be closed.
+    fn closable(limits: Limits) -> Self {
+        let rooms = vec![Rc::<Cell<Room>>::default(), Rc::default()];
+        let listeners = [0, 1].map(|index| FakeListener {
+            room: Some(rooms[index].clone()),
+            ..FakeListener::default()
+        });
+        Self::with(listeners, limits, rooms)
+    }
+
+    fn with(listeners: [FakeListener; 2], limits: Limits, rooms: Vec<Rc<Cell<Room>>>) -> Self {
+        let mut config = ServerConfig::default();
+        config.admission = limits.into();
         let incoming = listeners.iter().map(|from| from.incoming.clone()).collect();
         let kernel = listeners.iter().map(|from| from.waiting.clone()).collect();
         let acceptor = echo(&Lines::default());
         Self {
-            accept_loop: AcceptLoop::new(acceptor, listeners, &ServerConfig::default()),
+            accept_loop: AcceptLoop::new(acceptor, listeners, &config),
             incoming,
             kernel,
+            rooms,
             served: Vec::new(),
             failures: 0,
             bell: Arc::default(),
@@ -231,6 +358,10 @@ impl Rig {
     fn fails(&self, listener: usize, error: i32) {
         let error = io::Error::from_raw_os_error(error);
         self.incoming[listener].borrow_mut().push_back(Err(error));
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        self.rooms.iter().map(|room| room.get()).collect()
     }
 
     /// Returns how many connections were not accepted.

@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::io::{
-    BoundSockets, Listener, Stream, TcpOptions, Timer, UnregisteredStream, pending_if_would_block,
+    BoundSockets, ClosableListener, Listener, Stream, TcpOptions, Timer, UnregisteredStream,
+    pending_if_would_block,
 };
 use audiosocket_server::{Lag, Peer};
 
@@ -122,10 +123,6 @@ impl Stream for FakeStream {
         self.script.borrow_mut().write("write", bytes)
     }
 
-    fn poll_write_frames(&mut self, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
-        self.script.borrow_mut().write("write frames", frames)
-    }
-
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut script = self.script.borrow_mut();
         let flushed = ready!(script.flushes.pop_front().unwrap_or(Poll::Ready(Ok(()))));
@@ -144,6 +141,15 @@ impl Stream for FakeStream {
         self.script.borrow_mut().lag.take()
     }
 
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        let mut script = self.script.borrow_mut();
+        script.retransmissions?;
+        match script.write("send frames", frames) {
+            Poll::Ready(sent) => Some(sent),
+            Poll::Pending => None,
+        }
+    }
+
     fn retransmissions(&self) -> Option<u32> {
         let script = self.script.borrow();
         script.counted.set(script.counted.get() + 1);
@@ -151,7 +157,7 @@ impl Stream for FakeStream {
     }
 }
 
-/// Connections that wait to be accepted, and errors.
+/// Connections that wait in the kernel, and errors.
 pub(crate) type Incoming = Rc<RefCell<VecDeque<io::Result<()>>>>;
 
 #[derive(Default)]
@@ -159,6 +165,17 @@ pub(crate) struct FakeListener {
     pub(crate) incoming: Incoming,
     /// Connections that wait in the kernel, without an event.
     pub(crate) waiting: Incoming,
+    /// `None` if the listener cannot be closed.
+    pub(crate) room: Option<Rc<Cell<Room>>>,
+}
+
+/// What the server last did with a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Room {
+    #[default]
+    New,
+    Open(usize),
+    Closed,
 }
 
 impl Listener for FakeListener {
@@ -170,6 +187,28 @@ impl Listener for FakeListener {
 
     fn poll_accept_waiting(&mut self) -> Poll<io::Result<(FakeStream, Peer)>> {
         accept(&self.waiting)
+    }
+
+    fn closable(&mut self) -> Option<&mut dyn ClosableListener> {
+        self.room.is_some().then_some(self as _)
+    }
+}
+
+impl ClosableListener for FakeListener {
+    fn close(&mut self) -> io::Result<()> {
+        self.set_room(Room::Closed);
+        Ok(())
+    }
+
+    fn open(&mut self, room: usize) -> io::Result<()> {
+        self.set_room(Room::Open(room));
+        Ok(())
+    }
+}
+
+impl FakeListener {
+    fn set_room(&self, room: Room) {
+        self.room.as_ref().unwrap().set(room);
     }
 }
 
@@ -189,7 +228,7 @@ pub(crate) struct KernelListener {
 impl KernelListener {
     pub(crate) fn new(mut sockets: BoundSockets) -> Self {
         Self {
-            socket: sockets.listeners.remove(0),
+            socket: sockets.listeners.remove(0).socket,
             options: sockets.tcp,
         }
     }

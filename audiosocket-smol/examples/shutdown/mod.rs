@@ -10,7 +10,13 @@ use smol::stream::StreamExt;
 /// At the first signal the server accepts no more calls, and open calls have ten seconds to end.
 /// At the second signal it hangs up all calls at once.
 pub(crate) fn on_signal(server: ServerHandle) -> io::Result<()> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
+    // Windows has no SIGTERM.
+    let signals = [Signal::Int, Signal::Term];
+    let mut signals = Signals::new(if cfg!(unix) {
+        &signals[..]
+    } else {
+        &signals[..1]
+    })?;
     smol::spawn(async move {
         for grace in [10, 0] {
             signals.next().await;

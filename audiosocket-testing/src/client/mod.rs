@@ -1,7 +1,8 @@
 //! An async client: Asterisk's side of one call. Use it in a test that makes a call by hand.
 //!
 //! A [`Client`] sends the UUID when it connects. Then it sends audio, digits and error frames, and
-//! receives the frames of the server. It needs a Tokio runtime.
+//! receives the frames of the server. It needs a Tokio runtime. With [`Client::connect_as`] it behaves
+//! like a release of Asterisk that you do not have.
 //!
 //! ```
 //! use audiosocket_proto::client::ClientEnd;
@@ -32,30 +33,22 @@
 //! # }
 //! ```
 
-use std::cell::Cell;
+mod pauses;
+mod read;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use audiosocket_proto::client::{ClientEnd, ClientEvent, ClientSession};
 use audiosocket_proto::{
     Decoder, DtmfDigit, ErrorFlags, FrameKind, Message, SampleRate, SendError, Transmit, Uuid,
 };
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
-use crate::asterisk::{AsteriskRelease, KindAction};
-
-const READ_BUFFER_LEN: usize = 64 * 1024;
-
-thread_local! {
-    /// The read buffer of all clients of a thread. A client takes it for one read.
-    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+use crate::asterisk::{AsteriskEnd, AsteriskFeature, AsteriskRelease};
+use read::KernelWatch;
 
 /// Asterisk's side of one call.
 ///
@@ -72,8 +65,8 @@ pub struct Client<S = TcpStream> {
     release: Option<AsteriskRelease>,
     /// The number of frames that the release discarded, and the kind of the last one.
     discarded: (u64, Option<FrameKind>),
-    /// The last read has emptied the receive buffer of the kernel.
-    drained: bool,
+    /// `None` if frames and calls may pause.
+    pauses: Option<KernelWatch<S>>,
 }
 
 /// A reply of the server, from [`Client::next`].
@@ -89,6 +82,8 @@ pub enum Reply {
     },
     /// The call ended.
     Ended(ClientEnd),
+    /// The release of [`Client::connect_as`] ends the call here, because of the server.
+    EndedByAsterisk(AsteriskEnd),
 }
 
 impl Client {
@@ -102,15 +97,41 @@ impl Client {
         uuid: Uuid,
         rate: SampleRate,
     ) -> io::Result<Self> {
-        let stream = TcpStream::connect(server).await?;
-        stream.set_nodelay(true)?;
+        let stream = Self::open(server).await?;
         Self::with_stream(stream, uuid, rate).await
     }
 
-    /// Returns whether the kernel has no data for this connection now. The end of the stream is data.
-    pub(crate) fn has_no_data(&self) -> bool {
-        let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
-        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    /// Connects as [`connect`](Self::connect) does, and then behaves like this release of Asterisk:
+    ///
+    /// - It discards the kinds of frames that the release discards. [`discarded`](Self::discarded) counts them.
+    /// - [`Reply::EndedByAsterisk`] ends the call at a kind that ends it on the release, when a frame comes in parts
+    ///   for which the release does not wait, and after 2 s in which neither side sent anything.
+    /// - It sends no keys if the release sends none, and wide audio under the kind of 8 kHz if the release does so.
+    ///
+    /// A close without a hangup frame is [`ClientEnd::ServerClosed`]. Releases before 20.14, 21.9 and 22.4 do not notice
+    /// it, so check for [`ClientEnd::ServerHungUp`].
+    ///
+    /// Source: the source of Asterisk's releases, see [`asterisk`](crate::asterisk).
+    ///
+    /// # Errors
+    ///
+    /// See [`connect`](Self::connect).
+    pub async fn connect_as(
+        release: AsteriskRelease,
+        server: impl ToSocketAddrs,
+        uuid: Uuid,
+        rate: SampleRate,
+    ) -> io::Result<Self> {
+        let stream = Self::open(server).await?;
+        let mut client = Self::new(stream, uuid, rate, Some(release)).watching_pauses(false);
+        client.flush().await?;
+        Ok(client)
+    }
+
+    async fn open(server: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
     /// Writes all queued frames in one write, without waiting, as Asterisk does. Frames that the
@@ -126,6 +147,7 @@ impl Client {
         let len = bytes.len();
         let written = self.stream.try_write(bytes);
         self.session.transmitted(len);
+        self.wrote();
         match written? {
             written if written == len => Ok(()),
             _ => Err(io::ErrorKind::WouldBlock.into()),
@@ -140,42 +162,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ///
     /// The errors of the stream.
     pub async fn with_stream(stream: S, uuid: Uuid, rate: SampleRate) -> io::Result<Self> {
-        let mut client = Self::new(stream, uuid, rate);
+        let mut client = Self::new(stream, uuid, rate, None);
         client.flush().await?;
         Ok(client)
     }
 
-    /// Returns a client that has queued the UUID.
-    pub(crate) fn new(stream: S, uuid: Uuid, rate: SampleRate) -> Self {
+    /// Returns a client that has queued the UUID. It treats frames as `release` does. `None` is a current release.
+    pub(crate) fn new(
+        stream: S,
+        uuid: Uuid,
+        rate: SampleRate,
+        release: Option<AsteriskRelease>,
+    ) -> Self {
+        let wire_rate = release.map_or(rate, |release| release.wire_rate(rate));
         Self {
             stream,
-            session: ClientSession::new(uuid, rate),
+            session: ClientSession::new(uuid, wire_rate),
             decoder: Decoder::new(),
             replies: VecDeque::new(),
-            release: None,
+            release,
             discarded: (0, None),
-            drained: true,
+            pauses: None,
         }
     }
 
-    /// Treats the kinds of frames as this release does.
-    pub(crate) fn set_release(&mut self, release: Option<AsteriskRelease>) {
-        self.release = release;
-    }
-
     /// Returns the number of frames that the release discarded, and the kind of the last one.
-    pub(crate) fn discarded(&self) -> (u64, Option<FrameKind>) {
+    #[must_use]
+    pub fn discarded(&self) -> (u64, Option<FrameKind>) {
         self.discarded
-    }
-
-    /// Returns the number of received bytes of a frame that is not complete.
-    pub(crate) fn partial_len(&self) -> usize {
-        self.decoder.partial_len()
-    }
-
-    /// Returns whether the last read has emptied the receive buffer of the kernel.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.drained
     }
 
     /// Sends one frame of audio: signed 16-bit little-endian samples.
@@ -193,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.flush().await
     }
 
-    /// Sends a digit. See [`send_audio`](Self::send_audio).
+    /// Sends a digit, if the release sends digits. See [`send_audio`](Self::send_audio).
     ///
     /// # Errors
     ///
@@ -213,23 +227,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.flush().await
     }
 
-    /// Waits for the next reply. Returns `None` after [`Reply::Ended`].
+    /// Waits for the next reply. Returns `None` after the end of the call.
     ///
     /// The call ends as on Asterisk: at a hangup frame, at the end of the stream, and at any frame
-    /// other than a hangup or audio of at least one byte. Cancel safe.
+    /// other than a hangup or audio of at least one byte. With [`connect_as`](Self::connect_as) it ends as
+    /// on that release. Cancel safe.
     ///
     /// # Errors
     ///
     /// The errors of the stream, such as [`io::ErrorKind::ConnectionReset`].
     pub async fn next(&mut self) -> io::Result<Option<Reply>> {
         while self.replies.is_empty() && !self.is_over() {
-            poll_fn(|cx| {
+            let ended = poll_fn(|cx| {
                 let mut replies = std::mem::take(&mut self.replies);
-                let polled = self.poll_events(cx, |event| replies.extend(Reply::new(event)));
+                let release = self.release;
+                let on_event = |event: ClientEvent<'_>| replies.extend(Reply::new(event, release));
+                let polled = self.poll_events(cx, on_event);
                 self.replies = replies;
                 polled
             })
             .await?;
+            if let Some(end) = ended {
+                self.session.hangup();
+                self.replies.push_back(Reply::EndedByAsterisk(end));
+            }
         }
         Ok(self.replies.pop_front())
     }
@@ -251,77 +272,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.session.send_audio(payload)
     }
 
-    pub(crate) fn queue_dtmf(&mut self, digit: DtmfDigit) -> Result<(), SendError> {
-        self.session.send_dtmf(digit)
+    /// Queues a digit. Returns `false` if the release sends no digits.
+    pub(crate) fn queue_dtmf(&mut self, digit: DtmfDigit) -> Result<bool, SendError> {
+        let sends = |release: AsteriskRelease| release.has(AsteriskFeature::Keys);
+        if !self.release.is_none_or(sends) {
+            return Ok(false);
+        }
+        self.session.send_dtmf(digit).map(|()| true)
     }
 
     /// Queues any message. [`SendError`] as in [`ClientSession::send`].
     pub(crate) fn queue(&mut self, message: Message<'_>) -> Result<(), SendError> {
         self.session.send(message)
-    }
-
-    /// Reads once, and passes all events to `on_event`.
-    pub(crate) fn poll_events(
-        &mut self,
-        cx: &mut Context<'_>,
-        on_event: impl FnMut(ClientEvent<'_>),
-    ) -> Poll<io::Result<()>> {
-        let mut buffer = READ_BUFFER.take();
-        buffer.resize(READ_BUFFER_LEN, 0);
-        let polled = self.poll_read(cx, &mut buffer, on_event);
-        READ_BUFFER.set(buffer);
-        polled
-    }
-
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-        mut on_event: impl FnMut(ClientEvent<'_>),
-    ) -> Poll<io::Result<()>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        self.drained = buffer.remaining() > 0;
-        let mut bytes = buffer.filled();
-        if bytes.is_empty()
-            && let Some(event) = self.session.handle_eof(&self.decoder)
-        {
-            on_event(event);
-        }
-        loop {
-            match self.action(bytes) {
-                KindAction::Accept => {
-                    let Some(event) = self.session.receive(&mut self.decoder, &mut bytes) else {
-                        break;
-                    };
-                    on_event(event);
-                }
-                KindAction::Discard => {
-                    let Some(frame) = self.decoder.decode(&mut bytes) else {
-                        break;
-                    };
-                    self.discarded = (self.discarded.0 + 1, Some(frame.kind));
-                }
-                KindAction::EndCall => {
-                    let Some(frame) = self.decoder.decode(&mut bytes) else {
-                        break;
-                    };
-                    let end = ClientEnd::Rejected { kind: frame.kind };
-                    if self.session.hangup().is_some() {
-                        on_event(ClientEvent::Ended(end));
-                    }
-                }
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Returns what the release does with the next frame. The session decides for current releases.
-    fn action(&self, bytes: &[u8]) -> KindAction {
-        match (self.release, self.decoder.peek(bytes)) {
-            (Some(release), Some(header)) => release.action(header.kind),
-            _ => KindAction::Accept,
-        }
     }
 
     fn is_over(&self) -> bool {
@@ -335,14 +297,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             self.session.transmitted(written);
+            self.wrote();
         }
         self.stream.flush().await
+    }
+
+    fn wrote(&mut self) {
+        if let Some(pauses) = &mut self.pauses {
+            pauses.watch.wrote();
+        }
     }
 }
 
 impl Reply {
-    fn new(event: ClientEvent<'_>) -> Option<Self> {
+    fn new(event: ClientEvent<'_>, release: Option<AsteriskRelease>) -> Option<Self> {
         match event {
+            ClientEvent::Ended(ClientEnd::Rejected { kind }) if release.is_some() => {
+                Some(Self::EndedByAsterisk(AsteriskEnd::rejected(release, kind)))
+            }
             ClientEvent::Audio(audio) => Some(Self::Audio {
                 rate: audio.rate(),
                 payload: audio.payload().to_vec(),

@@ -12,6 +12,7 @@ use super::cue::Cue;
 use super::limits::AudioLimits;
 use super::report::Report;
 use super::run;
+use super::scenario::Scenario;
 use super::stats::FrameCounters;
 use super::tap::{CallTap, TapFactory};
 use crate::asterisk::AsteriskRelease;
@@ -86,12 +87,12 @@ impl LoadTest {
     }
 
     /// Sends `frames` frames in one write, and the next frames when all of them have come back. This
-    /// measures the maximum throughput. A shorthand for [`mode`](Self::mode).
+    /// measures the maximum throughput. It is short for [`mode`](Self::mode).
     pub fn closed_loop(self, frames: NonZeroU32) -> Self {
         self.mode(LoadMode::ClosedLoop(frames))
     }
 
-    /// Sends no audio. A shorthand for [`mode`](Self::mode).
+    /// Sends no audio. It is short for [`mode`](Self::mode).
     pub fn quiet(self) -> Self {
         self.mode(LoadMode::Quiet)
     }
@@ -181,8 +182,8 @@ impl LoadTest {
         self
     }
 
-    /// Does not end a call when a frame pauses, as Asterisk does after 5 ms. For networks that lose packets, to check
-    /// the server alone. Default: `false`.
+    /// Does not end a call when a frame pauses, as Asterisk does after 5 ms. Use it on networks that lose packets, to
+    /// check the server alone. The default is `false`.
     pub fn allow_pauses(mut self, allow: bool) -> Self {
         self.options.allow_pauses = allow;
         self
@@ -194,6 +195,23 @@ impl LoadTest {
         let cues = &mut self.options.cues;
         let index = cues.partition_point(|(other, _)| *other <= at);
         cues.insert(index, (at, cue));
+        self
+    }
+
+    /// Makes each caller do the steps of `scenario`, and fails a call at the first step whose expectation is not met. The
+    /// call ends with the scenario. Callers send silence while they say nothing.
+    ///
+    /// It sets what callers send and expect. So it excludes [`audio`](Self::audio), [`barge_in_after`](Self::barge_in_after),
+    /// [`cue`](Self::cue), [`dtmf`](Self::dtmf), [`durations`](Self::durations), [`expect`](Self::expect) and
+    /// [`mode`](Self::mode).
+    pub fn scenario(mut self, scenario: Scenario) -> Self {
+        self.options.scenario = Some(scenario);
+        self
+    }
+
+    /// Lists each call in [`Report::each_call`]. Default: only with a [`scenario`](Self::scenario).
+    pub fn list_calls(mut self, list: bool) -> Self {
+        self.options.list_calls = list;
         self
     }
 
@@ -254,7 +272,7 @@ impl LoadTest {
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime with I/O and time.
+    /// If it is called outside of a Tokio runtime with I/O and time.
     pub async fn run(self) -> Result<Report, LoadError> {
         self.run_until(std::future::pending()).await
     }

@@ -42,7 +42,7 @@ pub struct ExceededLimit {
 }
 
 impl AudioLimits {
-    /// What a telephone with a jitter buffer of 60 ms needs.
+    /// Returns the limits that a telephone with a jitter buffer of 60 ms needs.
     pub const TELEPHONE: Self = Self {
         lateness: Some(Duration::from_millis(60)),
         drift: Some(Duration::from_millis(60)),

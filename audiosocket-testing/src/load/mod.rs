@@ -56,6 +56,7 @@ mod limits;
 mod report;
 mod run;
 mod rx;
+mod scenario;
 #[cfg(unix)]
 mod self_latency;
 mod signal;
@@ -68,9 +69,12 @@ pub use config::{ConfigError, Expect, LoadError, LoadMode};
 pub use cue::Cue;
 pub use limits::{AudioLimits, ExceededLimit};
 pub use report::{
-    BargeInReport, Bottleneck, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals,
-    JitterReport, Report, ServerCost,
+    BargeInReport, Bottleneck, CallResult, CallTotals, DriftRange, FailureGroup, FrameTotals,
+    HangupTotals, JitterReport, Report, ServerCost, StepResult,
 };
+#[cfg(feature = "toml")]
+pub use scenario::ScenarioError;
+pub use scenario::{Expectation, Scenario, synthesize_noise};
 pub use signal::synthesize_speech;
 pub use stats::Quantiles;
 pub use tap::CallTap;

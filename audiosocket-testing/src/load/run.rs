@@ -22,7 +22,7 @@ use super::stats::RunStats;
 use super::tap::TapFactory;
 use super::timer::SharedTimer;
 
-/// How often the progress hook is called.
+/// The interval in which the progress hook is called.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The state that all calls of a run share.
@@ -65,7 +65,7 @@ pub(super) async fn place_all(
     #[cfg(unix)]
     helpers.spawn({
         let run = Arc::clone(&run);
-        // A task, so that it is as late as the task of a call.
+        // This is a task, so that it is as late as the task of a call.
         async move { self_latency::measure(&run.stats).await }
     });
     helpers.spawn({
@@ -77,7 +77,7 @@ pub(super) async fn place_all(
         let run = Arc::clone(&run);
         async move { server_cost::measure(&run).await }
     });
-    let mut summary = SummaryBuilder::default();
+    let mut summary = SummaryBuilder::new(run.config.options.list_calls);
     let mut calls = JoinSet::new();
     let start = Instant::now();
     let mut started = 0;
@@ -96,7 +96,7 @@ pub(super) async fn place_all(
                 calls.spawn(async move { call::place(&run, number, stopped).await });
                 started += 1;
             }
-            Some(outcome) = calls.join_next() => summary.add(&outcome?),
+            Some(outcome) = calls.join_next() => summary.add(outcome?),
             Some(failed) = helpers.join_next() => failed??,
             _ = progress_due.tick(), if has_hook => report_progress(calls.len()),
         }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::rx::jitter::Deviation;
 
-/// A longer time counts as this.
+/// A longer time counts as this time.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// The state of a run so far. The counters are for the progress and the server's cost; the report
@@ -32,17 +32,17 @@ pub(super) struct RunStats {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times {
-    /// From the connection of a call to its first audio that is not silence.
+    /// The time from the connection of a call to its first audio that is not silence.
     pub(super) first_audio: TimeHistogram,
-    /// From the write of a frame to its echo.
+    /// The time from the write of a frame to its echo.
     pub(super) latency: TimeHistogram,
-    /// From the scheduled time of a frame to its echo.
+    /// The time from the scheduled time of a frame to its echo.
     pub(super) since_due: TimeHistogram,
     /// See [`Deviation`].
     pub(super) jitter: TimeHistogram,
     pub(super) lateness: TimeHistogram,
     pub(super) drift: TimeHistogram,
-    /// How late this process reads.
+    /// The delay with which this process reads.
     pub(super) self_latency: TimeHistogram,
 }
 
@@ -51,12 +51,12 @@ impl RunStats {
         self.sent.fetch_add(frames, Relaxed);
     }
 
-    /// A frame of audio came, of any kind.
+    /// Counts a received frame of audio, of any kind.
     pub(super) fn received(&self) {
         self.received.fetch_add(1, Relaxed);
     }
 
-    /// The first audio of a call that is not silence came.
+    /// Records the first audio of a call that is not silence.
     pub(super) fn first_audio(&self, since_connected: Duration) {
         self.lock().first_audio.record(since_connected);
     }
@@ -70,13 +70,13 @@ impl RunStats {
         }
     }
 
-    /// A call has connected.
+    /// Counts a call that has connected.
     pub(super) fn connected(&self) {
         self.connected.fetch_add(1, Relaxed);
         self.connects.notify_one();
     }
 
-    /// A call stops sending or ends.
+    /// Counts a call that stops sending or ends.
     pub(super) fn stopped(&self) {
         self.stops.notify_one();
     }

@@ -39,7 +39,7 @@ use self::output::Lines;
 pub use self::output::{Output, OutputStream};
 
 /// The default for [`ready_line`](ProcessBuilder::ready_line): the start of the line that a server prints
-/// when it accepts connections. The rest of the line is the address.
+/// when it takes connections. The rest of the line is the address.
 pub const READY_LINE: &str = "listening on ";
 
 /// The default for [`timeout`](ProcessBuilder::timeout): the limit for each wait.

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::net::TcpListener;
 
 use audiosocket_testing::transcript::Transcript;
-use audiosocket_tokio::admission::Limits;
+use audiosocket_tokio::admission::{Limits, WhenFull};
 use audiosocket_tokio::{Server, start_server};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -115,7 +115,8 @@ async fn a_peer_with_another_protocol_is_refused() {
 /// The test opens more connections than may linger, and more than the budget of one task of tokio.
 async fn each_of_many_calls_beyond_the_limits_gets_a_hangup() {
     let builder = Server::builder().bind("127.0.0.1:0");
-    let server = Running::start_with(builder.limits(Limits::new().max_calls(0))).await;
+    let limits = Limits::new().max_calls(0).when_full(WhenFull::HangUp);
+    let server = Running::start_with(builder.limits(limits)).await;
     // Blocking, so that the server does not run meanwhile.
     let mut calls: Vec<_> = (0..600).map(|_| blocking_call(server.addr)).collect();
     let refused = tokio::task::spawn_blocking(move || {

@@ -108,7 +108,7 @@ fn asterisk(i: usize, capture: &[u8]) -> Vec<u8> {
 /// Returns operations that play a capture: frames of its rate and length, some late, some in pieces, some with a mark. A key
 /// interrupts the playout. The configuration and the end depend on `i`.
 fn speech(i: usize, capture: &[u8]) -> Vec<u8> {
-    let mut ops = vec![i as u8, 50, i as u8];
+    let mut ops = vec![i as u8, 50, 30 * (i % 3) as u8, i as u8];
     let (frames, _) = reference::parse(capture);
     for (n, (kind, payload)) in frames.into_iter().enumerate() {
         let [high, low] = (payload.len() as u16).to_be_bytes();
@@ -121,8 +121,15 @@ fn speech(i: usize, capture: &[u8]) -> Vec<u8> {
             0 => ops.push(playout::codes::MARK),
             1 => ops.extend([playout::codes::DUE, n as u8, playout::codes::MARKS, 1]),
             2 => ops.extend([playout::codes::WAIT, 0, n as u8, playout::codes::POLL, 0]),
-            3 => ops.extend([playout::codes::SENT, 20, 0, playout::codes::POLL, 1]),
-            _ => ops.extend([playout::codes::DUE, 0, playout::codes::DUE, 90]),
+            3 if n % 2 == 0 => ops.extend([playout::codes::SENT, 20, 0, playout::codes::POLL, 1]),
+            3 => {
+                ops.extend([playout::codes::PREBUFFER, 20, playout::codes::DUE, 0]);
+                ops.extend([playout::codes::COMPLETE, playout::codes::DUE, 0]);
+            }
+            _ => {
+                ops.extend([playout::codes::PAUSE, playout::codes::DUE, 0]);
+                ops.extend([playout::codes::RESUME, playout::codes::DUE, 90]);
+            }
         }
     }
     ops.push(

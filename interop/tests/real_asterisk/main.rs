@@ -7,7 +7,9 @@ mod dtmf;
 mod expected_calls;
 mod hangup;
 mod load;
+mod mix_monitor;
 mod play;
+mod several_servers;
 
 use uuid::Uuid;
 

@@ -7,8 +7,7 @@ use audiosocket_proto::MarkOutcome;
 use audiosocket_tokio::{Audio, AudioBuf, Bytes, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
-use crate::serve::barge_in::BargeIn;
-use crate::serve::input_options::InputOptions;
+use crate::serve::caller_input::CallerInput;
 use crate::serve::play_rate::PlayRate;
 use crate::serve::prompt::hang_up_on_error;
 
@@ -97,7 +96,7 @@ pub(super) struct Dialogue {
     digits: String,
     /// The number of waits in a row without a key.
     missed: u32,
-    barge_in: BargeIn,
+    input: CallerInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +118,10 @@ impl Handler for Dialogue {
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         // In every phase, so that the detector knows the noise level of the line.
-        let interrupted = self.barge_in.takes_audio(call, audio);
+        let interrupted = self.input.takes_audio(call, audio);
+        while let Some(digit) = self.input.next_key(call) {
+            self.press(call, digit);
+        }
         if interrupted && self.phase == DialoguePhase::Speaking {
             self.wait(call);
         }
@@ -127,23 +129,8 @@ impl Handler for Dialogue {
     }
 
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        if self.phase == DialoguePhase::Leaving {
-            return Response::Nothing;
-        }
-        self.missed = 0;
-        match digit.as_char() {
-            '*' => self.leave(call),
-            '#' => self.repeat(call),
-            digit @ '0'..='9' => {
-                self.digits.push(digit);
-                if self.digits.len() >= self.script.max_digits {
-                    self.repeat(call);
-                } else {
-                    self.wait(call);
-                }
-            }
-            // Telephones have no keys `A` to `D`.
-            _ => {}
+        if self.input.takes_key(digit) {
+            self.press(call, digit);
         }
         Response::Nothing
     }
@@ -161,14 +148,35 @@ impl Handler for Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new(script: Arc<Script>, caller: InputOptions) -> Self {
+    pub(super) fn new(script: Arc<Script>, input: CallerInput) -> Self {
         Self {
             script,
             phase: DialoguePhase::WaitingForKey,
             mark: 0,
             digits: String::new(),
             missed: 0,
-            barge_in: BargeIn::new(caller),
+            input,
+        }
+    }
+
+    fn press(&mut self, call: &mut Call<'_>, digit: DtmfDigit) {
+        if self.phase == DialoguePhase::Leaving {
+            return;
+        }
+        self.missed = 0;
+        match digit.as_char() {
+            '*' => self.leave(call),
+            '#' => self.repeat(call),
+            digit @ '0'..='9' => {
+                self.digits.push(digit);
+                if self.digits.len() >= self.script.max_digits {
+                    self.repeat(call);
+                } else {
+                    self.wait(call);
+                }
+            }
+            // Telephones have no keys `A` to `D`.
+            _ => {}
         }
     }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
-use super::ServeArgs;
+use super::caller_input::{CallerInput, InbandKeyOptions};
 use super::play_rate::{PlayRate, StartAtRate};
+use super::record::RecordOptions;
+use super::{DEFAULT_TAIL, ServeArgs};
 use crate::{duration, help};
 use dialogue::{Dialogue, Script};
 
@@ -30,6 +32,13 @@ pub(crate) struct BotArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    /// Silence before the hangup, so that phones play the end
+    #[arg(long, value_name = "TIME", help_heading = "Bot", hide = true, default_value = DEFAULT_TAIL, value_parser = duration::parse)]
+    pub(super) tail: Duration,
+    #[command(flatten)]
+    pub(super) record: RecordOptions,
+    #[command(flatten)]
+    inband_keys: InbandKeyOptions,
     #[command(flatten)]
     pub(super) serve: ServeArgs,
 }
@@ -61,8 +70,10 @@ impl BotArgs {
             self.key_timeout,
         )?;
         let (script, rate, caller) = (Arc::new(script), self.rate, self.serve.caller);
+        let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
-            let dialogue = Dialogue::new(Arc::clone(&script), caller);
+            let input = CallerInput::new(caller, inband_keys);
+            let dialogue = Dialogue::new(Arc::clone(&script), input);
             Ok(StartAtRate::new(rate, dialogue))
         })
     }

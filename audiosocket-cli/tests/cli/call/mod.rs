@@ -4,6 +4,7 @@ mod audio;
 mod judgement;
 mod load;
 mod misbehaving;
+pub(crate) mod scenario;
 mod script;
 mod summary;
 mod timing;

@@ -7,20 +7,52 @@ use std::time::Instant;
 
 use crate::caller::{
     HANGUP, UUID, assert_echoed, assert_refused, begin, begin_echo, begin_echo_on, connect,
-    connect_from, end_call, read_frame,
+    connect_from, connect_when_open, end_call, read_frame, wait_until_closed,
 };
 use crate::process::{PATIENCE, ServeProcess, audiosocket, line};
 use crate::server::write_frame;
 
 on_every_runtime! {
-    calls_beyond_max_calls_are_refused,
+    connections_are_refused_while_max_calls_are_open,
+    calls_beyond_max_calls_are_hung_up_with_an_option,
     connections_without_a_uuid_beyond_max_pending_are_refused,
     connections_beyond_max_pending_per_addr_are_refused,
+    connections_are_refused_before_the_descriptors_run_out,
     new_calls_wait_while_there_is_no_file_descriptor,
 }
 
-fn calls_beyond_max_calls_are_refused(runtime: &str) {
-    let server = ServeProcess::start_on(runtime, 1, &["--max-calls", "2"]);
+fn connections_are_refused_while_max_calls_are_open(runtime: &str) {
+    let server = ServeProcess::start_on(runtime, 2, &["--max-calls", "2"]);
+    let [one, other] = server.addrs()[..] else {
+        panic!("two addresses");
+    };
+    let mut first = begin_echo(one);
+    for number in 0..3 {
+        let second = begin_echo_on(connect_when_open(other));
+        wait_until_closed(one);
+        wait_until_closed(other);
+        assert_echoed(&mut first, 0x10, format!("hello {number}").as_bytes());
+        end_call(second);
+    }
+    end_call(first);
+    let log = server.terminate();
+    line(
+        &log,
+        &[
+            "WARN",
+            "the server is full",
+            "reason=too many calls calls=2",
+        ],
+    );
+    line(
+        &log,
+        &["INFO", "the server accepts connections again", "after="],
+    );
+}
+
+fn calls_beyond_max_calls_are_hung_up_with_an_option(runtime: &str) {
+    let args = ["--max-calls", "2", "--when-full", "hangup"];
+    let server = ServeProcess::start_on(runtime, 1, &args);
     let mut first = begin_echo(server.addr());
     let mut second = begin_echo(server.addr());
     let refused = assert_refused(connect(server.addr()));
@@ -63,19 +95,32 @@ fn connections_beyond_max_pending_per_addr_are_refused(runtime: &str) {
     line(&log, &["call refused", &refused, reason]);
 }
 
+fn connections_are_refused_before_the_descriptors_run_out(runtime: &str) {
+    let server = serve_with_40_descriptors(runtime, "refuse");
+    let mut calls = vec![begin_echo(server.addr())];
+    while let Ok(stream) = TcpStream::connect(server.addr()) {
+        calls.push(begin_echo_on(stream));
+    }
+    assert!(calls.len() >= 5, "{}", calls.len());
+    for call in &mut calls {
+        assert_echoed(call, 0x10, b"hello");
+    }
+    calls.into_iter().for_each(end_call);
+    end_call(begin_echo_on(connect_when_open(server.addr())));
+    let log = server.terminate();
+    let reason = "reason=too few descriptors are left";
+    assert!(log.contains(reason), "{log}");
+    assert!(!log.contains("cannot accept connections"), "{log}");
+}
+
 fn new_calls_wait_while_there_is_no_file_descriptor(runtime: &str) {
     const CALLS: usize = 60;
-    let server = audiosocket(["serve", "echo", "--runtime", runtime]);
-    let mut limited = Command::new("prlimit");
-    limited.arg("--nofile=40");
-    limited.arg(server.get_program()).args(server.get_args());
-    limited.env_remove("RUST_LOG");
-    let server = ServeProcess::run(limited, 1);
+    let server = serve_with_40_descriptors(runtime, "hangup");
     let mut calls: Vec<_> = (0..CALLS).map(|_| connect(server.addr())).collect();
     for stream in &mut calls {
         write_frame(stream, 0x01, UUID).unwrap();
     }
-    server.wait_for_log(1, "cannot accept connections");
+    server.wait_for_log(1, "cannot take connections");
     assert_echoed(&mut calls[0], 0x10, b"hello");
     assert_echoed(&mut calls[1], 0x10, b"hello");
     // The server accepts each call in turn, and refuses or resets none.
@@ -86,6 +131,23 @@ fn new_calls_wait_while_there_is_no_file_descriptor(runtime: &str) {
     server.wait_for_log(CALLS, "call ended");
     let log = server.terminate();
     assert!(!log.contains("call refused"), "{log}");
+}
+
+fn serve_with_40_descriptors(runtime: &str, when_full: &str) -> ServeProcess {
+    let args = [
+        "serve",
+        "echo",
+        "--runtime",
+        runtime,
+        "--when-full",
+        when_full,
+    ];
+    let server = audiosocket(args);
+    let mut limited = Command::new("prlimit");
+    limited.arg("--nofile=40");
+    limited.arg(server.get_program()).args(server.get_args());
+    limited.env_remove("RUST_LOG");
+    ServeProcess::run(limited, 1)
 }
 
 /// Calls until the server accepts a call. The place of a call is free a moment after its end is in the log.

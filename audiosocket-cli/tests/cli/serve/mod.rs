@@ -3,15 +3,15 @@
 mod bot;
 mod codecs;
 mod faults;
+mod inband_keys;
 mod limits;
 mod memory;
-mod memory_flood;
-#[cfg(feature = "jemalloc")]
-mod memory_given_back;
 mod play;
 mod play_stdin;
 mod rates;
 mod record;
+mod record_both;
+mod signals;
 mod threads;
 
 use std::io::{self, Write as _};

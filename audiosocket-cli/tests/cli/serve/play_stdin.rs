@@ -52,6 +52,27 @@ fn standard_input_is_played_as_it_arrives(runtime: &str) {
     server.terminate();
 }
 
+/// The first part is shorter than the prebuffer. Without the prebuffer, it would leave at once.
+#[test]
+fn standard_input_with_a_prebuffer_begins_when_enough_has_arrived() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(OPEN_HEADER).unwrap();
+    let (first, second) = (audio(1), audio(10_001));
+    writer.write_all(&slin(&first)).unwrap();
+    let mut command = audiosocket(["serve", "play", "-", "--prebuffer", "500ms"]);
+    command.stdin(reader);
+    let server = ServeProcess::run(command, 1);
+    let mut call = ListeningCaller::begin(server.addr(), 0x10);
+    call.receive_samples(4_000);
+    assert!(call.samples.iter().all(|sample| *sample == 0));
+    writer.write_all(&slin(&second)).unwrap();
+    drop(writer);
+    call.receive_to_the_end();
+    assert_eq!(trimmed(&call.samples), [first, second].concat());
+    call.hang_up();
+    server.terminate();
+}
+
 /// Runs the server with an input that it cannot play.
 fn refused(input: Stdio, args: &[&str]) -> Output {
     let all = ["serve", "play", "-", "--listen", "127.0.0.1:0"];

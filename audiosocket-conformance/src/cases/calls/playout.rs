@@ -8,7 +8,7 @@ use crate::Runner;
 use crate::cases::{NOTHING, OURS, PANICKED, THEIRS, call};
 use crate::frames::{HANGUP, RATES, audio, frame, played, speech};
 use crate::test_server::TestServer;
-use crate::transcript::audio_record;
+use crate::transcript::{audio_record, digest};
 
 cases! {
     on every runner:
@@ -30,6 +30,7 @@ cases! {
     pieces_from_many_threads_do_not_mix
     a_full_playout_refuses_audio
     audio_and_marks_after_the_end_are_refused
+    an_observer_gets_the_frames_that_left
 }
 
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -322,4 +323,42 @@ fn audio_and_marks_after_the_end_are_refused(server: &TestServer) {
     assert_eq!(handle.mark(1), Err(SendError::NoCall));
     assert_eq!(handle.clear().samples, 0);
     handle.hangup_after_playout();
+}
+
+/// Played frames, answers, and frames that a callback sends, in order. Cleared audio does not leave.
+fn an_observer_gets_the_frames_that_left(runner: &Runner) {
+    let server = TestServer::with(runner, |session| session.max_unsent(1 << 20));
+    let mut connection = server.call("observe sent");
+    connection.send(&audio(b"play 330"));
+    connection.expect(&played(0x10, &speech(330)));
+    connection.send(&audio(b"echo"));
+    connection.expect(&audio(b"echo"));
+    connection.send(&frame(0x12, b"pieces"));
+    for piece in 1..=5 {
+        connection.expect(&frame(0x12, &[piece; 40_000]));
+    }
+    connection.send(&audio(b"replace 320"));
+    connection.expect(&played(0x10, &speech(320)));
+    connection.close();
+    let callbacks = [
+        "audio slin \"play 330\"",
+        "audio slin \"echo\"",
+        "audio slin16 \"pieces\"",
+        "sent",
+        "sent",
+        "sent",
+        "sent",
+        "audio slin \"replace 320\"",
+        "5001 samples cleared",
+        "mark 99: Cleared",
+    ];
+    let mut records = call("observe sent", &callbacks, THEIRS);
+    let padded = played(0x10, &speech(330));
+    let line = |way, payload: &[u8]| format!("{way} {}", digest(payload));
+    records.push(line("played slin", &padded[3..323]));
+    records.push(line("played slin", &padded[326..]));
+    records.push(line("sent slin", b"echo"));
+    records.extend((1..=5).map(|piece| line("sent slin16", &[piece; 40_000])));
+    records.push(line("played slin", &speech(320)));
+    connection.transcript(&records);
 }

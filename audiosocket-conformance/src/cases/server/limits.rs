@@ -1,8 +1,8 @@
-//! Connections beyond a limit. The newest is refused with a hangup frame, and the others continue.
+//! Connections beyond a limit. The newest is refused, and the others continue.
 
 use std::net::Ipv4Addr;
 
-use audiosocket_server::Limits;
+use audiosocket_server::{Limits, WhenFull};
 
 use crate::Runner;
 use crate::cases::{NOTHING, OURS};
@@ -12,16 +12,32 @@ use crate::test_server::TestServer;
 
 cases! {
     on every runner:
-    a_call_beyond_max_calls_is_refused
+    connections_are_refused_while_max_calls_are_open
+    a_call_beyond_max_calls_is_hung_up
     a_connection_beyond_max_pending_is_refused
     a_connection_beyond_max_pending_per_addr_is_refused
     each_of_many_refused_connections_gets_a_hangup
     a_call_is_taken_right_after_the_end_of_another
 }
 
-/// New calls are refused until another call has ended. The bytes of the peer have no effect.
-fn a_call_beyond_max_calls_is_refused(runner: &Runner) {
+/// The system refuses connections while there is no place, three times in a row. The calls continue.
+fn connections_are_refused_while_max_calls_are_open(runner: &Runner) {
     let server = TestServer::with_admission(runner, Limits::new().max_calls(2));
+    let mut stays = server.started("echo");
+    let mut leaves = server.started("echo");
+    for _ in 0..3 {
+        server.refuses_connections();
+        stays.echoes(b"hello");
+        leaves.closes(&NOTHING);
+        leaves = server.started_when_open("echo");
+    }
+    leaves.closes(&NOTHING);
+    stays.closes(&["audio slin \"hello\""; 3]);
+}
+
+/// New calls are refused until another call has ended. The bytes of the peer have no effect.
+fn a_call_beyond_max_calls_is_hung_up(runner: &Runner) {
+    let server = TestServer::with_admission(runner, hangs_up(2));
     let mut calls = [server.call("echo"), server.call("echo")];
     calls
         .iter()
@@ -79,7 +95,7 @@ fn a_connection_beyond_max_pending_per_addr_is_refused(runner: &Runner) {
 
 /// These include connections that the server closes at once because too many connections linger.
 fn each_of_many_refused_connections_gets_a_hangup(runner: &Runner) {
-    let server = TestServer::with_admission(runner, Limits::new().max_calls(1));
+    let server = TestServer::with_admission(runner, hangs_up(1));
     let mut talking = server.started("echo");
     let crowd: Vec<_> = (0..400).map(|_| server.connect()).collect();
     crowd.into_iter().for_each(is_refused);
@@ -90,7 +106,7 @@ fn each_of_many_refused_connections_gets_a_hangup(runner: &Runner) {
 /// A call stops counting before its last callback. Its connection may still wait for the peer to
 /// close.
 fn a_call_is_taken_right_after_the_end_of_another(runner: &Runner) {
-    let server = TestServer::with_admission(runner, Limits::new().max_calls(1));
+    let server = TestServer::with_admission(runner, hangs_up(1));
     for _ in 0..20 {
         let mut ended = server.call("echo");
         ended.send(&audio(b"hangup"));
@@ -102,6 +118,13 @@ fn a_call_is_taken_right_after_the_end_of_another(runner: &Runner) {
         ended.close();
         next.closes(&["audio slin \"hello\""]);
     }
+}
+
+/// The limits of a server that accepts this many calls, and hangs up others.
+fn hangs_up(max_calls: usize) -> Limits {
+    Limits::new()
+        .max_calls(max_calls)
+        .when_full(WhenFull::HangUp)
 }
 
 /// A second address of this machine.

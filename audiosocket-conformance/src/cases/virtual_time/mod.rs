@@ -1,5 +1,6 @@
 //! Cases that control the clock and the network.
 
 mod clock;
+mod cuts;
 mod faults;
 mod pace;

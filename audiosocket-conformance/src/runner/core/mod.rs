@@ -145,6 +145,8 @@ impl Server {
                 self.listening = false;
                 waker.wake();
             }
+            ServerAction::Accept => self.listening = true,
+            ServerAction::Refuse => self.listening = false,
             ServerAction::Over => self.stopped = true,
             _ => {}
         }

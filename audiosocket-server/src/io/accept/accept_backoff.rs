@@ -6,7 +6,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Decides how long to pause after `accept` has failed.
 ///
-/// If a connection was closed before it was accepted, there is no pause. If the system has no descriptors or memory left,
+/// If a connection was closed before the server took it, there is no pause. If the system has no descriptors or memory left,
 /// the connection stays in the kernel, and the next `accept` would fail at once. So there is a pause before the next
 /// attempt: 10 ms at first, twice as long after each error, and 1 s at most. The pause also limits the log lines.
 #[derive(Debug, Default)]
@@ -24,19 +24,19 @@ impl AcceptBackoff {
     /// `None` for no pause.
     pub fn failed(&mut self, error: &io::Error) -> Option<Duration> {
         if is_of_one_connection(error) {
-            tracing::debug!(%error, "a connection was closed before it was accepted");
+            tracing::debug!(%error, "a connection was closed before the server took it");
             return None;
         }
         let pause = self
             .pause
             .map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
         self.pause = Some(pause);
-        tracing::warn!(%error, ?pause, "cannot accept connections; the server tries again after this pause; if descriptors are short, raise their limit (ulimit -n)");
+        tracing::warn!(%error, ?pause, "cannot take connections; the server tries again after this pause; if descriptors are short, raise their limit (ulimit -n)");
         Some(pause)
     }
 }
 
-/// Returns whether the error is of one connection, which failed before it was accepted: see `accept(2)`.
+/// Returns whether the error is of one connection, which failed before the server took it: see `accept(2)`.
 pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

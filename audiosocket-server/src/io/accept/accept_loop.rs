@@ -2,23 +2,34 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{Acceptor, Peer, ServerAction, ServerDriver, ServerHandle};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
 use crate::io::accept::accept_backoff::is_of_one_connection;
+use crate::io::accept::descriptors::DescriptorProbe;
+use crate::io::accept::listener_slot::ListenerSlot;
 use crate::io::accept::timeout_spread::TimeoutSpread;
 use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::runtime::{Listener, Stream, Timer};
-use crate::io::{AcceptBackoff, Connection, ServerConfig};
+use crate::io::{Connection, LogRateLimit, ServerConfig};
 
-/// The maximum number of waiting connections that a server accepts from the kernel at its shutdown. New connections may
-/// arrive faster than the server accepts them.
+/// The maximum number of waiting connections that a server takes from the kernel at its shutdown. New connections may
+/// arrive faster than the server takes them.
 const MAX_WAITING: usize = 4096;
 
-/// After this many errors in a row, the server does not accept the rest of these connections.
+/// After this many errors in a row, the server does not take the rest of these connections.
 const MAX_FAILED: usize = 16;
+
+/// With descriptors for fewer connections, they are measured at an interval. The end of a call frees some.
+const FEW_CONNECTIONS: usize = 16;
+
+/// The interval between two measurements of the descriptors while they are few.
+const DESCRIPTOR_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The interval between two log lines that the listeners were closed.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Accepts the connections of a server, until its shutdown is complete. Each adapter uses this loop.
 pub struct AcceptLoop<L, T, A> {
@@ -32,13 +43,12 @@ pub struct AcceptLoop<L, T, A> {
     /// The timer wakes this waker.
     waker: Option<Waker>,
     timeout_spread: TimeoutSpread,
-}
-
-/// A listener and its pauses after errors.
-struct ListenerSlot<L> {
-    listener: L,
-    backoff: AcceptBackoff,
-    paused_until: Option<Timestamp>,
+    /// `None` if no listener can be closed.
+    descriptors: Option<DescriptorProbe>,
+    measure_at: Option<Timestamp>,
+    closings: LogRateLimit,
+    /// Since when the listeners are closed, if the log has a line about it.
+    logged_closing: Option<Timestamp>,
 }
 
 impl<L, T, A> AcceptLoop<L, T, A>
@@ -49,14 +59,14 @@ where
 {
     /// Makes an accept loop for these listeners.
     pub fn new(acceptor: A, listeners: impl IntoIterator<Item = L>, config: &ServerConfig) -> Self {
-        let slot = |listener| ListenerSlot {
-            listener,
-            backoff: AcceptBackoff::default(),
-            paused_until: None,
-        };
-        Self {
+        let listeners: Vec<_> = listeners.into_iter().map(ListenerSlot::new).collect();
+        let mut accept_loop = Self {
             acceptor: Arc::new(acceptor),
-            listeners: listeners.into_iter().map(slot).collect(),
+            descriptors: None,
+            measure_at: None,
+            closings: LogRateLimit::of(1, LOG_INTERVAL),
+            logged_closing: None,
+            listeners,
             driver: ServerDriver::new(config.session.linger, config.admission.clone()),
             session: config.session,
             blocked_handler_warning: config.blocked_handler_warning,
@@ -64,7 +74,14 @@ where
             timer: CoalescingTimer::new(),
             waker: None,
             timeout_spread: TimeoutSpread::default(),
+        };
+        let can_close = |slot: &ListenerSlot<L>| slot.can_close;
+        let calls = accept_loop.driver.handle().calls();
+        if calls.refuses_when_full() && accept_loop.listeners.iter().any(can_close) {
+            accept_loop.descriptors = DescriptorProbe::new();
+            accept_loop.measure_descriptors();
         }
+        accept_loop
     }
 
     /// Returns a handle, which shuts the server down from other tasks and threads.
@@ -72,11 +89,11 @@ where
         self.driver.handle().clone()
     }
 
-    /// Returns the listeners that are not paused. Use this in a runtime without wakers.
+    /// Returns the listeners that are open and not paused. Use this in a runtime without wakers.
     pub fn listeners(&self) -> impl Iterator<Item = &L> {
         self.listeners
             .iter()
-            .filter(|slot| slot.paused_until.is_none())
+            .filter(|slot| slot.paused_until.is_none() && !slot.is_closed)
             .map(|slot| &slot.listener)
     }
 
@@ -98,10 +115,26 @@ where
         mut serve: impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
     ) -> Poll<()> {
         loop {
+            if self.measure_at.is_some_and(|at| at <= self.now()) {
+                self.measure_descriptors();
+            }
             match self.driver.poll(self.now(), cx) {
-                ServerAction::Accept => self.accept(cx, &mut serve),
+                ServerAction::Accept => {
+                    self.accept(cx, &mut serve);
+                    if self.driver.handle().calls().poll_room(cx) == 0 {
+                        // At once, before the kernel accepts more connections.
+                        self.close(&mut serve);
+                    }
+                }
+                ServerAction::Refuse => {
+                    self.close(&mut serve);
+                    self.accept(cx, &mut serve);
+                }
                 ServerAction::StopAccepting => {
-                    self.accept_waiting(&mut serve);
+                    self.measure_at = None;
+                    for mut slot in std::mem::take(&mut self.listeners) {
+                        self.accept_waiting(&mut slot, &mut serve);
+                    }
                     continue;
                 }
                 ServerAction::Over => break,
@@ -128,7 +161,7 @@ where
         Poll::Ready(())
     }
 
-    /// Accepts one connection from each listener. Then the calls run: to accept a connection takes several times as long
+    /// Takes one connection from each listener. Then the calls run: to take a connection takes several times as long
     /// as to handle a frame.
     fn accept<C: Timer>(
         &mut self,
@@ -137,59 +170,121 @@ where
     ) {
         let mut more = false;
         for index in 0..self.listeners.len() {
-            more |= self.accept_one(index, cx, serve).is_ready();
+            let room = self.driver.handle().calls().poll_room(cx);
+            more |= self.accept_one(index, room, cx, serve).is_ready();
         }
         if more {
             T::yield_now(cx);
         }
     }
 
-    /// Accepts one connection. Pending if no connection waits or the listener is paused.
+    /// Accepts one connection. Pending if no connection waits or the listener is paused or closed.
     fn accept_one<C: Timer>(
         &mut self,
         index: usize,
+        room: usize,
         cx: &mut Context<'_>,
         serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
     ) -> Poll<()> {
         let now = self.now();
+        let share = room.div_ceil(self.listeners.len());
         let slot = &mut self.listeners[index];
-        if slot.paused_until.is_some_and(|until| now < until) {
+        if slot.is_paused(now) || (room == 0 && slot.can_close) {
             return Poll::Pending;
         }
-        slot.paused_until = None;
-        let accepted = ready!(slot.listener.poll_accept(cx));
-        let served = accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve));
-        let slot = &mut self.listeners[index];
-        match served {
-            Ok(()) => slot.backoff.accepted(),
+        match slot.open(share) {
+            Ok(was_closed) => {
+                if was_closed {
+                    self.log_opening(now);
+                }
+            }
             Err(error) => {
-                let pause = slot.backoff.failed(&error);
-                slot.paused_until = pause.map(|pause| now + pause);
+                slot.note(now, Err(error));
+                return Poll::Pending;
             }
         }
+        let slot = &mut self.listeners[index];
+        let accepted = ready!(slot.listener.poll_accept(cx));
+        let served = accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve));
+        // Without a descriptor, the connection stays in the kernel. To close the listener would reset it.
+        if served.is_ok() {
+            self.measure_descriptors();
+        }
+        self.listeners[index].note(now, served);
         Poll::Ready(())
     }
 
-    /// Accepts the connections that wait in the kernel, then closes the listeners. For the peers, these connections are
-    /// calls: closing the listener would reset them.
-    fn accept_waiting<C: Timer>(
+    /// Closes the listeners that can be closed, since the server is full.
+    fn close<C: Timer>(
         &mut self,
         serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
     ) {
-        for mut slot in std::mem::take(&mut self.listeners) {
-            let mut failed = 0;
-            for _ in 0..MAX_WAITING {
-                let Poll::Ready(accepted) = slot.listener.poll_accept_waiting() else {
-                    break;
-                };
-                match accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve)) {
-                    Ok(()) => failed = 0,
-                    Err(error) => {
-                        failed += usize::from(!is_of_one_connection(&error));
-                        tracing::warn!(%error, "a connection that waited at the shutdown was lost");
-                        if failed == MAX_FAILED {
-                            break;
-                        }
+        let mut closed = 0;
+        let mut listeners = std::mem::take(&mut self.listeners);
+        for slot in &mut listeners {
+            if slot.can_close && !slot.is_closed {
+                self.accept_waiting(slot, serve);
+                slot.close();
+                closed += usize::from(slot.is_closed);
+            }
+        }
+        self.listeners = listeners;
+        if closed == 0 {
+            return;
+        }
+        if let Some(unlogged) = self.closings.take(T::now()) {
+            let calls = self.driver.handle().calls();
+            let reason = calls.full().map(tracing::field::display);
+            let unlogged = (unlogged > 0).then_some(unlogged);
+            let admitted = calls.admitted();
+            self.logged_closing = Some(self.now());
+            tracing::warn!(
+                reason,
+                calls = admitted,
+                unlogged,
+                "the server is full: it refuses new connections until there is a place"
+            );
+        }
+    }
+
+    fn log_opening(&mut self, now: Timestamp) {
+        if let Some(since) = self.logged_closing.take() {
+            let after = now.saturating_since(since);
+            tracing::info!(?after, "the server accepts connections again");
+        }
+    }
+
+    fn measure_descriptors(&mut self) {
+        if let Some(probe) = &self.descriptors {
+            let connections = probe.connections();
+            self.driver.handle().calls().set_descriptors(connections);
+            let few = connections < FEW_CONNECTIONS;
+            self.measure_at = few.then(|| self.now() + DESCRIPTOR_INTERVAL);
+        }
+    }
+
+    /// Accepts the connections that wait in the kernel, before the listener is closed. For the peers, these connections
+    /// are calls: closing the listener would reset them.
+    fn accept_waiting<C: Timer>(
+        &mut self,
+        slot: &mut ListenerSlot<L>,
+        serve: &mut impl FnMut(Connection<L::Stream, C, A>) -> io::Result<()>,
+    ) {
+        let mut failed = 0;
+        for _ in 0..MAX_WAITING {
+            if slot.is_closed {
+                break;
+            }
+            let Poll::Ready(accepted) = slot.listener.poll_accept_waiting() else {
+                break;
+            };
+            match accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve)) {
+                Ok(()) => failed = 0,
+                Err(error) => {
+                    failed += usize::from(!is_of_one_connection(&error));
+                    tracing::warn!(%error, "a connection that waited while a listener was closed was lost");
+                    if failed == MAX_FAILED {
+                        break;
                     }
                 }
             }
@@ -229,7 +324,10 @@ where
 
     fn due(&self) -> Option<Timestamp> {
         let pauses = self.listeners.iter().filter_map(|slot| slot.paused_until);
-        pauses.chain(self.driver.poll_timeout()).min()
+        pauses
+            .chain(self.driver.poll_timeout())
+            .chain(self.measure_at)
+            .min()
     }
 
     fn now(&self) -> Timestamp {

@@ -6,7 +6,7 @@ use socket2::{SockRef, TcpKeepalive};
 /// The settings with which the kernel finds dead peers. A silent peer may be alive: a working call can be silent for
 /// minutes.
 ///
-/// The times of probes are rounded down to whole seconds. Linux accepts 1 s to 32,767 s and 1 to 127 probes.
+/// The times of probes are rounded down to whole seconds. Linux allows 1 s to 32,767 s and 1 to 127 probes.
 ///
 /// ```
 /// # use audiosocket_server::io::Keepalive;

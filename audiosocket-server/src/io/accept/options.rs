@@ -6,7 +6,7 @@ use crate::Admission;
 use audiosocket_proto::SessionConfig;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::io::{Keepalive, ListenAddr};
+use crate::io::{Keepalive, ListenAddr, ListenBacklog};
 
 const BACKLOG: i32 = 1024;
 
@@ -16,7 +16,7 @@ const SEND_BUFFER: usize = 128 * 1024;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// The checks that decide which connections the server accepts.
+    /// The checks that decide which connections the server admits.
     pub admission: Admission,
     /// Deadlines and limits of each call.
     pub session: SessionConfig,
@@ -62,7 +62,7 @@ impl Default for TcpOptions {
 }
 
 impl TcpOptions {
-    /// Sets the options of an accepted connection: `TCP_NODELAY`, the send buffer and the keepalive. `TCP_NODELAY` is
+    /// Sets the options of a connection: `TCP_NODELAY`, the send buffer and the keepalive. `TCP_NODELAY` is
     /// needed because Asterisk ends a call if a payload arrives late after its header.
     ///
     /// # Errors
@@ -185,7 +185,11 @@ impl ListenOptions {
     where
         R: Future<Output = io::Result<Vec<SocketAddr>>>,
     {
-        let mut listeners = self.listeners;
+        let shared = self.listeners.into_iter().map(|socket| ListeningSocket {
+            socket,
+            backlog: ListenBacklog::of_shared_socket(),
+        });
+        let mut listeners: Vec<_> = shared.collect();
         for addr in self.addrs {
             let resolved = match addr.socket_addr() {
                 Some(addr) => vec![addr],
@@ -195,7 +199,10 @@ impl ListenOptions {
             };
             for addr in resolved {
                 let opened = open(addr, self.backlog, self.reuse_port);
-                listeners.push(opened.map_err(|error| ListenAddr::from(addr).error(&error))?);
+                listeners.push(ListeningSocket {
+                    socket: opened.map_err(|error| ListenAddr::from(addr).error(&error))?,
+                    backlog: ListenBacklog::of_own_socket(self.backlog),
+                });
             }
         }
         if listeners.is_empty() {
@@ -205,7 +212,10 @@ impl ListenOptions {
             ));
         }
         let mut local_addrs = Vec::with_capacity(listeners.len());
-        for listener in &listeners {
+        for ListeningSocket {
+            socket: listener, ..
+        } in &listeners
+        {
             listener.set_nonblocking(true)?;
             local_addrs.push(listener.local_addr()?);
             // If the system refuses an option, this is an error now, and not an error of each connection.
@@ -238,11 +248,21 @@ impl ListenOptions {
 #[non_exhaustive]
 pub struct BoundSockets {
     /// The sockets, non-blocking. At least one.
-    pub listeners: Vec<TcpListener>,
+    pub listeners: Vec<ListeningSocket>,
     /// The addresses of the sockets, in the same order. Port 0 is replaced by the port that the system chose.
     pub local_addrs: Vec<SocketAddr>,
     /// The options of each connection.
     pub tcp: TcpOptions,
+}
+
+/// A listening TCP socket and its backlog.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ListeningSocket {
+    /// The socket, non-blocking.
+    pub socket: TcpListener,
+    /// Closes the socket for new connections, and opens it again.
+    pub backlog: ListenBacklog,
 }
 
 fn open(addr: SocketAddr, backlog: i32, reuse_port: bool) -> io::Result<TcpListener> {

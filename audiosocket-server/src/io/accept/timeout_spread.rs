@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use audiosocket_proto::Timestamp;
 
-/// The time between two timeouts. Several times the time to close a connection and to accept the next one.
+/// The time between two timeouts. Several times the time to close a connection and to take the next one.
 const MIN_GAP: Duration = Duration::from_micros(500);
 
 /// Spreads the UUID timeouts of connections that arrive at the same time. Otherwise the server would close thousands of

@@ -69,7 +69,7 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         let longest = ptime.duration() / 2;
         if interval.is_zero() || interval >= longest {
             let message = format!(
-                "the wake interval {interval:?} is not between zero and {longest:?}, half a ptime"
+                "the wake interval {interval:?} is not between zero and {longest:?}, half a ptime; choose 2ms"
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
@@ -112,7 +112,7 @@ impl<T: Timer, A: Acceptor> BatchPoller<T, A> {
         Ok(())
     }
 
-    /// Adds the connections that `accept_loop` accepts, and polls all connections. Ready when the accept loop is ready.
+    /// Adds the connections that `accept_loop` takes, and polls all connections. Ready when the accept loop is ready.
     pub fn poll_server<L>(
         &mut self,
         accept_loop: &mut AcceptLoop<L, T, A>,

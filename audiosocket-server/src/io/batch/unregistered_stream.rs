@@ -35,18 +35,6 @@ impl UnregisteredStream {
         &mut self.socket
     }
 
-    fn write(
-        &mut self,
-        write: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        if !self.writable {
-            return Poll::Pending;
-        }
-        let written = pending_if_would_block(write(&mut self.socket));
-        self.writable = written.is_ready();
-        written
-    }
-
     pub(crate) fn set_ready(&mut self, event: &Event) {
         let closed = event.is_read_closed() || event.is_write_closed() || event.is_error();
         self.readable |= event.is_readable() || closed;
@@ -87,11 +75,12 @@ impl Stream for UnregisteredStream {
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(|socket| socket.write(bytes))
-    }
-
-    fn poll_write_frames(&mut self, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(|socket| send_frames(&*socket, frames))
+        if !self.writable {
+            return Poll::Pending;
+        }
+        let written = pending_if_would_block(self.socket.write(bytes));
+        self.writable = written.is_ready();
+        written
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -100,6 +89,10 @@ impl Stream for UnregisteredStream {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.socket.shutdown(Shutdown::Write))
+    }
+
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        send_frames(&self.socket, frames)
     }
 
     fn retransmissions(&self) -> Option<u32> {

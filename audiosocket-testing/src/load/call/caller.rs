@@ -1,4 +1,4 @@
-//! One caller: connects, sends, receives, hangs up.
+//! One caller. It connects, sends, receives and hangs up.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::cue_player::{self, CuePlayer};
 use super::ending::{Ending, failure};
 use super::outcome::{CallFailure, CallOutcome, HangupBy, SentCounts, Verdict};
+use super::scenario_player::ScenarioPlayer;
 use super::schedule::{Schedule, ScheduledEvent};
-use super::watch::PauseWatch;
+use crate::asterisk::AsteriskEnd;
 use crate::client::Client;
 use crate::load::config::{CallConfig, Expect, LoadMode, RunConfig};
 use crate::load::run::Run;
@@ -41,24 +42,27 @@ pub(in crate::load) async fn place(
         Ok(stream) => stream,
         Err(verdict) => {
             return CallOutcome {
+                number,
                 uuid,
                 verdict,
                 hangup: None,
                 sent: SentCounts::default(),
                 received: RxReport::default(),
+                lasted: Duration::ZERO,
+                steps: Vec::new(),
             };
         }
     };
     run.stats.connected();
     let mut caller = Caller::new(run, call, stream);
     let ending = tokio::select! {
-        // First, since a server that floods the caller uses all of Tokio's budget each time.
+        // `stop` is polled first, since a server that floods the caller uses all of Tokio's budget each time.
         biased;
         _ = stop.wait_for(|stop| *stop) => Ending::Interrupted,
         ending = poll_fn(|cx| caller.poll(cx)) => ending,
     };
     run.stats.stopped();
-    caller.finish(uuid, ending)
+    caller.finish(number, uuid, ending)
 }
 
 async fn connect(run: &Run) -> Result<TcpStream, CallFailure> {
@@ -68,7 +72,7 @@ async fn connect(run: &Run) -> Result<TcpStream, CallFailure> {
         .await
         .map_err(|_| CallFailure::ConnectTimeout(limit))?
         .map_err(CallFailure::Connect)?;
-    // Otherwise, latency would include the time for which the kernel waits for more data.
+    // With Nagle's algorithm, latency would include the time for which the kernel waits for more data.
     stream.set_nodelay(true).map_err(CallFailure::Connect)?;
     Ok(stream)
 }
@@ -78,24 +82,25 @@ struct Caller<'r> {
     config: &'r RunConfig,
     client: Client,
     signal: TestSignal,
-    /// The frame to send; kept for its memory.
+    /// The frame to send. It is a field so that its memory is reused.
     frame: Vec<u8>,
     cue_player: CuePlayer,
+    scenario: ScenarioPlayer<'r>,
+    start: Instant,
     /// The number of frames made of the signal.
     made: u64,
     /// The number of frames queued since the last write.
     queued: u64,
-    /// The scheduled times of those that the server has to echo.
+    /// The scheduled times of the queued frames that the server has to echo.
     audible_due: Vec<Instant>,
     schedule: Schedule,
     timer: CallTimer<'r>,
-    /// When to hang up; known after the last frame.
+    /// The time to hang up. It is known after the last frame.
     hangup_at: Option<Instant>,
     /// A write failed. The reason comes from the read side.
     write_closed: bool,
     rx: RxAnalyzer<'r>,
     tap: Option<Box<dyn CallTap>>,
-    pauses: PauseWatch,
     sent: SentCounts,
 }
 
@@ -109,12 +114,12 @@ impl<'r> Caller<'r> {
             call.phase,
             config.options.ptime,
             call.frames,
-            config.options.keys().len(),
+            config.options.dtmf.len(),
         )
-        .with_cues(start, config.options.cues.iter().map(|(at, _)| *at))
         .with_start_burst(config.options.start_burst);
-        let mut client = Client::new(stream, call.uuid, config.options.wire_rate());
-        client.set_release(config.options.asterisk);
+        let options = &config.options;
+        let client = Client::new(stream, call.uuid, options.rate, options.asterisk);
+        let client = client.watching_pauses(options.allow_pauses);
         Self {
             run,
             config,
@@ -124,22 +129,23 @@ impl<'r> Caller<'r> {
             signal: call.signal,
             frame: Vec::new(),
             cue_player: CuePlayer::new(call.uuid),
+            scenario: ScenarioPlayer::new(&config.scenario, start),
+            start,
             made: 0,
             queued: 0,
             audible_due: Vec::new(),
             schedule,
-            // Due at once, which sends the UUID.
+            // The timer is due at once, and then the caller sends the UUID.
             timer: CallTimer::new(&run.timer, start),
             hangup_at: None,
             write_closed: false,
-            pauses: PauseWatch::new(config.options.asterisk, config.options.allow_pauses, start),
             sent: SentCounts::default(),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         loop {
-            // First, so that a server that floods the caller cannot keep it from sending. Reading
+            // Sending comes first, so that a server that floods the caller cannot keep it from sending. Reading
             // takes part in Tokio's budget, so that it cannot keep other calls from sending either.
             if let Poll::Ready(due) = self.timer.poll(cx) {
                 if let Err(error) = due {
@@ -153,9 +159,12 @@ impl<'r> Caller<'r> {
                     Poll::Ready(None) => {}
                     Poll::Ready(Some(ending)) => return Poll::Ready(ending),
                     Poll::Pending => {
-                        let client = &self.client;
-                        let pause = ready!(self.pauses.poll(cx, || client.has_no_data()));
-                        return Poll::Ready(Ending::Paused(pause));
+                        let continued = self.continue_scenario(Instant::now());
+                        match continued {
+                            Ok(true) => {}
+                            Ok(false) => return Poll::Pending,
+                            Err(ending) => return Poll::Ready(ending),
+                        }
                     }
                 }
             }
@@ -164,19 +173,19 @@ impl<'r> Caller<'r> {
 
     /// Sends all that is due, and sets the timer for the next event.
     fn send_due(&mut self, now: Instant) -> Option<Ending> {
-        while let Some((event, due_at)) = self.schedule.take(now) {
+        loop {
+            // Cues come before the frame of their time.
+            let frame_at = self.schedule.next().map_or(now, |at| at.min(now));
+            if self.act(frame_at) {
+                continue;
+            }
+            let Some((event, due_at)) = self.schedule.take(now) else {
+                break;
+            };
             match event {
                 ScheduledEvent::Digit(index) => {
-                    let _ = self.client.queue_dtmf(self.config.options.keys()[index]);
-                    self.sent.digits += 1;
-                }
-                ScheduledEvent::Cue(index) => {
-                    let cue = &self.config.options.cues[index].1;
-                    let counts =
-                        self.cue_player
-                            .play(cue, &self.config.options, &mut self.client, now);
-                    self.sent.digits += counts.digits;
-                    self.queued += counts.frames;
+                    let queued = self.client.queue_dtmf(self.config.options.dtmf[index]);
+                    self.sent.digits += u64::from(queued.unwrap_or(true));
                 }
                 ScheduledEvent::Frame(_) if self.cue_player.is_on_hold(due_at) => {}
                 ScheduledEvent::Frame(_) => {
@@ -195,12 +204,45 @@ impl<'r> Caller<'r> {
         if let Err(ending) = self.write(now) {
             return Some(ending);
         }
-        let next = self
-            .schedule
-            .next()
-            .unwrap_or_else(|| self.stop_sending(now));
-        self.timer.reset(next);
+        self.set_timer(now);
         self.ending_by_caller(now)
+    }
+
+    /// Sets the timer for the next event.
+    fn set_timer(&mut self, now: Instant) {
+        let next = self.schedule.next().into_iter().chain(self.scenario.due());
+        let next = next.min().unwrap_or_else(|| self.stop_sending(now));
+        self.timer.reset(next);
+    }
+
+    /// Does the next action of the scenario, if it is due at `now`.
+    fn act(&mut self, now: Instant) -> bool {
+        let (options, cues) = (&self.config.options, &mut self.cue_player);
+        let acted = self.scenario.act(options, cues, &mut self.client, now);
+        if let Some(queued) = acted {
+            self.sent.digits += queued.digits;
+            self.queued += queued.frames;
+        }
+        acted.is_some()
+    }
+
+    /// Continues the scenario when all that came has been read. Returns whether it did something.
+    fn continue_scenario(&mut self, now: Instant) -> Result<bool, Ending> {
+        let mut continued = false;
+        while let Some(activity) = self.rx.activity()
+            && (self.scenario.check(&self.cue_player, activity, now) || self.act(now))
+        {
+            continued = true;
+        }
+        if self.config.expect == Expect::Scenario && self.scenario.is_over() {
+            self.write(now)?;
+            return Err(Ending::CallerHungUp);
+        }
+        if continued {
+            self.write(now)?;
+            self.set_timer(now);
+        }
+        Ok(continued)
     }
 
     fn queue(&mut self, number: u64, due_at: Instant, now: Instant) {
@@ -238,7 +280,7 @@ impl<'r> Caller<'r> {
         self.write(now).err()
     }
 
-    /// The caller sends nothing more. Returns when it will hang up.
+    /// Ends sending. Returns the time at which the caller hangs up.
     fn stop_sending(&mut self, now: Instant) -> Instant {
         self.run.stats.stopped();
         *self.hangup_at.get_or_insert(now + linger(self.config))
@@ -250,15 +292,12 @@ impl<'r> Caller<'r> {
             _ if self.write_closed => {}
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(Ending::WriteBlocked);
+                return Err(Ending::ByAsterisk(AsteriskEnd::WriteBlocked));
             }
             // There may still be a hangup frame to read, which the server sent before it closed.
             Err(_) => self.write_closed = true,
         }
         let frames = std::mem::take(&mut self.queued);
-        if frames > 0 {
-            self.pauses.sent(now);
-        }
         let audible = self.audible_due.drain(..);
         if !self.write_closed {
             self.sent.frames += frames;
@@ -268,7 +307,7 @@ impl<'r> Caller<'r> {
         Ok(())
     }
 
-    /// Reads once. Returns `Some` if that ended the call.
+    /// Reads once. Returns `Some` if the read ended the call.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         let (rx, tap) = (&mut self.rx, &mut self.tap);
         let (mut read_at, mut ending) = (None, None);
@@ -285,15 +324,14 @@ impl<'r> Caller<'r> {
                 _ => {}
             }
         });
-        if let Err(error) = ready!(read) {
-            return Poll::Ready(Some(Ending::Lost(error)));
-        }
+        let by_asterisk = match ready!(read) {
+            Ok(end) => end.map(Ending::ByAsterisk),
+            Err(error) => return Poll::Ready(Some(Ending::Lost(error))),
+        };
         let now = read_at.unwrap_or_else(Instant::now);
-        let (partial, drained) = (self.client.partial_len(), self.client.is_drained());
-        let pause = self.pauses.read(partial, drained, now);
         Poll::Ready(
             ending
-                .or_else(|| pause.map(Ending::Paused))
+                .or(by_asterisk)
                 .or_else(|| self.ending_by_caller(now))
                 .or_else(|| self.continue_loop(now)),
         )
@@ -306,7 +344,7 @@ impl<'r> Caller<'r> {
         (complete || now >= hangup_at).then_some(Ending::CallerHungUp)
     }
 
-    fn finish(self, uuid: Uuid, ending: Ending) -> CallOutcome {
+    fn finish(mut self, number: u32, uuid: Uuid, ending: Ending) -> CallOutcome {
         let hangup = match ending {
             Ending::ByServer(ClientEnd::ServerHungUp) => HangupBy::Server,
             Ending::ByServer(ClientEnd::ServerClosed | ClientEnd::Truncated) | Ending::Lost(_) => {
@@ -316,31 +354,46 @@ impl<'r> Caller<'r> {
         };
         let interrupted = matches!(ending, Ending::Interrupted);
         let by_server = hangup != HangupBy::Caller;
-        let mut received = self.rx.finish(Instant::now(), by_server);
+        let now = Instant::now();
+        let (mut steps, mut failed_step) = (Vec::new(), None);
+        if let Some(activity) = self.rx.activity() {
+            (steps, failed_step) = self
+                .scenario
+                .finish(&self.cue_player, activity, &ending, now);
+        }
+        let mut received = self.rx.finish(now, by_server);
         if interrupted {
-            // The caller did not wait for them.
+            // The caller did not wait for the echoes.
             received.echo.missing = 0;
         }
         (received.frames.discarded, received.discarded_kind) = self.client.discarded();
-        let verdict = match failure(self.config, &received, ending) {
+        let verdict = match failure(self.config, &received, ending, failed_step) {
             _ if interrupted => Verdict::Interrupted,
             Some(failure) => Verdict::Failed(failure),
             None => Verdict::Completed,
         };
+        if let (Verdict::Failed(failure), Some(last)) = (&verdict, steps.last_mut())
+            && failure.at().is_none()
+        {
+            last.failure = Some(failure.to_string());
+        }
         CallOutcome {
+            number,
             uuid,
             verdict,
             hangup: Some(hangup),
             sent: self.sent,
             received,
+            lasted: now - self.start,
+            steps,
         }
     }
 }
 
-/// How long the caller stays after its last frame: for the echo, or for the time of the frame.
+/// Returns the time for which the caller stays after its last frame: for the echo, or for the duration of the frame.
 fn linger(config: &RunConfig) -> Duration {
     match config.expect {
         Expect::Echo => config.options.linger,
-        Expect::Any => config.options.ptime,
+        Expect::Any | Expect::Scenario => config.options.ptime,
     }
 }

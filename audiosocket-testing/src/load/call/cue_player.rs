@@ -1,15 +1,16 @@
-//! What a caller does at the times of its cues.
+//! The actions of a caller at the times of its cues.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use audiosocket_media::dtmf::{DtmfToneOptions, dtmf_tones};
 use audiosocket_media::{Encoding, pcm};
 use audiosocket_proto::{Frame, FrameKind, Header, Message, SampleRate, Uuid};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::asterisk::{AsteriskFeature, AsteriskRelease};
 use crate::client::Client;
 use crate::load::config::Options;
-use crate::load::cue::{Cue, key_tone};
+use crate::load::cue::Cue;
 
 /// The state that cues have left: audio to say, and a hold.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct CuePlayer {
     on_hold_until: Option<Instant>,
 }
 
-/// What a cue has queued.
+/// The numbers of digits and frames that a cue has queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Queued {
     pub(super) digits: u64,
@@ -38,24 +39,23 @@ impl CuePlayer {
 
     /// Does `cue`, which is due at `now`. The end of a call is found by the read side, so errors of the client have no
     /// effect here.
-    pub(super) fn play(
+    pub(super) fn play<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         cue: &Cue,
         options: &Options,
-        client: &mut Client,
+        client: &mut Client<S>,
         now: Instant,
     ) -> Queued {
         let mut queued = Queued::default();
         match cue {
             Cue::Key(digit) => {
-                let sends_keys = |release: AsteriskRelease| release.has(AsteriskFeature::Keys);
-                if options.asterisk.is_none_or(sends_keys) {
-                    let _ = client.queue_dtmf(*digit);
-                    queued.digits = 1;
-                }
+                queued.digits = u64::from(client.queue_dtmf(*digit).unwrap_or(true));
             }
             Cue::KeyTone(digit) => {
-                self.to_say.extend(key_tone(options.rate, *digit));
+                let tones = DtmfToneOptions::default();
+                let tones = dtmf_tones(&digit.to_string(), options.rate, tones);
+                let tones = tones.expect("a digit is a key");
+                self.to_say.extend(tones.samples());
                 queued.digits = 1;
             }
             Cue::Say(samples) => self.to_say.extend(samples),
@@ -80,9 +80,14 @@ impl CuePlayer {
         queued
     }
 
-    /// Whether the call is on hold at `now`.
+    /// Returns whether the call is on hold at `now`.
     pub(super) fn is_on_hold(&self, now: Instant) -> bool {
         self.on_hold_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether nothing is left to say.
+    pub(super) fn has_said_all(&self) -> bool {
+        self.to_say.is_empty()
     }
 
     /// Replaces the samples of a frame of slin by those to say. Silence follows them in the frame.

@@ -4,8 +4,8 @@ mod caller;
 mod cue_player;
 mod ending;
 mod outcome;
+mod scenario_player;
 mod schedule;
-mod watch;
 
 pub(super) use caller::place;
 pub(super) use outcome::{CallOutcome, HangupBy, Verdict};

@@ -7,18 +7,25 @@ use std::time::Duration;
 use audiosocket_proto::FrameKind;
 use uuid::Uuid;
 
-use super::watch::Pause;
-use crate::asterisk::AsteriskRelease;
-use crate::load::rx::RxReport;
+use super::scenario_player::FailedStep;
+use crate::asterisk::{AsteriskEnd, AsteriskRelease};
+use crate::load::report::StepResult;
+use crate::load::rx::{RxReport, StepFault};
 
 #[derive(Debug)]
 pub(in crate::load) struct CallOutcome {
+    /// The number of the call, from 0.
+    pub(in crate::load) number: u32,
     pub(in crate::load) uuid: Uuid,
     pub(in crate::load) verdict: Verdict,
     /// The side that ended the connection. `None` if there was no connection.
     pub(in crate::load) hangup: Option<HangupBy>,
     pub(in crate::load) sent: SentCounts,
     pub(in crate::load) received: RxReport,
+    /// The time from the connection to the end.
+    pub(in crate::load) lasted: Duration,
+    /// The steps of the scenario that began.
+    pub(in crate::load) steps: Vec<StepResult>,
 }
 
 #[derive(Debug)]
@@ -40,7 +47,7 @@ pub(in crate::load) struct SentCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::load) enum HangupBy {
     Caller,
-    /// The server, with a hangup frame.
+    /// The server sent a hangup frame.
     Server,
     /// The server closed the connection without a hangup frame, or the connection was lost.
     Closed,
@@ -73,6 +80,8 @@ pub(in crate::load) enum CallFailure {
         pause: Duration,
     },
     Lost(io::Error),
+    /// A step of the scenario failed.
+    Step(FailedStep),
     NoAudio,
     OnlySilence,
     OverBeforeBargeIn,
@@ -81,6 +90,14 @@ pub(in crate::load) enum CallFailure {
 }
 
 impl CallFailure {
+    /// Returns the time of the call at which a step failed.
+    pub(in crate::load) fn at(&self) -> Option<Duration> {
+        match self {
+            Self::Step(step) => Some(step.at),
+            _ => None,
+        }
+    }
+
     /// Returns whether this is the behaviour of Asterisk.
     pub(in crate::load) fn is_by_asterisk(&self) -> bool {
         matches!(
@@ -93,17 +110,7 @@ impl CallFailure {
     }
 }
 
-/// Why Asterisk ends a call. The text has the line of Asterisk's log.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::load) enum AsteriskEnd {
-    Kind(FrameKind),
-    /// A frame of audio without audio.
-    Empty(FrameKind),
-    Pause(Pause),
-    WriteBlocked,
-}
-
-/// A release in a sentence.
+/// The name of a release in a sentence.
 struct Named(Option<AsteriskRelease>);
 
 impl fmt::Display for Named {
@@ -115,32 +122,16 @@ impl fmt::Display for Named {
     }
 }
 
-impl fmt::Display for AsteriskEnd {
+impl fmt::Display for StepFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty(kind) => write!(
-                f,
-                "an empty frame of kind {kind} (log: Invalid message length received from AudioSocket server)"
-            ),
-            Self::Kind(kind) => write!(
-                f,
-                "kind {kind} (log: Received AudioSocket message other than hangup or audio)"
-            ),
-            Self::Pause(Pause::Payload) => f.write_str(
-                "a payload paused for more than 5 ms (log: Poll timed out while waiting for data)",
-            ),
-            Self::Pause(Pause::PayloadInParts) => f.write_str(
-                "a payload came later than its header (log: Failed to read payload from AudioSocket)",
-            ),
-            Self::Pause(Pause::HeaderInParts) => {
-                f.write_str("a header came in parts, which corrupts the frame")
-            }
-            Self::Pause(Pause::Inactivity) => {
-                f.write_str("nothing was sent (log: Reached timeout after 2000 ms of no activity)")
-            }
-            Self::WriteBlocked => f.write_str(
-                "the server does not read, and the connection is full (log: Failed to write data to AudioSocket)",
-            ),
+            Self::NoAudio => f.write_str("none began in time"),
+            Self::Short(_) => f.write_str("it ended too early"),
+            Self::NoSilence => f.write_str("the server sent audio"),
+            Self::NoHangup => f.write_str("the server did not hang up"),
+            Self::HungUp => f.write_str("the server hung up"),
+            Self::Closed => f.write_str("the server closed the connection"),
+            Self::Over => f.write_str("the call was over"),
         }
     }
 }
@@ -177,6 +168,9 @@ impl fmt::Display for CallFailure {
                 pause.as_millis()
             ),
             Self::Lost(error) => write!(f, "the connection was lost: {error}"),
+            Self::Step(FailedStep {
+                step, text, fault, ..
+            }) => write!(f, "step {step}, {text}: {fault}"),
             Self::NoAudio => f.write_str("no audio came"),
             Self::OnlySilence => f.write_str("nothing but silence came"),
             Self::OverBeforeBargeIn => {

@@ -20,9 +20,6 @@ pub(in crate::load) struct Schedule {
     digit_gap: Duration,
     digits: u64,
     next_digit: u64,
-    /// The times of cues after `start`, in order.
-    cues: Vec<Instant>,
-    next_cue: usize,
     /// The number of frames that are due at the start.
     start_burst: u64,
 }
@@ -31,8 +28,6 @@ pub(in crate::load) struct Schedule {
 pub(in crate::load) enum ScheduledEvent {
     /// Send the digit with this index.
     Digit(usize),
-    /// Do the cue with this index.
-    Cue(usize),
     /// Send the frame with this number.
     Frame(u64),
     /// Start the closed loop.
@@ -68,20 +63,8 @@ impl Schedule {
             digit_gap,
             digits,
             next_digit: 0,
-            cues: Vec::new(),
-            next_cue: 0,
             start_burst: 1,
         }
-    }
-
-    /// Adds cues at these times after `start`, which are in order.
-    pub(in crate::load) fn with_cues(
-        mut self,
-        start: Instant,
-        cues: impl IntoIterator<Item = Duration>,
-    ) -> Self {
-        self.cues = cues.into_iter().map(|at| start + at).collect();
-        self
     }
 
     /// Makes the first `frames` frames due at the start.
@@ -93,22 +76,12 @@ impl Schedule {
     /// Returns the time of the next event, or `None` if there is none.
     pub(in crate::load) fn next(&self) -> Option<Instant> {
         let audio = self.next_audio().map(|(_, due_at)| due_at);
-        let cue = self.cues.get(self.next_cue).copied();
-        self.next_digit().into_iter().chain(audio).chain(cue).min()
+        self.next_digit().into_iter().chain(audio).min()
     }
 
     /// Takes an event that is due at `now`, and returns it with its scheduled time.
     pub(in crate::load) fn take(&mut self, now: Instant) -> Option<(ScheduledEvent, Instant)> {
         let audio = self.next_audio().filter(|(_, due_at)| *due_at <= now);
-        if let Some(due_at) = self
-            .cues
-            .get(self.next_cue)
-            .filter(|due_at| **due_at <= now)
-            && audio.is_none_or(|(_, audio_at)| *due_at <= audio_at)
-        {
-            self.next_cue += 1;
-            return Some((ScheduledEvent::Cue(self.next_cue - 1), *due_at));
-        }
         if let Some(due_at) = self.next_digit().filter(|due_at| *due_at <= now)
             && audio.is_none_or(|(_, audio_at)| due_at <= audio_at)
         {
@@ -144,7 +117,7 @@ impl Schedule {
     }
 }
 
-/// `count` times `step`, without the accumulated rounding errors of a sum.
+/// Returns `count` times `step`. A sum would accumulate rounding errors.
 fn times(step: Duration, count: u64) -> Duration {
     let nanos = step.as_nanos().saturating_mul(count.into());
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -202,23 +175,6 @@ mod tests {
         }
         assert_eq!(taken, [(0, 0), (1, 20), (2, 40)]);
         assert_eq!(schedule.next(), Some(start + Duration::from_millis(60)));
-    }
-
-    #[test]
-    fn cues_come_before_the_frame_of_their_time() {
-        use ScheduledEvent::{Cue, Frame};
-        let start = Instant::now();
-        let cues = [0, 20, 20, 90].map(Duration::from_millis);
-        let schedule = Schedule::new(LoadMode::Paced, start, Duration::ZERO, PTIME, 3, 0);
-        let mut schedule = schedule.with_cues(start, cues);
-        let mut taken = Vec::new();
-        while let Some(due) = schedule.next() {
-            taken.push(schedule.take(due).unwrap().0);
-        }
-        assert_eq!(
-            taken,
-            [Cue(0), Frame(0), Cue(1), Cue(2), Frame(1), Frame(2), Cue(3)]
-        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How long calls last.
+//! The durations of calls.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rand_pcg::rand_core::Rng as _;
 #[derive(Clone, Debug)]
 pub(in crate::load) struct CallDurations {
     durations: RangeInclusive<Duration>,
-    /// The same in frames; at least one.
+    /// The same in frames. It is at least one.
     frames: RangeInclusive<u64>,
 }
 
@@ -42,7 +42,7 @@ impl CallDurations {
     pub(in crate::load) fn draw(&self, rng: &mut Pcg64) -> u64 {
         let drawn = f64::from(rng.next_u32()) / 2_f64.powi(32);
         let count = self.frames.end() - self.frames.start() + 1;
-        // Less than `count`, since `drawn` is less than 1 and no duration has more than 53 bits.
+        // The result is less than `count`, since `drawn` is less than 1 and no duration has more than 53 bits.
         self.frames.start() + (count as f64 * drawn * drawn) as u64
     }
 }

@@ -67,6 +67,18 @@ pub enum ConfigError {
         /// The time of the cue.
         at: Duration,
     },
+    /// The `scenario` has no steps.
+    NoSteps,
+    /// A step of the `scenario` comes after the end of the call.
+    StepAfterEnd {
+        /// The number of the step, from 1.
+        step: usize,
+    },
+    /// The `scenario` already sets what this option sets.
+    OptionWithScenario {
+        /// The name of the option.
+        option: &'static str,
+    },
     /// `start_burst` is 0.
     NoStartBurst,
     /// A closed loop does not expect an echo.
@@ -156,6 +168,15 @@ impl fmt::Display for ConfigError {
             Self::CueTooLate { at } => {
                 write!(f, "`duration` is over before something that happens at {at:?}")
             }
+            Self::NoSteps => f.write_str("the `scenario` has no steps"),
+            Self::StepAfterEnd { step } => write!(
+                f,
+                "step {step} of the `scenario` comes after the end of the call; remove it, or the hangup before it"
+            ),
+            Self::OptionWithScenario { option } => write!(
+                f,
+                "the `scenario` sets what the caller sends and expects: leave `{option}` out"
+            ),
             Self::NoStartBurst => f.write_str("`start_burst` is 0"),
             Self::ClosedLoopWithoutEcho => {
                 f.write_str("a closed loop waits for echoes: it needs `expect` echo")

@@ -15,6 +15,7 @@ use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng as _;
 use uuid::Uuid;
 
+use super::scenario::Scenario;
 use super::signal::{Speech, TAG_LEN, TestSignal, synthesize_speech};
 use crate::usage::ObservedProcess;
 use durations::CallDurations;
@@ -22,11 +23,14 @@ pub use error::{ConfigError, LoadError};
 pub use mode::{Expect, LoadMode};
 pub(super) use options::Options;
 
-/// How long a caller sends by default, or stays after it has barged in.
+/// The time in which a caller sends by default, and the time for which it stays after it has barged in.
 const DURATION: Duration = Duration::from_secs(5);
 
 /// The time between the last connection and the measurement of the server's cost.
 pub(in crate::load) const WARM_UP: Duration = Duration::from_secs(1);
+
+/// The longest delay of a scenario by a busy machine.
+const SCENARIO_SLACK: Duration = Duration::from_secs(60);
 
 /// No useful time is longer. Without a limit, sums of times could overflow.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -46,6 +50,8 @@ pub(in crate::load) struct RunConfig {
     pub(in crate::load) barge_in: Option<u64>,
     pub(in crate::load) seed: u64,
     pub(in crate::load) expect: Expect,
+    /// What callers do beside their audio. Only with [`Expect::Scenario`] the call ends with it.
+    pub(in crate::load) scenario: Scenario,
     /// The server's process, to measure the cost of the calls.
     pub(in crate::load) server_process: Option<ObservedProcess>,
 }
@@ -63,7 +69,8 @@ pub(in crate::load) struct CallConfig {
 }
 
 impl RunConfig {
-    pub(in crate::load) fn new(options: Options) -> Result<Self, ConfigError> {
+    pub(in crate::load) fn new(mut options: Options) -> Result<Self, ConfigError> {
+        apply_scenario(&mut options)?;
         check_times(&options)?;
         if options.calls == 0 {
             return Err(ConfigError::NoCalls);
@@ -133,6 +140,10 @@ impl RunConfig {
             barge_in,
             seed: options.seed.unwrap_or_else(random_seed),
             expect,
+            scenario: match options.scenario.take() {
+                Some(scenario) => scenario,
+                None => Scenario::of_cues(std::mem::take(&mut options.cues)),
+            },
             server_process,
             options,
         })
@@ -155,7 +166,7 @@ impl RunConfig {
 
     /// The configuration of the call with this number.
     pub(in crate::load) fn call(&self, number: u32) -> CallConfig {
-        // A random stream for each call, so that a call does not depend on the number of calls.
+        // Each call has a random stream of its own, so that it does not depend on the number of calls.
         let mut rng = Pcg64::new(self.seed.into(), number.into());
         let drawn =
             uuid::Builder::from_u128(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()))
@@ -175,6 +186,43 @@ impl RunConfig {
             frames: self.durations.draw(&mut rng),
         }
     }
+}
+
+/// Sets the options that follow from the scenario.
+fn apply_scenario(options: &mut Options) -> Result<(), ConfigError> {
+    let Some(scenario) = &options.scenario else {
+        return Ok(());
+    };
+    for (is_set, option) in [
+        (options.audio.is_some(), "audio"),
+        (options.barge_in_after.is_some(), "barge_in_after"),
+        (!options.cues.is_empty(), "cue"),
+        (!options.dtmf.is_empty(), "dtmf"),
+        (options.durations.is_some(), "duration"),
+        (options.expect.is_some(), "expect"),
+        (options.mode != LoadMode::Paced, "mode"),
+    ] {
+        if is_set {
+            return Err(ConfigError::OptionWithScenario { option });
+        }
+    }
+    if scenario.steps().is_empty() {
+        return Err(ConfigError::NoSteps);
+    }
+    if let Some(step) = scenario.step_after_end() {
+        return Err(ConfigError::StepAfterEnd { step });
+    }
+    let longest = scenario.longest(options.rate);
+    if longest > WEEK {
+        return Err(ConfigError::TooLong { option: "scenario" });
+    }
+    let longest = longest + SCENARIO_SLACK;
+    options.durations = Some(longest..=longest);
+    // Silence follows the sample.
+    options.audio = Some(vec![0]);
+    options.expect = Some(Expect::Scenario);
+    options.list_calls = true;
+    Ok(())
 }
 
 fn check_times(options: &Options) -> Result<(), ConfigError> {

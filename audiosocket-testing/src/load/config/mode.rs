@@ -30,4 +30,6 @@ pub enum Expect {
     Echo,
     /// The server sends any audio that is not silence. It may end the call.
     Any,
+    /// The server meets the expectations of a [scenario](crate::load::LoadTest::scenario).
+    Scenario,
 }

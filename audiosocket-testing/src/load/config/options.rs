@@ -8,9 +8,10 @@ use audiosocket_proto::{DtmfDigit, SampleRate};
 use uuid::Uuid;
 
 use super::mode::{Expect, LoadMode};
-use crate::asterisk::{AsteriskFeature, AsteriskRelease};
+use crate::asterisk::AsteriskRelease;
 use crate::load::cue::Cue;
 use crate::load::limits::AudioLimits;
+use crate::load::scenario::Scenario;
 
 #[derive(Clone, Debug)]
 pub(in crate::load) struct Options {
@@ -34,6 +35,9 @@ pub(in crate::load) struct Options {
     pub(in crate::load) allow_pauses: bool,
     /// The times of cues, in order.
     pub(in crate::load) cues: Vec<(Duration, Cue)>,
+    pub(in crate::load) scenario: Option<Scenario>,
+    /// The report lists each call.
+    pub(in crate::load) list_calls: bool,
     pub(in crate::load) encoding: Encoding,
     /// The number of frames that leave at once at the start.
     pub(in crate::load) start_burst: u32,
@@ -63,6 +67,8 @@ impl Options {
             asterisk: None,
             allow_pauses: false,
             cues: Vec::new(),
+            scenario: None,
+            list_calls: false,
             encoding: Encoding::Slin,
             start_burst: 1,
             require_hangup: false,
@@ -72,22 +78,12 @@ impl Options {
 
     /// Returns the rate that the kind of the callers' frames has.
     pub(in crate::load) fn wire_rate(&self) -> SampleRate {
-        match self.asterisk {
-            Some(release) if !release.has(AsteriskFeature::WideAudio) => SampleRate::Hz8000,
-            _ => self.rate,
-        }
+        let wire_rate = |release: AsteriskRelease| release.wire_rate(self.rate);
+        self.asterisk.map_or(self.rate, wire_rate)
     }
 
-    /// Whether the server cannot echo what callers send, frame by frame.
+    /// Returns whether the audio of the callers has no echo to check, frame by frame.
     pub(in crate::load) fn has_no_echo(&self) -> bool {
         self.encoding != Encoding::Slin || self.cues.iter().any(|(_, cue)| cue.is_audio())
-    }
-
-    /// Returns the keys that callers send: none if the release of Asterisk sends none.
-    pub(in crate::load) fn keys(&self) -> &[DtmfDigit] {
-        match self.asterisk {
-            Some(release) if !release.has(AsteriskFeature::Keys) => &[],
-            _ => &self.dtmf,
-        }
     }
 }

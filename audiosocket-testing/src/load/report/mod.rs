@@ -28,12 +28,14 @@ pub struct Report {
     pub asterisk: Option<String>,
     /// Whether callers sent no audio.
     pub quiet: bool,
+    /// The name of the scenario. `None` without one.
+    pub scenario: Option<String>,
     /// The sample rate of the callers' audio. In JSON it is Asterisk's name of the format, such as `slin16`.
     #[serde(with = "rate_name")]
     pub rate: SampleRate,
     /// Milliseconds of audio in a frame.
     pub ptime_ms: f64,
-    /// The minimum duration of a call in seconds.
+    /// The minimum duration of a call in seconds. With a scenario, the longest that it can take.
     pub duration_s: f64,
     /// The maximum duration of a call in seconds.
     pub longest_s: f64,
@@ -55,11 +57,11 @@ pub struct Report {
     pub frames: FrameTotals,
     /// Digits that callers sent.
     pub digits_sent: u64,
-    /// From the connection of a call to its first audio that is not silence. `None` without such audio.
+    /// The time from the connection of a call to its first audio that is not silence. `None` without such audio.
     pub first_audio_us: Option<Quantiles>,
-    /// From the write of a frame to the read that completed its echo. `None` without echoes.
+    /// The time from the write of a frame to the read that completed its echo. `None` without echoes.
     pub latency_us: Option<Quantiles>,
-    /// From the scheduled time of a frame to the read that completed its echo.
+    /// The time from the scheduled time of a frame to the read that completed its echo.
     ///
     /// A delayed caller writes late, and its `latency_us` does not include that delay. `None` without
     /// echoes and in a closed loop.
@@ -70,7 +72,10 @@ pub struct Report {
     pub barge_in: Option<BargeInReport>,
     /// The cost for the server's process. `None` if it was not measured.
     pub server_process: Option<ServerCost>,
-    /// How late this process reads received data.
+    /// Each call, in the order of their starts. Empty without a scenario, unless
+    /// [`LoadTest::list_calls`](super::LoadTest::list_calls) is set.
+    pub each_call: Vec<CallResult>,
+    /// The delay with which this process reads received data.
     ///
     /// About this much of latency and jitter comes from this process or from a busy machine. If it
     /// is not far below them, use fewer calls or another machine.
@@ -92,7 +97,7 @@ pub struct CallTotals {
 }
 
 /// Calls that failed for the same reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailureGroup {
     /// The reason.
@@ -103,6 +108,42 @@ pub struct FailureGroup {
     pub by_asterisk: bool,
     /// The UUID of the first of these calls.
     pub uuid: Uuid,
+    /// The time of this call at which it failed, in seconds. `None` if it did not fail at a step of a scenario.
+    pub at_s: Option<f64>,
+}
+
+/// The result of one call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CallResult {
+    /// The number of the call, from 1.
+    pub number: u32,
+    /// The UUID of the call.
+    pub uuid: Uuid,
+    /// The time from the connection to the end in seconds; 0 without a connection.
+    pub seconds: f64,
+    /// Whether the user stopped the call.
+    pub interrupted: bool,
+    /// The reason of a failed call.
+    pub failure: Option<String>,
+    /// The steps of the scenario that began.
+    pub steps: Vec<StepResult>,
+}
+
+/// The result of one step of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepResult {
+    /// The number of the step, from 1.
+    pub step: usize,
+    /// What the caller did or expected.
+    pub text: String,
+    /// The time of the call at which the step began, in seconds.
+    pub from_s: f64,
+    /// The time of the call at which the step was done or failed, in seconds.
+    pub until_s: f64,
+    /// What happened instead, if the step failed.
+    pub failure: Option<String>,
 }
 
 /// Connected calls by their end.
@@ -121,23 +162,23 @@ pub struct HangupTotals {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FrameTotals {
-    /// Sent by callers.
+    /// Frames that callers sent.
     pub sent: u64,
     /// The part of `sent` that was more than one ptime late. This machine was too slow for them.
     pub late: u64,
-    /// Received by callers.
+    /// Frames that callers received.
     pub received: u64,
-    /// The part of `received` that was silence: all zero.
+    /// The frames of `received` that were silence: all bytes were zero.
     pub silence: u64,
-    /// Received, and discarded as the release of Asterisk does. They are no part of `received`.
+    /// Frames that came and that the release of Asterisk discards. They are no part of `received`.
     pub discarded: u64,
-    /// Sent, and received whole.
+    /// Frames that were sent and came back whole.
     pub echoed: u64,
-    /// Sent, and not received.
+    /// Frames that were sent and did not come back.
     pub missing: u64,
-    /// Sent, and received changed.
+    /// Frames that were sent and came back changed.
     pub wrong: u64,
-    /// Received beyond the sent frames.
+    /// Frames that came beyond the sent frames.
     pub extra: u64,
 }
 
@@ -148,7 +189,7 @@ pub struct JitterReport {
     /// The time between two frames against the duration of the first, early or late: the magnitude
     /// of the delay variation between packets (RFC 5481, IPDV).
     pub jitter_us: Option<Quantiles>,
-    /// The same of late frames, and 0 for early frames.
+    /// The same for late frames. An early frame counts as 0.
     pub lateness_us: Option<Quantiles>,
     /// The time since the first frame against the duration of all audio since then, early or late
     /// (RFC 5481, PDV).
@@ -186,7 +227,7 @@ pub struct BargeInReport {
     pub never_silent: u64,
     /// The server did not speak when the caller barged in.
     pub not_speaking: u64,
-    /// From the barge-in until the server fell silent, as a telephone plays the audio.
+    /// The time from the barge-in until the server fell silent, as a telephone plays the audio.
     pub silent_after_us: Option<Quantiles>,
 }
 

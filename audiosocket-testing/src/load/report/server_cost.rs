@@ -54,9 +54,9 @@ pub struct ServerCost {
 pub enum Bottleneck {
     /// The server used at least 0.95 processor seconds per second.
     Server,
-    /// This process used as much, and the server did not.
+    /// This process used at least 0.95 processor seconds per second, and the server did not.
     Caller,
-    /// Neither process.
+    /// No process is the bottleneck.
     None,
 }
 
@@ -101,7 +101,7 @@ fn mark(run: &Run, process: &ObservedProcess) -> io::Result<CostSample> {
         at: Instant::now(),
         frames: match run.config.expect {
             Expect::Echo => frames.echoed,
-            Expect::Any => frames.received,
+            Expect::Any | Expect::Scenario => frames.received,
         },
         cpu: process.cpu_time()?,
         own_cpu: usage::own_cpu_time()?,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::server_cost::ServerCost;
 use super::{
-    BargeInReport, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals, JitterReport,
-    Report,
+    BargeInReport, CallResult, CallTotals, DriftRange, FailureGroup, FrameTotals, HangupTotals,
+    JitterReport, Report,
 };
 use crate::load::call::{CallOutcome, HangupBy, Verdict};
-use crate::load::config::{LoadMode, RunConfig};
+use crate::load::config::{Expect, LoadMode, RunConfig};
 use crate::load::rx::{BargeInOutcome, JitterTotals, RxReport};
 use crate::load::stats::{TimeHistogram, Times};
 
@@ -27,10 +27,19 @@ pub(in crate::load) struct SummaryBuilder {
     never_silent: u64,
     not_speaking: u64,
     silent_after: TimeHistogram,
+    /// `None` if the report does not list calls.
+    each_call: Option<Vec<CallResult>>,
 }
 
 impl SummaryBuilder {
-    pub(in crate::load) fn add(&mut self, outcome: &CallOutcome) {
+    pub(in crate::load) fn new(list_calls: bool) -> Self {
+        Self {
+            each_call: list_calls.then(Vec::new),
+            ..Self::default()
+        }
+    }
+
+    pub(in crate::load) fn add(&mut self, outcome: CallOutcome) {
         self.calls.placed += 1;
         match &outcome.verdict {
             Verdict::Completed => self.calls.completed += 1,
@@ -42,6 +51,7 @@ impl SummaryBuilder {
                     by_asterisk: failure.is_by_asterisk(),
                     calls: 0,
                     uuid: outcome.uuid,
+                    at_s: failure.at().map(seconds),
                 };
                 let group = self.failures.entry(failure.to_string());
                 group.or_insert_with_key(new).calls += 1;
@@ -57,6 +67,19 @@ impl SummaryBuilder {
         self.frames.late += outcome.sent.late;
         self.digits_sent += outcome.sent.digits;
         self.add_received(&outcome.received);
+        if let Some(calls) = &mut self.each_call {
+            calls.push(CallResult {
+                number: outcome.number + 1,
+                uuid: outcome.uuid,
+                seconds: seconds(outcome.lasted),
+                interrupted: matches!(outcome.verdict, Verdict::Interrupted),
+                failure: match outcome.verdict {
+                    Verdict::Failed(failure) => Some(failure.to_string()),
+                    Verdict::Completed | Verdict::Interrupted => None,
+                },
+                steps: outcome.steps,
+            });
+        }
     }
 
     fn add_received(&mut self, received: &RxReport) {
@@ -98,6 +121,8 @@ impl SummaryBuilder {
         times: &Times,
         server_process: Option<ServerCost>,
     ) -> Report {
+        let mut each_call = self.each_call.unwrap_or_default();
+        each_call.sort_by_key(|call| call.number);
         let frames = &self.frames;
         let bad_frames = frames.missing + frames.wrong + frames.extra;
         let bad_calls = self.calls.failed + self.calls.interrupted;
@@ -127,12 +152,14 @@ impl SummaryBuilder {
             },
             asterisk: config.options.asterisk.map(|it| it.to_string()),
             quiet: config.options.mode == LoadMode::Quiet,
+            scenario: (config.expect == Expect::Scenario)
+                .then(|| config.scenario.name().to_owned()),
             rate: config.options.rate,
             ptime_ms: config.options.ptime.as_secs_f64() * 1e3,
             duration_s: config.durations.range().start().as_secs_f64(),
             longest_s: config.durations.range().end().as_secs_f64(),
             seed: config.seed,
-            seconds: (elapsed.as_secs_f64() * 1e3).round() / 1e3,
+            seconds: seconds(elapsed),
             ok: bad_calls + bad_frames == 0 && exceeded.is_empty(),
             calls: self.calls,
             failures,
@@ -151,7 +178,13 @@ impl SummaryBuilder {
                 silent_after_us: self.silent_after.quantiles(),
             }),
             server_process,
+            each_call,
             self_latency_us,
         }
     }
+}
+
+/// Seconds, with the accuracy of a millisecond.
+pub(in crate::load) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e3).round() / 1e3
 }

@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::jitter::PlayedFrame;
-
-/// A server without speech for this long has fallen silent. It is longer than the pauses between
-/// words, and shorter than the time until a bot answers.
-const SILENT_AFTER: Duration = Duration::from_millis(500);
+use crate::load::scenario::SPEECH_PAUSE;
 
 /// Follows the server's speech as a telephone plays it. Speech is all audio that is not silence.
 /// Audio that was sent ahead is still played.
@@ -22,7 +19,7 @@ struct BargedIn {
     at: Instant,
     /// The server spoke at that time.
     interrupted: bool,
-    /// How long the server then continued.
+    /// The time for which the server then continued.
     continued: Option<Duration>,
 }
 
@@ -40,11 +37,11 @@ pub(in crate::load) enum BargeInOutcome {
 }
 
 impl BargeInMeter {
-    /// The caller sends its first loud frame.
+    /// Begins the barge-in: the caller sends its first loud frame.
     pub(super) fn barge_in(&mut self, now: Instant) {
         let interrupted = self
             .speech_until
-            .is_some_and(|until| now < until + SILENT_AFTER);
+            .is_some_and(|until| now < until + SPEECH_PAUSE);
         self.barged_in.get_or_insert(BargedIn {
             at: now,
             interrupted,
@@ -52,10 +49,10 @@ impl BargeInMeter {
         });
     }
 
-    /// The telephone plays a frame of speech.
+    /// Takes a frame of speech that the telephone plays.
     pub(super) fn speech(&mut self, played: PlayedFrame) {
         if let (Some(barged_in), Some(until)) = (&mut self.barged_in, self.speech_until)
-            && played.from >= until.max(barged_in.at) + SILENT_AFTER
+            && played.from >= until.max(barged_in.at) + SPEECH_PAUSE
         {
             // The server speaks again.
             barged_in.continued.get_or_insert(until - barged_in.at);
@@ -63,7 +60,7 @@ impl BargeInMeter {
         self.speech_until = Some(played.until);
     }
 
-    /// The call ended, by the server if `by_server`.
+    /// Ends the call. The server ended it if `by_server` is true.
     pub(super) fn finish(self, now: Instant, by_server: bool) -> BargeInOutcome {
         let Some(BargedIn {
             at,
@@ -79,7 +76,7 @@ impl BargeInMeter {
             (Some(until), None) if interrupted && by_server => {
                 BargeInOutcome::FellSilent(until.min(now) - at)
             }
-            (Some(until), None) if interrupted && now < until.max(at) + SILENT_AFTER => {
+            (Some(until), None) if interrupted && now < until.max(at) + SPEECH_PAUSE => {
                 BargeInOutcome::NeverSilent
             }
             (Some(until), None) if interrupted => BargeInOutcome::FellSilent(until - at),
@@ -95,7 +92,7 @@ mod tests {
 
     const PTIME: Duration = Duration::from_millis(20);
 
-    /// The outcome of a barge-in at 1 s, if frames of speech come at these times, in milliseconds,
+    /// Returns the outcome of a barge-in at 1 s, if frames of speech come at these times, in milliseconds,
     /// and the call ends at 5 s.
     fn outcome(speech: impl IntoIterator<Item = u64>, by_server: bool) -> BargeInOutcome {
         let start = Instant::now();
@@ -158,9 +155,9 @@ mod tests {
 
     #[test]
     fn audio_sent_ahead_is_still_played() {
-        // A hundred frames at once: two seconds.
+        // A hundred frames come at once. They last two seconds.
         assert_eq!(outcome([0; 100], false), fell_silent(1_000));
-        // Nine seconds.
+        // The frames last nine seconds.
         assert_eq!(outcome([0; 450], false), BargeInOutcome::NeverSilent);
         assert_eq!(outcome([0; 450], true), fell_silent(4_000));
     }

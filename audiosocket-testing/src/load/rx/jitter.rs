@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_a_gap_after_which_drift_starts_again() {
-        // Nothing to play from 40 to 100.001 ms, which is a gap, then from 120.001 to 180 ms.
+        // There is nothing to play from 40 to 100.001 ms, which is a gap, and from 120.001 to 180 ms.
         let (deviations, totals) = deviations(&[0, 20_000, 100_001, 180_000, 200_000]);
         assert_eq!(
             deviations,
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_server_that_sent_ahead_may_pause() {
-        // Ten frames at once, which last 200 ms.
+        // Ten frames come at once. They last 200 ms.
         let mut arrivals = vec![0; 10];
         arrivals.extend([200_000, 220_000]);
         let (deviations, totals) = deviations(&arrivals);

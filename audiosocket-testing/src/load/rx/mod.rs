@@ -1,5 +1,6 @@
 //! Analyzes the audio that one caller receives.
 
+mod activity;
 mod barge_in;
 mod echo_check;
 pub(super) mod jitter;
@@ -11,6 +12,7 @@ use audiosocket_proto::{Audio, FrameKind, SampleRate};
 use super::config::{CallConfig, Expect, RunConfig};
 use super::signal::is_silence;
 use super::stats::RunStats;
+pub(super) use activity::{AudioActivity, ExpectationState, StepFault};
 use barge_in::BargeInMeter;
 pub(super) use barge_in::BargeInOutcome;
 use echo_check::EchoCheck;
@@ -34,6 +36,8 @@ pub(super) struct RxAnalyzer<'r> {
     echo: Option<EchoCheck>,
     /// `None` if the caller does not barge in.
     barge_in: Option<BargeInMeter>,
+    /// `None` without a scenario.
+    activity: Option<AudioActivity>,
 }
 
 /// The playout times of a telephone, and the jitter of the received audio.
@@ -84,7 +88,13 @@ impl<'r> RxAnalyzer<'r> {
             clock: (!config.is_closed_loop()).then(Clock::default),
             echo: (config.expect == Expect::Echo).then(echo),
             barge_in: config.barge_in.map(|_| BargeInMeter::default()),
+            activity: (config.expect == Expect::Scenario).then(|| AudioActivity::new(connected_at)),
         }
+    }
+
+    /// Returns what the expectations of a scenario need.
+    pub(super) fn activity(&mut self) -> Option<&mut AudioActivity> {
+        self.activity.as_mut()
     }
 
     /// Analyzes a frame that was read at `now`.
@@ -109,6 +119,9 @@ impl<'r> RxAnalyzer<'r> {
             {
                 barge_in.speech(played);
             }
+            if let Some(activity) = &mut self.activity {
+                activity.receive(audio, played);
+            }
         }
         let Some(echo) = &mut self.echo else {
             return;
@@ -123,20 +136,20 @@ impl<'r> RxAnalyzer<'r> {
         }
     }
 
-    /// The caller sent a frame that the server has to echo.
+    /// Takes the times of a sent frame that the server has to echo.
     pub(super) fn sent(&mut self, sent: SentFrame) {
         if let Some(echo) = &mut self.echo {
             echo.sent(sent);
         }
     }
 
-    /// Whether the server has echoed all frames. Never, if it does not have to echo.
+    /// Returns whether the server has echoed all frames. It returns false if the server does not have to echo.
     pub(super) fn has_all_echoes(&self) -> bool {
         let all = |echo: &EchoCheck| echo.outstanding() == 0;
         self.echo.as_ref().is_some_and(all)
     }
 
-    /// The caller barges in at `now`.
+    /// Begins the barge-in of the caller at `now`.
     pub(super) fn barge_in(&mut self, now: Instant) {
         if let Some(meter) = &mut self.barge_in {
             meter.barge_in(now);

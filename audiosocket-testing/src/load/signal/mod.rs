@@ -12,7 +12,7 @@ pub use speech::synthesize_speech;
 /// The bytes at the start of a frame that can identify it.
 pub(super) const TAG_LEN: usize = 8;
 
-/// Whether all bytes are zero. A server may send such frames at any time.
+/// Returns whether all bytes are zero. A server may send such frames at any time.
 pub(super) fn is_silence(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
@@ -28,7 +28,7 @@ pub(super) enum TestSignal {
 }
 
 impl TestSignal {
-    /// Noise that is a function of `key`.
+    /// Returns noise that is a function of `key`.
     ///
     /// # Panics
     ///
@@ -66,7 +66,7 @@ impl TestSignal {
         }
     }
 
-    /// The index of the echo that begins with these eight bytes (the first is the most
+    /// Returns the index of the echo that begins with these eight bytes (the first is the most
     /// significant), if it is known. The signal does not know how many frames were sent. The caller of
     /// this function must check that.
     pub(super) fn echo_index(&self, tag: u64) -> Option<u64> {

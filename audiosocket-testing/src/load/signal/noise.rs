@@ -13,10 +13,10 @@ const NUMBER: u64 = (1 << 56) - 1;
 /// silence.
 const ODD: u64 = 0x0101_0101_0101_0101;
 
-/// The upper byte of each sample.
+/// The mask of the upper byte of each sample.
 const UPPER: u64 = 0xff00_ff00_ff00_ff00;
 
-/// Four samples of noise, of at most 2,047. Noise of full scale looks like compressed audio, which a server need not echo.
+/// Returns four samples of noise, of at most 2,047. Noise of full scale looks like compressed audio, which a server need not echo.
 const fn quiet(random: u64) -> u64 {
     // The sign of a sample is its bit 11. It goes into the upper five bits, too.
     let upper = random & 0x0700_0700_0700_0700;
@@ -24,7 +24,7 @@ const fn quiet(random: u64) -> u64 {
     (random & !UPPER) | upper | (sign * 0xf800) | ODD
 }
 
-/// Any odd number: multiplication by it is invertible modulo a power of two.
+/// The number is odd, so that multiplication by it is invertible modulo a power of two.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15 & NUMBER;
 const GATHER: u64 = inverse(SPREAD);
 
@@ -36,7 +36,7 @@ pub(in crate::load) struct Noise {
 }
 
 impl Noise {
-    /// `frame_len` is more than [`TAG_LEN`].
+    /// Returns the noise of `key`. `frame_len` must be more than [`TAG_LEN`].
     pub(super) fn new(key: u64, frame_len: usize) -> Self {
         Self { key, frame_len }
     }
@@ -56,7 +56,7 @@ impl Noise {
         frame.truncate(self.frame_len);
     }
 
-    /// The number of the frame that begins with these eight bytes (the first is the most
+    /// Returns the number of the frame that begins with these eight bytes (the first is the most
     /// significant), if they are a tag. Any eight odd bytes can be a tag, so the caller of this function
     /// must check whether a frame with that number was sent.
     pub(super) fn number(self, tag: u64) -> Option<u64> {
@@ -77,7 +77,7 @@ impl Noise {
     }
 }
 
-/// The inverse of an odd number modulo 2^64, by Newton's iteration. Each step doubles the number
+/// Returns the inverse of an odd number modulo 2^64, by Newton's iteration. Each step doubles the number
 /// of correct bits. An odd number is its own inverse in the lowest three bits.
 const fn inverse(odd: u64) -> u64 {
     let mut inverse = odd;

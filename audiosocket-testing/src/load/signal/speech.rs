@@ -16,7 +16,7 @@ const LOUD: f64 = -40.0;
 pub(in crate::load) struct Speech {
     slin: Vec<u8>,
     frame_len: usize,
-    /// Frames of silence before the speech. Endless silence follows it.
+    /// The number of frames of silence before the speech. Endless silence follows the speech.
     lead: u64,
     /// The start in `slin` of each frame that is not silence.
     audible: Vec<usize>,
@@ -26,7 +26,7 @@ pub(in crate::load) struct Speech {
 }
 
 impl Speech {
-    /// These samples, after `lead` frames of silence, in frames of `frame_len` bytes.
+    /// Returns speech of these samples, after `lead` frames of silence. A frame has `frame_len` bytes.
     ///
     /// # Panics
     ///
@@ -65,12 +65,12 @@ impl Speech {
         self.frame_len
     }
 
-    /// The number of frames until the end of the speech, the silence before it included.
+    /// Returns the number of frames until the end of the speech. The silence before it counts.
     pub(in crate::load) fn frames(&self) -> u64 {
         self.lead + (self.slin.len() / self.frame_len) as u64
     }
 
-    /// The number of the first frame that is loud.
+    /// Returns the number of the first loud frame.
     pub(in crate::load) fn first_loud(&self) -> Option<u64> {
         let loud = |frame: &[u8]| level(frame) >= LOUD;
         let index = self.slin.chunks_exact(self.frame_len).position(loud)?;
@@ -154,7 +154,7 @@ pub fn synthesize_speech(rate: SampleRate) -> Vec<i16> {
     wide
 }
 
-/// The level of a frame of slin, in dB of full scale.
+/// Returns the level of a frame of slin, in dB of full scale.
 fn level(frame: &[u8]) -> f64 {
     let samples = frame.as_chunks::<2>().0;
     let squares = samples

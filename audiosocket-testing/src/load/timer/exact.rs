@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 /// of twenty. Real callers do not, and groups are less work for a server.
 #[derive(Debug)]
 pub(in crate::load) struct SharedTimer {
-    /// Readable when the timer expires; never read.
+    /// The descriptor is readable when the timer expires. It is never read.
     fd: AsyncFd<OwnedFd>,
     queue: Mutex<TimerQueue>,
 }
@@ -39,11 +39,11 @@ type Key = (Instant, u64);
 impl SharedTimer {
     /// # Errors
     ///
-    /// Those of `timerfd_create(2)`.
+    /// The errors of `timerfd_create(2)`.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// If it is called outside of a Tokio runtime.
     pub(in crate::load) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
@@ -96,7 +96,7 @@ impl SharedTimer {
 
     fn set(&self, due: Instant) -> io::Result<()> {
         let after = due.saturating_duration_since(Instant::now());
-        // Zero would stop the timer.
+        // A duration of zero would stop the timer.
         let after = after.max(Duration::from_nanos(1));
         let once = Itimerspec {
             it_interval: Timespec::default(),
@@ -116,7 +116,7 @@ impl SharedTimer {
 pub(in crate::load) struct CallTimer<'t> {
     shared: &'t SharedTimer,
     key: Key,
-    /// Whether the shared timer has `key`.
+    /// True if the shared timer has `key`.
     registered: bool,
 }
 
@@ -138,11 +138,11 @@ impl<'t> CallTimer<'t> {
         }
     }
 
-    /// Ready from the deadline on. Only one task may poll it.
+    /// Waits until the deadline. Only one task may poll the future.
     ///
     /// # Errors
     ///
-    /// Those of `timerfd_settime(2)`.
+    /// The errors of `timerfd_settime(2)`.
     pub(in crate::load) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.key.0 <= Instant::now() {
             return Poll::Ready(Ok(()));

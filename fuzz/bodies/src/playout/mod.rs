@@ -1,5 +1,6 @@
 //! Compares a playout with a plain model.
 
+mod audio;
 mod model;
 mod script;
 
@@ -91,6 +92,22 @@ impl Pair {
                 self.playout.clear(&mut Vec::new()).samples,
                 self.model.clear()
             ),
+            Op::Pause => {
+                self.playout.pause();
+                self.model.pause();
+            }
+            Op::Resume => {
+                self.playout.resume();
+                self.model.resume();
+            }
+            Op::Prebuffer(amount) => {
+                self.playout.prebuffer(amount);
+                self.model.prebuffer(amount);
+            }
+            Op::Complete => {
+                self.playout.complete();
+                self.model.complete();
+            }
             Op::Hangup => {
                 self.playout.hangup();
                 self.model.hangup();
@@ -158,6 +175,7 @@ impl Pair {
     /// Plays the rest of the audio, and hangs up.
     fn finish(mut self) {
         self.apply(&Op::Hangup);
+        self.apply(&Op::Resume);
         // The queue holds fewer frames than this.
         for _ in 0..100_000 {
             self.poll(true);

@@ -4,6 +4,8 @@ use audiosocket_proto::{
     AudioBuf, MarkOutcome, PlayoutOutput, PlayoutStats, SampleRate, SendError, SessionConfig,
 };
 
+use super::audio::{add, duration, fade_len, scale};
+
 const MILLI: u64 = 1_000_000;
 
 /// A plain model of a playout. It stores every byte separately, its times are numbers, and it stores no value that it can
@@ -11,7 +13,14 @@ const MILLI: u64 = 1_000_000;
 pub(super) struct PlainPlayout {
     max: Duration,
     fill_silence: bool,
+    fade_cuts: bool,
+    tail: u64,
     ptime: u64,
+    paused: bool,
+    prebuffer: Option<Duration>,
+    /// The bytes of a fade for the next frame, and their rate.
+    fade_out: Option<(SampleRate, Vec<u8>)>,
+    fades_in: bool,
     queue: Vec<Item>,
     marks: Vec<(u32, MarkOutcome)>,
     over: bool,
@@ -43,6 +52,12 @@ impl PlainPlayout {
         Self {
             max: config.max_playout,
             fill_silence: config.fill_silence,
+            fade_cuts: config.fade_cuts,
+            paused: false,
+            prebuffer: None,
+            tail: config.hangup_tail.as_nanos() as u64,
+            fade_out: None,
+            fades_in: false,
             ptime: config.ptime.duration().as_nanos() as u64,
             queue: Vec::new(),
             marks: Vec::new(),
@@ -95,6 +110,10 @@ impl PlainPlayout {
 
     /// Clears the queue. Returns the number of samples that were removed.
     pub(super) fn clear(&mut self) -> u64 {
+        self.cut();
+        self.paused = false;
+        self.fades_in = false;
+        self.prebuffer = None;
         let samples = self.bytes().count().div_ceil(2) as u64;
         for item in std::mem::take(&mut self.queue) {
             match item {
@@ -109,6 +128,31 @@ impl PlainPlayout {
         samples
     }
 
+    pub(super) fn pause(&mut self) {
+        if !self.over && !self.paused {
+            self.cut();
+            self.paused = true;
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        if self.paused && self.was_speech {
+            self.fade_out = None;
+        }
+        self.paused = false;
+    }
+
+    pub(super) fn prebuffer(&mut self, amount: Duration) {
+        if !self.over && !self.queue.contains(&Item::Hangup) {
+            self.prebuffer = Some(amount.min(self.max / 2));
+            self.empty_since = None;
+        }
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.prebuffer = None;
+    }
+
     pub(super) fn hangup(&mut self) {
         if !self.over && !self.queue.contains(&Item::Hangup) {
             self.queue.push(Item::Hangup);
@@ -119,9 +163,10 @@ impl PlainPlayout {
         self.sent_rate = Some(rate);
         self.sent_until = self.sent_until.max(now) + time;
         self.silent_until = self.sent_until + 200 * MILLI;
-        if self.queue.is_empty() {
+        if self.ready_from().is_none() {
             self.on_schedule = false;
             self.was_speech = false;
+            self.fade_out = None;
         }
     }
 
@@ -137,12 +182,35 @@ impl PlainPlayout {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<u64> {
-        match () {
-            () if self.over || self.held => None,
-            () if !self.queue.is_empty() || self.on_schedule => Some(self.next_frame_at),
-            () if self.fill_silence => Some(self.next_frame_at.max(self.silent_until)),
-            () => None,
+        if self.over || self.held {
+            return None;
         }
+        if self.on_schedule {
+            return Some(self.next_frame_at);
+        }
+        let silence = self.fill_silence.then_some(self.silent_until);
+        let first = self.ready_from().into_iter().chain(silence).min()?;
+        Some(self.next_frame_at.max(first))
+    }
+
+    /// The time from which on the front of the queue may leave.
+    fn ready_from(&self) -> Option<u64> {
+        let first = self.queue.first()?;
+        let fills = |amount| {
+            !self.was_speech
+                && !self.queue.contains(&Item::Hangup)
+                && duration(self.bytes()) < amount
+        };
+        if self.over || self.paused || self.prebuffer.is_some_and(fills) {
+            return None;
+        }
+        let end_of_speech = if self.was_speech {
+            Some(self.next_frame_at)
+        } else {
+            self.empty_since
+        };
+        let hangup = end_of_speech.map_or(0, |end| end + self.tail);
+        Some(if *first == Item::Hangup { hangup } else { 0 })
     }
 
     pub(super) fn poll(&mut self, now: u64, drained: bool) -> PlayoutOutput {
@@ -156,14 +224,20 @@ impl PlainPlayout {
             self.held = true;
             return PlayoutOutput::Idle;
         }
+        if self.ready_from().is_none_or(|ready| ready > now) {
+            if self.paused {
+                self.fades_in |= self.was_speech && self.fade_out.is_some();
+                self.was_speech = false;
+            }
+            return self.fill_silence_frame(now);
+        }
         match self.queue.first() {
             Some(Item::Hangup) => {
                 self.queue.clear();
                 self.over = true;
                 PlayoutOutput::Hangup
             }
-            Some(_) => self.play_frame(now),
-            None => self.fill_silence_frame(now),
+            _ => self.play_frame(now),
         }
     }
 
@@ -188,7 +262,7 @@ impl PlainPlayout {
         let Some(rate) = self.bytes().next() else {
             unreachable!("the queue starts with a mark");
         };
-        let len = (self.ptime * u64::from(rate.hz()) / 1_000_000_000) as usize * 2;
+        let len = self.frame_len(rate);
         let mut frame = Vec::new();
         while frame.len() < len
             && let Some(Item::Byte(of, byte)) = self.queue.first()
@@ -206,15 +280,26 @@ impl PlainPlayout {
             frame.extend(run);
             self.pass_marks();
         }
+        let played = frame.len() as u64;
         frame.resize(len, 0);
         self.stats.frames += 1;
         if self.on_schedule && now - self.next_frame_at > self.ptime / 2 {
             self.stats.late += 1;
         }
         if let Some(since) = self.empty_since.take()
-            && now - since < 500 * MILLI
+            && (now - since < 500 * MILLI || self.prebuffer.is_some())
         {
             self.stats.underruns += 1;
+        }
+        self.stats.samples_played += played.div_ceil(2);
+        if std::mem::take(&mut self.fades_in) {
+            let rising = fade_len(rate);
+            scale(&mut frame[..rising], |at, len| (at, len));
+        }
+        if let Some((of, fade)) = self.fade_out.take()
+            && of == rate
+        {
+            add(&mut frame, &fade);
         }
         self.sent_rate = Some(rate);
         self.was_speech = true;
@@ -232,20 +317,50 @@ impl PlainPlayout {
             self.empty_since = Some(since);
             self.was_speech = false;
         }
-        if !self.fill_silence || now < self.silent_until {
+        let fade = self.fade_out.take();
+        if fade.is_none() && (!self.fill_silence || now < self.silent_until) {
             self.on_schedule = false;
             return PlayoutOutput::Idle;
         }
         self.stats.silence += 1;
         self.schedule_next(now);
+        if let Some((rate, mut frame)) = fade {
+            frame.resize(self.frame_len(rate), 0);
+            return PlayoutOutput::Frame(AudioBuf::new(rate, frame));
+        }
         // Silence has at most 16 kHz until other audio was sent.
         let received = match self.received_rate.hz() {
             hz if hz > 16_000 => SampleRate::Hz16000,
             _ => self.received_rate,
         };
         let rate = self.sent_rate.unwrap_or(received);
-        let len = self.ptime * u64::from(rate.hz()) / 1_000_000_000 * 2;
-        PlayoutOutput::Frame(AudioBuf::new(rate, vec![0; len as usize]))
+        PlayoutOutput::Frame(AudioBuf::new(rate, vec![0; self.frame_len(rate)]))
+    }
+
+    /// Takes a copy of the next 5 ms if the frame before was speech, and lets it fall to zero.
+    fn cut(&mut self) {
+        let Some(rate) = self.sent_rate else { return };
+        if !self.was_speech || !self.fade_cuts {
+            return;
+        }
+        let items = self
+            .queue
+            .iter()
+            .filter(|item| !matches!(item, Item::Mark(_)));
+        let bytes = items.map_while(|item| match item {
+            Item::Byte(of, byte) if *of == rate => Some(*byte),
+            _ => None,
+        });
+        let mut fade: Vec<u8> = bytes.take(fade_len(rate)).collect();
+        fade.truncate(fade.len() / 2 * 2);
+        scale(&mut fade, |at, len| (len - at, len));
+        if !fade.is_empty() {
+            self.fade_out = Some((rate, fade));
+        }
+    }
+
+    fn frame_len(&self, rate: SampleRate) -> usize {
+        (self.ptime * u64::from(rate.hz()) / 1_000_000_000) as usize * 2
     }
 
     /// Computes the time of the next frame: the first time of the schedule that is at least half a ptime away.
@@ -274,19 +389,4 @@ impl PlainPlayout {
             _ => None,
         })
     }
-}
-
-/// Returns the duration of the bytes, rounded down to a nanosecond. A byte is half a sample.
-fn duration(bytes: impl Iterator<Item = SampleRate>) -> Duration {
-    // Half a sample of each rate is a whole number of these parts of a second.
-    const PARTS: u64 = 2 * 28_224_000;
-    let mut counts = [0; SampleRate::ALL.len()];
-    for rate in bytes {
-        counts[usize::from(rate.kind().0 - 0x10)] += 1;
-    }
-    let parts = SampleRate::ALL.iter().zip(counts);
-    let parts: u64 = parts
-        .map(|(rate, count)| count * (PARTS / 2 / u64::from(rate.hz())))
-        .sum();
-    Duration::from_nanos((u128::from(parts) * 1_000_000_000 / u128::from(PARTS)) as u64)
 }

@@ -18,7 +18,11 @@ pub(crate) mod codes {
     pub(crate) const SENT: u8 = 8;
     pub(crate) const RECEIVED: u8 = 9;
     pub(crate) const CLOSE: u8 = 10;
-    pub(super) const CODES: u8 = 11;
+    pub(crate) const PAUSE: u8 = 11;
+    pub(crate) const RESUME: u8 = 12;
+    pub(crate) const PREBUFFER: u8 = 13;
+    pub(crate) const COMPLETE: u8 = 14;
+    pub(super) const CODES: u8 = 15;
 }
 
 /// An operation. It is read from front to back, so that seeds can be written by hand.
@@ -38,6 +42,10 @@ pub(super) enum Op {
     Sent(SampleRate, Duration),
     Received(SampleRate),
     Close,
+    Pause,
+    Resume,
+    Prebuffer(Duration),
+    Complete,
 }
 
 impl<'a> Arbitrary<'a> for Op {
@@ -63,7 +71,13 @@ impl<'a> Arbitrary<'a> for Op {
                 Self::Sent(rate(u)?, time)
             }
             codes::RECEIVED => Self::Received(rate(u)?),
-            _ => Self::Close,
+            codes::CLOSE => Self::Close,
+            codes::PAUSE => Self::Pause,
+            codes::RESUME => Self::Resume,
+            codes::PREBUFFER => {
+                Self::Prebuffer(Duration::from_millis(2) * u8::arbitrary(u)?.into())
+            }
+            _ => Self::Complete,
         })
     }
 }
@@ -83,11 +97,14 @@ pub(super) fn config(u: &mut Unstructured<'_>) -> Result<SessionConfig> {
     ];
     let mut config = SessionConfig::default();
     let byte = u8::arbitrary(u)?;
-    config = config.ptime(PTIMES[usize::from(byte >> 1) % PTIMES.len()]);
-    config = config.fill_silence(byte & 1 == 0);
+    config = config.ptime(PTIMES[usize::from(byte >> 1 & 0x1f) % PTIMES.len()]);
+    config = config
+        .fill_silence(byte & 1 == 0)
+        .fade_cuts(byte & 0x80 == 0);
     config.max_playout = match u8::arbitrary(u)? {
         0xff => Duration::MAX,
         tens => Duration::from_millis(10) * tens.into(),
     };
+    config.hangup_tail = Duration::from_millis(u8::arbitrary(u)?.into());
     Ok(config)
 }

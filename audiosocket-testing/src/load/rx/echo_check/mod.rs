@@ -28,7 +28,7 @@ pub(super) struct EchoCheck {
     next: u64,
     /// The echo with the index `next`.
     expected: Vec<u8>,
-    /// Bytes of `expected` that have come; less than all.
+    /// The number of bytes of `expected` that have come. It is less than all.
     matched: usize,
     lost: Option<Lost>,
 }
@@ -45,13 +45,13 @@ pub(in crate::load) struct SentFrame {
 /// The results of an echo check, in frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::load) struct EchoCounts {
-    /// Sent, and received whole.
+    /// Frames that were sent and came back whole.
     pub(in crate::load) echoed: u64,
-    /// Sent, and received changed.
+    /// Frames that were sent and came back changed.
     pub(in crate::load) wrong: u64,
-    /// Sent, and not received.
+    /// Frames that were sent and did not come back.
     pub(in crate::load) missing: u64,
-    /// Received beyond the sent frames.
+    /// Frames that came beyond the sent frames.
     pub(in crate::load) extra: u64,
 }
 
@@ -88,7 +88,7 @@ impl EchoCheck {
         self.outstanding.push_back(sent);
     }
 
-    /// The number of frames without an echo so far.
+    /// Returns the number of frames without an echo so far.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
@@ -124,7 +124,7 @@ impl EchoCheck {
         }
     }
 
-    /// Ends the check: no more audio comes.
+    /// Ends the check. No more audio comes.
     pub(super) fn finish(mut self) -> EchoCounts {
         if let Some(lost) = self.lost.take() {
             self.settle(self.outstanding.len() as u64, lost.bytes);

@@ -27,7 +27,7 @@ fn a_flood_of_calls_does_not_fill_the_address_space(runtime: &str) {
     raise_descriptors();
     let room = if runtime == "blocking" { 30 } else { 1 };
     // Silence for hundreds of calls would keep a busy machine from accepting more.
-    let server = serve_with_room(runtime, room, &["--no-silence"]);
+    let server = serve_with_room(runtime, room, &["--no-silence", "--when-full", "hangup"]);
     // The server echoes linear audio only.
     let mut audio = Vec::new();
     pcm::to_slin(&tone(SampleRate::Hz8000, 440, FRAME), &mut audio);

@@ -1,8 +1,10 @@
 use std::time::{Duration, Instant};
 
+use audiosocket_media::dtmf::KeyInput;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
 use audiosocket_media::{AudioDecoder, Decoded};
-use audiosocket_tokio::{Audio, Call, SampleRate};
+use audiosocket_tokio::{Audio, Call, DtmfDigit, SampleRate};
+use clap::Args;
 
 use super::input_options::{InputOptions, log_warning};
 
@@ -13,24 +15,37 @@ const ATTACK: Duration = Duration::from_millis(20);
 /// would interrupt before the noise is known.
 const QUIETEST: f32 = -40.0;
 
-/// Detects the start of the caller's speech, whatever codec `Dial` passes on. Compressed audio
-/// is never speech, because its level is not known.
-#[derive(Debug)]
-pub(super) struct BargeIn {
-    rate: SampleRate,
-    vad: EnergyVad,
-    decoder: AudioDecoder,
-    events: Vec<VadEvent>,
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(super) struct InbandKeyOptions {
+    /// Take no tones in the caller's audio for keys
+    #[arg(long, help_heading = "Runtime", hide = true)]
+    no_inband_keys: bool,
 }
 
-impl BargeIn {
-    pub(super) fn new(caller: InputOptions) -> Self {
+/// Detects the start of the caller's speech, and keys, whatever codec `Dial` passes on. Compressed audio is never speech,
+/// because its level is not known.
+#[derive(Debug)]
+pub(super) struct CallerInput {
+    decoder: AudioDecoder,
+    rate: SampleRate,
+    vad: EnergyVad,
+    events: Vec<VadEvent>,
+    /// `None` if only frames are keys.
+    keys: Option<KeyInput>,
+    /// The keys whose tones came. The oldest is the first.
+    pressed: Vec<DtmfDigit>,
+}
+
+impl CallerInput {
+    pub(super) fn new(caller: InputOptions, options: InbandKeyOptions) -> Self {
         let rate = SampleRate::Hz8000;
         Self {
+            decoder: caller.decoder(),
             rate,
             vad: vad(rate),
-            decoder: caller.decoder(),
             events: Vec::new(),
+            keys: (!options.no_inband_keys).then(KeyInput::new),
+            pressed: Vec::new(),
         }
     }
 
@@ -39,6 +54,9 @@ impl BargeIn {
         let Decoded::Samples { rate, samples } = self.decoder.push(audio, at) else {
             return false;
         };
+        if let Some(keys) = &mut self.keys {
+            keys.push_samples(rate, samples, at, &mut self.pressed);
+        }
         if rate != self.rate {
             self.rate = rate;
             self.vad = vad(rate);
@@ -55,6 +73,21 @@ impl BargeIn {
         let starts = self.starts_in(audio, Instant::now());
         log_warning(&mut self.decoder, call.uuid());
         starts
+    }
+
+    /// Returns the next key whose tones came in the audio.
+    pub(super) fn next_key(&mut self, call: &Call<'_>) -> Option<DtmfDigit> {
+        let digit = (!self.pressed.is_empty()).then(|| self.pressed.remove(0))?;
+        tracing::debug!(uuid = %call.uuid(), %digit, "key pressed: its tones came");
+        Some(digit)
+    }
+
+    /// Takes a frame of a key. Returns false if the tones of this press came before.
+    pub(super) fn takes_key(&mut self, digit: DtmfDigit) -> bool {
+        let Some(keys) = &mut self.keys else {
+            return true;
+        };
+        keys.push_frame(digit, Instant::now()).is_some()
     }
 }
 
@@ -76,7 +109,11 @@ mod tests {
     const CODECS: [Codec; 3] = [Codec::Slin, Codec::G711(Law::Mu), Codec::G711(Law::A)];
 
     /// The number of the first frame of 20 ms in which an interruption is heard.
-    fn interrupting_frame(detector: &mut BargeIn, codec: Codec, samples: &[i16]) -> Option<usize> {
+    fn interrupting_frame(
+        detector: &mut CallerInput,
+        codec: Codec,
+        samples: &[i16],
+    ) -> Option<usize> {
         let mut at = Instant::now();
         samples.chunks(160).position(|frame| {
             at += Duration::from_millis(20);
@@ -91,8 +128,8 @@ mod tests {
         })
     }
 
-    fn new() -> BargeIn {
-        BargeIn::new(InputOptions::default())
+    fn new() -> CallerInput {
+        CallerInput::new(InputOptions::default(), InbandKeyOptions::default())
     }
 
     fn noise(peak: f64, len: usize) -> Vec<i16> {

@@ -1,5 +1,9 @@
 //! `audiosocket serve` with a limit of its address space.
 
+mod flood;
+#[cfg(feature = "jemalloc")]
+mod given_back;
+
 use std::fs;
 use std::process::Command;
 

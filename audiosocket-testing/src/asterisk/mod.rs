@@ -12,10 +12,14 @@
 //! # Ok::<(), audiosocket_testing::asterisk::ReleaseError>(())
 //! ```
 
+mod end;
+
 use std::fmt;
 use std::str::FromStr;
 
-use audiosocket_proto::FrameKind;
+use audiosocket_proto::{FrameKind, SampleRate};
+
+pub use end::AsteriskEnd;
 
 /// The first major version with AudioSocket.
 const FIRST: u16 = 18;
@@ -43,11 +47,11 @@ pub enum AsteriskFeature {
     KindsEndCall,
     /// Asterisk waits 5 ms for the rest of a payload. On older releases, a payload in parts ends the call.
     PayloadWait,
-    /// Asterisk sends and accepts audio of 12 to 192 kHz (0x11 to 0x18). Older releases send such audio as 0x10.
+    /// Asterisk sends and allows audio of 12 to 192 kHz (0x11 to 0x18). Older releases send such audio as 0x10.
     WideAudio,
     /// A wake-up without data does not end the call.
     EmptyWakeUp,
-    /// Asterisk accepts a header in parts. On older releases, such a header corrupts the frame.
+    /// Asterisk reads a header in parts. On older releases, such a header corrupts the frame.
     HeaderInParts,
     /// Comfort noise from the caller does not end a call of `Dial` or ARI.
     ComfortNoise,
@@ -122,6 +126,14 @@ impl AsteriskRelease {
             }
             _ if self.has(AsteriskFeature::KindsEndCall) => KindAction::EndCall,
             _ => KindAction::Discard,
+        }
+    }
+
+    /// Returns the rate that the kind of this release's frames has, for audio at `rate`.
+    pub(crate) fn wire_rate(self, rate: SampleRate) -> SampleRate {
+        match self.has(AsteriskFeature::WideAudio) {
+            true => rate,
+            false => SampleRate::Hz8000,
         }
     }
 

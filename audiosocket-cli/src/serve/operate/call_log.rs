@@ -9,21 +9,26 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
 };
 
+use super::call_list::{CallList, CallListEntry};
+
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
 
 /// Logs the calls that `A` accepts.
 #[derive(Debug)]
-pub(super) struct CallLog<A> {
+pub(in crate::serve) struct CallLog<A> {
     acceptor: A,
+    open: CallList,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    pub(super) fn new(acceptor: A) -> Self {
+    /// Also adds each call to `open`.
+    pub(in crate::serve) fn new(acceptor: A, open: CallList) -> Self {
         Self {
             acceptor,
+            open,
             failed_connections: LogRateLimit::new(),
         }
     }
@@ -35,6 +40,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
+            entry: CallListEntry::new(&self.open),
             exceptions: 0,
         })
     }
@@ -49,8 +55,9 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 }
 
 #[derive(Debug)]
-pub(super) struct LoggedCall<H> {
+pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
+    entry: CallListEntry,
     exceptions: u64,
 }
 
@@ -58,6 +65,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         match event {
             HandlerEvent::Start => {
+                self.entry.start(call);
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
             HandlerEvent::Dtmf(digit) => {
@@ -77,31 +85,31 @@ impl<H: Handler> Handler for LoggedCall<H> {
         }
         let response = self.handler.on_event(call, event);
         if let HandlerEvent::End(end) = event {
+            self.entry.end();
             self.log_end(call, end);
         }
         response
     }
 }
 
-/// Why Asterisk may have ended a call, and the remedy. Asterisk ends such a call as it ends a call whose caller hangs up.
+/// Why Asterisk may have ended a call because of the rate of its audio. Asterisk ends such a call as it ends a call whose
+/// caller hangs up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RateProblem {
-    /// Packets were lost.
+    /// The network lost packets.
     Loss,
-    /// No packet was lost, so only an old release can be the cause.
+    /// The network lost no packet of the server, so only an old release can be the reason.
     Release,
-    /// The kernel did not count lost packets.
+    /// The system does not count lost packets.
     LossOrRelease,
 }
 
 impl RateProblem {
     /// Returns the problem of a call that was sent more than 16 kHz and ended without a hangup.
     fn of(stats: &CallStats, end: End) -> Option<Self> {
-        let is_wide = stats
-            .rate_sent
-            .is_some_and(|rate| rate != rate.answer_rate());
+        let rate = stats.rate_sent?;
         let without_hangup = matches!(end, End::Closed | End::Reset | End::ConnectionLost);
-        (is_wide && without_hangup).then_some(match stats.retransmissions {
+        (without_hangup && rate != rate.answer_rate()).then_some(match stats.retransmissions {
             Some(0) => Self::Release,
             Some(_) => Self::Loss,
             None => Self::LossOrRelease,
@@ -111,55 +119,57 @@ impl RateProblem {
     fn remedy(self) -> &'static str {
         match self {
             Self::Loss => {
-                "if the caller did not hang up: the network loses packets, and Asterisk ends wide calls on it; omit --rate \
-                 or use c(slin16), see docs/src/releases.md"
+                "if the caller did not hang up: on a network that loses packets, Asterisk ends calls that are sent more \
+                 than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
             }
             Self::Release => {
-                "if the caller did not hang up: Asterisk before 20.17, 21.12, 22.7 and 23.1 ends wide calls; omit --rate, \
-                 see docs/src/releases.md"
+                "if the caller did not hang up: Asterisk before 20.17, 21.12, 22.7 and 23.1 ends calls that are sent more \
+                 than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
             }
             Self::LossOrRelease => {
-                "if the caller did not hang up: Asterisk before 20.17, 21.12, 22.7 and 23.1, or a network that loses \
-                 packets, ends wide calls; omit --rate or use c(slin16)"
+                "if the caller did not hang up: a network that loses packets, and Asterisk before 20.17, 21.12, 22.7 and \
+                 23.1, end calls that are sent more than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
             }
         }
     }
 }
 
-/// Logs the end of a call at this level.
-macro_rules! log_end {
-    ($level:ident, $logged:ident, $call:ident, $end:ident, $stats:ident, $problem:ident) => {{
-        let (session, playout) = ($stats.session, $stats.playout);
-        // These figures are of no use on a call on which nothing was played.
-        let of_playing = |count| (playout.frames > 0).then_some(count);
-        tracing::$level!(
-            uuid = %$call.uuid(),
-            peer = %$call.peer(),
-            end = %$end,
-            seconds = format_args!("{:.3}", $call.duration().as_secs_f64()),
-            frames_in = session.audio_frames_received,
-            frames_out = session.audio_frames_sent,
-            silence = playout.silence,
-            rate_out = $stats.rate_sent.map(tracing::field::display),
-            retransmissions = $stats.retransmissions,
-            dropped = session.frames_dropped,
-            exceptions = $logged.exceptions,
-            late = of_playing(playout.late),
-            underruns = of_playing(playout.underruns),
-            remedy = $problem.map(RateProblem::remedy),
-            "call ended"
-        );
-    }};
+/// `info!` or `warn!`. The level of a `tracing` event must be a constant.
+macro_rules! event {
+    ($is_warning:expr, $($field:tt)*) => {
+        if $is_warning {
+            tracing::warn!($($field)*);
+        } else {
+            tracing::info!($($field)*);
+        }
+    };
 }
 
 impl<H> LoggedCall<H> {
     fn log_end(&self, call: &Call<'_>, end: End) {
         let stats = call.stats();
+        let (session, playout) = (stats.session, stats.playout);
+        // These figures are of no use on a call on which nothing was played.
+        let of_playing = |count| (playout.frames > 0).then_some(count);
         let problem = RateProblem::of(&stats, end);
-        match problem {
-            Some(RateProblem::Loss) => log_end!(warn, self, call, end, stats, problem),
-            _ => log_end!(info, self, call, end, stats, problem),
-        }
+        event!(
+            problem == Some(RateProblem::Loss),
+            uuid = %call.uuid(),
+            peer = %call.peer(),
+            %end,
+            seconds = format_args!("{:.3}", call.duration().as_secs_f64()),
+            frames_in = session.audio_frames_received,
+            frames_out = session.audio_frames_sent,
+            silence = playout.silence,
+            rate_out = stats.rate_sent.map(tracing::field::display),
+            retransmissions = stats.retransmissions,
+            dropped = session.frames_dropped,
+            exceptions = self.exceptions,
+            late = of_playing(playout.late),
+            underruns = of_playing(playout.underruns),
+            remedy = problem.map(RateProblem::remedy),
+            "call ended"
+        );
     }
 }
 
@@ -169,52 +179,42 @@ mod tests {
 
     use super::*;
 
-    fn problem(
-        rate: Option<SampleRate>,
-        retransmissions: Option<u32>,
-        end: End,
-    ) -> Option<RateProblem> {
+    fn problem(rate: Option<SampleRate>, lost: Option<u32>, end: End) -> Option<RateProblem> {
         let mut stats = CallStats::default();
         stats.rate_sent = rate;
-        stats.retransmissions = retransmissions;
+        stats.retransmissions = lost;
         RateProblem::of(&stats, end)
     }
 
     #[test]
-    fn a_call_with_wide_audio_and_retransmissions_that_ends_without_a_hangup_has_the_problem_of_loss()
-     {
-        let without_hangup = [End::Closed, End::Reset, End::ConnectionLost];
-        let with_hangup = [
-            End::HangupReceived,
-            End::HungUp,
-            End::MaxDuration,
-            End::ShutDown,
-            End::HandlerPanicked,
-            End::Abandoned,
+    fn only_wide_audio_and_an_end_without_a_hangup_are_a_problem() {
+        let ends = [
+            (End::Closed, true),
+            (End::Reset, true),
+            (End::ConnectionLost, true),
+            (End::HangupReceived, false),
+            (End::HungUp, false),
+            (End::MaxDuration, false),
+            (End::ShutDown, false),
+            (End::HandlerPanicked, false),
+            (End::Abandoned, false),
         ];
-        for rate in SampleRate::ALL {
-            let is_wide = rate.hz() > 16_000;
-            for end in without_hangup {
-                let loss = is_wide.then_some(RateProblem::Loss);
+        for (end, without_hangup) in ends {
+            for rate in SampleRate::ALL {
+                let is_problem = without_hangup && rate.hz() > 16_000;
+                let loss = is_problem.then_some(RateProblem::Loss);
                 assert_eq!(problem(Some(rate), Some(1), end), loss, "{rate} {end}");
             }
-            for end in with_hangup {
-                assert_eq!(problem(Some(rate), Some(1), end), None, "{rate} {end}");
-            }
+            assert_eq!(problem(None, Some(1), end), None, "{end}");
         }
-        assert_eq!(problem(None, Some(1), End::Closed), None);
     }
 
     #[test]
-    fn without_retransmissions_only_the_release_can_be_the_problem() {
+    fn without_retransmissions_only_the_release_is_a_problem() {
         let wide = Some(SampleRate::Hz48000);
-        assert_eq!(
-            problem(wide, Some(0), End::Closed),
-            Some(RateProblem::Release)
-        );
-        assert_eq!(
-            problem(wide, None, End::Closed),
-            Some(RateProblem::LossOrRelease)
-        );
+        let release = Some(RateProblem::Release);
+        assert_eq!(problem(wide, Some(0), End::Closed), release);
+        let unknown = Some(RateProblem::LossOrRelease);
+        assert_eq!(problem(wide, None, End::Closed), unknown);
     }
 }

@@ -1,0 +1,89 @@
+//! What an operator does to a running server: signals.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use audiosocket_tokio::ServerHandle;
+use tokio::time::Instant;
+
+use super::allow_file::AllowFile;
+use super::call_list::CallList;
+use crate::signals::{ServerSignal, ServerSignals};
+
+/// Acts on the signals to a server.
+#[derive(Debug)]
+pub(in crate::serve) struct Operator {
+    pub(in crate::serve) server: ServerHandle,
+    pub(in crate::serve) calls: CallList,
+    pub(in crate::serve) allow_file: Option<AllowFile>,
+    /// The time from the first signal until the server stops accepting.
+    pub(in crate::serve) notice: Duration,
+    /// The time for calls to end after that.
+    pub(in crate::serve) drain: Duration,
+}
+
+impl Operator {
+    /// Acts on a thread of its own. So a signal works while all other threads are busy.
+    pub(in crate::serve) fn spawn(self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let signals = {
+            let _context = runtime.enter();
+            ServerSignals::listen()?
+        };
+        let thread = thread::Builder::new().name("signals".to_owned());
+        let acting = thread.spawn(move || runtime.block_on(self.act(signals)));
+        acting.map(drop)
+    }
+
+    async fn act(mut self, mut signals: ServerSignals) {
+        let mut notice_ends = None;
+        loop {
+            match signals.next(notice_ends).await {
+                None => {
+                    notice_ends = None;
+                    self.shut_down("the notice is over");
+                }
+                Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
+                    let notice = std::mem::take(&mut self.notice);
+                    notice_ends = Some(Instant::now() + notice);
+                    let notice = humantime::format_duration(notice);
+                    tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
+                }
+                Some(ServerSignal::End(signal)) => {
+                    notice_ends = None;
+                    self.shut_down(signal);
+                }
+                Some(ServerSignal::Reload) => self.reload(),
+                Some(ServerSignal::Summary) => self.calls.log(&self.server),
+                Some(ServerSignal::Other(number)) => {
+                    tracing::warn!(number, "a signal without a meaning was ignored");
+                }
+            }
+        }
+    }
+
+    /// Drains the server. The second time, it hangs up at once.
+    fn shut_down(&mut self, signal: &str) {
+        let grace = std::mem::take(&mut self.drain);
+        let drain = humantime::format_duration(grace);
+        // An idle server ends at once, and the process with it.
+        tracing::info!(signal, %drain, "shutting down");
+        self.server.shutdown(grace);
+    }
+
+    fn reload(&self) {
+        let Some(file) = &self.allow_file else {
+            tracing::info!("nothing to reload: the server has no --allow-file");
+            return;
+        };
+        match file.reload() {
+            Ok(networks) => tracing::info!(networks, "the allow list was reloaded"),
+            Err(error) => {
+                tracing::error!(%error, "the allow list was not reloaded; the old one stays in effect");
+            }
+        }
+    }
+}

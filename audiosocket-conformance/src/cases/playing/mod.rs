@@ -1,0 +1,5 @@
+//! Pauses, audio that comes in parts, and beds.
+
+mod bed;
+mod pause;
+mod prebuffer;
