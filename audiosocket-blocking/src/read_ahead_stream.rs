@@ -189,7 +189,7 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
     }
 
     fn retransmissions(&self) -> Option<u32> {
-        self.with(tcp_retransmissions)
+        self.with(|stream| tcp_retransmissions(stream))
     }
 }
 

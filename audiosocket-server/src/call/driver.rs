@@ -226,12 +226,6 @@ impl<A: Acceptor> CallDriver<A> {
         self.outbound.session.half_closed();
     }
 
-    /// Returns whether the last audio was wider than 8 kHz.
-    #[cfg(feature = "io")]
-    pub(crate) fn sends_wide_audio(&self) -> bool {
-        self.outbound.sends_wide_audio()
-    }
-
     /// Returns the peer of the connection.
     #[must_use]
     pub fn peer(&self) -> &Peer {

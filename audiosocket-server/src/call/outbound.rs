@@ -9,6 +9,12 @@ use audiosocket_proto::{
     Audio, MarkOutcome, PlayoutOutput, SampleRate, SendError, Session, Timestamp, silence_after,
 };
 
+/// The most bytes that fit one TCP segment on nearly all networks: IPv6 in a tunnel, with the longest options of TCP.
+pub(crate) const SEGMENT: usize = 1300;
+
+/// The most bytes of audio in a frame that fits one segment: whole samples, after the header of 3 bytes.
+const SEGMENT_AUDIO: usize = SEGMENT - 4;
+
 /// The session of a call, and the schedule of its playout.
 ///
 /// The playout is behind a lock, so it is polled only when a frame or silence is due. An echoed call never polls
@@ -175,7 +181,7 @@ impl Outbound {
         }
         match output {
             PlayoutOutput::Frame(frame) => {
-                match self.session.send(now, frame.as_audio()) {
+                match self.send_in_segments(now, frame.as_audio()) {
                     Ok(()) => {
                         self.rate_sent = Some(frame.rate());
                         self.observe(frame.as_audio(), frame_time, true);
@@ -188,6 +194,17 @@ impl Outbound {
             PlayoutOutput::Hangup => PlayoutStep::Hangup,
             PlayoutOutput::Idle => PlayoutStep::Done,
         }
+    }
+
+    /// Sends played audio in equal frames that each fit one TCP segment. Asterisk ends a call if the second segment of a frame
+    /// comes late, because it was lost.
+    fn send_in_segments(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
+        let frames = audio.len().div_ceil(SEGMENT_AUDIO).max(1);
+        let len = audio.len().div_ceil(frames).next_multiple_of(2).max(2);
+        for part in audio.payload().chunks(len) {
+            self.session.send(now, Audio::new(audio.rate(), part))?;
+        }
+        Ok(())
     }
 
     /// Sets `now` as the time of the next poll, if the playout has more to do.
@@ -206,11 +223,6 @@ impl Outbound {
         self.playout_due = None;
         self.playout_changed = false;
         self.awaits_drain = false;
-    }
-
-    #[cfg(feature = "io")]
-    pub(crate) fn sends_wide_audio(&self) -> bool {
-        self.rate_sent.is_some_and(|rate| rate > SampleRate::Hz8000)
     }
 
     pub(crate) fn stats(&self) -> CallStats {

@@ -20,6 +20,10 @@ use crate::io::runtime::{Stream, Timer};
 use crate::io::segments::first_segment;
 use crate::io::{LogRateLimit, read_buffer};
 
+/// The most waiting bytes that leave in segments of whole frames: 20 ms of audio at 192 kHz. A longer queue leaves in one
+/// write, because a system call for each segment costs more than it helps.
+const MAX_IN_SEGMENTS: usize = 8192;
+
 /// The maximum number of rounds of reads and writes in one poll, before other tasks run. This limit is for streams that
 /// do not use the budget of their runtime.
 const MAX_ROUNDS: usize = 16;
@@ -239,9 +243,9 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
             Transmit::Bytes(bytes) => {
-                // Asterisk ends a call if a payload comes late after its header. So a wide frame shares no TCP segment with
-                // a part of another frame, which can be lost. Narrow frames are rarely cut.
-                let sent = if self.inside_frame || !self.driver.sends_wide_audio() {
+                // Asterisk ends a call if a payload comes late after its header. So no frame shares a TCP segment with a
+                // part of another frame, which can be lost or late.
+                let sent = if self.inside_frame || bytes.len() > MAX_IN_SEGMENTS {
                     None
                 } else {
                     let frames = first_segment(bytes);

@@ -62,27 +62,27 @@ mod linux {
 
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::{self, Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
     use std::os::unix::net::UnixStream;
 
     use super::*;
 
-    fn connected() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (peer, listener.accept().unwrap().0)
+    fn connected() -> io::Result<(TcpStream, TcpStream)> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let peer = TcpStream::connect(listener.local_addr()?)?;
+        Ok((peer, listener.accept()?.0))
     }
 
     #[test]
     fn a_connection_without_loss_has_no_retransmissions() {
-        let (_peer, stream) = connected();
+        let (_peer, stream) = connected().unwrap();
         assert_eq!(tcp_retransmissions(&stream), Some(0));
     }
 
     #[test]
     fn the_count_is_known_after_the_peer_has_reset_the_connection() {
-        let (peer, mut stream) = connected();
+        let (peer, mut stream) = connected().unwrap();
         // A close with unread bytes resets the connection.
         stream.write_all(b"unread").unwrap();
         peer.peek(&mut [0]).unwrap();

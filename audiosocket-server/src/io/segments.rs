@@ -4,8 +4,7 @@ use std::io;
 
 use socket2::SockRef;
 
-/// The most bytes that fit one TCP segment on nearly all networks: IPv6 in a tunnel, with the longest options of TCP.
-const SEGMENT: usize = 1300;
+use crate::call::outbound::SEGMENT;
 
 /// Returns the first whole frames that fit one segment together, or the first frame alone if it does not fit. `frames` are
 /// whole frames.
@@ -26,14 +25,15 @@ pub(crate) fn first_segment(frames: &[u8]) -> &[u8] {
 ///
 /// Returns `None` if the socket is full, and on other systems.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn send_frames<'a>(
-    socket: impl Into<SockRef<'a>>,
-    frames: &[u8],
-) -> Option<io::Result<usize>> {
+pub fn send_frames<'a>(socket: impl Into<SockRef<'a>>, frames: &[u8]) -> Option<io::Result<usize>> {
     use rustix::io::Errno;
     use rustix::net::{SendFlags, send};
 
-    match send(&*socket.into(), frames, SendFlags::EOR | SendFlags::NOSIGNAL) {
+    match send(
+        &*socket.into(),
+        frames,
+        SendFlags::EOR | SendFlags::NOSIGNAL,
+    ) {
         Err(Errno::AGAIN) => None,
         sent => Some(sent.map_err(io::Error::from)),
     }

@@ -1,4 +1,4 @@
-//! Wide audio is sent over TCP in whole frames, at most one segment at a time.
+//! Audio is sent over TCP in whole frames, at most one segment at a time.
 
 use std::task::Poll;
 
@@ -36,8 +36,14 @@ fn frames_of_16_khz_are_sent_whole_and_two_at_a_time() {
 }
 
 #[test]
-fn frames_of_8_khz_leave_in_one_write() {
-    assert_eq!(writes(&mut on_tcp(), &frames(0x10, 9)), ["write"]);
+fn frames_of_8_khz_are_sent_whole_and_four_at_a_time() {
+    let writes = writes(&mut on_tcp(), &frames(0x10, 9));
+    assert_eq!(writes, ["send frames"; 3]);
+}
+
+#[test]
+fn a_long_queue_leaves_in_one_write() {
+    assert_eq!(writes(&mut on_tcp(), &frames(0x10, 26)), ["write"]);
 }
 
 #[test]
