@@ -28,32 +28,28 @@ struct Kind {
     rate: Option<&'static str>,
 }
 
-const HZ_8000: Kind = Kind {
-    name: "8 kHz, 323",
-    codec: "slin",
-    rate: Some("slin"),
-};
-const HZ_16000: Kind = Kind {
-    name: "16 kHz, 643",
-    codec: "slin16",
-    rate: Some("slin16"),
-};
-const HZ_24000: Kind = Kind {
-    name: "24 kHz, 963",
-    codec: "slin24",
-    rate: Some("slin24"),
-};
-const HZ_48000: Kind = Kind {
-    name: "48 kHz, 1,923",
-    codec: "slin48",
-    rate: Some("slin48"),
-};
-/// A caller and a file at 48 kHz. The server plays at 16 kHz.
-const DEFAULT: Kind = Kind {
-    name: "`c(slin48)`, no `--rate`, 643",
-    codec: "slin48",
-    rate: None,
-};
+const KINDS: [Kind; 6] = [
+    Kind::at("8 kHz", "slin"),
+    Kind::at("16 kHz", "slin16"),
+    Kind::at("24 kHz", "slin24"),
+    Kind::at("48 kHz", "slin48"),
+    Kind::at("96 kHz", "slin96"),
+    Kind {
+        name: "`c(slin48)`, no `--rate`: 16 kHz",
+        codec: "slin48",
+        rate: None,
+    },
+];
+
+impl Kind {
+    const fn at(name: &'static str, rate: &'static str) -> Self {
+        Self {
+            name,
+            codec: rate,
+            rate: Some(rate),
+        }
+    }
+}
 
 /// The calls of one kind, after a while.
 struct Outcome {
@@ -110,7 +106,11 @@ impl Network {
             }
         }
         thread::sleep(time);
-        let ended = servers.iter().map(|server| server.ended_calls().len());
+        let ended = servers.iter().map(|server| {
+            let log = server.log();
+            let lines = log.iter().filter(|line| line.contains("call ended"));
+            lines.inspect(|line| println!("{line}")).count()
+        });
         let ended: Vec<_> = ended.collect();
         let complaints = complaints(&asterisk.log());
         asterisk.rx("channel request hangup all");
@@ -195,42 +195,35 @@ fn complaints(log: &str) -> BTreeMap<String, usize> {
     complaints
 }
 
-/// Sixteen kHz and less live where 48 kHz ends.
+/// Asterisk ends other calls because its own send buffer is full. The server cannot change that.
 #[test]
-fn calls_up_to_16_khz_live_on_a_network_that_loses_packets() {
+fn frames_come_whole_on_a_network_that_loses_packets() {
     const CALLS: usize = 6;
-    let network = Network::new(1);
-    let kinds = [HZ_8000, HZ_16000, DEFAULT, HZ_48000];
-    let (outcomes, complaints) = network.outcomes(&kinds, CALLS, Duration::from_secs(20));
-    for outcome in &outcomes {
-        println!("{}: {}", outcome.kind.name, outcome.cell());
-    }
+    let (outcomes, complaints) = Network::new(1).outcomes(&KINDS, CALLS, Duration::from_secs(20));
     println!("{complaints:?}");
-    let (wide, narrow) = outcomes.split_last().expect("four kinds");
-    for outcome in narrow {
-        assert!(outcome.calls.len() >= CALLS - 1 && outcome.lived + 2 >= CALLS);
+    for outcome in outcomes {
+        println!("{}: {}", outcome.kind.name, outcome.cell());
+        // The first packets of a call can be lost too.
+        assert!(outcome.calls.len() + 1 >= CALLS);
     }
-    assert!(wide.lived <= 2);
+    // If TCP cuts frames, more than 12 of these 36 calls end for this reason.
+    let cut = complaints.get("Poll timed out while waiting for data");
+    assert!(cut.is_none_or(|calls| *calls <= 3));
 }
 
 /// Prints the table of the guide.
 #[test]
-#[ignore = "takes nine minutes: `interop/run lossy`"]
+#[ignore = "takes two minutes: `interop/run lossy`"]
 fn the_table() {
-    const CALLS: usize = 10;
-    let kinds = [HZ_8000, HZ_16000, HZ_24000, HZ_48000, DEFAULT];
-    let mut rows = kinds.map(|kind| format!("| {} |", kind.name));
-    let mut reasons = Vec::new();
+    let mut rows = KINDS.map(|kind| format!("| {} |", kind.name));
     for loss in [0, 1, 3] {
-        let network = Network::new(loss);
-        for (kind, row) in kinds.iter().zip(&mut rows) {
-            let (outcomes, complaints) = network.outcomes(&[*kind], CALLS, Duration::from_secs(30));
-            let cell = outcomes[0].cell();
-            row.push_str(&format!(" {cell} |"));
-            println!("{} at {loss} %: {cell} {complaints:?}", kind.name);
-            reasons.push(complaints);
+        let (outcomes, complaints) =
+            Network::new(loss).outcomes(&KINDS, 10, Duration::from_secs(30));
+        for (outcome, row) in outcomes.iter().zip(&mut rows) {
+            row.push_str(&format!(" {} |", outcome.cell()));
         }
+        println!("{loss} % loss: {complaints:?}");
     }
-    println!("\n| rate, bytes per frame | no loss | 1 % loss | 3 % loss |\n|---|---|---|---|");
+    println!("\n| sent | no loss | 1 % loss | 3 % loss |\n|---|---|---|---|");
     println!("{}", rows.join("\n"));
 }

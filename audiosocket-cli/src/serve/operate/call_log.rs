@@ -119,7 +119,7 @@ impl RateProblem {
     fn remedy(self) -> &'static str {
         match self {
             Self::Loss => {
-                "if the caller did not hang up: on a network that loses packets, Asterisk ends calls that are sent more \
+                "if the caller did not hang up: on a network that loses packets, Asterisk can end calls that are sent more \
                  than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
             }
             Self::Release => {
