@@ -1,15 +1,11 @@
 //! The live page in a real browser. `.ci/status` installs Chromium and runs these tests.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::io::Read as _;
 use std::net::TcpStream;
 use std::process::Command;
 
+use crate::support::{TestServer, UUID_TEXT, call, echo, send};
 use audiosocket_tokio::{CallRequest, Callbacks, Refusal, SampleRate, acceptor_fn};
-use support::{TestServer, UUID_TEXT, call, echo, send};
 
 /// Loads the page, lets its script run for four seconds of the browser's clock, and returns the document.
 fn document(server: &TestServer) -> String {

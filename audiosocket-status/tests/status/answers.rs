@@ -1,24 +1,20 @@
 //! The answers of the status server, by an independent HTTP client.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+use crate::support::{PATIENCE, TestServer, UUID_TEXT, call, echo, get, send, wait_for};
 use audiosocket_status::StatusServer;
 use audiosocket_tokio::admission::Limits;
 use audiosocket_tokio::{
     Audio, Call, CallRequest, Callbacks, Handler, Refusal, Response, SampleRate, acceptor_fn,
 };
 use serde_json::Value;
-use support::{PATIENCE, TestServer, UUID_TEXT, call, echo, get, send, wait_for};
 
-const GUIDE: &str = include_str!("../../docs/src/metrics.md");
+const GUIDE: &str = include_str!("../../../docs/src/metrics.md");
 
 fn echo_server() -> TestServer {
     let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
