@@ -32,6 +32,7 @@
 //! | drive one connection from your event loop | [`CallDriver`] |
 //! | shut down, and let calls end | [`ServerDriver`], [`ServerHandle::shutdown`] |
 //! | count calls | [`ServerHandle::counters`], [`CallHandle::stats`] |
+//! | show what the server does | [`ServerHandle::stats`], [`ServerHandle::open_calls`], [`ServerHandle::readiness`] |
 //! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
 //! | write an adapter for another runtime | the module `io`, with the feature `io` |
 //!
@@ -75,6 +76,8 @@ pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
 pub use admission::limits::{LimitReached, Limits, WhenFull};
 pub use admission::open_calls::Calls;
+pub use admission::readiness::Readiness;
+pub use admission::server_stats::{EndCounts, RecentRefusal, ServerStats};
 pub use admission::wait_idle::Idle;
 pub use call::Call;
 pub use call::driver::CallDriver;
@@ -83,7 +86,7 @@ pub use call::play::Play;
 pub use call::played::Played;
 pub use call::prebuffer::Prebuffer;
 pub use call::sent::ObservedFrame;
-pub use call::stats::CallStats;
+pub use call::stats::{CallStats, LastEvent};
 pub use callbacks::Callbacks;
 pub use exception::{Exception, Lag};
 pub use handler::{Acceptor, CallRequest, Handler, HandlerEvent, Refusal, acceptor_fn};

@@ -4,7 +4,9 @@ use std::task::Context;
 use std::time::Duration;
 
 use crate::wake_cell::WakeCell;
-use crate::{Admission, CallCounters, Calls, Idle};
+use crate::{
+    Admission, CallCounters, CallHandle, Calls, Idle, Readiness, RecentRefusal, ServerStats,
+};
 use audiosocket_proto::Timestamp;
 
 /// The time that calls may take to end after a hangup and their [`linger`](audiosocket_proto::SessionConfig::linger).
@@ -195,9 +197,23 @@ impl ServerHandle {
     ///
     /// A second `shutdown` can shorten the time that is left. It cannot extend it.
     pub fn shutdown(&self, grace: Duration) {
+        self.calls.announce_drain();
         self.graces.change(|requested| {
             *requested = Some(requested.map_or(grace, |requested| requested.min(grace)));
         });
+    }
+
+    /// Announces that the server shuts down soon. Nothing else changes: calls are accepted. From now on
+    /// [`readiness`](Self::readiness) is not `Ready`, so that a load balancer that asks for it sends no more calls.
+    /// [`shutdown`](Self::shutdown) follows when the load balancer has had the time to ask.
+    pub fn announce_drain(&self) {
+        self.calls.announce_drain();
+    }
+
+    /// Returns whether a load balancer may send calls to this server.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.calls.readiness()
     }
 
     /// Refuses new calls, or accepts them again: see [`Calls::refuse_calls`].
@@ -209,6 +225,27 @@ impl ServerHandle {
     #[must_use]
     pub fn counters(&self) -> CallCounters {
         self.calls.counters()
+    }
+
+    /// Returns the counters of the server and of all its calls, open ones included. It reads the counters of each open call
+    /// once, so do not call it for each frame.
+    #[must_use]
+    pub fn stats(&self) -> ServerStats {
+        self.calls.stats()
+    }
+
+    /// Returns handles of all open calls, the oldest first. Connections without a UUID and calls that are over are not
+    /// among them.
+    #[must_use]
+    pub fn open_calls(&self) -> Vec<CallHandle> {
+        self.calls.open_calls()
+    }
+
+    /// Returns the last refusals, the latest first, and at most 16. Connections that the kernel refuses while the server is
+    /// [full](crate::WhenFull::Refuse) are not among them.
+    #[must_use]
+    pub fn recent_refusals(&self) -> Vec<RecentRefusal> {
+        self.calls.recent_refusals()
     }
 
     /// Returns the open connections.

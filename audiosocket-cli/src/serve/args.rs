@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
+use super::operate::status::StatusOptions;
 use crate::usage_error::usage_error;
 use crate::{address, duration};
 
@@ -35,6 +36,8 @@ pub(crate) struct ServeArgs {
     /// Connections that wait in the kernel
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) backlog: i32,
+    #[command(flatten)]
+    pub(super) status: StatusOptions,
     #[command(flatten)]
     pub(super) caller: InputOptions,
     /// Open connections at most

@@ -2,11 +2,11 @@ use std::time::{Duration, Instant};
 
 use audiosocket_media::dtmf::KeyInput;
 use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
-use audiosocket_media::{AudioDecoder, Decoded};
+use audiosocket_media::{AudioDecoder, Codec, Decoded};
 use audiosocket_tokio::{Audio, Call, DtmfDigit, SampleRate};
 use clap::Args;
 
-use super::input_options::{InputOptions, log_warning};
+use super::input_options::{InputOptions, report};
 
 /// How much of speech it takes to interrupt: the first loud frame of 20 ms does.
 const ATTACK: Duration = Duration::from_millis(20);
@@ -27,6 +27,7 @@ pub(super) struct InbandKeyOptions {
 #[derive(Debug)]
 pub(super) struct CallerInput {
     decoder: AudioDecoder,
+    codec: Option<Codec>,
     rate: SampleRate,
     vad: EnergyVad,
     events: Vec<VadEvent>,
@@ -41,6 +42,7 @@ impl CallerInput {
         let rate = SampleRate::Hz8000;
         Self {
             decoder: caller.decoder(),
+            codec: None,
             rate,
             vad: vad(rate),
             events: Vec::new(),
@@ -67,11 +69,11 @@ impl CallerInput {
         self.events.iter().any(started)
     }
 
-    /// Takes audio that has just come on `call`. Returns whether the caller starts to speak in it. Logs the warning of the
-    /// decoder, if there is one.
+    /// Takes audio that has just come on `call`. Returns whether the caller starts to speak in it. Reports what the decoder
+    /// finds.
     pub(super) fn takes_audio(&mut self, call: &Call<'_>, audio: Audio<'_>) -> bool {
         let starts = self.starts_in(audio, Instant::now());
-        log_warning(&mut self.decoder, call.uuid());
+        report(&mut self.decoder, &mut self.codec, call);
         starts
     }
 

@@ -23,7 +23,6 @@ use clap::{Args, Subcommand};
 
 use crate::{help, open_files, output};
 use args::{Runtime, ServeArgs};
-use operate::call_list::CallList;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
 use record::RecordOptions;
@@ -90,13 +89,12 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
 /// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup.
 fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> io::Result<()> {
     args.check();
-    let calls = CallList::default();
     let allow_file = args.allow_file()?;
-    let acceptor = CallLog::new(acceptor, calls.clone());
+    let acceptor = CallLog::new(acceptor);
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
+            _status: args.status.start(&server)?,
             server,
-            calls: calls.clone(),
             allow_file: allow_file.clone(),
             notice: args.drain_notice,
             drain: args.drain,

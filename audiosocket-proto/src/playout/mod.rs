@@ -283,7 +283,7 @@ impl<M> Playout<M> {
     pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
         self.state = PlayoutState::Closed;
         self.held = false;
-        self.clear(dropped);
+        self.drop_queue(dropped);
         self.remove_bed(dropped);
         self.extras = None;
         core::mem::take(&mut self.reached)

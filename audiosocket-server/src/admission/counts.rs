@@ -177,6 +177,19 @@ impl ConnectionCounts {
 }
 
 impl CallCounters {
+    /// Returns the numbers of refused connections, each with the reason. Connections that the kernel refused are not among
+    /// them.
+    #[must_use]
+    pub fn refusals(&self) -> [(&'static str, u64); 5] {
+        [
+            ("admission", self.refused),
+            ("max_calls", self.over_max_calls),
+            ("max_pending", self.over_max_pending),
+            ("max_pending_per_addr", self.over_max_pending_per_addr),
+            ("refusing", self.while_refusing),
+        ]
+    }
+
     fn refused_by(&mut self, limit: LimitReached) -> &mut u64 {
         match limit {
             LimitReached::Calls => &mut self.over_max_calls,

@@ -5,7 +5,9 @@ pub(crate) mod counts;
 pub(crate) mod expected;
 pub(crate) mod limits;
 pub(crate) mod open_calls;
+pub(crate) mod readiness;
 pub(crate) mod room;
+pub(crate) mod server_stats;
 pub(crate) mod wait_idle;
 
 use std::fmt;

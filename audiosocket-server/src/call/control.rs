@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -13,8 +14,8 @@ use crate::admission::expected::Metadata;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
-use crate::call::stats::{AtomicCount, AtomicRate, AtomicStats};
-use crate::{CallStats, Peer};
+use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
+use crate::{CallStats, LastEvent, Peer};
 use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats};
 
 /// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
@@ -33,6 +34,9 @@ pub(crate) struct CallControl {
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
     peer: Peer,
+    /// For reports only. All decisions use the clock of the driver.
+    connected_at: Instant,
+    last_event: AtomicEvent,
     inner: Mutex<ControlState>,
 }
 
@@ -53,6 +57,7 @@ pub(crate) struct Rare {
     pub(crate) prebuffers: u64,
     /// The metadata of an expected call, once its UUID has come.
     metadata: Option<Metadata>,
+    codec: Option<&'static str>,
     /// The timer to start. A later one replaces it.
     timer: Option<Arc<DeadlineTimer>>,
 }
@@ -135,6 +140,8 @@ impl CallControl {
             session_stats: AtomicStats::default(),
             uuid: OnceLock::new(),
             peer,
+            connected_at: Instant::now(),
+            last_event: AtomicEvent::default(),
             inner: Mutex::new(ControlState {
                 playout: Playout::new(config),
                 rare: None,
@@ -145,6 +152,19 @@ impl CallControl {
 
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.connected_at.elapsed()
+    }
+
+    /// Stores the last event, and its time since the connection came.
+    pub(crate) fn note(&self, event: LastEvent, at: Duration) {
+        self.last_event.store(event, at);
+    }
+
+    pub(crate) fn last_event(&self) -> Option<(LastEvent, Duration)> {
+        self.last_event.load()
     }
 
     /// Stores the UUID.
@@ -206,6 +226,14 @@ impl CallControl {
 
     pub(crate) fn metadata(&self) -> Option<Metadata> {
         self.lock().rare.as_ref()?.metadata.clone()
+    }
+
+    pub(crate) fn set_codec(&self, codec: &'static str) {
+        self.lock().rare().codec = Some(codec);
+    }
+
+    pub(crate) fn codec(&self) -> Option<&'static str> {
+        self.lock().rare.as_ref()?.codec
     }
 
     /// Asks the connection to start this timer. It replaces an earlier one.

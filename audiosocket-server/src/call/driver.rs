@@ -12,7 +12,8 @@ use crate::call::control::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::outbound::{Outbound, PlayoutStep};
 use crate::{
-    Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
+    Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, LastEvent, Peer, Refusal,
+    Response,
 };
 use audiosocket_proto::{Decoder, End, Event, SendError, Timestamp, Transmit};
 
@@ -324,6 +325,10 @@ impl<A: Acceptor> CallDriver<A> {
         let Phase::Talking { handler, .. } = &mut self.phase else {
             return None;
         };
+        if let Some(kind) = LastEvent::of(&event) {
+            let at = self.now.saturating_since(self.accepted_at);
+            self.outbound.handle.control().note(kind, at);
+        }
         let mut call = Call {
             outbound: &mut self.outbound,
             accepted_at: self.accepted_at,

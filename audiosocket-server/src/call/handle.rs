@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::call::control::{CallControl, CommandSource, EndRequest, Mark};
 use crate::call::deadline_timer::{DeadlineTimer, TimerFuture};
 use crate::call::play::Play;
-use crate::{CallStats, Peer, Played, Prebuffer};
+use crate::{CallStats, LastEvent, Peer, Played, Prebuffer};
 use audiosocket_proto::{AudioBuf, Bed, Dropped, SampleRate, SendError, SessionConfig};
 
 /// Controls a call from any task or thread. It is cheap to clone, and does not keep the call alive.
@@ -233,6 +233,25 @@ impl CallHandle {
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.control.stats()
+    }
+
+    /// Returns the time since the connection came. It goes on after the end of the call.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.control.age()
+    }
+
+    /// Returns the last event of the call other than audio, and its time since the connection came, in milliseconds.
+    /// Returns `None` before the call has started.
+    #[must_use]
+    pub fn last_event(&self) -> Option<(LastEvent, Duration)> {
+        self.control.last_event()
+    }
+
+    /// Returns the name of the codec that [`Call::set_codec`](crate::Call::set_codec) set. Returns `None` if nothing set it.
+    #[must_use]
+    pub fn codec(&self) -> Option<&'static str> {
+        self.control.codec()
     }
 
     pub(crate) fn order(&self, request: EndRequest) {

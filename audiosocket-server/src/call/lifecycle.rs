@@ -3,6 +3,8 @@
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(feature = "io")]
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -85,6 +87,19 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
+    /// Returns whether to measure the time of the next [`receive`](Self::receive). A clock read costs as much as the core's
+    /// work for a frame, so one of 64 frames is measured.
+    #[cfg(feature = "io")]
+    #[inline]
+    pub(crate) fn samples_handler_time(&self) -> bool {
+        self.outbound.session.stats().frames_received % 64 == 63
+    }
+
+    #[cfg(feature = "io")]
+    pub(crate) fn record_handler_time(&self, time: Duration) {
+        self.registration.calls().record_handler_time(time);
+    }
+
     pub(super) fn start(&mut self, uuid: Uuid) {
         let local_addr = match self.phase {
             Phase::Waiting { local_addr } => local_addr,
@@ -142,6 +157,9 @@ impl<A: Acceptor> CallDriver<A> {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
+        let uuid = self.outbound.handle.uuid();
+        self.registration
+            .record_refusal(self.peer(), uuid, &refusal);
         self.hang_up(End::HungUp);
         self.phase = Phase::Over {
             refusal: Some(refusal),
@@ -188,8 +206,12 @@ impl<A: Acceptor> CallDriver<A> {
             timer.fire();
         }
         // The place is free before the last callbacks: after them, the same caller can call again at once.
-        if !matches!(self.phase, Phase::Over { .. }) && !self.registration.release() {
-            self.outbound.session.do_not_linger();
+        if !matches!(self.phase, Phase::Over { .. }) {
+            let duration = self.now.saturating_since(self.accepted_at);
+            let stats = self.outbound.stats();
+            if !self.registration.release(end, duration, &stats) {
+                self.outbound.session.do_not_linger();
+            }
         }
         if let Some(error) = error {
             match &self.phase {

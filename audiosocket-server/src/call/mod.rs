@@ -167,6 +167,12 @@ impl Call<'_> {
         self.change().hangup_after_playout(CommandSource::Callback);
     }
 
+    /// Sets the name of the codec of the caller's audio, such as `ulaw`, for [reports](CallHandle::codec). AudioSocket has no
+    /// field for the codec, but a decoder can find it.
+    pub fn set_codec(&self, codec: &'static str) {
+        self.outbound.handle.control().set_codec(codec);
+    }
+
     /// Returns a handle that controls this call from other tasks and threads.
     #[must_use]
     pub fn handle(&self) -> CallHandle {

@@ -30,10 +30,13 @@ pub mod protocol {
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
-/// Counters of calls and of servers, and the audio that was dropped.
+/// Counters of calls and of servers, the state of a server, and the audio that was dropped.
 pub mod stats {
-    pub use crate::{CallCounters, CallStats, Calls, Lag};
-    pub use audiosocket_proto::{Dropped, PlayoutStats};
+    pub use crate::{
+        CallCounters, CallStats, Calls, EndCounts, Lag, LastEvent, Readiness, RecentRefusal,
+        ServerStats,
+    };
+    pub use audiosocket_proto::{Dropped, DurationHistogram, PlayoutStats, SessionStats};
 }
 
 /// Calls as streams of events. You need it for the types of their futures and errors, and to inject events.

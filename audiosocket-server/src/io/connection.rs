@@ -226,7 +226,12 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 self.driver.handle_eof(*now);
             }
             Ok(len) => {
+                let started = self.driver.samples_handler_time().then(T::now);
                 self.driver.receive(*now, &buffer[..len]);
+                if let Some(started) = started {
+                    let time = T::now().saturating_duration_since(started);
+                    self.driver.record_handler_time(time);
+                }
                 return Poll::Ready(len);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -21,6 +21,7 @@ mod playing;
 mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
+mod reports;
 mod sent;
 mod shutdown;
 mod stream;

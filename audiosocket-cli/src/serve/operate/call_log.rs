@@ -9,8 +9,6 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
 };
 
-use super::call_list::{CallList, CallListEntry};
-
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
 
@@ -18,17 +16,14 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 #[derive(Debug)]
 pub(in crate::serve) struct CallLog<A> {
     acceptor: A,
-    open: CallList,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    /// Also adds each call to `open`.
-    pub(in crate::serve) fn new(acceptor: A, open: CallList) -> Self {
+    pub(in crate::serve) fn new(acceptor: A) -> Self {
         Self {
             acceptor,
-            open,
             failed_connections: LogRateLimit::new(),
         }
     }
@@ -40,7 +35,6 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
-            entry: CallListEntry::new(&self.open),
             exceptions: 0,
         })
     }
@@ -57,7 +51,6 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 #[derive(Debug)]
 pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
-    entry: CallListEntry,
     exceptions: u64,
 }
 
@@ -65,7 +58,6 @@ impl<H: Handler> Handler for LoggedCall<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         match event {
             HandlerEvent::Start => {
-                self.entry.start(call);
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
             HandlerEvent::Dtmf(digit) => {
@@ -85,7 +77,6 @@ impl<H: Handler> Handler for LoggedCall<H> {
         }
         let response = self.handler.on_event(call, event);
         if let HandlerEvent::End(end) = event {
-            self.entry.end();
             self.log_end(call, end);
         }
         response

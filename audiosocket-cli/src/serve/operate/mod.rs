@@ -1,6 +1,6 @@
 //! What an operator sees of a running server, and changes in it.
 
 pub(super) mod allow_file;
-pub(super) mod call_list;
 pub(super) mod call_log;
 pub(super) mod operator;
+pub(super) mod status;

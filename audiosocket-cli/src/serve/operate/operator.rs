@@ -4,18 +4,20 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use audiosocket_status::StatusServer;
 use audiosocket_tokio::ServerHandle;
 use tokio::time::Instant;
 
 use super::allow_file::AllowFile;
-use super::call_list::CallList;
+use super::status;
 use crate::signals::{ServerSignal, ServerSignals};
 
 /// Acts on the signals to a server.
 #[derive(Debug)]
 pub(in crate::serve) struct Operator {
     pub(in crate::serve) server: ServerHandle,
-    pub(in crate::serve) calls: CallList,
+    /// Answers until the process ends.
+    pub(in crate::serve) _status: Option<StatusServer>,
     pub(in crate::serve) allow_file: Option<AllowFile>,
     /// The time from the first signal until the server stops accepting.
     pub(in crate::serve) notice: Duration,
@@ -49,6 +51,7 @@ impl Operator {
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
                     let notice = std::mem::take(&mut self.notice);
                     notice_ends = Some(Instant::now() + notice);
+                    self.server.announce_drain();
                     let notice = humantime::format_duration(notice);
                     tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
                 }
@@ -57,7 +60,7 @@ impl Operator {
                     self.shut_down(signal);
                 }
                 Some(ServerSignal::Reload) => self.reload(),
-                Some(ServerSignal::Summary) => self.calls.log(&self.server),
+                Some(ServerSignal::Summary) => status::log(&self.server),
                 Some(ServerSignal::Other(number)) => {
                     tracing::warn!(number, "a signal without a meaning was ignored");
                 }

@@ -12,6 +12,7 @@ mod rates;
 mod record;
 mod record_both;
 mod signals;
+mod status;
 mod threads;
 
 use std::io::{self, Write as _};
