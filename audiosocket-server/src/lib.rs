@@ -32,6 +32,7 @@
 //! | drive one connection from your event loop | [`CallDriver`] |
 //! | shut down, and let calls end | [`ServerDriver`], [`ServerHandle::shutdown`] |
 //! | count calls | [`ServerHandle::counters`], [`CallHandle::stats`] |
+//! | find out why a call was silent | [`Diagnosis`] |
 //! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
 //! | write an adapter for another runtime | the module `io`, with the feature `io` |
 //!
@@ -56,6 +57,7 @@ mod admission;
 mod block_on;
 mod call;
 mod callbacks;
+mod diagnosis;
 mod exception;
 mod handler;
 #[cfg(all(
@@ -84,7 +86,9 @@ pub use call::played::Played;
 pub use call::prebuffer::Prebuffer;
 pub use call::sent::ObservedFrame;
 pub use call::stats::CallStats;
+pub use call::times::CallTimes;
 pub use callbacks::Callbacks;
+pub use diagnosis::{AudioFault, CallSide, Diagnosis};
 pub use exception::{Exception, Lag};
 pub use handler::{Acceptor, CallRequest, Handler, HandlerEvent, Refusal, acceptor_fn};
 pub use ipnet::IpNet;

@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::Timestamp;
+
 /// Counters of the playout of a call since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -34,13 +36,28 @@ pub struct PlayoutStats {
 pub(super) struct Counts {
     pub(super) frames: u32,
     pub(super) late: u32,
+    pub(super) first_late: Option<Timestamp>,
     pub(super) underruns: u32,
+    pub(super) first_underrun: Option<Timestamp>,
     pub(super) silence: u32,
     pub(super) samples_played: u64,
     pub(super) samples_dropped: u64,
 }
 
 impl Counts {
+    /// Counts a frame of played audio that left at `now`.
+    pub(super) fn add_frame(&mut self, now: Timestamp, is_late: bool, is_underrun: bool) {
+        self.frames += 1;
+        if is_late {
+            self.late += 1;
+            self.first_late.get_or_insert(now);
+        }
+        if is_underrun {
+            self.underruns += 1;
+            self.first_underrun.get_or_insert(now);
+        }
+    }
+
     pub(super) fn with(self, depth: Duration) -> PlayoutStats {
         PlayoutStats {
             frames: self.frames.into(),

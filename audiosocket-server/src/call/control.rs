@@ -14,8 +14,9 @@ use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::{AtomicRate, AtomicStats};
-use crate::{CallStats, Peer};
-use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats};
+use crate::call::times::AtomicTimes;
+use crate::{CallStats, CallTimes, Peer};
+use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats, Timestamp};
 
 /// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
 ///
@@ -30,6 +31,7 @@ pub(crate) struct CallControl {
     /// The rate of the last sent frame.
     rate_sent: AtomicRate,
     session_stats: AtomicStats,
+    pub(crate) times: AtomicTimes,
     uuid: OnceLock<Uuid>,
     peer: Peer,
     inner: Mutex<ControlState>,
@@ -125,12 +127,13 @@ pub(crate) enum CommandSource {
 }
 
 impl CallControl {
-    pub(crate) fn new(config: &SessionConfig, peer: Peer) -> Self {
+    pub(crate) fn new(config: &SessionConfig, peer: Peer, accepted_at: Timestamp) -> Self {
         Self {
             commands: AtomicU8::new(0),
             sample_rate: AtomicRate::default(),
             rate_sent: AtomicRate::default(),
             session_stats: AtomicStats::default(),
+            times: AtomicTimes::new(accepted_at),
             uuid: OnceLock::new(),
             peer,
             inner: Mutex::new(ControlState {
@@ -281,6 +284,15 @@ impl CallControl {
             playout,
             rate_sent: self.rate_sent.load(),
         }
+    }
+
+    pub(crate) fn times(&self) -> CallTimes {
+        let mut times = self.times.load();
+        let since_accept = |at| self.times.since_accept(at);
+        let playout = &self.lock().playout;
+        times.first_late = playout.first_late().map(since_accept);
+        times.first_underrun = playout.first_underrun().map(since_accept);
+        times
     }
 
     /// Closes the playout. Marks and `play` futures report that the call is over.

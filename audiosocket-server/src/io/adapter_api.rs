@@ -30,9 +30,11 @@ pub mod protocol {
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
-/// Counters of calls and of servers, and the audio that was dropped.
+/// Counters of calls and of servers, the audio that was dropped, and the faults of calls.
 pub mod stats {
-    pub use crate::{CallCounters, CallStats, Calls, Lag};
+    pub use crate::{
+        AudioFault, CallCounters, CallSide, CallStats, CallTimes, Calls, Diagnosis, Lag,
+    };
     pub use audiosocket_proto::{Dropped, PlayoutStats};
 }
 

@@ -24,5 +24,6 @@ mod reference;
 mod sent;
 mod shutdown;
 mod stream;
+mod times;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;
