@@ -9,6 +9,7 @@ use audiosocket_tokio::{
 };
 
 use super::call_list::{CallList, CallListEntry};
+use super::fault_log;
 
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
@@ -18,16 +19,19 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 pub(in crate::serve) struct CallLog<A> {
     acceptor: A,
     open: CallList,
+    /// Whether the server has audio of its own to send.
+    server_plays: bool,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    /// Also adds each call to `open`.
-    pub(in crate::serve) fn new(acceptor: A, open: CallList) -> Self {
+    /// Also adds each call to `open`. `server_plays` is whether the server has audio of its own to send.
+    pub(in crate::serve) fn new(acceptor: A, open: CallList, server_plays: bool) -> Self {
         Self {
             acceptor,
             open,
+            server_plays,
             failed_connections: LogRateLimit::new(),
         }
     }
@@ -40,6 +44,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
             entry: CallListEntry::new(&self.open),
+            server_plays: self.server_plays,
             exceptions: 0,
         })
     }
@@ -57,6 +62,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
     entry: CallListEntry,
+    server_plays: bool,
     exceptions: u64,
 }
 
@@ -86,6 +92,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
         if let HandlerEvent::End(end) = event {
             self.entry.end();
             self.log_end(call, end);
+            fault_log::log(call, self.server_plays);
         }
         response
     }

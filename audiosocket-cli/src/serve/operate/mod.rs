@@ -3,4 +3,5 @@
 pub(super) mod allow_file;
 pub(super) mod call_list;
 pub(super) mod call_log;
+mod fault_log;
 pub(super) mod operator;
