@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::logging::LogFormat;
-use crate::{call, decode, demo, help, logging, serve};
+use crate::{call, decode, demo, help, logging, serve, tap};
 
 /// AudioSocket servers for Asterisk, and a caller that stands in for Asterisk
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Print the frames of a captured stream, one line each
     Decode(decode::DecodeArgs),
+    /// Pass calls on to a server, and capture them
+    Tap(tap::TapArgs),
 }
 
 const AFTER_HELP: &str = help::examples!(
@@ -58,6 +60,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Call(args) => call::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Tap(args) => tap::run(&args),
     };
     result.unwrap_or_else(|error| report(format, &error))
 }
@@ -66,7 +69,7 @@ impl Command {
     /// Returns the filter of the log if `RUST_LOG` is not set.
     fn log_directives(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info",
+            Self::Serve(_) | Self::Tap(_) => "info",
             // The report of the calls has the errors of recordings.
             Self::Call(_) => "warn,audiosocket_record=off",
             Self::Demo(_) | Self::Decode(_) => "warn",

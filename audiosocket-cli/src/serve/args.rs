@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
+use crate::capture::CaptureOptions;
 use crate::usage_error::usage_error;
 use crate::{address, duration};
 
@@ -37,6 +38,8 @@ pub(crate) struct ServeArgs {
     pub(super) backlog: i32,
     #[command(flatten)]
     pub(super) caller: InputOptions,
+    #[command(flatten)]
+    pub(super) capture: CaptureOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     pub(super) max_calls: usize,

@@ -3,6 +3,7 @@
 mod args;
 mod bot;
 mod caller_input;
+mod capture;
 mod echo;
 mod input_options;
 mod operate;
@@ -23,6 +24,7 @@ use clap::{Args, Subcommand};
 
 use crate::{help, open_files, output};
 use args::{Runtime, ServeArgs};
+use capture::CapturingAcceptor;
 use operate::call_list::CallList;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
@@ -99,6 +101,8 @@ fn until_signal<A: Acceptor>(
     args.check();
     let calls = CallList::default();
     let allow_file = args.allow_file()?;
+    let captures = args.capture.start()?;
+    let acceptor = CapturingAcceptor::new(acceptor, captures.clone());
     let acceptor = CallLog::new(acceptor, calls.clone(), tail.is_some());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
@@ -114,7 +118,11 @@ fn until_signal<A: Acceptor>(
         admission: args.admission(allow_file.clone()),
         session: args.session().hangup_tail(tail.unwrap_or_default()),
     };
-    serve(acceptor, config, args, announce).map_err(|error| args.with_remedy(&error))
+    let served = serve(acceptor, config, args, announce);
+    if let Some(captures) = captures {
+        captures.finish();
+    }
+    served.map_err(|error| args.with_remedy(&error))
 }
 
 /// What each runtime gets for its server.
