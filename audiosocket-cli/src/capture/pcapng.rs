@@ -42,7 +42,7 @@ struct Endpoint {
 
 /// What a packet is, besides an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Segment<'a> {
+enum TcpSegment<'a> {
     /// The first packet, which acknowledges nothing.
     Syn,
     SynAck,
@@ -73,28 +73,28 @@ impl PcapngFile {
             server: endpoint(server),
             packet: Vec::new(),
         };
-        file.put(CallSide::Caller, at, Segment::Syn)?;
-        file.put(CallSide::Server, at, Segment::SynAck)?;
-        file.put(CallSide::Caller, at, Segment::Ack)?;
+        file.put(CallSide::Caller, at, TcpSegment::Syn)?;
+        file.put(CallSide::Server, at, TcpSegment::SynAck)?;
+        file.put(CallSide::Caller, at, TcpSegment::Ack)?;
         file.writer.get_mut().flush()?;
         Ok(file)
     }
 
     pub(super) fn write(&mut self, side: CallSide, at: SystemTime, bytes: &[u8]) -> io::Result<()> {
         for segment in bytes.chunks(MAX_SEGMENT) {
-            self.put(side, at, Segment::Data(segment))?;
+            self.put(side, at, TcpSegment::Data(segment))?;
         }
         // So the file is whole if the program is killed, and an error of the disk is an error here.
         self.writer.get_mut().flush()
     }
 
     pub(super) fn half_close(&mut self, side: CallSide, at: SystemTime) -> io::Result<()> {
-        self.put(side, at, Segment::Fin)?;
+        self.put(side, at, TcpSegment::Fin)?;
         self.writer.get_mut().flush()
     }
 
     /// Appends a packet of one side.
-    fn put(&mut self, side: CallSide, at: SystemTime, segment: Segment<'_>) -> io::Result<()> {
+    fn put(&mut self, side: CallSide, at: SystemTime, segment: TcpSegment<'_>) -> io::Result<()> {
         let (from, to) = match side {
             CallSide::Caller => (&mut self.caller, self.server),
             CallSide::Server => (&mut self.server, self.caller),
@@ -102,17 +102,17 @@ impl PcapngFile {
         self.packet.clear();
         let tcp = tcp_between(from.addr, to.addr, from.next);
         let tcp = match segment {
-            Segment::Syn => tcp.syn(),
-            Segment::SynAck => tcp.syn().ack(to.next),
-            Segment::Ack => tcp.ack(to.next),
-            Segment::Data(_) => tcp.psh().ack(to.next),
-            Segment::Fin => tcp.fin().ack(to.next),
+            TcpSegment::Syn => tcp.syn(),
+            TcpSegment::SynAck => tcp.syn().ack(to.next),
+            TcpSegment::Ack => tcp.ack(to.next),
+            TcpSegment::Data(_) => tcp.psh().ack(to.next),
+            TcpSegment::Fin => tcp.fin().ack(to.next),
         };
         let (payload, len): (&[u8], u32) = match segment {
-            Segment::Data(bytes) => (bytes, bytes.len() as u32),
-            Segment::Ack => (&[], 0),
+            TcpSegment::Data(bytes) => (bytes, bytes.len() as u32),
+            TcpSegment::Ack => (&[], 0),
             // SYN and FIN take a sequence number.
-            Segment::Syn | Segment::SynAck | Segment::Fin => (&[], 1),
+            TcpSegment::Syn | TcpSegment::SynAck | TcpSegment::Fin => (&[], 1),
         };
         from.next = from.next.wrapping_add(len);
         tcp.write(&mut self.packet, payload)
