@@ -2,6 +2,7 @@
 
 mod address;
 mod call;
+mod capture;
 mod cli;
 mod decode;
 mod demo;
@@ -13,6 +14,7 @@ mod open_files;
 mod output;
 mod serve;
 mod signals;
+mod tap;
 mod usage_error;
 
 use std::process::ExitCode;

@@ -33,6 +33,7 @@
 //! | shut down, and let calls end | [`ServerDriver`], [`ServerHandle::shutdown`] |
 //! | count calls | [`ServerHandle::counters`], [`CallHandle::stats`] |
 //! | show what the server does | [`ServerHandle::stats`], [`ServerHandle::open_calls`], [`ServerHandle::readiness`] |
+//! | find out why a call was silent | [`Diagnosis`] |
 //! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
 //! | write an adapter for another runtime | the module `io`, with the feature `io` |
 //!
@@ -57,6 +58,7 @@ mod admission;
 mod block_on;
 mod call;
 mod callbacks;
+mod diagnosis;
 mod exception;
 mod handler;
 #[cfg(all(
@@ -87,7 +89,9 @@ pub use call::played::Played;
 pub use call::prebuffer::Prebuffer;
 pub use call::sent::ObservedFrame;
 pub use call::stats::{CallStats, LastEvent};
+pub use call::times::CallTimes;
 pub use callbacks::Callbacks;
+pub use diagnosis::{AudioFault, CallSide, Diagnosis};
 pub use exception::{Exception, Lag};
 pub use handler::{Acceptor, CallRequest, Handler, HandlerEvent, Refusal, acceptor_fn};
 pub use ipnet::IpNet;

@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
 use super::operate::status::StatusOptions;
+use crate::capture::CaptureOptions;
 use crate::usage_error::usage_error;
 use crate::{address, duration};
 
@@ -40,6 +41,8 @@ pub(crate) struct ServeArgs {
     pub(super) status: StatusOptions,
     #[command(flatten)]
     pub(super) caller: InputOptions,
+    #[command(flatten)]
+    pub(super) capture: CaptureOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     pub(super) max_calls: usize,

@@ -3,6 +3,7 @@
 mod args;
 mod bot;
 mod caller_input;
+mod capture;
 mod echo;
 mod input_options;
 mod operate;
@@ -23,6 +24,7 @@ use clap::{Args, Subcommand};
 
 use crate::{help, open_files, output};
 use args::{Runtime, ServeArgs};
+use capture::CapturingAcceptor;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
 use record::RecordOptions;
@@ -73,24 +75,33 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
         Serve::Echo(args) => {
             let caller = args.serve.caller;
             let acceptor = move |_: &CallRequest<'_>| Ok(Echo::new(caller));
-            args.record.serve(acceptor, &args.serve, Duration::ZERO)?;
+            args.record.serve(acceptor, &args.serve, None)?;
         }
-        Serve::Bot(args) => args
-            .record
-            .serve(args.acceptor()?, &args.serve, args.tail)?,
+        Serve::Bot(args) => {
+            let tail = Some(args.tail);
+            args.record.serve(args.acceptor()?, &args.serve, tail)?;
+        }
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) => args
-            .record
-            .serve(args.acceptor()?, &args.serve, args.tail)?,
+        Serve::Play(args) => {
+            let tail = Some(args.tail);
+            args.record.serve(args.acceptor()?, &args.serve, tail)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup.
-fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> io::Result<()> {
+/// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup. A
+/// server without one sends no audio of its own.
+fn until_signal<A: Acceptor>(
+    acceptor: A,
+    args: &ServeArgs,
+    tail: Option<Duration>,
+) -> io::Result<()> {
     args.check();
     let allow_file = args.allow_file()?;
-    let acceptor = CallLog::new(acceptor);
+    let captures = args.capture.start()?;
+    let acceptor = CapturingAcceptor::new(acceptor, captures.clone());
+    let acceptor = CallLog::new(acceptor, tail.is_some());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
             _status: args.status.start(&server)?,
@@ -103,9 +114,13 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
     };
     let config = ServeConfig {
         admission: args.admission(allow_file.clone()),
-        session: args.session().hangup_tail(tail),
+        session: args.session().hangup_tail(tail.unwrap_or_default()),
     };
-    serve(acceptor, config, args, announce).map_err(|error| args.with_remedy(&error))
+    let served = serve(acceptor, config, args, announce);
+    if let Some(captures) = captures {
+        captures.finish();
+    }
+    served.map_err(|error| args.with_remedy(&error))
 }
 
 /// What each runtime gets for its server.

@@ -16,6 +16,7 @@ mod demo;
 mod errors;
 mod help;
 mod listening;
+mod observe;
 mod process;
 mod recordings;
 mod releases;

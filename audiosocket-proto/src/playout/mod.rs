@@ -295,6 +295,18 @@ impl<M> Playout<M> {
         self.stats.with(self.queue.audio().duration())
     }
 
+    /// Returns when the first frame left that counts as [late](PlayoutStats::late).
+    #[must_use]
+    pub fn first_late(&self) -> Option<Timestamp> {
+        self.stats.first_late
+    }
+
+    /// Returns when the first gap ended that counts as an [underrun](PlayoutStats::underruns).
+    #[must_use]
+    pub fn first_underrun(&self) -> Option<Timestamp> {
+        self.stats.first_underrun
+    }
+
     fn full(&self) -> SendError {
         SendError::PlayoutFull {
             queued: self.queue.audio().duration(),

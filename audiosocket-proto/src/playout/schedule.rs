@@ -74,14 +74,13 @@ impl<M> Playout<M> {
         match head {
             QueueHead::Frame(frame) => {
                 let lateness = self.advance(now, due);
-                self.stats.played(lateness, self.ptime);
                 let played = queued - self.queue.audio().bytes;
                 self.stats.samples_played += played.div_ceil(2);
                 let is_short = |since| now.saturating_since(since) < UNDERRUN_WITHIN;
                 let dry_since = self.dry_since.take();
                 let underrun =
                     dry_since.is_some_and(|since| is_short(since) || self.is_incomplete());
-                self.stats.underruns += u32::from(underrun);
+                self.stats.played(now, lateness, self.ptime, underrun);
                 self.speaking = true;
                 self.rate = Rate::Sent(frame.rate);
                 PlayoutOutput::Frame(self.mix_into(frame, true, dropped))

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use crate::{DurationHistogram, Ptime};
+use crate::{DurationHistogram, Ptime, Timestamp};
 
 /// Counters of the playout of a call since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,9 @@ impl PlayoutStats {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) late: u32,
+    pub(super) first_late: Option<Timestamp>,
     pub(super) underruns: u32,
+    pub(super) first_underrun: Option<Timestamp>,
     pub(super) silence: u32,
     pub(super) samples_played: u64,
     pub(super) samples_dropped: u64,
@@ -79,14 +81,27 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts a frame of played audio.
-    pub(super) fn played(&mut self, lateness: Duration, ptime: Ptime) {
+    /// Counts a frame of played audio that left at `now`.
+    pub(super) fn played(
+        &mut self,
+        now: Timestamp,
+        lateness: Duration,
+        ptime: Ptime,
+        is_underrun: bool,
+    ) {
         let place = DurationHistogram::place(&PlayoutStats::LATENESS_BOUNDS, lateness);
         if let Some(count) = self.lateness.get_mut(place) {
             *count += 1;
         }
         self.lateness_nanos += u64::try_from(lateness.as_nanos()).unwrap_or(0);
-        self.late += u32::from(lateness > ptime.duration() / 2);
+        if lateness > ptime.duration() / 2 {
+            self.late += 1;
+            self.first_late.get_or_insert(now);
+        }
+        if is_underrun {
+            self.underruns += 1;
+            self.first_underrun.get_or_insert(now);
+        }
     }
 
     /// Counts a clear that the application asked for.

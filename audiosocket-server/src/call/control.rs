@@ -15,8 +15,9 @@ use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
-use crate::{CallStats, LastEvent, Peer};
-use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats};
+use crate::call::times::AtomicTimes;
+use crate::{CallStats, CallTimes, LastEvent, Peer};
+use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats, Timestamp};
 
 /// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
 ///
@@ -32,6 +33,7 @@ pub(crate) struct CallControl {
     rate_sent: AtomicRate,
     pub(crate) retransmissions: AtomicCount,
     session_stats: AtomicStats,
+    pub(crate) times: AtomicTimes,
     uuid: OnceLock<Uuid>,
     peer: Peer,
     /// For reports only. All decisions use the clock of the driver.
@@ -131,13 +133,14 @@ pub(crate) enum CommandSource {
 }
 
 impl CallControl {
-    pub(crate) fn new(config: &SessionConfig, peer: Peer) -> Self {
+    pub(crate) fn new(config: &SessionConfig, peer: Peer, accepted_at: Timestamp) -> Self {
         Self {
             commands: AtomicU8::new(0),
             sample_rate: AtomicRate::default(),
             rate_sent: AtomicRate::default(),
             retransmissions: AtomicCount::default(),
             session_stats: AtomicStats::default(),
+            times: AtomicTimes::new(accepted_at),
             uuid: OnceLock::new(),
             peer,
             connected_at: Instant::now(),
@@ -312,6 +315,15 @@ impl CallControl {
             rate_sent: self.rate_sent.load(),
             retransmissions: self.retransmissions.load(),
         }
+    }
+
+    pub(crate) fn times(&self) -> CallTimes {
+        let mut times = self.times.load();
+        let since_accept = |at| self.times.since_accept(at);
+        let playout = &self.lock().playout;
+        times.first_late = playout.first_late().map(since_accept);
+        times.first_underrun = playout.first_underrun().map(since_accept);
+        times
     }
 
     /// Closes the playout. Marks and `play` futures report that the call is over.

@@ -249,6 +249,7 @@ impl<A: Acceptor> CallDriver<A> {
     #[inline]
     fn step(&mut self, now: Timestamp, act: impl FnOnce(&mut Self)) {
         self.now = now;
+        self.outbound.note_waiting(now);
         act(self);
         if self.outbound.is_playout_due(now) {
             self.play(now);
@@ -282,7 +283,7 @@ impl<A: Acceptor> CallDriver<A> {
     fn dispatch(&mut self, event: Event<'_>) {
         match event {
             Event::Audio(audio) => {
-                self.outbound.received(audio.rate());
+                self.outbound.received(self.now, audio);
                 self.notify(HandlerEvent::Audio(audio));
             }
             Event::Started(uuid) => self.start(uuid),

@@ -27,7 +27,7 @@ impl<A: Acceptor> CallDriver<A> {
         calls: &Calls,
         now: Timestamp,
     ) -> Self {
-        let handle = CallHandle::new(&config, peer);
+        let handle = CallHandle::new(&config, peer, now);
         let admitted = catch_panic(|| calls.admit_peer(handle.peer()));
         let (registration, entry) = calls.register(&handle, matches!(admitted, Ok(Ok(()))));
         let mut call = Self {

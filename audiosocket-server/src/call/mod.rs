@@ -12,6 +12,7 @@ mod playing;
 pub(crate) mod prebuffer;
 pub(crate) mod sent;
 pub(crate) mod stats;
+pub(crate) mod times;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::outbound::Outbound;
 use crate::call::sent::{ObservedFrame, SentObservers};
-use crate::{CallHandle, CallStats, Peer};
+use crate::{CallHandle, CallStats, CallTimes, Peer};
 use audiosocket_proto::{Audio, AudioBuf, Bed, Dropped, SampleRate, SendError, Timestamp};
 
 /// The call to which a callback belongs. The callback borrows it.
@@ -183,6 +184,12 @@ impl Call<'_> {
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.outbound.stats()
+    }
+
+    /// Returns when audio came and left.
+    #[must_use]
+    pub fn times(&self) -> CallTimes {
+        self.outbound.handle.times()
     }
 
     /// Returns the time since the connection came.

@@ -93,6 +93,7 @@ impl Outbound {
         if self.due_for_silence {
             self.playout_due = self.playout_due.map(|due| due.max(self.silence_from));
         }
+        self.handle.control().times.sent(now, audio);
         self.sent = Some(audio.rate());
         self.rate_sent = self.sent;
         if self.observers.is_some() {
@@ -108,9 +109,18 @@ impl Outbound {
         }
     }
 
-    /// Stores the rate of the caller's audio, if it is new.
+    /// Notes whether bytes wait to be written.
     #[inline]
-    pub(crate) fn received(&mut self, rate: SampleRate) {
+    pub(crate) fn note_waiting(&self, now: Timestamp) {
+        let unsent = self.session.unsent();
+        self.handle.control().times.waiting(now, unsent);
+    }
+
+    /// Notes the time of a frame of the caller. Stores its rate, if it is new.
+    #[inline]
+    pub(crate) fn received(&mut self, now: Timestamp, audio: Audio<'_>) {
+        self.handle.control().times.received(now, audio);
+        let rate = audio.rate();
         if self.received != Some(rate) {
             self.received = Some(rate);
             self.handle.control().received(rate);
@@ -184,6 +194,7 @@ impl Outbound {
                 match self.send_in_segments(now, frame.as_audio()) {
                     Ok(()) => {
                         self.rate_sent = Some(frame.rate());
+                        self.handle.control().times.sent(now, frame.as_audio());
                         self.observe(frame.as_audio(), frame_time, true);
                     }
                     Err(SendError::NoCall) => self.close_playout(),

@@ -30,11 +30,11 @@ pub mod protocol {
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
-/// Counters of calls and of servers, the state of a server, and the audio that was dropped.
+/// Counters of calls and of servers, the state of a server, the audio that was dropped, and the faults of calls.
 pub mod stats {
     pub use crate::{
-        CallCounters, CallStats, Calls, EndCounts, Lag, LastEvent, Readiness, RecentRefusal,
-        ServerStats,
+        AudioFault, CallCounters, CallSide, CallStats, CallTimes, Calls, Diagnosis, EndCounts, Lag,
+        LastEvent, Readiness, RecentRefusal, ServerStats,
     };
     pub use audiosocket_proto::{Dropped, DurationHistogram, PlayoutStats, SessionStats};
 }

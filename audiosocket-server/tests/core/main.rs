@@ -25,5 +25,6 @@ mod reports;
 mod sent;
 mod shutdown;
 mod stream;
+mod times;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;

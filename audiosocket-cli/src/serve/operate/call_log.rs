@@ -9,6 +9,8 @@ use audiosocket_tokio::{
     Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
 };
 
+use super::fault_log;
+
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
 
@@ -16,14 +18,18 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 #[derive(Debug)]
 pub(in crate::serve) struct CallLog<A> {
     acceptor: A,
+    /// Whether the server has audio of its own to send.
+    server_plays: bool,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    pub(in crate::serve) fn new(acceptor: A) -> Self {
+    /// `server_plays` is whether the server has audio of its own to send.
+    pub(in crate::serve) fn new(acceptor: A, server_plays: bool) -> Self {
         Self {
             acceptor,
+            server_plays,
             failed_connections: LogRateLimit::new(),
         }
     }
@@ -35,6 +41,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
+            server_plays: self.server_plays,
             exceptions: 0,
         })
     }
@@ -51,6 +58,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 #[derive(Debug)]
 pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
+    server_plays: bool,
     exceptions: u64,
 }
 
@@ -78,6 +86,7 @@ impl<H: Handler> Handler for LoggedCall<H> {
         let response = self.handler.on_event(call, event);
         if let HandlerEvent::End(end) = event {
             self.log_end(call, end);
+            fault_log::log(call, self.server_plays);
         }
         response
     }

@@ -2,5 +2,6 @@
 
 pub(super) mod allow_file;
 pub(super) mod call_log;
+mod fault_log;
 pub(super) mod operator;
 pub(super) mod status;

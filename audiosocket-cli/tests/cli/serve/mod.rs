@@ -6,7 +6,7 @@ mod faults;
 mod inband_keys;
 mod limits;
 mod memory;
-mod play;
+pub(crate) mod play;
 mod play_stdin;
 mod rates;
 mod record;
