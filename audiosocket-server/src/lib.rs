@@ -75,6 +75,7 @@ pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
 pub use admission::limits::{LimitReached, Limits, WhenFull};
 pub use admission::open_calls::Calls;
+pub use admission::proxy_header::ProxyHeaderError;
 pub use admission::wait_idle::Idle;
 pub use call::Call;
 pub use call::driver::CallDriver;

@@ -31,7 +31,10 @@ pub(crate) struct CallControl {
     rate_sent: AtomicRate,
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
+    /// The peer of the connection.
     peer: Peer,
+    /// The client, if the peer of the connection is a proxy and its header has arrived.
+    proxied_peer: OnceLock<Box<Peer>>,
     inner: Mutex<ControlState>,
 }
 
@@ -133,6 +136,7 @@ impl CallControl {
             session_stats: AtomicStats::default(),
             uuid: OnceLock::new(),
             peer,
+            proxied_peer: OnceLock::new(),
             inner: Mutex::new(ControlState {
                 playout: Playout::new(config),
                 rare: None,
@@ -142,7 +146,13 @@ impl CallControl {
     }
 
     pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+        self.proxied_peer.get().map_or(&self.peer, |peer| peer)
+    }
+
+    /// Stores the client of the proxy.
+    pub(crate) fn set_proxied_peer(&self, client: Peer) {
+        // A connection has one header.
+        let _ = self.proxied_peer.set(Box::new(client));
     }
 
     /// Stores the UUID.

@@ -14,7 +14,7 @@ pub use audiosocket_proto::{
 pub mod admission {
     pub use crate::{
         Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
-        ParseAllowListError, WhenFull,
+        ParseAllowListError, ProxyHeaderError, WhenFull,
     };
 }
 

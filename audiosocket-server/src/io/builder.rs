@@ -6,8 +6,8 @@
 macro_rules! server_builder_setters {
     () => {
         /// Sets which connections the server admits. This replaces earlier settings of [`limits`](Self::limits),
-        /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls) and
-        /// [`admit_peer`](Self::admit_peer).
+        /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls),
+        /// [`proxy_protocol`](Self::proxy_protocol) and [`admit_peer`](Self::admit_peer).
         #[must_use]
         pub fn admission(mut self, admission: impl Into<$crate::Admission>) -> Self {
             self.config.admission = admission.into();
@@ -36,6 +36,15 @@ macro_rules! server_builder_setters {
             M: ::std::marker::Send + ::std::marker::Sync + 'static,
         {
             self.config.admission = self.config.admission.expected_calls(calls);
+            self
+        }
+
+        /// Sets the networks of proxies that send a header of the PROXY protocol (`send-proxy` or `send-proxy-v2` in HAProxy). The
+        /// client of the proxy is then the peer of the call. Default: none. See
+        /// [`Admission::proxy_protocol`](crate::admission::Admission::proxy_protocol).
+        #[must_use]
+        pub fn proxy_protocol(mut self, proxies: $crate::AllowList) -> Self {
+            self.config.admission = self.config.admission.proxy_protocol(proxies);
             self
         }
 

@@ -66,8 +66,10 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         config: SessionConfig,
         calls: &Calls,
     ) -> Self {
-        let span = tracing::debug_span!("call", %peer, uuid = tracing::field::Empty);
         let mut driver = CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO);
+        let peer = (!driver.awaits_proxy_header()).then(|| driver.peer());
+        let peer = peer.map(tracing::field::display);
+        let span = tracing::debug_span!("call", peer, uuid = tracing::field::Empty);
         if !span.is_disabled() {
             driver.observers.get_or_insert_default().span = Some(span);
         }
@@ -211,7 +213,13 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 self.driver.handle_eof(*now);
             }
             Ok(len) => {
-                self.driver.receive(*now, &buffer[..len]);
+                let bytes = &buffer[..len];
+                if self.driver.awaits_proxy_header() {
+                    // Before the handler runs: the stream may read, and drop audio, while the handler blocks.
+                    self.stream
+                        .begin_frames(self.driver.after_proxy_header(bytes));
+                }
+                self.driver.receive(*now, bytes);
                 return Poll::Ready(len);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
