@@ -9,6 +9,7 @@ use audiosocket_tokio::admission::{Admission, AllowList, Limits, WhenFull};
 use audiosocket_tokio::config::SessionConfig;
 use clap::{Args, ValueEnum};
 
+use super::balancer::BalancerOptions;
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
 use crate::usage_error::usage_error;
@@ -35,6 +36,8 @@ pub(crate) struct ServeArgs {
     /// Connections that wait in the kernel
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) backlog: i32,
+    #[command(flatten)]
+    pub(super) balancer: BalancerOptions,
     #[command(flatten)]
     pub(super) caller: InputOptions,
     /// Open connections at most
@@ -148,6 +151,7 @@ impl ServeArgs {
 
     pub(super) fn admission(&self, allow_file: Option<AllowFile>) -> Admission {
         let admission = Admission::new().limits(self.limits());
+        let admission = self.balancer.admission(admission);
         match allow_file {
             Some(file) => admission.admit_peer(move |peer| file.check(peer)),
             None if self.allow.is_empty() => admission,

@@ -1,6 +1,7 @@
 //! `audiosocket serve`: AudioSocket servers for Asterisk.
 
 mod args;
+mod balancer;
 mod bot;
 mod caller_input;
 mod echo;
@@ -95,6 +96,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
     let acceptor = CallLog::new(acceptor, calls.clone());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
+            agent: args.balancer.agent_check(server.clone(), args.max_calls)?,
             server,
             calls: calls.clone(),
             allow_file: allow_file.clone(),

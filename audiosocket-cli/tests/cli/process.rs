@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
-use audiosocket_testing::process::{self, Process, READY_LINE};
+use audiosocket_testing::process::{self, OutputStream, Process, READY_LINE};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -140,6 +140,13 @@ impl ServeProcess {
     /// Returns the number of lines of the log that contain `part`.
     pub(crate) fn logged(&self, part: &str) -> usize {
         self.0.count_lines(part)
+    }
+
+    /// Returns the first line of the log that contains `part`.
+    #[track_caller]
+    pub(crate) fn log_line(&self, part: &str) -> String {
+        let mut lines = self.0.lines(OutputStream::Stderr).into_iter();
+        lines.find(|line| line.contains(part)).unwrap()
     }
 
     /// Waits until the process has ended. Returns its exit code and its log.

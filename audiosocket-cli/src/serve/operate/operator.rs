@@ -7,6 +7,7 @@ use std::time::Duration;
 use audiosocket_tokio::ServerHandle;
 use tokio::time::Instant;
 
+use super::agent_check::AgentCheck;
 use super::allow_file::AllowFile;
 use super::call_list::CallList;
 use crate::signals::{ServerSignal, ServerSignals};
@@ -17,6 +18,7 @@ pub(in crate::serve) struct Operator {
     pub(in crate::serve) server: ServerHandle,
     pub(in crate::serve) calls: CallList,
     pub(in crate::serve) allow_file: Option<AllowFile>,
+    pub(in crate::serve) agent: Option<AgentCheck>,
     /// The time from the first signal until the server stops accepting.
     pub(in crate::serve) notice: Duration,
     /// The time for calls to end after that.
@@ -40,6 +42,12 @@ impl Operator {
 
     async fn act(mut self, mut signals: ServerSignals) {
         let mut notice_ends = None;
+        let agent = self.agent.take();
+        let draining = agent.as_ref().map(AgentCheck::drain_notice);
+        let draining = draining.unwrap_or_default();
+        if let Some(agent) = agent {
+            tokio::spawn(agent.serve());
+        }
         loop {
             match signals.next(notice_ends).await {
                 None => {
@@ -47,12 +55,14 @@ impl Operator {
                     self.shut_down("the notice is over");
                 }
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
+                    draining.set();
                     let notice = std::mem::take(&mut self.notice);
                     notice_ends = Some(Instant::now() + notice);
                     let notice = humantime::format_duration(notice);
                     tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
                 }
                 Some(ServerSignal::End(signal)) => {
+                    draining.set();
                     notice_ends = None;
                     self.shut_down(signal);
                 }

@@ -1,5 +1,6 @@
 //! `audiosocket serve echo`.
 
+mod balancer;
 mod bot;
 mod codecs;
 mod faults;
