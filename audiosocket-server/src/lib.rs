@@ -41,6 +41,7 @@
 //! |---|---|
 //! | `io` | the connection loop and the accept loop over three small traits; listening sockets |
 //! | `batch` | `io`, and one poll for all calls of a thread at an interval |
+//! | `tls` | `io`, and TLS by rustls |
 //! | `serde` | `Serialize` and `Deserialize` for statistics, counters and ends of calls |
 //! | `memory-guard` | `MemoryGuard`, on Linux |
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -38,6 +38,9 @@ pub(crate) struct ServeArgs {
     pub(super) backlog: i32,
     #[command(flatten)]
     pub(super) balancer: BalancerOptions,
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub(super) tls: super::tls_options::TlsOptions,
     #[command(flatten)]
     pub(super) caller: InputOptions,
     /// Open connections at most
@@ -110,6 +113,10 @@ impl ServeArgs {
     pub(super) fn check(&self) {
         if self.threads.is_some() && !matches!(self.runtime, Runtime::Tokio) {
             usage_error(COMMAND, "--threads needs --runtime tokio");
+        }
+        #[cfg(feature = "tls")]
+        if self.tls.is_on() && matches!(self.runtime, Runtime::Blocking) {
+            usage_error(COMMAND, "--tls-cert needs --runtime tokio or smol");
         }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(

@@ -11,6 +11,8 @@ mod play;
 mod play_rate;
 mod prompt;
 mod record;
+#[cfg(feature = "tls")]
+mod tls_options;
 
 use std::io;
 use std::net::SocketAddr;
@@ -93,6 +95,8 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
     args.check();
     let calls = CallList::default();
     let allow_file = args.allow_file()?;
+    #[cfg(feature = "tls")]
+    let certificates = args.tls.certificates()?;
     let acceptor = CallLog::new(acceptor, calls.clone());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
@@ -100,6 +104,8 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
             server,
             calls: calls.clone(),
             allow_file: allow_file.clone(),
+            #[cfg(feature = "tls")]
+            certificates: certificates.clone(),
             notice: args.drain_notice,
             drain: args.drain,
         };
@@ -108,6 +114,10 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
     let config = ServeConfig {
         admission: args.admission(allow_file.clone()),
         session: args.session().hangup_tail(tail),
+        #[cfg(feature = "tls")]
+        tls: certificates
+            .as_ref()
+            .map(operate::certificates::Certificates::config),
     };
     serve(acceptor, config, args, announce).map_err(|error| args.with_remedy(&error))
 }
@@ -116,6 +126,8 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
 struct ServeConfig {
     admission: Admission,
     session: SessionConfig,
+    #[cfg(feature = "tls")]
+    tls: Option<audiosocket_tokio::config::TlsConfig>,
 }
 
 fn serve<A: Acceptor>(
@@ -128,6 +140,8 @@ fn serve<A: Acceptor>(
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args, config);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
+            #[cfg(feature = "tls")]
+            let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
@@ -139,6 +153,8 @@ fn serve<A: Acceptor>(
         Runtime::Smol => async_io::block_on(async {
             let builder = options!(audiosocket_smol, args, config);
             let builder = builder.blocked_handler_warning(true);
+            #[cfg(feature = "tls")]
+            let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;

@@ -18,6 +18,8 @@ mod help;
 mod listening;
 mod process;
 mod recordings;
+#[cfg(feature = "tls")]
+mod relay;
 mod releases;
 mod serve;
 mod server;

@@ -40,6 +40,13 @@ impl<A: Acceptor> CallDriver<A> {
         rest
     }
 
+    /// Returns whether `bytes`, the first ones, are a header of a peer that is no proxy.
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_forged_header(&self, bytes: &[u8]) -> bool {
+        matches!(self.phase, Phase::Waiting { proxy: None, .. }) && is_header(bytes)
+    }
+
+    #[cfg(feature = "io")]
     fn proxy_header(&self) -> Option<&ProxyHeaderDecoder> {
         match &self.phase {
             Phase::Waiting { proxy, .. } => match proxy.as_deref() {

@@ -21,6 +21,8 @@ pub mod admission {
 /// Deadlines and limits of a call, and keepalive of its socket. You need it to change the defaults.
 pub mod config {
     pub use crate::io::Keepalive;
+    #[cfg(feature = "tls")]
+    pub use crate::io::TlsConfig;
     pub use audiosocket_proto::{Ptime, SessionConfig};
 }
 

@@ -170,6 +170,28 @@ macro_rules! shared_thread_setters {
     };
 }
 
+/// The setting of TLS. It sets the field `config`.
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tls_setter {
+    () => {
+        /// Serves TLS in place of plain TCP. Default: `None`, plain TCP.
+        ///
+        /// The handshake is part of the time for the UUID. A peer without TLS, or without a certificate that the
+        /// configuration demands, is an exception of the acceptor. A header of the [PROXY protocol](Self::proxy_protocol) comes
+        /// before the handshake.
+        #[must_use]
+        pub fn tls(
+            mut self,
+            config: impl ::std::convert::Into<::std::option::Option<$crate::io::TlsConfig>>,
+        ) -> Self {
+            self.config.tls = config.into();
+            self
+        }
+    };
+}
+
 /// The setting of the wake interval. It sets the field `wake_interval`.
 #[cfg(feature = "batch")]
 #[doc(hidden)]

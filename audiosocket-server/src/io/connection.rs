@@ -17,6 +17,7 @@ use crate::io::blocked_handler::BlockedHandlerWatch;
 use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
+use crate::io::tls_layer::TlsLayer;
 use crate::io::{LogRateLimit, read_buffer};
 
 /// The maximum number of rounds of reads and writes in one poll, before other tasks run. This limit is for streams that
@@ -48,6 +49,7 @@ static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 pub struct Connection<S, T, A: Acceptor> {
     /// This field is before the driver, so the stream is dropped first: a connection counts as open until it is closed.
     stream: S,
+    tls: TlsLayer,
     driver: CallDriver<A>,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
@@ -75,6 +77,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         }
         Self {
             stream,
+            tls: TlsLayer::default(),
             driver,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
@@ -89,6 +92,17 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
         self.driver = self.driver.at(local_addr);
         self
+    }
+
+    /// Begins TLS.
+    ///
+    /// # Errors
+    ///
+    /// If rustls cannot use the configuration.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: &crate::io::TlsConfig) -> io::Result<Self> {
+        self.tls = TlsLayer::start(config)?;
+        Ok(self)
     }
 
     /// Logs a warning while a handler blocks the thread for more than 500 ms.
@@ -129,6 +143,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     ) -> io::Result<Connection<S2, T2, A>> {
         Ok(Connection {
             stream: exchange(self.stream)?,
+            tls: self.tls,
             driver: self.driver,
             epoch: self.epoch,
             timer: CoalescingTimer::new(),
@@ -210,16 +225,16 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         match result {
             Ok(0) => {
                 self.read_closed = true;
-                self.driver.handle_eof(*now);
+                if self.tls.is_on() {
+                    // Without `close_notify`, a third party may have cut the connection.
+                    let error = io::ErrorKind::UnexpectedEof.into();
+                    self.driver.handle_read_error(*now, error);
+                } else {
+                    self.driver.handle_eof(*now);
+                }
             }
             Ok(len) => {
-                let bytes = &buffer[..len];
-                if self.driver.awaits_proxy_header() {
-                    // Before the handler runs: the stream may read, and drop audio, while the handler blocks.
-                    self.stream
-                        .begin_frames(self.driver.after_proxy_header(bytes));
-                }
-                self.driver.receive(*now, bytes);
+                self.receive(*now, &buffer[..len]);
                 return Poll::Ready(len);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -231,12 +246,43 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(0)
     }
 
+    /// Passes received bytes to the driver.
+    fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
+        if self.driver.awaits_proxy_header() {
+            let rest = self.driver.after_proxy_header(bytes);
+            // Before the handler runs: the stream may read, and drop audio, while the handler blocks.
+            self.stream.begin_frames(rest);
+            if self.tls.is_on() {
+                // The header comes before the handshake.
+                let header = &bytes[..bytes.len() - rest.len()];
+                self.driver.receive(now, header);
+                bytes = rest;
+            }
+        }
+        #[cfg(feature = "tls")]
+        if self.tls.is_new() && self.driver.is_forged_header(bytes) {
+            // The error of the handshake would not name the cause.
+            return self.driver.receive(now, bytes);
+        }
+        let driver = &mut self.driver;
+        let received = self
+            .tls
+            .receive(bytes, |frames| driver.receive(now, frames));
+        self.unflushed |= self.tls.wants_write();
+        match received {
+            Ok(false) => return,
+            Ok(true) => driver.handle_eof(now),
+            Err(error) => driver.handle_read_error(now, error),
+        }
+        self.read_closed = true;
+    }
+
     /// Writes, flushes or half-closes once. Pending if there is nothing to do, or it cannot be done now.
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
             Transmit::Bytes(bytes) => {
                 let len = bytes.len();
-                match ready!(self.stream.poll_write(cx, bytes)) {
+                match ready!(self.tls.poll_write(&mut self.stream, cx, bytes)) {
                     Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
                     Ok(written) => {
                         // The write time-out counts from here.
@@ -251,7 +297,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             transmit => {
                 let half_closes = transmit == Transmit::HalfClose;
                 if self.unflushed
-                    && let Err(error) = ready!(self.stream.poll_flush(cx))
+                    && let Err(error) = ready!(self.tls.poll_flush(&mut self.stream, cx))
                 {
                     Err(error)
                 } else {
@@ -260,7 +306,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                     if !half_closes {
                         return Poll::Pending;
                     }
-                    let closed = ready!(self.stream.poll_close(cx));
+                    let closed = ready!(self.tls.poll_close(&mut self.stream, cx));
                     self.write_closed = true;
                     closed.map(|()| self.driver.half_closed())
                 }
@@ -293,10 +339,11 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             self.write_closed = true;
             // Without `close_notify` of TLS, the peer treats the connection as cut. The server tries to send it once,
             // and does not wait for a peer that does not read.
+            let stream = &mut self.stream;
             let flushed =
-                !self.unflushed || matches!(self.stream.poll_flush(cx), Poll::Ready(Ok(())));
+                !self.unflushed || matches!(self.tls.poll_flush(stream, cx), Poll::Ready(Ok(())));
             if flushed {
-                let _ = self.stream.poll_close(cx);
+                let _ = self.tls.poll_close(stream, cx);
             }
         }
         let uuid = self.driver.handle().uuid();

@@ -17,6 +17,9 @@ mod log_limit;
 pub(crate) mod observers;
 mod read_buffer;
 mod runtime;
+#[cfg(feature = "tls")]
+mod tls;
+mod tls_layer;
 
 #[doc(no_inline)]
 pub use audiosocket_proto::SessionConfig;
@@ -39,3 +42,5 @@ pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
 pub use runtime::{ClosableListener, Listener, Stream, Timer};
+#[cfg(feature = "tls")]
+pub use tls::TlsConfig;

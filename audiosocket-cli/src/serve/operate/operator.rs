@@ -18,6 +18,8 @@ pub(in crate::serve) struct Operator {
     pub(in crate::serve) server: ServerHandle,
     pub(in crate::serve) calls: CallList,
     pub(in crate::serve) allow_file: Option<AllowFile>,
+    #[cfg(feature = "tls")]
+    pub(in crate::serve) certificates: Option<super::certificates::Certificates>,
     pub(in crate::serve) agent: Option<AgentCheck>,
     /// The time from the first signal until the server stops accepting.
     pub(in crate::serve) notice: Duration,
@@ -85,6 +87,18 @@ impl Operator {
     }
 
     fn reload(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &self.certificates {
+            match certificates.reload() {
+                Ok(()) => tracing::info!("the certificates were reloaded"),
+                Err(error) => {
+                    tracing::error!(%error, "the certificates were not reloaded; the old ones stay in effect");
+                }
+            }
+            if self.allow_file.is_none() {
+                return;
+            }
+        }
         let Some(file) = &self.allow_file else {
             tracing::info!("nothing to reload: the server has no --allow-file");
             return;

@@ -14,6 +14,8 @@ mod record;
 mod record_both;
 mod signals;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
