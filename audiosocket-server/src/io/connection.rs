@@ -265,9 +265,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             return self.driver.receive(now, bytes);
         }
         let driver = &mut self.driver;
-        let received = self
-            .tls
-            .receive(bytes, |frames| driver.receive(now, frames));
+        let received = self.tls.receive(bytes, |it| driver.receive(now, it));
         self.unflushed |= self.tls.wants_write();
         match received {
             Ok(false) => return,
