@@ -177,6 +177,10 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
         self.write(S::close_write)
     }
 
+    fn begin_frames(&mut self, rest: &[u8]) {
+        self.shared.lock().buffer.begin_frames(rest);
+    }
+
     fn take_lag(&mut self) -> Option<Lag> {
         self.lag.take()
     }

@@ -10,7 +10,7 @@ macro_rules! program {
         use std::sync::Arc;
         use $adapter::admission::{
             Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached,
-            Limits, ParseAllowListError,
+            Limits, ParseAllowListError, ProxyHeaderError,
         };
         use $adapter::config::{Keepalive, Ptime, SessionConfig};
         use $adapter::listener::{ListenAddr, ListenOptions, SocketFile, TcpListener};
@@ -62,7 +62,8 @@ macro_rules! program {
             .send_buffer(128 * 1024)
             .admission(Admission::new())
             .limits(Limits::default())
-            .allow_list(networks)
+            .allow_list(networks.clone())
+            .proxy_protocol(networks)
             .expected_calls(&expected)
             .admit_peer(|_| Ok(()))
             .session(SessionConfig::default())
@@ -112,7 +113,7 @@ macro_rules! program {
                 AudioBuf, Bed, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception, FrameKind, Lag,
                 PeerError, SampleRate, SendError, CallStats, Uuid, Dropped, LimitReached,
                 MarkOutcome, Played, PlayoutStats, Ptime, CallEvent, Elapsed, EventInjector,
-                InjectError, Injected, Prebuffer,
+                InjectError, Injected, Prebuffer, ProxyHeaderError,
             ),
         > = CORE_TYPES;
         Ok::<(), io::Error>(())
@@ -182,6 +183,7 @@ type CoreTypes = fn(
     audiosocket_server::InjectError,
     audiosocket_server::Injected,
     audiosocket_server::Prebuffer,
+    audiosocket_server::ProxyHeaderError,
 );
 
 const CORE_TYPES: Option<CoreTypes> = None;

@@ -43,6 +43,7 @@
 //! |---|---|
 //! | `io` | the connection loop and the accept loop over three small traits; listening sockets |
 //! | `batch` | `io`, and one poll for all calls of a thread at an interval |
+//! | `tls` | `io`, and TLS by rustls |
 //! | `serde` | `Serialize` and `Deserialize` for statistics, counters and ends of calls |
 //! | `memory-guard` | `MemoryGuard`, on Linux |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -78,6 +79,7 @@ pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
 pub use admission::limits::{LimitReached, Limits, WhenFull};
 pub use admission::open_calls::Calls;
+pub use admission::proxy_header::ProxyHeaderError;
 pub use admission::readiness::Readiness;
 pub use admission::server_stats::{EndCounts, RecentRefusal, ServerStats};
 pub use admission::wait_idle::Idle;

@@ -82,6 +82,15 @@ impl Server {
         Self::echo_on(&addr, Command::new(program()), options)
     }
 
+    /// Starts `serve echo` with `options` on `addr`.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn echo_at(addr: &str, options: &[&str]) -> Self {
+        Self::echo_on(addr, Command::new(program()), options)
+    }
+
     /// Starts `serve echo` with `options` and 40 descriptors.
     ///
     /// # Panics
@@ -245,11 +254,21 @@ impl Callers {
     /// If they cannot be started.
     #[must_use]
     pub fn call(server: &Server, count: usize) -> Self {
+        Self::timed(server.port(), count, "100", "10m")
+    }
+
+    /// Starts `count` callers of a port of 127.0.0.1, with this many new calls per second and this duration of a call.
+    ///
+    /// # Panics
+    /// If they cannot be started.
+    #[must_use]
+    pub fn timed(port: u16, count: usize, per_second: &str, duration: &str) -> Self {
         let mut command = Command::new(program());
         command
-            .args(["call", &format!("127.0.0.1:{}", server.port()), "--json"])
-            .args(["--calls", &count.to_string(), "--calls-per-second", "100"])
-            .args(["--duration", "10m", "--expect", "any", "--audio", "noise"])
+            .args(["call", &format!("127.0.0.1:{port}"), "--json"])
+            .args(["--calls", &count.to_string()])
+            .args(["--calls-per-second", per_second, "--duration", duration])
+            .args(["--expect", "any", "--audio", "noise"])
             .stdin(Stdio::null());
         let process = Process::builder(command)
             .ready_lines(0)

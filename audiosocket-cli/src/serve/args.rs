@@ -9,6 +9,7 @@ use audiosocket_tokio::admission::{Admission, AllowList, Limits, WhenFull};
 use audiosocket_tokio::config::SessionConfig;
 use clap::{Args, ValueEnum};
 
+use super::balancer::BalancerOptions;
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
 use super::operate::status::StatusOptions;
@@ -39,6 +40,11 @@ pub(crate) struct ServeArgs {
     pub(super) backlog: i32,
     #[command(flatten)]
     pub(super) status: StatusOptions,
+    #[command(flatten)]
+    pub(super) balancer: BalancerOptions,
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub(super) tls: super::tls_options::TlsOptions,
     #[command(flatten)]
     pub(super) caller: InputOptions,
     #[command(flatten)]
@@ -114,6 +120,10 @@ impl ServeArgs {
         if self.threads.is_some() && !matches!(self.runtime, Runtime::Tokio) {
             usage_error(COMMAND, "--threads needs --runtime tokio");
         }
+        #[cfg(feature = "tls")]
+        if self.tls.is_on() && matches!(self.runtime, Runtime::Blocking) {
+            usage_error(COMMAND, "--tls-cert needs --runtime tokio or smol");
+        }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(
                 COMMAND,
@@ -154,6 +164,7 @@ impl ServeArgs {
 
     pub(super) fn admission(&self, allow_file: Option<AllowFile>) -> Admission {
         let admission = Admission::new().limits(self.limits());
+        let admission = self.balancer.admission(admission);
         match allow_file {
             Some(file) => admission.admit_peer(move |peer| file.check(peer)),
             None if self.allow.is_empty() => admission,

@@ -1,6 +1,7 @@
 //! `audiosocket serve`: AudioSocket servers for Asterisk.
 
 mod args;
+mod balancer;
 mod bot;
 mod caller_input;
 mod capture;
@@ -11,6 +12,8 @@ mod play;
 mod play_rate;
 mod prompt;
 mod record;
+#[cfg(feature = "tls")]
+mod tls_options;
 
 use std::io;
 use std::net::SocketAddr;
@@ -101,12 +104,17 @@ fn until_signal<A: Acceptor>(
     let allow_file = args.allow_file()?;
     let captures = args.capture.start()?;
     let acceptor = CapturingAcceptor::new(acceptor, captures.clone());
+    #[cfg(feature = "tls")]
+    let certificates = args.tls.certificates()?;
     let acceptor = CallLog::new(acceptor, tail.is_some());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
             _status: args.status.start(&server)?,
+            agent: args.balancer.agent_check(server.clone(), args.max_calls)?,
             server,
             allow_file: allow_file.clone(),
+            #[cfg(feature = "tls")]
+            certificates: certificates.clone(),
             notice: args.drain_notice,
             drain: args.drain,
         };
@@ -115,6 +123,10 @@ fn until_signal<A: Acceptor>(
     let config = ServeConfig {
         admission: args.admission(allow_file.clone()),
         session: args.session().hangup_tail(tail.unwrap_or_default()),
+        #[cfg(feature = "tls")]
+        tls: certificates
+            .as_ref()
+            .map(operate::certificates::Certificates::config),
     };
     let served = serve(acceptor, config, args, announce);
     if let Some(captures) = captures {
@@ -127,6 +139,8 @@ fn until_signal<A: Acceptor>(
 struct ServeConfig {
     admission: Admission,
     session: SessionConfig,
+    #[cfg(feature = "tls")]
+    tls: Option<audiosocket_tokio::config::TlsConfig>,
 }
 
 fn serve<A: Acceptor>(
@@ -139,6 +153,8 @@ fn serve<A: Acceptor>(
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args, config);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
+            #[cfg(feature = "tls")]
+            let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
@@ -150,6 +166,8 @@ fn serve<A: Acceptor>(
         Runtime::Smol => async_io::block_on(async {
             let builder = options!(audiosocket_smol, args, config);
             let builder = builder.blocked_handler_warning(true);
+            #[cfg(feature = "tls")]
+            let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;

@@ -19,6 +19,8 @@ mod listening;
 mod observe;
 mod process;
 mod recordings;
+#[cfg(feature = "tls")]
+mod relay;
 mod releases;
 mod serve;
 mod server;

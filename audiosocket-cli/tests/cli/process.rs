@@ -153,6 +153,13 @@ impl ServeProcess {
         self.0.count_lines(part)
     }
 
+    /// Returns the first line of the log that contains `part`.
+    #[track_caller]
+    pub(crate) fn log_line(&self, part: &str) -> String {
+        let mut lines = self.0.lines(OutputStream::Stderr).into_iter();
+        lines.find(|line| line.contains(part)).unwrap()
+    }
+
     /// Waits until the process has ended. Returns its exit code and its log.
     pub(crate) fn wait(mut self) -> (i32, String) {
         let output = self.0.wait().unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::admission::counts::{ConnectionClass, ConnectionCounts};
+use crate::admission::counts::{ConnectionClass, ConnectionCounts, PeerDecision};
 use crate::admission::expected::ExpectedCall;
 use crate::admission::room::{RoomWatch, wake};
 use crate::admission::server_stats::{AtomicHistogram, EndedCalls, RefusalLog};
@@ -19,7 +19,7 @@ use audiosocket_proto::End;
 /// The number of refused connections that may stay open for their [`linger`](audiosocket_proto::SessionConfig::linger).
 /// Further ones are closed at once, and the hangup may be lost. This is also the smallest limit for connections whose
 /// call is over.
-const MAX_LINGERING: usize = 256;
+pub(super) const MAX_LINGERING: usize = 256;
 
 /// [`MAX_LINGERING`] while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
 /// connection takes some.
@@ -51,7 +51,7 @@ pub(super) struct OpenConnections {
     /// All connections that are not closed: also refused ones, and those whose call is over.
     pub(super) connections: HashMap<u64, OpenConnection>,
     /// How many connections were refused and are not closed yet.
-    refused: usize,
+    pub(super) refused: usize,
     /// How many connections belong to a call that is over, and are not closed yet.
     ended: usize,
     pub(super) counts: ConnectionCounts,
@@ -94,6 +94,11 @@ impl Calls {
         }
     }
 
+    /// Returns whether `peer` is a proxy, which sends the address of its client in a header.
+    pub(crate) fn is_proxy(&self, peer: &Peer) -> bool {
+        self.shared.admission.is_proxy(peer)
+    }
+
     /// Decides whether `peer` may connect. Runs application code.
     pub(crate) fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
         self.shared.admission.check_peer(peer)
@@ -104,11 +109,11 @@ impl Calls {
     pub(crate) fn register(
         &self,
         call: &CallHandle,
-        peer_admitted: bool,
+        decision: PeerDecision,
     ) -> (Registration, CallEntry) {
         let mut open = self.lock();
         let id = open.new_id();
-        let entered = open.counts.enter(call.peer(), peer_admitted);
+        let entered = open.counts.enter(call.peer(), decision);
         let class = entered.unwrap_or(ConnectionClass::Refused);
         let max_lingering = match entered {
             Err(LimitReached::Refusing) => MAX_LINGERING_WHILE_REFUSING,
@@ -247,7 +252,7 @@ impl Calls {
         match class {
             ConnectionClass::Refused => open.refused -= 1,
             ConnectionClass::Ended => open.ended -= 1,
-            ConnectionClass::Pending | ConnectionClass::Call => {
+            _ => {
                 open.counts.release(call.peer(), class);
             }
         }
@@ -299,8 +304,8 @@ fn wake_all(waiting: HashMap<u64, Waker>) {
 #[derive(Debug)]
 #[must_use = "dropping it removes the connection from the counts"]
 pub(crate) struct Registration {
-    calls: Calls,
-    id: u64,
+    pub(super) calls: Calls,
+    pub(super) id: u64,
 }
 
 /// The decision of the limits about a new connection.

@@ -234,7 +234,9 @@ impl Calls {
             calls.add(&open.ended_calls.stats);
             for connection in open.connections.values() {
                 match connection.class {
-                    ConnectionClass::Pending => stats.pending += 1,
+                    ConnectionClass::Pending | ConnectionClass::PendingClient => {
+                        stats.pending += 1;
+                    }
                     ConnectionClass::Call => handles.push(connection.call.clone()),
                     ConnectionClass::Ended | ConnectionClass::Refused => stats.closing += 1,
                 }

@@ -35,10 +35,13 @@ pub(crate) struct CallControl {
     session_stats: AtomicStats,
     pub(crate) times: AtomicTimes,
     uuid: OnceLock<Uuid>,
+    /// The peer of the connection.
     peer: Peer,
     /// For reports only. All decisions use the clock of the driver.
     connected_at: Instant,
     last_event: AtomicEvent,
+    /// The client, if the peer of the connection is a proxy and its header has arrived.
+    proxied_peer: OnceLock<Box<Peer>>,
     inner: Mutex<ControlState>,
 }
 
@@ -145,6 +148,7 @@ impl CallControl {
             peer,
             connected_at: Instant::now(),
             last_event: AtomicEvent::default(),
+            proxied_peer: OnceLock::new(),
             inner: Mutex::new(ControlState {
                 playout: Playout::new(config),
                 rare: None,
@@ -154,7 +158,13 @@ impl CallControl {
     }
 
     pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+        self.proxied_peer.get().map_or(&self.peer, |peer| peer)
+    }
+
+    /// Stores the client of the proxy.
+    pub(crate) fn set_proxied_peer(&self, client: Peer) {
+        // A connection has one header.
+        let _ = self.proxied_peer.set(Box::new(client));
     }
 
     pub(crate) fn age(&self) -> Duration {

@@ -11,6 +11,7 @@ use crate::admission::open_calls::Registration;
 use crate::call::control::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::outbound::{Outbound, PlayoutStep};
+use crate::call::proxied::ProxyState;
 use crate::{
     Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, LastEvent, Peer, Refusal,
     Response,
@@ -65,7 +66,11 @@ pub struct CallDriver<A: Acceptor> {
 
 pub(super) enum Phase<H> {
     /// The UUID has not arrived.
-    Waiting { local_addr: Option<SocketAddr> },
+    Waiting {
+        local_addr: Option<SocketAddr>,
+        /// `Some` if the peer is a proxy whose client is not known.
+        proxy: Option<Box<ProxyState>>,
+    },
     Talking {
         handler: H,
         timer: Option<Arc<DeadlineTimer>>,
@@ -92,6 +97,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// Takes all of `bytes`, which you read from the connection. Calls the handler for each frame.
     pub fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
         self.step(now, |call| {
+            call.receive_proxy_header(&mut bytes);
             // The decoder is taken out of `call`, because an event borrows from the decoder while `call` handles the
             // event.
             let mut decoder = mem::take(&mut call.decoder);
@@ -292,10 +298,10 @@ impl<A: Acceptor> CallDriver<A> {
             Event::Exception(error) => {
                 self.notify(HandlerEvent::Exception(&Exception::Peer(error)));
             }
-            Event::Ended(end @ End::Failed(error)) => {
-                self.finish(end, Some(&Exception::Peer(error)));
+            Event::Ended(end) => {
+                let exception = self.exception_of(end);
+                self.finish(end, exception.as_ref());
             }
-            Event::Ended(end) => self.finish(end, None),
             // `Event` is non-exhaustive. This crate has the version of the core, so all events are above.
             _ => {}
         }

@@ -10,6 +10,7 @@ pub(crate) mod play;
 pub(crate) mod played;
 mod playing;
 pub(crate) mod prebuffer;
+mod proxied;
 pub(crate) mod sent;
 pub(crate) mod stats;
 pub(crate) mod times;

@@ -14,13 +14,15 @@ pub use audiosocket_proto::{
 pub mod admission {
     pub use crate::{
         Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
-        ParseAllowListError, WhenFull,
+        ParseAllowListError, ProxyHeaderError, WhenFull,
     };
 }
 
 /// Deadlines and limits of a call, and keepalive of its socket. You need it to change the defaults.
 pub mod config {
     pub use crate::io::Keepalive;
+    #[cfg(feature = "tls")]
+    pub use crate::io::TlsConfig;
     pub use audiosocket_proto::{Ptime, SessionConfig};
 }
 

@@ -19,6 +19,9 @@ mod read_buffer;
 mod retransmissions;
 mod runtime;
 mod segments;
+#[cfg(feature = "tls")]
+mod tls;
+mod tls_layer;
 
 #[doc(no_inline)]
 pub use audiosocket_proto::SessionConfig;
@@ -43,3 +46,5 @@ pub use read_buffer::release_read_buffer;
 pub use retransmissions::tcp_retransmissions;
 pub use runtime::{ClosableListener, Listener, Stream, Timer};
 pub use segments::send_frames;
+#[cfg(feature = "tls")]
+pub use tls::TlsConfig;

@@ -35,6 +35,12 @@ pub trait Stream {
     /// The errors of the connection.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Reports that the bytes so far were not frames, except for `rest`: the last bytes of the latest read. Default: does
+    /// nothing. Only a stream that drops audio needs to find the frames.
+    fn begin_frames(&mut self, rest: &[u8]) {
+        let _ = rest;
+    }
+
     /// Returns the audio that the stream dropped before the bytes of the next read. Default: `None`. Only a stream that
     /// reads while the handler is busy drops audio.
     fn take_lag(&mut self) -> Option<Lag> {

@@ -18,6 +18,7 @@ mod lag;
 mod limits;
 mod panics;
 mod playing;
+mod proxied;
 mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;

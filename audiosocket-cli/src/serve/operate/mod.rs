@@ -1,7 +1,10 @@
 //! What an operator sees of a running server, and changes in it.
 
+pub(super) mod agent_check;
 pub(super) mod allow_file;
 pub(super) mod call_log;
+#[cfg(feature = "tls")]
+pub(super) mod certificates;
 mod fault_log;
 pub(super) mod operator;
 pub(super) mod status;

@@ -8,6 +8,7 @@ use audiosocket_status::StatusServer;
 use audiosocket_tokio::ServerHandle;
 use tokio::time::Instant;
 
+use super::agent_check::AgentCheck;
 use super::allow_file::AllowFile;
 use super::status;
 use crate::signals::{ServerSignal, ServerSignals};
@@ -19,6 +20,9 @@ pub(in crate::serve) struct Operator {
     /// Answers until the process ends.
     pub(in crate::serve) _status: Option<StatusServer>,
     pub(in crate::serve) allow_file: Option<AllowFile>,
+    #[cfg(feature = "tls")]
+    pub(in crate::serve) certificates: Option<super::certificates::Certificates>,
+    pub(in crate::serve) agent: Option<AgentCheck>,
     /// The time from the first signal until the server stops accepting.
     pub(in crate::serve) notice: Duration,
     /// The time for calls to end after that.
@@ -42,6 +46,12 @@ impl Operator {
 
     async fn act(mut self, mut signals: ServerSignals) {
         let mut notice_ends = None;
+        let agent = self.agent.take();
+        let draining = agent.as_ref().map(AgentCheck::drain_notice);
+        let draining = draining.unwrap_or_default();
+        if let Some(agent) = agent {
+            tokio::spawn(agent.serve());
+        }
         loop {
             match signals.next(notice_ends).await {
                 None => {
@@ -49,6 +59,7 @@ impl Operator {
                     self.shut_down("the notice is over");
                 }
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
+                    draining.set();
                     let notice = std::mem::take(&mut self.notice);
                     notice_ends = Some(Instant::now() + notice);
                     self.server.announce_drain();
@@ -56,6 +67,7 @@ impl Operator {
                     tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
                 }
                 Some(ServerSignal::End(signal)) => {
+                    draining.set();
                     notice_ends = None;
                     self.shut_down(signal);
                 }
@@ -78,6 +90,18 @@ impl Operator {
     }
 
     fn reload(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &self.certificates {
+            match certificates.reload() {
+                Ok(()) => tracing::info!("the certificates were reloaded"),
+                Err(error) => {
+                    tracing::error!(%error, "the certificates were not reloaded; the old ones stay in effect");
+                }
+            }
+            if self.allow_file.is_none() {
+                return;
+            }
+        }
         let Some(file) = &self.allow_file else {
             tracing::info!("nothing to reload: the server has no --allow-file");
             return;

@@ -1,5 +1,6 @@
 //! `audiosocket serve echo`.
 
+mod balancer;
 mod bot;
 mod codecs;
 mod faults;
@@ -14,6 +15,8 @@ mod record_both;
 mod signals;
 mod status;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
