@@ -30,9 +30,9 @@ pub mod protocol {
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
-/// Counters of calls and of servers, and the audio that was dropped.
+/// Counters of calls and of servers, the audio that was dropped, and whether a server runs.
 pub mod stats {
-    pub use crate::{CallCounters, CallStats, Calls, Lag};
+    pub use crate::{CallCounters, CallStats, Calls, Lag, Probe};
     pub use audiosocket_proto::{Dropped, PlayoutStats};
 }
 
