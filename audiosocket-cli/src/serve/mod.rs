@@ -12,7 +12,7 @@ mod prompt;
 mod record;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use clap::{Args, Subcommand};
 
 use crate::{help, open_files, output};
 use args::{Runtime, ServeArgs};
+use operate::activation;
 use operate::call_list::CallList;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
@@ -104,6 +105,7 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
         announce(addrs, operator)
     };
     let config = ServeConfig {
+        sockets: activation::take_sockets()?,
         admission: args.admission(allow_file.clone()),
         session: args.session().hangup_tail(tail),
     };
@@ -112,6 +114,8 @@ fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> i
 
 /// What each runtime gets for its server.
 struct ServeConfig {
+    /// The sockets of a service manager. If there are any, they replace `--listen`.
+    sockets: Vec<TcpListener>,
     admission: Admission,
     session: SessionConfig,
 }
@@ -160,8 +164,10 @@ macro_rules! options {
             .admission($config.admission)
             .reuse_port($args.reuse_port)
             .session($config.session);
-        let listen = $args.listen.iter();
-        listen.fold(builder, |builder, addr| builder.bind(addr))
+        let listen = $args.listen.iter().filter(|_| $config.sockets.is_empty());
+        let builder = listen.fold(builder, |builder, addr| builder.bind(addr));
+        let sockets = $config.sockets.into_iter();
+        sockets.fold(builder, |builder, socket| builder.listener(socket))
     }};
 }
 use options;

@@ -43,6 +43,11 @@ impl CallList {
         u64::try_from(self.0.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// Returns the number of open calls.
+    pub(in crate::serve) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Logs a line about the server, and a line about each call, the oldest first.
     pub(in crate::serve) fn log(&self, server: &ServerHandle) {
         let calls = self.lock().clone();

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::allow_file::AllowFile;
 use super::call_list::CallList;
+use super::service_manager::ServiceManager;
 use crate::signals::{ServerSignal, ServerSignals};
 
 /// Acts on the signals to a server.
@@ -33,30 +34,34 @@ impl Operator {
             let _context = runtime.enter();
             ServerSignals::listen()?
         };
+        let manager = ServiceManager::new(self.server.clone(), self.calls.clone());
+        runtime.spawn(manager.clone().watch());
+        manager.ready();
         let thread = thread::Builder::new().name("signals".to_owned());
-        let acting = thread.spawn(move || runtime.block_on(self.act(signals)));
+        let acting = thread.spawn(move || runtime.block_on(self.act(signals, manager)));
         acting.map(drop)
     }
 
-    async fn act(mut self, mut signals: ServerSignals) {
+    async fn act(mut self, mut signals: ServerSignals, manager: ServiceManager) {
         let mut notice_ends = None;
         loop {
             match signals.next(notice_ends).await {
                 None => {
                     notice_ends = None;
-                    self.shut_down("the notice is over");
+                    self.shut_down("the notice is over", &manager);
                 }
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
                     let notice = std::mem::take(&mut self.notice);
+                    manager.stopping(notice + self.drain);
                     notice_ends = Some(Instant::now() + notice);
                     let notice = humantime::format_duration(notice);
                     tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
                 }
                 Some(ServerSignal::End(signal)) => {
                     notice_ends = None;
-                    self.shut_down(signal);
+                    self.shut_down(signal, &manager);
                 }
-                Some(ServerSignal::Reload) => self.reload(),
+                Some(ServerSignal::Reload) => manager.reload(|| self.reload()),
                 Some(ServerSignal::Summary) => self.calls.log(&self.server),
                 Some(ServerSignal::Other(number)) => {
                     tracing::warn!(number, "a signal without a meaning was ignored");
@@ -66,8 +71,9 @@ impl Operator {
     }
 
     /// Drains the server. The second time, it hangs up at once.
-    fn shut_down(&mut self, signal: &str) {
+    fn shut_down(&mut self, signal: &str, manager: &ServiceManager) {
         let grace = std::mem::take(&mut self.drain);
+        manager.stopping(grace);
         let drain = humantime::format_duration(grace);
         // An idle server ends at once, and the process with it.
         tracing::info!(signal, %drain, "shutting down");

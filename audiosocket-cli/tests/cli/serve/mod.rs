@@ -11,6 +11,7 @@ mod play_stdin;
 mod rates;
 mod record;
 mod record_both;
+mod service_manager;
 mod signals;
 mod threads;
 
