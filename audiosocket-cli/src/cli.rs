@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{call, decode, demo, help, logging, serve};
+use crate::{call, decode, demo, generate, help, logging, serve};
 
 /// AudioSocket servers for Asterisk, and a caller that stands in for Asterisk
 #[derive(Debug, Parser)]
@@ -35,6 +35,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Print the frames of a captured stream, one line each
     Decode(decode::DecodeArgs),
+    /// Write the manual pages and the completions of shells, for a package
+    #[command(hide = true)]
+    Generate(generate::GenerateArgs),
 }
 
 const AFTER_HELP: &str = help::examples!(
@@ -62,6 +65,7 @@ pub(crate) fn run() -> ExitCode {
             demo::run(&args)
         }
         Command::Decode(args) => decode::run(&args),
+        Command::Generate(args) => generate::run(&args, help::with_all_options(Cli::command())),
     };
     result.unwrap_or_else(|error| report(&error))
 }
