@@ -8,6 +8,7 @@ mod decode;
 mod demo;
 mod duration;
 mod file_error;
+mod generate;
 mod help;
 mod logging;
 mod open_files;

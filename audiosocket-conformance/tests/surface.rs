@@ -15,7 +15,9 @@ macro_rules! program {
         use $adapter::config::{Keepalive, Ptime, SessionConfig};
         use $adapter::listener::{ListenAddr, ListenOptions, SocketFile, TcpListener};
         use $adapter::protocol::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
-        use $adapter::stats::{CallCounters, CallStats, Calls, Dropped, Lag, PlayoutStats};
+        use $adapter::stats::{
+            CallCounters, CallStats, Calls, Dropped, Lag, PlayoutStats, Probe,
+        };
         use $adapter::stream::{
             Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Played,
             Prebuffer, incoming,
@@ -39,8 +41,11 @@ macro_rules! program {
         assert_eq!(server.local_addrs().len(), 1);
         let counters: CallCounters = server.handle().counters();
         assert_eq!(counters.connections, 0);
+        let probe: Probe = server.handle().probe();
+        assert!(!probe.is_answered());
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
+        assert!(probe.is_answered());
 
         // All options.
         let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();

@@ -104,7 +104,7 @@ pub use ipnet::IpNet;
 pub use memory_guard::MemoryGuard;
 pub use peer::Peer;
 pub use response::Response;
-pub use shutdown::{ServerAction, ServerDriver, ServerHandle};
+pub use shutdown::{Probe, ServerAction, ServerDriver, ServerHandle};
 pub use stream::event::{CallEvent, Injected};
 pub use stream::event_queue::{EventInjector, InjectError};
 pub use stream::handler::StreamHandler;

@@ -1,5 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ impl ServerDriver {
     pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
             handle: ServerHandle {
-                graces: Arc::default(),
+                requests: Arc::default(),
                 calls: Calls::new(admission),
             },
             linger,
@@ -97,7 +98,11 @@ impl ServerDriver {
     /// Returns what to do now. Wakes `cx` when the action may have changed. The clock alone wakes nothing: see
     /// [`poll_timeout`](Self::poll_timeout).
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> ServerAction {
-        if let Some(grace) = self.handle.graces.poll(cx.waker(), Option::take) {
+        let requests = self.handle.requests.poll(cx.waker(), std::mem::take);
+        if let Some(probe) = requests.probe {
+            probe.answer();
+        }
+        if let Some(grace) = requests.grace {
             let requested = now + grace;
             match &mut self.phase {
                 ShutdownPhase::Accepting => {
@@ -173,16 +178,23 @@ impl ServerDriver {
 impl Drop for ServerDriver {
     fn drop(&mut self) {
         self.handle.calls.abandon();
-        self.handle.graces.close();
+        self.handle.requests.close();
         self.handle.calls.forget_accept_loop();
     }
+}
+
+/// The requests of handles since the last poll.
+#[derive(Debug, Default)]
+struct Requests {
+    /// The shortest grace of a shutdown.
+    grace: Option<Duration>,
+    probe: Option<Probe>,
 }
 
 /// A handle of a server: shuts it down, and counts its calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    /// The shortest grace that was requested since the last poll.
-    graces: Arc<WakeCell<Option<Duration>>>,
+    requests: Arc<WakeCell<Requests>>,
     calls: Calls,
 }
 
@@ -198,7 +210,8 @@ impl ServerHandle {
     /// A second `shutdown` can shorten the time that is left. It cannot extend it.
     pub fn shutdown(&self, grace: Duration) {
         self.calls.announce_drain();
-        self.graces.change(|requested| {
+        self.requests.change(|requests| {
+            let requested = &mut requests.grace;
             *requested = Some(requested.map_or(grace, |requested| requested.min(grace)));
         });
     }
@@ -214,6 +227,18 @@ impl ServerHandle {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.calls.readiness()
+    }
+
+    /// Wakes the accept loop of the server, which answers the probe as soon as it runs.
+    ///
+    /// A watchdog can use this: a probe without an answer means that the accept loop does not run, because handlers
+    /// block all threads of the runtime, or because the server is over. An accept loop that runs does not mean that
+    /// each thread runs: a handler can block one of several threads.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        // Probes that wait share one answer. So any number of them takes no memory.
+        self.requests
+            .change(|requests| requests.probe.get_or_insert_default().clone())
     }
 
     /// Refuses new calls, or accepts them again: see [`Calls::refuse_calls`].
@@ -252,5 +277,21 @@ impl ServerHandle {
     #[must_use]
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+}
+
+/// A request to the accept loop of a server to show that it runs. [`ServerHandle::probe`] makes one.
+#[derive(Clone, Debug, Default)]
+pub struct Probe(Arc<AtomicBool>);
+
+impl Probe {
+    /// Returns whether the accept loop has run since the request.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn answer(&self) {
+        self.0.store(true, Ordering::Release);
     }
 }

@@ -16,7 +16,7 @@ mod record;
 mod tls_options;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use clap::{Args, Subcommand};
 use crate::{help, open_files, output};
 use args::{Runtime, ServeArgs};
 use capture::CapturingAcceptor;
+use operate::activation;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
 use record::RecordOptions;
@@ -121,6 +122,7 @@ fn until_signal<A: Acceptor>(
         announce(addrs, operator)
     };
     let config = ServeConfig {
+        sockets: activation::take_sockets()?,
         admission: args.admission(allow_file.clone()),
         session: args.session().hangup_tail(tail.unwrap_or_default()),
         #[cfg(feature = "tls")]
@@ -137,6 +139,8 @@ fn until_signal<A: Acceptor>(
 
 /// What each runtime gets for its server.
 struct ServeConfig {
+    /// The sockets of a service manager. If there are any, they replace `--listen`.
+    sockets: Vec<TcpListener>,
     admission: Admission,
     session: SessionConfig,
     #[cfg(feature = "tls")]
@@ -191,8 +195,10 @@ macro_rules! options {
             .admission($config.admission)
             .reuse_port($args.reuse_port)
             .session($config.session);
-        let listen = $args.listen.iter();
-        listen.fold(builder, |builder, addr| builder.bind(addr))
+        let listen = $args.listen.iter().filter(|_| $config.sockets.is_empty());
+        let builder = listen.fold(builder, |builder, addr| builder.bind(addr));
+        let sockets = $config.sockets.into_iter();
+        sockets.fold(builder, |builder, socket| builder.listener(socket))
     }};
 }
 use options;

@@ -36,7 +36,7 @@ pub mod protocol {
 pub mod stats {
     pub use crate::{
         AudioFault, CallCounters, CallSide, CallStats, CallTimes, Calls, Diagnosis, EndCounts, Lag,
-        LastEvent, Readiness, RecentRefusal, ServerStats,
+        LastEvent, Probe, Readiness, RecentRefusal, ServerStats,
     };
     pub use audiosocket_proto::{Dropped, DurationHistogram, PlayoutStats, SessionStats};
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::agent_check::AgentCheck;
 use super::allow_file::AllowFile;
+use super::service_manager::ServiceManager;
 use super::status;
 use crate::signals::{ServerSignal, ServerSignals};
 
@@ -39,12 +40,15 @@ impl Operator {
             let _context = runtime.enter();
             ServerSignals::listen()?
         };
+        let manager = ServiceManager::new(self.server.clone());
+        runtime.spawn(manager.clone().watch());
+        manager.ready();
         let thread = thread::Builder::new().name("signals".to_owned());
-        let acting = thread.spawn(move || runtime.block_on(self.act(signals)));
+        let acting = thread.spawn(move || runtime.block_on(self.act(signals, manager)));
         acting.map(drop)
     }
 
-    async fn act(mut self, mut signals: ServerSignals) {
+    async fn act(mut self, mut signals: ServerSignals, manager: ServiceManager) {
         let mut notice_ends = None;
         let agent = self.agent.take();
         let draining = agent.as_ref().map(AgentCheck::drain_notice);
@@ -56,11 +60,12 @@ impl Operator {
             match signals.next(notice_ends).await {
                 None => {
                     notice_ends = None;
-                    self.shut_down("the notice is over");
+                    self.shut_down("the notice is over", &manager);
                 }
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
                     draining.set();
                     let notice = std::mem::take(&mut self.notice);
+                    manager.stopping(notice + self.drain);
                     notice_ends = Some(Instant::now() + notice);
                     self.server.announce_drain();
                     let notice = humantime::format_duration(notice);
@@ -69,9 +74,9 @@ impl Operator {
                 Some(ServerSignal::End(signal)) => {
                     draining.set();
                     notice_ends = None;
-                    self.shut_down(signal);
+                    self.shut_down(signal, &manager);
                 }
-                Some(ServerSignal::Reload) => self.reload(),
+                Some(ServerSignal::Reload) => manager.reload(|| self.reload()),
                 Some(ServerSignal::Summary) => status::log(&self.server),
                 Some(ServerSignal::Other(number)) => {
                     tracing::warn!(number, "a signal without a meaning was ignored");
@@ -81,8 +86,9 @@ impl Operator {
     }
 
     /// Drains the server. The second time, it hangs up at once.
-    fn shut_down(&mut self, signal: &str) {
+    fn shut_down(&mut self, signal: &str, manager: &ServiceManager) {
         let grace = std::mem::take(&mut self.drain);
+        manager.stopping(grace);
         let drain = humantime::format_duration(grace);
         // An idle server ends at once, and the process with it.
         tracing::info!(signal, %drain, "shutting down");

@@ -12,6 +12,7 @@ mod play_stdin;
 mod rates;
 mod record;
 mod record_both;
+mod service_manager;
 mod signals;
 mod status;
 mod threads;
