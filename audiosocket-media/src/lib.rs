@@ -34,7 +34,8 @@
 //! - Find out the codec of a call, and decode nothing: [`CodecDetector`].
 //! - Change the sample rate of a call's audio: [`Resampler`].
 //! - Convert samples to bytes or floats, and mix channels: [`pcm`].
-//! - Detect when the caller speaks, for barge-in: [`vad`].
+//! - Decide when the caller interrupts the bot, despite echo, noise and tones: [`barge_in`].
+//! - Detect when the caller speaks: [`vad`].
 //! - Make a tone: [`tone()`].
 //!
 //! # State
@@ -49,6 +50,7 @@
 #![doc = include_str!("../docs/cost.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod barge_in;
 pub mod file;
 pub mod pcm;
 pub mod vad;
