@@ -16,14 +16,14 @@ const QUIETEST: f32 = -40.0;
 /// Detects the start of the caller's speech, whatever codec `Dial` passes on. Compressed audio
 /// is never speech, because its level is not known.
 #[derive(Debug)]
-pub(super) struct BargeIn {
+pub(super) struct InterruptionDetector {
     rate: SampleRate,
     vad: EnergyVad,
     decoder: AudioDecoder,
     events: Vec<VadEvent>,
 }
 
-impl BargeIn {
+impl InterruptionDetector {
     pub(super) fn new(caller: InputOptions) -> Self {
         let rate = SampleRate::Hz8000;
         Self {
@@ -76,7 +76,11 @@ mod tests {
     const CODECS: [Codec; 3] = [Codec::Slin, Codec::G711(Law::Mu), Codec::G711(Law::A)];
 
     /// The number of the first frame of 20 ms in which an interruption is heard.
-    fn interrupting_frame(detector: &mut BargeIn, codec: Codec, samples: &[i16]) -> Option<usize> {
+    fn interrupting_frame(
+        detector: &mut InterruptionDetector,
+        codec: Codec,
+        samples: &[i16],
+    ) -> Option<usize> {
         let mut at = Instant::now();
         samples.chunks(160).position(|frame| {
             at += Duration::from_millis(20);
@@ -91,8 +95,8 @@ mod tests {
         })
     }
 
-    fn new() -> BargeIn {
-        BargeIn::new(InputOptions::default())
+    fn new() -> InterruptionDetector {
+        InterruptionDetector::new(InputOptions::default())
     }
 
     fn noise(peak: f64, len: usize) -> Vec<i16> {

@@ -14,7 +14,7 @@ use audiosocket_tokio::{
 use clap::Args;
 
 use super::ServeArgs;
-use super::barge_in::BargeIn;
+use super::barge_in::InterruptionDetector;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, hang_up_on_error};
 use crate::help;
@@ -71,7 +71,7 @@ impl PlayArgs {
                 play_rate: rate,
                 rate: SampleRate::default(),
                 next_part: repeat.then_some(0),
-                barge_in: barge_in.then(|| BargeIn::new(caller)),
+                barge_in: barge_in.then(|| InterruptionDetector::new(caller)),
                 interrupted: false,
             };
             Ok(StartAtRate::new(rate, player))
@@ -88,7 +88,7 @@ struct Player {
     rate: SampleRate,
     /// Where the next part of repeated audio starts, in bytes. `None` if the audio is played once.
     next_part: Option<usize>,
-    barge_in: Option<BargeIn>,
+    barge_in: Option<InterruptionDetector>,
     interrupted: bool,
 }
 

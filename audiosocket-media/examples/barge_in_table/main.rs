@@ -88,20 +88,17 @@ fn row(material: &Material, case: &Case, calls: u32, costs: &mut [(Duration, u64
             let outcome = system.run(&scene);
             costs[at].0 += outcome.time;
             costs[at].1 += (scene.caller.len() / 160) as u64;
+            // Speech can have a quiet beginning of up to 0.4 s, such as a breath.
+            let is_within = |(start, _): (usize, usize), seconds| {
+                let end = outcome.interrupted.unwrap_or(usize::MAX / 2);
+                end + sounds::samples(0.4) > start && end <= start + sounds::samples(seconds)
+            };
             let is_right = match scene.speech {
                 None => outcome.interrupted.is_some(),
-                Some((start, _)) => outcome.interrupted.is_some_and(|end| {
-                    // Speech can have a quiet beginning of up to 0.4 s, such as a breath.
-                    end + sounds::samples(0.4) > start && end <= start + sounds::samples(0.25)
-                }),
+                Some(speech) => is_within(speech, 0.25),
             };
             right[at] += u32::from(is_right);
-            let is_later = |(start, _)| {
-                outcome
-                    .interrupted
-                    .is_some_and(|end| end <= start + sounds::samples(0.5))
-            };
-            later[at] += u32::from(scene.speech.is_some_and(is_later));
+            later[at] += u32::from(scene.speech.is_some_and(|speech| is_within(speech, 0.5)));
             pre_rolled[at] += u32::from(is_right && outcome.has_pre_roll);
         }
     }

@@ -13,9 +13,9 @@ const FORGET: f32 = 0.975;
 /// The steps of the solver for each block.
 const STEPS: usize = 4;
 
-/// The blocks in which the path is learned. After them, a block that is much louder than its echo counts less: a door would
+/// The blocks in which the path is learned: 1 s. Not all of them have an echo. After them, a block that is much louder than its echo counts less: a door would
 /// change the path.
-const LEARNING: u32 = 20;
+const LEARNING: u32 = 100;
 
 /// The length of the reference for a block.
 const LEN: usize = BLOCK + TAPS;
@@ -89,7 +89,7 @@ impl EchoCanceller {
                 self.blocks += 1;
                 1.0
             } else {
-                (4.0 * cancelled.echo / (rest + 1e-9)).clamp(0.01, 1.0)
+                (4.0 * cancelled.echo / (rest + 1e-9)).clamp(0.03, 1.0)
             };
             self.add(block, &played, weight);
             self.solve();
@@ -113,9 +113,10 @@ impl EchoCanceller {
                     + played[1 + first + BLOCK] * played[second + BLOCK];
             }
         }
-        for first in 0..TAPS {
-            for second in 0..first {
-                sums[first][second] = sums[second][first];
+        for first in 1..TAPS {
+            let (above, row) = sums.split_at_mut(first);
+            for (sum, above) in row[0].iter_mut().zip(above) {
+                *sum = above[first];
             }
         }
         for (tap, sum) in self.correlation.iter_mut().enumerate() {

@@ -18,7 +18,7 @@ const BINS: std::ops::Range<usize> = 256..3_584;
 
 /// A peak is an echo if it exceeds the standard deviation of the correlation by this factor. The highest of 5,600
 /// values of noise exceeds it by 4 to 5.
-const SIGNIFICANT: f32 = 8.0;
+const SIGNIFICANT: f32 = 6.5;
 
 /// Returns the delay of the echo of `reference` in the latest 200 ms of `caller`, in samples. Returns `None` if there is no
 /// echo in it.

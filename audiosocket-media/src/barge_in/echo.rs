@@ -17,7 +17,7 @@ const AGAIN: i64 = 40;
 
 /// What is left of an echo, as a part of its power. Codecs and loudspeakers change an echo, so a part of it cannot be
 /// subtracted.
-const LEAK: f32 = 0.06;
+const LEAK: f32 = 0.1;
 
 /// Finds the echo of the played audio in the caller's audio, and subtracts it.
 #[derive(Debug)]
@@ -104,6 +104,11 @@ impl EchoGuard {
     fn may_have_echo(&self) -> bool {
         self.loud_end
             .is_some_and(|end| self.caller.end() - end < LONGEST)
+    }
+
+    /// Returns whether the caller's audio can have an echo whose delay is not known.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.canceller.is_none() && self.may_have_echo()
     }
 
     /// Searches for an echo that is not subtracted yet. Returns whether there was one: then the audio of the last 400 ms was no

@@ -43,14 +43,12 @@ impl History {
     /// Copies the samples from `start` on. Samples that are not there are zeros.
     pub(super) fn copy(&self, start: i64, target: &mut [f32]) {
         let oldest = self.end - self.samples.len() as i64;
-        let mut at = start;
-        for sample in target {
+        for (at, sample) in (start..).zip(target) {
             *sample = if (oldest..self.end).contains(&at) {
                 self.samples[self.index(at)]
             } else {
                 0.0
             };
-            at += 1;
         }
     }
 }

@@ -39,28 +39,34 @@
 //!
 //! The guide has the figures: how often each decision is right, beside those of a detector alone.
 
+mod audio_clock;
 mod canceller;
 mod delay;
 mod echo;
+mod event;
 mod history;
 mod options;
 mod played_audio;
 mod pre_roll;
+mod resampled_stream;
 mod spectrum;
-mod timeline;
+mod steady_level;
 mod transform;
 
 use std::time::{Duration, Instant};
 
 use audiosocket_proto::Audio;
 
+use crate::SampleRate;
 use crate::vad::SpeechDetector;
-use crate::{Resampler, SampleRate};
+use audio_clock::AudioClock;
 use echo::EchoGuard;
 use pre_roll::PreRoll;
+use resampled_stream::ResampledStream;
 use spectrum::{Features, Spectrum};
-use timeline::Timeline;
+use steady_level::SteadyLevel;
 
+pub use event::BargeInEvent;
 pub use options::{BargeInOptions, Interrupters};
 pub use played_audio::PlayedAudio;
 
@@ -88,38 +94,15 @@ const LEAST_CHANGE: f32 = 0.5;
 /// start of speech.
 const CERTAIN: u32 = 3;
 
+/// The blocks of sound in which a search finds an echo.
+const SEARCHABLE: u32 = 13;
+
 /// The voicing of vowels, and the voicing that is evidence although the score is still low.
 const VOICED: f32 = 0.5;
 const CLEARLY_VOICED: f32 = 0.7;
 
 /// Speech has voiced blocks: two of them. Noise, doors and breath have none.
 const LEAST_VOICED: u32 = 4;
-
-/// What [`BargeIn`] found. Times are the duration of the caller's audio from the first sample that was pushed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BargeInEvent {
-    /// The caller may have started to speak. A bot can pause or lower its voice now. Comes only if speech may interrupt.
-    /// [`Interrupted`](Self::Interrupted) or [`Dismissed`](Self::Dismissed) follows.
-    Suspected,
-    /// It was no speech. A bot that has paused plays on.
-    Dismissed,
-    /// The caller speaks.
-    #[non_exhaustive]
-    SpeechStarted {
-        /// The start of the speech.
-        at: Duration,
-    },
-    /// Speech interrupts the bot: clear the playout. Comes with [`SpeechStarted`](Self::SpeechStarted), or later if the
-    /// [protected time](BargeInOptions::protect) ends while the caller speaks.
-    Interrupted,
-    /// The caller stopped speaking.
-    #[non_exhaustive]
-    SpeechEnded {
-        /// The end of the speech.
-        at: Duration,
-    },
-}
 
 /// Decides whether a caller interrupts the bot. See the [module](self).
 ///
@@ -129,7 +112,7 @@ pub enum BargeInEvent {
 pub struct BargeIn {
     options: BargeInOptions,
     detector: Box<dyn SpeechDetector>,
-    timeline: Timeline,
+    clock: AudioClock,
     played: ResampledStream,
     played_samples: u64,
     caller: ResampledStream,
@@ -144,14 +127,6 @@ pub struct BargeIn {
     steady: SteadyLevel,
     /// Two for each block with a voice, minus one for each block without evidence.
     voiced: u32,
-}
-
-/// The resampling of audio to 8 kHz.
-#[derive(Debug)]
-struct ResampledStream {
-    rate: SampleRate,
-    resampler: Resampler,
-    waiting: Vec<i16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +153,7 @@ const QUIET: SpeechState = SpeechState::Quiet {
 };
 
 impl BargeIn {
-    /// Makes a decider for one call, with the detector of the features: [`SpeechVad`](crate::vad::SpeechVad) with
+    /// Makes a decider for one call, with the detector of the features: `SpeechVad` with
     /// `earshot`, and else [`EnergyVad`](crate::vad::EnergyVad).
     #[must_use]
     pub fn new(options: BargeInOptions) -> Self {
@@ -195,7 +170,7 @@ impl BargeIn {
         Self {
             options,
             detector: Box::new(detector),
-            timeline: Timeline::default(),
+            clock: AudioClock::default(),
             played: ResampledStream::new(),
             played_samples: 0,
             caller: ResampledStream::new(),
@@ -217,7 +192,7 @@ impl BargeIn {
         self.played.push(audio.rate(), &samples);
         self.played_samples += self.played.waiting.len() as u64;
         let (len, end) = (self.played.waiting.len() as i64, self.echo.played_end());
-        let start = self.timeline.played(at, len, end);
+        let start = self.clock.played(at, len, end);
         if start != end {
             self.echo.jump(start);
         }
@@ -238,7 +213,7 @@ impl BargeIn {
         self.caller.push(rate, samples);
         let waiting = std::mem::take(&mut self.caller.waiting);
         let end = self.echo.caller_end() + before as i64;
-        let start = self.timeline.came(at, (waiting.len() - before) as i64, end);
+        let start = self.clock.came(at, (waiting.len() - before) as i64, end);
         if start != end {
             self.echo.jump_caller(start - before as i64);
         }
@@ -334,8 +309,11 @@ impl BargeIn {
                 }
                 *evidence += points;
                 let (evidence, since) = (*evidence, *since);
-                let decides =
-                    evidence >= blocks_in(self.options.least_speech) && self.voiced >= LEAST_VOICED;
+                // A search needs some of the echo, if its delay is not known yet.
+                let may_be_echo = self.echo.is_unknown() && block + 1 - since < SEARCHABLE;
+                let decides = evidence >= blocks_in(self.options.least_speech)
+                    && self.voiced >= LEAST_VOICED
+                    && !may_be_echo;
                 if self.echo.finds_echo(decides) {
                     self.dismiss(events);
                     return;
@@ -416,62 +394,6 @@ impl BargeIn {
     }
 }
 
-/// The level of a sound that stays about the same: noise, a tone, music of one note. Speech changes more.
-#[derive(Clone, Copy, Debug, Default)]
-struct SteadyLevel {
-    blocks: u32,
-    lowest: f32,
-    highest: f32,
-}
-
-impl SteadyLevel {
-    /// The largest difference within a steady sound, in dB.
-    const SPREAD: f32 = 6.0;
-
-    /// A sound is steady after 250 ms.
-    const LEAST: u32 = 25;
-
-    fn push(&mut self, level: f32) {
-        let (lowest, highest) = (self.lowest.min(level), self.highest.max(level));
-        *self = if self.blocks == 0 || highest - lowest > Self::SPREAD {
-            Self {
-                blocks: 1,
-                lowest: level,
-                highest: level,
-            }
-        } else {
-            Self {
-                blocks: self.blocks + 1,
-                lowest,
-                highest,
-            }
-        };
-    }
-
-    /// Returns the level of the noise.
-    fn noise(&self) -> Option<f32> {
-        (self.blocks >= Self::LEAST).then_some(self.highest)
-    }
-}
-
 fn blocks_in(duration: Duration) -> u32 {
     (RATE.samples_in(duration).div_ceil(BLOCK as u64) as u32).max(1)
-}
-
-impl ResampledStream {
-    fn new() -> Self {
-        Self {
-            rate: RATE,
-            resampler: Resampler::new(RATE, RATE),
-            waiting: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, rate: SampleRate, samples: &[i16]) {
-        if rate != self.rate {
-            self.rate = rate;
-            self.resampler = Resampler::new(rate, RATE);
-        }
-        self.resampler.push(samples, &mut self.waiting);
-    }
 }

@@ -7,7 +7,7 @@ use audiosocket_proto::MarkOutcome;
 use audiosocket_tokio::{Audio, AudioBuf, Bytes, Call, DtmfDigit, Handler, Response};
 
 use super::speech::speak;
-use crate::serve::barge_in::BargeIn;
+use crate::serve::barge_in::InterruptionDetector;
 use crate::serve::input_options::InputOptions;
 use crate::serve::play_rate::PlayRate;
 use crate::serve::prompt::hang_up_on_error;
@@ -97,7 +97,7 @@ pub(super) struct Dialogue {
     digits: String,
     /// The number of waits in a row without a key.
     missed: u32,
-    barge_in: BargeIn,
+    barge_in: InterruptionDetector,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Dialogue {
             mark: 0,
             digits: String::new(),
             missed: 0,
-            barge_in: BargeIn::new(caller),
+            barge_in: InterruptionDetector::new(caller),
         }
     }
 

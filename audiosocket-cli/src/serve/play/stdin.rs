@@ -14,7 +14,7 @@ use audiosocket_tokio::{
 };
 
 use super::PlayArgs;
-use crate::serve::barge_in::BargeIn;
+use crate::serve::barge_in::InterruptionDetector;
 use crate::serve::play_rate::{PlayRate, StartAtRate};
 use crate::serve::prompt::{LONGEST, hang_up_on_error};
 
@@ -54,7 +54,7 @@ impl PlayArgs {
                 rate_index: 0,
                 next: 0,
                 is_live: false,
-                barge_in: barge_in.then(|| BargeIn::new(caller)),
+                barge_in: barge_in.then(|| InterruptionDetector::new(caller)),
                 interrupted: false,
             };
             Ok(StartAtRate::new(rate, player))
@@ -172,7 +172,7 @@ struct StdinPlayer {
     next: usize,
     /// True if the thread of standard input plays the next parts.
     is_live: bool,
-    barge_in: Option<BargeIn>,
+    barge_in: Option<InterruptionDetector>,
     interrupted: bool,
 }
 

@@ -8,12 +8,12 @@ const GAP: i64 = 960;
 
 /// Converts times to positions in samples at 8 kHz. The clock is the caller's audio, because frames have jitter.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Timeline {
+pub(super) struct AudioClock {
     /// A time and its position.
     anchor: Option<(Instant, i64)>,
 }
 
-impl Timeline {
+impl AudioClock {
     fn position(&mut self, at: Instant) -> i64 {
         let (since, position) = *self.anchor.get_or_insert((at, 0));
         let samples = |duration: std::time::Duration| (duration.as_nanos() / 125_000) as i64;
