@@ -1,6 +1,7 @@
 //! `audiosocket serve`: AudioSocket servers for Asterisk.
 
 mod args;
+mod barge_in_args;
 mod bot;
 mod caller_input;
 mod echo;

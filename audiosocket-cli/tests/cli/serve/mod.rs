@@ -3,7 +3,7 @@
 mod bot;
 mod codecs;
 mod faults;
-mod inband_keys;
+mod interruption;
 mod limits;
 mod memory;
 mod play;
