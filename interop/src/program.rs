@@ -123,7 +123,7 @@ impl Server {
         let mut command = Command::new(program());
         command
             .env("PATH", format!("{stand_ins}:{path}"))
-            .env("RUST_LOG", "debug");
+            .env("RUST_LOG", "info,audiosocket::serve=debug");
         let options = options.iter().map(OsStr::new);
         let what = ["bot".as_ref()].into_iter().chain(options);
         Self::run(command, "127.0.0.1:0", what)
