@@ -3,8 +3,9 @@ use super::canceller::{Cancelled, EchoCanceller};
 use super::delay;
 use super::history::History;
 
-/// A delay is searched at most once in this time: 40 ms.
+/// A delay is searched at most once in this time: 40 ms, and 160 ms if one was found.
 const SEARCH_EVERY: i64 = 320;
+const SEARCH_AGAIN_EVERY: i64 = 1_280;
 
 /// An echo can come this long after the audio that caused it: 660 ms, and the length of a search.
 const LONGEST: i64 = 6_900;
@@ -82,6 +83,10 @@ impl EchoGuard {
     pub(super) fn next(&mut self, block: &[f32; BLOCK]) -> [f32; BLOCK] {
         let start = self.caller.end();
         self.caller.push(block.iter().copied());
+        self.cancel(block, start)
+    }
+
+    fn cancel(&mut self, block: &[f32; BLOCK], start: i64) -> [f32; BLOCK] {
         let cancelled = match &mut self.canceller {
             Some(canceller) => canceller.cancel(block, start, &self.reference),
             None => Cancelled {
@@ -95,9 +100,28 @@ impl EchoGuard {
         cancelled.rest
     }
 
+    /// Cancels the echo of the last 400 ms again, after [`finds_echo`](Self::finds_echo) found one. Returns each block
+    /// without its echo, and its [`margin`](Self::margin).
+    pub(super) fn last_rests(&mut self) -> Vec<([f32; BLOCK], f32)> {
+        let now = self.caller.end();
+        let again = |back: i64| {
+            let start = now - back * BLOCK as i64;
+            let mut block = [0.0; BLOCK];
+            self.caller.copy(start, &mut block);
+            let rest = self.cancel(&block, start);
+            (rest, self.margin())
+        };
+        (1..=AGAIN).rev().map(again).collect()
+    }
+
     /// Returns whether the latest audio without its echo is more than an incomplete subtraction leaves.
     pub(super) fn is_more_than_echo(&self) -> bool {
         self.rest > LEAK * self.echo
+    }
+
+    /// Returns the level of the latest audio without its echo, relative to the echo, in dB.
+    pub(super) fn margin(&self) -> f32 {
+        10.0 * ((self.rest + 1e-9) / (self.echo + 1e-9)).log10()
     }
 
     /// Returns whether the caller's audio can have an echo now.
@@ -115,10 +139,11 @@ impl EchoGuard {
     /// evidence of speech.
     pub(super) fn finds_echo(&mut self, decides: bool) -> bool {
         let now = self.caller.end();
-        let is_due = match &self.canceller {
-            None => now - self.searched >= SEARCH_EVERY,
-            Some(_) => false,
+        let every = match &self.canceller {
+            None => SEARCH_EVERY,
+            Some(_) => SEARCH_AGAIN_EVERY,
         };
+        let is_due = now - self.searched >= every;
         if !(decides || is_due) || !self.may_have_echo() {
             return false;
         }
