@@ -16,6 +16,11 @@ const LOUD: f32 = 1e-6;
 /// When a delay is found, the canceller takes the audio of the last 400 ms again.
 const AGAIN: i64 = 40;
 
+/// An echo is found only if its subtraction leaves at most this part of the power of the last 200 ms. Sounds that are no
+/// echo can have a delay too.
+const LEAST_CANCELLED: f32 = 0.5;
+const TESTED: i64 = 20;
+
 /// What is left of an echo, as a part of its power. Codecs and loudspeakers change an echo, so a part of it cannot be
 /// subtracted.
 const LEAK: f32 = 0.1;
@@ -94,10 +99,15 @@ impl EchoGuard {
                 echo: 0.0,
             },
         };
-        let rest = cancelled.rest.iter().map(|at| at * at).sum::<f32>() / BLOCK as f32;
+        let (all, mut rest) = (power(block), power(&cancelled.rest));
+        // A wrong path adds to the audio.
+        let is_wrong = rest > all;
+        if is_wrong {
+            rest = all;
+        }
         self.echo += 0.3 * (cancelled.echo - self.echo);
         self.rest += 0.3 * (rest - self.rest);
-        cancelled.rest
+        if is_wrong { *block } else { cancelled.rest }
     }
 
     /// Cancels the echo of the last 400 ms again, after [`finds_echo`](Self::finds_echo) found one. Returns each block
@@ -159,13 +169,25 @@ impl EchoGuard {
             return false;
         }
         let mut canceller = EchoCanceller::new(delay);
-        for back in (1..=AGAIN).rev() {
+        let (mut all, mut rest) = (0.0, 0.0);
+        for back in (1..=AGAIN).rev().chain((1..=AGAIN).rev()) {
             let start = now - back * BLOCK as i64;
             let mut block = [0.0; BLOCK];
             self.caller.copy(start, &mut block);
-            canceller.cancel(&block, start, &self.reference);
+            let cancelled = canceller.cancel(&block, start, &self.reference);
+            if back <= TESTED {
+                all += power(&block);
+                rest += power(&cancelled.rest);
+            }
+        }
+        if rest > LEAST_CANCELLED * all {
+            return false;
         }
         self.canceller = Some(canceller);
         true
     }
+}
+
+fn power(block: &[f32; BLOCK]) -> f32 {
+    block.iter().map(|at| at * at).sum::<f32>() / BLOCK as f32
 }

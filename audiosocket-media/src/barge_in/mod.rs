@@ -82,9 +82,15 @@ const BLOCK_TIME: Duration = Duration::from_millis(10);
 /// The blocks of sound after which speech is suspected.
 const SUSPICIOUS: u32 = 3;
 
-/// A suspicion ends after this number of blocks without sound, or of sound without evidence.
+/// From this part of the threshold on, a score is a hint that it may be speech.
+const HINT: f32 = 0.4;
+
+/// A suspicion ends after this number of blocks without sound, or of sound without a hint.
 const LONGEST_PAUSE: u32 = 20;
-const LONGEST_DOUBT: u32 = 45;
+const LONGEST_DOUBT: u32 = 40;
+
+/// The longest suspicion without evidence, in blocks.
+const LONGEST_SUSPICION: u32 = 70;
 
 /// Sound without a suspicion ends after this number of blocks.
 const LONGEST_GAP: u32 = 5;
@@ -139,6 +145,8 @@ struct Sound {
     evidence: u32,
     /// The block at which speech was suspected.
     suspected: Option<u32>,
+    /// The block after the last one with a hint.
+    hinted: u32,
     /// The suspicion ended without evidence, while the sound went on.
     doubtful: bool,
 }
@@ -234,6 +242,7 @@ impl BargeIn {
                     blocks: 0,
                     evidence: 0,
                     suspected: None,
+                    hinted: block,
                     doubtful: false,
                 };
                 self.sound(judged, sound, events);
@@ -310,16 +319,23 @@ impl BargeIn {
             sound.suspected = Some(self.blocks);
             events.push(BargeInEvent::Suspected);
         }
-        let (longest, doubt) = match sound.suspected {
-            None => (LONGEST_GAP, 0),
-            Some(suspected) => (LONGEST_PAUSE, self.blocks - suspected),
+        if judged.score >= HINT * self.options.threshold {
+            sound.hinted = self.blocks;
+        }
+        let doubt = self.blocks - sound.hinted.max(sound.suspected.unwrap_or(0));
+        let longest = match sound.suspected {
+            None => LONGEST_GAP,
+            Some(_) => LONGEST_PAUSE,
         };
-        let is_over = self.blocks - sound.end >= longest || judged.is_steady;
+        let is_over = self.blocks - sound.end >= longest || (judged.is_steady && doubt > 0);
         if is_over && sound.evidence == 0 {
             self.end_sound(sound, events);
             return;
         }
-        if doubt >= LONGEST_DOUBT && sound.evidence == 0 {
+        let is_too_long = sound.suspected.is_some_and(|since| {
+            doubt >= LONGEST_DOUBT || self.blocks - since >= LONGEST_SUSPICION
+        });
+        if is_too_long && sound.evidence == 0 {
             self.end_sound(sound, events);
             sound.suspected = None;
             sound.doubtful = true;

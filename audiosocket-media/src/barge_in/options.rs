@@ -46,7 +46,7 @@ pub struct BargeInOptions {
     pub hang_over: Duration,
     /// Audio below this level is never speech, in dB of full scale. The default is -55 dB.
     pub quietest: f32,
-    /// The score of the network, or of the detector, from which audio is speech, from 0 to 1. The default is 0.75.
+    /// The score of the network, or of the detector, from which audio is speech, from 0 to 1. The default is 0.9.
     pub threshold: f32,
     /// How much audio before the start of speech [`BargeIn::pre_roll`](super::BargeIn::pre_roll) returns. The default is
     /// 250 ms, and the maximum is 2 s.
@@ -61,7 +61,7 @@ impl Default for BargeInOptions {
             least_speech: Duration::from_millis(50),
             hang_over: Duration::from_millis(500),
             quietest: -55.0,
-            threshold: 0.75,
+            threshold: 0.9,
             pre_roll: Duration::from_millis(250),
         }
     }

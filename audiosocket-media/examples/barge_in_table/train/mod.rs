@@ -1,4 +1,4 @@
-//! Trains the network of barge-in, with the voices and the music of `train`. The table has neither these voices nor the
+//! Trains the network of barge-in, with the voices of `train`. The table has neither these voices nor the
 //! sounds of [`noises`].
 
 mod network;
@@ -21,7 +21,7 @@ use network::{Layer, Network, SCALE};
 /// These are the numbers of `src/barge_in/voice/mod.rs`.
 const FRAMES: usize = 12;
 const STEP: usize = 2;
-const HIDDEN: [usize; 2] = [16, 8];
+const HIDDEN: [usize; 2] = [24, 8];
 
 const BLOCK: usize = 80;
 const PASSES: usize = 12;
@@ -132,7 +132,7 @@ fn scene(material: &Material, random: &mut Random) -> (Scene, bool) {
     });
     let (mut sound, mut speech) = (vec![0.0; len], None);
     if kind == 1 || (kind == 0 && random.between(0.0, 1.0) < 0.4) {
-        let noise = noises::noise(random, &material.music, len);
+        let noise = noises::noise(random, len);
         let highest = if kind == 1 { -8.0 } else { -40.0 };
         let noise = at_level(noise, random.between(-50.0, highest));
         let at = samples(random.between(-2.0, 4.0).max(0.0));

@@ -4,10 +4,10 @@ use std::f32::consts::TAU;
 
 use crate::sounds::{HZ, Random, add, resonate, samples};
 
-/// Returns a sound that is no speech, or a piece of `music`.
-pub(super) fn noise(random: &mut Random, music: &[Vec<f32>], len: usize) -> Vec<f32> {
+/// Returns a sound that is no speech.
+pub(super) fn noise(random: &mut Random, len: usize) -> Vec<f32> {
     match *random.one_of(&[
-        0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 6, 6, 6, 6, 7, 8,
+        0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 6, 6, 6, 6, 7, 8,
     ]) {
         0 => repeated(random, len, (1, 5), (0.1, 0.8), knock),
         1 => repeated(random, len, (1, 5), (0.05, 0.6), breath),
@@ -16,13 +16,7 @@ pub(super) fn noise(random: &mut Random, music: &[Vec<f32>], len: usize) -> Vec<
         4 => buzz(random, len),
         5 => cadence(random, len, &[(250.0, 3_400.0); 3]),
         6 => cadence(random, len, &[(600.0, 1_000.0), (1_100.0, 1_800.0)]),
-        7 => sweep(random, len),
-        _ if music.is_empty() => coloured(random, len),
-        _ => {
-            let piece = random.one_of(music);
-            let start = random.between(0.0, piece.len().saturating_sub(len) as f32) as usize;
-            piece[start..].iter().copied().take(len).collect()
-        }
+        _ => sweep(random, len),
     }
 }
 
@@ -43,20 +37,27 @@ fn repeated(
     sound
 }
 
-/// One to four resonances that fade, and noise that fades.
+/// One to four resonances that fade, and noise that fades. Some have a long and quiet rest.
 fn knock(random: &mut Random) -> Vec<f32> {
-    let mut sound = vec![0.0; samples(0.5)];
-    for _ in 0..*random.one_of(&[1, 2, 3, 4]) {
-        let (hz, fade) = (random.between(60.0, 3_000.0), random.between(0.003, 0.08));
-        let gain = random.between(0.1, 1.0);
+    let mut sound = vec![0.0; samples(0.6)];
+    for _ in 0..*random.one_of(&[1, 1, 2, 3, 4]) {
+        let octaves = random.between(0.0, 6.0);
+        let (hz, fade) = (45.0 * octaves.exp2(), random.between(0.003, 0.08));
+        let gain = random.between(0.1, 1.5);
         for (at, sample) in sound.iter_mut().enumerate() {
             let time = at as f32 / HZ;
             *sample += gain * (-time / fade).exp() * (TAU * hz * time).sin();
         }
     }
     let (fade, gain) = (random.between(0.002, 0.06), random.between(0.1, 1.5));
+    let (rest, rest_fade) = (random.between(0.0, 0.3), random.between(0.03, 0.25));
+    let pole = random.between(-0.3, 0.9);
+    let mut state = 0.0;
     for (at, sample) in sound.iter_mut().enumerate() {
-        *sample += gain * (-(at as f32) / HZ / fade).exp() * random.white();
+        let time = at as f32 / HZ;
+        let envelope = (-time / fade).exp() + rest * (-time / rest_fade).exp();
+        state = pole * state + (1.0 - pole.abs()) * random.white();
+        *sample += gain * envelope * state;
     }
     sound
 }
