@@ -4,15 +4,6 @@ use crate::Material;
 use crate::scene::{Echo, Line, Scene, bounds};
 use crate::sounds::{self, Random, TONES, add, at_level, samples};
 
-/// What is right in a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// No interruption.
-    Nothing,
-    /// An interruption within 250 ms after the start of speech.
-    Interruption,
-}
-
 /// What the caller's side sends.
 #[derive(Clone, Copy, Debug)]
 enum Sound {
@@ -26,6 +17,7 @@ enum Sound {
     Hum,
     Tone,
     Keys,
+    Music,
     /// Speech with this level.
     Speech(f32),
     /// Speech at -25 dB, with noise behind it that is 15 dB quieter.
@@ -39,7 +31,8 @@ type Made = (Vec<f32>, usize, Option<(usize, usize)>);
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
-    pub(crate) wanted: Wanted,
+    /// The issue has a limit for this case.
+    pub(crate) has_limit: bool,
     sound: Sound,
     /// The level of the echo, relative to the prompt.
     echo: Option<f32>,
@@ -48,10 +41,7 @@ pub(crate) struct Case {
 pub(crate) fn all() -> Vec<Case> {
     let case = |name: String, sound, echo| Case {
         name,
-        wanted: match sound {
-            Sound::Speech(_) | Sound::SpeechInNoise => Wanted::Interruption,
-            _ => Wanted::Nothing,
-        },
+        has_limit: !matches!(sound, Sound::Babble | Sound::Music | Sound::SpeechInNoise),
         sound,
         echo,
     };
@@ -68,6 +58,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("hum, 50 and 60 Hz", Sound::Hum),
         ("tones", Sound::Tone),
         ("keys as sound", Sound::Keys),
+        ("music", Sound::Music),
         ("babble at -35 dB and below", Sound::Babble),
     ] {
         cases.push(case(name.to_owned(), sound, None));
@@ -95,9 +86,14 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 impl Case {
+    /// Returns whether the calls of this case have speech.
+    pub(crate) const fn is_speech(&self) -> bool {
+        matches!(self.sound, Sound::Speech(_) | Sound::SpeechInNoise)
+    }
+
     /// Makes a call of this case.
-    pub(crate) fn scene(&self, material: &Material, number: u32) -> Scene {
-        let mut random = Random::new(u64::from(number) * 7_919 + 17);
+    pub(crate) fn scene(&self, material: &Material, number: u64) -> Scene {
+        let mut random = Random::new(number * 7_919 + 17);
         let len = samples(8.0);
         let mut prompt = Vec::new();
         while prompt.len() < len {
@@ -169,6 +165,11 @@ impl Case {
                 (steady(sounds::tone(hz, on, off, len), loud), at, None)
             }
             Sound::Keys => (steady(sounds::keys(random, len), loud), at, None),
+            Sound::Music => {
+                let piece = random.one_of(&material.music);
+                let start = random.between(0.0, (piece.len() - len) as f32) as usize;
+                (steady(piece[start..start + len].to_vec(), loud), 0, None)
+            }
             Sound::Babble => {
                 let level = random.between(-50.0, -35.0);
                 (steady(babble(material, random, len), level), 0, None)

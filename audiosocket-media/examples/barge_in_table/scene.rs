@@ -83,11 +83,16 @@ fn to_sample(at: f32) -> i16 {
     (at * 32_768.0).round() as i16
 }
 
-/// Where speech begins and ends: the first and the last 10 ms that are at most 15.9 dB below the level of the speech, as in ITU-T P.56.
+/// Where speech begins and ends: the first and the last 10 ms that are at most 20 dB below the loudest 10 ms.
 pub(crate) fn bounds(sound: &[f32]) -> (usize, usize) {
-    let least = 10_f32.powf((sounds::level(sound) - 15.9) / 10.0);
-    let is_loud = |window: &[f32]| sounds::power(window) >= least;
-    let first = sound.chunks(80).position(is_loud).unwrap_or(0);
-    let last = sound.chunks(80).rposition(is_loud).unwrap_or(0);
+    let powers = sound.chunks(80).map(sounds::power);
+    let least = powers.clone().fold(0.0, f32::max) / 100.0;
+    let loud = |power: f32| power >= least;
+    let first = powers.clone().position(loud).unwrap_or(0);
+    let last = powers
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rposition(loud)
+        .unwrap_or(0);
     (first * 80, (last + 1) * 80)
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BargeInEvent {
-    /// The caller may have started to speak. A bot can pause or lower its voice now. Comes only if speech may interrupt.
-    /// [`Interrupted`](Self::Interrupted) or [`Dismissed`](Self::Dismissed) follows.
+    /// The caller may have started to speak: 30 ms of sound came. A bot pauses or lowers its voice now. Comes only if speech
+    /// may interrupt. [`Interrupted`](Self::Interrupted) or [`Dismissed`](Self::Dismissed) follows.
     Suspected,
-    /// It was no speech. A bot that has paused plays on.
+    /// It was no speech, for 200 to 450 ms. A bot that has paused plays on. The sound can go on, and can be speech later.
     Dismissed,
     /// The caller speaks.
     #[non_exhaustive]

@@ -33,9 +33,11 @@
 //! # How it decides
 //!
 //! 1. The echo guard searches the caller's audio for what was played up to 660 ms before, and subtracts it.
-//! 2. A [`SpeechDetector`] gives the rest a score. With the feature `earshot` it is a neural network, and else the energy.
-//! 3. Tones, hum and steady noise do not count: their spectrum or level does not change.
-//! 4. After [`BargeInOptions::least_speech`], it is speech.
+//! 2. Sound is what is louder than the noise and than the rest of the echo. Tones, hum and steady noise do not count: their
+//!    spectrum or level does not change. After 30 ms of sound, [`BargeInEvent::Suspected`] comes.
+//! 3. A small neural network gives the sound of the last 240 ms a score. A [`SpeechDetector`] can take its place.
+//! 4. After [`BargeInOptions::least_speech`] with a high score, it is speech. If this does not come within half a second,
+//!    [`BargeInEvent::Dismissed`] comes.
 //!
 //! The guide has the figures: how often each decision is right, beside those of a detector alone.
 
@@ -45,13 +47,14 @@ mod delay;
 mod echo;
 mod event;
 mod history;
+mod judge;
 mod options;
 mod played_audio;
 mod pre_roll;
 mod resampled_stream;
-mod spectrum;
 mod steady_level;
 mod transform;
+mod voice;
 
 use std::time::{Duration, Instant};
 
@@ -61,10 +64,9 @@ use crate::SampleRate;
 use crate::vad::SpeechDetector;
 use audio_clock::AudioClock;
 use echo::EchoGuard;
+use judge::{Judge, Judged};
 use pre_roll::PreRoll;
 use resampled_stream::ResampledStream;
-use spectrum::{Features, Spectrum};
-use steady_level::SteadyLevel;
 
 pub use event::BargeInEvent;
 pub use options::{BargeInOptions, Interrupters};
@@ -77,32 +79,27 @@ const RATE: SampleRate = SampleRate::Hz8000;
 const BLOCK: usize = 80;
 const BLOCK_TIME: Duration = Duration::from_millis(10);
 
-/// Speech exceeds the noise by this margin, in dB.
-const MARGIN: f32 = 6.0;
+/// The blocks of sound after which speech is suspected.
+const SUSPICIOUS: u32 = 3;
 
-/// From this tonality on, a block is a tone. No vowel has its power in two tones.
-const TONE: f32 = 0.97;
+/// From this part of the threshold on, a score is a hint that it may be speech.
+const HINT: f32 = 0.4;
 
-/// Vowels can have this tonality, but they change more than a tone, in dB.
-const STEADY_TONE: f32 = 0.9;
-const STEADY_TONE_CHANGE: f32 = 1.5;
+/// A suspicion ends after this number of blocks without sound, or of sound without a hint.
+const LONGEST_PAUSE: u32 = 20;
+const LONGEST_DOUBT: u32 = 40;
 
-/// The spectrum of hum changes less, in dB.
-const LEAST_CHANGE: f32 = 0.5;
+/// The longest suspicion without evidence, in blocks.
+const LONGEST_SUSPICION: u32 = 70;
 
-/// The evidence of a block whose score is at least the threshold. A neural network has such scores about 100 ms after the
-/// start of speech.
-const CERTAIN: u32 = 3;
+/// Sound without a suspicion ends after this number of blocks.
+const LONGEST_GAP: u32 = 5;
 
 /// The blocks of sound in which a search finds an echo.
 const SEARCHABLE: u32 = 13;
 
-/// The voicing of vowels, and the voicing that is evidence although the score is still low.
-const VOICED: f32 = 0.5;
-const CLEARLY_VOICED: f32 = 0.7;
-
-/// Speech has voiced blocks: two of them. Noise, doors and breath have none.
-const LEAST_VOICED: u32 = 4;
+/// Speech starts at most this number of blocks before the decision.
+const LONGEST_START: u32 = 50;
 
 /// Decides whether a caller interrupts the bot. See the [module](self).
 ///
@@ -111,33 +108,22 @@ const LEAST_VOICED: u32 = 4;
 #[derive(Debug)]
 pub struct BargeIn {
     options: BargeInOptions,
-    detector: Box<dyn SpeechDetector>,
     clock: AudioClock,
     played: ResampledStream,
     played_samples: u64,
     caller: ResampledStream,
     echo: EchoGuard,
-    spectrum: Spectrum,
+    judge: Judge,
     pre_roll: PreRoll,
     state: SpeechState,
     /// The number of blocks so far.
     blocks: u32,
-    /// The level of the noise of the line, in dB of full scale.
-    noise: f32,
-    steady: SteadyLevel,
-    /// Two for each block with a voice, minus one for each block without evidence.
-    voiced: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum SpeechState {
-    Quiet {
-        /// The evidence of the blocks with speech, minus the number of the others.
-        evidence: u32,
-        /// The block at which the evidence started.
-        since: u32,
-        suspected: bool,
-    },
+    Quiet,
+    Sound(Sound),
     Speaking {
         interrupted: bool,
         start: u32,
@@ -146,42 +132,50 @@ enum SpeechState {
     },
 }
 
-const QUIET: SpeechState = SpeechState::Quiet {
-    evidence: 0,
-    since: 0,
-    suspected: false,
-};
+/// Sound that may be speech.
+#[derive(Debug, Clone, Copy)]
+struct Sound {
+    /// The first block.
+    since: u32,
+    /// The block after the last one with sound.
+    end: u32,
+    /// The number of blocks with sound.
+    blocks: u32,
+    /// The number of blocks with a high score, minus the number of the others.
+    evidence: u32,
+    /// The block at which speech was suspected.
+    suspected: Option<u32>,
+    /// The block after the last one with a hint.
+    hinted: u32,
+    /// The suspicion ended without evidence, while the sound went on.
+    doubtful: bool,
+}
 
 impl BargeIn {
-    /// Makes a decider for one call, with the detector of the features: `SpeechVad` with
-    /// `earshot`, and else [`EnergyVad`](crate::vad::EnergyVad).
+    /// Makes a decider for one call, with the neural network.
     #[must_use]
     pub fn new(options: BargeInOptions) -> Self {
-        #[cfg(feature = "earshot")]
-        let detector = crate::vad::SpeechVad::new(RATE, crate::vad::SpeechOptions::default());
-        #[cfg(not(feature = "earshot"))]
-        let detector = crate::vad::EnergyVad::new(RATE, crate::vad::EnergyOptions::default());
-        Self::with_detector(options, detector)
+        Self::with_judge(options, Judge::new(None))
     }
 
-    /// Makes a decider for one call, with a detector for audio at 8 kHz.
+    /// Makes a decider for one call, with a detector for audio at 8 kHz in place of the network.
     #[must_use]
     pub fn with_detector(options: BargeInOptions, detector: impl SpeechDetector + 'static) -> Self {
+        Self::with_judge(options, Judge::new(Some(Box::new(detector))))
+    }
+
+    fn with_judge(options: BargeInOptions, judge: Judge) -> Self {
         Self {
             options,
-            detector: Box::new(detector),
             clock: AudioClock::default(),
             played: ResampledStream::new(),
             played_samples: 0,
             caller: ResampledStream::new(),
             echo: EchoGuard::new(),
-            spectrum: Spectrum::new(),
+            judge,
             pre_roll: PreRoll::default(),
-            state: QUIET,
+            state: SpeechState::Quiet,
             blocks: 0,
-            noise: -70.0,
-            steady: SteadyLevel::default(),
-            voiced: 0,
         }
     }
 
@@ -230,128 +224,130 @@ impl BargeIn {
         let rest = self
             .echo
             .next(&block.map(|sample| f32::from(sample) / 32_768.0));
-        let features = self.spectrum.push(&rest);
-        let score = self
-            .detector
-            .score(&rest.map(|sample| (sample * 32_768.0) as i16));
-        let points = self.points(&features, score);
+        let (margin, is_more) = (self.echo.margin(), self.echo.is_more_than_echo());
+        let judged = self.judge.push(&rest, margin, is_more, &self.options);
         self.blocks += 1;
-        if points == 0 {
-            self.voiced = self.voiced.saturating_sub(1);
-        } else if features.voicing > VOICED {
-            self.voiced += 2;
-        }
-        self.decide(points, events);
-    }
-
-    /// Returns what a block counts as evidence of speech.
-    fn points(&mut self, features: &Features, score: f32) -> u32 {
-        let options = &self.options;
-        let level = features.level;
-        let is_loud = level >= options.quietest && level >= self.noise + MARGIN;
-        self.steady.push(level);
-        if let Some(noise) = self.steady.noise() {
-            self.noise = noise;
-        } else if level < self.noise {
-            self.noise += (level - self.noise) * 0.1;
-        } else {
-            self.noise = level.min(self.noise + 0.03);
-        }
-        let is_tone = features.tonality >= TONE
-            || (features.tonality > STEADY_TONE && features.change < STEADY_TONE_CHANGE);
-        let is_sound =
-            is_loud && !is_tone && features.change > LEAST_CHANGE && self.echo.is_more_than_echo();
-        if !is_sound {
-            0
-        } else if score >= options.threshold {
-            CERTAIN
-        } else if score >= options.threshold / 3.0 && features.voicing >= CLEARLY_VOICED {
-            1
-        } else {
-            0
-        }
-    }
-
-    fn decide(&mut self, points: u32, events: &mut Vec<BargeInEvent>) {
-        let block = self.blocks - 1;
-        let active = points > 0;
-        match &mut self.state {
+        match self.state {
             SpeechState::Speaking {
-                interrupted, end, ..
-            } => {
-                if active {
-                    *end = block + 1;
-                }
-                let (interrupted, end) = (*interrupted, *end);
-                if !interrupted && self.speech_may_interrupt() {
-                    self.interrupt(events);
-                }
-                let hang_over = blocks_in(self.options.hang_over);
-                if block + 1 - end >= hang_over {
-                    self.state = QUIET;
-                    events.push(BargeInEvent::SpeechEnded {
-                        at: BLOCK_TIME * end,
-                    });
-                }
+                interrupted,
+                start,
+                end,
+            } => self.speaking(judged, interrupted, start, end, events),
+            SpeechState::Sound(sound) => self.sound(judged, sound, events),
+            SpeechState::Quiet if judged.is_sound => {
+                let block = self.blocks - 1;
+                let sound = Sound {
+                    since: block,
+                    end: block,
+                    blocks: 0,
+                    evidence: 0,
+                    suspected: None,
+                    hinted: block,
+                    doubtful: false,
+                };
+                self.sound(judged, sound, events);
             }
-            SpeechState::Quiet {
-                evidence, since, ..
-            } => {
-                if !active {
-                    *evidence = evidence.saturating_sub(1);
-                    if *evidence == 0 {
-                        self.dismiss(events);
-                    }
-                    return;
-                }
-                if *evidence == 0 {
-                    *since = block;
-                }
-                *evidence += points;
-                let (evidence, since) = (*evidence, *since);
-                // A search needs some of the echo, if its delay is not known yet.
-                let may_be_echo = self.echo.is_unknown() && block + 1 - since < SEARCHABLE;
-                let decides = evidence >= blocks_in(self.options.least_speech)
-                    && self.voiced >= LEAST_VOICED
-                    && !may_be_echo;
-                if self.echo.finds_echo(decides) {
-                    self.dismiss(events);
-                    return;
-                }
-                let may_interrupt = self.speech_may_interrupt();
-                if let SpeechState::Quiet { suspected, .. } = &mut self.state
-                    && !*suspected
-                    && evidence >= 3
-                    && may_interrupt
-                {
-                    *suspected = true;
-                    events.push(BargeInEvent::Suspected);
-                }
-                if decides {
-                    self.state = SpeechState::Speaking {
-                        interrupted: false,
-                        start: since,
-                        end: block + 1,
-                    };
-                    events.push(BargeInEvent::SpeechStarted {
-                        at: BLOCK_TIME * since,
-                    });
-                    if may_interrupt {
-                        self.interrupt(events);
-                    }
-                }
-            }
+            SpeechState::Quiet => {}
         }
     }
 
-    fn dismiss(&mut self, events: &mut Vec<BargeInEvent>) {
-        if let SpeechState::Quiet {
-            suspected: true, ..
-        } = self.state
-        {
+    /// Decides about a block after the start of speech.
+    fn speaking(
+        &mut self,
+        judged: Judged,
+        interrupted: bool,
+        start: u32,
+        end: u32,
+        events: &mut Vec<BargeInEvent>,
+    ) {
+        let is_speech = judged.score >= self.options.threshold / 2.0;
+        let end = if is_speech { self.blocks } else { end };
+        self.state = SpeechState::Speaking {
+            interrupted,
+            start,
+            end,
+        };
+        if !interrupted && self.speech_may_interrupt() {
+            self.interrupt(events);
+        }
+        if self.blocks - end >= blocks_in(self.options.hang_over) {
+            self.state = SpeechState::Quiet;
+            let at = BLOCK_TIME * end;
+            events.push(BargeInEvent::SpeechEnded { at });
+        }
+    }
+
+    /// Decides about a block of sound, or of a pause in it.
+    fn sound(&mut self, judged: Judged, mut sound: Sound, events: &mut Vec<BargeInEvent>) {
+        if judged.is_sound {
+            sound.end = self.blocks;
+            sound.blocks += 1;
+        }
+        let is_evidence = judged.is_sound && judged.score >= self.options.threshold;
+        sound.evidence = if is_evidence {
+            sound.evidence + 1
+        } else {
+            sound.evidence.saturating_sub(1)
+        };
+        // A search needs some of the echo, if its delay is not known yet.
+        let may_be_echo = self.echo.is_unknown() && self.blocks - sound.since < SEARCHABLE;
+        let decides = sound.evidence >= blocks_in(self.options.least_speech) && !may_be_echo;
+        if judged.is_sound && self.echo.finds_echo(decides) {
+            for (rest, margin) in self.echo.last_rests() {
+                self.judge.replace(&rest, margin);
+            }
+            self.end_sound(sound, events);
+            return;
+        }
+        let may_interrupt = self.speech_may_interrupt();
+        if decides {
+            let start = sound.since.max(self.blocks.saturating_sub(LONGEST_START));
+            self.state = SpeechState::Speaking {
+                interrupted: false,
+                start,
+                end: self.blocks,
+            };
+            let at = BLOCK_TIME * start;
+            events.push(BargeInEvent::SpeechStarted { at });
+            if may_interrupt {
+                self.interrupt(events);
+            }
+            return;
+        }
+        let is_suspicious = sound.blocks >= SUSPICIOUS && !sound.doubtful || sound.evidence > 0;
+        if sound.suspected.is_none() && is_suspicious && may_interrupt {
+            sound.suspected = Some(self.blocks);
+            events.push(BargeInEvent::Suspected);
+        }
+        if judged.score >= HINT * self.options.threshold {
+            sound.hinted = self.blocks;
+        }
+        let doubt = self.blocks - sound.hinted.max(sound.suspected.unwrap_or(0));
+        let longest = match sound.suspected {
+            None => LONGEST_GAP,
+            Some(_) => LONGEST_PAUSE,
+        };
+        let is_over = self.blocks - sound.end >= longest || (judged.is_steady && doubt > 0);
+        if is_over && sound.evidence == 0 {
+            self.end_sound(sound, events);
+            return;
+        }
+        let is_too_long = sound.suspected.is_some_and(|since| {
+            doubt >= LONGEST_DOUBT || self.blocks - since >= LONGEST_SUSPICION
+        });
+        if is_too_long && sound.evidence == 0 {
+            self.end_sound(sound, events);
+            sound.suspected = None;
+            sound.doubtful = true;
+        }
+        self.state = SpeechState::Sound(sound);
+    }
+
+    fn end_sound(&mut self, sound: Sound, events: &mut Vec<BargeInEvent>) {
+        if sound.suspected.is_some() {
             events.push(BargeInEvent::Dismissed);
         }
-        self.state = QUIET;
+        self.state = SpeechState::Quiet;
     }
 
     fn interrupt(&mut self, events: &mut Vec<BargeInEvent>) {
@@ -373,16 +369,21 @@ impl BargeIn {
     #[must_use]
     pub fn pre_roll(&self) -> Vec<i16> {
         let since = match self.state {
-            SpeechState::Quiet {
-                evidence: 1..,
-                since,
-                ..
-            } => since,
+            SpeechState::Sound(sound) => sound.since,
             SpeechState::Speaking { start, .. } => start,
-            SpeechState::Quiet { .. } => self.blocks,
+            SpeechState::Quiet => self.blocks,
         };
         let duration = BLOCK_TIME * (self.blocks - since) + self.options.pre_roll;
         self.pre_roll.last(duration)
+    }
+
+    /// What the network gets of the latest block, whether it is sound, and whether the delay of an echo is unknown. The
+    /// training of the network uses it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn network_features(&self) -> (&[f32], bool, bool) {
+        let (features, is_sound) = (self.judge.features(), self.judge.latest.is_sound);
+        (features, is_sound, self.echo.is_unknown())
     }
 
     fn is_protected(&self) -> bool {

@@ -38,15 +38,15 @@ pub struct BargeInOptions {
     /// Nothing interrupts until this much audio was played on the call. The default is 0. Speech that goes on at the end
     /// of this time interrupts then.
     pub protect: Duration,
-    /// How much evidence of speech it takes to interrupt, in steps of 10 ms. The default is 100 ms. A block of 10 ms counts
-    /// once if it is voiced and its score is a third of the threshold, and three times if its score reaches the
-    /// threshold. Pauses are subtracted. With less, more coughs interrupt.
+    /// How long the score must reach the threshold, in steps of 10 ms. The default is 50 ms. Time below the threshold is
+    /// subtracted. The network takes about 100 ms more, because a score is for the last 240 ms. With less, more coughs
+    /// interrupt.
     pub least_speech: Duration,
     /// How long silence must last before the end of speech is reported. The default is 500 ms.
     pub hang_over: Duration,
-    /// Audio below this level is never speech, in dB of full scale. The default is -52 dB.
+    /// Audio below this level is never speech, in dB of full scale. The default is -55 dB.
     pub quietest: f32,
-    /// The score of the detector from which audio is speech, from 0 to 1. The default is 0.75.
+    /// The score of the network, or of the detector, from which audio is speech, from 0 to 1. The default is 0.9.
     pub threshold: f32,
     /// How much audio before the start of speech [`BargeIn::pre_roll`](super::BargeIn::pre_roll) returns. The default is
     /// 250 ms, and the maximum is 2 s.
@@ -58,10 +58,10 @@ impl Default for BargeInOptions {
         Self {
             interrupters: Interrupters::Any,
             protect: Duration::ZERO,
-            least_speech: Duration::from_millis(100),
+            least_speech: Duration::from_millis(50),
             hang_over: Duration::from_millis(500),
-            quietest: -52.0,
-            threshold: 0.75,
+            quietest: -55.0,
+            threshold: 0.9,
             pre_roll: Duration::from_millis(250),
         }
     }

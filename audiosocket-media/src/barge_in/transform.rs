@@ -25,7 +25,7 @@ impl Transform {
     pub(super) fn of_windows() -> Self {
         static SHARED: OnceLock<Transform> = OnceLock::new();
         SHARED
-            .get_or_init(|| Self::new(super::spectrum::LEN))
+            .get_or_init(|| Self::new(super::voice::SPECTRUM_LEN))
             .clone()
     }
 

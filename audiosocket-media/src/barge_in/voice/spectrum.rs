@@ -1,13 +1,13 @@
 use realfft::num_complex::Complex;
 
-use super::BLOCK;
-use super::transform::Transform;
+use crate::barge_in::BLOCK;
+use crate::barge_in::transform::Transform;
 
 /// The window, in samples at 8 kHz: 32 ms.
 const WINDOW: usize = 256;
 
 /// The window is padded to this length, so that the autocorrelation is not circular.
-pub(super) const LEN: usize = 512;
+pub(in crate::barge_in) const LEN: usize = 512;
 const BINS: usize = LEN / 2 + 1;
 
 /// The width of a bin, in Hz.
@@ -22,25 +22,35 @@ const EDGES: [usize; 15] = [
 ];
 const BANDS: usize = EDGES.len() - 1;
 
+/// The numbers that describe the shape of the spectrum.
+pub(super) const SHAPES: usize = 7;
+
+/// Bands that are quieter than the strongest one by more than this count as this quiet, in dB.
+const DYNAMICS: f32 = 40.0;
+
 /// Levels are compared with those of this number of blocks before: 60 ms.
 const PAST: usize = 6;
 
 /// What the spectrum of the last 32 ms says about a block.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Features {
+pub(in crate::barge_in) struct Features {
     /// The level of the block without hum, in dB of full scale.
-    pub(super) level: f32,
+    pub(in crate::barge_in) level: f32,
     /// The highest autocorrelation at the pitch of voices, from 0 to 1.
     pub(super) voicing: f32,
+    /// The lag of this autocorrelation, in octaves of a sample.
+    pub(super) pitch: f32,
     /// The part of the power that is in the two strongest tones, from 0 to 1.
-    pub(super) tonality: f32,
+    pub(in crate::barge_in) tonality: f32,
     /// The mean change of the spectrum within 60 ms, in dB.
-    pub(super) change: f32,
+    pub(in crate::barge_in) change: f32,
+    /// The shape of the spectrum: the cosine transform of the levels of the bands, without the mean.
+    pub(super) shape: [f32; SHAPES],
 }
 
 /// Computes [`Features`] of the caller's audio, block by block.
 #[derive(Clone, Debug)]
-pub(super) struct Spectrum {
+pub(in crate::barge_in) struct Spectrum {
     transform: Transform,
     shape: [f32; WINDOW],
     /// The autocorrelation of the shape of the window.
@@ -53,10 +63,11 @@ pub(super) struct Spectrum {
     past: [[f32; BANDS]; PAST],
     smooth: [f32; BANDS],
     next: usize,
+    cosines: [[f32; BANDS]; SHAPES],
 }
 
 impl Spectrum {
-    pub(super) fn new() -> Self {
+    pub(in crate::barge_in) fn new() -> Self {
         let transform = Transform::of_windows();
         let step = std::f32::consts::TAU / WINDOW as f32;
         let shape = std::array::from_fn(|at| 0.5 - 0.5 * ((at as f32 + 0.5) * step).cos());
@@ -70,6 +81,10 @@ impl Spectrum {
             past: [[-96.0; BANDS]; PAST],
             smooth: [0.0; BANDS],
             next: 0,
+            cosines: std::array::from_fn(|shape| {
+                let step = std::f32::consts::PI * (shape + 1) as f32 / BANDS as f32;
+                std::array::from_fn(|band| (step * (band as f32 + 0.5)).cos())
+            }),
             transform,
         };
         spectrum.transform();
@@ -79,18 +94,21 @@ impl Spectrum {
         spectrum
     }
 
-    pub(super) fn push(&mut self, block: &[f32; BLOCK]) -> Features {
+    pub(in crate::barge_in) fn push(&mut self, block: &[f32; BLOCK]) -> Features {
         self.last.copy_within(BLOCK.., 0);
         self.last[WINDOW - BLOCK..].copy_from_slice(block);
         self.transform();
         let (level, tonality) = (self.level(), self.tonality());
-        let change = self.change();
+        let (change, shape) = self.change();
         self.correlate(EDGES[0]..EDGES[BANDS]);
+        let (voicing, pitch) = self.voicing();
         Features {
             level,
-            voicing: self.voicing(),
+            voicing,
+            pitch,
             tonality,
             change,
+            shape,
         }
     }
 
@@ -148,8 +166,9 @@ impl Spectrum {
         tones / all
     }
 
-    /// Compares the bands with those of the past 60 ms. Only bands near the strongest one count.
-    fn change(&mut self) -> f32 {
+    /// Compares the bands with those of the past 60 ms. Only bands near the strongest one count. Returns the change and the
+    /// shape of the spectrum.
+    fn change(&mut self) -> (f32, [f32; SHAPES]) {
         let mut levels = [0.0; BANDS];
         for (band, level) in levels.iter_mut().enumerate() {
             let power = self.power(EDGES[band]..EDGES[band + 1]);
@@ -167,16 +186,26 @@ impl Spectrum {
                 count += 1.0;
             }
         }
-        sum / f32::max(count, 1.0)
+        let levels = levels.map(|level| level.max(strongest - DYNAMICS));
+        let shape = self.cosines.each_ref().map(|cosines| {
+            let products = levels.iter().zip(cosines);
+            products.map(|(level, cosine)| level * cosine).sum::<f32>() / BANDS as f32
+        });
+        (sum / f32::max(count, 1.0), shape)
     }
 
     /// The correlation is divided by that of the shape of the window, because it falls with the lag.
-    fn voicing(&self) -> f32 {
+    fn voicing(&self) -> (f32, f32) {
         let (all, shape) = (self.padded[0], self.shape_correlation[0]);
-        if all <= 1e-9 {
-            return 0.0;
+        let (mut most, mut at) = (0.0, PITCH.start);
+        if all > 1e-9 {
+            for lag in PITCH {
+                let value = self.padded[lag] / all * shape / self.shape_correlation[lag];
+                if value > most {
+                    (most, at) = (value, lag);
+                }
+            }
         }
-        let values = PITCH.map(|lag| self.padded[lag] / all * shape / self.shape_correlation[lag]);
-        values.fold(0.0, f32::max).min(1.0)
+        (most.min(1.0), (at as f32).log2())
     }
 }
