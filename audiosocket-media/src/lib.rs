@@ -34,7 +34,8 @@
 //! - Find out the codec of a call, and decode nothing: [`CodecDetector`].
 //! - Change the sample rate of a call's audio: [`Resampler`].
 //! - Convert samples to bytes or floats, and mix channels: [`pcm`].
-//! - Detect when the caller speaks, for barge-in: [`vad`].
+//! - Decide when the caller interrupts the bot, despite echo, noise and tones: [`barge_in`].
+//! - Detect when the caller speaks: [`vad`].
 //! - Take keys whose tones are in the audio, and make such tones: [`dtmf`].
 //! - Make a tone: [`tone()`]. Dial, ringback, busy and congestion tones of a country: [`tones`].
 //!
@@ -50,6 +51,7 @@
 #![doc = include_str!("../docs/cost.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod barge_in;
 pub mod dtmf;
 pub mod file;
 pub mod pcm;

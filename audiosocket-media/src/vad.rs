@@ -23,6 +23,7 @@ mod energy;
 #[cfg(feature = "earshot")]
 mod speech;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::SampleRate;
@@ -30,6 +31,16 @@ use crate::SampleRate;
 pub use energy::{EnergyOptions, EnergyVad};
 #[cfg(feature = "earshot")]
 pub use speech::{SpeechOptions, SpeechVad};
+
+/// Gives audio a score: how likely it is speech. [`BargeIn`](crate::barge_in::BargeIn) pushes each block of a call.
+///
+/// Implement this trait for a detector of your own, such as another neural network. A detector that needs longer pieces
+/// keeps the audio, and returns the score of the piece before.
+pub trait SpeechDetector: fmt::Debug + Send {
+    /// Takes the next samples, and returns the score of the latest audio, from 0 to 1. `BargeIn` pushes 10 ms at 8 kHz,
+    /// from which the echo of the played audio is subtracted.
+    fn score(&mut self, samples: &[i16]) -> f32;
+}
 
 /// An event of a detector: the caller started or stopped to speak.
 ///

@@ -1,6 +1,7 @@
-//! A voice bot to start from. It greets, listens and answers. It stops speaking when the caller speaks or presses a key.
+//! A voice bot to start from. It greets, listens and answers. It stops speaking when the caller speaks or presses a key, and
+//! not for a door, a tone or its own echo.
 //!
-//! Two parts stand for yours. [`EnergyVad`] finds out when the caller speaks: a recogniser gets the same audio.
+//! Two parts stand for yours. `recognised` counts the samples that a recogniser gets: yours returns their text.
 //! [`synthesise`] says each word as a beep: yours makes speech of the text. The crate `audiosocket-tokio` has examples of
 //! a recogniser, and of an answer that takes time to make.
 //!
@@ -13,10 +14,10 @@
 mod shutdown;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use audiosocket_media::barge_in::{BargeIn, BargeInEvent, BargeInOptions, PlayedAudio};
 use audiosocket_media::tone;
-use audiosocket_media::vad::{EnergyOptions, EnergyVad, VadEvent};
 use audiosocket_smol::{AudioBuf, CallEvent, IncomingCall, SampleRate, Server};
 use smol::{Timer, future};
 
@@ -38,9 +39,9 @@ fn main() -> io::Result<()> {
 
 async fn talk(mut call: IncomingCall) {
     let (uuid, mut rate) = (call.uuid(), SampleRate::Hz8000);
-    let mut vad = EnergyVad::new(rate, EnergyOptions::default());
-    let (mut vad_events, mut started_at) = (Vec::new(), 0);
-    say(&call, GREETING);
+    let (mut barge_in, mut found) = (BargeIn::new(BargeInOptions::default()), Vec::new());
+    let (mut playing, mut recognised) = (PlayedAudio::new(), None);
+    say(&call, &mut playing, GREETING);
     loop {
         let silence = async { Err(Timer::after(NO_AUDIO).await) };
         let event = future::or(async { Ok(call.next().await) }, silence);
@@ -48,8 +49,8 @@ async fn talk(mut call: IncomingCall) {
             Ok(Some(CallEvent::Audio(audio))) => audio,
             Ok(Some(CallEvent::Dtmf(key))) if key.as_char() == '#' => break,
             Ok(Some(CallEvent::ShuttingDown)) => break,
-            Ok(Some(CallEvent::Dtmf(_))) => {
-                interrupt(&call);
+            Ok(Some(CallEvent::Dtmf(_))) if barge_in.key_interrupts() => {
+                interrupt(&call, &mut playing);
                 continue;
             }
             Ok(Some(CallEvent::Ended(end))) => {
@@ -59,43 +60,52 @@ async fn talk(mut call: IncomingCall) {
             Ok(_) => continue,
             Err(_) => AudioBuf::from_samples(rate, &vec![0; rate.samples_in(NO_AUDIO) as usize]),
         };
-        if audio.rate() != rate {
-            rate = audio.rate();
-            vad = EnergyVad::new(rate, EnergyOptions::default());
+        rate = audio.rate();
+        let (now, samples) = (Instant::now(), audio.samples().collect::<Vec<_>>());
+        // The echo of what has left is not the caller.
+        for left in playing.left(call.stats().playout.depth) {
+            barge_in.played(left.as_audio(), now);
         }
-        vad.push(&audio.samples().collect::<Vec<_>>(), &mut vad_events);
-        for event in vad_events.drain(..) {
+        barge_in.push(rate, &samples, now, &mut found);
+        recognised = recognised.map(|count| count + samples.len());
+        for event in found.drain(..) {
             match event {
-                VadEvent::SpeechStarted { at, .. } => {
-                    started_at = at;
-                    interrupt(&call);
-                }
-                VadEvent::SpeechEnded { at, .. } => {
-                    let spoken = rate.duration_of(at - started_at).as_millis();
-                    println!("{uuid}: caller: {spoken} milliseconds of speech");
-                    say(&call, &format!("That was {spoken} milliseconds of speech"));
+                // At the first sound, before it is certain that the caller speaks.
+                BargeInEvent::Suspected => call.pause(),
+                BargeInEvent::Dismissed => call.resume(),
+                BargeInEvent::Interrupted => interrupt(&call, &mut playing),
+                // The pre-roll begins before the first syllable.
+                BargeInEvent::SpeechStarted { .. } => recognised = Some(barge_in.pre_roll().len()),
+                BargeInEvent::SpeechEnded { .. } => {
+                    let samples = recognised.take().unwrap_or(0) as u64;
+                    let spoken = rate.duration_of(samples).as_millis();
+                    let text = format!("{spoken} milliseconds of speech");
+                    println!("{uuid}: caller: {text}");
+                    say(&call, &mut playing, &format!("That was {text}"));
                 }
                 _ => {}
             }
         }
     }
-    call.clear();
-    say(&call, "Goodbye");
+    interrupt(&call, &mut playing);
+    say(&call, &mut playing, "Goodbye");
     call.hangup_after_playout();
     // Dropping the call hangs up at once. So the task keeps the call until its last event.
     while call.next().await.is_some() {}
 }
 
-fn say(call: &IncomingCall, text: &str) {
+fn say(call: &IncomingCall, playing: &mut PlayedAudio, text: &str) {
     println!("{}: bot: {text}", call.uuid());
-    let rate = call.answer_rate();
-    if let Err(error) = call.try_play(synthesise(text, rate)) {
-        eprintln!("{}: cannot play: {error}", call.uuid());
+    let speech = synthesise(text, call.answer_rate());
+    match call.try_play(speech.clone()) {
+        Ok(()) => playing.queue(speech),
+        Err(error) => eprintln!("{}: cannot play: {error}", call.uuid()),
     }
 }
 
-fn interrupt(call: &IncomingCall) {
+fn interrupt(call: &IncomingCall, playing: &mut PlayedAudio) {
     let unheard = call.clear().duration;
+    playing.clear(unheard);
     if !unheard.is_zero() {
         println!("{}: interrupted, {unheard:.2?} unheard", call.uuid());
     }

@@ -8,6 +8,7 @@
 //! | check a server as a release of Asterisk that you do not have | [`client::Client::connect_as`] |
 //! | check a whole dialogue, or that a bot stops when the caller speaks | [`load::Scenario`] |
 //! | place many calls and measure latency, jitter and lost frames | [`load::LoadTest`] |
+//! | check that noise and the echo of a bot do not interrupt it | [`sounds`] |
 //! | fail a test when the audio is not steady | [`load::AudioLimits`] |
 //! | find what a release of Asterisk can do | [`asterisk::AsteriskRelease`] |
 //! | record the audio of the calls of a load test | [`load::CallTap`] |
@@ -20,5 +21,6 @@ pub mod asterisk;
 pub mod client;
 pub mod load;
 pub mod process;
+pub mod sounds;
 pub mod transcript;
 pub mod usage;

@@ -127,6 +127,26 @@ impl Server {
         Self::run(program, &format!("{FAR}:0"), play(options, file))
     }
 
+    /// Starts `serve bot` with `options`. Its log has each key. A stand-in speaks its texts.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn bot(options: &[&str]) -> Self {
+        let stand_ins = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../audiosocket-cli/tests/stand-ins"
+        );
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(program());
+        command
+            .env("PATH", format!("{stand_ins}:{path}"))
+            .env("RUST_LOG", "info,audiosocket::serve=debug");
+        let options = options.iter().map(OsStr::new);
+        let what = ["bot".as_ref()].into_iter().chain(options);
+        Self::run(command, "127.0.0.1:0", what)
+    }
+
     /// Starts the program that `AUDIOSOCKET_PROGRAM` names and returns when it listens.
     fn start<'a>(what: impl IntoIterator<Item = &'a OsStr>) -> Self {
         Self::run(Command::new(program()), "127.0.0.1:0", what)
@@ -137,11 +157,13 @@ impl Server {
         addr: &str,
         what: impl IntoIterator<Item = &'a OsStr>,
     ) -> Self {
+        if command.get_envs().all(|(name, _)| name != "RUST_LOG") {
+            command.env("RUST_LOG", "info");
+        }
         command
             .arg("serve")
             .args(what)
             .args(["--listen", addr, "--runtime", &crate::runtime()])
-            .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         let process = Process::builder(command).timeout(PATIENCE).start();

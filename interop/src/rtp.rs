@@ -55,6 +55,21 @@ impl Telephone {
     /// If no packet arrives, or a packet that is no RTP of the telephone's codec.
     #[must_use]
     pub fn talk(&self, delay: Duration, audio: &[u8]) -> Conversation {
+        let mut packets = audio.chunks(160);
+        self.converse(delay, |_| packets.next().map(<[u8]>::to_vec))
+    }
+
+    /// The same, with the audio that `say` makes for each packet from the conversation so far. Ends when that
+    /// returns `None`.
+    ///
+    /// # Panics
+    /// As [`talk`](Self::talk).
+    #[must_use]
+    pub fn converse(
+        &self,
+        delay: Duration,
+        mut say: impl FnMut(&Conversation) -> Option<Vec<u8>>,
+    ) -> Conversation {
         let mut conversation = Conversation::default();
         let begin = Instant::now();
         while conversation.heard.is_empty() {
@@ -62,9 +77,12 @@ impl Telephone {
             self.listen(Instant::now() + PTIME, &mut conversation);
         }
         let begin = Instant::now() + delay;
-        for (number, payload) in (0_u16..).zip(audio.chunks(160)) {
+        for number in 0_u16.. {
             self.listen(begin + u32::from(number) * PTIME, &mut conversation);
-            let packet = self.codec.rtp(number, payload);
+            let Some(payload) = say(&conversation) else {
+                break;
+            };
+            let packet = self.codec.rtp(number, &payload);
             conversation.said.push(Instant::now());
             self.socket.send(&packet).expect("Asterisk to listen");
         }

@@ -1,19 +1,20 @@
+//! What a caller says and presses, for servers that play.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use audiosocket_media::barge_in::{BargeIn, BargeInEvent};
 use audiosocket_media::dtmf::KeyInput;
-use audiosocket_media::vad::{EnergyOptions, EnergyVad, Timing, VadEvent};
 use audiosocket_media::{AudioDecoder, Codec, Decoded};
-use audiosocket_tokio::{Audio, Call, DtmfDigit, SampleRate};
+use audiosocket_tokio::{Audio, Call, DtmfDigit};
 use clap::Args;
 
+use super::barge_in_args::BargeInPolicy;
 use super::input_options::{InputOptions, report};
 
-/// How much of speech it takes to interrupt: the first loud frame of 20 ms does.
-const ATTACK: Duration = Duration::from_millis(20);
-
-/// What is quieter does not interrupt, in dB of full scale. A line whose noise was louder than that
-/// would interrupt before the noise is known.
-const QUIETEST: f32 = -40.0;
+/// A pause ends if no audio of the caller comes for this time, because nothing else would end it. Some phones send
+/// nothing while the caller is silent.
+const LONGEST_GAP: Duration = Duration::from_millis(200);
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct InbandKeyOptions {
@@ -22,59 +23,126 @@ pub(super) struct InbandKeyOptions {
     no_inband_keys: bool,
 }
 
-/// Detects the start of the caller's speech, and keys, whatever codec `Dial` passes on. Compressed audio is never speech,
-/// because its level is not known.
+/// Detects speech that interrupts, and keys, whatever codec `Dial` passes on. Compressed audio is never speech, because it
+/// has no samples.
 #[derive(Debug)]
 pub(super) struct CallerInput {
     decoder: AudioDecoder,
     codec: Option<Codec>,
-    rate: SampleRate,
-    vad: EnergyVad,
-    events: Vec<VadEvent>,
     /// `None` if only frames are keys.
     keys: Option<KeyInput>,
     /// The keys whose tones came. The oldest is the first.
     pressed: Vec<DtmfDigit>,
+    policy: BargeInPolicy,
+    interruption: Arc<Mutex<Interruption>>,
+    events: Vec<BargeInEvent>,
+    /// The time at which the connection was accepted, by the clock of the call.
+    accepted: Instant,
+}
+
+/// What the callbacks of a call share with the observer of its sent audio.
+#[derive(Debug)]
+struct Interruption {
+    barge_in: BargeIn,
+    /// While the playout is paused: when the pause ends if no audio of the caller comes, since the connection was accepted.
+    paused_until: Option<Duration>,
+}
+
+fn lock(interruption: &Mutex<Interruption>) -> MutexGuard<'_, Interruption> {
+    interruption.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl CallerInput {
-    pub(super) fn new(caller: InputOptions, options: InbandKeyOptions) -> Self {
-        let rate = SampleRate::Hz8000;
+    pub(super) fn new(
+        caller: InputOptions,
+        options: InbandKeyOptions,
+        policy: BargeInPolicy,
+    ) -> Self {
+        let interruption = Interruption {
+            barge_in: BargeIn::new(policy.options),
+            paused_until: None,
+        };
         Self {
             decoder: caller.decoder(),
             codec: None,
-            rate,
-            vad: vad(rate),
-            events: Vec::new(),
             keys: (!options.no_inband_keys).then(KeyInput::new),
             pressed: Vec::new(),
+            policy,
+            interruption: Arc::new(Mutex::new(interruption)),
+            events: Vec::new(),
+            accepted: Instant::now(),
         }
     }
 
-    /// Takes the caller's next audio. Returns whether the caller starts to speak in it.
-    fn starts_in(&mut self, audio: Audio<'_>, at: Instant) -> bool {
+    /// Follows what `call` sends from now on. Its echo does not interrupt, and its first part is protected.
+    pub(super) fn start(&mut self, call: &mut Call<'_>) {
+        let now = Instant::now();
+        self.accepted = now.checked_sub(call.duration()).unwrap_or(now);
+        let (accepted, handle) = (self.accepted, call.handle());
+        let interruption = Arc::clone(&self.interruption);
+        call.observe_sent(move |frame| {
+            let mut interruption = lock(&interruption);
+            let at = accepted + frame.at;
+            interruption.barge_in.played(frame.audio, at);
+            if interruption
+                .paused_until
+                .is_some_and(|until| frame.at > until)
+            {
+                interruption.paused_until = None;
+                handle.resume();
+            }
+        });
+    }
+
+    /// Takes audio that has just come on `call`. If it may be speech that interrupts, the call pauses until that is certain.
+    /// Returns whether it interrupts: then clear the playout. `is_interruptible` is false if the call plays nothing that
+    /// speech interrupts.
+    pub(super) fn takes_audio(
+        &mut self,
+        call: &mut Call<'_>,
+        audio: Audio<'_>,
+        is_interruptible: bool,
+    ) -> bool {
+        self.push(audio, self.accepted + call.duration());
+        report(&mut self.decoder, &mut self.codec, call);
+        let mut interruption = lock(&self.interruption);
+        let mut interrupts = false;
+        for event in self.events.drain(..) {
+            match event {
+                BargeInEvent::Suspected if is_interruptible && self.policy.pauses => {
+                    call.pause();
+                    interruption.paused_until = Some(Duration::ZERO);
+                    tracing::debug!(uuid = %call.uuid(), "paused: the caller may speak");
+                }
+                BargeInEvent::Dismissed if interruption.paused_until.take().is_some() => {
+                    call.resume();
+                    tracing::debug!(uuid = %call.uuid(), "resumed: the caller does not speak");
+                }
+                BargeInEvent::Interrupted if is_interruptible => {
+                    interruption.paused_until = None;
+                    interrupts = true;
+                }
+                _ => {}
+            }
+        }
+        if let Some(until) = &mut interruption.paused_until {
+            *until = call.duration() + LONGEST_GAP;
+        }
+        interrupts
+    }
+
+    /// Takes the caller's next audio: appends keys to `pressed`, and what it says about speech to `events`.
+    fn push(&mut self, audio: Audio<'_>, at: Instant) {
         let Decoded::Samples { rate, samples } = self.decoder.push(audio, at) else {
-            return false;
+            return;
         };
         if let Some(keys) = &mut self.keys {
             keys.push_samples(rate, samples, at, &mut self.pressed);
         }
-        if rate != self.rate {
-            self.rate = rate;
-            self.vad = vad(rate);
+        if self.policy.options.interrupters.speech() {
+            let barge_in = &mut lock(&self.interruption).barge_in;
+            barge_in.push(rate, samples, at, &mut self.events);
         }
-        self.events.clear();
-        self.vad.push(samples, &mut self.events);
-        let started = |event: &VadEvent| matches!(event, VadEvent::SpeechStarted { .. });
-        self.events.iter().any(started)
-    }
-
-    /// Takes audio that has just come on `call`. Returns whether the caller starts to speak in it. Reports what the decoder
-    /// finds.
-    pub(super) fn takes_audio(&mut self, call: &Call<'_>, audio: Audio<'_>) -> bool {
-        let starts = self.starts_in(audio, Instant::now());
-        report(&mut self.decoder, &mut self.codec, call);
-        starts
     }
 
     /// Returns the next key whose tones came in the audio.
@@ -85,37 +153,40 @@ impl CallerInput {
     }
 
     /// Takes a frame of a key. Returns false if the tones of this press came before.
-    pub(super) fn takes_key(&mut self, digit: DtmfDigit) -> bool {
+    pub(super) fn takes_key(&mut self, call: &Call<'_>, digit: DtmfDigit) -> bool {
         let Some(keys) = &mut self.keys else {
             return true;
         };
-        keys.push_frame(digit, Instant::now()).is_some()
+        let at = self.accepted + call.duration();
+        keys.push_frame(digit, at).is_some()
     }
-}
 
-fn vad(rate: SampleRate) -> EnergyVad {
-    let timing = Timing::default().attack(ATTACK);
-    EnergyVad::new(
-        rate,
-        EnergyOptions::default().quietest(QUIETEST).timing(timing),
-    )
+    /// Returns whether a key interrupts now.
+    pub(super) fn key_interrupts(&self) -> bool {
+        lock(&self.interruption).barge_in.key_interrupts()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use audiosocket_media::barge_in::BargeInOptions;
     use audiosocket_media::file::AudioReader;
-    use audiosocket_media::{Codec, Law};
+    use audiosocket_media::{Codec, Law, SampleRate};
+    use audiosocket_testing::load::synthesize_speech;
+    use audiosocket_tokio::AudioBuf;
 
     use super::*;
 
     const CODECS: [Codec; 3] = [Codec::Slin, Codec::G711(Law::Mu), Codec::G711(Law::A)];
 
-    /// The number of the first frame of 20 ms in which an interruption is heard.
-    fn interrupting_frame(
-        detector: &mut CallerInput,
-        codec: Codec,
-        samples: &[i16],
-    ) -> Option<usize> {
+    fn interrupts(input: &mut CallerInput, audio: Audio<'_>, at: Instant) -> bool {
+        input.push(audio, at);
+        let mut events = input.events.drain(..);
+        events.any(|event| event == BargeInEvent::Interrupted)
+    }
+
+    /// Returns the number of the first frame of 20 ms that interrupts.
+    fn interrupting_frame(input: &mut CallerInput, codec: Codec, samples: &[i16]) -> Option<usize> {
         let mut at = Instant::now();
         samples.chunks(160).position(|frame| {
             at += Duration::from_millis(20);
@@ -126,12 +197,16 @@ mod tests {
                     .flat_map(|sample| sample.to_le_bytes())
                     .collect(),
             };
-            detector.starts_in(Audio::new(SampleRate::Hz8000, &payload), at)
+            interrupts(input, Audio::new(SampleRate::Hz8000, &payload), at)
         })
     }
 
     fn new() -> CallerInput {
-        CallerInput::new(InputOptions::default(), InbandKeyOptions::default())
+        let policy = BargeInPolicy {
+            options: BargeInOptions::default(),
+            pauses: true,
+        };
+        CallerInput::new(InputOptions::default(), InbandKeyOptions::default(), policy)
     }
 
     fn noise(peak: f64, len: usize) -> Vec<i16> {
@@ -167,10 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn speech_interrupts_in_its_first_frames_with_each_codec() {
+    fn speech_interrupts_within_500_ms_with_each_codec() {
         for codec in CODECS {
             let frame = interrupting_frame(&mut new(), codec, &speech());
-            assert!(matches!(frame, Some(50..=51)), "{codec}: {frame:?}");
+            assert!(matches!(frame, Some(50..75)), "{codec}: {frame:?}");
         }
     }
 
@@ -178,15 +253,15 @@ mod tests {
     fn the_noise_of_a_line_does_not_interrupt() {
         for codec in CODECS {
             // -45 dB, from the first sample on, and speech in the end.
-            let mut detector = new();
+            let mut input = new();
             let hiss = noise(320.0, 40_000);
             assert_eq!(
-                interrupting_frame(&mut detector, codec, &hiss),
+                interrupting_frame(&mut input, codec, &hiss),
                 None,
                 "{codec}"
             );
             assert!(
-                interrupting_frame(&mut detector, codec, &speech()).is_some(),
+                interrupting_frame(&mut input, codec, &speech()).is_some(),
                 "{codec}"
             );
         }
@@ -220,10 +295,10 @@ mod tests {
             ("speex16.voices.-20.20", 20, false),
             ("g722.voices.-20.20", 20, true),
         ] {
-            let (mut detector, mut at) = (new(), Instant::now());
+            let (mut input, mut at) = (new(), Instant::now());
             let interrupted = compressed(name).iter().any(|payload| {
                 at += Duration::from_millis(ms);
-                detector.starts_in(Audio::new(SampleRate::Hz8000, payload), at)
+                interrupts(&mut input, Audio::new(SampleRate::Hz8000, payload), at)
             });
             assert_eq!(interrupted, wanted, "{name}");
         }
@@ -231,12 +306,16 @@ mod tests {
 
     #[test]
     fn speech_interrupts_after_a_change_of_the_rate() {
-        let mut detector = new();
-        let tone = [4_000, -4_000].map(i16::to_le_bytes).concat().repeat(160);
+        let (mut input, mut at) = (new(), Instant::now());
         for rate in [SampleRate::Hz16000, SampleRate::Hz8000, SampleRate::Hz16000] {
-            let at = Instant::now();
-            assert!(!detector.starts_in(Audio::new(rate, &[0; 640]), at));
-            assert!(detector.starts_in(Audio::new(rate, &tone), at), "{rate}");
+            let second = Duration::from_secs(1);
+            let silence = vec![0; rate.samples_in(second) as usize];
+            let silence = AudioBuf::from_samples(rate, &silence);
+            at += second;
+            assert!(!interrupts(&mut input, silence.as_audio(), at), "{rate}");
+            let speech = AudioBuf::from_samples(rate, &synthesize_speech(rate));
+            at += speech.duration();
+            assert!(interrupts(&mut input, speech.as_audio(), at), "{rate}");
         }
     }
 }

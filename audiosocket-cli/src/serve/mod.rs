@@ -2,6 +2,7 @@
 
 mod args;
 mod balancer;
+mod barge_in_args;
 mod bot;
 mod caller_input;
 mod capture;

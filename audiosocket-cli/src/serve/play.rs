@@ -3,6 +3,7 @@
 mod shared_audio;
 
 use std::io::{self, Stdin};
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -17,6 +18,7 @@ use audiosocket_tokio::{
 };
 use clap::Args;
 
+use super::barge_in_args::BargeInArgs;
 use super::caller_input::{CallerInput, InbandKeyOptions};
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, LONGEST, hang_up_on_error};
@@ -37,9 +39,8 @@ pub(crate) struct PlayArgs {
     /// Repeat the file until the caller hangs up
     #[arg(long = "loop", help_heading = "Playing", display_order = 1)]
     repeat: bool,
-    /// Stop when the caller speaks or presses a key
-    #[arg(long, help_heading = "Playing")]
-    barge_in: bool,
+    #[command(flatten, next_help_heading = "Playing")]
+    barge_in: BargeInArgs,
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Playing", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
@@ -61,7 +62,7 @@ const AFTER_HELP: &str = help::examples!(
     note: "Rates over slin: Asterisk 20.17, 21.12, 22.7, 23.1; over slin16: no packet loss",
     "program.md",
     "audiosocket serve play prompt.wav --listen 0.0.0.0:9092",
-    "audiosocket serve play prompt.wav --barge-in",
+    "audiosocket serve play prompt.wav --barge-in --protect 3s",
     "audiosocket serve play music.wav --loop --max-duration 1h",
 );
 
@@ -76,6 +77,7 @@ fn parse_prebuffer(text: &str) -> Result<Duration, String> {
 
 impl PlayArgs {
     pub(super) fn acceptor(&self) -> io::Result<impl Acceptor + use<>> {
+        let barge_in = self.barge_in.policy_if_given(&self.serve)?;
         let audio = if self.file.as_os_str() == "-" {
             self.read_stdin()?
         } else if self.prebuffer.is_some() {
@@ -85,7 +87,7 @@ impl PlayArgs {
         } else {
             Arc::new(self.load()?)
         };
-        let (repeat, barge_in, rate) = (self.repeat, self.barge_in, self.rate);
+        let (repeat, rate) = (self.repeat, self.rate);
         let (caller, prebuffer) = (self.serve.caller, self.prebuffer);
         let inband_keys = self.inband_keys;
         Ok(move |_: &CallRequest<'_>| {
@@ -94,7 +96,7 @@ impl PlayArgs {
                 play_rate: rate,
                 prebuffer,
                 incomplete: None,
-                interrupter: barge_in.then(|| CallerInput::new(caller, inband_keys)),
+                interrupter: barge_in.map(|policy| CallerInput::new(caller, inband_keys, policy)),
                 interrupted: false,
             };
             Ok(StartAtRate::new(rate, player))
@@ -190,6 +192,9 @@ struct Player {
 impl Handler for Player {
     fn on_start(&mut self, call: &mut Call<'_>) {
         let rate = self.play_rate.of(call);
+        if let Some(input) = &mut self.interrupter {
+            input.start(call);
+        }
         self.incomplete = self.prebuffer.map(|amount| call.handle().prebuffer(amount));
         let played = self.audio.start(call, rate);
         hang_up_on_error(call, played);
@@ -199,9 +204,9 @@ impl Handler for Player {
         if let Some(input) = &mut self.interrupter
             && !self.interrupted
         {
-            let speaks = input.takes_audio(call, audio);
-            let presses = input.next_key(call).is_some();
-            if speaks || presses {
+            let speaks = input.takes_audio(call, audio, true);
+            let presses = iter::from_fn(|| input.next_key(call)).count() > 0;
+            if speaks || (presses && input.key_interrupts()) {
                 self.interrupt(call);
             }
         }
@@ -211,7 +216,8 @@ impl Handler for Player {
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
         if let Some(input) = &mut self.interrupter
             && !self.interrupted
-            && input.takes_key(digit)
+            && input.takes_key(call, digit)
+            && input.key_interrupts()
         {
             self.interrupt(call);
         }

@@ -168,6 +168,20 @@ fn a_prebuffer_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn options_of_barge_in_that_cannot_be_used_are_named() {
+    let play = ["serve", "play", "prompt.wav"];
+    for (options, code, problem) in [
+        (&["--protect", "1s"][..], 1, "need --barge-in"),
+        (&["--no-pause"], 1, "need --barge-in"),
+        (&["--barge-in=coughs"], 2, "any, speech, keys or nothing"),
+        (&["--barge-in", "--protect", "0s"], 2, "more than zero"),
+        (&["--barge-in", "--least-speech", "6s"], 2, "longer than 5s"),
+    ] {
+        assert_error(&[&play, options].concat(), code, &[problem]);
+    }
+}
+
+#[test]
 fn an_address_that_cannot_be_used_is_named_with_a_remedy() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();

@@ -85,6 +85,17 @@ impl ListeningCaller {
         while self.receive().is_some() {}
     }
 
+    /// Receives audio. For each frame of it, sends the frame that `answer` makes of it, until that returns `None`. So the
+    /// caller speaks in real time.
+    #[track_caller]
+    pub(crate) fn converse(&mut self, mut answer: impl FnMut(&[i16]) -> Option<Vec<i16>>) {
+        loop {
+            let heard = self.receive().expect("the server hung up");
+            let Some(said) = answer(heard) else { return };
+            self.send(&said);
+        }
+    }
+
     /// Receives audio until this many frames in a row are silence.
     #[track_caller]
     pub(crate) fn receive_silence(&mut self, frames: u32) {
@@ -152,7 +163,8 @@ impl ListeningCaller {
         self.send_encoded(samples, slin);
     }
 
-    fn send_encoded(&mut self, samples: &[i16], encode: impl Fn(i16) -> Vec<u8>) {
+    /// The same, in the codec of `encode`.
+    pub(crate) fn send_encoded(&mut self, samples: &[i16], encode: impl Fn(i16) -> Vec<u8>) {
         for frame in samples.chunks(160) {
             let payload: Vec<u8> = frame.iter().flat_map(|sample| encode(*sample)).collect();
             write_frame(&mut self.stream, self.speaks, &payload).unwrap();

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use audiosocket_proto::DtmfDigit;
 
-use super::spectrum::{Analyzer, HOP, Spectrum, WINDOW};
+use super::spectrum::{Analyzer, HOP, KeySpectrum, WINDOW};
 use super::{key_at, power_of};
 use crate::{Resampler, SampleRate};
 
@@ -200,7 +200,7 @@ struct Pressed {
 
 impl Tracker {
     /// Takes the next window.
-    fn push(&mut self, spectrum: Option<Spectrum>, mut report: impl FnMut(DtmfEvent)) {
+    fn push(&mut self, spectrum: Option<KeySpectrum>, mut report: impl FnMut(DtmfEvent)) {
         self.windows += 1;
         let middle = (self.windows * HOP as u64).saturating_sub(WINDOW as u64 / 2);
         if let Some(pressed) = &mut self.pressed {
@@ -261,7 +261,7 @@ impl Pressed {
     }
 }
 
-impl Spectrum {
+impl KeySpectrum {
     fn key(&self) -> Key {
         (self.low.index, self.high.index)
     }

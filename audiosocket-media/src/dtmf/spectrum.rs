@@ -36,7 +36,7 @@ pub(super) struct MeasuredTone {
 
 /// What a window contains.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spectrum {
+pub(super) struct KeySpectrum {
     /// The strongest row and the strongest column.
     pub(super) low: MeasuredTone,
     pub(super) high: MeasuredTone,
@@ -101,7 +101,7 @@ static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
     tables
 });
 
-/// Takes samples at 8 kHz. Makes a [`Spectrum`] of each hop.
+/// Takes samples at 8 kHz. Makes a [`KeySpectrum`] of each hop.
 #[derive(Clone, Debug)]
 pub(super) struct Analyzer {
     filters: [Biquad; 1 + NOTCHES.len()],
@@ -130,7 +130,7 @@ impl Analyzer {
 
     /// Takes a sample. At the end of a hop, returns `Some` with the spectrum of the last window, which is `None` if it is
     /// too quiet.
-    pub(super) fn push(&mut self, sample: i16) -> Option<Option<Spectrum>> {
+    pub(super) fn push(&mut self, sample: i16) -> Option<Option<KeySpectrum>> {
         let sample = f32::from(sample) / ZERO_DBM0;
         let filtered = self
             .filters
@@ -148,7 +148,7 @@ impl Analyzer {
         Some(spectrum)
     }
 
-    fn spectrum(&mut self) -> Option<Spectrum> {
+    fn spectrum(&mut self) -> Option<KeySpectrum> {
         let tables = &**TABLES;
         let weights = WINDOW as f32 / 2.0;
         let squares = self.recent.iter().zip(&tables.window);
@@ -183,7 +183,7 @@ impl Analyzer {
             }
         };
         let (low, high) = (strongest(0..LOW.len()), strongest(LOW.len()..TONES));
-        Some(Spectrum {
+        Some(KeySpectrum {
             low,
             high,
             purity: (low.power + high.power) / power,

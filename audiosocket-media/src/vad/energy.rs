@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::SampleRate;
-use crate::vad::{Hysteresis, Timing, VadEvent};
+use crate::vad::{Hysteresis, SpeechDetector, Timing, VadEvent};
 
 /// The lowest level, in dB of full scale. It stands for digital silence.
 const QUIETEST: f32 = -96.0;
@@ -42,6 +42,8 @@ pub struct EnergyVad {
     window: Window,
     /// The noise level, in dB of full scale.
     noise: f32,
+    /// The last window was loud.
+    is_loud: bool,
 }
 
 impl EnergyVad {
@@ -55,6 +57,7 @@ impl EnergyVad {
             window: Window::default(),
             // This start value detects a caller who speaks at once.
             noise: options.quietest - options.start_margin,
+            is_loud: false,
             options,
         }
     }
@@ -94,6 +97,7 @@ impl EnergyVad {
             options.start_margin
         };
         let active = level >= options.quietest && level >= self.noise + margin;
+        self.is_loud = active;
         if level < self.noise {
             self.noise += (level - self.noise) * FALL;
         } else {
@@ -102,6 +106,14 @@ impl EnergyVad {
         }
         let change = self.hysteresis.next(active)?;
         Some(change.at(|window| window * self.window_len))
+    }
+}
+
+/// The score is 1 for audio that is loud, and 0 for the rest.
+impl SpeechDetector for EnergyVad {
+    fn score(&mut self, samples: &[i16]) -> f32 {
+        self.push(samples, &mut Vec::new());
+        f32::from(u8::from(self.is_loud))
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use earshot::Detector;
 
-use crate::vad::{Hysteresis, Timing, VadEvent};
+use crate::vad::{Hysteresis, SpeechDetector, Timing, VadEvent};
 use crate::{Resampler, SampleRate};
 
 /// The network takes windows of 16 ms at 16 kHz.
@@ -41,6 +41,8 @@ pub struct SpeechVad {
     resampler: Resampler,
     /// Audio at 16 kHz. Between two pushes, it is shorter than a window.
     waiting: Vec<i16>,
+    /// The score of the last window.
+    score: f32,
 }
 
 impl SpeechVad {
@@ -54,6 +56,7 @@ impl SpeechVad {
             rate,
             resampler: Resampler::new(rate, RATE),
             waiting: Vec::new(),
+            score: 0.0,
         }
     }
 
@@ -63,6 +66,7 @@ impl SpeechVad {
         let (windows, rest) = self.waiting.as_chunks::<WINDOW>();
         for window in windows {
             let score = self.detector.predict_i16(window);
+            self.score = score;
             let threshold = if self.hysteresis.speaking {
                 self.options.end_score
             } else {
@@ -81,6 +85,14 @@ impl SpeechVad {
     #[must_use]
     pub const fn is_speaking(&self) -> bool {
         self.hysteresis.speaking
+    }
+}
+
+/// The score is that of the network, for the last window of 16 ms.
+impl SpeechDetector for SpeechVad {
+    fn score(&mut self, samples: &[i16]) -> f32 {
+        self.push(samples, &mut Vec::new());
+        self.score
     }
 }
 

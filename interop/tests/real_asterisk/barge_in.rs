@@ -1,4 +1,4 @@
-//! The server stops its speech when the caller speaks.
+//! The server stops its speech when the caller speaks, and only then.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,9 @@ use audiosocket_interop::program::Server;
 use audiosocket_interop::rtp::{Conversation, PTIME, Telephone};
 use audiosocket_interop::sip::{Codec, Phones};
 use audiosocket_interop::tap::Tap;
+use audiosocket_media::file::AudioReader;
+use audiosocket_media::{Law, SampleRate};
+use audiosocket_testing::sounds::{LineEcho, cough, door_slam};
 use uuid::Uuid;
 
 use crate::{app_extension, dial_extension};
@@ -25,11 +28,19 @@ const LOUD_PACKETS: usize = 75;
 /// The bound for one call. The caller speaks longer than this.
 const BOUND: Duration = Duration::from_secs(1);
 
-/// The bound for the median. Speech continues for one frame on its way, and for one packet each in
-/// Asterisk and the telephone. Queued audio must not be heard.
-const MEDIAN: Duration = Duration::from_millis(100);
+/// The bound for the median. The server decides after some hundred milliseconds of speech. Then its own speech
+/// continues for one frame on its way, and for one packet each in Asterisk and the telephone. Queued audio must
+/// not be heard.
+const MEDIAN: Duration = Duration::from_millis(500);
 
-/// Telephones are quiet for 1.5 s and then loud for 1.5 s, while the server plays noise without a pause.
+/// The words of three callers.
+const CALLERS: [&str; 3] = [
+    "callers/espeak.en-gb+m7.003.wav",
+    "callers/espeak.en-us+f3.005.wav",
+    "callers/flite.awb.005.wav",
+];
+
+/// Telephones are quiet for 1.5 s and then speak for 1.5 s, while the server plays noise without a pause.
 /// Half of them call the application, and half use `Dial`.
 #[test]
 fn speech_ends_when_the_caller_speaks() {
@@ -65,27 +76,107 @@ fn speech_ends_when_the_caller_speaks() {
     asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
 }
 
-/// Places all calls at the same time.
 fn interrupt(tap: &Tap) -> Vec<(Uuid, Conversation)> {
-    let calls: Vec<_> = (0..CALLS)
+    let voices = CALLERS.map(|name| alaw(&speech(name)));
+    place(tap.port(), CALLS, 5000, |number, telephone| {
+        // The callers start at different times of the server's 20 ms.
+        let delay = PTIME * number / CALLS;
+        let voice = &voices[number as usize % voices.len()];
+        let mut said = vec![QUIET; QUIET_PACKETS * 160];
+        said.extend(voice.iter().cycle().take(LOUD_PACKETS * 160));
+        telephone.talk(delay, &said)
+    })
+}
+
+/// Telephones send sounds while the server plays speech: a door, a cough, hiss at -45 dB of full scale, and the echo
+/// of the speech at -25 dB after 150 ms. Each sound comes to the application and by `Dial`.
+#[test]
+fn noise_and_the_echo_of_the_speech_do_not_end_it() {
+    const PACKETS: usize = 250;
+    let asterisk = Asterisk::take();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("speech.wav");
+    write_wav(&file, 8000, &speech("auth-incorrect.wav"));
+    let server = Server::play(&["--loop", "--barge-in"], &file);
+    let rate = SampleRate::Hz8000;
+    let hiss = samples(&Noise::new(5).bytes(PACKETS * 320));
+    let hiss: Vec<_> = hiss.iter().map(|sample| sample / 100).collect();
+    let sounds = [door_slam(rate), cough(rate), hiss].map(|sound| alaw(&sound));
+    let calls = place(server.port(), 8, 6000, |number, telephone| {
+        // Neighbours use another way, and so do the second four.
+        let Some(sound) = sounds.get((number as usize + number as usize / 4) % 4) else {
+            // 60 ms in the telephone's jitter buffer, and 90 ms on the line.
+            let mut echo = LineEcho::new(rate, Duration::from_millis(90), -25.0);
+            let mut ticks = 0..PACKETS;
+            return telephone.converse(Duration::ZERO, |conversation| {
+                let tick = ticks.next()?;
+                let heard = tick
+                    .checked_sub(3)
+                    .and_then(|at| conversation.heard.get(at));
+                let mut played = Vec::new();
+                let silence = vec![QUIET; 160];
+                Law::A.decode(heard.map_or(&silence, |(_, audio)| audio), &mut played);
+                Some(alaw(&echo.push(&played)))
+            });
+        };
+        let mut said = [&vec![QUIET; 8000][..], sound].concat();
+        said.resize(PACKETS * 160, QUIET);
+        telephone.talk(Duration::ZERO, &said)
+    });
+    for (uuid, conversation) in calls {
+        let end = server.wait_for_end(uuid);
+        assert_eq!((end.dropped, end.exceptions), (0, 0), "{end:?}");
+        let last = &conversation.heard[conversation.heard.len() - 50..];
+        let spoken = last.iter().filter(|(_, audio)| !is_silent(audio)).count();
+        assert!(spoken > 25, "{spoken} of the last 50 packets have speech");
+    }
+    let log = server.log();
+    let interrupted = log.iter().find(|line| line.contains("interrupted"));
+    assert_eq!(interrupted, None);
+    asterisk.wait_until_idle();
+    asterisk.assert_no_complaints(&[CALLER_HUNG_UP, ECHO_CAME_LATE]);
+}
+
+/// Returns speech of the tests of `audiosocket-media`, at 8 kHz.
+fn speech(name: &str) -> Vec<i16> {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../audiosocket-media/tests/speech/"
+    );
+    let file = AudioReader::open(format!("{folder}{name}"));
+    let speech =
+        file.and_then(|mut file| file.read_all(SampleRate::Hz8000, Duration::from_secs(10)));
+    speech.expect("speech")
+}
+
+fn alaw(samples: &[i16]) -> Vec<u8> {
+    let codes = samples.iter().map(|sample| Law::A.encode_sample(*sample));
+    codes.collect()
+}
+
+/// Places all calls at the same time, each for `milliseconds`, to a server on `port`. `talk` is the conversation of the
+/// telephone with a number.
+fn place(
+    port: u16,
+    calls: u32,
+    milliseconds: usize,
+    talk: impl Fn(u32, &Telephone) -> Conversation + Sync,
+) -> Vec<(Uuid, Conversation)> {
+    let callers: Vec<_> = (0..calls)
         .map(|number| (number, Uuid::new_v4(), Telephone::new(Codec::Alaw)))
         .collect();
-    let lines = calls.iter().map(|(number, uuid, telephone)| {
+    let lines = callers.iter().map(|(number, uuid, telephone)| {
         let extension = match number % 2 {
-            0 => app_extension(*uuid, tap.port()),
-            _ => dial_extension(*uuid, tap.port(), "slin"),
+            0 => app_extension(*uuid, port),
+            _ => dial_extension(*uuid, port, "slin"),
         };
         (extension, telephone.port())
     });
-    let phones = Phones::ring(&lines.collect::<Vec<_>>(), Codec::Alaw, 5000);
-    let quiet = vec![QUIET; QUIET_PACKETS * 160];
-    let loud = Noise::new(4).bytes(LOUD_PACKETS * 160);
-    let said = &[quiet, loud].concat();
+    let phones = Phones::ring(&lines.collect::<Vec<_>>(), Codec::Alaw, milliseconds);
     let conversations = std::thread::scope(|scope| {
-        let talks = calls.into_iter().map(|(number, uuid, telephone)| {
-            // The callers start at different times of the server's 20 ms.
-            let delay = PTIME * number / CALLS;
-            (uuid, scope.spawn(move || telephone.talk(delay, said)))
+        let talk = &talk;
+        let talks = callers.iter().map(|(number, uuid, telephone)| {
+            (*uuid, scope.spawn(move || talk(*number, telephone)))
         });
         let talks: Vec<_> = talks.collect();
         let talks = talks.into_iter();
@@ -94,16 +185,19 @@ fn interrupt(tap: &Tap) -> Vec<(Uuid, Conversation)> {
             .collect()
     });
     let outcome = phones.wait();
-    assert_eq!((outcome.successful, outcome.failed), (u64::from(CALLS), 0));
+    assert_eq!((outcome.successful, outcome.failed), (u64::from(calls), 0));
     conversations
+}
+
+/// Whether a packet has no sound. Asterisk may send zero as the smallest negative number.
+fn is_silent(audio: &[u8]) -> bool {
+    audio.iter().all(|byte| byte | 0x80 == QUIET)
 }
 
 /// The time at which the last packet with speech had been played. Checks that there was speech before the
 /// interruption, and silence at the end.
 fn end_of_speech(conversation: &Conversation) -> Instant {
     let interruption = conversation.said[QUIET_PACKETS];
-    // Asterisk may send zero as the smallest negative number.
-    let is_silent = |audio: &[u8]| audio.iter().all(|byte| byte | 0x80 == QUIET);
     let heard = &conversation.heard;
     let before = heard.iter().take_while(|(at, _)| *at < interruption);
     let spoken = before.filter(|(_, audio)| !is_silent(audio)).count();

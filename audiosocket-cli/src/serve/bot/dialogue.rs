@@ -109,6 +109,7 @@ enum DialoguePhase {
 
 impl Handler for Dialogue {
     fn on_start(&mut self, call: &mut Call<'_>) {
+        self.input.start(call);
         self.say(
             call,
             vec![self.script.menu.clone()],
@@ -117,19 +118,19 @@ impl Handler for Dialogue {
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
-        // In every phase, so that the detector knows the noise level of the line.
-        let interrupted = self.input.takes_audio(call, audio);
+        // In every phase, so that the noise of the line is known.
+        let speaks = self.phase == DialoguePhase::Speaking;
+        if self.input.takes_audio(call, audio, speaks) {
+            self.wait(call);
+        }
         while let Some(digit) = self.input.next_key(call) {
             self.press(call, digit);
-        }
-        if interrupted && self.phase == DialoguePhase::Speaking {
-            self.wait(call);
         }
         Response::Nothing
     }
 
     fn on_dtmf(&mut self, call: &mut Call<'_>, digit: DtmfDigit) -> Response<'static> {
-        if self.input.takes_key(digit) {
+        if self.input.takes_key(call, digit) {
             self.press(call, digit);
         }
         Response::Nothing
@@ -159,8 +160,14 @@ impl Dialogue {
         }
     }
 
+    /// Takes a key. One that comes during a prompt and does not interrupt it has no effect.
     fn press(&mut self, call: &mut Call<'_>, digit: DtmfDigit) {
-        if self.phase == DialoguePhase::Leaving {
+        let has_effect = match self.phase {
+            DialoguePhase::Speaking => self.input.key_interrupts(),
+            DialoguePhase::WaitingForKey => true,
+            DialoguePhase::Leaving => false,
+        };
+        if !has_effect {
             return;
         }
         self.missed = 0;

@@ -7,9 +7,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audiosocket_media::barge_in::Interrupters;
 use audiosocket_tokio::{Acceptor, CallRequest};
 use clap::Args;
 
+use super::barge_in_args::BargeInArgs;
 use super::caller_input::{CallerInput, InbandKeyOptions};
 use super::play_rate::{PlayRate, StartAtRate};
 use super::record::RecordOptions;
@@ -32,6 +34,8 @@ pub(crate) struct BotArgs {
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
     rate: PlayRate,
+    #[command(flatten, next_help_heading = "Bot")]
+    barge_in: BargeInArgs,
     /// Silence before the hangup, so that phones play the end
     #[arg(long, value_name = "TIME", help_heading = "Bot", hide = true, default_value = DEFAULT_TAIL, value_parser = duration::parse)]
     pub(super) tail: Duration,
@@ -44,7 +48,6 @@ pub(crate) struct BotArgs {
 }
 
 const AFTER_HELP: &str = help::examples!(
-    note: "Rates over slin: Asterisk 20.17, 21.12, 22.7, 23.1; over slin16: no packet loss",
     "program.md",
     "audiosocket serve bot --listen 0.0.0.0:9092",
     "audiosocket serve bot --digits 4 --key-timeout 10s",
@@ -71,8 +74,9 @@ impl BotArgs {
         )?;
         let (script, rate, caller) = (Arc::new(script), self.rate, self.serve.caller);
         let inband_keys = self.inband_keys;
+        let policy = self.barge_in.policy(Interrupters::Any, &self.serve);
         Ok(move |_: &CallRequest<'_>| {
-            let input = CallerInput::new(caller, inband_keys);
+            let input = CallerInput::new(caller, inband_keys, policy);
             let dialogue = Dialogue::new(Arc::clone(&script), input);
             Ok(StartAtRate::new(rate, dialogue))
         })

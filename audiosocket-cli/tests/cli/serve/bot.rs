@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use audiosocket_media::SampleRate;
 use audiosocket_media::file::AudioReader;
+use audiosocket_testing::load::synthesize_speech;
 use tempfile::TempDir;
 
 use crate::call::scenario::of_the_guide;
-use crate::listening::{ListeningCaller, slin};
+use crate::listening::ListeningCaller;
 use crate::process::{ServeProcess, audiosocket, call, line, text};
 
 pub(super) const MENU: &str =
@@ -105,7 +106,7 @@ fn keys_and_speech_interrupt_the_bot(runtime: &str) {
     call.press("2345678");
     // The caller interrupts by speech.
     call.receive_sound(10);
-    call.say(10, 8_000.0, slin);
+    call.send(&synthesize_speech(SampleRate::Hz16000)[..16_000]);
     call.receive_silence(75);
     assert!(!call.has_received(&spoken(MORE)));
 

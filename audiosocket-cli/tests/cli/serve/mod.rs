@@ -4,7 +4,7 @@ mod balancer;
 mod bot;
 mod codecs;
 mod faults;
-mod inband_keys;
+mod interruption;
 mod limits;
 mod memory;
 pub(crate) mod play;

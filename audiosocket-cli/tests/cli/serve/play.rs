@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use audiosocket_media::{Law, Prompt, SampleRate};
+use audiosocket_media::{Prompt, SampleRate};
+use audiosocket_testing::load::synthesize_speech;
 use tempfile::TempDir;
 
-use crate::listening::{ListeningCaller, slin, trimmed};
+use crate::listening::{ListeningCaller, trimmed};
 use crate::process::{ServeProcess, audiosocket, count, line};
 
 /// Returns samples without a repetition and without 0.
@@ -47,7 +48,6 @@ pub(crate) fn playing(runtime: &str, file: &Path, args: &[&str]) -> ServeProcess
 on_every_runtime! {
     the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up,
     a_loop_has_no_gap,
-    a_caller_who_barges_in_receives_only_silence_after_it,
 }
 
 fn the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up(runtime: &str) {
@@ -58,7 +58,7 @@ fn the_file_is_played_sample_for_sample_and_then_the_call_is_hung_up(runtime: &s
     for _ in 0..2 {
         let mut call = ListeningCaller::begin_speaking(server.addr(), 0x12, 0x12);
         // Without --barge-in, speech and keys do not interrupt.
-        call.say(10, 8_000.0, slin);
+        call.send(&synthesize_speech(SampleRate::Hz16000)[..16_000]);
         call.press("5");
         call.receive_to_the_end();
         assert_eq!(trimmed(&call.samples), samples);
@@ -148,39 +148,4 @@ fn assert_loops(runtime: &str, samples: usize, wanted: usize, rate: SampleRate) 
         &log,
         &["call ended", "end=closed by the peer", "underruns=0"],
     );
-}
-
-fn a_caller_who_barges_in_receives_only_silence_after_it(runtime: &str) {
-    let directory = TempDir::new().unwrap();
-    let path = wav_file(&directory, 8_000, 1, &noise(4_000));
-    let server = playing(runtime, &path, &["--loop", "--barge-in"]);
-    let a_law = |sample| vec![Law::A.encode_sample(sample)];
-    let mu_law = |sample| vec![Law::Mu.encode_sample(sample)];
-    let ways: [(Codec, bool); 4] = [(slin, false), (a_law, false), (mu_law, false), (slin, true)];
-    std::thread::scope(|scope| {
-        for (codec, by_key) in ways {
-            let server = &server;
-            scope.spawn(move || barge_in(server, codec, by_key));
-        }
-    });
-    server.wait_for_log(4, "call ended");
-    let log = server.terminate();
-    let interrupted = log.lines().filter(|line| line.contains("interrupted"));
-    assert_eq!(interrupted.count(), 4, "{log}");
-}
-
-type Codec = fn(i16) -> Vec<u8>;
-
-fn barge_in(server: &ServeProcess, codec: Codec, by_key: bool) {
-    let mut call = ListeningCaller::begin(server.addr(), 0x10);
-    // The noise of a line does not interrupt.
-    call.say(25, 100.0, codec);
-    call.receive_sound(50);
-    if by_key {
-        call.press("#");
-    } else {
-        call.say(5, 8_000.0, codec);
-    }
-    call.receive_silence(50);
-    call.hang_up();
 }

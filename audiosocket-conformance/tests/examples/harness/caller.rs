@@ -69,6 +69,20 @@ impl<S: Read + Write> Caller<S> {
         self.send();
     }
 
+    /// Receives audio, which has 8 kHz. For each 20 ms of it, sends what `answer` makes of it, until that returns `None`. So
+    /// the caller speaks in real time.
+    pub(crate) fn converse(&mut self, mut answer: impl FnMut(&[i16]) -> Option<Vec<i16>>) {
+        let mut answered = self.heard.len();
+        loop {
+            self.listen_until(|heard| heard.len() >= answered + 160);
+            let Some(said) = answer(&self.heard[answered..][..160]) else {
+                return;
+            };
+            answered += 160;
+            self.say(&said);
+        }
+    }
+
     pub(crate) fn press(&mut self, keys: &str) {
         for key in keys.bytes() {
             let digit = DtmfDigit::new(key).unwrap();

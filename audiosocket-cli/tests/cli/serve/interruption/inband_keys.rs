@@ -4,10 +4,11 @@ use audiosocket_media::SampleRate;
 use audiosocket_media::dtmf::{DtmfToneOptions, dtmf_tones};
 use tempfile::TempDir;
 
-use super::bot::{GOODBYE, MENU, MORE, bot, receive_digits, spoken};
-use super::play::{noise, playing, wav_file};
+use super::playing;
 use crate::listening::ListeningCaller;
 use crate::process::{ServeProcess, args, call, line};
+use crate::serve::bot::{GOODBYE, MENU, MORE, bot, receive_digits, spoken};
+use crate::serve::play::{noise, wav_file};
 
 /// The kind of slin16, and its rate.
 const WIDE: (u8, SampleRate) = (0x12, SampleRate::Hz16000);
@@ -68,7 +69,7 @@ fn quiet_tones_interrupt_a_file_unless_only_frames_are_keys() {
         (&["--barge-in", "--no-inband-keys"], false),
         (&[], false),
     ] {
-        let server = playing("tokio", &file, options);
+        let server = playing(&file, options);
         let mut call = ListeningCaller::begin_speaking(server.addr(), 0x10, 0x10);
         call.receive_sound(10);
         call.send(&quiet_key(SampleRate::Hz8000));

@@ -1,0 +1,49 @@
+use super::history::History;
+use super::transform::Transform;
+
+/// The caller's audio that is compared with the reference, in samples at 8 kHz: 200 ms.
+const WINDOW: usize = 1_600;
+
+/// The shortest and the longest delay of an echo, in samples at 8 kHz: -40 ms to 660 ms. The first is negative because
+/// the times at which audio arrives and leaves are not exact.
+const SHORTEST: i64 = -320;
+const LONGEST: i64 = 5_280;
+
+/// The number of delays, and the length of the transform.
+const DELAYS: usize = (LONGEST - SHORTEST) as usize;
+pub(super) const LEN: usize = 8_192;
+
+/// The frequencies of telephones, in bins: 250 Hz to 3.5 kHz.
+const BINS: std::ops::Range<usize> = 256..3_584;
+
+/// A peak is an echo if it exceeds the standard deviation of the correlation by this factor. The highest of 5,600
+/// values of noise exceeds it by 4 to 5.
+const SIGNIFICANT: f32 = 6.5;
+
+/// Returns the delay of the echo of `reference` in the latest 200 ms of `caller`, in samples. Returns `None` if there is no
+/// echo in it.
+///
+/// The delay is the peak of the correlation of both, with the phase transform (GCC-PHAT: Knapp and Carter, 1976). It gives
+/// all frequencies the same weight, so the pitch of two voices makes no peak.
+pub(super) fn search(caller: &History, reference: &History) -> Option<i64> {
+    let transform = Transform::of_searches();
+    let (mut samples, mut scratch) = (vec![0.0; LEN], transform.scratch());
+    let (mut product, mut spectrum) = (transform.spectrum(), transform.spectrum());
+    let start = caller.end() - WINDOW as i64;
+    caller.copy(start, &mut samples[..WINDOW]);
+    transform.forward(&mut samples, &mut product, &mut scratch);
+    // The first sample of the reference has the longest delay of the first sample of the window.
+    samples.fill(0.0);
+    reference.copy(start - LONGEST, &mut samples[..DELAYS + WINDOW]);
+    transform.forward(&mut samples, &mut spectrum, &mut scratch);
+    for (product, reference) in product.iter_mut().zip(&spectrum) {
+        let both = reference * product.conj();
+        *product = both / (both.norm() + 1e-12);
+    }
+    transform.inverse(&mut product, BINS, &mut samples, &mut scratch);
+    let correlation = &samples[..DELAYS];
+    let power = correlation.iter().map(|at| at * at).sum::<f32>() / DELAYS as f32;
+    let peaks = correlation.iter().map(|at| at.abs()).enumerate();
+    let (lag, peak) = peaks.max_by(|one, other| one.1.total_cmp(&other.1))?;
+    (peak > SIGNIFICANT * power.sqrt()).then_some(LONGEST - lag as i64)
+}
