@@ -16,10 +16,11 @@ BELOW = {
     "server": {"proto"},
     "record": {"proto", "media", "server"},
     "testing": {"proto", "media", "server"},
+    "status": {"proto", "server"},
     "blocking": {"proto", "server"},
     "smol": {"proto", "server"},
     "tokio": {"proto", "server"},
-    "cli": {"proto", "media", "server", "record", "testing", "blocking", "smol", "tokio"},
+    "cli": {"proto", "media", "server", "record", "testing", "blocking", "smol", "tokio", "status"},
 }
 
 files = subprocess.run(["git", "ls-files", "--deduplicate"], capture_output=True, text=True, check=True).stdout.split("\n")

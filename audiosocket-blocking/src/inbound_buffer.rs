@@ -41,6 +41,12 @@ impl InboundBuffer {
         self.front.advance(bytes);
     }
 
+    /// Notes that the bytes that went to the call so far were not frames, except for `rest`, the last of them.
+    pub(crate) fn begin_frames(&mut self, rest: &[u8]) {
+        self.front = FrameCursor::default();
+        self.front.advance(rest);
+    }
+
     /// Adds bytes that were read.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::io::{self, Read};
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -6,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::Lag;
-use audiosocket_server::io::Stream;
+use audiosocket_server::io::{Stream, send_frames, tcp_retransmissions};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::Duplex;
@@ -175,8 +177,23 @@ impl<S: Duplex> Stream for ReadAheadStream<S> {
         self.write(S::close_write)
     }
 
+    fn begin_frames(&mut self, rest: &[u8]) {
+        self.shared.lock().buffer.begin_frames(rest);
+    }
+
     fn take_lag(&mut self) -> Option<Lag> {
         self.lag.take()
+    }
+
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        self.with(|stream| {
+            let tcp = (stream as &dyn Any).downcast_ref::<TcpStream>()?;
+            send_frames(tcp, frames)
+        })
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        self.with(|stream| tcp_retransmissions(stream))
     }
 }
 

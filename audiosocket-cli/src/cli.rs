@@ -1,12 +1,13 @@
 //! The command line as a whole: the commands and the exit code.
 
 use std::env;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{call, decode, demo, help, logging, serve};
+use crate::logging::LogFormat;
+use crate::{call, decode, demo, generate, help, logging, serve, tap};
 
 /// AudioSocket servers for Asterisk, and a caller that stands in for Asterisk
 #[derive(Debug, Parser)]
@@ -19,6 +20,9 @@ pub(crate) struct Cli {
     /// Print help: -h the main options, --help all
     #[arg(short, long, global = true, hide = true, help_heading = "Help", action = ArgAction::Help)]
     help: Option<bool>,
+    /// Log as text or json
+    #[arg(long, value_enum, value_name = "FORMAT", global = true, hide = true, hide_possible_values = true, help_heading = "Help", default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
     /// Print the version
     #[arg(short = 'V', long, hide = true, help_heading = "Help", action = ArgAction::Version)]
     version: Option<bool>,
@@ -35,6 +39,11 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Print the frames of a captured stream, one line each
     Decode(decode::DecodeArgs),
+    /// Pass calls on to a server, and capture them
+    Tap(tap::TapArgs),
+    /// Write the manual pages and the completions of shells, for a package
+    #[command(hide = true)]
+    Generate(generate::GenerateArgs),
 }
 
 const AFTER_HELP: &str = help::examples!(
@@ -47,31 +56,37 @@ const AFTER_HELP: &str = help::examples!(
 pub(crate) fn run() -> ExitCode {
     let matches = help::apply(Cli::command(), env::args_os()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let format = cli.log_format;
+    logging::init(format, cli.command.log_directives());
     let result = match cli.command {
-        Command::Serve(serve) => {
-            logging::init("info");
-            serve::run(&serve)
-        }
-        Command::Call(args) => {
-            // The report of the calls has the errors of recordings.
-            logging::init("warn,audiosocket_record=off");
-            call::run(&args)
-        }
-        Command::Demo(args) => {
-            logging::init("warn");
-            demo::run(&args)
-        }
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Call(args) => call::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Tap(args) => tap::run(&args),
+        Command::Generate(args) => generate::run(&args, help::with_all_options(Cli::command())),
     };
-    result.unwrap_or_else(|error| report(&error))
+    result.unwrap_or_else(|error| report(format, &error))
+}
+
+impl Command {
+    /// Returns the filter of the log if `RUST_LOG` is not set.
+    fn log_directives(&self) -> &'static str {
+        match self {
+            Self::Serve(_) | Self::Tap(_) => "info",
+            // The report of the calls has the errors of recordings.
+            Self::Call(_) => "warn,audiosocket_record=off",
+            Self::Demo(_) | Self::Decode(_) | Self::Generate(_) => "warn",
+        }
+    }
 }
 
 /// A closed pipe on standard output (`| head`) is not an error.
-fn report(error: &io::Error) -> ExitCode {
+fn report(format: LogFormat, error: &io::Error) -> ExitCode {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return ExitCode::SUCCESS;
     }
-    let _ = writeln!(io::stderr(), "audiosocket: {error}");
+    logging::fatal(format, error);
     ExitCode::FAILURE
 }
 

@@ -36,6 +36,11 @@ pub(crate) fn apply(
     with_template(command, all)
 }
 
+/// Returns `command` with the help that has all options.
+pub(crate) fn with_all_options(command: Command) -> Command {
+    with_template(command, true)
+}
+
 fn with_template(command: Command, all: bool) -> Command {
     let command = command.help_template(TEMPLATE);
     let command = command.mut_args(|arg| if all { arg.hide(false) } else { arg });
@@ -55,7 +60,10 @@ mod tests {
         let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
         let mut examples: Vec<_> = lines.map(str::to_owned).collect();
         assert_eq!(examples.len(), 3, "{}", command.get_name());
-        for command in command.get_subcommands() {
+        for command in command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+        {
             examples.extend(examples_of(command));
         }
         examples

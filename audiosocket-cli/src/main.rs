@@ -2,17 +2,20 @@
 
 mod address;
 mod call;
+mod capture;
 mod cli;
 mod decode;
 mod demo;
 mod duration;
 mod file_error;
+mod generate;
 mod help;
 mod logging;
 mod open_files;
 mod output;
 mod serve;
 mod signals;
+mod tap;
 mod usage_error;
 
 use std::process::ExitCode;

@@ -44,6 +44,14 @@ impl ScriptedConnection {
         self.socket().send(bytes).unwrap();
     }
 
+    /// Sends `header` of the PROXY protocol, which has this address of a client. The records of the connection are those of
+    /// the client from now on.
+    pub(crate) fn announce(&mut self, header: &[u8], client: SocketAddr) {
+        self.send(header);
+        self.addr = client;
+        self.begin = self.transcripts.expected(client);
+    }
+
     /// Expects that the next received bytes are `bytes`.
     pub(crate) fn expect(&mut self, bytes: &[u8]) {
         let mut came = vec![0; bytes.len()];
@@ -190,6 +198,17 @@ impl ScriptedConnection {
         let more = records.get(expected.len()..).unwrap_or_default();
         assert!(more.is_empty(), "more records: {more:#?}");
         self.transcripts.set_expected(self.addr, end);
+    }
+
+    /// Waits for the only record of this connection, which begins with `start`.
+    pub(crate) fn one_record(&self, start: &str) {
+        self.until(start, &|| !self.records().is_empty());
+        let records = self.records();
+        assert!(
+            records.len() == 1 && records[0].starts_with(start),
+            "{records:#?}"
+        );
+        self.transcripts.set_expected(self.addr, self.begin + 1);
     }
 
     /// Returns the handle of the call, which must have started.

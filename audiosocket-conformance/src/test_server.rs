@@ -42,7 +42,8 @@ impl TestServer {
         Self::made(runner, |session| session, admission.into())
     }
 
-    fn made(
+    /// Starts a server with this session and this admission.
+    pub(crate) fn made(
         runner: &Runner,
         configure: impl FnOnce(SessionConfig) -> SessionConfig,
         admission: Admission,

@@ -10,12 +10,14 @@ macro_rules! program {
         use std::sync::Arc;
         use $adapter::admission::{
             Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached,
-            Limits, ParseAllowListError,
+            Limits, ParseAllowListError, ProxyHeaderError,
         };
         use $adapter::config::{Keepalive, Ptime, SessionConfig};
         use $adapter::listener::{ListenAddr, ListenOptions, SocketFile, TcpListener};
         use $adapter::protocol::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
-        use $adapter::stats::{CallCounters, CallStats, Calls, Dropped, Lag, PlayoutStats};
+        use $adapter::stats::{
+            CallCounters, CallStats, Calls, Dropped, Lag, PlayoutStats, Probe,
+        };
         use $adapter::stream::{
             Elapsed, EventInjector, Incoming, IncomingCalls, InjectError, Injected, Played,
             Prebuffer, incoming,
@@ -39,8 +41,11 @@ macro_rules! program {
         assert_eq!(server.local_addrs().len(), 1);
         let counters: CallCounters = server.handle().counters();
         assert_eq!(counters.connections, 0);
+        let probe: Probe = server.handle().probe();
+        assert!(!probe.is_answered());
         server.handle().shutdown(Duration::ZERO);
         server.serve_forever() $($wait)* ?;
+        assert!(probe.is_answered());
 
         // All options.
         let networks: Result<AllowList, ParseAllowListError> = "127.0.0.1".parse();
@@ -62,7 +67,8 @@ macro_rules! program {
             .send_buffer(128 * 1024)
             .admission(Admission::new())
             .limits(Limits::default())
-            .allow_list(networks)
+            .allow_list(networks.clone())
+            .proxy_protocol(networks)
             .expected_calls(&expected)
             .admit_peer(|_| Ok(()))
             .session(SessionConfig::default())
@@ -112,7 +118,7 @@ macro_rules! program {
                 AudioBuf, Bed, Bytes, Callbacks, DtmfDigit, End, ErrorFlags, Exception, FrameKind, Lag,
                 PeerError, SampleRate, SendError, CallStats, Uuid, Dropped, LimitReached,
                 MarkOutcome, Played, PlayoutStats, Ptime, CallEvent, Elapsed, EventInjector,
-                InjectError, Injected, Prebuffer,
+                InjectError, Injected, Prebuffer, ProxyHeaderError,
             ),
         > = CORE_TYPES;
         Ok::<(), io::Error>(())
@@ -182,6 +188,7 @@ type CoreTypes = fn(
     audiosocket_server::InjectError,
     audiosocket_server::Injected,
     audiosocket_server::Prebuffer,
+    audiosocket_server::ProxyHeaderError,
 );
 
 const CORE_TYPES: Option<CoreTypes> = None;

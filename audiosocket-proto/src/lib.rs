@@ -74,6 +74,7 @@ mod buffer;
 mod config;
 mod error;
 mod event;
+mod histogram;
 mod playout;
 mod ptime;
 #[cfg(feature = "serde")]
@@ -89,6 +90,7 @@ pub use uuid::Uuid;
 pub use config::SessionConfig;
 pub use error::{PeerError, SendError};
 pub use event::{End, Event, Transmit};
+pub use histogram::DurationHistogram;
 pub use playout::{Bed, Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats, silence_after};
 pub use ptime::Ptime;
 pub use session::Session;

@@ -20,3 +20,15 @@ pub struct SessionStats {
     /// Audio frames that were dropped because the peer does not read; see [`SessionConfig::max_unsent`](crate::SessionConfig::max_unsent).
     pub frames_dropped: u64,
 }
+
+impl SessionStats {
+    /// Adds the counters of another session.
+    pub fn add(&mut self, other: &Self) {
+        self.frames_received += other.frames_received;
+        self.audio_frames_received += other.audio_frames_received;
+        self.audio_bytes_received += other.audio_bytes_received;
+        self.audio_frames_sent += other.audio_frames_sent;
+        self.audio_bytes_sent += other.audio_bytes_sent;
+        self.frames_dropped += other.frames_dropped;
+    }
+}

@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use audiosocket_proto::{PeerError, SendError};
 
+use crate::ProxyHeaderError;
+
 /// An error on a call: the argument of `on_exception`.
 ///
 /// An ordinary end is not an exception. After the end of a call there are no exceptions.
@@ -13,6 +15,8 @@ use audiosocket_proto::{PeerError, SendError};
 pub enum Exception {
     /// The peer broke the protocol or missed a deadline, or Asterisk reported an error.
     Peer(PeerError),
+    /// The connection was refused because of the [PROXY protocol](crate::Admission::proxy_protocol). It did not become a call.
+    ProxyHeader(ProxyHeaderError),
     /// The connection broke. A reset between two frames is not an exception: some ordinary calls end in this way. See
     /// [`End::Reset`](audiosocket_proto::End::Reset).
     ConnectionLost(io::Error),
@@ -59,6 +63,7 @@ impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Peer(error) => error.fmt(f),
+            Self::ProxyHeader(error) => error.fmt(f),
             Self::ConnectionLost(error) => write!(f, "the connection was lost: {error}"),
             Self::Answer(error) => write!(f, "the answer was not sent: {error}"),
             Self::Lagged(lag) => lag.fmt(f),
@@ -71,6 +76,7 @@ impl Error for Exception {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Peer(error) => Some(error),
+            Self::ProxyHeader(error) => Some(error),
             Self::ConnectionLost(error) => Some(error),
             Self::Answer(error) => Some(error),
             Self::Lagged(_) | Self::HandlerPanicked(_) => None,

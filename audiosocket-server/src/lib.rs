@@ -32,6 +32,8 @@
 //! | drive one connection from your event loop | [`CallDriver`] |
 //! | shut down, and let calls end | [`ServerDriver`], [`ServerHandle::shutdown`] |
 //! | count calls | [`ServerHandle::counters`], [`CallHandle::stats`] |
+//! | show what the server does | [`ServerHandle::stats`], [`ServerHandle::open_calls`], [`ServerHandle::readiness`] |
+//! | find out why a call was silent | [`Diagnosis`] |
 //! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
 //! | write an adapter for another runtime | the module `io`, with the feature `io` |
 //!
@@ -41,6 +43,7 @@
 //! |---|---|
 //! | `io` | the connection loop and the accept loop over three small traits; listening sockets |
 //! | `batch` | `io`, and one poll for all calls of a thread at an interval |
+//! | `tls` | `io`, and TLS by rustls |
 //! | `serde` | `Serialize` and `Deserialize` for statistics, counters and ends of calls |
 //! | `memory-guard` | `MemoryGuard`, on Linux |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -56,6 +59,7 @@ mod admission;
 mod block_on;
 mod call;
 mod callbacks;
+mod diagnosis;
 mod exception;
 mod handler;
 #[cfg(all(
@@ -75,6 +79,9 @@ pub use admission::counts::CallCounters;
 pub use admission::expected::{AnnounceError, Duplicate, ExpectedCalls};
 pub use admission::limits::{LimitReached, Limits, WhenFull};
 pub use admission::open_calls::Calls;
+pub use admission::proxy_header::ProxyHeaderError;
+pub use admission::readiness::Readiness;
+pub use admission::server_stats::{EndCounts, RecentRefusal, ServerStats};
 pub use admission::wait_idle::Idle;
 pub use call::Call;
 pub use call::driver::CallDriver;
@@ -83,8 +90,10 @@ pub use call::play::Play;
 pub use call::played::Played;
 pub use call::prebuffer::Prebuffer;
 pub use call::sent::ObservedFrame;
-pub use call::stats::CallStats;
+pub use call::stats::{CallStats, LastEvent};
+pub use call::times::CallTimes;
 pub use callbacks::Callbacks;
+pub use diagnosis::{AudioFault, CallSide, Diagnosis};
 pub use exception::{Exception, Lag};
 pub use handler::{Acceptor, CallRequest, Handler, HandlerEvent, Refusal, acceptor_fn};
 pub use ipnet::IpNet;
@@ -95,7 +104,7 @@ pub use ipnet::IpNet;
 pub use memory_guard::MemoryGuard;
 pub use peer::Peer;
 pub use response::Response;
-pub use shutdown::{ServerAction, ServerDriver, ServerHandle};
+pub use shutdown::{Probe, ServerAction, ServerDriver, ServerHandle};
 pub use stream::event::{CallEvent, Injected};
 pub use stream::event_queue::{EventInjector, InjectError};
 pub use stream::handler::StreamHandler;

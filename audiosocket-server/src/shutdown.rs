@@ -1,10 +1,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
 use std::time::Duration;
 
 use crate::wake_cell::WakeCell;
-use crate::{Admission, CallCounters, Calls, Idle};
+use crate::{
+    Admission, CallCounters, CallHandle, Calls, Idle, Readiness, RecentRefusal, ServerStats,
+};
 use audiosocket_proto::Timestamp;
 
 /// The time that calls may take to end after a hangup and their [`linger`](audiosocket_proto::SessionConfig::linger).
@@ -84,7 +87,7 @@ impl ServerDriver {
     pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
             handle: ServerHandle {
-                graces: Arc::default(),
+                requests: Arc::default(),
                 calls: Calls::new(admission),
             },
             linger,
@@ -95,7 +98,11 @@ impl ServerDriver {
     /// Returns what to do now. Wakes `cx` when the action may have changed. The clock alone wakes nothing: see
     /// [`poll_timeout`](Self::poll_timeout).
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> ServerAction {
-        if let Some(grace) = self.handle.graces.poll(cx.waker(), Option::take) {
+        let requests = self.handle.requests.poll(cx.waker(), std::mem::take);
+        if let Some(probe) = requests.probe {
+            probe.answer();
+        }
+        if let Some(grace) = requests.grace {
             let requested = now + grace;
             match &mut self.phase {
                 ShutdownPhase::Accepting => {
@@ -171,16 +178,23 @@ impl ServerDriver {
 impl Drop for ServerDriver {
     fn drop(&mut self) {
         self.handle.calls.abandon();
-        self.handle.graces.close();
+        self.handle.requests.close();
         self.handle.calls.forget_accept_loop();
     }
+}
+
+/// The requests of handles since the last poll.
+#[derive(Debug, Default)]
+struct Requests {
+    /// The shortest grace of a shutdown.
+    grace: Option<Duration>,
+    probe: Option<Probe>,
 }
 
 /// A handle of a server: shuts it down, and counts its calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    /// The shortest grace that was requested since the last poll.
-    graces: Arc<WakeCell<Option<Duration>>>,
+    requests: Arc<WakeCell<Requests>>,
     calls: Calls,
 }
 
@@ -195,9 +209,36 @@ impl ServerHandle {
     ///
     /// A second `shutdown` can shorten the time that is left. It cannot extend it.
     pub fn shutdown(&self, grace: Duration) {
-        self.graces.change(|requested| {
+        self.calls.announce_drain();
+        self.requests.change(|requests| {
+            let requested = &mut requests.grace;
             *requested = Some(requested.map_or(grace, |requested| requested.min(grace)));
         });
+    }
+
+    /// Announces that the server shuts down soon. Nothing else changes: calls are accepted. From now on
+    /// [`readiness`](Self::readiness) is not `Ready`, so that a load balancer that asks for it sends no more calls.
+    /// [`shutdown`](Self::shutdown) follows when the load balancer has had the time to ask.
+    pub fn announce_drain(&self) {
+        self.calls.announce_drain();
+    }
+
+    /// Returns whether a load balancer may send calls to this server.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.calls.readiness()
+    }
+
+    /// Wakes the accept loop of the server, which answers the probe as soon as it runs.
+    ///
+    /// A watchdog can use this: a probe without an answer means that the accept loop does not run, because handlers
+    /// block all threads of the runtime, or because the server is over. An accept loop that runs does not mean that
+    /// each thread runs: a handler can block one of several threads.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        // Probes that wait share one answer. So any number of them takes no memory.
+        self.requests
+            .change(|requests| requests.probe.get_or_insert_default().clone())
     }
 
     /// Refuses new calls, or accepts them again: see [`Calls::refuse_calls`].
@@ -211,9 +252,46 @@ impl ServerHandle {
         self.calls.counters()
     }
 
+    /// Returns the counters of the server and of all its calls, open ones included. It reads the counters of each open call
+    /// once, so do not call it for each frame.
+    #[must_use]
+    pub fn stats(&self) -> ServerStats {
+        self.calls.stats()
+    }
+
+    /// Returns handles of all open calls, the oldest first. Connections without a UUID and calls that are over are not
+    /// among them.
+    #[must_use]
+    pub fn open_calls(&self) -> Vec<CallHandle> {
+        self.calls.open_calls()
+    }
+
+    /// Returns the last refusals, the latest first, and at most 16. Connections that the kernel refuses while the server is
+    /// [full](crate::WhenFull::Refuse) are not among them.
+    #[must_use]
+    pub fn recent_refusals(&self) -> Vec<RecentRefusal> {
+        self.calls.recent_refusals()
+    }
+
     /// Returns the open connections.
     #[must_use]
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+}
+
+/// A request to the accept loop of a server to show that it runs. [`ServerHandle::probe`] makes one.
+#[derive(Clone, Debug, Default)]
+pub struct Probe(Arc<AtomicBool>);
+
+impl Probe {
+    /// Returns whether the accept loop has run since the request.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn answer(&self) {
+        self.0.store(true, Ordering::Release);
     }
 }

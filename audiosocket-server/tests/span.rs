@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 
 use audiosocket_proto::SessionConfig;
 use audiosocket_server::io::Connection;
-use audiosocket_server::{Call, Calls, Handler, acceptor_fn};
+use audiosocket_server::{Admission, AllowList, Call, Calls, Handler, Peer, acceptor_fn};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
@@ -85,6 +85,16 @@ impl Handler for Logs {
 
 /// Returns the log of a connection that sends its UUID, and the lines of one more poll.
 fn log(spans_are_enabled: bool) -> (Vec<String>, Vec<String>) {
+    log_of(spans_are_enabled, "peer".into(), b"", &Calls::default())
+}
+
+/// The same for a connection from `peer` that begins with `header`.
+fn log_of(
+    spans_are_enabled: bool,
+    peer: Peer,
+    header: &[u8],
+    calls: &Calls,
+) -> (Vec<String>, Vec<String>) {
     let log = Log {
         spans_are_enabled,
         ..Log::default()
@@ -93,12 +103,12 @@ fn log(spans_are_enabled: bool) -> (Vec<String>, Vec<String>) {
         let script = std::rc::Rc::default();
         let mut connection = pin!(Connection::<_, FakeTimer, _>::new(
             FakeStream::new(&script),
-            "peer".into(),
+            peer,
             Arc::new(acceptor_fn(|_| Ok(Logs))),
             SessionConfig::default(),
-            &Calls::default(),
+            calls,
         ));
-        let uuid = b"\x01\x00\x10sixteen bytes !!".to_vec();
+        let uuid = [header, b"\x01\x00\x10sixteen bytes !!"].concat();
         script.borrow_mut().reads.push_back(Ok(uuid));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(connection.as_mut().poll(&mut cx).is_pending());
@@ -121,6 +131,17 @@ fn callbacks_run_in_a_span_with_the_peer_and_the_uuid() {
     ];
     assert_eq!(first, expected);
     assert_eq!(second, ["enter", "exit"]);
+}
+
+#[test]
+fn the_span_of_a_proxied_connection_has_the_client_as_its_peer() {
+    let proxies: AllowList = "10.0.0.1".parse().unwrap();
+    let calls = Calls::new(Admission::new().proxy_protocol(proxies));
+    let proxy: std::net::SocketAddr = "10.0.0.1:5000".parse().unwrap();
+    let header = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 9092\r\n";
+    let (first, _) = log_of(true, proxy.into(), header, &calls);
+    let expected = ["new call", "enter", "record peer=192.0.2.7:40000"];
+    assert_eq!(first[..3], expected);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::pin::Pin;
@@ -5,13 +6,22 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use audiosocket_server::Peer;
-use audiosocket_server::io::{ClosableListener, Listener, Stream, pending_if_would_block};
+use audiosocket_server::io::{
+    ClosableListener, Listener, Stream, pending_if_would_block, send_frames, tcp_retransmissions,
+};
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// A stream of `futures-io`.
 pub(crate) struct FuturesStream<S>(pub(crate) S);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for FuturesStream<S> {
+impl<S: 'static> FuturesStream<S> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        let stream = (&self.0 as &dyn Any).downcast_ref::<SmolTcpStream>()?;
+        Some(stream.get_ref())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Stream for FuturesStream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
@@ -27,6 +37,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for FuturesStream<S> {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_close(cx)
     }
+
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        send_frames(self.tcp()?, frames)
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        tcp_retransmissions(self.tcp()?)
+    }
 }
 
 /// A listener whose streams are those of `futures-io`.
@@ -34,7 +52,7 @@ pub(crate) struct FuturesListener<L>(pub(crate) L);
 
 impl<L> Listener for FuturesListener<L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + 'static>,
 {
     type Stream = FuturesStream<L::Stream>;
 

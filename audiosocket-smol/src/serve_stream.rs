@@ -51,7 +51,7 @@ pub async fn serve_stream<S, A>(
     config: SessionConfig,
     calls: &Calls,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     A: Acceptor,
 {
     let stream = FuturesStream(stream);

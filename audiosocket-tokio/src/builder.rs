@@ -53,6 +53,8 @@ impl ServerBuilder {
 impl<S> ServerBuilder<S> {
     audiosocket_server::server_builder_setters!();
     audiosocket_server::shared_thread_setters!();
+    #[cfg(feature = "tls")]
+    audiosocket_server::tls_setter!();
 }
 
 /// Settings for servers on TCP, and the methods that make such a server.

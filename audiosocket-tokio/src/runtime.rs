@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -5,8 +6,11 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use audiosocket_server::Peer;
-use audiosocket_server::io::{ClosableListener, Listener, Stream, Timer};
+use audiosocket_server::io::{
+    ClosableListener, Listener, Stream, Timer, send_frames, tcp_retransmissions,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until};
@@ -14,7 +18,13 @@ use tokio::time::{Sleep, sleep_until};
 /// A stream of tokio.
 pub(crate) struct TokioStream<S>(pub(crate) S);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
+impl<S: 'static> TokioStream<S> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        (&self.0 as &dyn Any).downcast_ref()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Stream for TokioStream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer));
@@ -31,6 +41,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for TokioStream<S> {
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        send_frames(self.tcp()?, frames)
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        tcp_retransmissions(self.tcp()?)
     }
 }
 
@@ -78,7 +96,7 @@ pub(crate) struct TokioListener<L>(pub(crate) L);
 
 impl<L> Listener for TokioListener<L>
 where
-    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin>,
+    L: Listener<Stream: AsyncRead + AsyncWrite + Unpin + 'static>,
 {
     type Stream = TokioStream<L::Stream>;
 
@@ -106,7 +124,7 @@ mod tests {
     use std::future::poll_fn;
     use std::net::Ipv4Addr;
 
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
     use super::*;
 

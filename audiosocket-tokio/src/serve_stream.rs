@@ -53,7 +53,7 @@ pub async fn serve_stream<S, A>(
     config: SessionConfig,
     calls: &Calls,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     A: Acceptor,
 {
     let stream = TokioStream(stream);

@@ -258,7 +258,7 @@ fn shared() -> (Arc<Recorded>, Transcript) {
     (Arc::new(acceptor), transcript)
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, acceptor: Arc<Recorded>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, acceptor: Arc<Recorded>) {
     let calls = Calls::default();
     serve_stream(stream, "pipe".into(), acceptor, no_silence(), &calls).await;
 }

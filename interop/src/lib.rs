@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`asterisk`] | the running Asterisk: places calls and reads its log |
 //! | [`program`], [`recorder`] | the servers under test |
+//! | [`haproxy`] | a load balancer, and the servers behind it |
 //! | [`wire`] | an AudioSocket server that shares no code with the tested crates |
 //! | [`tap`] | a proxy between Asterisk and a server, which notes all frames |
 //! | [`sip`], [`rtp`] | telephones |
@@ -13,6 +14,7 @@
 
 pub mod asterisk;
 pub mod audio;
+pub mod haproxy;
 pub mod program;
 pub mod recorder;
 pub mod rtp;

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use audiosocket_network_faults::{FAR, Line};
 use audiosocket_testing::process::{OutputStream, Process, Signal};
 use audiosocket_testing::usage::ObservedProcess;
 use uuid::Uuid;
@@ -33,6 +35,8 @@ pub struct EndedCall {
     pub dropped: u64,
     /// The number of exceptions.
     pub exceptions: u64,
+    /// TCP segments that the kernel sent again. `None` if it did not count them.
+    pub retransmissions: Option<u32>,
 }
 
 impl EndedCall {
@@ -78,6 +82,15 @@ impl Server {
         Self::echo_on(&addr, Command::new(program()), options)
     }
 
+    /// Starts `serve echo` with `options` on `addr`.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[must_use]
+    pub fn echo_at(addr: &str, options: &[&str]) -> Self {
+        Self::echo_on(addr, Command::new(program()), options)
+    }
+
     /// Starts `serve echo` with `options` and 40 descriptors.
     ///
     /// # Panics
@@ -100,13 +113,18 @@ impl Server {
     /// If it does not listen.
     #[must_use]
     pub fn play(options: &[&str], file: &Path) -> Self {
-        let options = options.iter().map(OsStr::new);
-        Self::start(
-            ["play".as_ref()]
-                .into_iter()
-                .chain(options)
-                .chain([file.as_os_str()]),
-        )
+        Self::start(play(options, file))
+    }
+
+    /// Starts `serve play` with `options` and `file` at the far end of `line`.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn play_beyond(line: &Line, options: &[&str], file: &Path) -> Self {
+        let program = line.far.within(&Command::new(program()));
+        Self::run(program, &format!("{FAR}:0"), play(options, file))
     }
 
     /// Starts `serve bot` with `options`. Its log has each key. A stand-in speaks its texts.
@@ -258,11 +276,21 @@ impl Callers {
     /// If they cannot be started.
     #[must_use]
     pub fn call(server: &Server, count: usize) -> Self {
+        Self::timed(server.port(), count, "100", "10m")
+    }
+
+    /// Starts `count` callers of a port of 127.0.0.1, with this many new calls per second and this duration of a call.
+    ///
+    /// # Panics
+    /// If they cannot be started.
+    #[must_use]
+    pub fn timed(port: u16, count: usize, per_second: &str, duration: &str) -> Self {
         let mut command = Command::new(program());
         command
-            .args(["call", &format!("127.0.0.1:{}", server.port()), "--json"])
-            .args(["--calls", &count.to_string(), "--calls-per-second", "100"])
-            .args(["--duration", "10m", "--expect", "any", "--audio", "noise"])
+            .args(["call", &format!("127.0.0.1:{port}"), "--json"])
+            .args(["--calls", &count.to_string()])
+            .args(["--calls-per-second", per_second, "--duration", duration])
+            .args(["--expect", "any", "--audio", "noise"])
             .stdin(Stdio::null());
         let process = Process::builder(command)
             .ready_lines(0)
@@ -292,6 +320,15 @@ impl Callers {
     }
 }
 
+/// The arguments of `serve play`.
+fn play<'a>(options: &'a [&str], file: &'a Path) -> impl Iterator<Item = &'a OsStr> {
+    let options = options.iter().map(OsStr::new);
+    ["play".as_ref()]
+        .into_iter()
+        .chain(options)
+        .chain([file.as_os_str()])
+}
+
 fn program() -> OsString {
     std::env::var_os("AUDIOSOCKET_PROGRAM")
         .expect("AUDIOSOCKET_PROGRAM is not set: run the tests with interop/run")
@@ -309,6 +346,7 @@ fn ended_call(line: &str) -> Option<EndedCall> {
         silence: field("silence")?.parse().ok()?,
         dropped: field("dropped")?.parse().ok()?,
         exceptions: field("exceptions")?.parse().ok()?,
+        retransmissions: field("retransmissions").and_then(|count| count.parse().ok()),
     })
 }
 
@@ -321,7 +359,7 @@ mod tests {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \
-             frames_in=75 frames_out=77 silence=3 dropped=1 exceptions=0"
+             frames_in=75 frames_out=77 silence=3 retransmissions=2 dropped=1 exceptions=0"
         );
         let call = EndedCall {
             uuid: uuid.parse().unwrap(),
@@ -330,6 +368,7 @@ mod tests {
             silence: 3,
             dropped: 1,
             exceptions: 0,
+            retransmissions: Some(2),
         };
         assert_eq!(ended_call(&end), Some(call));
         assert_eq!(

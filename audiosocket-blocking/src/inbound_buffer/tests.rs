@@ -56,6 +56,23 @@ fn a_frame_that_the_handler_has_begun_stays_whole() {
 }
 
 #[test]
+fn audio_is_dropped_in_whole_frames_after_a_header_that_is_no_frame() {
+    let (begun, old, new) = (
+        frame(0x10, &[1; 20]),
+        frame(0x10, b"old"),
+        frame(0x10, b"new"),
+    );
+    let mut inbound = InboundBuffer::new(0);
+    let first_read = [b"PROXY UNKNOWN\r\n", &begun[..9]].concat();
+    inbound.pass(&first_read);
+    inbound.begin_frames(&begun[..9]);
+    inbound.push(&[&begun[9..], &old, &new].concat());
+    assert_eq!(lag(&mut inbound), Some((2, 6)));
+    assert_eq!(pop(&mut inbound), begun[9..]);
+    assert!(inbound.is_empty());
+}
+
+#[test]
 fn a_small_read_buffer_gets_a_frame_in_parts() {
     let mut inbound = InboundBuffer::new(10);
     inbound.push(&frame(0x10, b"123456"));

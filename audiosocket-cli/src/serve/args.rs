@@ -9,8 +9,11 @@ use audiosocket_tokio::admission::{Admission, AllowList, Limits, WhenFull};
 use audiosocket_tokio::config::SessionConfig;
 use clap::{Args, ValueEnum};
 
+use super::balancer::BalancerOptions;
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
+use super::operate::status::StatusOptions;
+use crate::capture::CaptureOptions;
 use crate::usage_error::usage_error;
 use crate::{address, duration};
 
@@ -36,7 +39,16 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", help_heading = "Network", hide = true, default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) backlog: i32,
     #[command(flatten)]
+    pub(super) status: StatusOptions,
+    #[command(flatten)]
+    pub(super) balancer: BalancerOptions,
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub(super) tls: super::tls_options::TlsOptions,
+    #[command(flatten)]
     pub(super) caller: InputOptions,
+    #[command(flatten)]
+    pub(super) capture: CaptureOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     pub(super) max_calls: usize,
@@ -108,6 +120,10 @@ impl ServeArgs {
         if self.threads.is_some() && !matches!(self.runtime, Runtime::Tokio) {
             usage_error(COMMAND, "--threads needs --runtime tokio");
         }
+        #[cfg(feature = "tls")]
+        if self.tls.is_on() && matches!(self.runtime, Runtime::Blocking) {
+            usage_error(COMMAND, "--tls-cert needs --runtime tokio or smol");
+        }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(
                 COMMAND,
@@ -148,6 +164,7 @@ impl ServeArgs {
 
     pub(super) fn admission(&self, allow_file: Option<AllowFile>) -> Admission {
         let admission = Admission::new().limits(self.limits());
+        let admission = self.balancer.admission(admission);
         match allow_file {
             Some(file) => admission.admit_peer(move |peer| file.check(peer)),
             None if self.allow.is_empty() => admission,

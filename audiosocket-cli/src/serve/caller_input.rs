@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use audiosocket_media::barge_in::{BargeIn, BargeInEvent};
 use audiosocket_media::dtmf::KeyInput;
-use audiosocket_media::{AudioDecoder, Decoded};
+use audiosocket_media::{AudioDecoder, Codec, Decoded};
 use audiosocket_tokio::{Audio, Call, DtmfDigit};
 use clap::Args;
 
 use super::barge_in_args::BargeInPolicy;
-use super::input_options::{InputOptions, log_warning};
+use super::input_options::{InputOptions, report};
 
 /// A pause ends if no audio of the caller comes for this time, because nothing else would end it. Some phones send
 /// nothing while the caller is silent.
@@ -28,6 +28,7 @@ pub(super) struct InbandKeyOptions {
 #[derive(Debug)]
 pub(super) struct CallerInput {
     decoder: AudioDecoder,
+    codec: Option<Codec>,
     /// `None` if only frames are keys.
     keys: Option<KeyInput>,
     /// The keys whose tones came. The oldest is the first.
@@ -63,6 +64,7 @@ impl CallerInput {
         };
         Self {
             decoder: caller.decoder(),
+            codec: None,
             keys: (!options.no_inband_keys).then(KeyInput::new),
             pressed: Vec::new(),
             policy,
@@ -102,7 +104,7 @@ impl CallerInput {
         is_interruptible: bool,
     ) -> bool {
         self.push(audio, self.accepted + call.duration());
-        log_warning(&mut self.decoder, call.uuid());
+        report(&mut self.decoder, &mut self.codec, call);
         let mut interruption = lock(&self.interruption);
         let mut interrupts = false;
         for event in self.events.drain(..) {

@@ -3,7 +3,7 @@ use std::time::Instant;
 use audiosocket_media::{AudioDecoder, Codec, Decoded, Resampler, SampleRate, pcm};
 use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Refusal, Response};
 
-use super::input_options::{InputOptions, log_warning};
+use super::input_options::{InputOptions, report};
 
 /// The rate of kind `0x10`.
 const NARROW: SampleRate = SampleRate::Hz8000;
@@ -30,6 +30,7 @@ enum EchoState {
 #[derive(Debug)]
 struct Conversion {
     decoder: AudioDecoder,
+    codec: Option<Codec>,
     resampler: Option<(SampleRate, Resampler)>,
     narrow: Vec<i16>,
     slin: Vec<u8>,
@@ -62,7 +63,7 @@ impl Handler for Echo {
             return audio.into();
         };
         let response = conversion.answer(call, audio);
-        log_warning(&mut conversion.decoder, call.uuid());
+        report(&mut conversion.decoder, &mut conversion.codec, call);
         if conversion.is_over() {
             self.state = EchoState::Plain;
         }
@@ -74,6 +75,7 @@ impl Conversion {
     fn new(decoder: AudioDecoder) -> Self {
         Self {
             decoder,
+            codec: None,
             resampler: None,
             narrow: Vec::new(),
             slin: Vec::new(),

@@ -1,6 +1,6 @@
-use audiosocket_media::{AudioDecoder, SampleRate};
+use audiosocket_media::{AudioDecoder, Codec, SampleRate};
+use audiosocket_tokio::Call;
 use clap::Args;
-use uuid::Uuid;
 
 /// What the frames of kind `0x10` of all calls carry.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -27,9 +27,17 @@ impl InputOptions {
     }
 }
 
-/// Logs what the operator should change, once for each call.
-pub(super) fn log_warning(decoder: &mut AudioDecoder, uuid: Uuid) {
+/// Logs what the operator should change, once for each call. Reports a codec other than slin when it becomes known:
+/// `reported` is the codec of the frame before.
+pub(super) fn report(decoder: &mut AudioDecoder, reported: &mut Option<Codec>, call: &Call<'_>) {
     if let Some(warning) = decoder.take_warning() {
-        tracing::warn!(%uuid, "{warning}");
+        tracing::warn!(uuid = %call.uuid(), "{warning}");
+    }
+    let codec = decoder.codec();
+    if codec != *reported {
+        *reported = codec;
+        if let Some(codec) = codec.filter(|codec| *codec != Codec::Slin) {
+            call.set_codec(codec.format_name());
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! `audiosocket serve`: AudioSocket servers for Asterisk.
 
 mod args;
+mod balancer;
 mod barge_in_args;
 mod bot;
 mod caller_input;
+mod capture;
 mod echo;
 mod input_options;
 mod operate;
@@ -11,9 +13,11 @@ mod play;
 mod play_rate;
 mod prompt;
 mod record;
+#[cfg(feature = "tls")]
+mod tls_options;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,7 +28,8 @@ use clap::{Args, Subcommand};
 
 use crate::{help, open_files, output};
 use args::{Runtime, ServeArgs};
-use operate::call_list::CallList;
+use capture::CapturingAcceptor;
+use operate::activation;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
 use record::RecordOptions;
@@ -75,46 +80,72 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
         Serve::Echo(args) => {
             let caller = args.serve.caller;
             let acceptor = move |_: &CallRequest<'_>| Ok(Echo::new(caller));
-            args.record.serve(acceptor, &args.serve, Duration::ZERO)?;
+            args.record.serve(acceptor, &args.serve, None)?;
         }
-        Serve::Bot(args) => args
-            .record
-            .serve(args.acceptor()?, &args.serve, args.tail)?,
+        Serve::Bot(args) => {
+            let tail = Some(args.tail);
+            args.record.serve(args.acceptor()?, &args.serve, tail)?;
+        }
         Serve::Record(args) => record::run(args)?,
-        Serve::Play(args) => args
-            .record
-            .serve(args.acceptor()?, &args.serve, args.tail)?,
+        Serve::Play(args) => {
+            let tail = Some(args.tail);
+            args.record.serve(args.acceptor()?, &args.serve, tail)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup.
-fn until_signal<A: Acceptor>(acceptor: A, args: &ServeArgs, tail: Duration) -> io::Result<()> {
+/// Serves on the runtime of `--runtime`, until a signal has ended the server. `tail` follows the audio before a hangup. A
+/// server without one sends no audio of its own.
+fn until_signal<A: Acceptor>(
+    acceptor: A,
+    args: &ServeArgs,
+    tail: Option<Duration>,
+) -> io::Result<()> {
     args.check();
-    let calls = CallList::default();
     let allow_file = args.allow_file()?;
-    let acceptor = CallLog::new(acceptor, calls.clone());
+    let captures = args.capture.start()?;
+    let acceptor = CapturingAcceptor::new(acceptor, captures.clone());
+    #[cfg(feature = "tls")]
+    let certificates = args.tls.certificates()?;
+    let acceptor = CallLog::new(acceptor, tail.is_some());
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
+            _status: args.status.start(&server)?,
+            agent: args.balancer.agent_check(server.clone(), args.max_calls)?,
             server,
-            calls: calls.clone(),
             allow_file: allow_file.clone(),
+            #[cfg(feature = "tls")]
+            certificates: certificates.clone(),
             notice: args.drain_notice,
             drain: args.drain,
         };
         announce(addrs, operator)
     };
     let config = ServeConfig {
+        sockets: activation::take_sockets()?,
         admission: args.admission(allow_file.clone()),
-        session: args.session().hangup_tail(tail),
+        session: args.session().hangup_tail(tail.unwrap_or_default()),
+        #[cfg(feature = "tls")]
+        tls: certificates
+            .as_ref()
+            .map(operate::certificates::Certificates::config),
     };
-    serve(acceptor, config, args, announce).map_err(|error| args.with_remedy(&error))
+    let served = serve(acceptor, config, args, announce);
+    if let Some(captures) = captures {
+        captures.finish();
+    }
+    served.map_err(|error| args.with_remedy(&error))
 }
 
 /// What each runtime gets for its server.
 struct ServeConfig {
+    /// The sockets of a service manager. If there are any, they replace `--listen`.
+    sockets: Vec<TcpListener>,
     admission: Admission,
     session: SessionConfig,
+    #[cfg(feature = "tls")]
+    tls: Option<audiosocket_tokio::config::TlsConfig>,
 }
 
 fn serve<A: Acceptor>(
@@ -127,6 +158,8 @@ fn serve<A: Acceptor>(
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let builder = options!(audiosocket_tokio, args, config);
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
+            #[cfg(feature = "tls")]
+            let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
@@ -138,6 +171,8 @@ fn serve<A: Acceptor>(
         Runtime::Smol => async_io::block_on(async {
             let builder = options!(audiosocket_smol, args, config);
             let builder = builder.blocked_handler_warning(true);
+            #[cfg(feature = "tls")]
+            let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
@@ -161,8 +196,10 @@ macro_rules! options {
             .admission($config.admission)
             .reuse_port($args.reuse_port)
             .session($config.session);
-        let listen = $args.listen.iter();
-        listen.fold(builder, |builder, addr| builder.bind(addr))
+        let listen = $args.listen.iter().filter(|_| $config.sockets.is_empty());
+        let builder = listen.fold(builder, |builder, addr| builder.bind(addr));
+        let sockets = $config.sockets.into_iter();
+        sockets.fold(builder, |builder, socket| builder.listener(socket))
     }};
 }
 use options;

@@ -98,12 +98,12 @@ impl SidesOption {
 
 impl RecordOptions {
     /// Serves until a signal has ended the server, and records the calls if `--record` is set. `tail` follows the audio
-    /// before a hangup.
+    /// before a hangup. A server without one sends no audio of its own.
     pub(super) fn serve<A: Acceptor>(
         &self,
         acceptor: A,
         serve: &ServeArgs,
-        tail: Duration,
+        tail: Option<Duration>,
     ) -> io::Result<()> {
         match &self.record {
             None => until_signal(acceptor, serve, tail),
@@ -135,7 +135,7 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
         recorder = recorder.codec(codec);
     }
     let acceptor = |_: &CallRequest<'_>| Ok(NoAnswer);
-    serve_recorded(recorder, acceptor, &args.serve, Duration::ZERO)
+    serve_recorded(recorder, acceptor, &args.serve, None)
 }
 
 /// Serves until a signal has ended the server and all recordings are on the disk.
@@ -143,7 +143,7 @@ fn serve_recorded<A: Acceptor>(
     mut recorder: RecorderBuilder,
     acceptor: A,
     serve: &ServeArgs,
-    tail: Duration,
+    tail: Option<Duration>,
 ) -> io::Result<()> {
     if let Some(rate) = serve.caller.input_rate {
         recorder = recorder.input_rate(rate);

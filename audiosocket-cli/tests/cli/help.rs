@@ -2,7 +2,7 @@
 
 use super::process::{run, text};
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &[],
     &["serve"],
     &["serve", "echo"],
@@ -12,6 +12,7 @@ const COMMANDS: [&[&str]; 9] = [
     &["call"],
     &["demo"],
     &["decode"],
+    &["tap"],
 ];
 
 /// Returns the help of `command`, which `flag` prints.

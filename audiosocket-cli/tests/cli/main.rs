@@ -16,8 +16,11 @@ mod demo;
 mod errors;
 mod help;
 mod listening;
+mod observe;
 mod process;
 mod recordings;
+#[cfg(feature = "tls")]
+mod relay;
 mod releases;
 mod serve;
 mod server;

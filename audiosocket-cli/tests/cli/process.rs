@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
-use audiosocket_testing::process::{self, Process, READY_LINE};
+use audiosocket_testing::process::{self, OutputStream, Process, READY_LINE};
 use rustix::process::Signal;
 use serde_json::Value;
 
 /// The longest wait for an event. Only a failing test waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The beginning of the line with the address of the status server.
+const STATUS_LINE: &str = "status on http://";
 
 pub(crate) fn audiosocket<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_audiosocket"));
@@ -124,6 +127,14 @@ impl ServeProcess {
         self.0.addrs()
     }
 
+    /// Returns the address of the status server.
+    pub(crate) fn status_addr(&self) -> SocketAddr {
+        // It comes before the ready lines.
+        let lines = self.0.lines(OutputStream::Stdout);
+        let addr = lines.iter().find_map(|line| line.strip_prefix(STATUS_LINE));
+        addr.unwrap().trim_end_matches('/').parse().unwrap()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
@@ -142,11 +153,19 @@ impl ServeProcess {
         self.0.count_lines(part)
     }
 
+    /// Returns the first line of the log that contains `part`.
+    #[track_caller]
+    pub(crate) fn log_line(&self, part: &str) -> String {
+        let mut lines = self.0.lines(OutputStream::Stderr).into_iter();
+        lines.find(|line| line.contains(part)).unwrap()
+    }
+
     /// Waits until the process has ended. Returns its exit code and its log.
     pub(crate) fn wait(mut self) -> (i32, String) {
         let output = self.0.wait().unwrap();
         let mut lines = output.stdout.lines();
-        let other = lines.find(|line| !line.starts_with(READY_LINE));
+        let other =
+            lines.find(|line| !line.starts_with(READY_LINE) && !line.starts_with(STATUS_LINE));
         assert_eq!(other, None, "standard output has other lines");
         (output.status.code().unwrap(), output.stderr)
     }

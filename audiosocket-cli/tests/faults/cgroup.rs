@@ -6,8 +6,9 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use audiosocket_network_faults::{unique, wrapped};
+
 use super::crowd::crowd_out;
-use super::namespace::{unique, wrapped};
 use super::process::{ServeProcess, audiosocket, call};
 
 as_root_on_every_runtime! {

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use audiosocket_network_faults::wrapped;
+
 use super::caller::{begin, end};
-use super::namespace::wrapped;
 use super::process::{ServeProcess, assert_ended_by_the_caller, audiosocket, line};
 use super::recordings::{files, finished, playable, say, slin, voice};
 

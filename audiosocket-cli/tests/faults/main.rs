@@ -33,7 +33,6 @@ mod cgroup;
 mod crowd;
 mod disk;
 mod line;
-mod namespace;
 mod network;
 #[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/process.rs"]

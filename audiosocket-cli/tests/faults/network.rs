@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::line::{Line, LineFaults};
+use audiosocket_network_faults::{Line, LineFaults};
+
+use super::line::Programs as _;
 use super::process::{Report, assert_ended_by_the_caller, count, line};
 
 as_root_on_every_runtime! {
     echoes_over_a_line_that_loses_packets_are_whole,
+    a_wide_call_over_a_line_that_loses_packets_is_logged_as_a_warning,
     a_cut_line_ends_the_call,
     a_cut_line_ends_a_call_without_silence,
     a_cut_line_ends_a_call_at_the_idle_timeout,
@@ -65,6 +68,31 @@ fn echoes_over_a_line_that_loses_packets_are_whole(runtime: &str) {
         lost > 100 && overtaken > 100,
         "{lost} lost, {overtaken} overtaken"
     );
+}
+
+/// About fifty packets of the server are lost. The caller closes the connection, as Asterisk does when a payload comes late.
+fn a_wide_call_over_a_line_that_loses_packets_is_logged_as_a_warning(runtime: &str) {
+    let wire = Line::new(LineFaults {
+        loss: 10,
+        delay: Duration::from_millis(5),
+        jitter: Duration::ZERO,
+    });
+    let server = wire.serve(runtime, 0, &[]);
+    for rate in ["slin48", "slin16"] {
+        let args = ["--rate", rate, "--duration", "5s", "--allow-pauses"];
+        let call = wire.call(server.addr(), &args);
+        assert!(call.wait_with_output().unwrap().status.success());
+        server.wait_for_log(1, &format!("rate_out={rate}"));
+    }
+    let log = server.terminate();
+    for (rate, is_warning) in [("slin48", true), ("slin16", false)] {
+        let ended = line(&log, &["call ended", &format!("rate_out={rate}")]);
+        assert_ended_by_the_caller(ended);
+        assert!(count(ended, "retransmissions") > 0, "{ended}");
+        assert_eq!(ended.contains("WARN"), is_warning, "{ended}");
+        let remedy = "on a network that loses packets, Asterisk ends calls";
+        assert_eq!(ended.contains(remedy), is_warning, "{ended}");
+    }
 }
 
 /// The server sends all the time. The call ends when the kernel has waited a minute for an acknowledgement, or when the kernel

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use audiosocket_network_faults::{Line, LineFaults};
 use rustix::process::Signal;
 
-use super::line::{Line, LineFaults};
+use super::line::Programs as _;
 use super::process::{Report, assert_ended_by_the_caller};
 
 as_root_on_every_runtime! {

@@ -14,6 +14,13 @@ impl<M> Playout<M> {
     /// [fade](crate::SessionConfig::fade_cuts) of its next 5 ms. This frame leaves within one ptime, when it was due
     /// anyway, also if it is the first frame of new audio. The faded samples count as dropped.
     pub fn clear(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
+        let cleared = self.drop_queue(dropped);
+        self.stats.cleared(cleared.duration);
+        cleared
+    }
+
+    /// The same as [`clear`](Self::clear), and does not count as one.
+    pub(super) fn drop_queue(&mut self, dropped: &mut Vec<Bytes>) -> Dropped {
         self.fade_out();
         if self.state == PlayoutState::Paused {
             self.state = PlayoutState::Open;

@@ -283,7 +283,7 @@ impl<M> Playout<M> {
     pub fn close(&mut self, dropped: &mut Vec<Bytes>) -> VecDeque<(M, MarkOutcome)> {
         self.state = PlayoutState::Closed;
         self.held = false;
-        self.clear(dropped);
+        self.drop_queue(dropped);
         self.remove_bed(dropped);
         self.extras = None;
         core::mem::take(&mut self.reached)
@@ -293,6 +293,18 @@ impl<M> Playout<M> {
     #[must_use]
     pub fn stats(&self) -> PlayoutStats {
         self.stats.with(self.queue.audio().duration())
+    }
+
+    /// Returns when the first frame left that counts as [late](PlayoutStats::late).
+    #[must_use]
+    pub fn first_late(&self) -> Option<Timestamp> {
+        self.stats.first_late
+    }
+
+    /// Returns when the first gap ended that counts as an [underrun](PlayoutStats::underruns).
+    #[must_use]
+    pub fn first_underrun(&self) -> Option<Timestamp> {
+        self.stats.first_underrun
     }
 
     fn full(&self) -> SendError {

@@ -73,15 +73,14 @@ impl<M> Playout<M> {
         };
         match head {
             QueueHead::Frame(frame) => {
-                self.stats.late += u32::from(self.advance(now, due));
-                self.stats.frames += 1;
+                let lateness = self.advance(now, due);
                 let played = queued - self.queue.audio().bytes;
                 self.stats.samples_played += played.div_ceil(2);
                 let is_short = |since| now.saturating_since(since) < UNDERRUN_WITHIN;
                 let dry_since = self.dry_since.take();
                 let underrun =
                     dry_since.is_some_and(|since| is_short(since) || self.is_incomplete());
-                self.stats.underruns += u32::from(underrun);
+                self.stats.played(now, lateness, self.ptime, underrun);
                 self.speaking = true;
                 self.rate = Rate::Sent(frame.rate);
                 PlayoutOutput::Frame(self.mix_into(frame, true, dropped))
@@ -181,25 +180,22 @@ impl<M> Playout<M> {
         }
     }
 
-    /// Moves the schedule after a frame that was due at `due` and left at `now`. Returns whether it was late.
+    /// Moves the schedule after a frame that was due at `due` and left at `now`. Returns its lateness.
     ///
     /// The schedule skips missed time by whole ptimes. If it started again at the end of a stall, all calls would
     /// be due at the same moment from then on, and the last of them would always be late.
-    fn advance(&mut self, now: Timestamp, due: Timestamp) -> bool {
+    fn advance(&mut self, now: Timestamp, due: Timestamp) -> Duration {
         let ptime = self.ptime.duration();
         if !self.running {
             self.running = true;
             self.next = now + ptime;
-            return false;
+            return Duration::ZERO;
         }
         self.next = due + ptime;
         let missed = (now + ptime / 2).saturating_since(self.next);
-        if missed.is_zero() {
-            return false;
-        }
         let whole_ptimes = missed.as_nanos().div_ceil(ptime.as_nanos()) * ptime.as_nanos();
         self.next =
             self.next + Duration::from_nanos(u64::try_from(whole_ptimes).unwrap_or(u64::MAX));
-        true
+        now.saturating_since(due)
     }
 }

@@ -118,3 +118,35 @@ fn speech_after_a_clear_is_no_underrun() {
         assert_eq!(underruns(&rig), 0);
     }
 }
+
+/// The first frame of speech begins the schedule, so it is punctual.
+#[test]
+fn the_lateness_of_each_played_frame_is_counted() {
+    let mut rig = Rig::with_silence();
+    rig.play(&speech(7 * FRAME));
+    let mut delays = [0, 1, 3, 10, 11, 20, 150].map(millis).into_iter();
+    let outputs = rig.run_delayed(millis(600), || delays.next().unwrap_or_default());
+    assert!(outputs.len() > 7, "silence follows");
+    let stats = rig.playout.stats();
+    // The first delay is that of the first frame, which had no deadline.
+    assert_eq!(stats.lateness.counts, [2, 1, 1, 2, 0, 1]);
+    assert_eq!(stats.lateness.sum, millis(1 + 3 + 10 + 11 + 20 + 150));
+    assert_eq!((stats.frames, stats.late), (7, 3));
+}
+
+#[test]
+fn clears_that_drop_audio_are_counted() {
+    let mut rig = Rig::with_silence();
+    rig.clear();
+    rig.play(&speech(5 * FRAME));
+    rig.run(millis(30));
+    rig.clear();
+    rig.clear();
+    rig.play(&speech(FRAME / 2));
+    rig.clear();
+    rig.play(&speech(50 * FRAME));
+    rig.close();
+    let stats = rig.playout.stats();
+    assert_eq!((stats.barge_ins, stats.cleared), (2, millis(60 + 10)));
+    assert_eq!(stats.samples_dropped, 480 + 80 + 50 * 160);
+}

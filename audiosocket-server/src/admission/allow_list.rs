@@ -24,7 +24,8 @@ use ipnet::{IpNet, Ipv4Net};
 ///   of them.
 /// - A peer with a name and no address ([`Peer::Named`]: a Unix socket, a pipe) is in no network. The server
 ///   refuses it, unless [`named`](Self::named) allows it.
-/// - The address is that of the peer of the connection. Behind a proxy it is the address of the proxy.
+/// - The address is that of the peer of the connection. Behind a proxy it is the address of the proxy, unless the proxy
+///   [sends the address of its client](crate::Admission::proxy_protocol).
 /// - An empty list allows no peer. `collect` can make an empty list. Parsing cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {

@@ -51,11 +51,22 @@ pub(crate) struct ConnectionCounts {
 pub(crate) enum ConnectionClass {
     /// The UUID has not arrived.
     Pending,
+    /// The same, and the address of the client has not arrived. Counts for no address.
+    PendingClient,
     Call,
     /// The call is over, and its connection is open for the linger time. Counts against no limit.
     Ended,
     /// The connection was refused, and is open for the linger time. Counts against no limit.
     Refused,
+}
+
+/// The decision about the peer of a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerDecision {
+    Admitted,
+    Refused,
+    /// The peer is a proxy. The decision is about its client, whose address comes later.
+    Awaited,
 }
 
 impl ConnectionCounts {
@@ -95,18 +106,21 @@ impl ConnectionCounts {
         places.min(self.descriptors.unwrap_or(usize::MAX))
     }
 
-    /// Counts a new connection. `peer_admitted` says whether its peer may connect at all.
+    /// Counts a new connection.
     pub(crate) fn enter(
         &mut self,
         peer: &Peer,
-        peer_admitted: bool,
+        decision: PeerDecision,
     ) -> Result<ConnectionClass, LimitReached> {
         self.counters.connections += 1;
-        if !peer_admitted {
-            self.counters.refused += 1;
-            return Ok(ConnectionClass::Refused);
-        }
-        let source = source(peer);
+        let (source, class) = match decision {
+            PeerDecision::Admitted => (source(peer), ConnectionClass::Pending),
+            PeerDecision::Awaited => (None, ConnectionClass::PendingClient),
+            PeerDecision::Refused => {
+                self.counters.refused += 1;
+                return Ok(ConnectionClass::Refused);
+            }
+        };
         if let Err(limit) = self.check(source) {
             *self.counters.refused_by(limit) += 1;
             return Err(limit);
@@ -116,7 +130,33 @@ impl ConnectionCounts {
         if let Some(source) = source {
             *self.pending_from.entry(source).or_default() += 1;
         }
-        Ok(ConnectionClass::Pending)
+        Ok(class)
+    }
+
+    /// Notes that the address of a client has arrived, and whether the client was admitted.
+    pub(crate) fn client_arrived(
+        &mut self,
+        client: &Peer,
+        class: &mut ConnectionClass,
+        admitted: bool,
+    ) -> Result<(), LimitReached> {
+        let source = source(client);
+        let result = if !admitted {
+            self.counters.refused += 1;
+            Ok(())
+        } else if self.has_too_many_pending(source) {
+            self.counters.over_max_pending_per_addr += 1;
+            Err(LimitReached::PendingFromAddr)
+        } else {
+            if let Some(source) = source {
+                *self.pending_from.entry(source).or_default() += 1;
+            }
+            *class = ConnectionClass::Pending;
+            return Ok(());
+        };
+        self.release(client, *class);
+        *class = ConnectionClass::Refused;
+        result
     }
 
     /// Returns how many connections count against `max_calls`.
@@ -128,9 +168,7 @@ impl ConnectionCounts {
     pub(crate) fn identify(&mut self, peer: &Peer, class: &mut ConnectionClass, accepted: bool) {
         if accepted {
             self.counters.started += 1;
-            if *class == ConnectionClass::Pending {
-                self.end_pending(peer);
-            }
+            self.end_pending(peer, *class);
             *class = ConnectionClass::Call;
         } else {
             self.counters.refused += 1;
@@ -142,30 +180,41 @@ impl ConnectionCounts {
     /// Removes the connection from the counts.
     pub(crate) fn release(&mut self, peer: &Peer, class: ConnectionClass) {
         match class {
-            ConnectionClass::Pending => self.end_pending(peer),
-            ConnectionClass::Call => {}
             ConnectionClass::Ended | ConnectionClass::Refused => return,
+            _ => self.end_pending(peer, class),
         }
         self.admitted -= 1;
     }
 
     fn check(&self, source: Option<IpAddr>) -> Result<(), LimitReached> {
         let limits = self.limits;
-        let pending_from = source.and_then(|source| self.pending_from.get(&source));
         if let Some(limit @ (LimitReached::Refusing | LimitReached::Calls)) = self.full() {
             Err(limit)
         } else if self.pending >= limits.max_pending {
             Err(LimitReached::Pending)
-        } else if source.is_some() && *pending_from.unwrap_or(&0) >= limits.max_pending_per_addr {
+        } else if self.has_too_many_pending(source) {
             Err(LimitReached::PendingFromAddr)
         } else {
             Ok(())
         }
     }
 
-    fn end_pending(&mut self, peer: &Peer) {
+    fn has_too_many_pending(&self, source: Option<IpAddr>) -> bool {
+        source.is_some_and(|source| {
+            let pending = self.pending_from.get(&source).copied().unwrap_or_default();
+            pending >= self.limits.max_pending_per_addr
+        })
+    }
+
+    /// Does nothing for a call.
+    fn end_pending(&mut self, peer: &Peer, class: ConnectionClass) {
+        let source = match class {
+            ConnectionClass::Pending => source(peer),
+            ConnectionClass::PendingClient => None,
+            _ => return,
+        };
         self.pending -= 1;
-        if let Some(source) = source(peer)
+        if let Some(source) = source
             && let Some(count) = self.pending_from.get_mut(&source)
         {
             *count -= 1;
@@ -177,6 +226,19 @@ impl ConnectionCounts {
 }
 
 impl CallCounters {
+    /// Returns the numbers of refused connections, each with the reason. Connections that the kernel refused are not among
+    /// them.
+    #[must_use]
+    pub fn refusals(&self) -> [(&'static str, u64); 5] {
+        [
+            ("admission", self.refused),
+            ("max_calls", self.over_max_calls),
+            ("max_pending", self.over_max_pending),
+            ("max_pending_per_addr", self.over_max_pending_per_addr),
+            ("refusing", self.while_refusing),
+        ]
+    }
+
     fn refused_by(&mut self, limit: LimitReached) -> &mut u64 {
         match limit {
             LimitReached::Calls => &mut self.over_max_calls,

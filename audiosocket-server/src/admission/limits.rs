@@ -62,7 +62,8 @@ pub struct Limits {
     pub max_pending: usize,
     /// Open connections without a UUID from one IPv4 address, or from one IPv6 network of 64 bits. Default: 1,024,
     /// twice the 500 calls that an Asterisk places at once. An attacker needs eight addresses to reach
-    /// the default `max_pending`. Behind a proxy all callers have the same address.
+    /// the default `max_pending`. Behind a proxy all callers have the same address, unless the proxy
+    /// [sends the address of its client](crate::Admission::proxy_protocol).
     pub max_pending_per_addr: usize,
     /// What the server does with a new connection while it has no place for it. Default: [`WhenFull::Refuse`].
     pub when_full: WhenFull,

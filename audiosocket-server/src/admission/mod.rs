@@ -5,7 +5,11 @@ pub(crate) mod counts;
 pub(crate) mod expected;
 pub(crate) mod limits;
 pub(crate) mod open_calls;
+mod proxied_client;
+pub(crate) mod proxy_header;
+pub(crate) mod readiness;
 pub(crate) mod room;
+pub(crate) mod server_stats;
 pub(crate) mod wait_idle;
 
 use std::fmt;
@@ -30,6 +34,9 @@ type AdmitPeer = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 /// | the peer connects | the [limits](Self::limits) | the default limits |
 /// | the UUID arrives | the [expected calls](Self::expected_calls) | all UUIDs |
 ///
+/// Behind a [proxy](Self::proxy_protocol), the first three checks are about the client of the proxy. They run when the header
+/// of the proxy arrives. Only the limits without an address also run when the proxy connects.
+///
 /// A connection that fails a check gets a hangup. The server reads nothing from a peer that it refuses.
 ///
 /// ```
@@ -48,6 +55,7 @@ type AdmitPeer = dyn Fn(&Peer) -> Result<(), Refusal> + Send + Sync;
 pub struct Admission {
     limits: Limits,
     allow_list: Option<AllowList>,
+    proxies: Option<AllowList>,
     admit_peer: Option<Arc<AdmitPeer>>,
     expected: Option<Arc<dyn ExpectedUuids>>,
 }
@@ -73,6 +81,27 @@ impl Admission {
         self
     }
 
+    /// Sets the networks of proxies that send a header of the PROXY protocol, version 1 or 2, before all other bytes. This is
+    /// `send-proxy` or `send-proxy-v2` in HAProxy. Default: none.
+    ///
+    /// The header has the address of the proxy's client. This client is the peer of the call: for the allow list, the limits,
+    /// the handler and the log.
+    ///
+    /// - A connection from these networks must send a header within
+    ///   [`uuid_timeout`](audiosocket_proto::SessionConfig::uuid_timeout), and another connection must not. Otherwise the server
+    ///   refuses the connection, and [`Acceptor::on_exception`](crate::Acceptor::on_exception) gets a
+    ///   [`ProxyHeaderError`](crate::ProxyHeaderError).
+    /// - A header without an address (`LOCAL`, `UNKNOWN`) comes from the proxy itself, most often to check the server. Such a
+    ///   connection may close without a call, and this is no exception. If it becomes a call, the peer is the proxy.
+    /// - A header can contain any address. So list the proxies only, and no network from which others can connect.
+    ///
+    /// The protocol is described in `doc/proxy-protocol.txt` of HAProxy.
+    #[must_use]
+    pub fn proxy_protocol(mut self, proxies: AllowList) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
     /// Refuses peers for which `check` returns an error. It runs once for each connection that the allow list
     /// allows, before anything is read. It runs in the accept loop: a check that blocks delays all later
     /// connections.
@@ -95,6 +124,11 @@ impl Admission {
     pub fn expected_calls<M: Send + Sync + 'static>(mut self, calls: &ExpectedCalls<M>) -> Self {
         self.expected = Some(Arc::new(calls.clone()));
         self
+    }
+
+    fn is_proxy(&self, peer: &Peer) -> bool {
+        let proxies = self.proxies.as_ref();
+        proxies.is_some_and(|proxies| proxies.allows(peer))
     }
 
     fn check_peer(&self, peer: &Peer) -> Result<(), Refusal> {
@@ -126,6 +160,7 @@ impl fmt::Debug for Admission {
         f.debug_struct("Admission")
             .field("limits", &self.limits)
             .field("allow_list", &self.allow_list)
+            .field("proxies", &self.proxies)
             .finish_non_exhaustive()
     }
 }

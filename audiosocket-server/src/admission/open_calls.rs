@@ -1,20 +1,25 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::admission::counts::{ConnectionClass, ConnectionCounts};
+use crate::admission::counts::{ConnectionClass, ConnectionCounts, PeerDecision};
 use crate::admission::expected::ExpectedCall;
 use crate::admission::room::{RoomWatch, wake};
+use crate::admission::server_stats::{AtomicHistogram, EndedCalls, RefusalLog};
 use crate::admission::wait_idle::Idle;
 use crate::call::control::EndRequest;
-use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
+use crate::{
+    Admission, CallCounters, CallHandle, CallStats, LimitReached, Peer, Refusal, block_on,
+};
+use audiosocket_proto::End;
 
 /// The number of refused connections that may stay open for their [`linger`](audiosocket_proto::SessionConfig::linger).
 /// Further ones are closed at once, and the hangup may be lost. This is also the smallest limit for connections whose
 /// call is over.
-const MAX_LINGERING: usize = 256;
+pub(super) const MAX_LINGERING: usize = 256;
 
 /// [`MAX_LINGERING`] while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
 /// connection takes some.
@@ -31,39 +36,43 @@ const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 /// [`ServerDriver`](crate::ServerDriver) does this.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    shared: Arc<OpenCalls>,
+    pub(super) shared: Arc<OpenCalls>,
 }
 
 #[derive(Debug, Default)]
-struct OpenCalls {
-    admission: Admission,
+pub(super) struct OpenCalls {
+    pub(super) admission: Admission,
+    pub(super) handler_time: AtomicHistogram,
     open: Mutex<OpenConnections>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct OpenConnections {
     /// All connections that are not closed: also refused ones, and those whose call is over.
-    connections: HashMap<u64, OpenConnection>,
+    pub(super) connections: HashMap<u64, OpenConnection>,
     /// How many connections were refused and are not closed yet.
-    refused: usize,
+    pub(super) refused: usize,
     /// How many connections belong to a call that is over, and are not closed yet.
     ended: usize,
     pub(super) counts: ConnectionCounts,
     pub(super) room_watch: RoomWatch,
+    pub(super) ended_calls: EndedCalls,
+    pub(super) refusals: RefusalLog,
     /// How many [`OpenWork`] guards exist.
     work: usize,
     next_id: u64,
-    shutting_down: bool,
+    pub(super) drain_announced: bool,
+    pub(super) shutting_down: bool,
     /// The request to end open and later connections, if there is one.
-    closing: Option<EndRequest>,
+    pub(super) closing: Option<EndRequest>,
     /// The wakers of [`Idle`].
     pub(super) waiting: HashMap<u64, Waker>,
 }
 
 #[derive(Debug)]
-struct OpenConnection {
-    call: CallHandle,
-    class: ConnectionClass,
+pub(super) struct OpenConnection {
+    pub(super) call: CallHandle,
+    pub(super) class: ConnectionClass,
 }
 
 impl Calls {
@@ -79,9 +88,15 @@ impl Calls {
         Self {
             shared: Arc::new(OpenCalls {
                 admission,
+                handler_time: AtomicHistogram::default(),
                 open: Mutex::new(open),
             }),
         }
+    }
+
+    /// Returns whether `peer` is a proxy, which sends the address of its client in a header.
+    pub(crate) fn is_proxy(&self, peer: &Peer) -> bool {
+        self.shared.admission.is_proxy(peer)
     }
 
     /// Decides whether `peer` may connect. Runs application code.
@@ -94,11 +109,11 @@ impl Calls {
     pub(crate) fn register(
         &self,
         call: &CallHandle,
-        peer_admitted: bool,
+        decision: PeerDecision,
     ) -> (Registration, CallEntry) {
         let mut open = self.lock();
         let id = open.new_id();
-        let entered = open.counts.enter(call.peer(), peer_admitted);
+        let entered = open.counts.enter(call.peer(), decision);
         let class = entered.unwrap_or(ConnectionClass::Refused);
         let max_lingering = match entered {
             Err(LimitReached::Refusing) => MAX_LINGERING_WHILE_REFUSING,
@@ -237,7 +252,7 @@ impl Calls {
         match class {
             ConnectionClass::Refused => open.refused -= 1,
             ConnectionClass::Ended => open.ended -= 1,
-            ConnectionClass::Pending | ConnectionClass::Call => {
+            _ => {
                 open.counts.release(call.peer(), class);
             }
         }
@@ -289,8 +304,8 @@ fn wake_all(waiting: HashMap<u64, Waker>) {
 #[derive(Debug)]
 #[must_use = "dropping it removes the connection from the counts"]
 pub(crate) struct Registration {
-    calls: Calls,
-    id: u64,
+    pub(super) calls: Calls,
+    pub(super) id: u64,
 }
 
 /// The decision of the limits about a new connection.
@@ -333,9 +348,14 @@ impl Registration {
         may_linger
     }
 
+    /// Adds a refusal to the log of the last ones.
+    pub(crate) fn record_refusal(&self, peer: &Peer, uuid: Option<Uuid>, reason: &Refusal) {
+        self.calls.lock().refusals.add(peer, uuid, reason);
+    }
+
     /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.
     /// Returns whether the connection may linger.
-    pub(crate) fn release(&self) -> bool {
+    pub(crate) fn release(&self, end: End, duration: Duration, stats: &CallStats) -> bool {
         let mut guard = self.calls.lock();
         let open = &mut *guard;
         let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) else {
@@ -345,6 +365,9 @@ impl Registration {
             return true;
         }
         open.counts.release(call.peer(), *class);
+        if *class == ConnectionClass::Call {
+            open.ended_calls.add(end, duration, stats);
+        }
         *class = ConnectionClass::Ended;
         open.ended += 1;
         let may_linger = open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING);

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -13,9 +14,10 @@ use crate::admission::expected::Metadata;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
-use crate::call::stats::{AtomicRate, AtomicStats};
-use crate::{CallStats, Peer};
-use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats};
+use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
+use crate::call::times::AtomicTimes;
+use crate::{CallStats, CallTimes, LastEvent, Peer};
+use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats, Timestamp};
 
 /// The state that a connection shares with the [`CallHandle`](crate::CallHandle)s of its call.
 ///
@@ -29,9 +31,17 @@ pub(crate) struct CallControl {
     sample_rate: AtomicRate,
     /// The rate of the last sent frame.
     rate_sent: AtomicRate,
+    pub(crate) retransmissions: AtomicCount,
     session_stats: AtomicStats,
+    pub(crate) times: AtomicTimes,
     uuid: OnceLock<Uuid>,
+    /// The peer of the connection.
     peer: Peer,
+    /// For reports only. All decisions use the clock of the driver.
+    connected_at: Instant,
+    last_event: AtomicEvent,
+    /// The client, if the peer of the connection is a proxy and its header has arrived.
+    proxied_peer: OnceLock<Box<Peer>>,
     inner: Mutex<ControlState>,
 }
 
@@ -52,6 +62,7 @@ pub(crate) struct Rare {
     pub(crate) prebuffers: u64,
     /// The metadata of an expected call, once its UUID has come.
     metadata: Option<Metadata>,
+    codec: Option<&'static str>,
     /// The timer to start. A later one replaces it.
     timer: Option<Arc<DeadlineTimer>>,
 }
@@ -125,14 +136,19 @@ pub(crate) enum CommandSource {
 }
 
 impl CallControl {
-    pub(crate) fn new(config: &SessionConfig, peer: Peer) -> Self {
+    pub(crate) fn new(config: &SessionConfig, peer: Peer, accepted_at: Timestamp) -> Self {
         Self {
             commands: AtomicU8::new(0),
             sample_rate: AtomicRate::default(),
             rate_sent: AtomicRate::default(),
+            retransmissions: AtomicCount::default(),
             session_stats: AtomicStats::default(),
+            times: AtomicTimes::new(accepted_at),
             uuid: OnceLock::new(),
             peer,
+            connected_at: Instant::now(),
+            last_event: AtomicEvent::default(),
+            proxied_peer: OnceLock::new(),
             inner: Mutex::new(ControlState {
                 playout: Playout::new(config),
                 rare: None,
@@ -142,7 +158,26 @@ impl CallControl {
     }
 
     pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+        self.proxied_peer.get().map_or(&self.peer, |peer| peer)
+    }
+
+    /// Stores the client of the proxy.
+    pub(crate) fn set_proxied_peer(&self, client: Peer) {
+        // A connection has one header.
+        let _ = self.proxied_peer.set(Box::new(client));
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.connected_at.elapsed()
+    }
+
+    /// Stores the last event, and its time since the connection came.
+    pub(crate) fn note(&self, event: LastEvent, at: Duration) {
+        self.last_event.store(event, at);
+    }
+
+    pub(crate) fn last_event(&self) -> Option<(LastEvent, Duration)> {
+        self.last_event.load()
     }
 
     /// Stores the UUID.
@@ -204,6 +239,14 @@ impl CallControl {
 
     pub(crate) fn metadata(&self) -> Option<Metadata> {
         self.lock().rare.as_ref()?.metadata.clone()
+    }
+
+    pub(crate) fn set_codec(&self, codec: &'static str) {
+        self.lock().rare().codec = Some(codec);
+    }
+
+    pub(crate) fn codec(&self) -> Option<&'static str> {
+        self.lock().rare.as_ref()?.codec
     }
 
     /// Asks the connection to start this timer. It replaces an earlier one.
@@ -280,7 +323,17 @@ impl CallControl {
             session: self.session_stats.load(),
             playout,
             rate_sent: self.rate_sent.load(),
+            retransmissions: self.retransmissions.load(),
         }
+    }
+
+    pub(crate) fn times(&self) -> CallTimes {
+        let mut times = self.times.load();
+        let since_accept = |at| self.times.since_accept(at);
+        let playout = &self.lock().playout;
+        times.first_late = playout.first_late().map(since_accept);
+        times.first_underrun = playout.first_underrun().map(since_accept);
+        times
     }
 
     /// Closes the playout. Marks and `play` futures report that the call is over.

@@ -11,8 +11,10 @@ use crate::admission::open_calls::Registration;
 use crate::call::control::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::outbound::{Outbound, PlayoutStep};
+use crate::call::proxied::ProxyState;
 use crate::{
-    Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, Peer, Refusal, Response,
+    Acceptor, Call, CallHandle, Exception, Handler, HandlerEvent, Lag, LastEvent, Peer, Refusal,
+    Response,
 };
 use audiosocket_proto::{Decoder, End, Event, SendError, Timestamp, Transmit};
 
@@ -64,7 +66,11 @@ pub struct CallDriver<A: Acceptor> {
 
 pub(super) enum Phase<H> {
     /// The UUID has not arrived.
-    Waiting { local_addr: Option<SocketAddr> },
+    Waiting {
+        local_addr: Option<SocketAddr>,
+        /// `Some` if the peer is a proxy whose client is not known.
+        proxy: Option<Box<ProxyState>>,
+    },
     Talking {
         handler: H,
         timer: Option<Arc<DeadlineTimer>>,
@@ -91,6 +97,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// Takes all of `bytes`, which you read from the connection. Calls the handler for each frame.
     pub fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
         self.step(now, |call| {
+            call.receive_proxy_header(&mut bytes);
             // The decoder is taken out of `call`, because an event borrows from the decoder while `call` handles the
             // event.
             let mut decoder = mem::take(&mut call.decoder);
@@ -184,6 +191,12 @@ impl<A: Acceptor> CallDriver<A> {
         });
     }
 
+    /// Sets the number of TCP segments that the kernel sent again, for [`CallStats`](crate::CallStats). Call it before
+    /// you report the end of the stream or an error.
+    pub fn set_retransmissions(&mut self, count: u32) {
+        self.handle().control().retransmissions.store(count);
+    }
+
     /// Returns when to call [`handle_timeout`](Self::handle_timeout) next. Returns `None` if there is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -242,6 +255,7 @@ impl<A: Acceptor> CallDriver<A> {
     #[inline]
     fn step(&mut self, now: Timestamp, act: impl FnOnce(&mut Self)) {
         self.now = now;
+        self.outbound.note_waiting(now);
         act(self);
         if self.outbound.is_playout_due(now) {
             self.play(now);
@@ -275,7 +289,7 @@ impl<A: Acceptor> CallDriver<A> {
     fn dispatch(&mut self, event: Event<'_>) {
         match event {
             Event::Audio(audio) => {
-                self.outbound.received(audio.rate());
+                self.outbound.received(self.now, audio);
                 self.notify(HandlerEvent::Audio(audio));
             }
             Event::Started(uuid) => self.start(uuid),
@@ -284,10 +298,10 @@ impl<A: Acceptor> CallDriver<A> {
             Event::Exception(error) => {
                 self.notify(HandlerEvent::Exception(&Exception::Peer(error)));
             }
-            Event::Ended(end @ End::Failed(error)) => {
-                self.finish(end, Some(&Exception::Peer(error)));
+            Event::Ended(end) => {
+                let exception = self.exception_of(end);
+                self.finish(end, exception.as_ref());
             }
-            Event::Ended(end) => self.finish(end, None),
             // `Event` is non-exhaustive. This crate has the version of the core, so all events are above.
             _ => {}
         }
@@ -318,6 +332,10 @@ impl<A: Acceptor> CallDriver<A> {
         let Phase::Talking { handler, .. } = &mut self.phase else {
             return None;
         };
+        if let Some(kind) = LastEvent::of(&event) {
+            let at = self.now.saturating_since(self.accepted_at);
+            self.outbound.handle.control().note(kind, at);
+        }
         let mut call = Call {
             outbound: &mut self.outbound,
             accepted_at: self.accepted_at,

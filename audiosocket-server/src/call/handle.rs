@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::call::control::{CallControl, CommandSource, EndRequest, Mark};
 use crate::call::deadline_timer::{DeadlineTimer, TimerFuture};
 use crate::call::play::Play;
-use crate::{CallStats, Peer, Played, Prebuffer};
-use audiosocket_proto::{AudioBuf, Bed, Dropped, SampleRate, SendError, SessionConfig};
+use crate::{CallStats, CallTimes, LastEvent, Peer, Played, Prebuffer};
+use audiosocket_proto::{AudioBuf, Bed, Dropped, SampleRate, SendError, SessionConfig, Timestamp};
 
 /// Controls a call from any task or thread. It is cheap to clone, and does not keep the call alive.
 ///
@@ -37,9 +37,9 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    pub(crate) fn new(config: &SessionConfig, peer: Peer) -> Self {
+    pub(crate) fn new(config: &SessionConfig, peer: Peer, accepted_at: Timestamp) -> Self {
         Self {
-            control: Arc::new(CallControl::new(config, peer)),
+            control: Arc::new(CallControl::new(config, peer, accepted_at)),
         }
     }
 
@@ -233,6 +233,31 @@ impl CallHandle {
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.control.stats()
+    }
+
+    /// Returns the time since the connection came. It goes on after the end of the call.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.control.age()
+    }
+
+    /// Returns the last event of the call other than audio, and its time since the connection came, in milliseconds.
+    /// Returns `None` before the call has started.
+    #[must_use]
+    pub fn last_event(&self) -> Option<(LastEvent, Duration)> {
+        self.control.last_event()
+    }
+
+    /// Returns the name of the codec that [`Call::set_codec`](crate::Call::set_codec) set. Returns `None` if nothing set it.
+    #[must_use]
+    pub fn codec(&self) -> Option<&'static str> {
+        self.control.codec()
+    }
+
+    /// Returns when audio came and left. The times are current, and final once the call is over.
+    #[must_use]
+    pub fn times(&self) -> CallTimes {
+        self.control.times()
     }
 
     pub(crate) fn order(&self, request: EndRequest) {

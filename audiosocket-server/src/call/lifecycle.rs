@@ -3,12 +3,17 @@
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(feature = "io")]
+use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::admission::counts::PeerDecision;
+use crate::admission::open_calls::CallEntry;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::driver::{CallDriver, Phase, catch_panic};
 use crate::call::outbound::Outbound;
+use crate::call::proxied::ProxyState;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 
@@ -18,6 +23,9 @@ impl<A: Acceptor> CallDriver<A> {
     /// The connection counts among `calls` until the driver is dropped, so close the socket first. If the
     /// [`Admission`](crate::Admission) of `calls` refuses the peer, or a limit is reached, the connection is
     /// [refused](Self::refusal) from the start, and a hangup waits to be sent.
+    ///
+    /// If `peer` is a [proxy](crate::Admission::proxy_protocol), the `Admission` decides about its client, when the header of
+    /// the proxy has arrived.
     pub fn new(
         acceptor: Arc<A>,
         peer: Peer,
@@ -25,33 +33,54 @@ impl<A: Acceptor> CallDriver<A> {
         calls: &Calls,
         now: Timestamp,
     ) -> Self {
-        let handle = CallHandle::new(&config, peer);
-        let admitted = catch_panic(|| calls.admit_peer(handle.peer()));
-        let (registration, entry) = calls.register(&handle, matches!(admitted, Ok(Ok(()))));
+        let handle = CallHandle::new(&config, peer, now);
+        let is_proxy = calls.is_proxy(handle.peer());
+        let admitted = match is_proxy {
+            true => Ok(Ok(())),
+            false => catch_panic(|| calls.admit_peer(handle.peer())),
+        };
+        let decision = match admitted {
+            Ok(Ok(())) if is_proxy => PeerDecision::Awaited,
+            Ok(Ok(())) => PeerDecision::Admitted,
+            _ => PeerDecision::Refused,
+        };
+        let (registration, entry) = calls.register(&handle, decision);
         let mut call = Self {
             decoder: Decoder::new(),
             acceptor,
             outbound: Outbound::new(Session::new(config, now), handle),
             accepted_at: now,
             now,
-            phase: Phase::Waiting { local_addr: None },
+            phase: Phase::Waiting {
+                local_addr: None,
+                proxy: ProxyState::of_new_connection(is_proxy),
+            },
             #[cfg(feature = "io")]
             observers: None,
             registration,
         };
-        if !entry.may_linger {
-            call.outbound.session.do_not_linger();
-        }
-        match (admitted, entry.limit_reached) {
-            (Ok(Err(refusal)), _) => call.refuse(refusal),
-            (Err(panic), _) => call.panicked(&panic),
-            (Ok(Ok(())), Some(limit)) => call.refuse(Refusal::from(limit)),
-            (Ok(Ok(())), None) => {}
-        }
+        call.enter(admitted, entry);
         if let Phase::Over { turned_away, .. } = &mut call.phase {
             *turned_away = !entry.may_linger;
         }
         call
+    }
+
+    /// Carries out the decision of the admission about the peer.
+    pub(super) fn enter(
+        &mut self,
+        admitted: Result<Result<(), Refusal>, Exception>,
+        entry: CallEntry,
+    ) {
+        if !entry.may_linger {
+            self.outbound.session.do_not_linger();
+        }
+        match (admitted, entry.limit_reached) {
+            (Ok(Err(refusal)), _) => self.refuse(refusal),
+            (Err(panic), _) => self.panicked(&panic),
+            (Ok(Ok(())), Some(limit)) => self.refuse(Refusal::from(limit)),
+            (Ok(Ok(())), None) => {}
+        }
     }
 
     /// Returns whether the connection was refused and too many refused connections linger. Then write the hangup
@@ -70,7 +99,10 @@ impl<A: Acceptor> CallDriver<A> {
     /// Sets the local address of the connection. The acceptor gets it in the [`CallRequest`](crate::CallRequest).
     #[must_use]
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
-        if let Phase::Waiting { local_addr: known } = &mut self.phase {
+        if let Phase::Waiting {
+            local_addr: known, ..
+        } = &mut self.phase
+        {
             *known = Some(local_addr);
         }
         self
@@ -85,10 +117,23 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
+    /// Returns whether to measure the time of the next [`receive`](Self::receive). A clock read costs as much as the core's
+    /// work for a frame, so one of 64 frames is measured.
+    #[cfg(feature = "io")]
+    #[inline]
+    pub(crate) fn samples_handler_time(&self) -> bool {
+        self.outbound.session.stats().frames_received % 64 == 63
+    }
+
+    #[cfg(feature = "io")]
+    pub(crate) fn record_handler_time(&self, time: Duration) {
+        self.registration.calls().record_handler_time(time);
+    }
+
     pub(super) fn start(&mut self, uuid: Uuid) {
-        let local_addr = match self.phase {
-            Phase::Waiting { local_addr } => local_addr,
-            _ => None,
+        let (local_addr, is_proxy) = match &self.phase {
+            Phase::Waiting { local_addr, proxy } => (*local_addr, proxy.is_some()),
+            _ => (None, false),
         };
         let request = CallRequest {
             uuid,
@@ -103,6 +148,10 @@ impl<A: Acceptor> CallDriver<A> {
             span.record("uuid", tracing::field::display(uuid));
         }
         let accepted = catch_panic(|| {
+            if is_proxy {
+                // Its address was not checked when it connected, since it could be a proxy for a client.
+                request.calls.admit_peer(request.peer)?;
+            }
             let expected = self.registration.expect(request.handle, uuid)?;
             let uuid_in_use = expected.map(|expected| {
                 request.handle.control().set_metadata(expected.metadata);
@@ -142,6 +191,9 @@ impl<A: Acceptor> CallDriver<A> {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
+        let uuid = self.outbound.handle.uuid();
+        self.registration
+            .record_refusal(self.peer(), uuid, &refusal);
         self.hang_up(End::HungUp);
         self.phase = Phase::Over {
             refusal: Some(refusal),
@@ -188,8 +240,12 @@ impl<A: Acceptor> CallDriver<A> {
             timer.fire();
         }
         // The place is free before the last callbacks: after them, the same caller can call again at once.
-        if !matches!(self.phase, Phase::Over { .. }) && !self.registration.release() {
-            self.outbound.session.do_not_linger();
+        if !matches!(self.phase, Phase::Over { .. }) {
+            let duration = self.now.saturating_since(self.accepted_at);
+            let stats = self.outbound.stats();
+            if !self.registration.release(end, duration, &stats) {
+                self.outbound.session.do_not_linger();
+            }
         }
         if let Some(error) = error {
             match &self.phase {

@@ -10,8 +10,10 @@ pub(crate) mod play;
 pub(crate) mod played;
 mod playing;
 pub(crate) mod prebuffer;
+mod proxied;
 pub(crate) mod sent;
 pub(crate) mod stats;
+pub(crate) mod times;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use uuid::Uuid;
 use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::outbound::Outbound;
 use crate::call::sent::{ObservedFrame, SentObservers};
-use crate::{CallHandle, CallStats, Peer};
+use crate::{CallHandle, CallStats, CallTimes, Peer};
 use audiosocket_proto::{Audio, AudioBuf, Bed, Dropped, SampleRate, SendError, Timestamp};
 
 /// The call to which a callback belongs. The callback borrows it.
@@ -167,6 +169,12 @@ impl Call<'_> {
         self.change().hangup_after_playout(CommandSource::Callback);
     }
 
+    /// Sets the name of the codec of the caller's audio, such as `ulaw`, for [reports](CallHandle::codec). AudioSocket has no
+    /// field for the codec, but a decoder can find it.
+    pub fn set_codec(&self, codec: &'static str) {
+        self.outbound.handle.control().set_codec(codec);
+    }
+
     /// Returns a handle that controls this call from other tasks and threads.
     #[must_use]
     pub fn handle(&self) -> CallHandle {
@@ -177,6 +185,12 @@ impl Call<'_> {
     #[must_use]
     pub fn stats(&self) -> CallStats {
         self.outbound.stats()
+    }
+
+    /// Returns when audio came and left.
+    #[must_use]
+    pub fn times(&self) -> CallTimes {
+        self.outbound.handle.times()
     }
 
     /// Returns the time since the connection came.

@@ -9,6 +9,12 @@ use audiosocket_proto::{
     Audio, MarkOutcome, PlayoutOutput, SampleRate, SendError, Session, Timestamp, silence_after,
 };
 
+/// The most bytes that fit one TCP segment on nearly all networks: IPv6 in a tunnel, with the longest options of TCP.
+pub(crate) const SEGMENT: usize = 1300;
+
+/// The most bytes of audio in a frame that fits one segment: whole samples, after the header of 3 bytes.
+const SEGMENT_AUDIO: usize = SEGMENT - 4;
+
 /// The session of a call, and the schedule of its playout.
 ///
 /// The playout is behind a lock, so it is polled only when a frame or silence is due. An echoed call never polls
@@ -87,6 +93,7 @@ impl Outbound {
         if self.due_for_silence {
             self.playout_due = self.playout_due.map(|due| due.max(self.silence_from));
         }
+        self.handle.control().times.sent(now, audio);
         self.sent = Some(audio.rate());
         self.rate_sent = self.sent;
         if self.observers.is_some() {
@@ -102,9 +109,18 @@ impl Outbound {
         }
     }
 
-    /// Stores the rate of the caller's audio, if it is new.
+    /// Notes whether bytes wait to be written.
     #[inline]
-    pub(crate) fn received(&mut self, rate: SampleRate) {
+    pub(crate) fn note_waiting(&self, now: Timestamp) {
+        let unsent = self.session.unsent();
+        self.handle.control().times.waiting(now, unsent);
+    }
+
+    /// Notes the time of a frame of the caller. Stores its rate, if it is new.
+    #[inline]
+    pub(crate) fn received(&mut self, now: Timestamp, audio: Audio<'_>) {
+        self.handle.control().times.received(now, audio);
+        let rate = audio.rate();
         if self.received != Some(rate) {
             self.received = Some(rate);
             self.handle.control().received(rate);
@@ -175,9 +191,10 @@ impl Outbound {
         }
         match output {
             PlayoutOutput::Frame(frame) => {
-                match self.session.send(now, frame.as_audio()) {
+                match self.send_in_segments(now, frame.as_audio()) {
                     Ok(()) => {
                         self.rate_sent = Some(frame.rate());
+                        self.handle.control().times.sent(now, frame.as_audio());
                         self.observe(frame.as_audio(), frame_time, true);
                     }
                     Err(SendError::NoCall) => self.close_playout(),
@@ -188,6 +205,17 @@ impl Outbound {
             PlayoutOutput::Hangup => PlayoutStep::Hangup,
             PlayoutOutput::Idle => PlayoutStep::Done,
         }
+    }
+
+    /// Sends played audio in equal frames that each fit one TCP segment. Asterisk ends a call if the second segment of a frame
+    /// comes late, because it was lost.
+    fn send_in_segments(&mut self, now: Timestamp, audio: Audio<'_>) -> Result<(), SendError> {
+        let frames = audio.len().div_ceil(SEGMENT_AUDIO).max(1);
+        let len = audio.len().div_ceil(frames).next_multiple_of(2).max(2);
+        for part in audio.payload().chunks(len) {
+            self.session.send(now, Audio::new(audio.rate(), part))?;
+        }
+        Ok(())
     }
 
     /// Sets `now` as the time of the next poll, if the playout has more to do.
@@ -209,11 +237,13 @@ impl Outbound {
     }
 
     pub(crate) fn stats(&self) -> CallStats {
-        let playout = self.handle.control().lock().playout.stats();
+        let control = self.handle.control();
+        let playout = control.lock().playout.stats();
         CallStats {
             session: *self.session.stats(),
             playout,
             rate_sent: self.rate_sent,
+            retransmissions: control.retransmissions.load(),
         }
     }
 }

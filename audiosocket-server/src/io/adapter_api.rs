@@ -14,13 +14,15 @@ pub use audiosocket_proto::{
 pub mod admission {
     pub use crate::{
         Admission, AllowList, AnnounceError, Duplicate, ExpectedCalls, IpNet, LimitReached, Limits,
-        ParseAllowListError, WhenFull,
+        ParseAllowListError, ProxyHeaderError, WhenFull,
     };
 }
 
 /// Deadlines and limits of a call, and keepalive of its socket. You need it to change the defaults.
 pub mod config {
     pub use crate::io::Keepalive;
+    #[cfg(feature = "tls")]
+    pub use crate::io::TlsConfig;
     pub use audiosocket_proto::{Ptime, SessionConfig};
 }
 
@@ -30,10 +32,13 @@ pub mod protocol {
     pub use audiosocket_proto::{ErrorFlags, Frame, FrameKind, PeerError, Timestamp};
 }
 
-/// Counters of calls and of servers, and the audio that was dropped.
+/// Counters of calls and of servers, the state of a server, the audio that was dropped, and the faults of calls.
 pub mod stats {
-    pub use crate::{CallCounters, CallStats, Calls, Lag};
-    pub use audiosocket_proto::{Dropped, PlayoutStats};
+    pub use crate::{
+        AudioFault, CallCounters, CallSide, CallStats, CallTimes, Calls, Diagnosis, EndCounts, Lag,
+        LastEvent, Probe, Readiness, RecentRefusal, ServerStats,
+    };
+    pub use audiosocket_proto::{Dropped, DurationHistogram, PlayoutStats, SessionStats};
 }
 
 /// Calls as streams of events. You need it for the types of their futures and errors, and to inject events.

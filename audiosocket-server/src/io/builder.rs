@@ -6,8 +6,8 @@
 macro_rules! server_builder_setters {
     () => {
         /// Sets which connections the server admits. This replaces earlier settings of [`limits`](Self::limits),
-        /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls) and
-        /// [`admit_peer`](Self::admit_peer).
+        /// [`allow_list`](Self::allow_list), [`expected_calls`](Self::expected_calls),
+        /// [`proxy_protocol`](Self::proxy_protocol) and [`admit_peer`](Self::admit_peer).
         #[must_use]
         pub fn admission(mut self, admission: impl Into<$crate::Admission>) -> Self {
             self.config.admission = admission.into();
@@ -36,6 +36,15 @@ macro_rules! server_builder_setters {
             M: ::std::marker::Send + ::std::marker::Sync + 'static,
         {
             self.config.admission = self.config.admission.expected_calls(calls);
+            self
+        }
+
+        /// Sets the networks of proxies that send a header of the PROXY protocol (`send-proxy` or `send-proxy-v2` in HAProxy). The
+        /// client of the proxy is then the peer of the call. Default: none. See
+        /// [`Admission::proxy_protocol`](crate::admission::Admission::proxy_protocol).
+        #[must_use]
+        pub fn proxy_protocol(mut self, proxies: $crate::AllowList) -> Self {
+            self.config.admission = self.config.admission.proxy_protocol(proxies);
             self
         }
 
@@ -156,6 +165,28 @@ macro_rules! shared_thread_setters {
         #[must_use]
         pub fn blocked_handler_warning(mut self, warn: bool) -> Self {
             self.config.blocked_handler_warning = warn;
+            self
+        }
+    };
+}
+
+/// The setting of TLS. It sets the field `config`.
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tls_setter {
+    () => {
+        /// Serves TLS in place of plain TCP. Default: `None`, plain TCP.
+        ///
+        /// The handshake is part of the time for the UUID. A peer without TLS, or without a certificate that the
+        /// configuration demands, is an exception of the acceptor. A header of the [PROXY protocol](Self::proxy_protocol) comes
+        /// before the handshake.
+        #[must_use]
+        pub fn tls(
+            mut self,
+            config: impl ::std::convert::Into<::std::option::Option<$crate::io::TlsConfig>>,
+        ) -> Self {
+            self.config.tls = config.into();
             self
         }
     };

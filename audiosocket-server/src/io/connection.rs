@@ -17,7 +17,13 @@ use crate::io::blocked_handler::BlockedHandlerWatch;
 use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
+use crate::io::segments::first_segment;
+use crate::io::tls_layer::TlsLayer;
 use crate::io::{LogRateLimit, read_buffer};
+
+/// The most waiting bytes that leave in segments of whole frames: 20 ms of audio at 192 kHz. A longer queue leaves in one
+/// write, because a system call for each segment costs more than it helps.
+const MAX_IN_SEGMENTS: usize = 8192;
 
 /// The maximum number of rounds of reads and writes in one poll, before other tasks run. This limit is for streams that
 /// do not use the budget of their runtime.
@@ -48,6 +54,7 @@ static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 pub struct Connection<S, T, A: Acceptor> {
     /// This field is before the driver, so the stream is dropped first: a connection counts as open until it is closed.
     stream: S,
+    tls: TlsLayer,
     driver: CallDriver<A>,
     epoch: Epoch,
     timer: CoalescingTimer<T>,
@@ -55,6 +62,11 @@ pub struct Connection<S, T, A: Acceptor> {
     write_closed: bool,
     /// Bytes were written to a stream that may hold them back, such as TLS.
     unflushed: bool,
+    /// The last write may have ended inside a frame.
+    inside_frame: bool,
+    /// The second of the call in which the retransmissions were counted last. A call that the server ends has the count of
+    /// this second, because the handler ends it before the connection can count. 32 bits take no memory here.
+    counted_second: u32,
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
@@ -66,19 +78,24 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         config: SessionConfig,
         calls: &Calls,
     ) -> Self {
-        let span = tracing::debug_span!("call", %peer, uuid = tracing::field::Empty);
         let mut driver = CallDriver::new(acceptor, peer, config, calls, Timestamp::ZERO);
+        let peer = (!driver.awaits_proxy_header()).then(|| driver.peer());
+        let peer = peer.map(tracing::field::display);
+        let span = tracing::debug_span!("call", peer, uuid = tracing::field::Empty);
         if !span.is_disabled() {
             driver.observers.get_or_insert_default().span = Some(span);
         }
         Self {
             stream,
+            tls: TlsLayer::default(),
             driver,
             epoch: Epoch::new(T::now()),
             timer: CoalescingTimer::new(),
             read_closed: false,
             write_closed: false,
             unflushed: false,
+            inside_frame: false,
+            counted_second: 0,
         }
     }
 
@@ -87,6 +104,17 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     pub fn at(mut self, local_addr: SocketAddr) -> Self {
         self.driver = self.driver.at(local_addr);
         self
+    }
+
+    /// Begins TLS.
+    ///
+    /// # Errors
+    ///
+    /// If rustls cannot use the configuration.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: &crate::io::TlsConfig) -> io::Result<Self> {
+        self.tls = TlsLayer::start(config)?;
+        Ok(self)
     }
 
     /// Logs a warning while a handler blocks the thread for more than 500 ms.
@@ -127,12 +155,15 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
     ) -> io::Result<Connection<S2, T2, A>> {
         Ok(Connection {
             stream: exchange(self.stream)?,
+            tls: self.tls,
             driver: self.driver,
             epoch: self.epoch,
             timer: CoalescingTimer::new(),
             read_closed: self.read_closed,
             write_closed: self.write_closed,
             unflushed: self.unflushed,
+            inside_frame: self.inside_frame,
+            counted_second: self.counted_second,
         })
     }
 
@@ -208,33 +239,97 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         match result {
             Ok(0) => {
                 self.read_closed = true;
-                self.driver.handle_eof(*now);
+                self.count_retransmissions();
+                if self.tls.is_on() {
+                    // Without `close_notify`, a third party may have cut the connection.
+                    let error = io::ErrorKind::UnexpectedEof.into();
+                    self.driver.handle_read_error(*now, error);
+                } else {
+                    self.driver.handle_eof(*now);
+                }
             }
             Ok(len) => {
-                self.driver.receive(*now, &buffer[..len]);
+                let started = self.driver.samples_handler_time().then(T::now);
+                self.receive(*now, &buffer[..len]);
+                if let Some(started) = started {
+                    let time = T::now().saturating_duration_since(started);
+                    self.driver.record_handler_time(time);
+                }
                 return Poll::Ready(len);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.read_closed = true;
+                self.count_retransmissions();
                 self.driver.handle_read_error(*now, error);
             }
         }
         Poll::Ready(0)
     }
 
+    /// Passes received bytes to the driver.
+    fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
+        if self.driver.awaits_proxy_header() {
+            let rest = self.driver.after_proxy_header(bytes);
+            // Before the handler runs: the stream may read, and drop audio, while the handler blocks.
+            self.stream.begin_frames(rest);
+            if self.tls.is_on() {
+                // The header comes before the handshake.
+                let header = &bytes[..bytes.len() - rest.len()];
+                self.driver.receive(now, header);
+                bytes = rest;
+            }
+        }
+        #[cfg(feature = "tls")]
+        if self.tls.is_new() && self.driver.is_forged_header(bytes) {
+            // The error of the handshake would not name the cause.
+            return self.driver.receive(now, bytes);
+        }
+        let driver = &mut self.driver;
+        let received = self.tls.receive(bytes, |it| driver.receive(now, it));
+        self.unflushed |= self.tls.wants_write();
+        match received {
+            Ok(false) => return,
+            Ok(true) => driver.handle_eof(now),
+            Err(error) => driver.handle_read_error(now, error),
+        }
+        self.read_closed = true;
+    }
+
     /// Writes, flushes or half-closes once. Pending if there is nothing to do, or it cannot be done now.
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let result = match self.driver.poll_transmit() {
             Transmit::Bytes(bytes) => {
-                let len = bytes.len();
-                match ready!(self.stream.poll_write(cx, bytes)) {
+                // Asterisk ends a call if a payload comes late after its header. So no frame shares a TCP segment with a
+                // part of another frame, which can be lost or late. In TLS, frames have no segments of their own.
+                let sent = if self.inside_frame || bytes.len() > MAX_IN_SEGMENTS || self.tls.is_on()
+                {
+                    None
+                } else {
+                    let frames = first_segment(bytes);
+                    let sent = self.stream.send_frames(frames);
+                    sent.map(|sent| (frames.len(), sent))
+                };
+                let (len, written) = match sent {
+                    Some(sent) => sent,
+                    None => {
+                        let written = self.tls.poll_write(&mut self.stream, cx, bytes);
+                        (bytes.len(), ready!(written))
+                    }
+                };
+                match written {
                     Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
                     Ok(written) => {
                         // The write time-out counts from here.
                         let now = if written < len { self.now() } else { now };
                         self.driver.transmitted(now, written);
                         self.unflushed = true;
+                        self.inside_frame = written < len;
+                        let second = (now.as_nanos() / 1_000_000_000) as u32;
+                        if second != self.counted_second {
+                            self.counted_second = second;
+                            self.count_retransmissions();
+                        }
                         Ok(())
                     }
                     Err(error) => Err(error),
@@ -243,7 +338,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             transmit => {
                 let half_closes = transmit == Transmit::HalfClose;
                 if self.unflushed
-                    && let Err(error) = ready!(self.stream.poll_flush(cx))
+                    && let Err(error) = ready!(self.tls.poll_flush(&mut self.stream, cx))
                 {
                     Err(error)
                 } else {
@@ -252,7 +347,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                     if !half_closes {
                         return Poll::Pending;
                     }
-                    let closed = ready!(self.stream.poll_close(cx));
+                    let closed = ready!(self.tls.poll_close(&mut self.stream, cx));
                     self.write_closed = true;
                     closed.map(|()| self.driver.half_closed())
                 }
@@ -263,6 +358,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                 self.unflushed = false;
                 self.write_closed = true;
                 let now = self.now();
+                self.count_retransmissions();
                 self.driver.handle_write_error(now, error);
             }
             _ => {}
@@ -280,15 +376,22 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(())
     }
 
+    fn count_retransmissions(&mut self) {
+        if let Some(count) = self.stream.retransmissions() {
+            self.driver.set_retransmissions(count);
+        }
+    }
+
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.read_closed && !self.write_closed {
             self.write_closed = true;
             // Without `close_notify` of TLS, the peer treats the connection as cut. The server tries to send it once,
             // and does not wait for a peer that does not read.
+            let stream = &mut self.stream;
             let flushed =
-                !self.unflushed || matches!(self.stream.poll_flush(cx), Poll::Ready(Ok(())));
+                !self.unflushed || matches!(self.tls.poll_flush(stream, cx), Poll::Ready(Ok(())));
             if flushed {
-                let _ = self.stream.poll_close(cx);
+                let _ = self.tls.poll_close(stream, cx);
             }
         }
         let uuid = self.driver.handle().uuid();

@@ -16,7 +16,12 @@ mod handshake;
 mod log_limit;
 pub(crate) mod observers;
 mod read_buffer;
+mod retransmissions;
 mod runtime;
+mod segments;
+#[cfg(feature = "tls")]
+mod tls;
+mod tls_layer;
 
 #[doc(no_inline)]
 pub use audiosocket_proto::SessionConfig;
@@ -38,4 +43,8 @@ pub use connection::Connection;
 pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
+pub use retransmissions::tcp_retransmissions;
 pub use runtime::{ClosableListener, Listener, Stream, Timer};
+pub use segments::send_frames;
+#[cfg(feature = "tls")]
+pub use tls::TlsConfig;

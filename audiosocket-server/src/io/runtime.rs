@@ -35,9 +35,28 @@ pub trait Stream {
     /// The errors of the connection.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Reports that the bytes so far were not frames, except for `rest`: the last bytes of the latest read. Default: does
+    /// nothing. Only a stream that drops audio needs to find the frames.
+    fn begin_frames(&mut self, rest: &[u8]) {
+        let _ = rest;
+    }
+
     /// Returns the audio that the stream dropped before the bytes of the next read. Default: `None`. Only a stream that
     /// reads while the handler is busy drops audio.
     fn take_lag(&mut self) -> Option<Lag> {
+        None
+    }
+
+    /// Sends the first of these whole frames, in TCP segments that have no other bytes. A TCP stream returns
+    /// [`send_frames`](crate::io::send_frames). Default: `None`. Then [`poll_write`](Self::poll_write) follows.
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        let _ = frames;
+        None
+    }
+
+    /// Returns how many TCP segments the kernel has sent again so far. A TCP stream returns
+    /// [`tcp_retransmissions`](crate::io::tcp_retransmissions). Default: `None`.
+    fn retransmissions(&self) -> Option<u32> {
         None
     }
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use audiosocket_proto::{Timestamp, Transmit};
-use audiosocket_server::{Calls, Limits, ServerAction, ServerDriver};
+use audiosocket_server::{Calls, Limits, Probe, ServerAction, ServerDriver};
 
 use crate::call::HANGUP;
 use crate::handles::CountingWaker;
@@ -258,6 +258,32 @@ fn a_dropped_server_abandons_its_calls_and_keeps_no_waker() {
     assert_eq!(late.callbacks(), ["end Abandoned", "drop"]);
 }
 
+#[test]
+fn a_server_that_runs_answers_probes() {
+    let mut server = Server::new();
+    let _call = server.call();
+    assert_eq!(server.poll(), ServerAction::Accept);
+    let probes = [server.probe(), server.probe()];
+    assert_eq!(server.wakes.wake_count(), 1);
+    assert!(!probes.iter().any(Probe::is_answered));
+    assert_eq!(server.poll(), ServerAction::Accept);
+    assert!(probes.iter().all(Probe::is_answered));
+
+    // While it drains, and at the same time as another request.
+    let probe = server.probe();
+    assert!(!probe.is_answered());
+    server.shutdown(seconds(5));
+    assert_eq!(server.poll(), ServerAction::StopAccepting);
+    assert!(probe.is_answered());
+    let probe = server.probe();
+    assert_eq!(server.poll(), ServerAction::Wait);
+    assert!(probe.is_answered());
+
+    let probe = server.probe();
+    drop(server);
+    assert!(!probe.is_answered());
+}
+
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -298,6 +324,10 @@ impl Server {
 
     fn shutdown(&self, grace: Duration) {
         self.driver.handle().shutdown(grace);
+    }
+
+    fn probe(&self) -> Probe {
+        self.driver.handle().probe()
     }
 
     fn poll(&mut self) -> ServerAction {

@@ -6,5 +6,7 @@ mod accept_loop;
 mod batch;
 mod connection;
 mod fairness;
+mod retransmissions;
 mod rig;
 mod runtime;
+mod segments;

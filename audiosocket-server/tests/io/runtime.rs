@@ -61,6 +61,10 @@ pub(crate) struct Script {
     pub(crate) boasts: bool,
     pub(crate) reads: VecDeque<io::Result<Vec<u8>>>,
     pub(crate) lag: Option<Lag>,
+    /// The count of the kernel. `None` for a stream that is not TCP.
+    pub(crate) retransmissions: Option<u32>,
+    /// How often the count was read.
+    pub(crate) counted: Cell<usize>,
     pub(crate) writes: VecDeque<Poll<io::Result<usize>>>,
     pub(crate) flushes: VecDeque<Poll<io::Result<()>>>,
     pub(crate) closes: VecDeque<Poll<io::Result<()>>>,
@@ -71,6 +75,16 @@ pub(crate) struct Script {
 }
 
 impl Script {
+    fn write(&mut self, what: &str, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let next = self.writes.pop_front();
+        let written = ready!(next.unwrap_or(Poll::Ready(Ok(usize::MAX))));
+        let written = written.map(|most| most.min(bytes.len()));
+        self.note(what, &written);
+        let taken = *written.as_ref().unwrap_or(&0);
+        self.sent.extend(&bytes[..taken]);
+        Poll::Ready(written.map(|written| written + usize::from(self.boasts)))
+    }
+
     fn note<T>(&mut self, what: &str, result: &io::Result<T>) {
         self.log.push(match result {
             Ok(_) => what.to_owned(),
@@ -106,15 +120,7 @@ impl Stream for FakeStream {
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut script = self.script.borrow_mut();
-        let next = script.writes.pop_front();
-        let written = ready!(next.unwrap_or(Poll::Ready(Ok(usize::MAX))));
-        let written = written.map(|most| most.min(bytes.len()));
-        script.note("write", &written);
-        script
-            .sent
-            .extend(&bytes[..*written.as_ref().unwrap_or(&0)]);
-        Poll::Ready(written.map(|written| written + usize::from(script.boasts)))
+        self.script.borrow_mut().write("write", bytes)
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,6 +139,21 @@ impl Stream for FakeStream {
 
     fn take_lag(&mut self) -> Option<Lag> {
         self.script.borrow_mut().lag.take()
+    }
+
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        let mut script = self.script.borrow_mut();
+        script.retransmissions?;
+        match script.write("send frames", frames) {
+            Poll::Ready(sent) => Some(sent),
+            Poll::Pending => None,
+        }
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        let script = self.script.borrow();
+        script.counted.set(script.counted.get() + 1);
+        script.retransmissions
     }
 }
 

@@ -15,6 +15,7 @@ mod file;
 mod model;
 mod op;
 mod playout;
+mod proxy;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod session;
@@ -24,4 +25,5 @@ pub use decode::decode;
 pub use differential::differential;
 pub use file::file;
 pub use playout::playout;
+pub use proxy::proxy;
 pub use session::session;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::adapter::codes;
-use crate::{differential, file, op, playout, reference};
+use crate::{differential, file, op, playout, proxy, reference};
 
 /// The folder `captures/` of the core.
 const CAPTURES: &str = concat!(
@@ -52,6 +52,10 @@ pub fn all() -> Vec<(PathBuf, Vec<u8>)> {
             let path = format!("differential/seed-{name}-{side}");
             seeds.push((path.into(), [&[side], cuts, &script].concat()));
         }
+        let header = proxied(i);
+        let path = format!("proxy/seed-{name}");
+        let start = &stream[..stream.len().min(60)];
+        seeds.push((path.into(), [cuts, &header, start].concat()));
         let path = format!("playout/seed-{name}");
         seeds.push((path.into(), speech(i, &capture)));
         let (answer, ending) = TURNS[i % TURNS.len()];
@@ -72,6 +76,23 @@ fn long() -> Vec<u8> {
         seed.resize(seed.len() + usize::from(len), 0x31);
     }
     seed
+}
+
+/// Returns a header of the PROXY protocol, another one for each `i`.
+fn proxied(i: usize) -> Vec<u8> {
+    let ipv4 = [192, 0, 2, 7, 198, 51, 100, 1, 0x9c, 0x40, 0x23, 0x84];
+    let version_2 = |command: u8, family: u8, payload: &[u8]| {
+        let lengths = [command, family, 0, payload.len() as u8];
+        [proxy::SIGNATURE, &lengths, payload].concat()
+    };
+    match i % 6 {
+        0 => b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 9092\r\n".to_vec(),
+        1 => version_2(0x21, 0x11, &ipv4),
+        2 => version_2(0x21, 0x11, &[&ipv4[..], &[0x04, 0, 2, 0, 0]].concat()),
+        3 => version_2(0x20, 0x00, &[]),
+        4 => version_2(0x21, 0x21, &[0x20; 36]),
+        _ => b"PROXY TCP6 2001:db8::7 ::1 40000 9092\r\n".to_vec(),
+    }
 }
 
 /// Returns a call from Asterisk's side: each frame of the capture is sent and comes back. Then the call ends, in another way

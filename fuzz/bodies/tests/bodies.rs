@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use audiosocket_fuzz_bodies::{adapter, decode, differential, file, playout, seeds, session};
+use audiosocket_fuzz_bodies::{
+    adapter, decode, differential, file, playout, proxy, seeds, session,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -51,6 +53,11 @@ fn playout_passes_on_the_corpus() {
 }
 
 #[test]
+fn proxy_passes_on_the_corpus() {
+    assert!(run_corpus("proxy", proxy) >= 14);
+}
+
+#[test]
 fn adapter_passes_on_the_corpus() {
     assert!(run_corpus("adapter", adapter) >= 14);
 }
@@ -90,6 +97,29 @@ proptest! {
         let len = data.len().saturating_sub(missing).max(1 + cuts.len());
         data.truncate(len);
         decode(&data);
+    }
+
+    /// Most headers are valid, except for one byte.
+    #[test]
+    fn proxy_passes_on_almost_valid_headers(
+        cuts in prop::collection::vec(any::<u8>(), 0..16),
+        is_text: bool,
+        change in prop::option::of((0..60_usize, any::<u8>())),
+        rest in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let header: &[u8] = match is_text {
+            true => b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 9092\r\n",
+            false => b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f\xc0\0\x02\x07\xc6\x33\x64\x01\x9c\x40\x23\x84\x04\0\0",
+        };
+        let mut stream = [header, b"\x01\0\x10sixteen bytes !!", &rest].concat();
+        if let Some((at, byte)) = change {
+            let at = at % stream.len();
+            stream[at] = byte;
+        }
+        let mut data = vec![cuts.len() as u8];
+        data.extend(cuts);
+        data.extend(stream);
+        proxy(&data);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use audiosocket_server::HandlerEvent;
 use audiosocket_server::io::LogRateLimit;
+use audiosocket_tokio::stats::CallStats;
 use audiosocket_tokio::{
-    Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response, SampleRate,
+    Acceptor, Call, CallRequest, End, Exception, Handler, Peer, Refusal, Response,
 };
 
-use super::call_list::{CallList, CallListEntry};
+use super::fault_log;
 
 /// The number of exceptions of one call that are logged with a line each. The last line of the call has the number of all.
 const EXCEPTIONS_LOGGED: u64 = 5;
@@ -17,17 +18,18 @@ const EXCEPTIONS_LOGGED: u64 = 5;
 #[derive(Debug)]
 pub(in crate::serve) struct CallLog<A> {
     acceptor: A,
-    open: CallList,
+    /// Whether the server has audio of its own to send.
+    server_plays: bool,
     /// Limits the lines about connections that do not become calls.
     failed_connections: LogRateLimit,
 }
 
 impl<A> CallLog<A> {
-    /// Also adds each call to `open`.
-    pub(in crate::serve) fn new(acceptor: A, open: CallList) -> Self {
+    /// `server_plays` is whether the server has audio of its own to send.
+    pub(in crate::serve) fn new(acceptor: A, server_plays: bool) -> Self {
         Self {
             acceptor,
-            open,
+            server_plays,
             failed_connections: LogRateLimit::new(),
         }
     }
@@ -39,7 +41,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
-            entry: CallListEntry::new(&self.open),
+            server_plays: self.server_plays,
             exceptions: 0,
         })
     }
@@ -56,7 +58,7 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 #[derive(Debug)]
 pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
-    entry: CallListEntry,
+    server_plays: bool,
     exceptions: u64,
 }
 
@@ -64,7 +66,6 @@ impl<H: Handler> Handler for LoggedCall<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         match event {
             HandlerEvent::Start => {
-                self.entry.start(call);
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
             HandlerEvent::Dtmf(digit) => {
@@ -84,22 +85,64 @@ impl<H: Handler> Handler for LoggedCall<H> {
         }
         let response = self.handler.on_event(call, event);
         if let HandlerEvent::End(end) = event {
-            self.entry.end();
             self.log_end(call, end);
+            fault_log::log(call, self.server_plays);
         }
         response
     }
 }
 
-/// What to do if Asterisk ended a call because of the rate of its audio. Asterisk ends such a call as it ends a call whose
+/// Why Asterisk may have ended a call because of the rate of its audio. Asterisk ends such a call as it ends a call whose
 /// caller hangs up.
-fn remedy(rate_sent: Option<SampleRate>, end: End) -> Option<&'static str> {
-    let rate = rate_sent?;
-    let without_hangup = matches!(end, End::Closed | End::Reset | End::ConnectionLost);
-    (without_hangup && rate != rate.answer_rate()).then_some(
-        "if the caller did not hang up: a network that loses packets, and Asterisk before 20.17, 21.12, 22.7 and 23.1, \
-         end calls that are sent more than 16 kHz; omit --rate, or use c(slin16) in the dialplan",
-    )
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RateProblem {
+    /// The network lost packets.
+    Loss,
+    /// The network lost no packet of the server, so only an old release can be the reason.
+    Release,
+    /// The system does not count lost packets.
+    LossOrRelease,
+}
+
+impl RateProblem {
+    /// Returns the problem of a call that was sent more than 16 kHz and ended without a hangup.
+    fn of(stats: &CallStats, end: End) -> Option<Self> {
+        let rate = stats.rate_sent?;
+        let without_hangup = matches!(end, End::Closed | End::Reset | End::ConnectionLost);
+        (without_hangup && rate != rate.answer_rate()).then_some(match stats.retransmissions {
+            Some(0) => Self::Release,
+            Some(_) => Self::Loss,
+            None => Self::LossOrRelease,
+        })
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Loss => {
+                "if the caller did not hang up: on a network that loses packets, Asterisk can end calls that are sent more \
+                 than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
+            }
+            Self::Release => {
+                "if the caller did not hang up: Asterisk before 20.17, 21.12, 22.7 and 23.1 ends calls that are sent more \
+                 than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
+            }
+            Self::LossOrRelease => {
+                "if the caller did not hang up: a network that loses packets, and Asterisk before 20.17, 21.12, 22.7 and \
+                 23.1, end calls that are sent more than 16 kHz; omit --rate, or use c(slin16) in the dialplan"
+            }
+        }
+    }
+}
+
+/// `info!` or `warn!`. The level of a `tracing` event must be a constant.
+macro_rules! event {
+    ($is_warning:expr, $($field:tt)*) => {
+        if $is_warning {
+            tracing::warn!($($field)*);
+        } else {
+            tracing::info!($($field)*);
+        }
+    };
 }
 
 impl<H> LoggedCall<H> {
@@ -108,7 +151,9 @@ impl<H> LoggedCall<H> {
         let (session, playout) = (stats.session, stats.playout);
         // These figures are of no use on a call on which nothing was played.
         let of_playing = |count| (playout.frames > 0).then_some(count);
-        tracing::info!(
+        let problem = RateProblem::of(&stats, end);
+        event!(
+            problem == Some(RateProblem::Loss),
             uuid = %call.uuid(),
             peer = %call.peer(),
             %end,
@@ -117,12 +162,59 @@ impl<H> LoggedCall<H> {
             frames_out = session.audio_frames_sent,
             silence = playout.silence,
             rate_out = stats.rate_sent.map(tracing::field::display),
+            retransmissions = stats.retransmissions,
             dropped = session.frames_dropped,
             exceptions = self.exceptions,
             late = of_playing(playout.late),
             underruns = of_playing(playout.underruns),
-            remedy = remedy(stats.rate_sent, end),
+            remedy = problem.map(RateProblem::remedy),
             "call ended"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audiosocket_tokio::SampleRate;
+
+    use super::*;
+
+    fn problem(rate: Option<SampleRate>, lost: Option<u32>, end: End) -> Option<RateProblem> {
+        let mut stats = CallStats::default();
+        stats.rate_sent = rate;
+        stats.retransmissions = lost;
+        RateProblem::of(&stats, end)
+    }
+
+    #[test]
+    fn only_wide_audio_and_an_end_without_a_hangup_are_a_problem() {
+        let ends = [
+            (End::Closed, true),
+            (End::Reset, true),
+            (End::ConnectionLost, true),
+            (End::HangupReceived, false),
+            (End::HungUp, false),
+            (End::MaxDuration, false),
+            (End::ShutDown, false),
+            (End::HandlerPanicked, false),
+            (End::Abandoned, false),
+        ];
+        for (end, without_hangup) in ends {
+            for rate in SampleRate::ALL {
+                let is_problem = without_hangup && rate.hz() > 16_000;
+                let loss = is_problem.then_some(RateProblem::Loss);
+                assert_eq!(problem(Some(rate), Some(1), end), loss, "{rate} {end}");
+            }
+            assert_eq!(problem(None, Some(1), end), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn without_retransmissions_only_the_release_is_a_problem() {
+        let wide = Some(SampleRate::Hz48000);
+        let release = Some(RateProblem::Release);
+        assert_eq!(problem(wide, Some(0), End::Closed), release);
+        let unknown = Some(RateProblem::LossOrRelease);
+        assert_eq!(problem(wide, None, End::Closed), unknown);
     }
 }

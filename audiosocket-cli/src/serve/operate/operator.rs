@@ -4,19 +4,26 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use audiosocket_status::StatusServer;
 use audiosocket_tokio::ServerHandle;
 use tokio::time::Instant;
 
+use super::agent_check::AgentCheck;
 use super::allow_file::AllowFile;
-use super::call_list::CallList;
+use super::service_manager::ServiceManager;
+use super::status;
 use crate::signals::{ServerSignal, ServerSignals};
 
 /// Acts on the signals to a server.
 #[derive(Debug)]
 pub(in crate::serve) struct Operator {
     pub(in crate::serve) server: ServerHandle,
-    pub(in crate::serve) calls: CallList,
+    /// Answers until the process ends.
+    pub(in crate::serve) _status: Option<StatusServer>,
     pub(in crate::serve) allow_file: Option<AllowFile>,
+    #[cfg(feature = "tls")]
+    pub(in crate::serve) certificates: Option<super::certificates::Certificates>,
+    pub(in crate::serve) agent: Option<AgentCheck>,
     /// The time from the first signal until the server stops accepting.
     pub(in crate::serve) notice: Duration,
     /// The time for calls to end after that.
@@ -33,31 +40,44 @@ impl Operator {
             let _context = runtime.enter();
             ServerSignals::listen()?
         };
+        let manager = ServiceManager::new(self.server.clone());
+        runtime.spawn(manager.clone().watch());
+        manager.ready();
         let thread = thread::Builder::new().name("signals".to_owned());
-        let acting = thread.spawn(move || runtime.block_on(self.act(signals)));
+        let acting = thread.spawn(move || runtime.block_on(self.act(signals, manager)));
         acting.map(drop)
     }
 
-    async fn act(mut self, mut signals: ServerSignals) {
+    async fn act(mut self, mut signals: ServerSignals, manager: ServiceManager) {
         let mut notice_ends = None;
+        let agent = self.agent.take();
+        let draining = agent.as_ref().map(AgentCheck::drain_notice);
+        let draining = draining.unwrap_or_default();
+        if let Some(agent) = agent {
+            tokio::spawn(agent.serve());
+        }
         loop {
             match signals.next(notice_ends).await {
                 None => {
                     notice_ends = None;
-                    self.shut_down("the notice is over");
+                    self.shut_down("the notice is over", &manager);
                 }
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
+                    draining.set();
                     let notice = std::mem::take(&mut self.notice);
+                    manager.stopping(notice + self.drain);
                     notice_ends = Some(Instant::now() + notice);
+                    self.server.announce_drain();
                     let notice = humantime::format_duration(notice);
                     tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
                 }
                 Some(ServerSignal::End(signal)) => {
+                    draining.set();
                     notice_ends = None;
-                    self.shut_down(signal);
+                    self.shut_down(signal, &manager);
                 }
-                Some(ServerSignal::Reload) => self.reload(),
-                Some(ServerSignal::Summary) => self.calls.log(&self.server),
+                Some(ServerSignal::Reload) => manager.reload(|| self.reload()),
+                Some(ServerSignal::Summary) => status::log(&self.server),
                 Some(ServerSignal::Other(number)) => {
                     tracing::warn!(number, "a signal without a meaning was ignored");
                 }
@@ -66,8 +86,9 @@ impl Operator {
     }
 
     /// Drains the server. The second time, it hangs up at once.
-    fn shut_down(&mut self, signal: &str) {
+    fn shut_down(&mut self, signal: &str, manager: &ServiceManager) {
         let grace = std::mem::take(&mut self.drain);
+        manager.stopping(grace);
         let drain = humantime::format_duration(grace);
         // An idle server ends at once, and the process with it.
         tracing::info!(signal, %drain, "shutting down");
@@ -75,6 +96,18 @@ impl Operator {
     }
 
     fn reload(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &self.certificates {
+            match certificates.reload() {
+                Ok(()) => tracing::info!("the certificates were reloaded"),
+                Err(error) => {
+                    tracing::error!(%error, "the certificates were not reloaded; the old ones stay in effect");
+                }
+            }
+            if self.allow_file.is_none() {
+                return;
+            }
+        }
         let Some(file) = &self.allow_file else {
             tracing::info!("nothing to reload: the server has no --allow-file");
             return;

@@ -1,18 +1,23 @@
 //! `audiosocket serve echo`.
 
+mod balancer;
 mod bot;
 mod codecs;
 mod faults;
 mod interruption;
 mod limits;
 mod memory;
-mod play;
+pub(crate) mod play;
 mod play_stdin;
 mod rates;
 mod record;
 mod record_both;
+mod service_manager;
 mod signals;
+mod status;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;

@@ -10,7 +10,7 @@ use crate::listening::{ListeningCaller, trimmed};
 use crate::process::{ServeProcess, audiosocket, count, line};
 
 /// Returns samples without a repetition and without 0.
-pub(super) fn noise(samples: usize) -> Vec<i16> {
+pub(crate) fn noise(samples: usize) -> Vec<i16> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = || {
         state ^= state << 13;
@@ -22,7 +22,7 @@ pub(super) fn noise(samples: usize) -> Vec<i16> {
 }
 
 /// Writes a WAV file into `directory`.
-pub(super) fn wav_file(directory: &TempDir, rate: u32, channels: u16, samples: &[i16]) -> PathBuf {
+pub(crate) fn wav_file(directory: &TempDir, rate: u32, channels: u16, samples: &[i16]) -> PathBuf {
     let path = directory.path().join("prompt.wav");
     let spec = hound::WavSpec {
         channels,
@@ -38,7 +38,7 @@ pub(super) fn wav_file(directory: &TempDir, rate: u32, channels: u16, samples: &
     path
 }
 
-pub(super) fn playing(runtime: &str, file: &Path, args: &[&str]) -> ServeProcess {
+pub(crate) fn playing(runtime: &str, file: &Path, args: &[&str]) -> ServeProcess {
     let server = ["serve", "play", "--runtime", runtime];
     let mut command = audiosocket(server.into_iter().chain(args.iter().copied()));
     command.arg(file);

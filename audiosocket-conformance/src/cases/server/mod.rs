@@ -3,4 +3,5 @@
 mod connections;
 mod descriptors;
 mod limits;
+mod proxies;
 mod shutdown;

@@ -45,6 +45,8 @@ pub struct AcceptLoop<L, T, A> {
     timeout_spread: TimeoutSpread,
     /// `None` if no listener can be closed.
     descriptors: Option<DescriptorProbe>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::io::TlsConfig>,
     measure_at: Option<Timestamp>,
     closings: LogRateLimit,
     /// Since when the listeners are closed, if the log has a line about it.
@@ -63,6 +65,8 @@ where
         let mut accept_loop = Self {
             acceptor: Arc::new(acceptor),
             descriptors: None,
+            #[cfg(feature = "tls")]
+            tls: config.tls.clone(),
             measure_at: None,
             closings: LogRateLimit::of(1, LOG_INTERVAL),
             logged_closing: None,
@@ -312,6 +316,11 @@ where
             connection.turn_away();
             return Ok(());
         }
+        #[cfg(feature = "tls")]
+        let connection = match &self.tls {
+            Some(config) => connection.tls(config)?,
+            None => connection,
+        };
         let connection = match self.blocked_handler_warning {
             true => connection.warn_if_blocked(),
             false => connection,

@@ -26,6 +26,9 @@ pub struct ServerConfig {
     pub event_queue: Option<usize>,
     /// The maximum number of calls that wait for `accept`. `None` for the default.
     pub accept_queue: Option<usize>,
+    /// The certificates of a server for TLS. `None` for plain TCP.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::io::TlsConfig>,
 }
 
 impl ServerConfig {

@@ -9,8 +9,8 @@ use std::time::Instant;
 use mio::event::Event;
 use mio::net::TcpStream;
 
-use crate::io::pending_if_would_block;
 use crate::io::runtime::{Stream, Timer};
+use crate::io::{pending_if_would_block, send_frames, tcp_retransmissions};
 
 /// A TCP connection that no runtime watches. A [`BatchPoller`](crate::io::BatchPoller) polls it for events.
 ///
@@ -89,6 +89,14 @@ impl Stream for UnregisteredStream {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.socket.shutdown(Shutdown::Write))
+    }
+
+    fn send_frames(&mut self, frames: &[u8]) -> Option<io::Result<usize>> {
+        send_frames(&self.socket, frames)
+    }
+
+    fn retransmissions(&self) -> Option<u32> {
+        tcp_retransmissions(&self.socket)
     }
 }
 

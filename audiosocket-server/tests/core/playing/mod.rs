@@ -63,6 +63,27 @@ fn audio_leaves_in_frames_on_schedule() {
     assert_eq!(line.driver.poll_timeout(), None);
 }
 
+/// A frame that fits one TCP segment, or equal frames at the same time.
+#[test]
+fn wide_audio_leaves_in_frames_that_fit_one_tcp_segment() {
+    for (rate, kind, frames) in [
+        (SampleRate::Hz24000, 0x13, vec![960]),
+        (SampleRate::Hz32000, 0x14, vec![1280]),
+        (SampleRate::Hz44100, 0x15, vec![882; 2]),
+        (SampleRate::Hz48000, 0x16, vec![960; 2]),
+        (SampleRate::Hz192000, 0x18, vec![1280; 6]),
+    ] {
+        let len = frames.iter().sum();
+        let (desk, _) = at_start(move |call| call.try_play((rate, vec![7; len])).unwrap());
+        let mut line = TestConnection::talking(desk);
+        let sent: Vec<_> = frames
+            .iter()
+            .map(|len| frame(kind, &vec![7; *len]))
+            .collect();
+        assert_eq!(line.flush(), sent.concat(), "{rate}");
+    }
+}
+
 #[test]
 fn silence_leaves_before_and_after_played_audio() {
     let (desk, _) = at_start(|_| {});

@@ -1,0 +1,131 @@
+//! The files of captures.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use audiosocket_tokio::stats::CallSide;
+use rustix::fs::{Access, access};
+use uuid::Uuid;
+
+use super::options::CaptureForm;
+use super::pcapng::PcapngFile;
+use super::streams::StreamFiles;
+use crate::file_error::file_error;
+
+/// The most files with the same time and UUID.
+const MAX_SAME_NAMES: u32 = 100;
+
+/// The directory of the files.
+#[derive(Debug)]
+pub(super) struct CaptureDirectory {
+    path: PathBuf,
+    form: CaptureForm,
+}
+
+impl CaptureDirectory {
+    /// Opens a directory in which this process may create files.
+    pub(super) fn open(path: PathBuf, form: CaptureForm) -> io::Result<Self> {
+        // The dot makes this an error if the path is no directory.
+        access(path.join("."), Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
+            let error = io::Error::from(error);
+            let remedy = match error.kind() {
+                io::ErrorKind::NotFound => "; create the directory of --capture-dir first",
+                _ => "; --capture-dir needs a directory in which the program may create files",
+            };
+            file_error(&path, &io::Error::other(format!("{error}{remedy}")))
+        })?;
+        Ok(Self { path, form })
+    }
+
+    /// Creates the files of a call. Their name is the time of its start in UTC and its UUID.
+    pub(super) fn create(
+        &self,
+        started: SystemTime,
+        uuid: Option<Uuid>,
+        caller: SocketAddr,
+        server: SocketAddr,
+    ) -> io::Result<CaptureFile> {
+        let time = humantime::format_rfc3339_millis(started).to_string();
+        let time = time.replace(['-', ':'], "");
+        let call = uuid.map_or_else(|| "no-uuid".to_owned(), |uuid| uuid.to_string());
+        let mut name = format!("{time}-{call}");
+        for number in 2..=MAX_SAME_NAMES {
+            match self.create_content(&name, started, caller, server) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                content => {
+                    let content = content?;
+                    return Ok(CaptureFile { name, content });
+                }
+            }
+            name = format!("{time}-{call}-{number}");
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    fn create_content(
+        &self,
+        name: &str,
+        started: SystemTime,
+        caller: SocketAddr,
+        server: SocketAddr,
+    ) -> io::Result<CaptureContent> {
+        match self.form {
+            CaptureForm::Pcapng => {
+                let file = self.create_file(name, "pcapng")?;
+                let file = PcapngFile::new(file, started, caller, server)?;
+                Ok(CaptureContent::Pcapng(Box::new(file)))
+            }
+            CaptureForm::Streams => Ok(CaptureContent::Streams(StreamFiles {
+                caller: self.create_file(name, "caller.bin")?,
+                server: self.create_file(name, "server.bin")?,
+            })),
+        }
+    }
+
+    fn create_file(&self, name: &str, extension: &str) -> io::Result<File> {
+        // Calls are private: only the owner and the group may read the files.
+        let path = self.path.join(format!("{name}.{extension}"));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o640).open(path)
+    }
+}
+
+/// The file, or the files, of one call.
+#[derive(Debug)]
+pub(super) struct CaptureFile {
+    /// Without the extension.
+    name: String,
+    content: CaptureContent,
+}
+
+#[derive(Debug)]
+enum CaptureContent {
+    Pcapng(Box<PcapngFile>),
+    Streams(StreamFiles),
+}
+
+impl CaptureFile {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Appends bytes that one side sent.
+    pub(super) fn write(&mut self, side: CallSide, at: SystemTime, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.content {
+            CaptureContent::Pcapng(file) => file.write(side, at, bytes),
+            CaptureContent::Streams(files) => files.write(side, bytes),
+        }
+    }
+
+    /// Notes that one side has closed its direction.
+    pub(super) fn half_close(&mut self, side: CallSide, at: SystemTime) -> io::Result<()> {
+        match &mut self.content {
+            CaptureContent::Pcapng(file) => file.half_close(side, at),
+            CaptureContent::Streams(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Options for a server behind a load balancer.
+
+use std::io;
+use std::net::TcpListener;
+
+use audiosocket_tokio::ServerHandle;
+use audiosocket_tokio::admission::{Admission, AllowList};
+use clap::Args;
+
+use super::operate::agent_check::AgentCheck;
+use crate::address;
+
+#[derive(Args, Debug)]
+pub(super) struct BalancerOptions {
+    /// Networks of proxies that send PROXY headers
+    #[arg(long, value_name = "CIDR", help_heading = "Load balancer", hide = true)]
+    proxy_protocol: Vec<AllowList>,
+    /// Answer the agent-check of HAProxy on HOST:PORT
+    #[arg(long, value_name = "ADDR", help_heading = "Load balancer", hide = true, value_parser = address::parse)]
+    agent_listen: Option<String>,
+}
+
+impl BalancerOptions {
+    pub(super) fn admission(&self, admission: Admission) -> Admission {
+        if self.proxy_protocol.is_empty() {
+            return admission;
+        }
+        let networks = self.proxy_protocol.iter().flat_map(AllowList::networks);
+        admission.proxy_protocol(networks.copied().collect())
+    }
+
+    /// Listens for agent-checks. `max_calls` are the places for calls.
+    pub(super) fn agent_check(
+        &self,
+        server: ServerHandle,
+        max_calls: usize,
+    ) -> io::Result<Option<AgentCheck>> {
+        let Some(addr) = &self.agent_listen else {
+            return Ok(None);
+        };
+        // Not the kind of the error: the remedies for --listen do not fit.
+        let error = |error| {
+            io::Error::other(format!(
+                "cannot listen on {addr}: {error}; change --agent-listen"
+            ))
+        };
+        let listener = TcpListener::bind(addr).map_err(error)?;
+        let agent = AgentCheck::new(listener, server, max_calls).map_err(error)?;
+        Ok(Some(agent))
+    }
+}

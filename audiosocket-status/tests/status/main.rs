@@ -1,0 +1,7 @@
+//! The status server, by HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod page;
+mod support;
