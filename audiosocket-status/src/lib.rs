@@ -3,8 +3,7 @@
 //! # Cost
 //!
 //! No frame pays for the metrics. Each call has plain counters, which its connection writes. A request adds the counters
-//! of all calls: about 0.3 µs for each call. An answer is kept for 250 ms, so a flood of requests reads the counters four
-//! times per second.
+//! of all calls. An answer is kept for 250 ms, so a flood of requests reads the counters four times per second.
 //!
 //! The status server has a thread of its own with a small runtime. It works while all threads of the calls are busy, and
 //! beside servers that do not use tokio. On Linux the thread has a lower priority (nice 10), so that a flood of requests

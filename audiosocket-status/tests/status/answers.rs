@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::{PATIENCE, TestServer, UUID_TEXT, call, echo, get, send, wait_for};
 use audiosocket_status::StatusServer;
-use audiosocket_tokio::admission::Limits;
+use audiosocket_tokio::admission::{Limits, WhenFull};
 use audiosocket_tokio::{
     Audio, Call, CallRequest, Callbacks, Handler, Refusal, Response, SampleRate, acceptor_fn,
 };
@@ -160,7 +160,8 @@ fn the_summary_is_as_the_guide_says_and_has_the_last_refusals() {
         }
         Ok(Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {}))
     });
-    let limits = Limits::new().max_calls(2);
+    // With the listener open all the time, a connection is never refused before the UUID.
+    let limits = Limits::new().max_calls(2).when_full(WhenFull::HangUp);
     let server = TestServer::start(acceptor, |builder| builder.limits(limits));
     let mut first = call(server.addr);
     echo(&mut first);
