@@ -131,21 +131,6 @@ fn run(
             cost.0 += outcome.time;
             cost.1 += (scene.caller.len() / 160) as u32;
             counts.count(&scene, &outcome);
-            if std::env::var_os("SHOW").is_some_and(|show| !show.is_empty())
-                && *system == System::BargeIn
-            {
-                let ms = |at: usize| at / 8;
-                let pauses: Vec<_> = outcome
-                    .pauses
-                    .iter()
-                    .map(|(start, end)| (ms(*start), ms(*end)))
-                    .collect();
-                println!(
-                    "{number}: {:?} {:?} {pauses:?}",
-                    scene.speech.map(|(start, end)| (ms(start), ms(end))),
-                    outcome.interrupted.map(ms)
-                );
-            }
         }
     }
     counts
