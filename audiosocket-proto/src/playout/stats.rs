@@ -30,7 +30,8 @@ pub struct PlayoutStats {
 }
 
 /// The counters that a playout keeps. The depth comes from its queue. A call sends 2^32 frames in 2.7 years.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Counts {
     pub(super) frames: u32,
     pub(super) late: u32,
@@ -41,6 +42,18 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Limits the counters, so that they can count on. No call reaches the limit.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            frames: self.frames.min(u32::MAX / 2),
+            late: self.late.min(u32::MAX / 2),
+            underruns: self.underruns.min(u32::MAX / 2),
+            silence: self.silence.min(u32::MAX / 2),
+            samples_played: self.samples_played.min(u64::MAX / 2),
+            samples_dropped: self.samples_dropped.min(u64::MAX / 2),
+        }
+    }
+
     pub(super) fn with(self, depth: Duration) -> PlayoutStats {
         PlayoutStats {
             frames: self.frames.into(),
