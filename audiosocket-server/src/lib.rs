@@ -33,6 +33,7 @@
 //! | shut down, and let calls end | [`ServerDriver`], [`ServerHandle::shutdown`] |
 //! | count calls | [`ServerHandle::counters`], [`CallHandle::stats`] |
 //! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
+//! | give live calls to another process | [`Handler::hand_over`], and the module `handover`, with the feature `handover` on Unix |
 //! | write an adapter for another runtime | the module `io`, with the feature `io` |
 //!
 //! # Features
@@ -43,12 +44,15 @@
 //! | `batch` | `io`, and one poll for all calls of a thread at an interval |
 //! | `serde` | `Serialize` and `Deserialize` for statistics, counters and ends of calls |
 //! | `memory-guard` | `MemoryGuard`, on Linux |
+//! | `handover` | `io`, and live calls that move to another process, on Unix |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc = include_str!("../docs/embedding.md")]
 pub mod embedding {}
 #[doc = include_str!("../docs/beyond-tcp.md")]
 pub mod beyond_tcp {}
+#[cfg(all(feature = "handover", unix))]
+pub mod handover;
 #[cfg(feature = "io")]
 pub mod io;
 

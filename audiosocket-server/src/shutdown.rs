@@ -68,9 +68,10 @@ pub enum ServerAction {
     /// connections beyond the limit get a hangup.
     Refuse,
     /// Take the connections that wait in the kernel: their peers have started calls. Then close the listening
-    /// sockets. This action comes exactly once.
+    /// sockets. If [accepting is paused](ServerHandle::is_accepting_paused), close them only: another process takes the
+    /// connections. This action comes exactly once.
     StopAccepting,
-    /// Let the calls run.
+    /// Let the calls run, and take no connections.
     Wait,
     /// Return to the application. All connections are closed and all handlers have had their last callback, except for
     /// handlers that block.
@@ -84,7 +85,7 @@ impl ServerDriver {
     pub fn new(linger: Duration, admission: impl Into<Admission>) -> Self {
         Self {
             handle: ServerHandle {
-                graces: Arc::default(),
+                requests: Arc::default(),
                 calls: Calls::new(admission),
             },
             linger,
@@ -95,7 +96,10 @@ impl ServerDriver {
     /// Returns what to do now. Wakes `cx` when the action may have changed. The clock alone wakes nothing: see
     /// [`poll_timeout`](Self::poll_timeout).
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> ServerAction {
-        if let Some(grace) = self.handle.graces.poll(cx.waker(), Option::take) {
+        let (grace, is_paused) = self.handle.requests.poll(cx.waker(), |requests| {
+            (requests.grace.take(), requests.is_accepting_paused)
+        });
+        if let Some(grace) = grace {
             let requested = now + grace;
             match &mut self.phase {
                 ShutdownPhase::Accepting => {
@@ -125,6 +129,7 @@ impl ServerDriver {
             }
         }
         match self.phase {
+            ShutdownPhase::Accepting if is_paused => ServerAction::Wait,
             ShutdownPhase::Accepting => match self.handle.calls.poll_room(cx) {
                 0 => ServerAction::Refuse,
                 _ => ServerAction::Accept,
@@ -171,7 +176,7 @@ impl ServerDriver {
 impl Drop for ServerDriver {
     fn drop(&mut self) {
         self.handle.calls.abandon();
-        self.handle.graces.close();
+        self.handle.requests.close();
         self.handle.calls.forget_accept_loop();
     }
 }
@@ -179,9 +184,16 @@ impl Drop for ServerDriver {
 /// A handle of a server: shuts it down, and counts its calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    /// The shortest grace that was requested since the last poll.
-    graces: Arc<WakeCell<Option<Duration>>>,
+    requests: Arc<WakeCell<ServerRequests>>,
     calls: Calls,
+}
+
+/// The requests of handles to a server.
+#[derive(Debug, Default)]
+struct ServerRequests {
+    /// The shortest grace that was requested since the last poll.
+    grace: Option<Duration>,
+    is_accepting_paused: bool,
 }
 
 impl ServerHandle {
@@ -195,9 +207,25 @@ impl ServerHandle {
     ///
     /// A second `shutdown` can shorten the time that is left. It cannot extend it.
     pub fn shutdown(&self, grace: Duration) {
-        self.graces.change(|requested| {
-            *requested = Some(requested.map_or(grace, |requested| requested.min(grace)));
+        self.requests.change(|requests| {
+            let requested = requests.grace.map_or(grace, |other| other.min(grace));
+            requests.grace = Some(requested);
         });
+    }
+
+    /// Takes no connections until it is called with `false`. They wait in the kernel meanwhile. For a server that shares its
+    /// listening sockets with the process that replaces it.
+    ///
+    /// A [shutdown](Self::shutdown) during a pause leaves the waiting connections to the other process.
+    pub fn pause_accepting(&self, pause: bool) {
+        self.requests
+            .change(|requests| requests.is_accepting_paused = pause);
+    }
+
+    /// Returns whether accepting is [paused](Self::pause_accepting).
+    #[must_use]
+    pub fn is_accepting_paused(&self) -> bool {
+        self.requests.with(|requests| requests.is_accepting_paused)
     }
 
     /// Refuses new calls, or accepts them again: see [`Calls::refuse_calls`].

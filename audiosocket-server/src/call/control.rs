@@ -14,6 +14,8 @@ use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::{AtomicRate, AtomicStats};
+#[cfg(all(feature = "handover", unix))]
+use crate::handover::request::CallHandover;
 use crate::{CallStats, Peer};
 use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats};
 
@@ -39,8 +41,8 @@ pub(crate) struct CallControl {
 pub(crate) struct ControlState {
     pub(crate) playout: Playout<Mark>,
     pub(crate) rare: Option<Box<Rare>>,
-    /// Wakes the connection.
-    waker: Option<Waker>,
+    /// Wakes the connection. `None` before its first poll, and after its end.
+    pub(crate) waker: Option<Waker>,
 }
 
 /// State that most calls do not have.
@@ -54,6 +56,9 @@ pub(crate) struct Rare {
     metadata: Option<Metadata>,
     /// The timer to start. A later one replaces it.
     timer: Option<Arc<DeadlineTimer>>,
+    /// The handover of the call to another process.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) handover: Option<CallHandover>,
 }
 
 /// Requests of handles and of the server to a connection, as bits.
@@ -67,6 +72,8 @@ impl Commands {
     const PLAYOUT_CHANGED: u8 = 8;
     const SHUTDOWN_BEGAN: u8 = 16;
     const START_TIMER: u8 = 32;
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) const HAND_OVER: u8 = 64;
 
     /// Returns the request to end the call, if a bit has one.
     pub(crate) fn end(self) -> Option<EndRequest> {
@@ -89,6 +96,12 @@ impl Commands {
     /// Returns whether the server began to shut down.
     pub(crate) fn shutdown_began(self) -> bool {
         self.0 & Self::SHUTDOWN_BEGAN != 0
+    }
+
+    /// Returns whether another process takes over the call.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) fn hands_over(self) -> bool {
+        self.0 & Self::HAND_OVER != 0
     }
 
     /// Returns whether to start the timer that [`CallControl::take_timer`] returns.
@@ -223,7 +236,7 @@ impl CallControl {
     }
 
     /// Adds a command, and wakes the connection.
-    fn command(&self, command: u8) {
+    pub(crate) fn command(&self, command: u8) {
         if self.add_command(command) {
             let waker = self.lock().waker.clone();
             if let Some(waker) = waker {
@@ -298,8 +311,14 @@ impl CallControl {
     /// Drops the waker at the end of the connection. Handles can live longer, and the waker would keep a whole
     /// task in memory.
     pub(crate) fn forget_waker(&self) {
-        let waker = self.lock().waker.take();
+        let mut inner = self.lock();
+        let waker = inner.waker.take();
+        #[cfg(all(feature = "handover", unix))]
+        let handover = inner.rare.as_mut().and_then(|rare| rare.handover.take());
+        drop(inner);
         drop(waker);
+        #[cfg(all(feature = "handover", unix))]
+        drop(handover);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, ControlState> {
