@@ -11,6 +11,8 @@ use clap::{Args, ValueEnum};
 
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
+#[cfg(target_os = "linux")]
+use super::upgrade::UpgradeOptions;
 use crate::usage_error::usage_error;
 use crate::{address, duration};
 
@@ -37,6 +39,9 @@ pub(crate) struct ServeArgs {
     pub(super) backlog: i32,
     #[command(flatten)]
     pub(super) caller: InputOptions,
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    pub(super) upgrade: UpgradeOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     pub(super) max_calls: usize,
@@ -107,6 +112,17 @@ impl ServeArgs {
     pub(super) fn check(&self) {
         if self.threads.is_some() && !matches!(self.runtime, Runtime::Tokio) {
             usage_error(COMMAND, "--threads needs --runtime tokio");
+        }
+        #[cfg(target_os = "linux")]
+        if self.upgrade.upgrade_socket.is_some()
+            && (!matches!(self.runtime, Runtime::Tokio)
+                || self.threads.is_some()
+                || self.wake_interval.is_some())
+        {
+            usage_error(
+                COMMAND,
+                "--upgrade-socket needs --runtime tokio, without --threads and --wake-interval",
+            );
         }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(

@@ -1,4 +1,4 @@
-use audiosocket_media::{AudioDecoder, SampleRate};
+use audiosocket_media::{AudioDecoder, Codec, SampleRate};
 use clap::Args;
 use uuid::Uuid;
 
@@ -23,6 +23,14 @@ impl InputOptions {
         match self.input_rate {
             Some(rate) => AudioDecoder::new().with_input_rate(rate),
             None => AudioDecoder::new(),
+        }
+    }
+
+    /// Returns a decoder for a call whose codec is known.
+    pub(super) fn decoder_of(self, codec: Codec) -> AudioDecoder {
+        match self.input_rate {
+            Some(_) => self.decoder(),
+            None => AudioDecoder::new().with_codec(codec),
         }
     }
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use audiosocket_server::CallHandle;
 use audiosocket_tokio::{Call, ServerHandle};
 
+/// A call of another process can be older than this process, but not by ten years.
+const BEFORE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// The open calls of a server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::serve) struct CallList(Arc<Shared>);
@@ -14,7 +17,8 @@ pub(in crate::serve) struct CallList(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     epoch: Instant,
-    /// The key is the start of the call, in nanoseconds since the epoch. Calls that start together differ by one.
+    /// The key is the start of the call, in nanoseconds since [`BEFORE`] the epoch. Calls that start together differ by
+    /// one.
     calls: Mutex<BTreeMap<u64, CallHandle>>,
 }
 
@@ -30,17 +34,20 @@ impl Default for CallList {
 impl CallList {
     /// Adds a call, and returns its key.
     fn add(&self, call: &Call<'_>) -> u64 {
-        let now = self.now();
+        let age = u64::try_from(call.duration().as_nanos()).unwrap_or(u64::MAX);
+        let mut key = self.now().saturating_sub(age);
         let mut calls = self.lock();
-        let after_latest = calls.last_key_value().map_or(0, |(latest, _)| latest + 1);
-        let key = now.max(after_latest);
+        while calls.contains_key(&key) {
+            key += 1;
+        }
         calls.insert(key, call.handle());
         key
     }
 
-    /// Returns the nanoseconds since the epoch.
+    /// Returns the nanoseconds since [`BEFORE`] the epoch.
     fn now(&self) -> u64 {
-        u64::try_from(self.0.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let elapsed = self.0.epoch.elapsed() + BEFORE;
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Logs a line about the server, and a line about each call, the oldest first.
@@ -99,9 +106,13 @@ impl CallListEntry {
         }
     }
 
-    /// Adds the call to the list.
-    pub(in crate::serve) fn start(&mut self, call: &Call<'_>) {
-        self.key = Some(self.calls.add(call));
+    /// Adds the call to the list. Returns false if it is in the list already.
+    pub(in crate::serve) fn start(&mut self, call: &Call<'_>) -> bool {
+        let is_new = self.key.is_none();
+        if is_new {
+            self.key = Some(self.calls.add(call));
+        }
+        is_new
     }
 
     /// Removes the call from the list.

@@ -44,6 +44,17 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
         })
     }
 
+    fn take_over(&self, request: &CallRequest<'_>, state: &[u8]) -> Result<Self::Handler, Refusal> {
+        let (exceptions, state) = state
+            .split_first_chunk()
+            .ok_or_else(|| Refusal::new("the other process is another server"))?;
+        Ok(LoggedCall {
+            handler: self.acceptor.take_over(request, state)?,
+            entry: CallListEntry::new(&self.open),
+            exceptions: u32::from_le_bytes(*exceptions).into(),
+        })
+    }
+
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         self.acceptor.on_exception(peer, error);
         if let Some(suppressed) = self.failed_connections.take(Instant::now()) {
@@ -67,6 +78,13 @@ impl<H: Handler> Handler for LoggedCall<H> {
                 self.entry.start(call);
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
+            HandlerEvent::Resume => {
+                // If a handover failed, the call is in the list.
+                let is_taken_over = self.entry.start(call);
+                if is_taken_over {
+                    tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call taken over");
+                }
+            }
             HandlerEvent::Dtmf(digit) => {
                 tracing::debug!(uuid = %call.uuid(), %digit, "key pressed");
             }
@@ -88,6 +106,12 @@ impl<H: Handler> Handler for LoggedCall<H> {
             self.log_end(call, end);
         }
         response
+    }
+
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        let state = self.handler.hand_over(call)?;
+        let exceptions = u32::try_from(self.exceptions).unwrap_or(u32::MAX);
+        Some([&exceptions.to_le_bytes()[..], &state].concat())
     }
 }
 

@@ -13,6 +13,8 @@ mod record;
 mod record_both;
 mod signals;
 mod threads;
+#[cfg(target_os = "linux")]
+mod upgrade;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
