@@ -75,7 +75,7 @@ impl UpgradeOptions {
             drain,
         };
         let thread = std::thread::Builder::new().name("upgrade".to_owned());
-        thread.spawn(move || handover.wait(listener)).map(drop)
+        thread.spawn(move || handover.wait(&listener)).map(drop)
     }
 }
 

@@ -55,7 +55,7 @@ struct HandoverProgress {
 
 impl Handover {
     /// Waits for processes that connect, until one of them has taken over. Then the calls that are left drain.
-    pub(super) fn wait(self, listener: UnixListener) {
+    pub(super) fn wait(self, listener: &UnixListener) {
         loop {
             let (stream, _) = match listener.accept() {
                 Ok(accepted) => accepted,
