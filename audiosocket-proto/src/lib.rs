@@ -42,6 +42,7 @@
 //! | write single frames for Asterisk | [`encoder`] |
 //! | play audio on time, with silence, marks and barge-in | [`Playout`] |
 //! | convert times | [`Timestamp`], `Epoch` (feature `std`) |
+//! | continue a call in another process | [`Session::snapshot`], [`Playout::snapshot`] |
 //! | simulate Asterisk in a test | [`client`] |
 //!
 //! # Promises
@@ -56,7 +57,7 @@
 //! | feature | default | effect |
 //! |---|---|---|
 //! | `std` | yes | `Epoch`, and output buffers that the calls of a thread share; without it the crate is `no_std` with `alloc` |
-//! | `serde` | no | `Serialize` and `Deserialize` for statistics, sample rates, frame kinds, keys, errors of peers and ends of calls |
+//! | `serde` | no | `Serialize` and `Deserialize` for statistics, sample rates, frame kinds, keys, errors of peers, ends of calls, times, audio and snapshots |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -91,9 +92,11 @@ pub use config::SessionConfig;
 pub use error::{PeerError, SendError};
 pub use event::{End, Event, Transmit};
 pub use histogram::DurationHistogram;
-pub use playout::{Bed, Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutStats, silence_after};
+pub use playout::{
+    Bed, Dropped, MarkOutcome, Playout, PlayoutOutput, PlayoutSnapshot, PlayoutStats, silence_after,
+};
 pub use ptime::Ptime;
-pub use session::Session;
+pub use session::{Session, SessionSnapshot};
 pub use stats::SessionStats;
 #[cfg(feature = "std")]
 pub use time::Epoch;

@@ -30,6 +30,16 @@ impl<A: Acceptor> Acceptor for RecordingAcceptor<A> {
         handler.map_err(|error| Refusal::new(error.to_string()))
     }
 
+    /// The recording begins when the call goes on.
+    fn take_over(&self, request: &CallRequest<'_>, state: &[u8]) -> Result<Self::Handler, Refusal> {
+        Ok(RecordingHandler {
+            handler: self.acceptor.take_over(request, state)?,
+            queue: self.queue.clone(),
+            track: None,
+            accepted: Instant::now(),
+        })
+    }
+
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         self.acceptor.on_exception(peer, error);
     }
@@ -40,7 +50,9 @@ impl<A: Acceptor> Acceptor for RecordingAcceptor<A> {
 #[derive(Debug)]
 pub struct RecordingHandler<H> {
     handler: H,
-    track: Track,
+    queue: WriterQueue,
+    /// `None` while the call moves to another process, and if the recording cannot continue after that.
+    track: Option<Track>,
     /// The time at which the connection was accepted, by the clock of the call. Before the start of the call it is the
     /// start of the recording.
     accepted: Instant,
@@ -51,16 +63,30 @@ impl<H: Handler> RecordingHandler<H> {
         let now = Instant::now();
         Ok(Self {
             handler,
-            track: queue.start_now(uuid, now)?,
+            queue: queue.clone(),
+            track: Some(queue.start_now(uuid, now)?),
             accepted: now,
         })
+    }
+
+    /// Begins another file after the call has moved to this process, or after that has failed.
+    fn restart(&mut self, call: &mut Call<'_>) {
+        let now = Instant::now();
+        match self.queue.start_now(call.uuid(), now) {
+            Ok(track) => self.track = Some(track),
+            Err(error) => {
+                tracing::error!(uuid = %call.uuid(), %error, "the rest of a call is not recorded");
+            }
+        }
+        self.accepted = now;
+        self.observe(call);
     }
 
     /// Records what the call sends.
     fn observe(&mut self, call: &mut Call<'_>) {
         let started = self.accepted;
         self.accepted = started.checked_sub(call.duration()).unwrap_or(started);
-        if let Some(mut server) = self.track.server_side() {
+        if let Some(mut server) = self.track.as_ref().and_then(Track::server_side) {
             let accepted = self.accepted;
             call.observe_sent(move |frame| {
                 server.write(accepted + frame.at, frame.on_schedule, frame.audio);
@@ -72,15 +98,29 @@ impl<H: Handler> RecordingHandler<H> {
 impl<H: Handler> Handler for RecordingHandler<H> {
     fn on_event<'a>(&mut self, call: &mut Call<'_>, event: HandlerEvent<'a>) -> Response<'a> {
         let now = self.accepted + call.duration();
-        match event {
-            HandlerEvent::Start => self.observe(call),
-            HandlerEvent::Audio(audio) => self.track.write(now, audio),
-            HandlerEvent::Exception(Exception::Lagged(lag)) => {
-                self.track.write_lost(now, lag.frames, lag.bytes);
+        match (event, &mut self.track) {
+            (HandlerEvent::Start, _) => self.observe(call),
+            (HandlerEvent::Resume, _) => self.restart(call),
+            (HandlerEvent::Audio(audio), Some(track)) => track.write(now, audio),
+            (HandlerEvent::Exception(Exception::Lagged(lag)), Some(track)) => {
+                track.write_lost(now, lag.frames, lag.bytes);
             }
-            HandlerEvent::End(_) => self.track.finish(now),
+            (HandlerEvent::End(_), Some(track)) => track.finish(now),
             _ => {}
         }
         self.handler.on_event(call, event)
+    }
+
+    /// Ends the file. The next one begins when the call goes on. So two processes never write the same file.
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        if self.queue.has_given_paths() {
+            // The next file would overwrite this one.
+            return None;
+        }
+        let state = self.handler.hand_over(call)?;
+        if let Some(mut track) = self.track.take() {
+            track.finish(self.accepted + call.duration());
+        }
+        Some(state)
     }
 }

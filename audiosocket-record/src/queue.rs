@@ -144,6 +144,11 @@ impl WriterQueue {
         }
     }
 
+    /// Returns whether each recording has one file, at a path that the user of the recorder chose.
+    pub(crate) fn has_given_paths(&self) -> bool {
+        self.shared.path_of.is_some()
+    }
+
     /// Counts a start or an end. Returns the number that waits, including this one.
     pub(crate) fn event(&self) -> (QuotaPermit<1>, usize) {
         let (permit, [waiting]) = QuotaPermit::take(1, [self.shared.events.clone()]);

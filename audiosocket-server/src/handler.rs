@@ -16,7 +16,8 @@ use audiosocket_proto::{Audio, DtmfDigit, End, Frame, MarkOutcome};
 /// # What the server promises
 ///
 /// - [`on_start`](Self::on_start) is the first callback, and runs once. [`on_end`](Self::on_end) is the last callback,
-///   and runs once. This holds for every end: a hangup, a reset, a timeout, a panic, a runtime that is shut down.
+///   and runs once. This holds for every end: a hangup, a reset, a timeout, a panic, a runtime that is shut down. Only a
+///   handler that [hands its call over](Self::hand_over) to another process has no `on_end`.
 /// - After the end of a call, only the [`on_exception`](Self::on_exception) with the reason comes before `on_end`.
 /// - Callbacks of one call never overlap. Callbacks of different calls can run at the same time.
 /// - A panic in a callback ends that call only. The caller gets a hangup. The handler gets `on_exception` with
@@ -85,6 +86,7 @@ pub trait Handler: Send {
             HandlerEvent::Ignored(frame) => self.on_ignored(call, frame),
             HandlerEvent::Exception(error) => self.on_exception(call, error),
             HandlerEvent::Shutdown => self.on_shutdown(call),
+            HandlerEvent::Resume => self.on_resume(call),
             HandlerEvent::End(end) => self.on_end(call, end),
         }
         Response::Nothing
@@ -135,6 +137,23 @@ pub trait Handler: Send {
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         let _ = (call, end);
     }
+
+    /// Returns the state of the handler, so that another process can continue the call: its acceptor gets the state in
+    /// [`Acceptor::take_over`]. Default: `None`, the call stays in this process.
+    ///
+    /// After `Some`, the next callback is [`on_resume`](Self::on_resume): of the new handler, or of this one if the handover
+    /// failed. If it succeeded, this handler is dropped without a further callback. What its handles do to the call meanwhile
+    /// is lost. The audio and the marks of the playout, and the counters, move with the call.
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        let _ = call;
+        None
+    }
+
+    /// Called when the call continues after [`hand_over`](Self::hand_over). For a handler that [`Acceptor::take_over`] made,
+    /// this is the first callback, in place of [`on_start`](Self::on_start).
+    fn on_resume(&mut self, call: &mut Call<'_>) {
+        let _ = call;
+    }
 }
 
 /// An event of a call: the argument of [`Handler::on_event`].
@@ -155,6 +174,8 @@ pub enum HandlerEvent<'a> {
     Exception(&'a Exception),
     /// See [`Handler::on_shutdown`].
     Shutdown,
+    /// See [`Handler::on_resume`].
+    Resume,
     /// See [`Handler::on_end`].
     End(End),
 }
@@ -196,6 +217,14 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
     fn on_end(&mut self, call: &mut Call<'_>, end: End) {
         (**self).on_end(call, end);
     }
+
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        (**self).hand_over(call)
+    }
+
+    fn on_resume(&mut self, call: &mut Call<'_>) {
+        (**self).on_resume(call);
+    }
 }
 
 /// Accepts or refuses each call, and makes its handler. All connections of a server share it.
@@ -212,6 +241,19 @@ pub trait Acceptor: Send + Sync + 'static {
     ///
     /// The reason for the refusal, for the log.
     fn accept(&self, request: &CallRequest<'_>) -> Result<Self::Handler, Refusal>;
+
+    /// Makes the handler of a call that another process hands over, from the state that [`Handler::hand_over`] returned
+    /// there. A refused call stays in the other process. Default: refuses.
+    ///
+    /// The handover can still fail after this. So have no effect here, but in [`Handler::on_resume`].
+    ///
+    /// # Errors
+    ///
+    /// The reason for the refusal, for the log.
+    fn take_over(&self, request: &CallRequest<'_>, state: &[u8]) -> Result<Self::Handler, Refusal> {
+        let _ = (request, state);
+        Err(Refusal::new("this server takes over no calls"))
+    }
 
     /// Called for an error on a connection that did not become a call. The connection sent no UUID, or a frame that is
     /// not a UUID, or [`accept`](Self::accept) or [`Admission::admit_peer`](crate::Admission::admit_peer) panicked.

@@ -35,6 +35,7 @@
 //! | show what the server does | [`ServerHandle::stats`], [`ServerHandle::open_calls`], [`ServerHandle::readiness`] |
 //! | find out why a call was silent | [`Diagnosis`] |
 //! | refuse calls while memory is short | `MemoryGuard`, with the feature `memory-guard` on Linux |
+//! | give live calls to another process | [`Handler::hand_over`], and the module `handover`, with the feature `handover` on Unix |
 //! | write an adapter for another runtime | the module `io`, with the feature `io` |
 //!
 //! # Features
@@ -46,12 +47,15 @@
 //! | `tls` | `io`, and TLS by rustls |
 //! | `serde` | `Serialize` and `Deserialize` for statistics, counters and ends of calls |
 //! | `memory-guard` | `MemoryGuard`, on Linux |
+//! | `handover` | `io`, and live calls that move to another process, on Unix |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc = include_str!("../docs/embedding.md")]
 pub mod embedding {}
 #[doc = include_str!("../docs/beyond-tcp.md")]
 pub mod beyond_tcp {}
+#[cfg(all(feature = "handover", unix))]
+pub mod handover;
 #[cfg(feature = "io")]
 pub mod io;
 

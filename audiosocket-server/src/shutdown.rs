@@ -71,9 +71,10 @@ pub enum ServerAction {
     /// connections beyond the limit get a hangup.
     Refuse,
     /// Take the connections that wait in the kernel: their peers have started calls. Then close the listening
-    /// sockets. This action comes exactly once.
+    /// sockets. If [accepting is paused](ServerHandle::is_accepting_paused), close them only: another process takes the
+    /// connections. This action comes exactly once.
     StopAccepting,
-    /// Let the calls run.
+    /// Let the calls run, and take no connections.
     Wait,
     /// Return to the application. All connections are closed and all handlers have had their last callback, except for
     /// handlers that block.
@@ -98,11 +99,14 @@ impl ServerDriver {
     /// Returns what to do now. Wakes `cx` when the action may have changed. The clock alone wakes nothing: see
     /// [`poll_timeout`](Self::poll_timeout).
     pub fn poll(&mut self, now: Timestamp, cx: &mut Context<'_>) -> ServerAction {
-        let requests = self.handle.requests.poll(cx.waker(), std::mem::take);
-        if let Some(probe) = requests.probe {
+        let (grace, probe, is_paused) = self.handle.requests.poll(cx.waker(), |requests| {
+            let paused = requests.is_accepting_paused;
+            (requests.grace.take(), requests.probe.take(), paused)
+        });
+        if let Some(probe) = probe {
             probe.answer();
         }
-        if let Some(grace) = requests.grace {
+        if let Some(grace) = grace {
             let requested = now + grace;
             match &mut self.phase {
                 ShutdownPhase::Accepting => {
@@ -132,6 +136,7 @@ impl ServerDriver {
             }
         }
         match self.phase {
+            ShutdownPhase::Accepting if is_paused => ServerAction::Wait,
             ShutdownPhase::Accepting => match self.handle.calls.poll_room(cx) {
                 0 => ServerAction::Refuse,
                 _ => ServerAction::Accept,
@@ -183,19 +188,21 @@ impl Drop for ServerDriver {
     }
 }
 
-/// The requests of handles since the last poll.
-#[derive(Debug, Default)]
-struct Requests {
-    /// The shortest grace of a shutdown.
-    grace: Option<Duration>,
-    probe: Option<Probe>,
-}
-
 /// A handle of a server: shuts it down, and counts its calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    requests: Arc<WakeCell<Requests>>,
+    requests: Arc<WakeCell<ServerRequests>>,
     calls: Calls,
+}
+
+/// The requests of handles to a server.
+#[derive(Debug, Default)]
+struct ServerRequests {
+    /// The shortest grace that was requested since the last poll.
+    grace: Option<Duration>,
+    probe: Option<Probe>,
+    /// Stays until a handle changes it.
+    is_accepting_paused: bool,
 }
 
 impl ServerHandle {
@@ -211,8 +218,8 @@ impl ServerHandle {
     pub fn shutdown(&self, grace: Duration) {
         self.calls.announce_drain();
         self.requests.change(|requests| {
-            let requested = &mut requests.grace;
-            *requested = Some(requested.map_or(grace, |requested| requested.min(grace)));
+            let requested = requests.grace.map_or(grace, |other| other.min(grace));
+            requests.grace = Some(requested);
         });
     }
 
@@ -239,6 +246,21 @@ impl ServerHandle {
         // Probes that wait share one answer. So any number of them takes no memory.
         self.requests
             .change(|requests| requests.probe.get_or_insert_default().clone())
+    }
+
+    /// Takes no connections until it is called with `false`. They wait in the kernel meanwhile. For a server that shares its
+    /// listening sockets with the process that replaces it.
+    ///
+    /// A [shutdown](Self::shutdown) during a pause leaves the waiting connections to the other process.
+    pub fn pause_accepting(&self, pause: bool) {
+        self.requests
+            .change(|requests| requests.is_accepting_paused = pause);
+    }
+
+    /// Returns whether accepting is [paused](Self::pause_accepting).
+    #[must_use]
+    pub fn is_accepting_paused(&self) -> bool {
+        self.requests.with(|requests| requests.is_accepting_paused)
     }
 
     /// Refuses new calls, or accepts them again: see [`Calls::refuse_calls`].

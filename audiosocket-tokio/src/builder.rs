@@ -97,6 +97,17 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets the listening sockets of a process that this server replaces. The addresses of [`bind`](Self::bind) have no
+    /// effect then, unless there is no socket. In contrast to a socket of [`listener`](Self::listener), they belong to this
+    /// server alone, so they are closed while the server is [full](audiosocket_server::WhenFull).
+    pub fn taken_listeners(mut self, listeners: Vec<std::net::TcpListener>) -> Self {
+        if !listeners.is_empty() {
+            self.source.addrs.clear();
+        }
+        self.source.taken = listeners;
+        self
+    }
+
     /// Takes connections from `listener` in place of TCP sockets: for TLS, Unix sockets and in-memory streams.
     /// The settings for TCP have no effect then.
     pub fn with_listener<L: Listener>(self, listener: L) -> ServerBuilder<Custom<L>> {

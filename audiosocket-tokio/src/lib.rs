@@ -32,6 +32,7 @@
 //! | shut down and let calls end | [`ServerHandle::shutdown`] |
 //! | count calls | [`ServerHandle::counters`], [`stats`] |
 //! | serve calls over TLS, a Unix socket or an in-memory stream | [`Server::with_listener`], [`serve_stream`] |
+//! | replace the process of a server, and keep its calls | the module `handover`, with the feature `handover` on Unix |
 //! | use less CPU for many calls | [`ServerBuilder::threads`], [`ServerBuilder::wake_interval`] |
 //!
 //! [`Handler`] lists what the server promises to a handler: the first and the last callback, their order, and panics.
@@ -47,6 +48,8 @@ pub mod coming_from_python {}
 #[doc = include_str!("../docs/expected-calls.md")]
 pub mod expected_calls {}
 
+#[cfg(all(feature = "handover", unix))]
+pub mod handover;
 pub mod listener;
 
 mod builder;

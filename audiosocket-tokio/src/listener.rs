@@ -38,6 +38,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+#[cfg(all(feature = "handover", unix))]
+use std::sync::Weak;
 use std::task::{Context, Poll, ready};
 
 use audiosocket_server::Peer;
@@ -57,7 +60,7 @@ pub use audiosocket_server::io::{ClosableListener, ListenAddr, ListenOptions, Li
 /// `TCP_NODELAY`, the send buffer and the keepalive.
 #[derive(Debug)]
 pub struct TcpListener {
-    socket: std::net::TcpListener,
+    socket: Arc<std::net::TcpListener>,
     /// The same socket, which the runtime watches. `None` while it refuses connections.
     watched: Option<tokio::net::TcpListener>,
     backlog: ListenBacklog,
@@ -83,7 +86,7 @@ impl TcpListener {
         } = listening;
         Ok(Self {
             watched: Some(watch(&socket)?),
-            socket,
+            socket: Arc::new(socket),
             backlog,
             options,
         })
@@ -100,7 +103,13 @@ impl TcpListener {
 
     /// Accepts a waiting connection directly from the kernel, since tokio may not have received the event for it.
     fn poll_std_waiting(&self) -> Poll<io::Result<(std::net::TcpStream, SocketAddr)>> {
-        pending_if_would_block(self.options.accept(&self.socket))
+        pending_if_would_block(self.options.accept(&*self.socket))
+    }
+
+    /// Returns the socket. It closes together with this listener.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) fn socket(&self) -> Weak<std::net::TcpListener> {
+        Arc::downgrade(&self.socket)
     }
 }
 
@@ -142,11 +151,11 @@ impl ClosableListener for TcpListener {
     fn close(&mut self) -> io::Result<()> {
         // tokio would report the closed socket as readable, and go on to do so after it is opened again.
         self.watched = None;
-        self.backlog.close(&self.socket)
+        self.backlog.close(&*self.socket)
     }
 
     fn open(&mut self, room: usize) -> io::Result<()> {
-        self.backlog.open(&self.socket, room)?;
+        self.backlog.open(&*self.socket, room)?;
         if self.watched.is_none() {
             self.watched = Some(watch(&self.socket)?);
         }

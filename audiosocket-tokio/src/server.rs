@@ -7,8 +7,7 @@ use std::{fmt, io};
 
 use audiosocket_proto::{Audio, Uuid};
 use audiosocket_server::io::{
-    AcceptLoop, BatchConnection, BatchPoller, BoundSockets, Connection, ListenAddr, Listener,
-    ServerConfig,
+    AcceptLoop, BatchConnection, BatchPoller, BoundSockets, ListenAddr, Listener, ServerConfig,
 };
 use audiosocket_server::{
     Acceptor, Callbacks, Exception, Incoming, IncomingCall, IncomingCalls, Peer, Response,
@@ -90,6 +89,8 @@ where
 pub struct Server<A: Acceptor = Incoming, L = TcpListener> {
     driver: Driver<A, L>,
     handle: ServerHandle,
+    #[cfg(all(feature = "handover", unix))]
+    config: ServerConfig,
     local_addrs: Vec<SocketAddr>,
     /// `Some` for a server whose `accept` returns the calls.
     calls: Option<IncomingCalls>,
@@ -202,6 +203,17 @@ where
 }
 
 impl<A: Acceptor> Server<A> {
+    /// Returns the open listening sockets, for the process that replaces this one. The server closes them.
+    #[cfg(all(feature = "handover", unix))]
+    pub fn listening_sockets(&self) -> Vec<std::sync::Weak<std::net::TcpListener>> {
+        match &self.driver {
+            Driver::Tasks(tasks) => tasks.listeners().map(|it| it.0.socket()).collect(),
+            Driver::Batch(raw, _) | Driver::Threads(raw, _) => {
+                raw.listeners().map(|it| it.0.socket()).collect()
+            }
+        }
+    }
+
     pub(crate) async fn on_tcp(
         acceptor: A,
         sockets: BoundSockets,
@@ -237,7 +249,7 @@ impl<A: Acceptor> Server<A> {
                 Driver::Threads(AcceptLoop::new(acceptor, listeners, config), workers)
             }
         };
-        Ok(Self::new(driver, sockets.local_addrs))
+        Ok(Self::new(driver, sockets.local_addrs, config))
     }
 }
 
@@ -247,10 +259,11 @@ where
 {
     pub(crate) fn on_listener(acceptor: A, listener: L, config: &ServerConfig) -> Self {
         let accept_loop = AcceptLoop::new(acceptor, [TokioListener(listener)], config);
-        Self::new(Driver::Tasks(accept_loop), Vec::new())
+        Self::new(Driver::Tasks(accept_loop), Vec::new(), config)
     }
 
-    fn new(driver: Driver<A, L>, local_addrs: Vec<SocketAddr>) -> Self {
+    #[cfg_attr(not(all(feature = "handover", unix)), expect(unused_variables))]
+    fn new(driver: Driver<A, L>, local_addrs: Vec<SocketAddr>, config: &ServerConfig) -> Self {
         // This panics now if the runtime has no timer. Otherwise each call would panic later.
         drop(sleep(Duration::ZERO));
         let handle = match &driver {
@@ -260,9 +273,23 @@ where
         Self {
             driver,
             handle,
+            #[cfg(all(feature = "handover", unix))]
+            config: config.clone(),
             local_addrs,
             calls: None,
         }
+    }
+
+    /// Returns the receiver of calls that another process hands over. Their handlers come from
+    /// [`Acceptor::take_over`]. They count among the calls of this server.
+    #[cfg(all(feature = "handover", unix))]
+    #[must_use]
+    pub fn call_receiver(&self) -> crate::handover::CallReceiver<A> {
+        let acceptor = match &self.driver {
+            Driver::Tasks(tasks) => tasks.acceptor(),
+            Driver::Batch(raw, _) | Driver::Threads(raw, _) => raw.acceptor(),
+        };
+        crate::handover::CallReceiver::new(acceptor.clone(), &self.config, self.handle())
     }
 
     pub(crate) fn with_calls(mut self, calls: IncomingCalls) -> Self {
@@ -309,7 +336,15 @@ where
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.driver {
             Driver::Tasks(accept_loop) => accept_loop.poll(cx, |connection| {
-                tokio::spawn::<Connection<_, TokioTimer, A>>(connection);
+                #[cfg(all(feature = "handover", unix))]
+                let connection = crate::handover::ConnectionTask(connection);
+                #[cfg(not(all(feature = "handover", unix)))]
+                let connection: audiosocket_server::io::Connection<
+                    _,
+                    TokioTimer,
+                    A,
+                > = connection;
+                tokio::spawn(connection);
                 Ok(())
             }),
             Driver::Batch(accept_loop, batch) => batch.poll_server(accept_loop, cx),
@@ -331,6 +366,7 @@ impl<A: Acceptor, L> fmt::Debug for Server<A, L> {
 mod tests {
     use std::mem::size_of;
 
+    use audiosocket_server::io::Connection;
     use audiosocket_server::{Call, CallRequest, Handler, Refusal};
     use tokio::net::TcpStream;
 

@@ -13,6 +13,8 @@ use super::balancer::BalancerOptions;
 use super::input_options::InputOptions;
 use super::operate::allow_file::AllowFile;
 use super::operate::status::StatusOptions;
+#[cfg(target_os = "linux")]
+use super::upgrade::UpgradeOptions;
 use crate::capture::CaptureOptions;
 use crate::usage_error::usage_error;
 use crate::{address, duration};
@@ -49,6 +51,9 @@ pub(crate) struct ServeArgs {
     pub(super) caller: InputOptions,
     #[command(flatten)]
     pub(super) capture: CaptureOptions,
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    pub(super) upgrade: UpgradeOptions,
     /// Open connections at most
     #[arg(long, value_name = "N", help_heading = "Limits", default_value_t = Limits::default().max_calls)]
     pub(super) max_calls: usize,
@@ -123,6 +128,17 @@ impl ServeArgs {
         #[cfg(feature = "tls")]
         if self.tls.is_on() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(COMMAND, "--tls-cert needs --runtime tokio or smol");
+        }
+        #[cfg(target_os = "linux")]
+        if self.upgrade.upgrade_socket.is_some()
+            && (!matches!(self.runtime, Runtime::Tokio)
+                || self.threads.is_some()
+                || self.wake_interval.is_some())
+        {
+            usage_error(
+                COMMAND,
+                "--upgrade-socket needs --runtime tokio, without --threads and --wake-interval",
+            );
         }
         if self.wake_interval.is_some() && matches!(self.runtime, Runtime::Blocking) {
             usage_error(

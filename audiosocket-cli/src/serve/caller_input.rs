@@ -38,6 +38,7 @@ pub(super) struct CallerInput {
     events: Vec<BargeInEvent>,
     /// The time at which the connection was accepted, by the clock of the call.
     accepted: Instant,
+    has_started: bool,
 }
 
 /// What the callbacks of a call share with the observer of its sent audio.
@@ -71,11 +72,16 @@ impl CallerInput {
             interruption: Arc::new(Mutex::new(interruption)),
             events: Vec::new(),
             accepted: Instant::now(),
+            has_started: false,
         }
     }
 
-    /// Follows what `call` sends from now on. Its echo does not interrupt, and its first part is protected.
+    /// Follows what `call` sends from now on. Its echo does not interrupt, and its first part is protected. A second time
+    /// has no effect.
     pub(super) fn start(&mut self, call: &mut Call<'_>) {
+        if std::mem::replace(&mut self.has_started, true) {
+            return;
+        }
         let now = Instant::now();
         self.accepted = now.checked_sub(call.duration()).unwrap_or(now);
         let (accepted, handle) = (self.accepted, call.handle());

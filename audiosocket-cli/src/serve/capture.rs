@@ -49,6 +49,13 @@ impl<A: Acceptor> Acceptor for CapturingAcceptor<A> {
         Ok(CapturedCall { handler, capture })
     }
 
+    /// The capture of the call ends with the other process.
+    fn take_over(&self, request: &CallRequest<'_>, state: &[u8]) -> Result<Self::Handler, Refusal> {
+        let handler = self.acceptor.take_over(request, state)?;
+        let capture = None;
+        Ok(CapturedCall { handler, capture })
+    }
+
     fn on_exception(&self, peer: &Peer, error: &Exception) {
         self.acceptor.on_exception(peer, error);
     }
@@ -67,6 +74,10 @@ impl<H: Handler> Handler for CapturedCall<H> {
             capture_event(capture, call, event);
         }
         self.handler.on_event(call, event)
+    }
+
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        self.handler.hand_over(call)
     }
 }
 

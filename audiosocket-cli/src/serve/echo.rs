@@ -1,7 +1,7 @@
 use std::time::Instant;
 
-use audiosocket_media::{AudioDecoder, Codec, Decoded, Resampler, SampleRate, pcm};
-use audiosocket_tokio::{Audio, Call, CallRequest, Handler, Refusal, Response};
+use audiosocket_media::{AudioDecoder, Codec, Decoded, Law, Resampler, SampleRate, pcm};
+use audiosocket_tokio::{Acceptor, Audio, Call, CallRequest, Handler, Refusal, Response};
 
 use super::input_options::{InputOptions, report};
 
@@ -50,7 +50,76 @@ impl Echo {
     }
 }
 
+/// Accepts every call, and continues calls of other processes.
+#[derive(Debug)]
+pub(super) struct EchoAcceptor(InputOptions);
+
+impl EchoAcceptor {
+    pub(super) fn new(input: InputOptions) -> Self {
+        Self(input)
+    }
+}
+
+impl Acceptor for EchoAcceptor {
+    type Handler = Echo;
+
+    fn accept(&self, _: &CallRequest<'_>) -> Result<Echo, Refusal> {
+        Ok(Echo::new(self.0))
+    }
+
+    fn take_over(&self, _: &CallRequest<'_>, state: &[u8]) -> Result<Echo, Refusal> {
+        let mut echo = Echo::new(self.0);
+        match state {
+            [STATE, NEW] => {}
+            [STATE, PLAIN] => echo.state = EchoState::Plain,
+            [STATE, codec] => {
+                let codec = CODECS.get(usize::from(*codec)).copied();
+                let codec = codec.ok_or_else(|| Refusal::new("an unknown codec"))?;
+                let conversion = Conversion::new(self.0.decoder_of(codec));
+                echo.state = EchoState::Converted(Box::new(conversion));
+            }
+            _ => return Err(Refusal::new("the other process is not `serve echo`")),
+        }
+        Ok(echo)
+    }
+}
+
+/// The first byte of the state of a call. No other server has it.
+const STATE: u8 = b'e';
+/// Nothing is known of the audio.
+const NEW: u8 = 0xff;
+/// The audio is slin at 8 kHz.
+const PLAIN: u8 = 0xfe;
+/// The codecs of frames of kind `0x10`. The state has the index.
+const CODECS: [Codec; 11] = [
+    Codec::Slin,
+    Codec::G711(Law::Mu),
+    Codec::G711(Law::A),
+    Codec::G722,
+    Codec::G726,
+    Codec::Gsm,
+    Codec::G729,
+    Codec::Ilbc,
+    Codec::Speex,
+    Codec::Opus,
+    Codec::Unknown,
+];
+
 impl Handler for Echo {
+    fn hand_over(&mut self, _: &Call<'_>) -> Option<Vec<u8>> {
+        let state = match &self.state {
+            EchoState::New => NEW,
+            EchoState::Plain => PLAIN,
+            // The rate is measured again.
+            EchoState::Converted(conversion) => {
+                let codec = conversion.decoder.codec();
+                let index = codec.and_then(|codec| CODECS.iter().position(|it| *it == codec));
+                index.map_or(NEW, |index| index as u8)
+            }
+        };
+        Some(vec![STATE, state])
+    }
+
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {
         if audio.rate() != NARROW {
             return audio.into();

@@ -25,6 +25,14 @@ impl InputOptions {
             None => AudioDecoder::new(),
         }
     }
+
+    /// Returns a decoder for a call whose codec is known.
+    pub(super) fn decoder_of(self, codec: Codec) -> AudioDecoder {
+        match self.input_rate {
+            Some(_) => self.decoder(),
+            None => AudioDecoder::new().with_codec(codec),
+        }
+    }
 }
 
 /// Logs what the operator should change, once for each call. Reports a codec other than slin when it becomes known:

@@ -15,6 +15,8 @@ mod prompt;
 mod record;
 #[cfg(feature = "tls")]
 mod tls_options;
+#[cfg(target_os = "linux")]
+mod upgrade;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use audiosocket_tokio::admission::Admission;
 use audiosocket_tokio::config::SessionConfig;
-use audiosocket_tokio::{Acceptor, CallRequest, ServerHandle};
+use audiosocket_tokio::{Acceptor, ServerHandle};
 use clap::{Args, Subcommand};
 
 use crate::{help, open_files, output};
@@ -35,6 +37,7 @@ use operate::operator::Operator;
 use record::RecordOptions;
 
 pub(crate) use echo::Echo;
+use echo::EchoAcceptor;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Serve {
@@ -78,8 +81,7 @@ pub(crate) fn run(serve: &Serve) -> io::Result<ExitCode> {
     open_files::raise_limit();
     match serve {
         Serve::Echo(args) => {
-            let caller = args.serve.caller;
-            let acceptor = move |_: &CallRequest<'_>| Ok(Echo::new(caller));
+            let acceptor = EchoAcceptor::new(args.serve.caller);
             args.record.serve(acceptor, &args.serve, None)?;
         }
         Serve::Bot(args) => {
@@ -156,13 +158,22 @@ fn serve<A: Acceptor>(
 ) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
-            let builder = options!(audiosocket_tokio, args, config);
+            let mut builder = options!(audiosocket_tokio, args, config);
+            #[cfg(target_os = "linux")]
+            let mut predecessor = args.upgrade.predecessor()?;
+            #[cfg(target_os = "linux")]
+            if let Some(predecessor) = &mut predecessor {
+                // Its addresses, and not those of the options, which are in use.
+                builder = builder.taken_listeners(predecessor.take_listeners());
+            }
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
             #[cfg(feature = "tls")]
             let builder = builder.tls(config.tls);
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
+            #[cfg(target_os = "linux")]
+            args.upgrade.start(predecessor, &server, args.drain).await?;
             announce(server.local_addrs(), server.handle())?;
             // The accept loop runs on the threads of the calls. On this thread, which is no worker, it would compete
             // with the workers for CPU time and wake one of them for each connection.

@@ -14,18 +14,20 @@ use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_proto::MarkOutcome;
 use audiosocket_tokio::stream::Prebuffer;
 use audiosocket_tokio::{
-    Acceptor, Audio, AudioBuf, Call, CallRequest, DtmfDigit, Handler, Response,
+    Acceptor, Audio, AudioBuf, Call, CallRequest, DtmfDigit, Handler, Refusal, Response,
 };
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
-use super::barge_in_args::BargeInArgs;
+use super::barge_in_args::{BargeInArgs, BargeInPolicy};
 use super::caller_input::{CallerInput, InbandKeyOptions};
+use super::input_options::InputOptions;
 use super::play_rate::{PlayRate, StartAtRate};
 use super::prompt::{self, LONGEST, hang_up_on_error};
 use super::record::RecordOptions;
 use super::{DEFAULT_TAIL, ServeArgs};
 use crate::{duration, help};
-use shared_audio::{QUEUED, SharedAudio, SharedPlayer};
+use shared_audio::{Place, QUEUED, SharedAudio, SharedPlayer};
 
 /// A shorter file is repeated to this length before it is played in a loop, so that a call does not queue many parts.
 const SHORTEST_LOOP: Duration = Duration::from_secs(1);
@@ -87,19 +89,14 @@ impl PlayArgs {
         } else {
             Arc::new(self.load()?)
         };
-        let (repeat, rate) = (self.repeat, self.rate);
-        let (caller, prebuffer) = (self.serve.caller, self.prebuffer);
-        let inband_keys = self.inband_keys;
-        Ok(move |_: &CallRequest<'_>| {
-            let player = Player {
-                audio: SharedPlayer::new(audio.clone(), repeat),
-                play_rate: rate,
-                prebuffer,
-                incomplete: None,
-                interrupter: barge_in.map(|policy| CallerInput::new(caller, inband_keys, policy)),
-                interrupted: false,
-            };
-            Ok(StartAtRate::new(rate, player))
+        Ok(PlayAcceptor {
+            audio,
+            repeat: self.repeat,
+            barge_in,
+            rate: self.rate,
+            caller: self.serve.caller,
+            prebuffer: self.prebuffer,
+            inband_keys: self.inband_keys,
         })
     }
 
@@ -147,6 +144,61 @@ impl PlayArgs {
     }
 }
 
+/// Plays to every call, and continues calls of other processes.
+#[derive(Debug)]
+struct PlayAcceptor {
+    audio: Arc<SharedAudio>,
+    repeat: bool,
+    barge_in: Option<BargeInPolicy>,
+    rate: PlayRate,
+    caller: InputOptions,
+    prebuffer: Option<Duration>,
+    inband_keys: InbandKeyOptions,
+}
+
+impl PlayAcceptor {
+    fn player(&self) -> Player {
+        let new_input = |policy| CallerInput::new(self.caller, self.inband_keys, policy);
+        Player {
+            audio: SharedPlayer::new(self.audio.clone(), self.repeat),
+            play_rate: self.rate,
+            prebuffer: self.prebuffer,
+            incomplete: None,
+            interrupter: self.barge_in.map(new_input),
+            interrupted: false,
+        }
+    }
+}
+
+impl Acceptor for PlayAcceptor {
+    type Handler = StartAtRate<Player>;
+
+    fn accept(&self, _: &CallRequest<'_>) -> Result<Self::Handler, Refusal> {
+        Ok(StartAtRate::new(self.rate, self.player()))
+    }
+
+    fn take_over(&self, _: &CallRequest<'_>, state: &[u8]) -> Result<Self::Handler, Refusal> {
+        let refusal = || Refusal::new("the other process is not `serve play` of this version");
+        let (started, state) = state.split_last().ok_or_else(refusal)?;
+        let state = state.strip_prefix(STATE).ok_or_else(refusal)?;
+        let state: PlayerState = serde_json::from_slice(state).map_err(|_| refusal())?;
+        let mut player = self.player();
+        player.audio.move_to(state.place);
+        player.interrupted = state.interrupted;
+        Ok(StartAtRate::resumed(self.rate, player, *started))
+    }
+}
+
+/// The first bytes of the state of a call. No other server has them.
+const STATE: &[u8] = b"play";
+
+/// The state of a [`Player`] for another process. The detection of speech begins anew.
+#[derive(Debug, Serialize, Deserialize)]
+struct PlayerState {
+    place: Place,
+    interrupted: bool,
+}
+
 /// Adds standard input to `audio`, at `rate`, as it arrives.
 fn read_parts(
     reader: &mut AudioReader<Stdin>,
@@ -190,6 +242,15 @@ struct Player {
 }
 
 impl Handler for Player {
+    fn hand_over(&mut self, _: &Call<'_>) -> Option<Vec<u8>> {
+        let state = PlayerState {
+            place: self.audio.place()?,
+            interrupted: self.interrupted,
+        };
+        let state = serde_json::to_vec(&state).ok()?;
+        Some([STATE, &state].concat())
+    }
+
     fn on_start(&mut self, call: &mut Call<'_>) {
         let rate = self.play_rate.of(call);
         if let Some(input) = &mut self.interrupter {
@@ -198,6 +259,14 @@ impl Handler for Player {
         self.incomplete = self.prebuffer.map(|amount| call.handle().prebuffer(amount));
         let played = self.audio.start(call, rate);
         hang_up_on_error(call, played);
+    }
+
+    fn on_resume(&mut self, call: &mut Call<'_>) {
+        if let Some(input) = &mut self.interrupter {
+            input.start(call);
+            // The process that paused the call cannot end the pause.
+            call.resume();
+        }
     }
 
     fn on_audio<'a>(&mut self, call: &mut Call<'_>, audio: Audio<'a>) -> Response<'a> {

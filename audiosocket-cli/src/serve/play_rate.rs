@@ -90,6 +90,15 @@ impl<H> StartAtRate<H> {
             started: false,
         }
     }
+
+    /// Makes the handler of a call of another process, from the last byte of its [state](Handler::hand_over).
+    pub(super) fn resumed(rate: PlayRate, handler: H, started: u8) -> Self {
+        Self {
+            handler,
+            rate,
+            started: started == 1,
+        }
+    }
 }
 
 impl<H: Handler> Handler for StartAtRate<H> {
@@ -108,6 +117,12 @@ impl<H: Handler> Handler for StartAtRate<H> {
             _ => {}
         }
         self.handler.on_event(call, event)
+    }
+
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        let mut state = self.handler.hand_over(call)?;
+        state.push(self.started.into());
+        Some(state)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use audiosocket_record::{Codec, Gaps, Law, Recorder, RecorderBuilder, Sides};
-use audiosocket_tokio::{Acceptor, Audio, Call, CallRequest, Handler, Response};
+use audiosocket_tokio::{Acceptor, Audio, Call, CallRequest, Handler, Refusal, Response};
 use clap::{Args, ValueEnum};
 
 use super::{ServeArgs, until_signal};
@@ -134,8 +134,7 @@ pub(super) fn run(args: &RecordArgs) -> io::Result<()> {
     if let Some(codec) = args.codec.codec() {
         recorder = recorder.codec(codec);
     }
-    let acceptor = |_: &CallRequest<'_>| Ok(NoAnswer);
-    serve_recorded(recorder, acceptor, &args.serve, None)
+    serve_recorded(recorder, NoAnswerAcceptor, &args.serve, None)
 }
 
 /// Serves until a signal has ended the server and all recordings are on the disk.
@@ -166,11 +165,37 @@ fn serve_recorded<A: Acceptor>(
     served
 }
 
+/// Accepts every call, and continues calls of other processes.
+#[derive(Debug)]
+struct NoAnswerAcceptor;
+
+/// The state of a call. No other server has it.
+const STATE: &[u8] = b"record";
+
+impl Acceptor for NoAnswerAcceptor {
+    type Handler = NoAnswer;
+
+    fn accept(&self, _: &CallRequest<'_>) -> Result<NoAnswer, Refusal> {
+        Ok(NoAnswer)
+    }
+
+    fn take_over(&self, _: &CallRequest<'_>, state: &[u8]) -> Result<NoAnswer, Refusal> {
+        match state {
+            STATE => Ok(NoAnswer),
+            _ => Err(Refusal::new("the other process is not `serve record`")),
+        }
+    }
+}
+
 /// Sends no answer.
 #[derive(Debug)]
 struct NoAnswer;
 
 impl Handler for NoAnswer {
+    fn hand_over(&mut self, _: &Call<'_>) -> Option<Vec<u8>> {
+        Some(STATE.to_vec())
+    }
+
     fn on_audio<'a>(&mut self, _: &mut Call<'_>, _: Audio<'a>) -> Response<'a> {
         Response::Nothing
     }

@@ -44,3 +44,4 @@ mod restart;
 #[allow(dead_code, reason = "the other tests of the program use the rest")]
 #[path = "../cli/server.rs"]
 mod server;
+mod upgrade;

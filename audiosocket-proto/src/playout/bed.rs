@@ -40,6 +40,44 @@ pub(super) struct LoopingBed {
     gain: Option<i64>,
 }
 
+/// A [`LoopingBed`] as a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct BedSnapshot {
+    audio: AudioBuf,
+    volume: i64,
+    ducked: i64,
+    at: u64,
+    gain: Option<i64>,
+}
+
+impl BedSnapshot {
+    pub(super) fn of(looping: &LoopingBed) -> Self {
+        let LoopingBed { bed, at, gain } = looping;
+        Self {
+            audio: bed.audio.clone(),
+            volume: bed.volume,
+            ducked: bed.ducked,
+            at: *at as u64,
+            gain: *gain,
+        }
+    }
+
+    /// Returns `None` for a bed without a sample.
+    pub(super) fn restore(self) -> Option<LoopingBed> {
+        let mut bed = Bed::new(self.audio);
+        bed.volume = self.volume.clamp(0, slin::UNITY);
+        bed.ducked = self.ducked.clamp(0, slin::UNITY);
+        let at = self.at.checked_rem(bed.audio.bytes.len() as u64)?;
+        Some(LoopingBed {
+            bed,
+            // Whole samples.
+            at: at as usize / 2 * 2,
+            gain: self.gain.map(|gain| gain.clamp(0, slin::UNITY)),
+        })
+    }
+}
+
 impl Bed {
     /// Creates a bed from audio. Default: full volume, and 0.2 (-14 dB) under played audio.
     #[must_use]

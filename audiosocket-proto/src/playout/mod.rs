@@ -9,6 +9,7 @@ mod queue;
 mod schedule;
 mod silence;
 mod slin;
+mod snapshot;
 mod stats;
 
 use alloc::boxed::Box;
@@ -26,6 +27,7 @@ use stats::Counts;
 pub use bed::Bed;
 pub use output::{MarkOutcome, PlayoutOutput};
 pub use silence::silence_after;
+pub use snapshot::PlayoutSnapshot;
 pub use stats::{Dropped, PlayoutStats};
 
 /// The maximum number of pieces and marks that wait. It limits the memory of the queue itself.

@@ -20,7 +20,10 @@ pub(super) struct Queue<M> {
     audio: Length,
 }
 
-enum QueueEntry<M> {
+/// An entry of a [`Queue`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum QueueEntry<M> {
     /// Never empty.
     Audio(AudioBuf),
     /// Never the first.
@@ -91,6 +94,11 @@ impl<M> Queue<M> {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Returns the entries, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &QueueEntry<M>> {
+        self.entries.iter()
     }
 
     /// Returns the length of the queued audio.
@@ -205,6 +213,17 @@ impl<M> Queue<M> {
         if hangup {
             self.entries.push_back(QueueEntry::Hangup);
         }
+    }
+}
+
+impl<M> QueueEntry<M> {
+    /// Returns the entry with another mark. Returns `None` if `mark` does.
+    pub(super) fn map<N>(&self, mark: impl FnOnce(&M) -> Option<N>) -> Option<QueueEntry<N>> {
+        Some(match self {
+            Self::Audio(audio) => QueueEntry::Audio(audio.clone()),
+            Self::Mark(from) => QueueEntry::Mark(mark(from)?),
+            Self::Hangup => QueueEntry::Hangup,
+        })
     }
 }
 

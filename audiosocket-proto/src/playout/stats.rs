@@ -65,11 +65,15 @@ impl PlayoutStats {
 
 /// The counters that a playout keeps, in less memory. The depth comes from its queue, and the number of frames is the sum of
 /// `lateness`. A call sends 2^32 frames in 2.7 years.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Counts {
     pub(super) late: u32,
+    /// Not for another process, which has a clock of its own.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) first_late: Option<Timestamp>,
     pub(super) underruns: u32,
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) first_underrun: Option<Timestamp>,
     pub(super) silence: u32,
     pub(super) samples_played: u64,
@@ -109,6 +113,21 @@ impl Counts {
         self.barge_ins += u32::from(!cleared.is_zero());
         let millis = u32::try_from(cleared.as_millis()).unwrap_or(u32::MAX);
         self.cleared_millis = self.cleared_millis.saturating_add(millis);
+    }
+
+    /// Limits the counters, so that they can count on. No call reaches the limit.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            late: self.late.min(u32::MAX / 2),
+            underruns: self.underruns.min(u32::MAX / 2),
+            silence: self.silence.min(u32::MAX / 2),
+            samples_played: self.samples_played.min(u64::MAX / 2),
+            samples_dropped: self.samples_dropped.min(u64::MAX / 2),
+            lateness: self.lateness.map(|count| count.min(u32::MAX / 16)),
+            lateness_nanos: self.lateness_nanos.min(u64::MAX / 2),
+            barge_ins: self.barge_ins.min(u32::MAX / 2),
+            ..self
+        }
     }
 
     pub(super) fn with(self, depth: Duration) -> PlayoutStats {

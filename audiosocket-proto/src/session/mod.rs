@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod first_frame;
+mod snapshot;
 
 use crate::buffer::SendBuffer;
 use crate::config::SessionLimits;
@@ -11,6 +12,8 @@ use crate::{
     Audio, Decoder, End, ErrorFlags, Event, Frame, HEADER_LEN, Message, PeerError, SendError,
     SessionConfig, SessionStats, Timestamp, Transmit, encoder,
 };
+
+pub use snapshot::SessionSnapshot;
 
 /// One call on the server's side. It has no socket and no clock.
 ///

@@ -99,6 +99,7 @@ impl AsRef<[u8]> for Audio<'_> {
 /// assert_eq!(prompt, same);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AudioBuf {
     pub(crate) rate: SampleRate,
     pub(crate) bytes: Bytes,

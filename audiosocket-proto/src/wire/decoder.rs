@@ -75,6 +75,22 @@ impl Decoder {
         self.awaited().len()
     }
 
+    /// Returns the received bytes of an incomplete frame. A new decoder that decodes them continues the stream.
+    ///
+    /// ```
+    /// # use audiosocket_proto::Decoder;
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &[0x03, 0][..]).is_none());
+    ///
+    /// let mut other = Decoder::new();
+    /// assert!(other.decode(&mut decoder.partial()).is_none());
+    /// assert!(other.decode(&mut &[1, b'7'][..]).is_some());
+    /// ```
+    #[must_use]
+    pub fn partial(&self) -> &[u8] {
+        self.awaited()
+    }
+
     /// Returns the header of the frame that [`decode`](Self::decode) would return next for this `input`. Returns
     /// `None` if the header is incomplete.
     ///

@@ -194,6 +194,12 @@ impl Calls {
         self.len() == 0
     }
 
+    /// Returns the handles of the open connections.
+    #[must_use]
+    pub fn handles(&self) -> Vec<CallHandle> {
+        self.lock().handles()
+    }
+
     /// Announces the shutdown of the server to each open call, and to each call that starts later. Calls go on. Their
     /// handlers get [`on_shutdown`](crate::Handler::on_shutdown), and an
     /// [`IncomingCall`](crate::IncomingCall) gets [`CallEvent::ShuttingDown`](crate::CallEvent::ShuttingDown).

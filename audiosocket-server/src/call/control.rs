@@ -16,6 +16,8 @@ use crate::call::play::WaitingPlays;
 use crate::call::played::PlayedSender;
 use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
 use crate::call::times::AtomicTimes;
+#[cfg(all(feature = "handover", unix))]
+use crate::handover::request::CallHandover;
 use crate::{CallStats, CallTimes, LastEvent, Peer};
 use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats, Timestamp};
 
@@ -49,8 +51,8 @@ pub(crate) struct CallControl {
 pub(crate) struct ControlState {
     pub(crate) playout: Playout<Mark>,
     pub(crate) rare: Option<Box<Rare>>,
-    /// Wakes the connection.
-    waker: Option<Waker>,
+    /// Wakes the connection. `None` before its first poll, and after its end.
+    pub(crate) waker: Option<Waker>,
 }
 
 /// State that most calls do not have.
@@ -65,6 +67,9 @@ pub(crate) struct Rare {
     codec: Option<&'static str>,
     /// The timer to start. A later one replaces it.
     timer: Option<Arc<DeadlineTimer>>,
+    /// The handover of the call to another process.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) handover: Option<CallHandover>,
 }
 
 /// Requests of handles and of the server to a connection, as bits.
@@ -78,6 +83,8 @@ impl Commands {
     const PLAYOUT_CHANGED: u8 = 8;
     const SHUTDOWN_BEGAN: u8 = 16;
     const START_TIMER: u8 = 32;
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) const HAND_OVER: u8 = 64;
 
     /// Returns the request to end the call, if a bit has one.
     pub(crate) fn end(self) -> Option<EndRequest> {
@@ -100,6 +107,12 @@ impl Commands {
     /// Returns whether the server began to shut down.
     pub(crate) fn shutdown_began(self) -> bool {
         self.0 & Self::SHUTDOWN_BEGAN != 0
+    }
+
+    /// Returns whether another process takes over the call.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) fn hands_over(self) -> bool {
+        self.0 & Self::HAND_OVER != 0
     }
 
     /// Returns whether to start the timer that [`CallControl::take_timer`] returns.
@@ -266,7 +279,7 @@ impl CallControl {
     }
 
     /// Adds a command, and wakes the connection.
-    fn command(&self, command: u8) {
+    pub(crate) fn command(&self, command: u8) {
         if self.add_command(command) {
             let waker = self.lock().waker.clone();
             if let Some(waker) = waker {
@@ -351,8 +364,14 @@ impl CallControl {
     /// Drops the waker at the end of the connection. Handles can live longer, and the waker would keep a whole
     /// task in memory.
     pub(crate) fn forget_waker(&self) {
-        let waker = self.lock().waker.take();
+        let mut inner = self.lock();
+        let waker = inner.waker.take();
+        #[cfg(all(feature = "handover", unix))]
+        let handover = inner.rare.as_mut().and_then(|rare| rare.handover.take());
+        drop(inner);
         drop(waker);
+        #[cfg(all(feature = "handover", unix))]
+        drop(handover);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, ControlState> {

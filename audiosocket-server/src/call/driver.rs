@@ -51,20 +51,20 @@ const MAX_PLAYOUT_STEPS: usize = 64;
 /// assert_eq!(call.poll_transmit(), Transmit::Close);
 /// ```
 pub struct CallDriver<A: Acceptor> {
-    pub(super) decoder: Decoder,
+    pub(crate) decoder: Decoder,
     pub(super) acceptor: Arc<A>,
-    pub(super) outbound: Outbound,
+    pub(crate) outbound: Outbound,
     pub(super) accepted_at: Timestamp,
     /// The time of the last input. The last callback of a dropped call gets it.
-    pub(super) now: Timestamp,
-    pub(super) phase: Phase<A::Handler>,
+    pub(crate) now: Timestamp,
+    pub(crate) phase: Phase<A::Handler>,
     #[cfg(feature = "io")]
     pub(crate) observers: Option<Box<crate::io::observers::Observers>>,
     /// This is the last field, so the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
 }
 
-pub(super) enum Phase<H> {
+pub(crate) enum Phase<H> {
     /// The UUID has not arrived.
     Waiting {
         local_addr: Option<SocketAddr>,
@@ -87,7 +87,7 @@ pub(super) enum Phase<H> {
 }
 
 impl<H> Phase<H> {
-    pub(super) const OVER: Self = Self::Over {
+    pub(crate) const OVER: Self = Self::Over {
         refusal: None,
         turned_away: false,
     };
@@ -181,6 +181,10 @@ impl<A: Acceptor> CallDriver<A> {
                 None => {}
             }
             call.outbound.playout_changed |= commands.playout_changed();
+            #[cfg(all(feature = "handover", unix))]
+            {
+                call.outbound.hands_over |= commands.hands_over();
+            }
         });
     }
 
@@ -309,7 +313,7 @@ impl<A: Acceptor> CallDriver<A> {
 
     /// Calls the handler, if there is one, and sends its answer.
     #[inline]
-    pub(super) fn notify(&mut self, event: HandlerEvent<'_>) {
+    pub(crate) fn notify(&mut self, event: HandlerEvent<'_>) {
         match self.call_handler(event) {
             Some(Ok((response, hangup))) => {
                 self.answer(&response);
@@ -329,21 +333,31 @@ impl<A: Acceptor> CallDriver<A> {
         &mut self,
         event: HandlerEvent<'e>,
     ) -> Option<Result<(Response<'e>, bool), Exception>> {
+        self.with_handler(|handler, call| {
+            if let Some(kind) = LastEvent::of(&event) {
+                let control = call.outbound.handle.control();
+                control.note(kind, call.duration());
+            }
+            (handler.on_event(call, event), call.hangup)
+        })
+    }
+
+    /// Runs `act` on the handler, if there is one. Returns its result or the panic.
+    #[inline]
+    pub(crate) fn with_handler<R>(
+        &mut self,
+        act: impl FnOnce(&mut A::Handler, &mut Call<'_>) -> R,
+    ) -> Option<Result<R, Exception>> {
         let Phase::Talking { handler, .. } = &mut self.phase else {
             return None;
         };
-        if let Some(kind) = LastEvent::of(&event) {
-            let at = self.now.saturating_since(self.accepted_at);
-            self.outbound.handle.control().note(kind, at);
-        }
         let mut call = Call {
             outbound: &mut self.outbound,
             accepted_at: self.accepted_at,
             now: self.now,
             hangup: false,
         };
-        let response = catch_panic(|| handler.on_event(&mut call, event));
-        Some(response.map(|response| (response, call.hangup)))
+        Some(catch_panic(|| act(handler, &mut call)))
     }
 
     #[inline]
@@ -383,7 +397,7 @@ impl<A: Acceptor> fmt::Debug for CallDriver<A> {
 
 /// Runs code of the user. Returns its panic as an error.
 #[inline]
-pub(super) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
+pub(crate) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }
 

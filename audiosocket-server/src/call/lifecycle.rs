@@ -131,10 +131,29 @@ impl<A: Acceptor> CallDriver<A> {
     }
 
     pub(super) fn start(&mut self, uuid: Uuid) {
-        let (local_addr, is_proxy) = match &self.phase {
-            Phase::Waiting { local_addr, proxy } => (*local_addr, proxy.is_some()),
-            _ => (None, false),
+        let local_addr = match self.phase {
+            Phase::Waiting { local_addr, .. } => local_addr,
+            _ => None,
         };
+        match self.accept(uuid, local_addr, A::accept) {
+            Ok(Ok(())) => {
+                self.outbound.start(self.now);
+                self.notify(HandlerEvent::Start);
+                self.announce_shutdown();
+            }
+            Ok(Err(refusal)) => self.refuse(refusal),
+            Err(panic) => self.panicked(&panic),
+        }
+    }
+
+    /// Accepts the call with the handler that `make` returns, or returns the refusal. The error is a panic.
+    pub(crate) fn accept(
+        &mut self,
+        uuid: Uuid,
+        local_addr: Option<SocketAddr>,
+        make: impl FnOnce(&A, &CallRequest<'_>) -> Result<A::Handler, Refusal>,
+    ) -> Result<Result<(), Refusal>, Exception> {
+        let is_proxy = matches!(&self.phase, Phase::Waiting { proxy: Some(_), .. });
         let request = CallRequest {
             uuid,
             peer: self.outbound.handle.peer(),
@@ -157,26 +176,22 @@ impl<A: Acceptor> CallDriver<A> {
                 request.handle.control().set_metadata(expected.metadata);
                 expected.uuid_in_use
             });
-            Ok((self.acceptor.accept(&request)?, uuid_in_use))
+            Ok((make(&self.acceptor, &request)?, uuid_in_use))
         });
         let taken = matches!(accepted, Ok(Ok(_)));
         if !self.registration.identified(taken) {
             self.outbound.session.do_not_linger();
         }
-        match accepted {
-            Ok(Ok((handler, uuid_in_use))) => {
-                self.phase = Phase::Talking {
-                    handler,
-                    timer: None,
-                    _uuid_in_use: uuid_in_use,
-                };
-                self.outbound.start(self.now);
-                self.notify(HandlerEvent::Start);
-                self.announce_shutdown();
-            }
-            Ok(Err(refusal)) => self.refuse(refusal),
-            Err(panic) => self.panicked(&panic),
-        }
+        let (handler, uuid_in_use) = match accepted? {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.phase = Phase::Talking {
+            handler,
+            timer: None,
+            _uuid_in_use: uuid_in_use,
+        };
+        Ok(Ok(()))
     }
 
     /// Starts a timer, which replaces an earlier one. It fires at once if the call is over.
@@ -208,7 +223,7 @@ impl<A: Acceptor> CallDriver<A> {
         }
     }
 
-    pub(super) fn panicked(&mut self, panic: &Exception) {
+    pub(crate) fn panicked(&mut self, panic: &Exception) {
         self.outbound.session.hangup(self.now);
         self.finish(End::HandlerPanicked, Some(panic));
     }

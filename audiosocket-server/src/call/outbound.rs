@@ -35,14 +35,17 @@ pub(crate) struct Outbound {
     pub(crate) is_behind: bool,
     /// The server began to shut down, and the handler was not called for it.
     pub(crate) shutdown_began: bool,
+    /// Another process asks for the call.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) hands_over: bool,
     /// When silence may begin after the audio that was sent.
-    silence_from: Timestamp,
+    pub(crate) silence_from: Timestamp,
     /// The rate of the last sent frame.
-    rate_sent: Option<SampleRate>,
+    pub(crate) rate_sent: Option<SampleRate>,
     /// The rate of the last sent audio, until the playout gets it.
-    sent: Option<SampleRate>,
+    pub(crate) sent: Option<SampleRate>,
     /// The rate of the caller's audio.
-    received: Option<SampleRate>,
+    pub(crate) received: Option<SampleRate>,
     /// The waker that the handles wake.
     waker: Option<Waker>,
     /// The observers of sent audio. In a box, since most calls have none.
@@ -70,6 +73,8 @@ impl Outbound {
             awaits_drain: false,
             is_behind: false,
             shutdown_began: false,
+            #[cfg(all(feature = "handover", unix))]
+            hands_over: false,
             silence_from: Timestamp::ZERO,
             rate_sent: None,
             sent: None,
@@ -116,11 +121,16 @@ impl Outbound {
         self.handle.control().times.waiting(now, unsent);
     }
 
-    /// Notes the time of a frame of the caller. Stores its rate, if it is new.
+    /// Notes the time of a frame of the caller, and stores its rate.
     #[inline]
     pub(crate) fn received(&mut self, now: Timestamp, audio: Audio<'_>) {
         self.handle.control().times.received(now, audio);
-        let rate = audio.rate();
+        self.set_received(audio.rate());
+    }
+
+    /// Stores the rate of the caller's audio, if it is new.
+    #[inline]
+    pub(crate) fn set_received(&mut self, rate: SampleRate) {
         if self.received != Some(rate) {
             self.received = Some(rate);
             self.handle.control().received(rate);

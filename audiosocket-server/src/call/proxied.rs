@@ -7,7 +7,7 @@ use audiosocket_proto::End;
 
 /// The state of a connection from a proxy whose client is not known. In a box, since most connections have none.
 #[derive(Debug)]
-pub(super) enum ProxyState {
+pub(crate) enum ProxyState {
     /// The header has not arrived.
     AwaitsHeader(ProxyHeaderDecoder),
     /// The proxy connected for itself, most often to check the server.

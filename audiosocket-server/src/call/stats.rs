@@ -80,7 +80,10 @@ impl LastEvent {
     #[inline]
     pub(crate) fn of(event: &HandlerEvent<'_>) -> Option<Self> {
         match event {
-            HandlerEvent::Audio(_) | HandlerEvent::Ignored(_) | HandlerEvent::End(_) => None,
+            HandlerEvent::Audio(_)
+            | HandlerEvent::Ignored(_)
+            | HandlerEvent::Resume
+            | HandlerEvent::End(_) => None,
             HandlerEvent::Start => Some(Self::Started),
             HandlerEvent::Dtmf(_) => Some(Self::Key),
             HandlerEvent::Mark(..) => Some(Self::Mark),

@@ -53,11 +53,14 @@ static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 /// UUID has come, `uuid`. Callbacks run inside of it. Where the level is disabled, no span is made.
 pub struct Connection<S, T, A: Acceptor> {
     /// This field is before the driver, so the stream is dropped first: a connection counts as open until it is closed.
-    stream: S,
-    tls: TlsLayer,
-    driver: CallDriver<A>,
-    epoch: Epoch,
-    timer: CoalescingTimer<T>,
+    pub(super) stream: S,
+    pub(super) tls: TlsLayer,
+    pub(super) driver: CallDriver<A>,
+    pub(super) epoch: Epoch,
+    pub(super) timer: CoalescingTimer<T>,
+    /// The call waits for the decision whether another process takes it over. Nothing is read or written.
+    #[cfg(all(feature = "handover", unix))]
+    pub(super) is_suspended: bool,
     read_closed: bool,
     write_closed: bool,
     /// Bytes were written to a stream that may hold them back, such as TLS.
@@ -85,12 +88,18 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         if !span.is_disabled() {
             driver.observers.get_or_insert_default().span = Some(span);
         }
+        Self::of(stream, driver, Epoch::new(T::now()))
+    }
+
+    pub(super) fn of(stream: S, driver: CallDriver<A>, epoch: Epoch) -> Self {
         Self {
             stream,
             tls: TlsLayer::default(),
             driver,
-            epoch: Epoch::new(T::now()),
+            epoch,
             timer: CoalescingTimer::new(),
+            #[cfg(all(feature = "handover", unix))]
+            is_suspended: false,
             read_closed: false,
             write_closed: false,
             unflushed: false,
@@ -159,6 +168,8 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             driver: self.driver,
             epoch: self.epoch,
             timer: CoalescingTimer::new(),
+            #[cfg(all(feature = "handover", unix))]
+            is_suspended: self.is_suspended,
             read_closed: self.read_closed,
             write_closed: self.write_closed,
             unflushed: self.unflushed,
@@ -409,7 +420,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(())
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.epoch.timestamp(T::now())
     }
 }

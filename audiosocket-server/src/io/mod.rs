@@ -12,6 +12,8 @@ mod blocked_handler;
 mod builder;
 mod coalescing_timer;
 mod connection;
+#[cfg(all(feature = "handover", unix))]
+mod handover;
 mod handshake;
 mod log_limit;
 pub(crate) mod observers;

@@ -14,6 +14,8 @@ mod ends;
 mod events;
 mod expected;
 mod handles;
+#[cfg(unix)]
+mod handover;
 mod lag;
 mod limits;
 mod panics;

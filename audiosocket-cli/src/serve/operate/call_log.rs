@@ -42,7 +42,20 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
         Ok(LoggedCall {
             handler: self.acceptor.accept(request)?,
             server_plays: self.server_plays,
+            is_taken_over: false,
             exceptions: 0,
+        })
+    }
+
+    fn take_over(&self, request: &CallRequest<'_>, state: &[u8]) -> Result<Self::Handler, Refusal> {
+        let (exceptions, state) = state
+            .split_first_chunk()
+            .ok_or_else(|| Refusal::new("the other process is another server"))?;
+        Ok(LoggedCall {
+            handler: self.acceptor.take_over(request, state)?,
+            server_plays: self.server_plays,
+            is_taken_over: true,
+            exceptions: u32::from_le_bytes(*exceptions).into(),
         })
     }
 
@@ -59,6 +72,8 @@ impl<A: Acceptor> Acceptor for CallLog<A> {
 pub(in crate::serve) struct LoggedCall<H> {
     handler: H,
     server_plays: bool,
+    /// Whether the call has come from another process, and has not continued yet.
+    is_taken_over: bool,
     exceptions: u64,
 }
 
@@ -67,6 +82,11 @@ impl<H: Handler> Handler for LoggedCall<H> {
         match event {
             HandlerEvent::Start => {
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
+            }
+            HandlerEvent::Resume => {
+                if std::mem::take(&mut self.is_taken_over) {
+                    tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call taken over");
+                }
             }
             HandlerEvent::Dtmf(digit) => {
                 tracing::debug!(uuid = %call.uuid(), %digit, "key pressed");
@@ -89,6 +109,12 @@ impl<H: Handler> Handler for LoggedCall<H> {
             fault_log::log(call, self.server_plays);
         }
         response
+    }
+
+    fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
+        let state = self.handler.hand_over(call)?;
+        let exceptions = u32::try_from(self.exceptions).unwrap_or(u32::MAX);
+        Some([&exceptions.to_le_bytes()[..], &state].concat())
     }
 }
 

@@ -18,6 +18,8 @@ mod status;
 mod threads;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(target_os = "linux")]
+mod upgrade;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;

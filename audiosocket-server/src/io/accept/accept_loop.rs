@@ -93,6 +93,11 @@ where
         self.driver.handle().clone()
     }
 
+    /// Returns the acceptor of all connections.
+    pub fn acceptor(&self) -> &Arc<A> {
+        &self.acceptor
+    }
+
     /// Returns the listeners that are open and not paused. Use this in a runtime without wakers.
     pub fn listeners(&self) -> impl Iterator<Item = &L> {
         self.listeners
@@ -136,8 +141,11 @@ where
                 }
                 ServerAction::StopAccepting => {
                     self.measure_at = None;
+                    let is_paused = self.driver.handle().is_accepting_paused();
                     for mut slot in std::mem::take(&mut self.listeners) {
-                        self.accept_waiting(&mut slot, &mut serve);
+                        if !is_paused {
+                            self.accept_waiting(&mut slot, &mut serve);
+                        }
                     }
                     continue;
                 }

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use socket2::{SockAddr, SockRef};
 
@@ -37,6 +37,16 @@ impl ListenBacklog {
             current: None,
             can_close: false,
             addr: None,
+        }
+    }
+
+    /// Returns the backlog of a socket at `addr` that this process takes over from another one. It may refuse connections at
+    /// present: [`open`](Self::open) makes it accept them.
+    pub(crate) fn of_taken_socket(max: i32, addr: SocketAddr) -> Self {
+        Self {
+            current: None,
+            addr: Some(addr.into()),
+            ..Self::of_own_socket(max)
         }
     }
 

@@ -146,6 +146,8 @@ pub struct ListenOptions {
     pub addrs: Vec<ListenAddr>,
     /// Sockets that are bound and listen already.
     pub listeners: Vec<TcpListener>,
+    /// Listening sockets of a process that this one replaces.
+    pub taken: Vec<TcpListener>,
     /// The maximum number of connections that wait in the kernel.
     pub backlog: i32,
     /// Whether other sockets may listen on the same addresses (`SO_REUSEPORT`).
@@ -160,6 +162,7 @@ impl Default for ListenOptions {
         Self {
             addrs: Vec::new(),
             listeners: Vec::new(),
+            taken: Vec::new(),
             backlog: BACKLOG,
             reuse_port: false,
             tcp: TcpOptions::default(),
@@ -193,6 +196,10 @@ impl ListenOptions {
             backlog: ListenBacklog::of_shared_socket(),
         });
         let mut listeners: Vec<_> = shared.collect();
+        for socket in self.taken {
+            let backlog = ListenBacklog::of_taken_socket(self.backlog, socket.local_addr()?);
+            listeners.push(ListeningSocket { socket, backlog });
+        }
         for addr in self.addrs {
             let resolved = match addr.socket_addr() {
                 Some(addr) => vec![addr],

@@ -1,0 +1,108 @@
+//! `--upgrade-socket`: a new process takes over the listening sockets and the live calls of the old one.
+//!
+//! The new process connects to the socket of the old one, and both send their versions. The old one sends its listening
+//! sockets. When the new one is ready, the old one takes no more connections, and hands its calls over in batches:
+//!
+//! ```text
+//! old                                                   new
+//! the calls of a batch stop
+//! their states and sockets, the end of the batch  -->
+//!                                                 <--   which of the calls it can continue
+//! commit                                          -->
+//! these calls are forgotten, the others go on           the calls continue
+//! ```
+//!
+//! Until the commit, the old process owns the calls. After an error or a timeout they go on there.
+
+mod link;
+mod new_process;
+mod old_process;
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
+use std::time::Duration;
+
+use audiosocket_tokio::{Acceptor, Server};
+use clap::Args;
+
+use new_process::Predecessor;
+use old_process::Handover;
+
+#[derive(Args, Debug)]
+pub(super) struct UpgradeOptions {
+    /// Take over the calls of the server at PATH, and hand them over later
+    #[arg(long, value_name = "PATH", help_heading = "Runtime", hide = true)]
+    pub(super) upgrade_socket: Option<PathBuf>,
+}
+
+impl UpgradeOptions {
+    /// Connects to the process that this one replaces, if it runs.
+    pub(super) fn predecessor(&self) -> io::Result<Option<Predecessor>> {
+        let Some(path) = &self.upgrade_socket else {
+            return Ok(None);
+        };
+        let predecessor = Predecessor::connect(path);
+        predecessor.map_err(|error| named("cannot take over from", path, &error))
+    }
+
+    /// Takes the calls of the process that this one replaces. Then the next process can replace this one, whose calls end
+    /// within `drain` if they cannot be handed over.
+    pub(super) async fn start<A: Acceptor>(
+        &self,
+        predecessor: Option<Predecessor>,
+        server: &Server<A>,
+        drain: Duration,
+    ) -> io::Result<()> {
+        let Some(path) = &self.upgrade_socket else {
+            return Ok(());
+        };
+        if let Some(predecessor) = predecessor {
+            let receiver = server.call_receiver();
+            let taken = tokio::task::spawn_blocking(move || predecessor.take_calls(&receiver));
+            let calls = taken.await?;
+            let calls = calls.map_err(|error| named("cannot take over from", path, &error))?;
+            tracing::info!(calls, "took over from another process");
+        }
+        let listener = listen(path).map_err(|error| named("cannot listen at", path, &error))?;
+        let handover = Handover {
+            sockets: server.listening_sockets(),
+            server: server.handle(),
+            drain,
+        };
+        let thread = std::thread::Builder::new().name("upgrade".to_owned());
+        thread.spawn(move || handover.wait(&listener)).map(drop)
+    }
+}
+
+/// The listening sockets of this process. They close when the server closes them.
+type ListeningSockets = Vec<Weak<TcpListener>>;
+
+/// Listens at `path`, in place of the process that did so before. Only the owner may connect.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    if fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket()) {
+        return Err(io::Error::other("a file that is not a socket is there"));
+    }
+    let mut new = path.as_os_str().to_owned();
+    new.push(format!(".{}", std::process::id()));
+    let new = PathBuf::from(new);
+    let listener = UnixListener::bind(&new)?;
+    let renamed = fs::set_permissions(&new, fs::Permissions::from_mode(0o600))
+        .and_then(|()| fs::rename(&new, path));
+    if let Err(error) = renamed {
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    Ok(listener)
+}
+
+/// Adds the path to an error. The kind is lost on purpose: it is not that of a network address.
+fn named(problem: &str, path: &Path, error: &io::Error) -> io::Error {
+    let path = path.display().to_string();
+    let path = path.escape_debug();
+    io::Error::other(format!("{problem} {path}: {error}"))
+}

@@ -1,0 +1,221 @@
+//! The request to hand calls over, and the decision about them.
+
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::CallHandle;
+use crate::call::control::{CallControl, Commands};
+use crate::handover::CallSnapshot;
+
+/// Asks `calls` to stop, so that another process can continue them. Blocks until each of them has answered, and at most
+/// for the time `within`. A call that answers later goes on.
+///
+/// These calls go on:
+///
+/// - Calls whose [handler](crate::Handler::hand_over) keeps them.
+/// - Connections without a UUID, and calls that are over.
+/// - Calls for which a [`play`](CallHandle::play) or [`played`](CallHandle::played) waits.
+/// - Calls whose stream is not a plain socket, or whose adapter has no handover.
+pub fn hand_over(calls: &[CallHandle], within: Duration) -> HandoverBatch {
+    let offers = Arc::new(Offers::default());
+    for call in calls {
+        call.control().request_handover(&offers);
+    }
+    let mut state = offers.lock();
+    let until = Instant::now() + within;
+    while state.unanswered > 0 {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        let waited = offers.answered.wait_timeout(state, left);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+    state.is_closed = true;
+    HandoverBatch {
+        calls: mem::take(&mut state.calls),
+    }
+}
+
+/// Calls that have stopped, and wait for the decision whether another process takes them over. Dropping it lets them go on in
+/// this process.
+#[derive(Debug)]
+#[must_use = "dropping it lets the calls go on in this process"]
+pub struct HandoverBatch {
+    calls: Vec<OfferedCall>,
+}
+
+/// A call that has stopped. Another process can continue it.
+#[derive(Debug)]
+pub struct OfferedCall {
+    pub(crate) handle: CallHandle,
+    pub(crate) snapshot: CallSnapshot,
+    pub(crate) socket: OwnedFd,
+}
+
+impl OfferedCall {
+    /// Returns the state of the call.
+    #[must_use]
+    pub fn snapshot(&self) -> &CallSnapshot {
+        &self.snapshot
+    }
+
+    /// Returns the socket of the call.
+    #[must_use]
+    pub fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+}
+
+impl HandoverBatch {
+    /// Returns the calls.
+    #[must_use]
+    pub fn calls(&self) -> &[OfferedCall] {
+        &self.calls
+    }
+
+    /// Ends this process's part of the calls for whose index `is_taken` returns true: their handlers are dropped without
+    /// [`on_end`](crate::Handler::on_end). All other calls go on.
+    pub fn commit(mut self, is_taken: impl Fn(usize) -> bool) {
+        for (index, call) in mem::take(&mut self.calls).into_iter().enumerate() {
+            call.handle.control().decide_handover(is_taken(index));
+        }
+    }
+}
+
+impl Drop for HandoverBatch {
+    fn drop(&mut self) {
+        for call in &self.calls {
+            call.handle.control().decide_handover(false);
+        }
+    }
+}
+
+/// The calls of one [`hand_over`].
+#[derive(Debug, Default)]
+struct Offers {
+    state: Mutex<OffersState>,
+    answered: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct OffersState {
+    calls: Vec<OfferedCall>,
+    unanswered: usize,
+    /// The time is over.
+    is_closed: bool,
+}
+
+impl Offers {
+    fn lock(&self) -> MutexGuard<'_, OffersState> {
+        // No code that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The request to one call. Dropping it without an offer is a refusal.
+#[derive(Debug)]
+pub(crate) struct HandoverRequest(Arc<Offers>);
+
+impl HandoverRequest {
+    /// Offers the call. Returns false if the time is over: then the call goes on.
+    pub(crate) fn offer(self, call: OfferedCall) -> bool {
+        let mut state = self.0.lock();
+        let is_open = !state.is_closed;
+        if is_open {
+            state.calls.push(call);
+        }
+        is_open
+    }
+}
+
+impl Drop for HandoverRequest {
+    fn drop(&mut self) {
+        self.0.lock().unanswered -= 1;
+        self.0.answered.notify_one();
+    }
+}
+
+/// The handover of a call, in the state that its connection and its handles share.
+#[derive(Debug)]
+pub(crate) enum CallHandover {
+    Requested(HandoverRequest),
+    Offered,
+    /// True if another process has the call.
+    Decided(bool),
+}
+
+impl CallControl {
+    fn request_handover(&self, offers: &Arc<Offers>) {
+        let mut inner = self.lock();
+        // Before the first poll and after the end, no answer would come.
+        if inner.waker.is_none() {
+            return;
+        }
+        let rare = inner.rare();
+        // Another request waits, or the connection has not been polled since the decision about it.
+        if rare.handover.is_some() {
+            return;
+        }
+        offers.lock().unanswered += 1;
+        let request = HandoverRequest(Arc::clone(offers));
+        rare.handover = Some(CallHandover::Requested(request));
+        drop(inner);
+        self.command(Commands::HAND_OVER);
+    }
+
+    /// Takes the request, if it still waits.
+    pub(crate) fn take_handover_request(&self) -> Option<HandoverRequest> {
+        let mut inner = self.lock();
+        let handover = &mut inner.rare.as_mut()?.handover;
+        match handover.take() {
+            Some(CallHandover::Requested(request)) => Some(request),
+            other => {
+                *handover = other;
+                None
+            }
+        }
+    }
+
+    /// Notes that the connection has stopped.
+    pub(crate) fn suspend(&self) {
+        self.lock().rare().handover = Some(CallHandover::Offered);
+    }
+
+    /// Notes that the connection continues, since its offer came too late.
+    pub(crate) fn resume_late(&self) {
+        self.lock().rare().handover = None;
+    }
+
+    fn decide_handover(&self, is_taken: bool) {
+        let mut inner = self.lock();
+        inner.rare().handover = Some(CallHandover::Decided(is_taken));
+        let waker = inner.waker.clone();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Returns the decision about the call. Until then, it wakes `waker`.
+    pub(crate) fn poll_handover(&self, waker: &Waker) -> Option<bool> {
+        let waker = Some(waker.clone());
+        let mut inner = self.lock();
+        let replaced = mem::replace(&mut inner.waker, waker);
+        let handover = &mut inner.rare().handover;
+        let decided = match handover {
+            Some(CallHandover::Decided(is_taken)) => Some(*is_taken),
+            _ => None,
+        };
+        if decided.is_some() {
+            *handover = None;
+        }
+        drop(inner);
+        // Not under the lock: to drop a waker can drop a task.
+        drop(replaced);
+        decided
+    }
+}
