@@ -10,7 +10,7 @@ use crate::admission::expected::ExpectedCall;
 use crate::admission::room::{RoomWatch, wake};
 use crate::admission::server_stats::{AtomicHistogram, EndedCalls, RefusalLog};
 use crate::admission::wait_idle::Idle;
-use crate::call::control::EndRequest;
+use crate::call::commands::EndRequest;
 use crate::{
     Admission, CallCounters, CallHandle, CallStats, LimitReached, Peer, Refusal, block_on,
 };

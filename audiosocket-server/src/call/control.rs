@@ -11,9 +11,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::admission::expected::Metadata;
+use crate::call::commands::{Commands, EndRequest};
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::WaitingPlays;
-use crate::call::played::PlayedSender;
+use crate::call::play::played::PlayedSender;
 use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
 use crate::call::times::AtomicTimes;
 #[cfg(all(feature = "handover", unix))]
@@ -70,64 +71,6 @@ pub(crate) struct Rare {
     /// The handover of the call to another process.
     #[cfg(all(feature = "handover", unix))]
     pub(crate) handover: Option<CallHandover>,
-}
-
-/// Requests of handles and of the server to a connection, as bits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Commands(u8);
-
-impl Commands {
-    const HANG_UP: u8 = 1;
-    const SHUT_DOWN: u8 = 2;
-    const ABANDON: u8 = 4;
-    const PLAYOUT_CHANGED: u8 = 8;
-    const SHUTDOWN_BEGAN: u8 = 16;
-    const START_TIMER: u8 = 32;
-    #[cfg(all(feature = "handover", unix))]
-    pub(crate) const HAND_OVER: u8 = 64;
-
-    /// Returns the request to end the call, if a bit has one.
-    pub(crate) fn end(self) -> Option<EndRequest> {
-        if self.0 & Self::ABANDON != 0 {
-            Some(EndRequest::Abandon)
-        } else if self.0 & Self::HANG_UP != 0 {
-            Some(EndRequest::HangUp)
-        } else if self.0 & Self::SHUT_DOWN != 0 {
-            Some(EndRequest::ShutDown)
-        } else {
-            None
-        }
-    }
-
-    /// Returns whether a handle changed the playout.
-    pub(crate) fn playout_changed(self) -> bool {
-        self.0 & Self::PLAYOUT_CHANGED != 0
-    }
-
-    /// Returns whether the server began to shut down.
-    pub(crate) fn shutdown_began(self) -> bool {
-        self.0 & Self::SHUTDOWN_BEGAN != 0
-    }
-
-    /// Returns whether another process takes over the call.
-    #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn hands_over(self) -> bool {
-        self.0 & Self::HAND_OVER != 0
-    }
-
-    /// Returns whether to start the timer that [`CallControl::take_timer`] returns.
-    pub(crate) fn starts_timer(self) -> bool {
-        self.0 & Self::START_TIMER != 0
-    }
-}
-
-/// A request of a handle or the server to end a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndRequest {
-    HangUp,
-    ShutDown,
-    /// Close the connection without a hangup.
-    Abandon,
 }
 
 /// A mark in the playout's queue.

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::call::control::{CallControl, CommandSource, EndRequest, Mark};
+use crate::call::commands::EndRequest;
+use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::deadline_timer::{DeadlineTimer, TimerFuture};
 use crate::call::play::Play;
 use crate::{CallStats, CallTimes, LastEvent, Peer, Played, Prebuffer};

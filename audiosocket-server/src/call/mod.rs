@@ -1,15 +1,15 @@
 //! One call: its driver, its outbound half, and the state that it shares with its handles.
 
+pub(crate) mod commands;
 pub(crate) mod control;
 pub(crate) mod deadline_timer;
+mod dispatch;
 pub(crate) mod driver;
 pub(crate) mod handle;
 mod lifecycle;
 pub(crate) mod outbound;
 pub(crate) mod play;
-pub(crate) mod played;
 mod playing;
-pub(crate) mod prebuffer;
 mod proxied;
 pub(crate) mod sent;
 pub(crate) mod stats;

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::call::control::Commands;
+use crate::call::commands::Commands;
 use crate::call::sent::SentObservers;
 use crate::{CallHandle, CallStats, Exception};
 use audiosocket_proto::{

@@ -7,7 +7,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::CallHandle;
-use crate::call::control::{CallControl, Commands};
+use crate::call::commands::Commands;
+use crate::call::control::CallControl;
 use crate::handover::CallSnapshot;
 
 /// Asks `calls` to stop, so that another process can continue them. Blocks until each of them has answered, and at most

@@ -12,15 +12,11 @@ mod blocked_handler;
 mod builder;
 mod coalescing_timer;
 mod connection;
-#[cfg(all(feature = "handover", unix))]
-mod handover;
 mod handshake;
 mod log_limit;
 pub(crate) mod observers;
 mod read_buffer;
-mod retransmissions;
 mod runtime;
-mod segments;
 #[cfg(feature = "tls")]
 mod tls;
 mod tls_layer;
@@ -42,11 +38,11 @@ pub use accept::socket_file::SocketFile;
 #[cfg(feature = "batch")]
 pub use batch::{BatchConnection, BatchPoller, UnregisteredStream, UnregisteredTimer};
 pub use connection::Connection;
+pub use connection::retransmissions::tcp_retransmissions;
+pub use connection::segments::send_frames;
 pub use handshake::HandshakeState;
 pub use log_limit::LogRateLimit;
 pub use read_buffer::release_read_buffer;
-pub use retransmissions::tcp_retransmissions;
 pub use runtime::{ClosableListener, Listener, Stream, Timer};
-pub use segments::send_frames;
 #[cfg(feature = "tls")]
 pub use tls::TlsConfig;

@@ -18,16 +18,14 @@ mod handles;
 mod handover;
 mod lag;
 mod limits;
+mod observing;
 mod panics;
 mod playing;
 mod proxied;
 mod recorder;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
-mod reports;
-mod sent;
 mod shutdown;
 mod stream;
-mod times;
 #[path = "../../../audiosocket-proto/tests/common/wire.rs"]
 mod wire;

@@ -7,19 +7,15 @@ mod faults;
 mod interruption;
 mod limits;
 mod memory;
-pub(crate) mod play;
+pub(crate) mod operate;
+mod play;
 mod play_stdin;
 mod rates;
 mod record;
 mod record_both;
-mod service_manager;
-mod signals;
-mod status;
 mod threads;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(target_os = "linux")]
-mod upgrade;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;

@@ -1,5 +1,8 @@
 //! The future `Play`, which waits for room in the playout.
 
+pub(crate) mod played;
+pub(crate) mod prebuffer;
+
 use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;

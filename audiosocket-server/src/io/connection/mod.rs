@@ -1,3 +1,12 @@
+//! The loop of one connection.
+
+#[cfg(all(feature = "handover", unix))]
+mod handover;
+mod read;
+pub(super) mod retransmissions;
+pub(super) mod segments;
+mod write;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -17,13 +26,8 @@ use crate::io::blocked_handler::BlockedHandlerWatch;
 use crate::io::coalescing_timer::CoalescingTimer;
 use crate::io::observers::Observers;
 use crate::io::runtime::{Stream, Timer};
-use crate::io::segments::first_segment;
 use crate::io::tls_layer::TlsLayer;
 use crate::io::{LogRateLimit, read_buffer};
-
-/// The most waiting bytes that leave in segments of whole frames: 20 ms of audio at 192 kHz. A longer queue leaves in one
-/// write, because a system call for each segment costs more than it helps.
-const MAX_IN_SEGMENTS: usize = 8192;
 
 /// The maximum number of rounds of reads and writes in one poll, before other tasks run. This limit is for streams that
 /// do not use the budget of their runtime.
@@ -229,154 +233,6 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Pending
     }
 
-    /// Reads once. Answers stay in the driver. Returns the number of bytes.
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-        now: &mut Timestamp,
-        is_stale: bool,
-    ) -> Poll<usize> {
-        if self.read_closed {
-            return Poll::Pending;
-        }
-        let result = ready!(self.stream.poll_read(cx, buffer));
-        if is_stale {
-            *now = self.now();
-        }
-        if let Some(lag) = self.stream.take_lag() {
-            self.driver.handle_lag(*now, lag);
-        }
-        match result {
-            Ok(0) => {
-                self.read_closed = true;
-                self.count_retransmissions();
-                if self.tls.is_on() {
-                    // Without `close_notify`, a third party may have cut the connection.
-                    let error = io::ErrorKind::UnexpectedEof.into();
-                    self.driver.handle_read_error(*now, error);
-                } else {
-                    self.driver.handle_eof(*now);
-                }
-            }
-            Ok(len) => {
-                let started = self.driver.samples_handler_time().then(T::now);
-                self.receive(*now, &buffer[..len]);
-                if let Some(started) = started {
-                    let time = T::now().saturating_duration_since(started);
-                    self.driver.record_handler_time(time);
-                }
-                return Poll::Ready(len);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                self.read_closed = true;
-                self.count_retransmissions();
-                self.driver.handle_read_error(*now, error);
-            }
-        }
-        Poll::Ready(0)
-    }
-
-    /// Passes received bytes to the driver.
-    fn receive(&mut self, now: Timestamp, mut bytes: &[u8]) {
-        if self.driver.awaits_proxy_header() {
-            let rest = self.driver.after_proxy_header(bytes);
-            // Before the handler runs: the stream may read, and drop audio, while the handler blocks.
-            self.stream.begin_frames(rest);
-            if self.tls.is_on() {
-                // The header comes before the handshake.
-                let header = &bytes[..bytes.len() - rest.len()];
-                self.driver.receive(now, header);
-                bytes = rest;
-            }
-        }
-        #[cfg(feature = "tls")]
-        if self.tls.is_new() && self.driver.is_forged_header(bytes) {
-            // The error of the handshake would not name the cause.
-            return self.driver.receive(now, bytes);
-        }
-        let driver = &mut self.driver;
-        let received = self.tls.receive(bytes, |it| driver.receive(now, it));
-        self.unflushed |= self.tls.wants_write();
-        match received {
-            Ok(false) => return,
-            Ok(true) => driver.handle_eof(now),
-            Err(error) => driver.handle_read_error(now, error),
-        }
-        self.read_closed = true;
-    }
-
-    /// Writes, flushes or half-closes once. Pending if there is nothing to do, or it cannot be done now.
-    fn poll_write(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
-        let result = match self.driver.poll_transmit() {
-            Transmit::Bytes(bytes) => {
-                // Asterisk ends a call if a payload comes late after its header. So no frame shares a TCP segment with a
-                // part of another frame, which can be lost or late. In TLS, frames have no segments of their own.
-                let sent = if self.inside_frame || bytes.len() > MAX_IN_SEGMENTS || self.tls.is_on()
-                {
-                    None
-                } else {
-                    let frames = first_segment(bytes);
-                    let sent = self.stream.send_frames(frames);
-                    sent.map(|sent| (frames.len(), sent))
-                };
-                let (len, written) = match sent {
-                    Some(sent) => sent,
-                    None => {
-                        let written = self.tls.poll_write(&mut self.stream, cx, bytes);
-                        (bytes.len(), ready!(written))
-                    }
-                };
-                match written {
-                    Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
-                    Ok(written) => {
-                        // The write time-out counts from here.
-                        let now = if written < len { self.now() } else { now };
-                        self.driver.transmitted(now, written);
-                        self.unflushed = true;
-                        self.inside_frame = written < len;
-                        let second = (now.as_nanos() / 1_000_000_000) as u32;
-                        if second != self.counted_second {
-                            self.counted_second = second;
-                            self.count_retransmissions();
-                        }
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-            transmit => {
-                let half_closes = transmit == Transmit::HalfClose;
-                if self.unflushed
-                    && let Err(error) = ready!(self.tls.poll_flush(&mut self.stream, cx))
-                {
-                    Err(error)
-                } else {
-                    // A flush alone is no reason for another round.
-                    self.unflushed = false;
-                    if !half_closes {
-                        return Poll::Pending;
-                    }
-                    let closed = ready!(self.tls.poll_close(&mut self.stream, cx));
-                    self.write_closed = true;
-                    closed.map(|()| self.driver.half_closed())
-                }
-            }
-        };
-        match result {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                self.unflushed = false;
-                self.write_closed = true;
-                let now = self.now();
-                self.count_retransmissions();
-                self.driver.handle_write_error(now, error);
-            }
-            _ => {}
-        }
-        Poll::Ready(())
-    }
-
     /// Handles a deadline that has come. Ready if one may have come.
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let deadline = self.driver.poll_timeout();
@@ -385,12 +241,6 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         let now = if is_past { now } else { self.now() };
         self.driver.handle_timeout(now);
         Poll::Ready(())
-    }
-
-    fn count_retransmissions(&mut self) {
-        if let Some(count) = self.stream.retransmissions() {
-            self.driver.set_retransmissions(count);
-        }
     }
 
     fn closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {

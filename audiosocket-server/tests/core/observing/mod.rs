@@ -1,0 +1,5 @@
+//! Counters, times and sent frames, as others see them.
+
+mod reports;
+mod sent;
+mod times;
