@@ -61,10 +61,9 @@ impl StatusServer {
         let thread = thread.spawn(move || {
             lower_priority();
             runtime.block_on(async {
-                tokio::select! {
-                    () = accept(listener, pages) => {}
-                    _ = stopped => {}
-                }
+                // The end of the runtime ends this task and all connections.
+                tokio::spawn(accept(listener, pages));
+                let _ = stopped.await;
             });
         })?;
         Ok(Self {
