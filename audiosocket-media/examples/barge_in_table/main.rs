@@ -66,7 +66,7 @@ fn main() {
     let number = |number: &str| number.parse().unwrap_or_else(|_| usage());
     match rest {
         ["train", scenes, target] => {
-            train::train(&open("train"), number(scenes), Path::new(target))
+            train::train(&open("train"), number(scenes), Path::new(target));
         }
         ["quick", rest @ ..] => {
             let filter = rest.first().unwrap_or(&"");
