@@ -8,6 +8,7 @@ pub(crate) mod open_calls;
 mod proxied_client;
 pub(crate) mod proxy_header;
 pub(crate) mod readiness;
+pub(crate) mod registration;
 pub(crate) mod room;
 pub(crate) mod server_stats;
 pub(crate) mod wait_idle;

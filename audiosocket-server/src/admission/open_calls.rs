@@ -1,20 +1,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
-
-use uuid::Uuid;
 
 use crate::admission::counts::{ConnectionClass, ConnectionCounts, PeerDecision};
-use crate::admission::expected::ExpectedCall;
+use crate::admission::registration::{CallEntry, OpenWork, Registration};
 use crate::admission::room::{RoomWatch, wake};
 use crate::admission::server_stats::{AtomicHistogram, EndedCalls, RefusalLog};
 use crate::admission::wait_idle::Idle;
 use crate::call::commands::EndRequest;
-use crate::{
-    Admission, CallCounters, CallHandle, CallStats, LimitReached, Peer, Refusal, block_on,
-};
-use audiosocket_proto::End;
+use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
 
 /// The number of refused connections that may stay open for their [`linger`](audiosocket_proto::SessionConfig::linger).
 /// Further ones are closed at once, and the hangup may be lost. This is also the smallest limit for connections whose
@@ -53,13 +47,13 @@ pub(super) struct OpenConnections {
     /// How many connections were refused and are not closed yet.
     pub(super) refused: usize,
     /// How many connections belong to a call that is over, and are not closed yet.
-    ended: usize,
+    pub(super) ended: usize,
     pub(super) counts: ConnectionCounts,
     pub(super) room_watch: RoomWatch,
     pub(super) ended_calls: EndedCalls,
     pub(super) refusals: RefusalLog,
     /// How many [`OpenWork`] guards exist.
-    work: usize,
+    pub(super) work: usize,
     next_id: u64,
     pub(super) drain_announced: bool,
     pub(super) shutting_down: bool,
@@ -194,12 +188,6 @@ impl Calls {
         self.len() == 0
     }
 
-    /// Returns the handles of the open connections.
-    #[must_use]
-    pub fn handles(&self) -> Vec<CallHandle> {
-        self.lock().handles()
-    }
-
     /// Announces the shutdown of the server to each open call, and to each call that starts later. Calls go on. Their
     /// handlers get [`on_shutdown`](crate::Handler::on_shutdown), and an
     /// [`IncomingCall`](crate::IncomingCall) gets [`CallEvent::ShuttingDown`](crate::CallEvent::ShuttingDown).
@@ -250,7 +238,7 @@ impl Calls {
         wake_all(waiting);
     }
 
-    fn remove(&self, id: u64) {
+    pub(super) fn remove(&self, id: u64) {
         let mut open = self.lock();
         let Some(OpenConnection { call, class }) = open.connections.remove(&id) else {
             return;
@@ -288,7 +276,7 @@ impl OpenConnections {
         self.connections.is_empty() && (self.work == 0 || self.closing.is_some())
     }
 
-    fn take_waiting_if_idle(&mut self) -> HashMap<u64, Waker> {
+    pub(super) fn take_waiting_if_idle(&mut self) -> HashMap<u64, Waker> {
         if self.is_idle() {
             std::mem::take(&mut self.waiting)
         } else {
@@ -302,106 +290,6 @@ impl OpenConnections {
     }
 }
 
-fn wake_all(waiting: HashMap<u64, Waker>) {
+pub(super) fn wake_all(waiting: HashMap<u64, Waker>) {
     waiting.into_values().for_each(Waker::wake);
-}
-
-/// Counts a connection as open until it is dropped: see [`Calls::register`].
-#[derive(Debug)]
-#[must_use = "dropping it removes the connection from the counts"]
-pub(crate) struct Registration {
-    pub(super) calls: Calls,
-    pub(super) id: u64,
-}
-
-/// The decision of the limits about a new connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CallEntry {
-    pub(crate) limit_reached: Option<LimitReached>,
-    /// Whether the connection may wait until its peer has read the hangup.
-    pub(crate) may_linger: bool,
-}
-
-impl Registration {
-    pub(crate) fn calls(&self) -> &Calls {
-        &self.calls
-    }
-
-    /// Compares the UUID with the [expected calls](Admission::expected_calls), if there are any.
-    pub(crate) fn expect(
-        &self,
-        call: &CallHandle,
-        uuid: Uuid,
-    ) -> Result<Option<ExpectedCall>, Refusal> {
-        self.calls.shared.admission.expect(call, uuid)
-    }
-
-    /// Counts the connection as a call, or as refused. A refused call counts against no limit. Returns whether the
-    /// connection may linger.
-    pub(crate) fn identified(&self, accepted: bool) -> bool {
-        let mut guard = self.calls.lock();
-        let open = &mut *guard;
-        if let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) {
-            open.counts.identify(call.peer(), class, accepted);
-        }
-        let may_linger = accepted || {
-            open.refused += 1;
-            open.refused <= MAX_LINGERING
-        };
-        let woken = open.room_changed();
-        drop(guard);
-        wake(woken);
-        may_linger
-    }
-
-    /// Adds a refusal to the log of the last ones.
-    pub(crate) fn record_refusal(&self, peer: &Peer, uuid: Option<Uuid>, reason: &Refusal) {
-        self.calls.lock().refusals.add(peer, uuid, reason);
-    }
-
-    /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.
-    /// Returns whether the connection may linger.
-    pub(crate) fn release(&self, end: End, duration: Duration, stats: &CallStats) -> bool {
-        let mut guard = self.calls.lock();
-        let open = &mut *guard;
-        let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) else {
-            return true;
-        };
-        if matches!(class, ConnectionClass::Ended | ConnectionClass::Refused) {
-            return true;
-        }
-        open.counts.release(call.peer(), *class);
-        if *class == ConnectionClass::Call {
-            open.ended_calls.add(end, duration, stats);
-        }
-        *class = ConnectionClass::Ended;
-        open.ended += 1;
-        let may_linger = open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING);
-        let woken = open.room_changed();
-        drop(guard);
-        wake(woken);
-        may_linger
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.calls.remove(self.id);
-    }
-}
-
-/// Keeps a server from being [idle](Calls::idle) while the application still works on a call.
-#[derive(Debug)]
-pub(crate) struct OpenWork {
-    calls: Calls,
-}
-
-impl Drop for OpenWork {
-    fn drop(&mut self) {
-        let mut open = self.calls.lock();
-        open.work -= 1;
-        let waiting = open.take_waiting_if_idle();
-        drop(open);
-        wake_all(waiting);
-    }
 }

@@ -1,5 +1,6 @@
 use crate::admission::counts::ConnectionClass;
-use crate::admission::open_calls::{CallEntry, MAX_LINGERING, OpenConnection, Registration};
+use crate::admission::open_calls::{MAX_LINGERING, OpenConnection};
+use crate::admission::registration::{CallEntry, Registration};
 use crate::admission::room::wake;
 
 impl Registration {

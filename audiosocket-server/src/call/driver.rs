@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::admission::expected::UuidInUse;
-use crate::admission::open_calls::Registration;
+use crate::admission::registration::Registration;
 use crate::call::commands::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::outbound::{Outbound, PlayoutStep};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::admission::counts::PeerDecision;
-use crate::admission::open_calls::CallEntry;
+use crate::admission::registration::CallEntry;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::driver::{CallDriver, Phase, catch_panic};
 use crate::call::outbound::Outbound;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use uuid::Uuid;
 
-use crate::admission::open_calls::OpenWork;
+use crate::admission::registration::OpenWork;
 use crate::stream::event_queue::EventQueue;
 use crate::{Call, CallEvent, CallHandle, EventInjector, block_on};
 use audiosocket_proto::SampleRate;

@@ -83,10 +83,8 @@ impl<H: Handler> Handler for LoggedCall<H> {
             HandlerEvent::Start => {
                 tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call started");
             }
-            HandlerEvent::Resume => {
-                if std::mem::take(&mut self.is_taken_over) {
-                    tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call taken over");
-                }
+            HandlerEvent::Resume if std::mem::take(&mut self.is_taken_over) => {
+                tracing::info!(uuid = %call.uuid(), peer = %call.peer(), "call taken over");
             }
             HandlerEvent::Dtmf(digit) => {
                 tracing::debug!(uuid = %call.uuid(), %digit, "key pressed");

@@ -119,7 +119,7 @@ impl Handover {
 
     /// Hands over all calls that have begun, in batches.
     fn hand_over_calls(&self, link: &Link, progress: &mut HandoverProgress) -> io::Result<()> {
-        let mut calls = self.server.calls().handles();
+        let mut calls = self.server.open_calls();
         calls.retain(|call| {
             call.uuid()
                 .is_some_and(|uuid| !progress.refused.contains(&uuid))

@@ -8,7 +8,7 @@ mod interruption;
 mod limits;
 mod memory;
 pub(crate) mod operate;
-mod play;
+pub(crate) mod play;
 mod play_stdin;
 mod rates;
 mod record;

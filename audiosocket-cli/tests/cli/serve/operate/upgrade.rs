@@ -8,11 +8,11 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::play::{noise, wav_file};
 use crate::caller::{UUID, assert_echoed, begin_echo, connect, end_call, read_frame};
 use crate::listening::ListeningCaller;
 use crate::process::{PATIENCE, ServeProcess, audiosocket, line, text};
 use crate::recordings::{files, finished, name, say, slin, voice};
+use crate::serve::play::{noise, wav_file};
 use crate::server::write_frame;
 
 const CALLS: usize = 20;

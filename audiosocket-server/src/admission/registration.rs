@@ -1,0 +1,112 @@
+//! The place of one connection among those of the server.
+
+use std::time::Duration;
+
+use audiosocket_proto::End;
+use uuid::Uuid;
+
+use crate::admission::counts::ConnectionClass;
+use crate::admission::expected::ExpectedCall;
+use crate::admission::open_calls::{Calls, MAX_LINGERING, OpenConnection, wake_all};
+use crate::admission::room::wake;
+use crate::{CallHandle, CallStats, LimitReached, Peer, Refusal};
+
+/// Counts a connection as open until it is dropped: see [`Calls::register`].
+#[derive(Debug)]
+#[must_use = "dropping it removes the connection from the counts"]
+pub(crate) struct Registration {
+    pub(super) calls: Calls,
+    pub(super) id: u64,
+}
+
+/// The decision of the limits about a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallEntry {
+    pub(crate) limit_reached: Option<LimitReached>,
+    /// Whether the connection may wait until its peer has read the hangup.
+    pub(crate) may_linger: bool,
+}
+
+impl Registration {
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Compares the UUID with the [expected calls](Admission::expected_calls), if there are any.
+    pub(crate) fn expect(
+        &self,
+        call: &CallHandle,
+        uuid: Uuid,
+    ) -> Result<Option<ExpectedCall>, Refusal> {
+        self.calls.shared.admission.expect(call, uuid)
+    }
+
+    /// Counts the connection as a call, or as refused. A refused call counts against no limit. Returns whether the
+    /// connection may linger.
+    pub(crate) fn identified(&self, accepted: bool) -> bool {
+        let mut guard = self.calls.lock();
+        let open = &mut *guard;
+        if let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) {
+            open.counts.identify(call.peer(), class, accepted);
+        }
+        let may_linger = accepted || {
+            open.refused += 1;
+            open.refused <= MAX_LINGERING
+        };
+        let woken = open.room_changed();
+        drop(guard);
+        wake(woken);
+        may_linger
+    }
+
+    /// Adds a refusal to the log of the last ones.
+    pub(crate) fn record_refusal(&self, peer: &Peer, uuid: Option<Uuid>, reason: &Refusal) {
+        self.calls.lock().refusals.add(peer, uuid, reason);
+    }
+
+    /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.
+    /// Returns whether the connection may linger.
+    pub(crate) fn release(&self, end: End, duration: Duration, stats: &CallStats) -> bool {
+        let mut guard = self.calls.lock();
+        let open = &mut *guard;
+        let Some(OpenConnection { call, class }) = open.connections.get_mut(&self.id) else {
+            return true;
+        };
+        if matches!(class, ConnectionClass::Ended | ConnectionClass::Refused) {
+            return true;
+        }
+        open.counts.release(call.peer(), *class);
+        if *class == ConnectionClass::Call {
+            open.ended_calls.add(end, duration, stats);
+        }
+        *class = ConnectionClass::Ended;
+        open.ended += 1;
+        let may_linger = open.ended <= open.counts.limits().max_calls.max(MAX_LINGERING);
+        let woken = open.room_changed();
+        drop(guard);
+        wake(woken);
+        may_linger
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.calls.remove(self.id);
+    }
+}
+
+/// Keeps a server from being [idle](Calls::idle) while the application still works on a call.
+#[derive(Debug)]
+pub(crate) struct OpenWork {
+    pub(super) calls: Calls,
+}
+
+impl Drop for OpenWork {
+    fn drop(&mut self) {
+        let mut open = self.calls.lock();
+        open.work -= 1;
+        let waiting = open.take_waiting_if_idle();
+        drop(open);
+        wake_all(waiting);
+    }
+}
