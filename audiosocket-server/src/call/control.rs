@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::mem;
+#[cfg(all(feature = "handover", unix))]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -31,6 +33,9 @@ pub(crate) struct CallControl {
     sample_rate: AtomicRate,
     /// The rate of the last sent frame.
     rate_sent: AtomicRate,
+    /// Another process asks for the call. Here and not in the connection, so that its task keeps its size.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) handover_requested: AtomicBool,
     session_stats: AtomicStats,
     uuid: OnceLock<Uuid>,
     peer: Peer,
@@ -98,12 +103,6 @@ impl Commands {
         self.0 & Self::SHUTDOWN_BEGAN != 0
     }
 
-    /// Returns whether another process takes over the call.
-    #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn hands_over(self) -> bool {
-        self.0 & Self::HAND_OVER != 0
-    }
-
     /// Returns whether to start the timer that [`CallControl::take_timer`] returns.
     pub(crate) fn starts_timer(self) -> bool {
         self.0 & Self::START_TIMER != 0
@@ -143,6 +142,8 @@ impl CallControl {
             commands: AtomicU8::new(0),
             sample_rate: AtomicRate::default(),
             rate_sent: AtomicRate::default(),
+            #[cfg(all(feature = "handover", unix))]
+            handover_requested: AtomicBool::new(false),
             session_stats: AtomicStats::default(),
             uuid: OnceLock::new(),
             peer,
