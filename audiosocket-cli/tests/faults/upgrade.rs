@@ -48,7 +48,7 @@ fn five_hundred_played_calls_survive_two_upgrades() {
 #[ignore = "places 500 calls, and prints the longest gap"]
 fn five_hundred_recorded_calls_survive_two_upgrades() {
     let directory = TempDir::new().unwrap();
-    upgrades(&["record", directory.path().to_str().unwrap()]);
+    upgrades(&["echo", "--record", directory.path().to_str().unwrap()]);
     let files = fs::read_dir(directory.path()).unwrap().count();
     assert_eq!(files, CALLS * (UPGRADES + 1));
 }
@@ -85,7 +85,7 @@ fn upgrades(args: &[&str]) {
     assert_eq!(report.count("/calls/completed"), CALLS as u64, "{figures}");
     assert_eq!(report.count("/hangups/caller"), CALLS as u64, "{figures}");
     let gap = Duration::from_micros(report.count("/jitter/longest_gap_us"));
-    println!("{}: the longest gap is {gap:?}", args[0]);
+    println!("{}: the longest gap is {gap:?}", args.join(" "));
     server.terminate();
 }
 

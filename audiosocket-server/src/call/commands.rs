@@ -37,12 +37,6 @@ impl Commands {
         self.0 & Self::SHUTDOWN_BEGAN != 0
     }
 
-    /// Returns whether another process takes over the call.
-    #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn hands_over(self) -> bool {
-        self.0 & Self::HAND_OVER != 0
-    }
-
     /// Returns whether to start the timer that [`CallControl::take_timer`](crate::call::control::CallControl::take_timer) returns.
     pub(crate) fn starts_timer(self) -> bool {
         self.0 & Self::START_TIMER != 0

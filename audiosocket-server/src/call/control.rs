@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::mem;
+#[cfg(all(feature = "handover", unix))]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -35,6 +37,9 @@ pub(crate) struct CallControl {
     /// The rate of the last sent frame.
     rate_sent: AtomicRate,
     pub(crate) retransmissions: AtomicCount,
+    /// Another process asks for the call. Here and not in the connection, so that its task keeps its size.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) handover_requested: AtomicBool,
     session_stats: AtomicStats,
     pub(crate) times: AtomicTimes,
     uuid: OnceLock<Uuid>,
@@ -98,6 +103,8 @@ impl CallControl {
             sample_rate: AtomicRate::default(),
             rate_sent: AtomicRate::default(),
             retransmissions: AtomicCount::default(),
+            #[cfg(all(feature = "handover", unix))]
+            handover_requested: AtomicBool::new(false),
             session_stats: AtomicStats::default(),
             times: AtomicTimes::new(accepted_at),
             uuid: OnceLock::new(),

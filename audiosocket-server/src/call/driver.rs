@@ -178,10 +178,6 @@ impl<A: Acceptor> CallDriver<A> {
                 None => {}
             }
             call.outbound.playout_changed |= commands.playout_changed();
-            #[cfg(all(feature = "handover", unix))]
-            {
-                call.outbound.hands_over |= commands.hands_over();
-            }
         });
     }
 

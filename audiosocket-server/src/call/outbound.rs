@@ -35,9 +35,6 @@ pub(crate) struct Outbound {
     pub(crate) is_behind: bool,
     /// The server began to shut down, and the handler was not called for it.
     pub(crate) shutdown_began: bool,
-    /// Another process asks for the call.
-    #[cfg(all(feature = "handover", unix))]
-    pub(crate) hands_over: bool,
     /// When silence may begin after the audio that was sent.
     pub(crate) silence_from: Timestamp,
     /// The rate of the last sent frame.
@@ -73,8 +70,6 @@ impl Outbound {
             awaits_drain: false,
             is_behind: false,
             shutdown_began: false,
-            #[cfg(all(feature = "handover", unix))]
-            hands_over: false,
             silence_from: Timestamp::ZERO,
             rate_sent: None,
             sent: None,

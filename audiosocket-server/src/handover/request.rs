@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -165,11 +166,19 @@ impl CallControl {
         let request = HandoverRequest(Arc::clone(offers));
         rare.handover = Some(CallHandover::Requested(request));
         drop(inner);
+        self.handover_requested.store(true, Ordering::Release);
         self.command(Commands::HAND_OVER);
+    }
+
+    /// Returns whether there is a request to take.
+    #[inline]
+    pub(crate) fn has_handover_request(&self) -> bool {
+        self.handover_requested.load(Ordering::Acquire)
     }
 
     /// Takes the request, if it still waits.
     pub(crate) fn take_handover_request(&self) -> Option<HandoverRequest> {
+        self.handover_requested.store(false, Ordering::Release);
         let mut inner = self.lock();
         let handover = &mut inner.rare.as_mut()?.handover;
         match handover.take() {

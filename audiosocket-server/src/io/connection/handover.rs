@@ -68,7 +68,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             }
         }
         let polled = Pin::new(&mut *self).poll(cx);
-        if polled.is_pending() && std::mem::take(&mut self.driver.outbound.hands_over) {
+        if polled.is_pending() && self.driver.handle().control().has_handover_request() {
             self.hand_over(cx, socket);
         }
         polled
