@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::logging::LogFormat;
-use crate::{call, decode, demo, generate, help, logging, serve, tap};
+use crate::{call, decode, demo, generate, help, logging, serve, tap, top};
 
 /// AudioSocket servers for Asterisk, and a caller that stands in for Asterisk
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// Pass calls on to a server, and capture them
     Tap(tap::TapArgs),
+    /// Show the calls of a running server in a terminal
+    Top(top::TopArgs),
     /// Write the manual pages and the completions of shells, for a package
     #[command(hide = true)]
     Generate(generate::GenerateArgs),
@@ -64,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Tap(args) => tap::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Generate(args) => generate::run(&args, help::with_all_options(Cli::command())),
     };
     result.unwrap_or_else(|error| report(format, &error))
@@ -76,7 +79,7 @@ impl Command {
             Self::Serve(_) | Self::Tap(_) => "info",
             // The report of the calls has the errors of recordings.
             Self::Call(_) => "warn,audiosocket_record=off",
-            Self::Demo(_) | Self::Decode(_) | Self::Generate(_) => "warn",
+            Self::Demo(_) | Self::Decode(_) | Self::Top(_) | Self::Generate(_) => "warn",
         }
     }
 }

@@ -16,6 +16,7 @@ mod output;
 mod serve;
 mod signals;
 mod tap;
+mod top;
 mod usage_error;
 
 use std::process::ExitCode;

@@ -24,3 +24,4 @@ mod relay;
 mod releases;
 mod serve;
 mod server;
+mod top;

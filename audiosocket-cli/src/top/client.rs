@@ -1,0 +1,89 @@
+//! Gets the status of a server by HTTP.
+
+use std::io;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+
+use super::report::{CallsReport, StatusReport, SummaryReport};
+
+/// The longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The maximum size of an answer. The server lists at most 1,000 calls, of about 600 bytes each.
+const MAX_ANSWER: u64 = 4 * 1024 * 1024;
+
+/// A client of the status server at one address.
+#[derive(Debug)]
+pub(super) struct StatusClient {
+    addr: String,
+    agent: Agent,
+}
+
+impl StatusClient {
+    /// Creates a client for `PORT`, `:PORT` or `HOST:PORT`.
+    pub(super) fn new(addr: &str) -> Self {
+        let port = addr.strip_prefix(':').unwrap_or(addr);
+        let addr = match port.parse::<u16>() {
+            Ok(port) => format!("127.0.0.1:{port}"),
+            Err(_) => addr.to_owned(),
+        };
+        let config = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .proxy(None)
+            .build();
+        Self {
+            addr,
+            agent: config.into(),
+        }
+    }
+
+    /// Returns the address of the server.
+    pub(super) fn addr(&self) -> &str {
+        &self.addr
+    }
+
+    /// Returns the status of the server.
+    pub(super) fn fetch(&self) -> io::Result<StatusReport> {
+        let summary: SummaryReport = self.get("summary")?;
+        let calls: CallsReport = self.get("calls")?;
+        Ok(StatusReport { summary, calls })
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> io::Result<T> {
+        let url = format!("http://{}/{path}", self.addr);
+        let answer = self.agent.get(&url).call();
+        let body = answer.and_then(|mut answer| {
+            let body = answer.body_mut().with_config().limit(MAX_ANSWER);
+            body.read_to_vec()
+        });
+        let body = body.map_err(|error| {
+            io::Error::other(format!(
+                "no status from {url}: {error}; start the server with --status-listen, and give its address"
+            ))
+        })?;
+        serde_json::from_slice(&body).map_err(|error| {
+            io::Error::other(format!(
+                "{url} is not the status of an AudioSocket server: {error}; give the address of --status-listen"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_on_the_loopback_address() {
+        for (addr, full) in [
+            ("9100", "127.0.0.1:9100"),
+            (":9100", "127.0.0.1:9100"),
+            ("[::1]:9100", "[::1]:9100"),
+            ("server.example:9100", "server.example:9100"),
+        ] {
+            assert_eq!(StatusClient::new(addr).addr(), full);
+        }
+    }
+}
