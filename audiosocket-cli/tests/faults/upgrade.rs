@@ -61,7 +61,7 @@ fn upgrades(args: &[&str]) {
     let addr = first.addr().to_string();
     let calls = CALLS.to_string();
     let mut call = audiosocket(["call", &addr, "--json", "--calls", &calls]);
-    call.args(["--calls-per-second", "250", "--duration", "20s"]);
+    call.args(["--calls-per-second", "250", "--duration", "10s"]);
     call.arg("--allow-pauses");
     match args[0] {
         "echo" => call.args(["--echo-timeout", "60s"]),
@@ -72,7 +72,7 @@ fn upgrades(args: &[&str]) {
     first.wait_for_log(CALLS, "call started");
     let mut server = first;
     for _ in 0..UPGRADES {
-        thread::sleep(Duration::from_secs(1));
+        thread::sleep(Duration::from_millis(200));
         let new = serve(socket, args);
         let (code, log) = std::mem::replace(&mut server, new).wait();
         assert_eq!(code, 0, "{log}");
