@@ -58,7 +58,7 @@ impl Program {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .args(["build", "--release", "--package", "audiosocket-cli"])
-            .args(["--features", "jemalloc"])
+            .args(["--features", "jemalloc,tls"])
             .arg("--message-format=json-render-diagnostics")
             .stderr(Stdio::inherit())
             .output()?;

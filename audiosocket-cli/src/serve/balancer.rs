@@ -29,12 +29,8 @@ impl BalancerOptions {
         admission.proxy_protocol(networks.copied().collect())
     }
 
-    /// Listens for agent-checks. `max_calls` are the places for calls.
-    pub(super) fn agent_check(
-        &self,
-        server: ServerHandle,
-        max_calls: usize,
-    ) -> io::Result<Option<AgentCheck>> {
+    /// Listens for agent-checks.
+    pub(super) fn agent_check(&self, server: ServerHandle) -> io::Result<Option<AgentCheck>> {
         let Some(addr) = &self.agent_listen else {
             return Ok(None);
         };
@@ -45,7 +41,7 @@ impl BalancerOptions {
             ))
         };
         let listener = TcpListener::bind(addr).map_err(error)?;
-        let agent = AgentCheck::new(listener, server, max_calls).map_err(error)?;
+        let agent = AgentCheck::new(listener, server).map_err(error)?;
         Ok(Some(agent))
     }
 }

@@ -114,7 +114,7 @@ fn until_signal<A: Acceptor>(
     let announce = |addrs: &[SocketAddr], server: ServerHandle| {
         let operator = Operator {
             _status: args.status.start(&server)?,
-            agent: args.balancer.agent_check(server.clone(), args.max_calls)?,
+            agent: args.balancer.agent_check(server.clone())?,
             server,
             allow_file: allow_file.clone(),
             #[cfg(feature = "tls")]

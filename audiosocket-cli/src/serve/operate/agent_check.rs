@@ -2,11 +2,10 @@
 
 use std::io::{self, Write as _};
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use audiosocket_tokio::ServerHandle;
+use audiosocket_tokio::stats::Readiness;
 use tokio::time::sleep;
 
 /// The pause after an error of `accept`, such as a lack of descriptors.
@@ -17,44 +16,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(in crate::serve) struct AgentCheck {
     listener: TcpListener,
     server: ServerHandle,
-    max_calls: usize,
-    draining: DrainNotice,
-}
-
-/// Whether a drain was announced or has begun. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(in crate::serve) struct DrainNotice(Arc<AtomicBool>);
-
-impl DrainNotice {
-    pub(in crate::serve) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl AgentCheck {
-    pub(in crate::serve) fn new(
-        listener: TcpListener,
-        server: ServerHandle,
-        max_calls: usize,
-    ) -> io::Result<Self> {
+    pub(in crate::serve) fn new(listener: TcpListener, server: ServerHandle) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         tracing::info!(%addr, "agent-checks are answered");
-        Ok(Self {
-            listener,
-            server,
-            max_calls,
-            draining: DrainNotice::default(),
-        })
-    }
-
-    /// Returns the notice that makes the answers `drain`.
-    pub(in crate::serve) fn drain_notice(&self) -> DrainNotice {
-        self.draining.clone()
+        Ok(Self { listener, server })
     }
 
     /// Answers checks until the process ends.
@@ -64,13 +33,8 @@ impl AgentCheck {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let calls = self.server.calls();
-                    let is_full = calls.full().is_some();
-                    let answer = answer(
-                        self.draining.is_set(),
-                        is_full,
-                        calls.admitted(),
-                        self.max_calls,
-                    );
+                    let max_calls = calls.limits().max_calls;
+                    let answer = answer(self.server.readiness(), calls.admitted(), max_calls);
                     // A new connection has room for a line. It is closed at once, so a peer can hold nothing open.
                     let written = stream.into_std();
                     let written = written.and_then(|mut stream| stream.write(answer.as_bytes()));
@@ -91,42 +55,48 @@ impl AgentCheck {
 ///
 /// `ready` ends an earlier `drain`. The percentage is that of the configured weight: the share of places that are free. At 0 %,
 /// HAProxy sends no new calls.
-fn answer(is_draining: bool, is_full: bool, calls: usize, max_calls: usize) -> String {
-    if is_draining {
-        return "drain\n".to_owned();
-    }
+fn answer(readiness: Readiness, calls: usize, max_calls: usize) -> String {
     let free = max_calls.saturating_sub(calls);
-    let percent = match (free as u128 * 100).checked_div(max_calls as u128) {
-        _ if is_full => 0,
-        // The server has a place.
-        percent => percent.unwrap_or(0).max(1),
-    };
-    format!("up ready {percent}%\n")
+    match readiness {
+        Readiness::Ready => {
+            let percent = (free as u128 * 100).checked_div(max_calls as u128);
+            // The server has a place.
+            format!("up ready {}%\n", percent.unwrap_or(0).max(1))
+        }
+        Readiness::Full(_) => "up ready 0%\n".to_owned(),
+        _ => "drain\n".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::answer;
+    use audiosocket_tokio::admission::LimitReached;
+
+    use super::*;
 
     #[test]
     fn the_answer_has_the_share_of_free_places() {
-        assert_eq!(answer(false, false, 0, 1000), "up ready 100%\n");
-        assert_eq!(answer(false, false, 200, 1000), "up ready 80%\n");
-        assert_eq!(answer(false, false, 999, 1000), "up ready 1%\n");
-        assert_eq!(answer(false, false, 1, 3), "up ready 66%\n");
-        assert_eq!(answer(false, false, 5, usize::MAX), "up ready 99%\n");
+        let answer = |calls, max_calls| answer(Readiness::Ready, calls, max_calls);
+        assert_eq!(answer(0, 1000), "up ready 100%\n");
+        assert_eq!(answer(200, 1000), "up ready 80%\n");
+        assert_eq!(answer(999, 1000), "up ready 1%\n");
+        assert_eq!(answer(1, 3), "up ready 66%\n");
+        assert_eq!(answer(5, usize::MAX), "up ready 99%\n");
     }
 
     #[test]
     fn a_full_server_gets_no_new_calls() {
-        assert_eq!(answer(false, true, 1000, 1000), "up ready 0%\n");
+        let full = Readiness::Full(LimitReached::Calls);
+        assert_eq!(answer(full, 1000, 1000), "up ready 0%\n");
         // Short of memory.
-        assert_eq!(answer(false, true, 10, 1000), "up ready 0%\n");
+        assert_eq!(answer(full, 10, 1000), "up ready 0%\n");
     }
 
     #[test]
     fn a_draining_server_answers_drain_whatever_its_load() {
-        assert_eq!(answer(true, false, 0, 1000), "drain\n");
-        assert_eq!(answer(true, true, 1000, 1000), "drain\n");
+        for draining in [Readiness::DrainAnnounced, Readiness::ShuttingDown] {
+            assert_eq!(answer(draining, 0, 1000), "drain\n");
+            assert_eq!(answer(draining, 1000, 1000), "drain\n");
+        }
     }
 }

@@ -50,10 +50,7 @@ impl Operator {
 
     async fn act(mut self, mut signals: ServerSignals, manager: ServiceManager) {
         let mut notice_ends = None;
-        let agent = self.agent.take();
-        let draining = agent.as_ref().map(AgentCheck::drain_notice);
-        let draining = draining.unwrap_or_default();
-        if let Some(agent) = agent {
+        if let Some(agent) = self.agent.take() {
             tokio::spawn(agent.serve());
         }
         loop {
@@ -63,7 +60,6 @@ impl Operator {
                     self.shut_down("the notice is over", &manager);
                 }
                 Some(ServerSignal::End(signal)) if !self.notice.is_zero() => {
-                    draining.set();
                     let notice = std::mem::take(&mut self.notice);
                     manager.stopping(notice + self.drain);
                     notice_ends = Some(Instant::now() + notice);
@@ -72,7 +68,6 @@ impl Operator {
                     tracing::info!(signal, %notice, "shutting down soon; new calls are accepted until then");
                 }
                 Some(ServerSignal::End(signal)) => {
-                    draining.set();
                     notice_ends = None;
                     self.shut_down(signal, &manager);
                 }
