@@ -54,16 +54,23 @@ pub(crate) const RATES: [(&str, usize); 9] = [
     ("slin192", 7680),
 ];
 
+/// The most bytes of audio in a played frame: it fits one TCP segment.
+const LONGEST_PLAYED: usize = 1296;
+
 /// Frames of 20 ms in a minute. No case waits for more.
 pub(crate) const MINUTE: usize = 3000;
 
-/// Returns the frames that leave when `audio` is played at the rate of `kind`: 20 ms each, the last one padded.
+/// Returns the frames that leave when `audio` is played at the rate of `kind`: 20 ms each, in equal
+/// frames that fit a TCP segment, the last ones padded.
 pub(crate) fn played(kind: u8, audio: &[u8]) -> Vec<u8> {
     let (_, len) = RATES[usize::from(kind - 0x10)];
     let frames = audio.chunks(len).flat_map(|piece| {
         let mut padded = piece.to_vec();
         padded.resize(len, 0);
-        frame(kind, &padded)
+        let parts = len.div_ceil(LONGEST_PLAYED);
+        let part = len.div_ceil(parts).next_multiple_of(2);
+        let parts = padded.chunks(part).flat_map(|part| frame(kind, part));
+        parts.collect::<Vec<_>>()
     });
     frames.collect()
 }

@@ -40,7 +40,7 @@ const AFTER_HELP: &str = help::examples!(
 );
 
 /// The columns of the printed status, which has no terminal to ask.
-const PRINTED_COLUMNS: u16 = 120;
+const PRINTED_COLUMNS: u16 = 140;
 
 pub(crate) fn run(args: &TopArgs) -> io::Result<ExitCode> {
     let client = StatusClient::new(&args.addr);

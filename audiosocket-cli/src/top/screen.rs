@@ -226,24 +226,22 @@ impl Screen {
     fn table(&self) -> Table<'static> {
         let widths = [
             Constraint::Length(9),
-            Constraint::Length(36),
+            Constraint::Min(36),
             Constraint::Fill(1),
             Constraint::Length(6),
             Constraint::Length(6),
-            Constraint::Length(5),
             Constraint::Length(9),
             Constraint::Length(9),
             Constraint::Length(7),
             Constraint::Length(7),
-            Constraint::Length(20),
+            Constraint::Length(18),
         ];
         let names = [
             "age",
             "uuid",
             "peer",
-            "Hz in",
-            "Hz out",
-            "codec",
+            "in",
+            "out",
             "frames in",
             "out",
             "late ms",
@@ -257,6 +255,7 @@ impl Screen {
 }
 
 fn row(call: &CallReport) -> Row<'static> {
+    let hz = |rate: u32| rate.to_string();
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let event = call.last_event.as_ref().map(|event| {
         let kind = event.kind.replace('_', " ");
@@ -266,9 +265,8 @@ fn row(call: &CallReport) -> Row<'static> {
         time(call.age_seconds),
         or_dash(call.uuid.clone()),
         call.peer.clone(),
-        or_dash(call.rate_in.map(|rate| rate.to_string())),
-        or_dash(call.rate_out.map(|rate| rate.to_string())),
-        or_dash(call.codec.clone()),
+        or_dash(call.codec.clone().or(call.rate_in.map(hz))),
+        or_dash(call.rate_out.map(hz)),
         call.frames_in.to_string(),
         call.frames_out.to_string(),
         or_dash(call.lateness_ms.map(|lateness| format!("{lateness:.2}"))),

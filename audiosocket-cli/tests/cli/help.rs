@@ -2,7 +2,7 @@
 
 use super::process::{run, text};
 
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["serve"],
     &["serve", "echo"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["demo"],
     &["decode"],
     &["tap"],
+    &["top"],
 ];
 
 /// Returns the help of `command`, which `flag` prints.
@@ -45,7 +46,7 @@ fn the_long_help_has_all_options_on_a_line_each() {
         let headings = help.lines().filter(|line| line.ends_with(':')).count();
         // Two lines for each heading, and the others are those of the short help.
         assert!(
-            help.lines().count() <= options + 2 * headings + 12,
+            help.lines().count() <= options + 2 * headings + 13,
             "{help}"
         );
     }

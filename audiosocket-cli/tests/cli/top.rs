@@ -33,7 +33,7 @@ fn in_a_terminal_top_draws_the_calls_until_q_is_pressed() {
     let call = begin_echo(server.addr());
     let program = env!("CARGO_BIN_EXE_audiosocket");
     let top = format!(
-        "stty rows 24 columns 120 && {program} top {} --interval 100ms",
+        "stty rows 24 columns 140 && {program} top {} --interval 100ms",
         server.status_addr()
     );
     let mut script = Command::new("script")

@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use audiosocket_proto::{
-    Audio, AudioBuf, Bed, DtmfDigit, End, MarkOutcome, SampleRate, SessionConfig, Timestamp,
-    Transmit,
+    Audio, AudioBuf, Bed, DtmfDigit, DurationHistogram, End, MarkOutcome, SampleRate,
+    SessionConfig, Timestamp, Transmit,
 };
 use audiosocket_server::handover::{CallSnapshot, SnapshotError};
 use audiosocket_server::{
@@ -220,7 +220,14 @@ proptest! {
         for call in [&mut stays, &mut moves] {
             call.driver.poll_commands(now, Waker::noop());
         }
-        prop_assert_eq!(stays.driver.handle().stats(), moves.driver.handle().stats());
+        // The deadline of silence, from which lateness counts, differs as above.
+        let [stays_stats, moves_stats] = [&stays, &moves].map(|call| {
+            let mut stats = call.driver.handle().stats();
+            stats.playout.late = 0;
+            stats.playout.lateness = DurationHistogram::default();
+            stats
+        });
+        prop_assert_eq!(stays_stats, moves_stats);
         prop_assert_eq!(stays.driver.handle().sample_rate(), moves.driver.handle().sample_rate());
     }
 
@@ -304,7 +311,7 @@ fn the_state_of_a_call_has_these_bytes_in_this_version() {
     let sum = state.iter().fold(0_u64, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
     });
-    assert_eq!((state.len(), sum), (5_438, 14_805_709_606_151_827_747));
+    assert_eq!((state.len(), sum), (5_446, 17_394_510_958_418_627_525));
 }
 
 #[test]

@@ -156,7 +156,8 @@ fn statistics_count_received_sent_and_ignored_frames(server: &TestServer) {
         concat!(
             "CallStats { session: SessionStats { frames_received: 9, audio_frames_received: 5, audio_bytes_received: 47, \
              audio_frames_sent: 2, audio_bytes_sent: 29, frames_dropped: 0 }, ",
-            "playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_played: 0, samples_dropped: 0, depth: 0ns }, ",
+            "playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_played: 0, samples_dropped: 0, \
+             lateness: DurationHistogram { counts: [0, 0, 0, 0, 0, 0], sum: 0ns }, barge_ins: 0, cleared: 0ns, depth: 0ns }, ",
             "rate_sent: Some(Hz8000), retransmissions: None }"
         ),
     ];

@@ -56,7 +56,8 @@ fn a_call_with_dropped_frames_goes_on(runner: &Runner) {
         concat!(
             "CallStats { session: SessionStats { frames_received: 5, audio_frames_received: 4, audio_bytes_received: 17, \
              audio_frames_sent: 12, audio_bytes_sent: 2892, frames_dropped: 3 }, ",
-            "playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_played: 0, samples_dropped: 0, depth: 0ns }, ",
+            "playout: PlayoutStats { frames: 0, late: 0, underruns: 0, silence: 0, samples_played: 0, samples_dropped: 0, \
+             lateness: DurationHistogram { counts: [0, 0, 0, 0, 0, 0], sum: 0ns }, barge_ins: 0, cleared: 0ns, depth: 0ns }, ",
             "rate_sent: Some(Hz8000), retransmissions: None }"
         ),
     );

@@ -72,8 +72,9 @@ pub struct Connection<S, T, A: Acceptor> {
     /// The last write may have ended inside a frame.
     inside_frame: bool,
     /// The second of the call in which the retransmissions were counted last. A call that the server ends has the count of
-    /// this second, because the handler ends it before the connection can count. 32 bits take no memory here.
-    counted_second: u32,
+    /// this second, because the handler ends it before the connection can count. 16 bits take no memory here, and their overflow after 18
+    /// hours has no effect.
+    counted_second: u16,
 }
 
 impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {

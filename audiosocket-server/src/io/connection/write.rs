@@ -44,7 +44,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
                         self.driver.transmitted(now, written);
                         self.unflushed = true;
                         self.inside_frame = written < len;
-                        let second = (now.as_nanos() / 1_000_000_000) as u32;
+                        let second = (now.as_nanos() / 1_000_000_000) as u16;
                         if second != self.counted_second {
                             self.counted_second = second;
                             self.count_retransmissions();
