@@ -20,7 +20,7 @@ const MAX_PLAYOUT_STEPS: usize = 64;
 
 /// One connection of a server, from its start to its close, without its socket.
 ///
-/// It is a [`Session`](audiosocket_proto::Session) with a [`Handler`], and you drive it in the same way. Pass bytes
+/// It is a [`Session`](audiosocket_proto::Session) with a [`Handler`](crate::Handler), and you drive it in the same way. Pass bytes
 /// and errors to it, and do what [`poll_transmit`](Self::poll_transmit) and
 /// [`poll_timeout`](Self::poll_timeout) return, until [`Transmit::Close`]. Their results are valid until the next
 /// call of a `&mut self` method. Also call [`poll_commands`](Self::poll_commands), which carries out the requests

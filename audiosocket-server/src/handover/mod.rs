@@ -3,7 +3,7 @@
 //!
 //! A call moves as a [`CallSnapshot`] and the descriptor of its socket:
 //!
-//! 1. The old process calls [`hand_over`] for the [handles](crate::Calls::handles) of its calls. Each call whose handler
+//! 1. The old process calls [`hand_over`] for the [open calls](crate::ServerHandle::open_calls). Each call whose handler
 //!    [agrees](crate::Handler::hand_over) stops at once: its connection reads and writes nothing.
 //! 2. The old process sends the [offered calls](HandoverBatch::calls) to the new one. You choose the way, such as a Unix socket.
 //! 3. The new process makes connections from them, without any effect, and says for which of them it succeeded.

@@ -88,7 +88,7 @@ struct TestCall {
 }
 
 /// Without silence and fades: their time after an answer depends on when the playout was polled last, and a call that moves
-/// is polled once more.
+/// is polled one time more.
 fn config() -> SessionConfig {
     SessionConfig::new()
         .fill_silence(false)
