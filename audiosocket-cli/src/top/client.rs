@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 
-use super::report::{CallsReport, StatusReport, SummaryReport};
+use super::report::{ShownCalls, ShownStatus, ShownSummary};
 
 /// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,10 +45,10 @@ impl StatusClient {
     }
 
     /// Returns the status of the server.
-    pub(super) fn fetch(&self) -> io::Result<StatusReport> {
-        let summary: SummaryReport = self.get("summary")?;
-        let calls: CallsReport = self.get("calls")?;
-        Ok(StatusReport { summary, calls })
+    pub(super) fn fetch(&self) -> io::Result<ShownStatus> {
+        let summary: ShownSummary = self.get("summary")?;
+        let calls: ShownCalls = self.get("calls")?;
+        Ok(ShownStatus { summary, calls })
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> io::Result<T> {

@@ -3,6 +3,7 @@
 mod client;
 mod report;
 mod screen;
+mod sort_order;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;

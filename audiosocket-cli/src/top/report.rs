@@ -8,15 +8,15 @@ use serde::Deserialize;
 
 /// The status of a server at one time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StatusReport {
-    pub(super) summary: SummaryReport,
-    pub(super) calls: CallsReport,
+pub(super) struct ShownStatus {
+    pub(super) summary: ShownSummary,
+    pub(super) calls: ShownCalls,
 }
 
 /// The answer of `/summary`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct SummaryReport {
+pub(super) struct ShownSummary {
     pub(super) state: String,
     pub(super) reason: Option<String>,
     pub(super) calls: u64,
@@ -35,13 +35,13 @@ pub(super) struct SummaryReport {
     pub(super) barge_ins: u64,
     pub(super) open_fds: Option<u64>,
     pub(super) max_fds: Option<u64>,
-    pub(super) last_refusals: Vec<RefusalReport>,
+    pub(super) last_refusals: Vec<ShownRefusal>,
 }
 
 /// A refused connection.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RefusalReport {
+pub(super) struct ShownRefusal {
     pub(super) seconds_ago: f64,
     pub(super) peer: String,
     pub(super) reason: String,
@@ -50,15 +50,15 @@ pub(super) struct RefusalReport {
 /// The answer of `/calls`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct CallsReport {
+pub(super) struct ShownCalls {
     pub(super) total: usize,
-    pub(super) calls: Vec<CallReport>,
+    pub(super) calls: Vec<ShownCall>,
 }
 
 /// An open call.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct CallReport {
+pub(super) struct ShownCall {
     pub(super) uuid: Option<String>,
     pub(super) peer: String,
     pub(super) age_seconds: f64,
@@ -70,13 +70,13 @@ pub(super) struct CallReport {
     pub(super) frames_late: u64,
     pub(super) lateness_ms: Option<f64>,
     pub(super) queued_ms: f64,
-    pub(super) last_event: Option<EventReport>,
+    pub(super) last_event: Option<ShownEvent>,
 }
 
 /// The last event of a call.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct EventReport {
+pub(super) struct ShownEvent {
     pub(super) kind: String,
     pub(super) seconds_ago: f64,
 }

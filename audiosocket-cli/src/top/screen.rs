@@ -9,7 +9,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Row, StatefulWidget, Table, TableState, Widget as _};
 
-use super::report::{CallReport, StatusReport, SummaryReport};
+use super::report::{ShownCall, ShownRefusal, ShownStatus, ShownSummary};
+use super::sort_order::SortOrder;
 
 /// The maximum number of refusals that the screen shows.
 const REFUSALS: usize = 3;
@@ -21,7 +22,7 @@ const HEAD_LINES: u16 = 4;
 #[derive(Debug)]
 pub(super) struct Screen {
     addr: String,
-    status: StatusReport,
+    status: ShownStatus,
     /// Frames per second from and to the callers, since the update before.
     frame_rates: Option<(f64, f64)>,
     updated_at: Option<Instant>,
@@ -30,46 +31,12 @@ pub(super) struct Screen {
     first_row: usize,
 }
 
-/// The column that orders the calls. The largest value is the first.
-#[derive(Clone, Copy, Debug)]
-enum SortOrder {
-    Age,
-    Lateness,
-    Queue,
-}
-
-impl SortOrder {
-    fn next(self) -> Self {
-        match self {
-            Self::Age => Self::Lateness,
-            Self::Lateness => Self::Queue,
-            Self::Queue => Self::Age,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Age => "age",
-            Self::Lateness => "lateness",
-            Self::Queue => "queue",
-        }
-    }
-
-    fn value(self, call: &CallReport) -> f64 {
-        match self {
-            Self::Age => call.age_seconds,
-            Self::Lateness => call.lateness_ms.unwrap_or(0.0),
-            Self::Queue => call.queued_ms,
-        }
-    }
-}
-
 impl Screen {
     /// Creates an empty screen for the server at `addr`.
     pub(super) fn new(addr: &str) -> Self {
         Self {
             addr: addr.to_owned(),
-            status: StatusReport::default(),
+            status: ShownStatus::default(),
             frame_rates: None,
             updated_at: None,
             error: None,
@@ -79,7 +46,7 @@ impl Screen {
     }
 
     /// Shows a new status.
-    pub(super) fn update(&mut self, now: Instant, status: StatusReport) {
+    pub(super) fn update(&mut self, now: Instant, status: ShownStatus) {
         self.frame_rates = self.updated_at.and_then(|before| {
             let seconds = now.saturating_duration_since(before).as_secs_f64();
             let (old, new) = (&self.status.summary, &status.summary);
@@ -174,7 +141,7 @@ impl Screen {
     }
 
     fn head(&self) -> [String; HEAD_LINES as usize] {
-        let SummaryReport {
+        let ShownSummary {
             state,
             reason,
             calls,
@@ -216,7 +183,7 @@ impl Screen {
 
     fn refusals(&self) -> Vec<String> {
         let refusals = self.status.summary.last_refusals.iter().take(REFUSALS);
-        let line = |refusal: &super::report::RefusalReport| {
+        let line = |refusal: &ShownRefusal| {
             let ago = time(refusal.seconds_ago);
             format!("refused {} {ago} ago: {}", refusal.peer, refusal.reason)
         };
@@ -254,7 +221,7 @@ impl Screen {
     }
 }
 
-fn row(call: &CallReport) -> Row<'static> {
+fn row(call: &ShownCall) -> Row<'static> {
     let hz = |rate: u32| rate.to_string();
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let event = call.last_event.as_ref().map(|event| {
@@ -287,10 +254,10 @@ fn time(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::report::{CallsReport, EventReport, RefusalReport};
+    use crate::top::report::{ShownCalls, ShownEvent};
 
-    fn call(uuid: &str, age_seconds: f64, lateness_ms: f64) -> CallReport {
-        CallReport {
+    fn call(uuid: &str, age_seconds: f64, lateness_ms: f64) -> ShownCall {
+        ShownCall {
             uuid: Some(uuid.to_owned()),
             peer: "192.0.2.1:4000".to_owned(),
             age_seconds,
@@ -298,17 +265,17 @@ mod tests {
             rate_in: Some(8000),
             frames_in: 500,
             queued_ms: 2500.0,
-            last_event: Some(EventReport {
+            last_event: Some(ShownEvent {
                 kind: "shutting_down".to_owned(),
                 seconds_ago: 3.2,
             }),
-            ..CallReport::default()
+            ..ShownCall::default()
         }
     }
 
-    fn status(frames_in: u64) -> StatusReport {
-        StatusReport {
-            summary: SummaryReport {
+    fn status(frames_in: u64) -> ShownStatus {
+        ShownStatus {
+            summary: ShownSummary {
                 state: "full".to_owned(),
                 reason: Some("too many calls".to_owned()),
                 calls: 2,
@@ -316,14 +283,14 @@ mod tests {
                 uptime_seconds: 90_061.0,
                 refused: [("max_calls".to_owned(), 7), ("admission".to_owned(), 1)].into(),
                 frames_in,
-                last_refusals: vec![RefusalReport {
+                last_refusals: vec![ShownRefusal {
                     seconds_ago: 61.0,
                     peer: "192.0.2.7:1".to_owned(),
                     reason: "too many\u{1b}[2J calls".to_owned(),
                 }],
-                ..SummaryReport::default()
+                ..ShownSummary::default()
             },
-            calls: CallsReport {
+            calls: ShownCalls {
                 total: 2,
                 calls: vec![call("young", 5.0, 9.5), call("old", 65.0, 0.25)],
             },
