@@ -39,7 +39,10 @@ unavailable() {
 debian() {
     command -v "$1" >/dev/null && return
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || return 75
-    local log status=0
+    local lock log status=0
+    # Scripts that run at the same time wait for each other: apt-get fails while another one runs.
+    exec {lock}>"${TMPDIR:-/tmp}/audiosocket-ci.lock"
+    flock "$lock"
     log=$(mktemp)
     # A source of other packages may fail. What counts is that these can be installed.
     step apt-get -q update || true
@@ -48,6 +51,7 @@ debian() {
         status=75
     fi
     rm "$log"
+    exec {lock}>&-
     return "$status"
 }
 
