@@ -196,9 +196,14 @@ fn a_late_echo_exceeds_the_limit_of_latency() {
     assert!(report.count("/exceeded/0/measured_us") >= 1_000_000);
 }
 
+/// The limits of a telephone are for a machine that is not busy.
 #[test]
-fn an_echo_server_keeps_the_limits_of_a_telephone() {
+fn an_option_replaces_a_limit_of_a_telephone() {
     let server = ServeProcess::start(1, &[]);
-    let report = call(server.addr(), &args("--strict --duration 2s"));
+    let wide = "--strict --duration 1s --allow-pauses --max-lateness 1m --max-drift 1m --max-burst 1m --max-gap 1m --max-latency 1m";
+    let report = call(server.addr(), &args(wide));
     assert_eq!(report.code, 0, "{}", report.figures);
+    let narrow = wide.replace("--max-latency 1m", "--max-latency 0s");
+    let report = call(server.addr(), &args(&narrow));
+    assert_eq!(report.code, 1, "{}", report.figures);
 }
