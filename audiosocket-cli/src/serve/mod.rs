@@ -111,8 +111,8 @@ fn until_signal<A: Acceptor>(
     #[cfg(feature = "tls")]
     let certificates = args.tls.certificates()?;
     let acceptor = CallLog::new(acceptor, tail.is_some());
-    let announce = |addrs: &[SocketAddr], server: ServerHandle| {
-        let operator = Operator {
+    let operator = |server: ServerHandle| {
+        Ok(Operator {
             _status: args.status.start(&server)?,
             agent: args.balancer.agent_check(server.clone())?,
             server,
@@ -121,8 +121,7 @@ fn until_signal<A: Acceptor>(
             certificates: certificates.clone(),
             notice: args.drain_notice,
             drain: args.drain,
-        };
-        announce(addrs, operator)
+        })
     };
     let config = ServeConfig {
         sockets: activation::take_sockets()?,
@@ -133,7 +132,7 @@ fn until_signal<A: Acceptor>(
             .as_ref()
             .map(operate::certificates::Certificates::config),
     };
-    let served = serve(acceptor, config, args, announce);
+    let served = serve(acceptor, config, args, operator);
     if let Some(captures) = captures {
         captures.finish();
     }
@@ -154,7 +153,7 @@ fn serve<A: Acceptor>(
     acceptor: A,
     config: ServeConfig,
     args: &ServeArgs,
-    announce: impl Fn(&[SocketAddr], ServerHandle) -> io::Result<()>,
+    operator: impl Fn(ServerHandle) -> io::Result<Operator>,
 ) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
@@ -172,9 +171,11 @@ fn serve<A: Acceptor>(
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
+            let operator = operator(server.handle())?;
+            // Last, because calls that were taken over are lost if the process ends with an error.
             #[cfg(target_os = "linux")]
             args.upgrade.start(predecessor, &server, args.drain).await?;
-            announce(server.local_addrs(), server.handle())?;
+            announce(server.local_addrs(), operator)?;
             // The accept loop runs on the threads of the calls. On this thread, which is no worker, it would compete
             // with the workers for CPU time and wake one of them for each connection.
             tokio::spawn(server.serve_forever()).await?
@@ -187,13 +188,13 @@ fn serve<A: Acceptor>(
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), server.handle())?;
+            announce(server.local_addrs(), operator(server.handle())?)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
             let server = options!(audiosocket_blocking, args, config).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), server.handle())?;
+            announce(server.local_addrs(), operator(server.handle())?)?;
             server.serve_forever()
         }
     }

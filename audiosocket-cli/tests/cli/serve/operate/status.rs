@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use rustix::process::Signal;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::caller::{UUID_TEXT, begin_echo, end_call};
 use crate::process::{PATIENCE, ServeProcess, run, text};
@@ -70,4 +71,26 @@ fn an_address_that_cannot_be_used_is_an_error_with_a_remedy() {
         );
     }
     server.terminate();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_new_process_whose_status_port_is_in_use_takes_over_no_calls() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("upgrade.sock");
+    let socket = socket.to_str().unwrap();
+    let old = ["--status-listen", ":0", "--upgrade-socket", socket];
+    let old = ServeProcess::start(1, &old);
+    let call = begin_echo(old.addr());
+    let status = old.status_addr().to_string();
+    let listen = ["serve", "echo", "--listen", "127.0.0.1:0"];
+    let new = ["--status-listen", &status, "--upgrade-socket", socket];
+    let output = run([listen, new].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("--status-listen"), "{error}");
+    assert!(!error.contains("took over"), "{error}");
+    end_call(call);
+    end_call(begin_echo(old.addr()));
+    old.terminate();
 }
