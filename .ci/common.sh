@@ -39,19 +39,17 @@ unavailable() {
 debian() {
     command -v "$1" >/dev/null && return
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || return 75
-    local lock log status=0
-    # Scripts that run at the same time wait for each other: apt-get fails while another one runs.
-    exec {lock}>"${TMPDIR:-/tmp}/audiosocket-ci.lock"
-    flock "$lock"
+    # Scripts that run at the same time wait for each other: apt-get fails while another one runs. A service that a package
+    # starts does not keep the lock (--close).
+    local apt=(flock --close "${TMPDIR:-/tmp}/audiosocket-ci.lock" apt-get) log status=0
     log=$(mktemp)
     # A source of other packages may fail. What counts is that these can be installed.
-    step apt-get -q update || true
-    DEBIAN_FRONTEND=noninteractive step apt-get -qy --no-install-recommends install "${@:2}" 2>&1 | tee "$log" || status=1
+    step "${apt[@]}" -q update || true
+    DEBIAN_FRONTEND=noninteractive step "${apt[@]}" -qy --no-install-recommends install "${@:2}" 2>&1 | tee "$log" || status=1
     if [ "$status" = 1 ] && grep -Eq '(Failed|Unable) to fetch|Unable to locate package|no installation candidate' "$log"; then
         status=75
     fi
     rm "$log"
-    exec {lock}>&-
     return "$status"
 }
 
