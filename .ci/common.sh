@@ -45,7 +45,8 @@ debian() {
     log=$(mktemp)
     # A source of other packages may fail. What counts is that these can be installed.
     step "${apt[@]}" -q update || true
-    DEBIAN_FRONTEND=noninteractive step "${apt[@]}" -qy --no-install-recommends install "${@:2}" 2>&1 | tee "$log" || status=1
+    # Packages start no services in runlevel 1.
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive step "${apt[@]}" -qy --no-install-recommends install "${@:2}" 2>&1 | tee "$log" || status=1
     if [ "$status" = 1 ] && grep -Eq '(Failed|Unable) to fetch|Unable to locate package|no installation candidate' "$log"; then
         status=75
     fi
