@@ -262,6 +262,12 @@ impl CallControl {
         self.commands.load(Ordering::Acquire) != 0
     }
 
+    /// Returns whether a handle has changed the playout since the last [`take_commands`](Self::take_commands).
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) fn playout_changed(&self) -> bool {
+        Commands(self.commands.load(Ordering::Acquire)).playout_changed()
+    }
+
     /// Takes the commands that came since the last call. More commands wake `waker`.
     pub(crate) fn take_commands(&self, waker: &Waker) -> Commands {
         // The waker is stored first, so that a command after the exchange finds it.

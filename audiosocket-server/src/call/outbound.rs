@@ -26,11 +26,11 @@ pub(crate) struct Outbound {
     /// When to poll the playout.
     pub(crate) playout_due: Option<Timestamp>,
     /// Whether `playout_due` is the time of silence, which sent audio delays.
-    due_for_silence: bool,
+    pub(crate) due_for_silence: bool,
     /// Whether to poll the playout in any case.
     pub(crate) playout_changed: bool,
     /// Whether to poll the playout once all bytes are written.
-    awaits_drain: bool,
+    pub(crate) awaits_drain: bool,
     /// Answers were dropped and reported, and the peer has not caught up.
     pub(crate) is_behind: bool,
     /// The server began to shut down, and the handler was not called for it.

@@ -41,8 +41,13 @@ impl<A: Acceptor> CallDriver<A> {
             session,
             playout,
             partial: Bytes::copy_from_slice(self.decoder.partial()),
+            playout_due: outbound.playout_due,
+            due_for_silence: outbound.due_for_silence,
+            // Also if the connection does not have the request of a handle yet.
+            playout_changed: outbound.playout_changed
+                || outbound.handle.control().playout_changed(),
+            awaits_drain: outbound.awaits_drain,
             is_behind: outbound.is_behind,
-            shutdown_began: outbound.shutdown_began,
             silence_from: outbound.silence_from,
             rate_sent: outbound.rate_sent,
             sent: outbound.sent,
@@ -101,6 +106,10 @@ impl<A: Acceptor> CallDriver<A> {
         call.now = now;
         let outbound = &mut call.outbound;
         outbound.session = Session::restore(config, &session);
+        outbound.playout_due = snapshot.playout_due;
+        outbound.due_for_silence = snapshot.due_for_silence;
+        outbound.playout_changed = snapshot.playout_changed;
+        outbound.awaits_drain = snapshot.awaits_drain;
         outbound.is_behind = snapshot.is_behind;
         outbound.silence_from = snapshot.silence_from;
         outbound.rate_sent = snapshot.rate_sent;
@@ -118,11 +127,7 @@ impl<A: Acceptor> CallDriver<A> {
             acceptor.take_over(request, &handler)
         });
         match accepted {
-            Ok(Ok(())) => {
-                // The new server does not shut down.
-                call.outbound.shutdown_began = false;
-                Ok(call)
-            }
+            Ok(Ok(())) => Ok(call),
             Ok(Err(refusal)) => Err(refusal),
             Err(panic) => Err(Refusal::new(panic.to_string())),
         }
@@ -131,7 +136,6 @@ impl<A: Acceptor> CallDriver<A> {
     /// Continues a call that another process [handed over](Self::take_over), or one that this process could not hand over.
     pub fn resume(&mut self, now: Timestamp) {
         self.now = now;
-        self.outbound.playout_changed = true;
         self.notify(HandlerEvent::Resume);
     }
 

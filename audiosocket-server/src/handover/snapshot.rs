@@ -21,8 +21,12 @@ pub struct CallSnapshot {
     pub(crate) playout: PlayoutSnapshot,
     /// The received bytes of an incomplete frame.
     pub(crate) partial: Bytes,
+    /// When the call polls its playout.
+    pub(crate) playout_due: Option<Timestamp>,
+    pub(crate) due_for_silence: bool,
+    pub(crate) playout_changed: bool,
+    pub(crate) awaits_drain: bool,
     pub(crate) is_behind: bool,
-    pub(crate) shutdown_began: bool,
     pub(crate) silence_from: Timestamp,
     pub(crate) rate_sent: Option<SampleRate>,
     pub(crate) sent: Option<SampleRate>,
