@@ -146,3 +146,13 @@ pub(crate) fn digest(payload: &[u8]) -> String {
 pub(crate) fn audio_record(rate: &str, payload: &[u8]) -> String {
     format!("audio {rate} {}", digest(payload))
 }
+
+/// Returns the record of the statistics of a call that has played nothing, from the text of its session's counters.
+pub(crate) fn stats_record(session: &str) -> String {
+    format!(
+        "CallStats {{ session: SessionStats {{ {session} }}, \
+         playout: PlayoutStats {{ frames: 0, late: 0, underruns: 0, silence: 0, samples_played: 0, samples_dropped: 0, \
+         lateness: DurationHistogram {{ counts: [0, 0, 0, 0, 0, 0], sum: 0ns }}, barge_ins: 0, cleared: 0ns, depth: 0ns }}, \
+         rate_sent: Some(Hz8000), retransmissions: None }}"
+    )
+}

@@ -15,6 +15,7 @@
 //! | change the memory limits | [`RecorderBuilder::max_waiting_per_call`], [`RecorderBuilder::max_waiting`] |
 //! | end all recordings and wait for the disk | [`Recorder::finish`] |
 //! | find recordings that failed | [`Recorder::stats`] |
+//! | name files of your own as recordings are named | [`call_files`] |
 //! | read about files, crashes and limits | [`Recorder`] |
 
 mod acceptor;
@@ -32,6 +33,11 @@ mod timeline;
 mod track;
 mod wav_file;
 mod writer;
+
+/// The names of files about calls, and who may read them. Use it for files of your own beside recordings.
+pub mod call_files {
+    pub use crate::storage::{check_directory, create_named, make_private};
+}
 
 pub use audiosocket_media::{Codec, Law, SampleRate};
 

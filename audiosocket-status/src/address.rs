@@ -13,11 +13,18 @@ pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
 }
 
 fn resolve(addr: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(with_host(addr).to_socket_addrs()?.collect())
+}
+
+/// Returns `HOST:PORT` for `PORT`, `:PORT` or `HOST:PORT`. Without a host, it is the loopback address. Servers and clients of
+/// the status agree by this.
+#[must_use]
+pub fn with_host(addr: &str) -> String {
     let port = addr.strip_prefix(':').unwrap_or(addr);
-    if let Ok(port) = port.parse() {
-        return Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
+    match port.parse::<u16>() {
+        Ok(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
+        Err(_) => addr.to_owned(),
     }
-    Ok(addr.to_socket_addrs()?.collect())
 }
 
 #[cfg(test)]
@@ -34,6 +41,18 @@ mod tests {
             ["0.0.0.0:1".parse().unwrap()]
         );
         assert_eq!(resolve("[::1]:1").unwrap(), ["[::1]:1".parse().unwrap()]);
+    }
+
+    #[test]
+    fn an_address_without_a_host_gets_the_loopback_address() {
+        for (addr, full) in [
+            ("9100", "127.0.0.1:9100"),
+            (":9100", "127.0.0.1:9100"),
+            ("[::1]:9100", "[::1]:9100"),
+            ("server.example:9100", "server.example:9100"),
+        ] {
+            assert_eq!(with_host(addr), full);
+        }
     }
 
     #[test]

@@ -3,21 +3,17 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use audiosocket_record::call_files;
 use audiosocket_tokio::stats::CallSide;
-use rustix::fs::{Access, access};
 use uuid::Uuid;
 
 use super::options::CaptureForm;
 use super::pcapng::PcapngFile;
 use super::streams::StreamFiles;
 use crate::file_error::file_error;
-
-/// The most files with the same time and UUID.
-const MAX_SAME_NAMES: u32 = 100;
 
 /// The directory of the files.
 #[derive(Debug)]
@@ -29,9 +25,7 @@ pub(super) struct CaptureDirectory {
 impl CaptureDirectory {
     /// Opens a directory in which this process may create files.
     pub(super) fn open(path: PathBuf, form: CaptureForm) -> io::Result<Self> {
-        // The dot makes this an error if the path is no directory.
-        access(path.join("."), Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
-            let error = io::Error::from(error);
+        call_files::check_directory(&path).map_err(|error| {
             let remedy = match error.kind() {
                 io::ErrorKind::NotFound => "; create the directory of --capture-dir first",
                 _ => "; --capture-dir needs a directory in which the program may create files",
@@ -49,21 +43,10 @@ impl CaptureDirectory {
         caller: SocketAddr,
         server: SocketAddr,
     ) -> io::Result<CaptureFile> {
-        let time = humantime::format_rfc3339_millis(started).to_string();
-        let time = time.replace(['-', ':'], "");
         let call = uuid.map_or_else(|| "no-uuid".to_owned(), |uuid| uuid.to_string());
-        let mut name = format!("{time}-{call}");
-        for number in 2..=MAX_SAME_NAMES {
-            match self.create_content(&name, started, caller, server) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                content => {
-                    let content = content?;
-                    return Ok(CaptureFile { name, content });
-                }
-            }
-            name = format!("{time}-{call}-{number}");
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
+        let create = |name: &str| self.create_content(name, started, caller, server);
+        let (name, content) = call_files::create_named(started, &call, create)?;
+        Ok(CaptureFile { name, content })
     }
 
     fn create_content(
@@ -87,10 +70,10 @@ impl CaptureDirectory {
     }
 
     fn create_file(&self, name: &str, extension: &str) -> io::Result<File> {
-        // Calls are private: only the owner and the group may read the files.
         let path = self.path.join(format!("{name}.{extension}"));
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o640).open(path)
+        call_files::make_private(options.write(true).create_new(true));
+        options.open(path)
     }
 }
 

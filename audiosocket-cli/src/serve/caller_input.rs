@@ -36,9 +36,8 @@ pub(super) struct CallerInput {
     policy: BargeInPolicy,
     interruption: Arc<Mutex<Interruption>>,
     events: Vec<BargeInEvent>,
-    /// The time at which the connection was accepted, by the clock of the call.
-    accepted: Instant,
-    has_started: bool,
+    /// The time at which the connection was accepted, by the clock of the call. `None` before [`start`](Self::start).
+    accepted: Option<Instant>,
 }
 
 /// What the callbacks of a call share with the observer of its sent audio.
@@ -71,20 +70,20 @@ impl CallerInput {
             policy,
             interruption: Arc::new(Mutex::new(interruption)),
             events: Vec::new(),
-            accepted: Instant::now(),
-            has_started: false,
+            accepted: None,
         }
     }
 
     /// Follows what `call` sends from now on. Its echo does not interrupt, and its first part is protected. A second time
     /// has no effect.
     pub(super) fn start(&mut self, call: &mut Call<'_>) {
-        if std::mem::replace(&mut self.has_started, true) {
+        if self.accepted.is_some() {
             return;
         }
         let now = Instant::now();
-        self.accepted = now.checked_sub(call.duration()).unwrap_or(now);
-        let (accepted, handle) = (self.accepted, call.handle());
+        let accepted = now.checked_sub(call.duration()).unwrap_or(now);
+        self.accepted = Some(accepted);
+        let handle = call.handle();
         let interruption = Arc::clone(&self.interruption);
         call.observe_sent(move |frame| {
             let mut interruption = lock(&interruption);
@@ -109,7 +108,7 @@ impl CallerInput {
         audio: Audio<'_>,
         is_interruptible: bool,
     ) -> bool {
-        self.push(audio, self.accepted + call.duration());
+        self.push(audio, self.now(call));
         report(&mut self.decoder, &mut self.codec, call);
         let mut interruption = lock(&self.interruption);
         let mut interrupts = false;
@@ -160,11 +159,17 @@ impl CallerInput {
 
     /// Takes a frame of a key. Returns false if the tones of this press came before.
     pub(super) fn takes_key(&mut self, call: &Call<'_>, digit: DtmfDigit) -> bool {
+        let at = self.now(call);
         let Some(keys) = &mut self.keys else {
             return true;
         };
-        let at = self.accepted + call.duration();
         keys.push_frame(digit, at).is_some()
+    }
+
+    /// Returns the time by the clock of the call.
+    fn now(&self, call: &Call<'_>) -> Instant {
+        let now = |accepted| accepted + call.duration();
+        self.accepted.map_or_else(Instant::now, now)
     }
 
     /// Returns whether a key interrupts now.

@@ -24,17 +24,12 @@ pub(super) struct StatusClient {
 impl StatusClient {
     /// Creates a client for `PORT`, `:PORT` or `HOST:PORT`.
     pub(super) fn new(addr: &str) -> Self {
-        let port = addr.strip_prefix(':').unwrap_or(addr);
-        let addr = match port.parse::<u16>() {
-            Ok(port) => format!("127.0.0.1:{port}"),
-            Err(_) => addr.to_owned(),
-        };
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .proxy(None)
             .build();
         Self {
-            addr,
+            addr: audiosocket_status::with_host(addr),
             agent: config.into(),
         }
     }
@@ -68,22 +63,5 @@ impl StatusClient {
                 "{url} is not the status of an AudioSocket server: {error}; give the address of --status-listen"
             ))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_alone_is_on_the_loopback_address() {
-        for (addr, full) in [
-            ("9100", "127.0.0.1:9100"),
-            (":9100", "127.0.0.1:9100"),
-            ("[::1]:9100", "[::1]:9100"),
-            ("server.example:9100", "server.example:9100"),
-        ] {
-            assert_eq!(StatusClient::new(addr).addr(), full);
-        }
     }
 }

@@ -7,7 +7,7 @@ use audiosocket_media::Codec;
 
 use super::{Context, Recording};
 use crate::raw_file::RawFile;
-use crate::storage::{Storage, create_named};
+use crate::storage::{Storage, create_recording};
 
 impl<S: Storage> Recording<S> {
     /// Appends compressed audio to a file of its own.
@@ -46,7 +46,7 @@ impl<S: Storage> Recording<S> {
             }
             None => {
                 let utc = self.start.utc + at.saturating_duration_since(self.start.at);
-                create_named(&context.storage, utc, self.start.uuid, &extension)?
+                create_recording(&context.storage, utc, self.start.uuid, &extension)?
             }
         };
         Ok(RawFile::new(name, file, codec))

@@ -8,7 +8,7 @@ use audiosocket_media::SampleRate;
 use super::converter::RateConverter;
 use super::{Context, Failure, MAX_FILES, Recording};
 use crate::sides::Sides;
-use crate::storage::{Storage, create_named};
+use crate::storage::{Storage, create_recording};
 use crate::wav_file::{WavFile, WrittenFile};
 
 impl<S: Storage> Recording<S> {
@@ -77,7 +77,7 @@ impl<S: Storage> Recording<S> {
                 let file = context.storage.create(&path, false)?;
                 Ok((path.display().to_string(), file))
             }
-            None => create_named(&context.storage, utc, self.start.uuid, extension),
+            None => create_recording(&context.storage, utc, self.start.uuid, extension),
         };
         let files = extensions.iter().map(create);
         WavFile::new(files.collect::<io::Result<_>>()?, rate, sides)

@@ -81,7 +81,7 @@ impl ServiceManager {
 
     /// Returns the line that `systemctl status` shows.
     fn status(&self) -> String {
-        let calls = self.server.stats().calls;
+        let calls = self.server.open_calls().len();
         match self.server.calls().full() {
             None => format!("{calls} calls"),
             Some(reason) => format!("{calls} calls, full: {reason}"),

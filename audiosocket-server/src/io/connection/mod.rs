@@ -57,14 +57,14 @@ static REFUSED_CALLS: LogRateLimit = LogRateLimit::new();
 /// UUID has come, `uuid`. Callbacks run inside of it. Where the level is disabled, no span is made.
 pub struct Connection<S, T, A: Acceptor> {
     /// This field is before the driver, so the stream is dropped first: a connection counts as open until it is closed.
-    pub(super) stream: S,
-    pub(super) tls: TlsLayer,
-    pub(super) driver: CallDriver<A>,
-    pub(super) epoch: Epoch,
-    pub(super) timer: CoalescingTimer<T>,
+    stream: S,
+    tls: TlsLayer,
+    driver: CallDriver<A>,
+    epoch: Epoch,
+    timer: CoalescingTimer<T>,
     /// The call waits for the decision whether another process takes it over. Nothing is read or written.
     #[cfg(all(feature = "handover", unix))]
-    pub(super) is_suspended: bool,
+    is_suspended: bool,
     read_closed: bool,
     write_closed: bool,
     /// Bytes were written to a stream that may hold them back, such as TLS.
@@ -72,8 +72,8 @@ pub struct Connection<S, T, A: Acceptor> {
     /// The last write may have ended inside a frame.
     inside_frame: bool,
     /// The second of the call in which the retransmissions were counted last. A call that the server ends has the count of
-    /// this second, because the handler ends it before the connection can count. 16 bits take no memory here, and their overflow after 18
-    /// hours has no effect.
+    /// this second, because the handler ends it before the connection can count. 16 bits take no memory here, and their
+    /// overflow after 18 hours has no effect.
     counted_second: u16,
 }
 
@@ -96,7 +96,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Self::of(stream, driver, Epoch::new(T::now()))
     }
 
-    pub(super) fn of(stream: S, driver: CallDriver<A>, epoch: Epoch) -> Self {
+    fn of(stream: S, driver: CallDriver<A>, epoch: Epoch) -> Self {
         Self {
             stream,
             tls: TlsLayer::default(),
@@ -271,7 +271,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
         Poll::Ready(())
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    fn now(&self) -> Timestamp {
         self.epoch.timestamp(T::now())
     }
 }

@@ -1,4 +1,4 @@
-//! Counters, times and sent frames, as others see them.
+//! Counters, times and sent frames of calls.
 
 mod reports;
 mod sent;

@@ -1,7 +1,6 @@
 //! `--status-listen`: the status of a running server by HTTP.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -12,16 +11,12 @@ use crate::process::{PATIENCE, ServeProcess, run, text};
 
 /// Returns the status of the answer, and its body.
 fn get(addr: SocketAddr, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (
-        head.split(' ').nth(1).unwrap().parse().unwrap(),
-        body.to_owned(),
-    )
+    let request = ureq::get(format!("http://{addr}{path}")).config();
+    let request = request.http_status_as_error(false);
+    let request = request.timeout_global(Some(PATIENCE)).build();
+    let mut answer = request.call().unwrap();
+    let body = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), body)
 }
 
 #[test]
