@@ -51,7 +51,7 @@ impl<A: Acceptor> Acceptor for RecordingAcceptor<A> {
 pub struct RecordingHandler<H> {
     handler: H,
     queue: WriterQueue,
-    /// `None` while the call moves to another process, and if the recording cannot continue after that.
+    /// `None` before the call continues in this process, and if it cannot be recorded then.
     track: Option<Track>,
     /// The time at which the connection was accepted, by the clock of the call. Before the start of the call it is the
     /// start of the recording.
@@ -69,8 +69,8 @@ impl<H: Handler> RecordingHandler<H> {
         })
     }
 
-    /// Begins another file after the call has moved to this process, or after that has failed.
-    fn restart(&mut self, call: &mut Call<'_>) {
+    /// Begins a file after the call has moved to this process.
+    fn begin(&mut self, call: &mut Call<'_>) {
         let now = Instant::now();
         match self.queue.start_now(call.uuid(), now) {
             Ok(track) => self.track = Some(track),
@@ -100,7 +100,8 @@ impl<H: Handler> Handler for RecordingHandler<H> {
         let now = self.accepted + call.duration();
         match (event, &mut self.track) {
             (HandlerEvent::Start, _) => self.observe(call),
-            (HandlerEvent::Resume, _) => self.restart(call),
+            (HandlerEvent::Resume, None) => self.begin(call),
+            (HandlerEvent::Resume, Some(track)) => track.stay(),
             (HandlerEvent::Audio(audio), Some(track)) => track.write(now, audio),
             (HandlerEvent::Exception(Exception::Lagged(lag)), Some(track)) => {
                 track.write_lost(now, lag.frames, lag.bytes);
@@ -111,15 +112,16 @@ impl<H: Handler> Handler for RecordingHandler<H> {
         self.handler.on_event(call, event)
     }
 
-    /// Ends the file. The next one begins when the call goes on. So two processes never write the same file.
+    /// The file ends here if the call moves, and the other process begins another one. So two processes never write the same
+    /// file.
     fn hand_over(&mut self, call: &Call<'_>) -> Option<Vec<u8>> {
         if self.queue.has_given_paths() {
-            // The next file would overwrite this one.
+            // The file of the other process would overwrite this one.
             return None;
         }
         let state = self.handler.hand_over(call)?;
-        if let Some(mut track) = self.track.take() {
-            track.finish(self.accepted + call.duration());
+        if let Some(track) = &mut self.track {
+            track.leave(self.accepted + call.duration());
         }
         Some(state)
     }

@@ -71,6 +71,8 @@ pub(crate) struct LostAudio {
 pub struct Track {
     caller: SideTrack,
     finished: bool,
+    /// The time at which the call stopped, while it may move to another process.
+    left_at: Option<Instant>,
 }
 
 /// The frames of one side of a call, on their way to the writer.
@@ -94,7 +96,18 @@ impl Track {
         Self {
             caller: SideTrack::new(id, queue, name.into(), Usage::default()),
             finished: false,
+            left_at: None,
         }
+    }
+
+    /// Notes that the call may move to another process. If the track is dropped then, the recording ends at `at`.
+    pub(crate) fn leave(&mut self, at: Instant) {
+        self.left_at = Some(at);
+    }
+
+    /// Notes that the call has not moved.
+    pub(crate) fn stay(&mut self) {
+        self.left_at = None;
     }
 
     /// Records the audio of one frame, of any length and rate, that arrived at `at`.
@@ -146,7 +159,7 @@ impl Track {
 
 impl Drop for Track {
     fn drop(&mut self) {
-        self.finish(Instant::now());
+        self.finish(self.left_at.unwrap_or_else(Instant::now));
     }
 }
 

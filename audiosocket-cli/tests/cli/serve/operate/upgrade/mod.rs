@@ -1,8 +1,10 @@
 //! `--upgrade-socket`: a new process takes over the calls of the old one.
 
+mod fake_process;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -10,10 +12,11 @@ use tempfile::TempDir;
 
 use crate::caller::{UUID, assert_echoed, begin_echo, connect, end_call, read_frame};
 use crate::listening::ListeningCaller;
-use crate::process::{PATIENCE, ServeProcess, audiosocket, line, text};
+use crate::process::{ServeProcess, audiosocket, line, text};
 use crate::recordings::{files, finished, name, say, slin, voice};
 use crate::serve::play::{noise, wav_file};
 use crate::server::write_frame;
+use fake_process::{CALL, FakeProcess, HELLO, TAKEN};
 
 const CALLS: usize = 20;
 
@@ -194,62 +197,13 @@ fn calls_that_cannot_move_drain_in_the_old_process() {
     line(&new.terminate(), &["call ended"]);
 }
 
-/// The other side of the link, as far as a test needs it.
-struct FakeProcess(UnixStream);
-
-impl FakeProcess {
-    fn connect(socket: &Path) -> Self {
-        Self::new(UnixStream::connect(socket).unwrap())
-    }
-
-    fn new(stream: UnixStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(stream)
-    }
-
-    /// Returns the kind and the payload of the next message.
-    fn receive(&mut self) -> (u8, Vec<u8>) {
-        let mut header = [0; 5];
-        self.0.read_exact(&mut header).unwrap();
-        let [kind, len @ ..] = header;
-        let mut payload = vec![0; u32::from_le_bytes(len) as usize];
-        self.0.read_exact(&mut payload).unwrap();
-        (kind, payload)
-    }
-
-    fn send(&mut self, kind: u8, payload: &[u8]) {
-        let len = u32::try_from(payload.len()).unwrap().to_le_bytes();
-        self.0
-            .write_all(&[&[kind], &len[..], payload].concat())
-            .unwrap();
-    }
-
-    /// Does what a new process does, until it would answer for the calls. Returns the number of the calls.
-    fn begin(&mut self) -> usize {
-        let (_, hello) = self.receive();
-        // This test has the same version.
-        self.send(HELLO, &hello);
-        while self.receive().0 != END {}
-        self.send(READY, &[]);
-        let mut calls = 0;
-        while self.receive().0 != END {
-            calls += 1;
-        }
-        calls
-    }
-}
-
-const HELLO: u8 = 0;
-const END: u8 = 2;
-const READY: u8 = 3;
-const CALL: u8 = 4;
-const TAKEN: u8 = 5;
-
 #[test]
 fn calls_go_on_if_the_new_process_ends_or_is_silent_or_answers_nonsense() {
     let directory = TempDir::new().unwrap();
     let socket = socket(&directory);
-    let server = start(&socket, &["echo"]);
+    let recordings = TempDir::new().unwrap();
+    let recorded = ["echo", "--record", recordings.path().to_str().unwrap()];
+    let server = start(&socket, &recorded);
     let mut calls: Vec<_> = (0..CALLS).map(|_| begin_echo(server.addr())).collect();
     let still_here = |calls: &mut [TcpStream], failed: usize, reason: &str| {
         server.wait_for_log(failed, "an upgrade failed");
@@ -285,8 +239,11 @@ fn calls_go_on_if_the_new_process_ends_or_is_silent_or_answers_nonsense() {
         still_here(&mut calls, failed, reason);
     }
     // After all of this, a real upgrade works.
-    let new = start(&socket, &["echo"]);
-    assert_eq!(server.wait().0, 0);
+    let new = start(&socket, &recorded);
+    let (code, log) = server.wait();
+    assert_eq!(code, 0, "{log}");
+    // A call that stayed six times has one file, and so have the six calls in between.
+    assert_eq!(log.matches(" recorded ").count(), CALLS + 6, "{log}");
     calls.into_iter().for_each(end_call);
     new.terminate();
 }
