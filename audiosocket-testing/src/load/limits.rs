@@ -9,8 +9,9 @@ use super::stats::Quantiles;
 
 /// Limits of the received audio, in [`LoadTest::limits`](super::LoadTest::limits). `None` is no limit.
 ///
-/// This machine can be late to read audio. Each limit is raised by its own delay, the maximum of
-/// [`self_latency_us`](super::Report::self_latency_us).
+/// This machine can be late to read audio, and to send the audio whose echo is expected. Each limit is raised by its own
+/// delay: the maximum of [`self_latency_us`](super::Report::self_latency_us), and for echoes the lateness of the latest sent
+/// frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -51,16 +52,16 @@ impl AudioLimits {
         latency: Some(Duration::from_millis(150)),
     };
 
-    /// Returns the limits that these figures exceed, causes first: a burst also drifts.
+    /// Returns the limits that these figures exceed, causes first: a burst also drifts. `own_us` is the delay of this
+    /// machine, in microseconds.
     pub(super) fn exceeded(
         &self,
         jitter: Option<&JitterReport>,
         latency: Option<Quantiles>,
-        self_latency: Option<Quantiles>,
+        own_us: u64,
     ) -> Vec<ExceededLimit> {
         let max = |times: Option<Quantiles>| times.map(|times| times.max);
         let of_jitter = |figure: fn(&JitterReport) -> Option<u64>| jitter.and_then(figure);
-        let own = max(self_latency).unwrap_or(0);
         [
             (
                 "burst",
@@ -84,7 +85,7 @@ impl AudioLimits {
         .filter_map(|(name, limit, measured)| {
             let limit_us = u64::try_from(limit?.as_micros()).unwrap_or(u64::MAX);
             let measured_us = measured?;
-            (measured_us > limit_us.saturating_add(own)).then(|| ExceededLimit {
+            (measured_us > limit_us.saturating_add(own_us)).then(|| ExceededLimit {
                 limit: name.to_owned(),
                 measured_us,
                 limit_us,
@@ -110,7 +111,7 @@ mod tests {
 
     fn exceeded(jitter: &JitterReport, latency: u64, own: u64) -> Vec<(String, u64, u64)> {
         AudioLimits::TELEPHONE
-            .exceeded(Some(jitter), times(latency), times(own))
+            .exceeded(Some(jitter), times(latency), own)
             .into_iter()
             .map(|it| (it.limit, it.measured_us, it.limit_us))
             .collect()
@@ -137,7 +138,7 @@ mod tests {
         assert_eq!(names, ["burst", "drift"]);
         assert!(exceeded(&jitter, 0, 3_000_000).is_empty());
         let none = AudioLimits::default();
-        assert!(none.exceeded(Some(&jitter), times(9), None).is_empty());
-        assert!(AudioLimits::TELEPHONE.exceeded(None, None, None).is_empty());
+        assert!(none.exceeded(Some(&jitter), times(9), 0).is_empty());
+        assert!(AudioLimits::TELEPHONE.exceeded(None, None, 0).is_empty());
     }
 }

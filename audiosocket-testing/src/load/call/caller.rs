@@ -192,7 +192,9 @@ impl<'r> Caller<'r> {
                     let number = self.made;
                     self.queue(number, due_at, now);
                     self.made += 1;
-                    self.sent.late += u64::from(now - due_at > self.config.options.ptime);
+                    let lateness = now - due_at;
+                    self.sent.late += u64::from(lateness > self.config.options.ptime);
+                    self.sent.latest = self.sent.latest.max(lateness);
                     if self.config.barge_in == Some(number) {
                         self.rx.barge_in(now);
                     }

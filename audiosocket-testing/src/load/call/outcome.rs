@@ -41,6 +41,8 @@ pub(in crate::load) struct SentCounts {
     pub(in crate::load) frames: u64,
     /// The part of `frames` that was more than one ptime late.
     pub(in crate::load) late: u64,
+    /// How late the latest frame was.
+    pub(in crate::load) latest: Duration,
     pub(in crate::load) digits: u64,
 }
 

@@ -20,6 +20,8 @@ pub(in crate::load) struct SummaryBuilder {
     failures: BTreeMap<String, FailureGroup>,
     hangups: HangupTotals,
     frames: FrameTotals,
+    /// How late the latest sent frame was.
+    latest_sent: Duration,
     digits_sent: u64,
     jitter: JitterTotals,
     drift: Option<DriftRange>,
@@ -65,6 +67,7 @@ impl SummaryBuilder {
         }
         self.frames.sent += outcome.sent.frames;
         self.frames.late += outcome.sent.late;
+        self.latest_sent = self.latest_sent.max(outcome.sent.latest);
         self.digits_sent += outcome.sent.digits;
         self.add_received(&outcome.received);
         if let Some(calls) = &mut self.each_call {
@@ -141,8 +144,14 @@ impl SummaryBuilder {
         });
         let (latency_us, self_latency_us) =
             (times.latency.quantiles(), times.self_latency.quantiles());
+        let late_to_read = self_latency_us.map_or(0, |times| times.max);
+        let late_to_send = match config.expect {
+            Expect::Echo => self.latest_sent.as_micros() as u64,
+            _ => 0,
+        };
         let limits = &config.options.limits;
-        let exceeded = limits.exceeded(jitter.as_ref(), latency_us, self_latency_us);
+        let own_us = late_to_read.saturating_add(late_to_send);
+        let exceeded = limits.exceeded(jitter.as_ref(), latency_us, own_us);
         Report {
             server: config.options.server.clone(),
             expect: config.expect,
