@@ -192,9 +192,8 @@ impl<'r> Caller<'r> {
                     let number = self.made;
                     self.queue(number, due_at, now);
                     self.made += 1;
-                    let lateness = now - due_at;
-                    self.sent.late += u64::from(lateness > self.config.options.ptime);
-                    self.sent.latest = self.sent.latest.max(lateness);
+                    self.sent
+                        .add_lateness(now - due_at, self.config.options.ptime);
                     if self.config.barge_in == Some(number) {
                         self.rx.barge_in(now);
                     }

@@ -46,6 +46,14 @@ pub(in crate::load) struct SentCounts {
     pub(in crate::load) digits: u64,
 }
 
+impl SentCounts {
+    /// Counts the lateness of a frame.
+    pub(super) fn add_lateness(&mut self, lateness: Duration, ptime: Duration) {
+        self.late += u64::from(lateness > ptime);
+        self.latest = self.latest.max(lateness);
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::load) enum HangupBy {
     Caller,
