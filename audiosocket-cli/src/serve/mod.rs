@@ -105,6 +105,8 @@ fn until_signal<A: Acceptor>(
     tail: Option<Duration>,
 ) -> io::Result<()> {
     args.check();
+    // Before the server has threads.
+    let sockets = activation::take_sockets()?;
     let allow_file = args.allow_file()?;
     let captures = args.capture.start()?;
     let acceptor = CapturingAcceptor::new(acceptor, captures.clone());
@@ -124,7 +126,7 @@ fn until_signal<A: Acceptor>(
         })
     };
     let config = ServeConfig {
-        sockets: activation::take_sockets()?,
+        sockets,
         admission: args.admission(allow_file.clone()),
         session: args.session().hangup_tail(tail.unwrap_or_default()),
         #[cfg(feature = "tls")]

@@ -9,7 +9,8 @@ use rustix::net::sockopt::socket_acceptconn;
 
 /// Takes the sockets that the service manager has opened for this process. Returns none without a service manager.
 ///
-/// Call this before the process has other threads: it changes the environment.
+/// Call this before the server has threads: it changes the environment. The threads that write files and read standard input
+/// do not use the environment.
 pub(in crate::serve) fn take_sockets() -> io::Result<Vec<TcpListener>> {
     // A name for each socket: `FileDescriptorName=`, or the name of the socket unit.
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
