@@ -19,6 +19,8 @@ mod proxy;
 #[path = "../../../audiosocket-proto/tests/common/reference.rs"]
 mod reference;
 mod session;
+#[cfg(unix)]
+mod state;
 
 pub use adapter::adapter;
 pub use decode::decode;
@@ -27,3 +29,5 @@ pub use file::file;
 pub use playout::playout;
 pub use proxy::proxy;
 pub use session::session;
+#[cfg(unix)]
+pub use state::state;

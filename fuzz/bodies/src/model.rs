@@ -73,6 +73,16 @@ impl Model {
         self.receive(b"\x01\x00\x10sixteen bytes !!");
     }
 
+    /// Replaces the session and the decoder by those from their snapshots, as another process does.
+    pub(crate) fn restore(&mut self) {
+        if let Some(snapshot) = self.session.snapshot() {
+            self.session = Session::restore(self.config, &snapshot);
+            let mut decoder = Decoder::new();
+            assert!(decoder.decode(&mut self.decoder.partial()).is_none());
+            self.decoder = decoder;
+        }
+    }
+
     pub(crate) fn apply(&mut self, op: &Op<'_>) {
         match *op {
             Op::Bytes(bytes) => self.receive(bytes),

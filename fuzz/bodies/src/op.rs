@@ -83,10 +83,11 @@ impl<'a> Arbitrary<'a> for Op<'a> {
     }
 }
 
-/// Reads the configuration of a session, its start time in nanoseconds, and whether its UUID arrives at the start.
+/// Reads the configuration of a session, its start time in nanoseconds, whether its UUID arrives at the start, and whether
+/// the session is restored from a snapshot after each operation.
 ///
 /// Without a UUID at the start, a fuzzer would have to guess nineteen bytes first.
-pub(crate) fn setting(u: &mut Unstructured<'_>) -> Result<(SessionConfig, u64, bool)> {
+pub(crate) fn setting(u: &mut Unstructured<'_>) -> Result<(SessionConfig, u64, bool, bool)> {
     let mut config = config(u)?;
     let flags = u8::arbitrary(u)?;
     config.max_duration = match flags >> 3 {
@@ -100,7 +101,7 @@ pub(crate) fn setting(u: &mut Unstructured<'_>) -> Result<(SessionConfig, u64, b
         2 => u64::MAX - 20_000_000_000,
         _ => 0,
     };
-    Ok((config, start, flags & 0x01 == 0))
+    Ok((config, start, flags & 0x01 == 0, flags & 0x06 == 6))
 }
 
 /// Reads limits and deadlines. They are small, so that inputs reach them.

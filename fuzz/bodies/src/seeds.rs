@@ -30,6 +30,8 @@ pub fn folder() -> &'static Path {
 pub fn all() -> Vec<(PathBuf, Vec<u8>)> {
     let mut seeds = vec![("decode/seed-long".into(), long())];
     seeds.extend(file::seeds());
+    #[cfg(unix)]
+    seeds.extend(crate::state::seeds());
     for (i, (name, mut capture)) in captures().into_iter().enumerate() {
         capture.truncate(MOST);
         let cuts = [&[0][..], &[1, 0], &[3, 0x80, 2, 18], &[2, 0x81, 0x82]];

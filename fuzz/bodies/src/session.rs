@@ -13,19 +13,25 @@ use crate::op::{self, Op};
 pub fn session(data: &[u8]) {
     // A short input does not fail: missing bytes are zeros.
     let mut u = Unstructured::new(data);
-    let Ok(mut model) = start(&mut u) else { return };
+    let Ok((mut model, restores)) = start(&mut u) else {
+        return;
+    };
     while !u.is_empty() {
         let Ok(op) = Op::arbitrary(&mut u) else { break };
         model.apply(&op);
+        if restores {
+            model.restore();
+        }
     }
     model.finish();
 }
 
-fn start(u: &mut Unstructured<'_>) -> Result<Model> {
-    let (config, start, with_uuid) = op::setting(u)?;
+/// Returns the session, and whether it is restored from a snapshot after each operation.
+fn start(u: &mut Unstructured<'_>) -> Result<(Model, bool)> {
+    let (config, start, with_uuid, restores) = op::setting(u)?;
     let mut model = Model::new(config, start);
     if with_uuid {
         model.begin();
     }
-    Ok(model)
+    Ok((model, restores))
 }

@@ -36,7 +36,7 @@ pub fn differential(data: &[u8]) {
 }
 
 fn server(u: &mut Unstructured<'_>, cuts: &Cuts<'_>) -> Result<()> {
-    let (config, start, with_uuid) = op::setting(u)?;
+    let (config, start, with_uuid, _) = op::setting(u)?;
     let steps = script::steps(u, with_uuid);
     for step in &steps {
         if let Step::Arrive(bytes) = step {

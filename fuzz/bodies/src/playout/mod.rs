@@ -23,7 +23,8 @@ pub fn playout(data: &[u8]) {
 
 fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let config = script::config(u)?;
-    let start = match u8::arbitrary(u)? % 3 {
+    let setting = u8::arbitrary(u)?;
+    let start = match setting % 3 {
         0 => 1_000_000_000_000,
         // With 0, a wait that counts from the epoch would not be found.
         1 => 0,
@@ -33,6 +34,9 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     while !u.is_empty() {
         let op = Op::arbitrary(u)?;
         pair.apply(&op);
+        if setting >= 128 {
+            pair.restore(&config);
+        }
         pair.check();
     }
     pair.finish();
@@ -134,6 +138,14 @@ impl Pair {
                 self.playout.close(&mut Vec::new());
                 self.model.close();
             }
+        }
+    }
+
+    /// Replaces the playout by one from its snapshot, as another process does.
+    fn restore(&mut self, config: &SessionConfig) {
+        let number_of = |mark: &u32| Some(u64::from(*mark));
+        if let Some(snapshot) = self.playout.snapshot(number_of) {
+            self.playout = Playout::restore(config, snapshot, |mark| mark as u32);
         }
     }
 
