@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::admission::counts::ConnectionClass;
-use crate::{CallCounters, CallHandle, CallStats, Calls, Limits, Peer, Refusal};
+use crate::{
+    AudioFault, CallCounters, CallHandle, CallSide, CallStats, Calls, Diagnosis, Limits, Peer,
+    Refusal,
+};
 use audiosocket_proto::{DurationHistogram, End, PlayoutStats, SessionStats};
 
 /// The number of refusals that a server remembers.
@@ -26,6 +29,11 @@ pub struct ServerStats {
     pub pending: u64,
     /// Open calls.
     pub calls: u64,
+    /// Open calls in which the caller is silent now, without audio or with silence only: see
+    /// [`AudioFault::is_silence`](crate::AudioFault::is_silence).
+    pub silent_from_caller: u64,
+    /// Open calls in which the server is silent now. A server that only records is silent by intention.
+    pub silent_from_server: u64,
     /// Connections that wait for their peer to close: their call is over, or was refused.
     pub closing: u64,
     /// Counters of admitted and refused connections.
@@ -244,7 +252,13 @@ impl Calls {
         }
         stats.calls = handles.len() as u64;
         for call in handles {
-            calls.add(&call.stats());
+            let call_stats = call.stats();
+            calls.add(&call_stats);
+            let faults = Diagnosis::all(&call_stats, &call.times(), call.age());
+            let silence = faults.map(|it| it.fault).filter(|fault| fault.is_silence());
+            let sides: Vec<_> = silence.map(AudioFault::side).collect();
+            stats.silent_from_caller += u64::from(sides.contains(&CallSide::Caller));
+            stats.silent_from_server += u64::from(sides.contains(&CallSide::Server));
         }
         stats.session = calls.session;
         stats.playout = calls.playout;

@@ -97,7 +97,13 @@ pub(crate) enum CommandSource {
 }
 
 impl CallControl {
-    pub(crate) fn new(config: &SessionConfig, peer: Peer, accepted_at: Timestamp) -> Self {
+    pub(crate) fn new(
+        config: &SessionConfig,
+        peer: Peer,
+        accepted_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let (age, started) = (now.saturating_since(accepted_at), Instant::now());
         Self {
             commands: AtomicU8::new(0),
             sample_rate: AtomicRate::default(),
@@ -109,7 +115,8 @@ impl CallControl {
             times: AtomicTimes::new(accepted_at),
             uuid: OnceLock::new(),
             peer,
-            connected_at: Instant::now(),
+            // The clock of the system may have begun after a call of another process.
+            connected_at: started.checked_sub(age).unwrap_or(started),
             last_event: AtomicEvent::default(),
             proxied_peer: OnceLock::new(),
             inner: Mutex::new(ControlState {

@@ -77,7 +77,6 @@ impl<A: Acceptor> CallDriver<A> {
         };
         let mut call = Call {
             outbound: &mut self.outbound,
-            accepted_at: self.accepted_at,
             now: self.now,
             hangup: false,
         };

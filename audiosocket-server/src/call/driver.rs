@@ -51,7 +51,6 @@ pub struct CallDriver<A: Acceptor> {
     pub(crate) decoder: Decoder,
     pub(super) acceptor: Arc<A>,
     pub(crate) outbound: Outbound,
-    pub(super) accepted_at: Timestamp,
     /// The time of the last input. The last callback of a dropped call gets it.
     pub(crate) now: Timestamp,
     pub(crate) phase: Phase<A::Handler>,

@@ -38,9 +38,14 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    pub(crate) fn new(config: &SessionConfig, peer: Peer, accepted_at: Timestamp) -> Self {
+    pub(crate) fn new(
+        config: &SessionConfig,
+        peer: Peer,
+        accepted_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         Self {
-            control: Arc::new(CallControl::new(config, peer, accepted_at)),
+            control: Arc::new(CallControl::new(config, peer, accepted_at, now)),
         }
     }
 

@@ -33,7 +33,19 @@ impl<A: Acceptor> CallDriver<A> {
         calls: &Calls,
         now: Timestamp,
     ) -> Self {
-        let handle = CallHandle::new(&config, peer, now);
+        Self::accepted_at(now, acceptor, peer, config, calls, now)
+    }
+
+    /// Makes the driver of a connection that came at `accepted_at`.
+    pub(crate) fn accepted_at(
+        accepted_at: Timestamp,
+        acceptor: Arc<A>,
+        peer: Peer,
+        config: SessionConfig,
+        calls: &Calls,
+        now: Timestamp,
+    ) -> Self {
+        let handle = CallHandle::new(&config, peer, accepted_at, now);
         let is_proxy = calls.is_proxy(handle.peer());
         let admitted = match is_proxy {
             true => Ok(Ok(())),
@@ -49,7 +61,6 @@ impl<A: Acceptor> CallDriver<A> {
             decoder: Decoder::new(),
             acceptor,
             outbound: Outbound::new(Session::new(config, now), handle),
-            accepted_at: now,
             now,
             phase: Phase::Waiting {
                 local_addr: None,
@@ -256,7 +267,7 @@ impl<A: Acceptor> CallDriver<A> {
         }
         // The place is free before the last callbacks: after them, the same caller can call again at once.
         if !matches!(self.phase, Phase::Over { .. }) {
-            let duration = self.now.saturating_since(self.accepted_at);
+            let duration = self.now.saturating_since(self.outbound.accepted_at());
             let stats = self.outbound.stats();
             if !self.registration.release(end, duration, &stats) {
                 self.outbound.session.do_not_linger();

@@ -30,7 +30,6 @@ use audiosocket_proto::{Audio, AudioBuf, Bed, Dropped, SampleRate, SendError, Ti
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(crate) outbound: &'a mut Outbound,
-    pub(crate) accepted_at: Timestamp,
     pub(crate) now: Timestamp,
     pub(crate) hangup: bool,
 }
@@ -153,7 +152,8 @@ impl Call<'_> {
     /// }
     /// ```
     pub fn observe_sent(&mut self, observer: impl FnMut(ObservedFrame<'_>) + Send + 'static) {
-        let new = || Box::new(SentObservers::new(self.accepted_at));
+        let accepted_at = self.outbound.accepted_at();
+        let new = || Box::new(SentObservers::new(accepted_at));
         let observers = self.outbound.observers.get_or_insert_with(new);
         observers.add(Box::new(observer));
     }
@@ -196,7 +196,7 @@ impl Call<'_> {
     /// Returns the time since the connection came.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.now.saturating_since(self.accepted_at)
+        self.now.saturating_since(self.outbound.accepted_at())
     }
 
     fn change(&mut self) -> &CallControl {

@@ -79,6 +79,12 @@ impl Outbound {
         }
     }
 
+    /// Returns the time at which the connection came.
+    #[inline]
+    pub(crate) fn accepted_at(&self) -> Timestamp {
+        self.handle.control().times.accepted_at()
+    }
+
     /// Starts the playout.
     pub(crate) fn start(&mut self, now: Timestamp) {
         self.handle.control().lock().playout.start(now);

@@ -37,7 +37,9 @@ impl<A: Acceptor> CallDriver<A> {
         Some(CallSnapshot {
             uuid,
             peer,
+            accepted_at: outbound.accepted_at(),
             now,
+            times: outbound.handle.control().times.snapshot(),
             session,
             playout,
             partial: Bytes::copy_from_slice(self.decoder.partial()),
@@ -83,28 +85,24 @@ impl<A: Acceptor> CallDriver<A> {
         config: SessionConfig,
         calls: &Calls,
     ) -> Result<Self, Refusal> {
-        let mut call = Self::new(
-            acceptor,
-            snapshot.peer.into(),
-            config,
-            calls,
-            Timestamp::ZERO,
-        );
+        let (accepted_at, now) = (snapshot.accepted_at, snapshot.now);
+        let peer = snapshot.peer.into();
+        let mut call = Self::accepted_at(accepted_at, acceptor, peer, config, calls, now);
         if let Phase::Over { refusal, .. } = &mut call.phase {
             let refusal = refusal.take();
             return Err(refusal.unwrap_or_else(|| Refusal::new("the check of the peer panicked")));
         }
         let uuid = snapshot.uuid();
         let CallSnapshot {
-            now,
             session,
             playout,
             partial,
             handler,
             ..
         } = snapshot;
-        call.now = now;
         let outbound = &mut call.outbound;
+        let control = outbound.handle.control();
+        control.times.restore(&snapshot.times);
         outbound.session = Session::restore(config, &session);
         outbound.playout_due = snapshot.playout_due;
         outbound.due_for_silence = snapshot.due_for_silence;

@@ -15,8 +15,11 @@ use uuid::Uuid;
 pub struct CallSnapshot {
     pub(crate) uuid: u128,
     pub(crate) peer: SocketAddr,
+    pub(crate) accepted_at: Timestamp,
     /// The time of the snapshot, by the clock of the call.
     pub(crate) now: Timestamp,
+    /// When audio came and left.
+    pub(crate) times: [u32; 6],
     pub(crate) session: SessionSnapshot,
     pub(crate) playout: PlayoutSnapshot,
     /// The received bytes of an incomplete frame.
