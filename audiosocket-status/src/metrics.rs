@@ -103,6 +103,14 @@ fn calls(out: &mut Writer<'_>, stats: &ServerStats) -> fmt::Result {
         "Calls that are over.",
         &ended.map(|(end, count)| (Some(("end", end)), count)),
     )?;
+    out.gauge(
+        "audiosocket_silent_calls",
+        "Open calls in which this side is silent for more than 2 s.",
+        &[
+            (Some(("side", "caller")), stats.silent_from_caller),
+            (Some(("side", "server")), stats.silent_from_server),
+        ],
+    )?;
     out.histogram(
         "audiosocket_call_duration",
         "The time from the connection to the end of a call.",

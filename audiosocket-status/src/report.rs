@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use audiosocket_proto::{DurationHistogram, PlayoutStats};
-use audiosocket_server::{CallHandle, Readiness, RecentRefusal, ServerHandle, ServerStats};
+use audiosocket_server::{
+    CallHandle, Diagnosis, Readiness, RecentRefusal, ServerHandle, ServerStats,
+};
 use serde::Serialize;
 
 use crate::descriptors;
@@ -75,6 +77,8 @@ struct OpenCallReport {
     barge_ins: u64,
     cleared_ms: f64,
     queued_ms: f64,
+    /// The name of the likely fault of its audio.
+    fault: Option<&'static str>,
     last_event: Option<EventReport>,
 }
 
@@ -109,6 +113,7 @@ impl OpenCallReport {
             barge_ins: playout.barge_ins,
             cleared_ms: millis(playout.cleared),
             queued_ms: millis(playout.depth),
+            fault: Diagnosis::of(&stats, &call.times(), age).map(|found| found.fault.name()),
             last_event: call.last_event().map(|(event, at)| EventReport {
                 kind: event.name(),
                 seconds_ago: seconds(age.saturating_sub(at)),
@@ -135,6 +140,8 @@ struct TotalsReport {
     calls: u64,
     pending: u64,
     closing: u64,
+    silent_from_caller: u64,
+    silent_from_server: u64,
     connections: u64,
     started: u64,
     times_full: u64,
@@ -163,6 +170,8 @@ impl TotalsReport {
             calls: stats.calls,
             pending: stats.pending,
             closing: stats.closing,
+            silent_from_caller: stats.silent_from_caller,
+            silent_from_server: stats.silent_from_server,
             connections: counters.connections,
             started: counters.started,
             times_full: counters.times_full,

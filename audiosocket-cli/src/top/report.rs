@@ -21,6 +21,8 @@ pub(super) struct ShownSummary {
     pub(super) reason: Option<String>,
     pub(super) calls: u64,
     pub(super) pending: u64,
+    pub(super) silent_from_caller: u64,
+    pub(super) silent_from_server: u64,
     pub(super) max_calls: u64,
     pub(super) uptime_seconds: f64,
     pub(super) started: u64,

@@ -171,8 +171,8 @@ impl Screen {
                 summary.times_full
             ),
             format!(
-                "frames per second: {rates}   dropped: {}",
-                summary.frames_dropped
+                "frames per second: {rates}   dropped: {}   silent: {} callers, {} from the server",
+                summary.frames_dropped, summary.silent_from_caller, summary.silent_from_server
             ),
             format!(
                 "played frames late: {late:.2} %   underruns: {}   barge-ins: {}",

@@ -202,6 +202,21 @@ fn documented_metrics() -> BTreeSet<(String, String)> {
 }
 
 #[test]
+fn a_call_without_audio_is_silent_on_both_sides_after_2_s() {
+    let server = echo_server();
+    let _caller = call(server.addr);
+    wait_for(|| {
+        let metrics = server.get("/metrics").body;
+        let is_silent = |side| metrics.contains(&format!("silent_calls{{side=\"{side}\"}} 1\n"));
+        (is_silent("caller") && is_silent("server")).then_some(())
+    });
+    let calls = json(&server.get("/calls").body);
+    assert_eq!(calls["calls"][0]["fault"], "nothing_received");
+    let summary = json(&server.get("/summary").body);
+    assert_eq!(summary["silent_from_caller"], 1);
+}
+
+#[test]
 fn the_metrics_are_those_of_the_guide_and_at_most_60_series() {
     let server = echo_server();
     let mut caller = call(server.addr);
