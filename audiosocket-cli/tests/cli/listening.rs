@@ -1,9 +1,14 @@
 //! A caller that listens to what a server plays, and interrupts it.
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use super::caller::{self, begin};
+use super::process::PATIENCE;
 use super::server::{is_audio, read_frame, write_frame};
+
+/// The maximum number of frames of a call: two minutes. No test has as many, so a wait that has no end fails.
+const MAX_FRAMES: u32 = 6_000;
 
 /// A call, and the audio received since it began or since the last [`forget`](Self::forget).
 pub(crate) struct ListeningCaller {
@@ -14,6 +19,8 @@ pub(crate) struct ListeningCaller {
     waits: bool,
     /// The kind of the caller's audio.
     speaks: u8,
+    /// The number of received frames.
+    frames: u32,
     pub(crate) samples: Vec<i16>,
 }
 
@@ -25,6 +32,7 @@ impl ListeningCaller {
             kind,
             waits: false,
             speaks: 0x10,
+            frames: 0,
             samples: Vec::new(),
         }
     }
@@ -48,6 +56,8 @@ impl ListeningCaller {
     #[track_caller]
     fn receive(&mut self) -> Option<&[i16]> {
         let frame = read_frame(&mut self.stream).unwrap();
+        self.frames += 1;
+        assert!(self.frames < MAX_FRAMES, "the expected audio did not come");
         if !is_audio(&frame) {
             assert_eq!(frame.0, 0x00);
             return None;
@@ -85,15 +95,35 @@ impl ListeningCaller {
         while self.receive().is_some() {}
     }
 
-    /// Receives audio. For each frame of it, sends the frame that `answer` makes of it, until that returns `None`. So the
-    /// caller speaks in real time.
+    /// Speaks and listens like a phone, in real time: plays and sends a frame every 20 ms, by its own clock. `answer` makes
+    /// the next frame from the one that is played. It is silence if the server is late. Ends when `answer` returns `None`.
     #[track_caller]
     pub(crate) fn converse(&mut self, mut answer: impl FnMut(&[i16]) -> Option<Vec<i16>>) {
+        let mut played = self.samples.len();
+        let mut due = Instant::now();
         loop {
-            let heard = self.receive().expect("the server hung up");
-            let Some(said) = answer(heard) else { return };
+            while self.receives_before(due) {
+                self.receive().expect("the server hung up");
+            }
+            let next = self.samples.len().min(played + 160);
+            let mut heard = self.samples[played..next].to_vec();
+            played = next;
+            heard.resize(160, 0);
+            let Some(said) = answer(&heard) else { return };
             self.send(&said);
+            due += Duration::from_millis(20);
         }
+    }
+
+    /// Returns whether a frame comes before `due`, or has come.
+    fn receives_before(&self, due: Instant) -> bool {
+        let wait = due.saturating_duration_since(Instant::now());
+        // Zero is no timeout of a socket.
+        let wait = wait.max(Duration::from_micros(100));
+        self.stream.set_read_timeout(Some(wait)).unwrap();
+        let comes = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        comes.is_ok()
     }
 
     /// Receives audio until this many frames in a row are silence.
