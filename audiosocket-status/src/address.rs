@@ -3,8 +3,13 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
-/// Listens on `HOST:PORT`, or for `PORT` and `:PORT` on the loopback address.
-pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
+/// Listens on `HOST:PORT`, or for `PORT` and `:PORT` on the loopback address, as
+/// [`StatusServer::start`](crate::StatusServer::start) does.
+///
+/// # Errors
+///
+/// If the name cannot be resolved, or none of its addresses can be used. The error has the address.
+pub fn listen(addr: &str) -> io::Result<TcpListener> {
     let listener = resolve(addr).and_then(|addrs| TcpListener::bind(&addrs[..]));
     listener.map_err(|error| {
         let text = format!("the status server cannot listen on {addr:?}: {error}; use PORT, :PORT or HOST:PORT, and a port that is free");

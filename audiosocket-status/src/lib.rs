@@ -24,5 +24,5 @@ mod pages;
 mod report;
 mod server;
 
-pub use address::with_host;
+pub use address::{listen, with_host};
 pub use server::StatusServer;

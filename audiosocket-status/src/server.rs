@@ -45,7 +45,18 @@ impl StatusServer {
     ///
     /// If it cannot listen on the address, or the thread cannot be started.
     pub fn start(addr: &str, server: ServerHandle) -> io::Result<Self> {
-        let listener = address::listen(addr)?;
+        Self::with_listener(address::listen(addr)?, server)
+    }
+
+    /// Answers requests that come to `listener`, such as a socket of another process.
+    ///
+    /// # Errors
+    ///
+    /// If the listener cannot be made non-blocking, or the thread cannot be started.
+    pub fn with_listener(
+        listener: std::net::TcpListener,
+        server: ServerHandle,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let local_addr = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -9,6 +9,7 @@ Prints a Markdown table. --check compares the table of the defaults with the one
 
 import argparse
 import math
+import signal
 import sys
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def main():
     parser.add_argument("--calls", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--check", type=Path, metavar="FILE")
     args = parser.parse_args()
+    # `| head` ends it without a traceback.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     result = markdown(args)
     if args.check is None:
         print(result)

@@ -15,6 +15,12 @@ use super::pcapng::PcapngFile;
 use super::streams::StreamFiles;
 use crate::file_error::file_error;
 
+/// The extension of a capture in one file.
+const PCAPNG: &str = "pcapng";
+
+/// The extensions of a capture in two files, as a shell expands them.
+const STREAMS: &str = "{caller,server}.bin";
+
 /// The directory of the files.
 #[derive(Debug)]
 pub(super) struct CaptureDirectory {
@@ -46,6 +52,11 @@ impl CaptureDirectory {
         let call = uuid.map_or_else(|| "no-uuid".to_owned(), |uuid| uuid.to_string());
         let create = |name: &str| self.create_content(name, started, caller, server);
         let (name, content) = call_files::create_named(started, &call, create)?;
+        let extension = match self.form {
+            CaptureForm::Pcapng => PCAPNG,
+            CaptureForm::Streams => STREAMS,
+        };
+        let name = format!("{name}.{extension}");
         Ok(CaptureFile { name, content })
     }
 
@@ -58,7 +69,7 @@ impl CaptureDirectory {
     ) -> io::Result<CaptureContent> {
         match self.form {
             CaptureForm::Pcapng => {
-                let file = self.create_file(name, "pcapng")?;
+                let file = self.create_file(name, PCAPNG)?;
                 let file = PcapngFile::new(file, started, caller, server)?;
                 Ok(CaptureContent::Pcapng(Box::new(file)))
             }
@@ -80,7 +91,7 @@ impl CaptureDirectory {
 /// The file, or the files, of one call.
 #[derive(Debug)]
 pub(super) struct CaptureFile {
-    /// Without the extension.
+    /// With the extension. Two files have one name, which a shell expands.
     name: String,
     content: CaptureContent,
 }

@@ -1,13 +1,14 @@
 //! Options for a server behind a load balancer.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs as _};
 
 use audiosocket_tokio::ServerHandle;
 use audiosocket_tokio::admission::{Admission, AllowList};
 use clap::Args;
 
 use super::operate::agent_check::AgentCheck;
+use super::operate::ports::{OperatorPort, OperatorPorts, TakenPorts};
 use crate::address;
 
 #[derive(Args, Debug)]
@@ -30,7 +31,12 @@ impl BalancerOptions {
     }
 
     /// Listens for agent-checks.
-    pub(super) fn agent_check(&self, server: ServerHandle) -> io::Result<Option<AgentCheck>> {
+    pub(super) fn agent_check(
+        &self,
+        server: ServerHandle,
+        taken: &mut TakenPorts,
+        ports: &mut OperatorPorts,
+    ) -> io::Result<Option<AgentCheck>> {
         let Some(addr) = &self.agent_listen else {
             return Ok(None);
         };
@@ -40,8 +46,14 @@ impl BalancerOptions {
                 "cannot listen on {addr}: {error}; change --agent-listen"
             ))
         };
-        let listener = TcpListener::bind(addr).map_err(error)?;
-        let agent = AgentCheck::new(listener, server).map_err(error)?;
+        let addrs: Vec<_> = addr.to_socket_addrs().map_err(error)?.collect();
+        let listener = match taken.take(OperatorPort::Agent, &addrs) {
+            Some(listener) => listener,
+            None => TcpListener::bind(&addrs[..]).map_err(error)?,
+        };
+        ports.keep(OperatorPort::Agent, &listener).map_err(error)?;
+        let (agent, stop) = AgentCheck::new(listener, server).map_err(error)?;
+        ports.agent = Some(stop);
         Ok(Some(agent))
     }
 }

@@ -34,6 +34,7 @@ use capture::CapturingAcceptor;
 use operate::activation;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
+use operate::ports::{OperatorPorts, TakenPorts};
 use record::RecordOptions;
 
 pub(crate) use echo::Echo;
@@ -113,17 +114,21 @@ fn until_signal<A: Acceptor>(
     #[cfg(feature = "tls")]
     let certificates = args.tls.certificates()?;
     let acceptor = CallLog::new(acceptor, tail.is_some());
-    let operator = |server: ServerHandle| {
-        Ok(Operator {
-            _status: args.status.start(&server)?,
-            agent: args.balancer.agent_check(server.clone())?,
+    let operator = |server: ServerHandle, mut taken: TakenPorts| {
+        let mut ports = OperatorPorts::default();
+        args.status.start(&server, &mut taken, &mut ports)?;
+        let agent = &args.balancer;
+        let agent = agent.agent_check(server.clone(), &mut taken, &mut ports)?;
+        let operator = Operator {
+            agent,
             server,
             allow_file: allow_file.clone(),
             #[cfg(feature = "tls")]
             certificates: certificates.clone(),
             notice: args.drain_notice,
             drain: args.drain,
-        })
+        };
+        Ok((operator, ports))
     };
     let config = ServeConfig {
         sockets,
@@ -155,17 +160,19 @@ fn serve<A: Acceptor>(
     acceptor: A,
     config: ServeConfig,
     args: &ServeArgs,
-    operator: impl Fn(ServerHandle) -> io::Result<Operator>,
+    operator: impl Fn(ServerHandle, TakenPorts) -> io::Result<(Operator, OperatorPorts)>,
 ) -> io::Result<()> {
     match args.runtime {
         Runtime::Tokio => args.tokio().enable_all().build()?.block_on(async {
             let mut builder = options!(audiosocket_tokio, args, config);
             #[cfg(target_os = "linux")]
             let mut predecessor = args.upgrade.predecessor()?;
+            let mut taken = TakenPorts::default();
             #[cfg(target_os = "linux")]
             if let Some(predecessor) = &mut predecessor {
                 // Its addresses, and not those of the options, which are in use.
                 builder = builder.taken_listeners(predecessor.take_listeners());
+                taken = predecessor.take_ports();
             }
             let builder = builder.threads(args.threads).blocked_handler_warning(true);
             #[cfg(feature = "tls")]
@@ -173,10 +180,14 @@ fn serve<A: Acceptor>(
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
-            let operator = operator(server.handle())?;
+            let (operator, ports) = operator(server.handle(), taken)?;
             // Last, because calls that were taken over are lost if the process ends with an error.
             #[cfg(target_os = "linux")]
-            args.upgrade.start(predecessor, &server, args.drain).await?;
+            let ports = args
+                .upgrade
+                .start(predecessor, &server, args.drain, ports)
+                .await?;
+            let _answering = ports;
             announce(server.local_addrs(), operator)?;
             // The accept loop runs on the threads of the calls. On this thread, which is no worker, it would compete
             // with the workers for CPU time and wake one of them for each connection.
@@ -190,13 +201,15 @@ fn serve<A: Acceptor>(
             let server = builder.wake_interval(args.wake_interval).start(acceptor);
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), operator(server.handle())?)?;
+            let (operator, _answering) = operator(server.handle(), TakenPorts::default())?;
+            announce(server.local_addrs(), operator)?;
             server.serve_forever().await
         }),
         Runtime::Blocking => {
             let server = options!(audiosocket_blocking, args, config).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
-            announce(server.local_addrs(), operator(server.handle())?)?;
+            let (operator, _answering) = operator(server.handle(), TakenPorts::default())?;
+            announce(server.local_addrs(), operator)?;
             server.serve_forever()
         }
     }

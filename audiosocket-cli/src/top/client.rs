@@ -22,14 +22,14 @@ pub(super) struct StatusClient {
 }
 
 impl StatusClient {
-    /// Creates a client for `PORT`, `:PORT` or `HOST:PORT`.
+    /// Creates a client for `PORT`, `:PORT` or `HOST:PORT`, or for the URL that `audiosocket serve` prints.
     pub(super) fn new(addr: &str) -> Self {
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .proxy(None)
             .build();
         Self {
-            addr: audiosocket_status::with_host(addr),
+            addr: audiosocket_status::with_host(without_scheme(addr)),
             agent: config.into(),
         }
     }
@@ -63,5 +63,13 @@ impl StatusClient {
                 "{url} is not the status of an AudioSocket server: {error}; give the address of --status-listen"
             ))
         })
+    }
+}
+
+/// Returns the address in a URL. Other texts stay as they are.
+fn without_scheme(addr: &str) -> &str {
+    match addr.strip_prefix("http://") {
+        Some(rest) => rest.trim_end_matches('/'),
+        None => addr,
     }
 }

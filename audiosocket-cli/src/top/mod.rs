@@ -21,7 +21,7 @@ use screen::Screen;
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct TopArgs {
-    /// The server's --status-listen: PORT or HOST:PORT
+    /// The server's --status-listen: PORT, HOST:PORT or http://HOST:PORT
     #[arg(value_name = "ADDR", default_value = "9100")]
     addr: String,
     /// Time between two updates

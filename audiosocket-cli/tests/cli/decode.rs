@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::process::{audiosocket, run, text};
 
@@ -188,4 +189,21 @@ fn lines_of_a_live_stream_are_printed_at_once_until_the_reader_closes_the_pipe()
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn a_capture_of_packets_is_an_error_that_names_its_programs() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("call.pcapng");
+    for magic in [[0x0a, 0x0d, 0x0d, 0x0a], [0xd4, 0xc3, 0xb2, 0xa1]] {
+        fs::write(&file, [&magic[..], &[0; 60]].concat()).unwrap();
+        let output = decode(&file, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(&output.stdout), "");
+        let error = text(&output.stderr);
+        assert!(
+            error.contains("tshark") && error.contains("--capture-as streams"),
+            "{error}"
+        );
+    }
 }

@@ -12,7 +12,8 @@ fn top_prints_the_server_and_its_calls_once() {
     let server = ServeProcess::start(1, &["--status-listen", ":0", "--max-calls", "7"]);
     let status = server.status_addr().to_string();
     let call = begin_echo(server.addr());
-    let output = run(["top", &status, "--once"]);
+    // As the server prints it.
+    let output = run(["top", &format!("http://{status}/"), "--once"]);
     let screen = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(

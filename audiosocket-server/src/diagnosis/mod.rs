@@ -71,6 +71,8 @@ pub struct Diagnosis {
 pub enum AudioFault {
     /// The peer did not read for a second, or frames were dropped because it did not read.
     PeerNotReading,
+    /// The server sent no audio frame, not even silence, for 2 s or more.
+    NothingSent,
     /// No audio frame came from the caller, for 2 s or more.
     NothingReceived,
     /// All audio of the caller was silence, for 2 s or more.
@@ -146,6 +148,7 @@ impl Evidence {
                 times.blocked_since,
                 session.frames_dropped,
             ),
+            AudioFault::NothingSent => (is_long && session.audio_frames_sent == 0, None, 0),
             AudioFault::NothingReceived => (is_long && times.last_received.is_none(), None, 0),
             AudioFault::SilenceReceived => (
                 is_long && times.last_received.is_some() && times.last_sound_received.is_none(),
@@ -190,8 +193,9 @@ impl Evidence {
 
 impl AudioFault {
     /// All faults. The cause of other faults comes before them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PeerNotReading,
+        Self::NothingSent,
         Self::NothingReceived,
         Self::SilenceReceived,
         Self::ReceivingStopped,
@@ -208,7 +212,9 @@ impl AudioFault {
             | Self::NothingReceived
             | Self::SilenceReceived
             | Self::ReceivingStopped => CallSide::Caller,
-            Self::SilenceSent | Self::Starved | Self::LateFrames => CallSide::Server,
+            Self::NothingSent | Self::SilenceSent | Self::Starved | Self::LateFrames => {
+                CallSide::Server
+            }
         }
     }
 
@@ -217,7 +223,8 @@ impl AudioFault {
     pub const fn is_silence(self) -> bool {
         matches!(
             self,
-            Self::NothingReceived
+            Self::NothingSent
+                | Self::NothingReceived
                 | Self::SilenceReceived
                 | Self::ReceivingStopped
                 | Self::SilenceSent
@@ -229,6 +236,7 @@ impl AudioFault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::PeerNotReading => "peer_not_reading",
+            Self::NothingSent => "nothing_sent",
             Self::NothingReceived => "nothing_received",
             Self::SilenceReceived => "silence_received",
             Self::ReceivingStopped => "receiving_stopped",
@@ -243,6 +251,7 @@ impl AudioFault {
     pub const fn likely_cause(self) -> &'static str {
         match self {
             Self::PeerNotReading => "Asterisk or the network did not take the audio in time",
+            Self::NothingSent => "fill_silence is off, so that Asterisk sends nothing either",
             Self::NothingReceived => {
                 "the caller is on hold, no RTP reaches Asterisk, or the dialplan does not answer"
             }
@@ -261,6 +270,7 @@ impl AudioFault {
     pub const fn guide_anchor(self) -> &'static str {
         match self {
             Self::PeerNotReading => "the-peer-did-not-read",
+            Self::NothingSent => "the-server-sent-nothing",
             Self::NothingReceived => "no-audio-came-from-the-caller",
             Self::SilenceReceived => "only-silence-came-from-the-caller",
             Self::ReceivingStopped => "the-audio-of-the-caller-stopped",
@@ -275,6 +285,7 @@ impl fmt::Display for AudioFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PeerNotReading => "the peer did not read",
+            Self::NothingSent => "the server sent nothing",
             Self::NothingReceived => "no audio came from the caller",
             Self::SilenceReceived => "only silence came from the caller",
             Self::ReceivingStopped => "the audio of the caller stopped",

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::AudioFault::{
-    LateFrames, NothingReceived, PeerNotReading, ReceivingStopped, SilenceReceived, SilenceSent,
-    Starved,
+    LateFrames, NothingReceived, NothingSent, PeerNotReading, ReceivingStopped, SilenceReceived,
+    SilenceSent, Starved,
 };
 use super::*;
 
@@ -57,6 +57,20 @@ fn a_caller_without_frames_is_a_fault_after_two_seconds() {
     };
     assert_eq!(faults_after(1_999, change), []);
     assert_eq!(faults_after(2_000, change), [(NothingReceived, 0, 0)]);
+}
+
+#[test]
+fn a_server_that_sends_no_frame_is_the_first_fault_after_two_seconds() {
+    let change = |stats: &mut CallStats, times: &mut CallTimes| {
+        stats.session.audio_frames_sent = 0;
+        (times.last_received, times.last_sound_received) = (None, None);
+        times.last_sound_sent = None;
+    };
+    assert_eq!(faults_after(1_999, change), []);
+    let all = faults_after(2_000, change);
+    let all: Vec<_> = all.into_iter().map(|(fault, ..)| fault).collect();
+    // Asterisk sends nothing to a server that sends nothing.
+    assert_eq!(all, [NothingSent, NothingReceived, SilenceSent]);
 }
 
 #[test]
@@ -182,7 +196,7 @@ fn each_fault_has_its_own_name_anchor_and_text() {
         assert_eq!(fault.guide_anchor(), fault.to_string().replace(' ', "-"));
     }
     let silence = AudioFault::ALL.into_iter().filter(|it| it.is_silence());
-    assert_eq!(silence.count(), 4);
+    assert_eq!(silence.count(), 5);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The agent-check of HAProxy: a TCP connection that gets one line with the state of the server.
 
+use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
 use audiosocket_tokio::ServerHandle;
 use audiosocket_tokio::stats::Readiness;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 /// The pause after an error of `accept`, such as a lack of descriptors.
@@ -16,21 +18,43 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(in crate::serve) struct AgentCheck {
     listener: TcpListener,
     server: ServerHandle,
+    stopped: oneshot::Receiver<Infallible>,
+}
+
+/// Ends the answers of an [`AgentCheck`] when it is dropped.
+#[derive(Debug)]
+pub(in crate::serve) struct AgentStop {
+    _stop: oneshot::Sender<Infallible>,
 }
 
 impl AgentCheck {
-    pub(in crate::serve) fn new(listener: TcpListener, server: ServerHandle) -> io::Result<Self> {
+    pub(in crate::serve) fn new(
+        listener: TcpListener,
+        server: ServerHandle,
+    ) -> io::Result<(Self, AgentStop)> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         tracing::info!(%addr, "agent-checks are answered");
-        Ok(Self { listener, server })
+        let (stop, stopped) = oneshot::channel();
+        let check = Self {
+            listener,
+            server,
+            stopped,
+        };
+        Ok((check, AgentStop { _stop: stop }))
     }
 
-    /// Answers checks until the process ends.
-    pub(in crate::serve) async fn serve(self) -> io::Result<()> {
+    /// Answers checks until its [`AgentStop`] is dropped.
+    pub(in crate::serve) async fn serve(mut self) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         loop {
-            match listener.accept().await {
+            let accepted = tokio::select! {
+                // So no check that comes later is answered.
+                biased;
+                _ = &mut self.stopped => return Ok(()),
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
                 Ok((stream, _)) => {
                     let calls = self.server.calls();
                     let max_calls = calls.limits().max_calls;

@@ -8,5 +8,6 @@ pub(super) mod call_log;
 pub(super) mod certificates;
 mod fault_log;
 pub(super) mod operator;
+pub(super) mod ports;
 mod service_manager;
 pub(super) mod status;

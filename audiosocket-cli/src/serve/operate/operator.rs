@@ -4,7 +4,6 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use audiosocket_status::StatusServer;
 use audiosocket_tokio::ServerHandle;
 use tokio::time::Instant;
 
@@ -18,8 +17,6 @@ use crate::signals::{ServerSignal, ServerSignals};
 #[derive(Debug)]
 pub(in crate::serve) struct Operator {
     pub(in crate::serve) server: ServerHandle,
-    /// Answers until the process ends.
-    pub(in crate::serve) _status: Option<StatusServer>,
     pub(in crate::serve) allow_file: Option<AllowFile>,
     #[cfg(feature = "tls")]
     pub(in crate::serve) certificates: Option<super::certificates::Certificates>,

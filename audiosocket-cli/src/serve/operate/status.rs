@@ -1,11 +1,13 @@
 //! The status of a running server: by HTTP, and in the log.
 
 use std::io;
+use std::net::ToSocketAddrs as _;
 
 use audiosocket_status::StatusServer;
 use audiosocket_tokio::ServerHandle;
 use clap::Args;
 
+use super::ports::{OperatorPort, OperatorPorts, TakenPorts};
 use crate::output;
 
 /// The option of the status server.
@@ -26,15 +28,25 @@ impl StatusOptions {
     pub(in crate::serve) fn start(
         &self,
         server: &ServerHandle,
-    ) -> io::Result<Option<StatusServer>> {
+        taken: &mut TakenPorts,
+        ports: &mut OperatorPorts,
+    ) -> io::Result<()> {
         let Some(addr) = &self.addr else {
-            return Ok(None);
+            return Ok(());
         };
         // Another kind of error gets a remedy for `--listen`.
-        let status = StatusServer::start(addr, server.clone())
-            .map_err(|error| io::Error::other(format!("--status-listen: {error}")))?;
+        let error = |error| io::Error::other(format!("--status-listen: {error}"));
+        let addrs = audiosocket_status::with_host(addr).to_socket_addrs();
+        let addrs: Vec<_> = addrs.into_iter().flatten().collect();
+        let listener = match taken.take(OperatorPort::Status, &addrs) {
+            Some(listener) => listener,
+            None => audiosocket_status::listen(addr).map_err(error)?,
+        };
+        ports.keep(OperatorPort::Status, &listener)?;
+        let status = StatusServer::with_listener(listener, server.clone()).map_err(error)?;
         output::line(format_args!("status on http://{}/", status.local_addr()))?;
-        Ok(Some(status))
+        ports.status = Some(status);
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) const MAX_MESSAGE: usize = 16 << 20;
 const MAGIC: &[u8; 19] = b"audiosocket upgrade";
 
 /// The version of the messages below.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// A message, and a descriptor that came with it.
 pub(super) struct Received {
@@ -33,7 +33,7 @@ pub(super) struct Received {
 pub(super) enum MessageKind {
     /// Both, first: the versions.
     Hello,
-    /// Old: a listening socket.
+    /// Old: a listening socket. The payload is empty for calls, and else the name of a port for operators.
     Listener,
     /// Old: the end of the listening sockets, or of a batch.
     End,

@@ -1,7 +1,8 @@
 //! `--upgrade-socket`: a new process takes over the listening sockets and the live calls of the old one.
 //!
 //! The new process connects to the socket of the old one, and both send their versions. The old one sends its listening
-//! sockets. When the new one is ready, the old one takes no more connections, and hands its calls over in batches:
+//! sockets: those for calls, the status and the agent-check. When the new one is ready, the old one takes no more
+//! connections, and hands its calls over in batches:
 //!
 //! ```text
 //! old                                                   new
@@ -30,6 +31,7 @@ use std::time::Duration;
 use audiosocket_tokio::{Acceptor, Server};
 use clap::Args;
 
+use super::operate::ports::OperatorPorts;
 use new_process::Predecessor;
 use old_process::Handover;
 
@@ -51,16 +53,23 @@ impl UpgradeOptions {
     }
 
     /// Takes the calls of the process that this one replaces. Then the next process can replace this one, whose calls end
-    /// within `drain` if they cannot be handed over.
+    /// within `drain` if they cannot be handed over. Returns the ports if no process can replace this one.
     pub(super) async fn start<A: Acceptor>(
         &self,
         predecessor: Option<Predecessor>,
         server: &Server<A>,
         drain: Duration,
-    ) -> io::Result<()> {
+        ports: OperatorPorts,
+    ) -> io::Result<Option<OperatorPorts>> {
         let Some(path) = &self.upgrade_socket else {
-            return Ok(());
+            return Ok(Some(ports));
         };
+        // Before the calls, which are lost if the process ends with an error after it has them.
+        let socket = NewSocket::bind(path).map_err(|error| {
+            let remedy = "the directory must exist, and this user must be able to write into it";
+            let error = io::Error::other(format!("{error}; {remedy}"));
+            named("--upgrade-socket: cannot listen at", path, &error)
+        })?;
         if let Some(predecessor) = predecessor {
             let receiver = server.call_receiver();
             let taken = tokio::task::spawn_blocking(move || predecessor.take_calls(&receiver));
@@ -68,36 +77,64 @@ impl UpgradeOptions {
             let calls = calls.map_err(|error| named("cannot take over from", path, &error))?;
             tracing::info!(calls, "took over from another process");
         }
-        let listener = listen(path).map_err(|error| named("cannot listen at", path, &error))?;
+        let listener = match socket.replace(path) {
+            Ok(listener) => listener,
+            Err(error) => {
+                let error = named("--upgrade-socket: cannot replace", path, &error);
+                tracing::error!(%error, "no process can take over from this one");
+                return Ok(Some(ports));
+            }
+        };
         let handover = Handover {
             sockets: server.listening_sockets(),
             server: server.handle(),
             drain,
+            ports,
         };
         let thread = std::thread::Builder::new().name("upgrade".to_owned());
-        thread.spawn(move || handover.wait(&listener)).map(drop)
+        thread.spawn(move || handover.wait(&listener))?;
+        Ok(None)
     }
 }
 
 /// The listening sockets of this process. They close when the server closes them.
 type ListeningSockets = Vec<Weak<TcpListener>>;
 
-/// Listens at `path`, in place of the process that did so before. Only the owner may connect.
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    if fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket()) {
-        return Err(io::Error::other("a file that is not a socket is there"));
+/// A socket beside that of the process that listened before, until it takes the place of that one.
+#[derive(Debug)]
+struct NewSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl NewSocket {
+    /// Listens beside `path`. Only the owner may connect.
+    fn bind(path: &Path) -> io::Result<Self> {
+        if fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket()) {
+            return Err(io::Error::other("a file that is not a socket is there"));
+        }
+        let mut new = path.as_os_str().to_owned();
+        new.push(format!(".{}", std::process::id()));
+        let path = PathBuf::from(new);
+        let listener = UnixListener::bind(&path)?;
+        let socket = Self { listener, path };
+        fs::set_permissions(&socket.path, fs::Permissions::from_mode(0o600))?;
+        Ok(socket)
     }
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!(".{}", std::process::id()));
-    let new = PathBuf::from(new);
-    let listener = UnixListener::bind(&new)?;
-    let renamed = fs::set_permissions(&new, fs::Permissions::from_mode(0o600))
-        .and_then(|()| fs::rename(&new, path));
-    if let Err(error) = renamed {
-        let _ = fs::remove_file(&new);
-        return Err(error);
+
+    /// Gives the socket the name `path`.
+    fn replace(self, path: &Path) -> io::Result<UnixListener> {
+        let listener = self.listener.try_clone()?;
+        fs::rename(&self.path, path)?;
+        Ok(listener)
     }
-    Ok(listener)
+}
+
+impl Drop for NewSocket {
+    fn drop(&mut self) {
+        // The file is not there any more if the socket has its final name.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Adds the path to an error. The kind is lost on purpose: it is not that of a network address.

@@ -10,6 +10,7 @@ use audiosocket_tokio::Acceptor;
 use audiosocket_tokio::handover::{CallReceiver, CallSnapshot, ReceivedCall};
 
 use super::link::{Link, MessageKind, Received, failed, monotonic_nanos};
+use crate::serve::operate::ports::{OperatorPort, TakenPorts};
 
 /// How long the old process may take for each message.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -24,6 +25,7 @@ const MAX_REASON: usize = 1024;
 pub(in crate::serve) struct Predecessor {
     link: Link,
     listeners: Vec<TcpListener>,
+    ports: TakenPorts,
 }
 
 impl Predecessor {
@@ -47,25 +49,38 @@ impl Predecessor {
         link.send_hello()?;
         link.receive_hello()?;
         let mut listeners = Vec::new();
+        let mut ports = TakenPorts::default();
         loop {
-            match link.receive()? {
-                Received {
-                    kind: MessageKind::Listener,
-                    descriptor: Some(socket),
-                    ..
-                } => listeners.push(socket.into()),
-                Received {
-                    kind: MessageKind::End,
-                    ..
-                } => return Ok(Some(Self { link, listeners })),
-                other => return Err(unexpected(&other)),
+            let message = link.receive()?;
+            match (message.kind, message.descriptor) {
+                (MessageKind::Listener, Some(socket)) if message.payload.is_empty() => {
+                    listeners.push(socket.into());
+                }
+                (MessageKind::Listener, Some(socket)) => {
+                    let port = OperatorPort::from_name(&message.payload);
+                    let port =
+                        port.ok_or_else(|| failed("the other process sent an unknown port"))?;
+                    ports.push(port, socket.into());
+                }
+                (MessageKind::End, _) => break,
+                (kind, _) => return Err(unexpected(kind)),
             }
         }
+        Ok(Some(Self {
+            link,
+            listeners,
+            ports,
+        }))
     }
 
     /// Takes the listening sockets.
     pub(in crate::serve) fn take_listeners(&mut self) -> Vec<TcpListener> {
         std::mem::take(&mut self.listeners)
+    }
+
+    /// Takes the listening sockets for operators.
+    pub(in crate::serve) fn take_ports(&mut self) -> TakenPorts {
+        std::mem::take(&mut self.ports)
     }
 
     /// Takes all calls that the old process hands over, and serves them. Returns their number. Blocks.
@@ -106,7 +121,7 @@ impl Predecessor {
                     }
                     MessageKind::End => break,
                     MessageKind::Finish if answer.is_empty() => return Ok(()),
-                    _ => return Err(unexpected(&message)),
+                    _ => return Err(unexpected(message.kind)),
                 }
             }
             answer.extend(reason.bytes().take(MAX_REASON));
@@ -133,9 +148,6 @@ fn receive<A: Acceptor>(
     receiver.receive(socket, snapshot).map_err(io::Error::other)
 }
 
-fn unexpected(message: &Received) -> io::Error {
-    failed(format!(
-        "the other process sent an unexpected {:?}",
-        message.kind
-    ))
+fn unexpected(kind: MessageKind) -> io::Error {
+    failed(format!("the other process sent an unexpected {kind:?}"))
 }

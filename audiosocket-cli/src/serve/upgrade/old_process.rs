@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::ListeningSockets;
 use super::link::{Link, MAX_MESSAGE, MessageKind, failed, monotonic_nanos};
+use crate::serve::operate::ports::OperatorPorts;
 
 /// The most calls that stop at the same time. With more, each stands still for longer, and the upgrade is not faster.
 const BATCH: usize = 100;
@@ -42,6 +43,7 @@ pub(super) struct Handover {
     pub(super) sockets: ListeningSockets,
     pub(super) server: ServerHandle,
     pub(super) drain: Duration,
+    pub(super) ports: OperatorPorts,
 }
 
 /// The calls that were handed over so far.
@@ -70,6 +72,8 @@ impl Handover {
             let (calls, refused) = (progress.taken, progress.refused.len());
             match handed_over {
                 Ok(()) => {
+                    // The new process answers operators and load balancers. They do not get the readiness of this one.
+                    drop(self.ports);
                     tracing::info!(calls, refused, longest = ?progress.longest, "another process took over; this one ends after its last call");
                     self.server.shutdown(self.drain);
                     return;
@@ -99,6 +103,10 @@ impl Handover {
     fn hand_over_to(&self, link: &Link, progress: &mut HandoverProgress) -> io::Result<()> {
         for socket in self.sockets.iter().filter_map(Weak::upgrade) {
             link.send_with(MessageKind::Listener, &[], Some(socket.as_fd()))?;
+        }
+        for (port, socket) in &self.ports.sockets {
+            let name = port.name().as_bytes();
+            link.send_with(MessageKind::Listener, name, Some(socket.as_fd()))?;
         }
         link.send(MessageKind::End, &[])?;
         link.set_timeout(READY_WITHIN)?;

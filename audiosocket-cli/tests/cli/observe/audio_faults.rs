@@ -108,6 +108,24 @@ fn a_server_that_plays_only_silence_has_a_line_and_a_server_that_records_has_non
 }
 
 #[test]
+fn a_server_that_sends_no_frame_has_a_line_whether_the_caller_has_audio_or_not() {
+    let directory = TempDir::new().unwrap();
+    let mut record = audiosocket(["serve", "record"]);
+    record.arg(directory.path()).arg("--no-silence");
+    let server = ServeProcess::run(record, 1);
+    let addr = server.addr();
+    thread::scope(|scope| {
+        for options in ["--audio noise", "--no-audio"] {
+            scope.spawn(move || call(addr, &format!("{options} --duration 2300ms")));
+        }
+    });
+    let log = server.terminate();
+    let fault = AudioFault::NothingSent.to_string();
+    assert_eq!(log.matches(&fault).count(), 2, "{log}");
+    assert_eq!(faults(&log).len(), 2, "{log}");
+}
+
+#[test]
 fn speech_that_comes_too_late_has_a_line_with_the_number_of_gaps() {
     let (reader, mut input) = std::io::pipe().unwrap();
     input.write_all(HEADER).unwrap();

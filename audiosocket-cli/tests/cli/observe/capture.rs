@@ -114,6 +114,8 @@ fn only_the_first_calls_are_captured_and_each_up_to_its_size() {
     for capture in captures {
         let len = fs::metadata(&capture).unwrap().len();
         assert!((800_000..1_100_000).contains(&len), "{len} bytes");
+        let name = capture.file_name().unwrap().to_str().unwrap();
+        assert!(log.contains(name), "{name}: {log}");
     }
     let cut = "a capture ends before its call";
     let cuts = log.lines().filter(|line| line.contains(cut));

@@ -146,14 +146,14 @@ fn sent(mut stream: TcpStream, bytes: &[u8]) -> TcpStream {
 }
 
 /// Returns the address that answers agent-checks, from the log.
-fn agent(server: &ServeProcess) -> SocketAddr {
+pub(super) fn agent(server: &ServeProcess) -> SocketAddr {
     server.wait_for_log(1, "agent-checks are answered");
     let line = server.log_line("agent-checks are answered");
     let (_, addr) = line.split_once("addr=").unwrap();
     addr.trim().parse().unwrap()
 }
 
-fn check(agent: SocketAddr) -> String {
+pub(super) fn check(agent: SocketAddr) -> String {
     let mut stream = TcpStream::connect(agent).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut answer = String::new();

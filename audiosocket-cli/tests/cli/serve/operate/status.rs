@@ -1,6 +1,6 @@
 //! `--status-listen`: the status of a running server by HTTP.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::caller::{UUID_TEXT, begin_echo, end_call};
 use crate::process::{PATIENCE, ServeProcess, run, text};
 
 /// Returns the status of the answer, and its body.
-fn get(addr: SocketAddr, path: &str) -> (u16, String) {
+pub(in crate::serve) fn get(addr: SocketAddr, path: &str) -> (u16, String) {
     let request = ureq::get(format!("http://{addr}{path}")).config();
     let request = request.http_status_as_error(false);
     let request = request.timeout_global(Some(PATIENCE)).build();
@@ -74,10 +74,10 @@ fn a_new_process_whose_status_port_is_in_use_takes_over_no_calls() {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("upgrade.sock");
     let socket = socket.to_str().unwrap();
-    let old = ["--status-listen", ":0", "--upgrade-socket", socket];
-    let old = ServeProcess::start(1, &old);
+    let old = ServeProcess::start(1, &["--upgrade-socket", socket]);
     let call = begin_echo(old.addr());
-    let status = old.status_addr().to_string();
+    let used = TcpListener::bind("127.0.0.1:0").unwrap();
+    let status = used.local_addr().unwrap().to_string();
     let listen = ["serve", "echo", "--listen", "127.0.0.1:0"];
     let new = ["--status-listen", &status, "--upgrade-socket", socket];
     let output = run([listen, new].concat());

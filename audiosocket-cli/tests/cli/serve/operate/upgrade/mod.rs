@@ -1,6 +1,7 @@
 //! `--upgrade-socket`: a new process takes over the calls of the old one.
 
 mod fake_process;
+mod ports;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
