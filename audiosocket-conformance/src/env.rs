@@ -2,9 +2,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// The longest wait for a condition without a deadline of its own. A case fails after this wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A running server and its clock.
 pub(crate) trait Env {
     /// Connects to the server. Returns the connection and the address of the peer: `from`, or an address of this

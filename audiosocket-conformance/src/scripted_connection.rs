@@ -145,6 +145,7 @@ impl ScriptedConnection {
     }
 
     /// Fails if there is a record.
+    #[cfg(feature = "adapters")]
     pub(crate) fn assert_no_records(&self) {
         let records = self.records();
         assert!(records.is_empty(), "unexpected records: {records:#?}");

@@ -16,19 +16,26 @@ macro_rules! cases {
         cases! { core Core $($case)* }
     };
     (on real sockets: $($case:ident)*) => {
+        #[cfg(feature = "adapters")]
         cases! { tokio_current_thread TokioCurrentThread $($case)* }
+        #[cfg(feature = "adapters")]
         cases! { tokio_multi_thread TokioMultiThread $($case)* }
+        #[cfg(feature = "adapters")]
         cases! { tokio_threads TokioThreads $($case)* }
+        #[cfg(feature = "adapters")]
         cases! { smol Smol $($case)* }
+        #[cfg(feature = "adapters")]
         cases! { async_std AsyncStd $($case)* }
+        #[cfg(feature = "adapters")]
         cases! { blocking Blocking $($case)* }
+        #[cfg(feature = "adapters")]
         cases! { mio Mio $($case)* }
         // Calls are polled in batches on Linux only.
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(all(feature = "adapters", any(target_os = "linux", target_os = "android")))]
         cases! { tokio_wake_interval TokioWakeInterval $($case)* }
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(all(feature = "adapters", any(target_os = "linux", target_os = "android")))]
         cases! { tokio_threads_wake_interval TokioThreadsWakeInterval $($case)* }
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(all(feature = "adapters", any(target_os = "linux", target_os = "android")))]
         cases! { smol_wake_interval SmolWakeInterval $($case)* }
     };
     ($module:ident $runner:ident $($case:ident)*) => {

@@ -31,7 +31,16 @@ macro_rules! builder {
     };
 }
 
-pub(super) fn tokio(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
+pub(super) fn serve(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
+    match runner {
+        Runner::Smol | Runner::SmolWakeInterval | Runner::AsyncStd => smol(runner, setup),
+        Runner::Blocking => blocking(setup),
+        Runner::Mio => mio(setup),
+        _ => tokio(runner, setup),
+    }
+}
+
+fn tokio(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
     use Runner::{TokioMultiThread, TokioThreads, TokioThreadsWakeInterval, TokioWakeInterval};
     let mut builder = builder!(audiosocket_tokio, setup);
     if matches!(runner, TokioThreads | TokioThreadsWakeInterval) {
@@ -54,7 +63,7 @@ pub(super) fn tokio(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
     })
 }
 
-pub(super) fn smol(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
+fn smol(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
     let mut builder = builder!(audiosocket_smol, setup);
     if let Runner::SmolWakeInterval = runner {
         builder = builder.wake_interval(WAKE_INTERVAL);
@@ -72,7 +81,7 @@ pub(super) fn smol(runner: Runner, setup: ServerSetup) -> Rc<dyn Env> {
     })
 }
 
-pub(super) fn blocking(setup: ServerSetup) -> Rc<dyn Env> {
+fn blocking(setup: ServerSetup) -> Rc<dyn Env> {
     let builder = builder!(audiosocket_blocking, setup).max_unread(MAX_UNREAD);
     sockets::serve(move |ready| {
         let server = builder.start(setup.acceptor).unwrap();
@@ -81,7 +90,7 @@ pub(super) fn blocking(setup: ServerSetup) -> Rc<dyn Env> {
     })
 }
 
-pub(super) fn mio(setup: ServerSetup) -> Rc<dyn Env> {
+fn mio(setup: ServerSetup) -> Rc<dyn Env> {
     sockets::serve(move |ready| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = ServerDriver::new(setup.session.linger, setup.admission);

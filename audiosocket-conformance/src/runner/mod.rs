@@ -1,7 +1,9 @@
 //! The servers that run the cases: each adapter on real sockets, and the core alone.
 
+#[cfg(feature = "adapters")]
 mod adapters;
 mod core;
+#[cfg(feature = "adapters")]
 mod sockets;
 
 use std::rc::Rc;
@@ -14,6 +16,10 @@ use crate::env::Env;
 
 /// A server that runs the cases.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "adapters"),
+    expect(dead_code, reason = "the cases run on the core alone")
+)]
 pub(crate) enum Runner {
     /// `audiosocket-server` in virtual time, without a socket or a thread.
     Core,
@@ -50,10 +56,10 @@ impl Runner {
     pub(crate) fn serve(self, setup: ServerSetup) -> Rc<dyn Env> {
         match self {
             Self::Core => core::serve(setup),
-            Self::Smol | Self::SmolWakeInterval | Self::AsyncStd => adapters::smol(self, setup),
-            Self::Blocking => adapters::blocking(setup),
-            Self::Mio => adapters::mio(setup),
-            _ => adapters::tokio(self, setup),
+            #[cfg(feature = "adapters")]
+            _ => adapters::serve(self, setup),
+            #[cfg(not(feature = "adapters"))]
+            _ => unreachable!("without the feature `adapters` no case runs on {self:?}"),
         }
     }
 }

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use audiosocket_server::ServerHandle;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::env::{Env, Fault, PATIENCE, PeerSocket};
+use crate::env::{Env, Fault, PeerSocket};
+
+/// The longest wait for a condition without a deadline of its own. A case fails after this wait.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The time between two checks of a condition that cannot be waited for.
 const LOOK: Duration = Duration::from_millis(1);

@@ -92,6 +92,20 @@ fn a_pause_fades_out_and_in_at_the_same_sample() {
     assert_eq!(samples(&rest[2].1), all[640..]);
 }
 
+/// It ends within the time after which a gap is no underrun.
+#[test]
+fn a_short_pause_is_no_underrun() {
+    let mut rig = Rig::with_silence();
+    rig.play(&speech(4 * FRAME));
+    rig.run(millis(20));
+    rig.pause();
+    assert_eq!(rig.run(millis(100)).len(), 5);
+    rig.resume();
+    rig.run(millis(100));
+    let stats = rig.playout.stats();
+    assert_eq!((stats.frames, stats.underruns), (4, 0));
+}
+
 /// A pause that ends before the next frame is no cut.
 #[test]
 fn a_pause_between_two_frames_changes_nothing() {

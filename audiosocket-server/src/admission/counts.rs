@@ -259,3 +259,19 @@ fn source(peer: &Peer) -> Option<IpAddr> {
         addr => addr,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_descriptors_is_full_and_has_no_room() {
+        let mut counts = ConnectionCounts::new(Limits::new().max_calls(5));
+        assert_eq!((counts.full(), counts.room()), (None, 5));
+        counts.descriptors = Some(2);
+        assert_eq!((counts.full(), counts.room()), (None, 2));
+        counts.descriptors = Some(0);
+        let full = Some(LimitReached::Descriptors);
+        assert_eq!((counts.full(), counts.room()), (full, 0));
+    }
+}

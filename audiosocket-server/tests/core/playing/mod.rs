@@ -6,7 +6,7 @@ mod waits;
 
 use std::time::Duration;
 
-use audiosocket_proto::{Bytes, Dropped, SampleRate, SendError, Transmit};
+use audiosocket_proto::{Bytes, Dropped, Ptime, SampleRate, SendError, Transmit};
 use audiosocket_server::{Call, Lag};
 
 use crate::call::HANGUP;
@@ -73,15 +73,24 @@ fn wide_audio_leaves_in_frames_that_fit_one_tcp_segment() {
         (SampleRate::Hz48000, 0x16, vec![960; 2]),
         (SampleRate::Hz192000, 0x18, vec![1280; 6]),
     ] {
-        let len = frames.iter().sum();
-        let (desk, _) = at_start(move |call| call.try_play((rate, vec![7; len])).unwrap());
-        let mut line = TestConnection::talking(desk);
-        let sent: Vec<_> = frames
-            .iter()
-            .map(|len| frame(kind, &vec![7; *len]))
-            .collect();
-        assert_eq!(line.flush(), sent.concat(), "{rate}");
+        assert_leaves_in_frames(Ptime::Ms20, rate, kind, &frames);
     }
+    // 30 ms are 1,440 bytes, and 60 ms are 5,292 bytes. Each part has whole samples.
+    assert_leaves_in_frames(Ptime::Ms30, SampleRate::Hz24000, 0x13, &[720; 2]);
+    let parts = [1060, 1060, 1060, 1060, 1052];
+    assert_leaves_in_frames(Ptime::Ms60, SampleRate::Hz44100, 0x15, &parts);
+}
+
+#[track_caller]
+fn assert_leaves_in_frames(ptime: Ptime, rate: SampleRate, kind: u8, frames: &[usize]) {
+    let len = frames.iter().sum();
+    let (desk, _) = at_start(move |call| call.try_play((rate, vec![7; len])).unwrap());
+    let mut line = TestConnection::talking_with(desk, |config| config.ptime(ptime));
+    let sent: Vec<_> = frames
+        .iter()
+        .map(|len| frame(kind, &vec![7; *len]))
+        .collect();
+    assert_eq!(line.flush(), sent.concat(), "{rate}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Calls that move to another process at any byte and any time, in virtual time. They do the same as a call that does not
 //! move.
 
+mod callbacks;
+
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -273,6 +275,24 @@ fn continue_damaged(snapshot: CallSnapshot) {
         now = call.driver.poll_timeout().unwrap_or(now).max(now);
         call.driver.handle_timeout(now);
     }
+}
+
+/// The maximum duration counts from the UUID in the old process.
+#[test]
+fn a_call_that_moves_keeps_its_maximum_duration() {
+    let mut call = TestCall::begin();
+    for seconds in 1..=20 {
+        let now = Timestamp::ZERO + Duration::from_secs(seconds);
+        if seconds == 10 {
+            assert!(call.hand_over(now));
+        }
+        // Without frames, the idle timeout would end the call first.
+        call.driver.receive(now, &[0x10, 0, 2, 1, 1]);
+        assert!(!matches!(call.driver.poll_transmit(), Transmit::HalfClose));
+        call.driver.handle_timeout(now);
+        call.write(now, usize::MAX);
+    }
+    assert_eq!(call.driver.poll_transmit(), Transmit::HalfClose);
 }
 
 #[test]
