@@ -59,6 +59,7 @@ pub mod tones;
 pub mod vad;
 pub mod wav;
 
+mod biquad;
 mod codec;
 mod g711;
 mod g722;

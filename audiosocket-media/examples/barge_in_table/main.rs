@@ -6,10 +6,12 @@
 //! ```
 //!
 //! `dev` in place of `eval` takes the material for the choice of thresholds, and `quick` takes 12 calls of it and skips
-//! the two systems that are compared.
+//! the two systems that are compared. `own` skips them too, and takes any number of calls. `misses` takes the same calls as
+//! `own`, and prints each wrong decision with its scores.
 
 mod cases;
 mod count;
+mod misses;
 mod scene;
 mod sounds;
 mod systems;
@@ -72,6 +74,19 @@ fn main() {
             let filter = rest.first().unwrap_or(&"");
             count::table(&open("dev"), 0, 12, filter, &systems::SYSTEMS[2..]);
         }
+        ["misses", calls, rest @ ..] => {
+            misses::list(&open("dev"), 0, number(calls), rest.first().unwrap_or(&""));
+        }
+        ["own", calls, rest @ ..] => {
+            let filter = rest.first().unwrap_or(&"");
+            count::table(
+                &open("dev"),
+                0,
+                number(calls),
+                filter,
+                &systems::SYSTEMS[2..],
+            );
+        }
         [part @ ("dev" | "eval"), calls, rest @ ..] => {
             let first = if *part == "eval" { 1_000_000 } else { 0 };
             let filter = rest.first().unwrap_or(&"");
@@ -83,6 +98,6 @@ fn main() {
 
 fn usage() -> ! {
     panic!(
-        "usage: barge_in_table DIRECTORY dev|eval CALLS [CASE], quick [CASE], or train SCENES WEIGHTS.rs"
+        "usage: barge_in_table DIRECTORY dev|eval|own|misses CALLS [CASE], quick [CASE], or train SCENES WEIGHTS.rs"
     )
 }

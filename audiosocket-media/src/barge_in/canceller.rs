@@ -1,5 +1,6 @@
 use super::BLOCK;
 use super::history::History;
+use super::whitener::{ORDER, Whitener};
 
 /// The taps of the echo path: 6 ms.
 const TAPS: usize = 48;
@@ -13,8 +14,8 @@ const FORGET: f32 = 0.975;
 /// The steps of the solver for each block.
 const STEPS: usize = 4;
 
-/// The blocks in which the path is learned: 1 s. Not all of them have an echo. After them, a block that is much louder than its echo counts less: a door would
-/// change the path.
+/// The blocks in which the path is learned: 1 s. Not all of them have an echo. After them, a block counts less, the louder
+/// its rest is: a door would change the path.
 const LEARNING: u32 = 100;
 
 /// The length of the reference for a block.
@@ -22,7 +23,8 @@ const LEN: usize = BLOCK + TAPS;
 
 /// Subtracts the echo of the reference from the caller's audio, at a known delay. The echo path is the solution of the
 /// least squares of the last 0.4 s (recursive least squares, with conjugate gradients as solver). So it needs no time to
-/// adapt, and the speech of the caller does not disturb it, because it does not depend on the reference.
+/// adapt, and the speech of the caller does not disturb it, because it does not depend on the reference. Both signals pass
+/// the [`Whitener`] first, so that hum and tones do not disturb it either.
 #[derive(Clone, Debug)]
 pub(super) struct EchoCanceller {
     delay: i64,
@@ -40,6 +42,20 @@ pub(super) struct Cancelled {
     pub(super) rest: [f32; BLOCK],
     /// The power of the echo.
     pub(super) echo: f32,
+    /// The power of the audio after the whitener, with and without its echo. It is 0 if nothing was played.
+    pub(super) white: f32,
+    pub(super) white_rest: f32,
+}
+
+impl Default for Cancelled {
+    fn default() -> Self {
+        Self {
+            rest: [0.0; BLOCK],
+            echo: 0.0,
+            white: 0.0,
+            white_rest: 0.0,
+        }
+    }
 }
 
 impl EchoCanceller {
@@ -59,42 +75,56 @@ impl EchoCanceller {
         (first..first + TAPS as i64).contains(&delay)
     }
 
-    /// Takes a block that starts at `start`.
+    /// Takes the block of `caller` that starts at `start`.
     pub(super) fn cancel(
         &mut self,
-        block: &[f32; BLOCK],
         start: i64,
+        caller: &History,
         reference: &History,
+        whitener: &Whitener,
     ) -> Cancelled {
+        let mut block = [0.0; ORDER + BLOCK];
+        caller.copy(start - ORDER as i64, &mut block);
         // `played[TAPS - i + n]` is the reference for the tap `i` of the sample `n`.
-        let mut played = [0.0; LEN];
-        reference.copy(start - self.delay + BEFORE - TAPS as i64, &mut played);
-        let power = dot(&played, &played);
-        let mut cancelled = Cancelled {
-            rest: *block,
-            echo: 0.0,
-        };
+        let mut played = [0.0; ORDER + LEN];
+        let first = start - self.delay + BEFORE - TAPS as i64;
+        reference.copy(first - ORDER as i64, &mut played);
+        let power = dot(&played[ORDER..], &played[ORDER..]);
+        let mut cancelled = Cancelled::default();
+        cancelled.rest.copy_from_slice(&block[ORDER..]);
         if power > 1e-9 {
-            for (n, rest) in cancelled.rest.iter_mut().enumerate() {
-                // The path is stored from the longest delay to the shortest.
-                let echo = dot(&self.path, &played[n + 1..n + 1 + TAPS]);
-                *rest -= echo;
-                cancelled.echo += echo * echo;
-            }
-            cancelled.echo /= BLOCK as f32;
+            cancelled.echo = self.subtract(&mut cancelled.rest, &played[ORDER..]);
         }
         if power > 1e-6 {
-            let rest = dot(&cancelled.rest, &cancelled.rest) / BLOCK as f32;
+            let (mut white, mut white_played) = ([0.0; BLOCK], [0.0; LEN]);
+            whitener.filter(&block, &mut white);
+            whitener.filter(&played, &mut white_played);
+            let mut rest = white;
+            self.subtract(&mut rest, &white_played);
+            cancelled.white = mean_power(&white);
+            cancelled.white_rest = mean_power(&rest);
             let weight = if self.blocks < LEARNING {
                 self.blocks += 1;
                 1.0
             } else {
-                (4.0 * cancelled.echo / (rest + 1e-9)).clamp(0.03, 1.0)
+                1e-5 / (cancelled.white_rest + 1e-6)
             };
-            self.add(block, &played, weight);
+            self.add(&white, &white_played, weight);
             self.solve();
         }
         cancelled
+    }
+
+    /// Subtracts the echo of `played`. Returns its power.
+    fn subtract(&self, block: &mut [f32; BLOCK], played: &[f32]) -> f32 {
+        let mut power = 0.0;
+        for (n, sample) in block.iter_mut().enumerate() {
+            // The path is stored from the longest delay to the shortest.
+            let echo = dot(&self.path, &played[n + 1..n + 1 + TAPS]);
+            *sample -= echo;
+            power += echo * echo;
+        }
+        power / BLOCK as f32
     }
 
     /// Adds the products of a block. A sum of the next row differs from the sum before it by two products.
@@ -161,8 +191,12 @@ impl EchoCanceller {
     }
 }
 
+fn mean_power(block: &[f32; BLOCK]) -> f32 {
+    dot(block, block) / BLOCK as f32
+}
+
 /// Returns the sum of products, with eight sums at a time.
-fn dot(one: &[f32], other: &[f32]) -> f32 {
+pub(super) fn dot(one: &[f32], other: &[f32]) -> f32 {
     let (ones, rest) = one.as_chunks::<8>();
     let (others, other_rest) = other[..one.len()].as_chunks::<8>();
     let mut sums = [0.0; 8];

@@ -1,5 +1,6 @@
 use super::history::History;
 use super::transform::Transform;
+use super::whitener::{ORDER, Whitener};
 
 /// The caller's audio that is compared with the reference, in samples at 8 kHz: 200 ms.
 const WINDOW: usize = 1_600;
@@ -24,17 +25,23 @@ const SIGNIFICANT: f32 = 6.5;
 /// echo in it.
 ///
 /// The delay is the peak of the correlation of both, with the phase transform (GCC-PHAT: Knapp and Carter, 1976). It gives
-/// all frequencies the same weight, so the pitch of two voices makes no peak.
-pub(super) fn search(caller: &History, reference: &History) -> Option<i64> {
+/// all frequencies the same weight, so the pitch of two voices makes no peak. The whitener removes tones: their side lobes
+/// would hide a quieter echo.
+pub(super) fn search(caller: &History, reference: &History, whitener: &Whitener) -> Option<i64> {
     let transform = Transform::of_searches();
     let (mut samples, mut scratch) = (vec![0.0; LEN], transform.scratch());
     let (mut product, mut spectrum) = (transform.spectrum(), transform.spectrum());
     let start = caller.end() - WINDOW as i64;
-    caller.copy(start, &mut samples[..WINDOW]);
+    let copy = |history: &History, start: i64, samples: &mut [f32]| {
+        let mut played = vec![0.0; samples.len() + ORDER];
+        history.copy(start - ORDER as i64, &mut played);
+        whitener.filter(&played, samples);
+    };
+    copy(caller, start, &mut samples[..WINDOW]);
     transform.forward(&mut samples, &mut product, &mut scratch);
     // The first sample of the reference has the longest delay of the first sample of the window.
     samples.fill(0.0);
-    reference.copy(start - LONGEST, &mut samples[..DELAYS + WINDOW]);
+    copy(reference, start - LONGEST, &mut samples[..DELAYS + WINDOW]);
     transform.forward(&mut samples, &mut spectrum, &mut scratch);
     for (product, reference) in product.iter_mut().zip(&spectrum) {
         let both = reference * product.conj();

@@ -2,6 +2,7 @@ use super::BLOCK;
 use super::canceller::{Cancelled, EchoCanceller};
 use super::delay;
 use super::history::History;
+use super::whitener::Whitener;
 
 /// A delay is searched at most once in this time: 40 ms, and 160 ms if one was found.
 const SEARCH_EVERY: i64 = 320;
@@ -16,8 +17,8 @@ const LOUD: f32 = 1e-6;
 /// When a delay is found, the canceller takes the audio of the last 400 ms again.
 const AGAIN: i64 = 40;
 
-/// An echo is found only if its subtraction leaves at most this part of the power of the last 200 ms. Sounds that are no
-/// echo can have a delay too.
+/// An echo is found only if its subtraction leaves at most this part of the power of the last 200 ms, before or after the
+/// whitener. Sounds that are no echo can have a delay too. Hum can be louder than an echo, and the whitener removes it.
 const LEAST_CANCELLED: f32 = 0.5;
 const TESTED: i64 = 20;
 
@@ -34,6 +35,7 @@ pub(super) struct EchoGuard {
     loud_end: Option<i64>,
     searched: i64,
     canceller: Option<EchoCanceller>,
+    whitener: Whitener,
     /// The power of the echo and of the rest, smoothed.
     echo: f32,
     rest: f32,
@@ -47,6 +49,7 @@ impl EchoGuard {
             loud_end: None,
             searched: i64::MIN / 2,
             canceller: None,
+            whitener: Whitener::new(),
             echo: 0.0,
             rest: 0.0,
         }
@@ -93,10 +96,12 @@ impl EchoGuard {
 
     fn cancel(&mut self, block: &[f32; BLOCK], start: i64) -> [f32; BLOCK] {
         let cancelled = match &mut self.canceller {
-            Some(canceller) => canceller.cancel(block, start, &self.reference),
+            Some(canceller) => {
+                canceller.cancel(start, &self.caller, &self.reference, &self.whitener)
+            }
             None => Cancelled {
                 rest: *block,
-                echo: 0.0,
+                ..Cancelled::default()
             },
         };
         let (all, mut rest) = (power(block), power(&cancelled.rest));
@@ -107,7 +112,9 @@ impl EchoGuard {
         }
         self.echo += 0.3 * (cancelled.echo - self.echo);
         self.rest += 0.3 * (rest - self.rest);
-        if is_wrong { *block } else { cancelled.rest }
+        let rest = if is_wrong { *block } else { cancelled.rest };
+        self.whitener.push(&rest);
+        rest
     }
 
     /// Cancels the echo of the last 400 ms again, after [`finds_echo`](Self::finds_echo) found one. Returns each block
@@ -158,7 +165,7 @@ impl EchoGuard {
             return false;
         }
         self.searched = now;
-        let Some(delay) = delay::search(&self.caller, &self.reference) else {
+        let Some(delay) = delay::search(&self.caller, &self.reference, &self.whitener) else {
             return false;
         };
         if self
@@ -168,21 +175,26 @@ impl EchoGuard {
         {
             return false;
         }
-        let mut canceller = EchoCanceller::new(delay);
-        let (mut all, mut rest) = (0.0, 0.0);
+        let (mut canceller, mut whitener) = (EchoCanceller::new(delay), Whitener::new());
+        let (mut all, mut rest) = ([0.0; 2], [0.0; 2]);
         for back in (1..=AGAIN).rev().chain((1..=AGAIN).rev()) {
             let start = now - back * BLOCK as i64;
-            let mut block = [0.0; BLOCK];
-            self.caller.copy(start, &mut block);
-            let cancelled = canceller.cancel(&block, start, &self.reference);
+            let cancelled = canceller.cancel(start, &self.caller, &self.reference, &whitener);
+            whitener.push(&cancelled.rest);
             if back <= TESTED {
-                all += power(&block);
-                rest += power(&cancelled.rest);
+                let mut block = [0.0; BLOCK];
+                self.caller.copy(start, &mut block);
+                all[0] += power(&block);
+                rest[0] += power(&cancelled.rest);
+                all[1] += cancelled.white;
+                rest[1] += cancelled.white_rest;
             }
         }
-        if rest > LEAST_CANCELLED * all {
+        let is_cancelled = |at: usize| all[at] > 0.0 && rest[at] <= LEAST_CANCELLED * all[at];
+        if !is_cancelled(0) && !is_cancelled(1) {
             return false;
         }
+        self.whitener = whitener;
         self.canceller = Some(canceller);
         true
     }

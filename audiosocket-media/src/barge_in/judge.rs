@@ -16,6 +16,9 @@ const STEADY_TONE_CHANGE: f32 = 1.5;
 /// The spectrum of hum changes less, in dB.
 const LEAST_CHANGE: f32 = 0.5;
 
+/// Hum and the tones of a network repeat with this correlation. Vowels change more within 100 ms.
+const REPETITION: f32 = 0.85;
+
 /// A steady sound with a lower score is noise. A long vowel has a higher one.
 const NOISE_SCORE: f32 = 0.3;
 
@@ -80,7 +83,7 @@ impl Judge {
             None => 0.0,
         };
         let score = if is_sound { own } else { 0.0 };
-        self.learn_noise(level, score);
+        self.learn_noise(level, score, features.repetition >= REPETITION);
         self.latest = Judged {
             is_sound,
             is_steady: self.steady.noise().is_some(),
@@ -89,10 +92,11 @@ impl Judge {
         self.latest
     }
 
-    fn learn_noise(&mut self, level: f32, score: f32) {
+    fn learn_noise(&mut self, level: f32, score: f32, repeats: bool) {
         self.steady.push(level);
         match self.steady.noise() {
             Some(noise) if score < NOISE_SCORE => self.noise = noise,
+            _ if repeats => self.noise = self.noise.max(level),
             _ if level < self.noise => self.noise += (level - self.noise) * 0.1,
             _ => self.noise = level.min(self.noise + 0.03),
         }
@@ -108,4 +112,5 @@ fn is_tone(features: &Features) -> bool {
     features.tonality >= TONE
         || (features.tonality > STEADY_TONE && features.change < STEADY_TONE_CHANGE)
         || features.change <= LEAST_CHANGE
+        || features.repetition >= REPETITION
 }

@@ -55,6 +55,7 @@ mod resampled_stream;
 mod steady_level;
 mod transform;
 mod voice;
+mod whitener;
 
 use std::time::{Duration, Instant};
 
@@ -384,6 +385,13 @@ impl BargeIn {
     pub fn network_features(&self) -> (&[f32], bool, bool) {
         let (features, is_sound) = (self.judge.features(), self.judge.latest.is_sound);
         (features, is_sound, self.echo.is_unknown())
+    }
+
+    /// The score of the latest block. The list of wrong decisions uses it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn latest_score(&self) -> f32 {
+        self.judge.latest.score
     }
 
     fn is_protected(&self) -> bool {

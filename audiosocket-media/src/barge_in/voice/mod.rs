@@ -2,6 +2,7 @@
 //!
 //! It has two hidden layers. The example `barge_in_table` trains it, with other voices and noises than those of the table.
 
+mod repetition;
 mod spectrum;
 mod weights;
 

@@ -1,5 +1,6 @@
 use realfft::num_complex::Complex;
 
+use super::repetition::Repetition;
 use crate::barge_in::BLOCK;
 use crate::barge_in::transform::Transform;
 
@@ -44,6 +45,8 @@ pub(in crate::barge_in) struct Features {
     pub(in crate::barge_in) tonality: f32,
     /// The mean change of the spectrum within 60 ms, in dB.
     pub(in crate::barge_in) change: f32,
+    /// The correlation with the audio 100 ms before, from 0 to 1.
+    pub(in crate::barge_in) repetition: f32,
     /// The shape of the spectrum: the cosine transform of the levels of the bands, without the mean.
     pub(super) shape: [f32; SHAPES],
 }
@@ -64,6 +67,7 @@ pub(in crate::barge_in) struct Spectrum {
     smooth: [f32; BANDS],
     next: usize,
     cosines: [[f32; BANDS]; SHAPES],
+    repetition: Repetition,
 }
 
 impl Spectrum {
@@ -85,6 +89,7 @@ impl Spectrum {
                 let step = std::f32::consts::PI * (shape + 1) as f32 / BANDS as f32;
                 std::array::from_fn(|band| (step * (band as f32 + 0.5)).cos())
             }),
+            repetition: Repetition::new(),
             transform,
         };
         spectrum.transform();
@@ -108,6 +113,7 @@ impl Spectrum {
             pitch,
             tonality,
             change,
+            repetition: self.repetition.push(block),
             shape,
         }
     }
