@@ -114,6 +114,8 @@ impl Speech {
 pub fn synthesize_speech(rate: SampleRate) -> Vec<i16> {
     const HZ: f32 = 8_000.0;
     const PITCH: f32 = 120.0;
+    /// The pitch of a voice always moves: it falls by this part in a syllable. A steady one is hum.
+    const FALL: f32 = 0.15;
     /// The first two formants, in Hz.
     const VOWELS: [[f32; 2]; 5] = [
         [730.0, 1090.0],
@@ -134,8 +136,9 @@ pub fn synthesize_speech(rate: SampleRate) -> Vec<i16> {
         });
         let harmonics: Vec<_> = harmonics.collect();
         for sample in 0..SYLLABLE {
-            let time = sample as f32 / HZ;
-            let envelope = 1.0 - 0.8 * sample as f32 / SYLLABLE as f32;
+            let place = sample as f32 / SYLLABLE as f32;
+            let time = sample as f32 / HZ * (1.0 + FALL * (0.5 - 0.5 * place));
+            let envelope = 1.0 - 0.8 * place;
             let tones = harmonics
                 .iter()
                 .map(|(hz, weight)| weight * (TAU * hz * time).cos());

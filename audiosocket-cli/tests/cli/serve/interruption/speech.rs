@@ -1,11 +1,9 @@
 //! What is speech for `audiosocket serve play --barge-in`, and what is not.
 
-use std::time::Duration;
-
 use audiosocket_media::tones::{Country, ToneName};
 use audiosocket_media::{Law, SampleRate};
 use audiosocket_testing::load::synthesize_speech;
-use audiosocket_testing::sounds::{LineEcho, cough, door_slam};
+use audiosocket_testing::sounds::{cough, door_slam};
 use tempfile::TempDir;
 
 use super::{playing, recorded_speech};
@@ -54,9 +52,10 @@ fn interrupt(server: &ServeProcess, codec: Codec, by_key: bool) {
     call.hang_up();
 }
 
-/// Each sound comes in a call of its own, while people speak in the file.
+/// Each sound comes in a call of its own, while people speak in the file. The echo of the file has a test in virtual time: on
+/// a busy machine, frames leave late, and the echo of a phone would not follow them.
 #[test]
-fn a_door_a_cough_a_tone_and_the_echo_of_the_file_do_not_interrupt_and_speech_does() {
+fn a_door_a_cough_and_a_tone_do_not_interrupt_and_speech_does() {
     let directory = TempDir::new().unwrap();
     let file = wav_file(&directory, 8_000, 1, &recorded_speech("auth-incorrect.wav"));
     let server = playing(&file, &["--loop", "--barge-in"]);
@@ -78,14 +77,6 @@ fn a_door_a_cough_a_tone_and_the_echo_of_the_file_do_not_interrupt_and_speech_do
                 call.hang_up();
             });
         }
-        scope.spawn(|| {
-            let mut echo = LineEcho::new(RATE, Duration::from_millis(150), -25.0);
-            let mut frames = 0..200;
-            let mut call = ListeningCaller::begin(server.addr(), 0x10);
-            call.converse(|heard| frames.next().map(|_| echo.push(heard)));
-            call.receive_sound(50);
-            call.hang_up();
-        });
     });
     assert_eq!(server.logged("interrupted"), 0);
 
