@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use audiosocket_status::StatusServer;
 use audiosocket_tokio::config::SessionConfig;
-use audiosocket_tokio::{Acceptor, Server, ServerBuilder, ServerHandle};
+use audiosocket_tokio::{Acceptor, Callbacks, Server, ServerBuilder, ServerHandle};
+use serde_json::Value;
 use ureq::Agent;
 
 /// Only a failing test waits this long.
@@ -114,4 +115,13 @@ pub(crate) fn echo(stream: &mut TcpStream) {
     let mut frame = [0; 323];
     stream.read_exact(&mut frame).unwrap();
     assert_eq!(frame[..4], [0x10, 1, 64, 7]);
+}
+
+pub(crate) fn echo_server() -> TestServer {
+    let echo = Callbacks::new(|_, _, audio| audio.into(), |_, _, _| {});
+    TestServer::start(echo, |builder| builder)
+}
+
+pub(crate) fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
