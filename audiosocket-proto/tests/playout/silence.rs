@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use audiosocket_proto::{AudioBuf, Bytes, PlayoutOutput, Ptime, SampleRate};
+use audiosocket_proto::{
+    AudioBuf, Bytes, Playout, PlayoutOutput, Ptime, SampleRate, SessionConfig,
+};
 
 use crate::rig::{FRAME, PTIME, RATE, Rig, frame, millis, silence, speech};
 
@@ -48,6 +50,24 @@ fn silence_has_the_ptime_and_the_rate_of_the_call() {
                 [(Duration::ZERO, frame.clone()), (ptime.duration(), frame)]
             );
         }
+    }
+}
+
+/// The caller's audio changes the rate only before audio was sent. A call that moves to another process remembers that.
+#[test]
+fn a_restored_playout_keeps_the_rate_of_the_last_audio() {
+    for (played, expected) in [(false, silence()), (true, wide_silence())] {
+        let mut rig = Rig::with_silence();
+        rig.playout.received(WIDE);
+        if played {
+            rig.try_play(WIDE, &speech(2)).unwrap();
+        }
+        rig.poll();
+        let snapshot = rig.playout.snapshot(|_| None).unwrap();
+        rig.playout = Playout::restore(&SessionConfig::new(), snapshot, |_| 0);
+        rig.playout.received(RATE);
+        rig.pass(PTIME);
+        assert_eq!(rig.poll(), expected, "played: {played}");
     }
 }
 

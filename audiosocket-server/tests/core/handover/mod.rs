@@ -2,6 +2,7 @@
 //! move.
 
 mod callbacks;
+mod cuts;
 
 use std::sync::Arc;
 use std::task::Waker;
