@@ -107,7 +107,8 @@ impl AtomicTimes {
         let since = self.waiting_since.load().unwrap_or(now);
         self.waiting_since.store(since);
         let (from, until) = (self.blocked_since.load(), self.blocked_until.load());
-        let longest = until.unwrap_or(0) - from.unwrap_or(0);
+        // The times of another process can be wrong.
+        let longest = until.unwrap_or(0).saturating_sub(from.unwrap_or(0));
         if now.saturating_sub(since) > longest {
             self.blocked_since.store(since);
             self.blocked_until.store(now);
@@ -126,6 +127,32 @@ impl AtomicTimes {
             blocked_for: blocked_until.saturating_sub(blocked_since.unwrap_or_default()),
             ..CallTimes::default()
         }
+    }
+
+    /// Returns the times, for another process that continues the call.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) fn save(&self) -> [u32; 6] {
+        self.all().map(|at| at.0.load(Ordering::Relaxed))
+    }
+
+    /// Sets the times that another process has saved.
+    #[cfg(all(feature = "handover", unix))]
+    pub(crate) fn restore(&self, saved: [u32; 6]) {
+        for (at, value) in self.all().into_iter().zip(saved) {
+            at.0.store(value, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(all(feature = "handover", unix))]
+    fn all(&self) -> [&AtomicMillis; 6] {
+        [
+            &self.last_received,
+            &self.last_sound_received,
+            &self.last_sound_sent,
+            &self.waiting_since,
+            &self.blocked_since,
+            &self.blocked_until,
+        ]
     }
 
     /// Returns the time since the connection came.

@@ -52,6 +52,7 @@ impl<A: Acceptor> CallDriver<A> {
             rate_sent: outbound.rate_sent,
             sent: outbound.sent,
             received: outbound.received,
+            times: outbound.handle.control().times.save(),
             handler,
         })
     }
@@ -117,6 +118,7 @@ impl<A: Acceptor> CallDriver<A> {
         if let Some(rate) = snapshot.received {
             outbound.set_received(rate);
         }
+        outbound.handle.control().times.restore(snapshot.times);
         let playout = Playout::restore(&config, playout, Mark::Handler);
         let unused = mem::replace(&mut outbound.handle.control().lock().playout, playout);
         drop(unused);

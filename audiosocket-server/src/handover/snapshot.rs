@@ -31,13 +31,15 @@ pub struct CallSnapshot {
     pub(crate) rate_sent: Option<SampleRate>,
     pub(crate) sent: Option<SampleRate>,
     pub(crate) received: Option<SampleRate>,
+    /// When audio came and left, for the diagnosis of the call.
+    pub(crate) times: [u32; 6],
     /// The state of the handler.
     pub(crate) handler: Bytes,
 }
 
 impl CallSnapshot {
     /// The version of the encoding. Each change of the state or its order has a new version.
-    pub const VERSION: u16 = 1;
+    pub const VERSION: u16 = 2;
 
     /// Returns the time of the snapshot, by the clock of the call.
     #[must_use]
