@@ -13,6 +13,7 @@ mod help;
 mod logging;
 mod open_files;
 mod output;
+mod packet_capture;
 mod serve;
 mod signals;
 mod tap;

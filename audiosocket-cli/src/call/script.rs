@@ -14,6 +14,7 @@ use super::args::{Digits, digits};
 use super::read_audio;
 use crate::duration;
 use crate::file_error::file_error;
+use crate::packet_capture;
 
 /// The heading of the options in the help.
 const SCRIPT: &str = "What Asterisk can send";
@@ -150,6 +151,7 @@ impl ScriptArgs {
 impl Capture {
     fn read(path: &Path, codec: SentCodec) -> io::Result<Self> {
         let bytes = std::fs::read(path).map_err(|error| file_error(path, &error))?;
+        packet_capture::refuse(&bytes).map_err(|error| file_error(path, &error))?;
         let capture = Self::decode(&bytes, codec);
         if capture.frames.is_empty() {
             let error = io::Error::other("the file has no frame after the UUID");

@@ -13,7 +13,7 @@ use audiosocket_proto::{Decoder, FrameKind, HEADER_LEN, Header};
 use clap::Args;
 
 use crate::file_error::file_error;
-use crate::help;
+use crate::{help, packet_capture};
 use line::Line;
 
 #[derive(Args, Debug)]
@@ -47,18 +47,15 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
-            Ok(len) if is_start && is_packet_capture(&buffer[..len]) => {
-                return Err(with_name(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "this is a capture of packets, and not the bytes of one direction; open it in Wireshark or tshark, or \
-                     capture with --capture-as streams",
-                )));
+            Ok(len) => {
+                if std::mem::take(&mut is_start) {
+                    packet_capture::refuse(&buffer[..len]).map_err(with_name)?;
+                }
+                frames.print(&buffer[..len], args.json, &mut stdout)?;
             }
-            Ok(len) => frames.print(&buffer[..len], args.json, &mut stdout)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(with_name(error)),
         }
-        is_start = false;
         // The stream can be a connection that goes on.
         stdout.flush()?;
     }
@@ -73,19 +70,6 @@ pub(crate) fn run(args: &DecodeArgs) -> io::Result<ExitCode> {
         None => Ok(ExitCode::SUCCESS),
         Some(cut) => Err(with_name(io::Error::new(io::ErrorKind::UnexpectedEof, cut))),
     }
-}
-
-/// Whether a file begins as pcapng or pcap, in either byte order. No stream of a call does: their first bytes would be the
-/// headers of unknown kinds.
-fn is_packet_capture(bytes: &[u8]) -> bool {
-    const MAGICS: [[u8; 4]; 5] = [
-        [0x0a, 0x0d, 0x0d, 0x0a],
-        [0xa1, 0xb2, 0xc3, 0xd4],
-        [0xd4, 0xc3, 0xb2, 0xa1],
-        [0xa1, 0xb2, 0x3c, 0x4d],
-        [0x4d, 0x3c, 0xb2, 0xa1],
-    ];
-    MAGICS.iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// The frames of a stream as it comes in.

@@ -200,10 +200,13 @@ fn a_capture_of_packets_is_an_error_that_names_its_programs() {
         let output = decode(&file, &[]);
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(text(&output.stdout), "");
-        let error = text(&output.stderr);
-        assert!(
-            error.contains("tshark") && error.contains("--capture-as streams"),
-            "{error}"
-        );
+        let replay = ["call", "127.0.0.1:1", "--replay", file.to_str().unwrap()];
+        for output in [output, run(replay)] {
+            let error = text(&output.stderr);
+            assert!(
+                error.contains("tshark") && error.contains("--capture-as streams"),
+                "{error}"
+            );
+        }
     }
 }

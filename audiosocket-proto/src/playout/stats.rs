@@ -69,11 +69,8 @@ impl PlayoutStats {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Counts {
     pub(super) late: u32,
-    /// Not for another process, which has a clock of its own.
-    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) first_late: Option<Timestamp>,
     pub(super) underruns: u32,
-    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) first_underrun: Option<Timestamp>,
     pub(super) silence: u32,
     pub(super) samples_played: u64,

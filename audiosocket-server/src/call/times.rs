@@ -107,6 +107,7 @@ impl AtomicTimes {
         let since = self.waiting_since.load().unwrap_or(now);
         self.waiting_since.store(since);
         let (from, until) = (self.blocked_since.load(), self.blocked_until.load());
+        // The times of another process can be wrong.
         let longest = until.unwrap_or(0).saturating_sub(from.unwrap_or(0));
         if now.saturating_sub(since) > longest {
             self.blocked_since.store(since);

@@ -18,7 +18,7 @@ pub struct CallSnapshot {
     pub(crate) accepted_at: Timestamp,
     /// The time of the snapshot, by the clock of the call.
     pub(crate) now: Timestamp,
-    /// When audio came and left.
+    /// When audio came and left, for the diagnosis of the call.
     pub(crate) times: [u32; 6],
     pub(crate) session: SessionSnapshot,
     pub(crate) playout: PlayoutSnapshot,

@@ -27,7 +27,7 @@ fn a_call_without_audio_is_silent_on_both_sides_after_2_s() {
         (is_silent("caller") && is_silent("server")).then_some(())
     });
     let calls = json(&server.get("/calls").body);
-    assert_eq!(calls["calls"][0]["fault"], "nothing_received");
+    assert_eq!(calls["calls"][0]["fault"], "nothing_sent");
     let summary = json(&server.get("/summary").body);
     assert_eq!(summary["silent_from_caller"], 1);
 }
