@@ -84,18 +84,16 @@ fn run(scene: &Scene) -> (Vec<Report>, Vec<String>) {
         let at = begin + Duration::from_millis(10) * number;
         barge_in.played(AudioBuf::from_samples(RATE, played).as_audio(), at);
         barge_in.push(RATE, caller, at, &mut events);
-        let (_, is_sound, is_unknown) = barge_in.network_features();
-        let tenth = ((barge_in.latest_score() * 10.0) as usize).min(9);
+        let (_, score, is_unknown) = barge_in.network_features();
         let scores = if is_unknown {
             "abcdefghij"
         } else {
             "0123456789"
         };
-        let mut shown = if is_sound {
-            scores[tenth..=tenth].to_owned()
-        } else {
-            ".".to_owned()
-        };
+        let tenth = |score: f32| ((score * 10.0) as usize).min(9);
+        let mut shown = score.map_or(".".to_owned(), |score| {
+            scores[tenth(score)..=tenth(score)].to_owned()
+        });
         for event in events.drain(..) {
             match event {
                 BargeInEvent::Suspected => shown.push('S'),

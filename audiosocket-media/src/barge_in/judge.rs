@@ -43,7 +43,7 @@ pub(super) struct Judge {
     /// The level of the noise of the line, in dB of full scale.
     noise: f32,
     steady: SteadyLevel,
-    pub(super) latest: Judged,
+    latest: Judged,
 }
 
 impl Judge {
@@ -100,6 +100,11 @@ impl Judge {
             _ if level < self.noise => self.noise += (level - self.noise) * 0.1,
             _ => self.noise = level.min(self.noise + 0.03),
         }
+    }
+
+    /// The score of the latest block, if it is sound.
+    pub(super) fn sound_score(&self) -> Option<f32> {
+        self.latest.is_sound.then_some(self.latest.score)
     }
 
     /// What the network gets of the latest block.

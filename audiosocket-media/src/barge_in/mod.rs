@@ -378,20 +378,12 @@ impl BargeIn {
         self.pre_roll.last(duration)
     }
 
-    /// What the network gets of the latest block, whether it is sound, and whether the delay of an echo is unknown. The
-    /// training of the network uses it.
+    /// What the network gets of the latest block, its score if it is sound, and whether the delay of an echo is unknown.
     #[doc(hidden)]
     #[must_use]
-    pub fn network_features(&self) -> (&[f32], bool, bool) {
-        let (features, is_sound) = (self.judge.features(), self.judge.latest.is_sound);
-        (features, is_sound, self.echo.is_unknown())
-    }
-
-    /// The score of the latest block. The list of wrong decisions uses it.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn latest_score(&self) -> f32 {
-        self.judge.latest.score
+    pub fn network_features(&self) -> (&[f32], Option<f32>, bool) {
+        let score = self.judge.sound_score();
+        (self.judge.features(), score, self.echo.is_unknown())
     }
 
     fn is_protected(&self) -> bool {

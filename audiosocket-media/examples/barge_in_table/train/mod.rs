@@ -199,10 +199,10 @@ fn call(scene: &Scene, has_echo: bool) -> Call {
         let at = begin + Duration::from_millis(10) * (block as u32 + 1);
         barge_in.played(AudioBuf::from_samples(rate, played).as_audio(), at);
         barge_in.push(rate, caller, at, &mut events);
-        let (features, is_sound, is_unknown) = barge_in.network_features();
+        let (features, score, is_unknown) = barge_in.network_features();
         call.features.push(features.to_vec());
         // An echo before its delay is found is speech for the network.
-        if is_sound && !(has_echo && is_unknown) {
+        if score.is_some() && !(has_echo && is_unknown) {
             call.examples.extend(example(block, scene.speech));
         }
     }
