@@ -62,7 +62,7 @@ fn upgrades(args: &[&str]) {
     let calls = CALLS.to_string();
     let mut call = audiosocket(["call", &addr, "--json", "--calls", &calls]);
     // Also on a busy machine, the upgrades end before the calls.
-    call.args(["--calls-per-second", "250", "--duration", "25s"]);
+    call.args(["--calls-per-second", "250", "--duration", "15s"]);
     call.arg("--allow-pauses");
     match args[0] {
         "echo" => call.args(["--echo-timeout", "60s"]),

@@ -9,6 +9,9 @@ use proxy_header::{ParseConfig, ProxyHeader};
 /// The longest header that the server accepts, in bytes. HAProxy sends some hundred at most, with all its options.
 const MAX_LEN: usize = 2048;
 
+/// The longest header of version 1, in bytes, by the specification of the protocol.
+const MAX_V1_LEN: usize = 107;
+
 /// The start of a header of version 1, and of version 2.
 const SIGNATURES: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 
@@ -46,7 +49,11 @@ impl ProxyHeaderDecoder {
         if !agrees_with_a_signature(&self.received) {
             return Err(ProxyHeaderError::Missing);
         }
-        match ProxyHeader::parse(&self.received, CONFIG) {
+        let is_v1 = self.received.starts_with(SIGNATURES[0]);
+        let max_len = if is_v1 { MAX_V1_LEN } else { MAX_LEN };
+        // The parser finds the end of a longer header of version 1 only if it has come.
+        let header = &self.received[..self.received.len().min(max_len)];
+        match ProxyHeader::parse(header, CONFIG) {
             Ok((header, len)) => {
                 let taken = len.saturating_sub(known).min(bytes.len());
                 *bytes = &bytes[taken..];
@@ -54,11 +61,11 @@ impl ProxyHeaderDecoder {
                 let client = address.map(|address| ProxySource::Client(address.source));
                 Ok(Some(client.unwrap_or(ProxySource::Proxy)))
             }
-            Err(proxy_header::Error::BufferTooShort) if self.received.len() < MAX_LEN => {
+            Err(proxy_header::Error::BufferTooShort) if header.len() < max_len => {
                 *bytes = &[];
                 Ok(None)
             }
-            Err(proxy_header::Error::BufferTooShort) => Err(ProxyHeaderError::TooLong),
+            Err(proxy_header::Error::BufferTooShort) if !is_v1 => Err(ProxyHeaderError::TooLong),
             Err(_) => Err(ProxyHeaderError::Malformed),
         }
     }
@@ -181,6 +188,14 @@ mod tests {
         addrs[15] = 7;
         addrs[32..34].copy_from_slice(&40000_u16.to_be_bytes());
         assert_source(&v2(1, 0x21, &addrs), client);
+    }
+
+    #[test]
+    fn a_header_of_version_1_has_at_most_107_bytes() {
+        let unknown = |len: usize| [b"PROXY UNKNOWN ", &vec![b'x'; len - 16][..], b"\r\n"].concat();
+        assert_source(&unknown(107), ProxySource::Proxy);
+        assert_error(&unknown(108), ProxyHeaderError::Malformed);
+        assert_error(&unknown(108)[..107], ProxyHeaderError::Malformed);
     }
 
     #[test]
