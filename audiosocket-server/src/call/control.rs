@@ -131,6 +131,11 @@ impl CallControl {
         self.proxied_peer.get().map_or(&self.peer, |peer| peer)
     }
 
+    /// Returns whether a proxy has sent its client.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.proxied_peer.get().is_some()
+    }
+
     /// Stores the client of the proxy.
     pub(crate) fn set_proxied_peer(&self, client: Peer) {
         // A connection has one header.
