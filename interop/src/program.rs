@@ -35,6 +35,8 @@ pub struct EndedCall {
     pub dropped: u64,
     /// The number of exceptions.
     pub exceptions: u64,
+    /// Frames of played audio that left late. 0 for a server that plays nothing.
+    pub late: u64,
     /// TCP segments that the kernel sent again. `None` if it did not count them.
     pub retransmissions: Option<u32>,
 }
@@ -346,6 +348,7 @@ fn ended_call(line: &str) -> Option<EndedCall> {
         silence: field("silence")?.parse().ok()?,
         dropped: field("dropped")?.parse().ok()?,
         exceptions: field("exceptions")?.parse().ok()?,
+        late: field("late").map_or(Some(0), |count| count.parse().ok())?,
         retransmissions: field("retransmissions").and_then(|count| count.parse().ok()),
     })
 }
@@ -359,7 +362,7 @@ mod tests {
         let uuid = "40325ec2-5efd-4bd3-805f-53576e581d13";
         let end = format!(
             "INFO call ended uuid={uuid} peer=127.0.0.1:1 end=closed by the peer seconds=1.5 \
-             frames_in=75 frames_out=77 silence=3 retransmissions=2 dropped=1 exceptions=0"
+             frames_in=75 frames_out=77 silence=3 retransmissions=2 dropped=1 exceptions=0 late=4"
         );
         let call = EndedCall {
             uuid: uuid.parse().unwrap(),
@@ -368,6 +371,7 @@ mod tests {
             silence: 3,
             dropped: 1,
             exceptions: 0,
+            late: 4,
             retransmissions: Some(2),
         };
         assert_eq!(ended_call(&end), Some(call));

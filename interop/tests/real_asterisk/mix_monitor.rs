@@ -34,11 +34,12 @@ fn call_seconds() -> usize {
 #[test]
 fn both_sides_are_recorded_as_mix_monitor_records_them() {
     let seconds = call_seconds();
-    let calls = (0..3).map(|_| recorded_call(seconds));
-    let (offsets, flushes) = calls
+    let calls = (0..5).map(|_| recorded_call(seconds));
+    // On a machine that stands still, both recorders place audio by the time at which it arrives, each in its own way.
+    let (offsets, flushes, _) = calls
         .flatten()
-        .find(|(_, flushes)| *flushes <= 2)
-        .expect("Asterisk's recorder kept up in one call of three");
+        .find(|(_, flushes, late)| *flushes <= 2 && *late <= seconds as u64 / 60)
+        .expect("in one call of five, this machine and Asterisk's recorder kept up");
     for (side, offsets) in ["caller", "server"].into_iter().zip(&offsets) {
         println!(
             "{side}: offset {:.1} ms, spread {:.2} ms, at {} places of {seconds} s; {flushes} flushes",
@@ -70,10 +71,10 @@ fn ms(samples: i64) -> f64 {
     samples as f64 * 1000.0 / RATE as f64
 }
 
-/// Returns the offsets of the caller and of the server at places of the call, and how often Asterisk's recorder lost
-/// audio. The first frame of each direction flushes an empty buffer. Returns `None` if a recording misses a place, which
-/// happens if Asterisk's recorder lost audio there.
-fn recorded_call(seconds: usize) -> Option<([Vec<i64>; 2], usize)> {
+/// Returns the offsets of the caller and of the server at places of the call, how often Asterisk's recorder lost audio, and
+/// how many frames of the server left late. The first frame of each direction flushes an empty buffer. Returns `None` if a
+/// recording misses a place, which happens if Asterisk's recorder lost audio there.
+fn recorded_call(seconds: usize) -> Option<([Vec<i64>; 2], usize, u64)> {
     let asterisk = Asterisk::take();
     asterisk.rx("core set debug 4 audiohook.c");
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -112,7 +113,7 @@ fn recorded_call(seconds: usize) -> Option<([Vec<i64>; 2], usize)> {
     let theirs = of_asterisk.map(|file| samples(&fs::read(file).expect("a recording")));
     let offsets = [0, 1].map(|side| offsets(&ours[side], &theirs[side], seconds));
     let [caller, server] = offsets;
-    Some(([caller?, server?], flushes))
+    Some(([caller?, server?], flushes, end.late))
 }
 
 fn only_file(directory: &Path) -> std::path::PathBuf {
