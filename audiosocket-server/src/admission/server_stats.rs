@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::admission::counts::ConnectionClass;
 use crate::{
-    AudioFault, CallCounters, CallHandle, CallSide, CallStats, Calls, Diagnosis, Limits, Peer,
-    Refusal,
+    CallCounters, CallHandle, CallSide, CallStats, Calls, Diagnosis, Limits, Peer, Refusal,
 };
 use audiosocket_proto::{DurationHistogram, End, PlayoutStats, SessionStats};
 
@@ -254,11 +253,13 @@ impl Calls {
         for call in handles {
             let call_stats = call.stats();
             calls.add(&call_stats);
-            let faults = Diagnosis::all(&call_stats, &call.times(), call.age());
-            let silence = faults.map(|it| it.fault).filter(|fault| fault.is_silence());
-            let sides: Vec<_> = silence.map(AudioFault::side).collect();
-            stats.silent_from_caller += u64::from(sides.contains(&CallSide::Caller));
-            stats.silent_from_server += u64::from(sides.contains(&CallSide::Server));
+            let (times, age) = (call.times(), call.age());
+            let is_silent = |side| {
+                let mut faults = Diagnosis::all(&call_stats, &times, age).map(|it| it.fault);
+                faults.any(|fault| fault.is_silence() && fault.side() == side)
+            };
+            stats.silent_from_caller += u64::from(is_silent(CallSide::Caller));
+            stats.silent_from_server += u64::from(is_silent(CallSide::Server));
         }
         stats.session = calls.session;
         stats.playout = calls.playout;

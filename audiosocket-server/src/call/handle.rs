@@ -8,7 +8,7 @@ use crate::call::control::{CallControl, CommandSource, Mark};
 use crate::call::deadline_timer::{DeadlineTimer, TimerFuture};
 use crate::call::play::Play;
 use crate::{CallStats, CallTimes, LastEvent, Peer, Played, Prebuffer};
-use audiosocket_proto::{AudioBuf, Bed, Dropped, SampleRate, SendError, SessionConfig, Timestamp};
+use audiosocket_proto::{AudioBuf, Bed, Dropped, SampleRate, SendError};
 
 /// Controls a call from any task or thread. It is cheap to clone, and does not keep the call alive.
 ///
@@ -38,14 +38,9 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    pub(crate) fn new(
-        config: &SessionConfig,
-        peer: Peer,
-        accepted_at: Timestamp,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(control: CallControl) -> Self {
         Self {
-            control: Arc::new(CallControl::new(config, peer, accepted_at, now)),
+            control: Arc::new(control),
         }
     }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::admission::counts::PeerDecision;
 use crate::admission::registration::CallEntry;
+use crate::call::control::CallControl;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::driver::{CallDriver, Phase, catch_panic};
 use crate::call::outbound::Outbound;
@@ -33,11 +34,11 @@ impl<A: Acceptor> CallDriver<A> {
         calls: &Calls,
         now: Timestamp,
     ) -> Self {
-        Self::accepted_at(now, acceptor, peer, config, calls, now)
+        Self::with_accept_time(now, acceptor, peer, config, calls, now)
     }
 
-    /// Makes the driver of a connection that came at `accepted_at`.
-    pub(crate) fn accepted_at(
+    /// Makes the driver of a connection that came at `accepted_at`, which is before `now` for a call of another process.
+    pub(crate) fn with_accept_time(
         accepted_at: Timestamp,
         acceptor: Arc<A>,
         peer: Peer,
@@ -45,7 +46,7 @@ impl<A: Acceptor> CallDriver<A> {
         calls: &Calls,
         now: Timestamp,
     ) -> Self {
-        let handle = CallHandle::new(&config, peer, accepted_at, now);
+        let handle = CallHandle::new(CallControl::new(&config, peer, accepted_at, now));
         let is_proxy = calls.is_proxy(handle.peer());
         let admitted = match is_proxy {
             true => Ok(Ok(())),

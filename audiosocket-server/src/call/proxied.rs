@@ -72,7 +72,7 @@ impl<A: Acceptor> CallDriver<A> {
         let decoded = match proxy.as_deref_mut() {
             Some(ProxyState::AwaitsHeader(decoder)) => decoder.decode(bytes),
             Some(ProxyState::HasNoClient) => return,
-            // After the header of a proxy, these bytes are no frame, as if they had come together with the header.
+            // A second header is no frame, as if it had come together with the first one.
             None if self.outbound.handle.control().is_proxied() => return,
             None if self.decoder.partial_len() == 0 && is_header(bytes) => {
                 Err(ProxyHeaderError::NotAProxy)

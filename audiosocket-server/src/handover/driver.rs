@@ -87,7 +87,7 @@ impl<A: Acceptor> CallDriver<A> {
     ) -> Result<Self, Refusal> {
         let (accepted_at, now) = (snapshot.accepted_at, snapshot.now);
         let peer = snapshot.peer.into();
-        let mut call = Self::accepted_at(accepted_at, acceptor, peer, config, calls, now);
+        let mut call = Self::with_accept_time(accepted_at, acceptor, peer, config, calls, now);
         if let Phase::Over { refusal, .. } = &mut call.phase {
             let refusal = refusal.take();
             return Err(refusal.unwrap_or_else(|| Refusal::new("the check of the peer panicked")));
