@@ -47,11 +47,9 @@ impl BalancerOptions {
             ))
         };
         let addrs: Vec<_> = addr.to_socket_addrs().map_err(error)?.collect();
-        let listener = match taken.take(OperatorPort::Agent, &addrs) {
-            Some(listener) => listener,
-            None => TcpListener::bind(&addrs[..]).map_err(error)?,
-        };
-        ports.keep(OperatorPort::Agent, &listener).map_err(error)?;
+        let bind = || TcpListener::bind(&addrs[..]);
+        let listener = ports.listen(OperatorPort::Agent, taken, &addrs, bind);
+        let listener = listener.map_err(error)?;
         let (agent, stop) = AgentCheck::new(listener, server).map_err(error)?;
         ports.agent = Some(stop);
         Ok(Some(agent))

@@ -4,6 +4,7 @@
     allow(dead_code, reason = "only an upgrade hands sockets over")
 )]
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use audiosocket_status::StatusServer;
@@ -43,11 +44,7 @@ impl TakenPorts {
     }
 
     /// Takes the socket of this port, if it listens on one of these addresses.
-    pub(in crate::serve) fn take(
-        &mut self,
-        port: OperatorPort,
-        addrs: &[SocketAddr],
-    ) -> Option<TcpListener> {
+    fn take(&mut self, port: OperatorPort, addrs: &[SocketAddr]) -> Option<TcpListener> {
         let fits = |(of, socket): &(OperatorPort, TcpListener)| {
             let addr = socket.local_addr();
             *of == port && addr.is_ok_and(|addr| addrs.contains(&addr))
@@ -67,13 +64,17 @@ pub(in crate::serve) struct OperatorPorts {
 }
 
 impl OperatorPorts {
-    /// Keeps a socket for the next process.
-    pub(in crate::serve) fn keep(
+    /// Takes the socket of the process before this one if it listens on one of `addrs`, or makes one. Keeps it for the next
+    /// process.
+    pub(in crate::serve) fn listen(
         &mut self,
         port: OperatorPort,
-        socket: &TcpListener,
-    ) -> std::io::Result<()> {
-        self.sockets.push((port, socket.try_clone()?));
-        Ok(())
+        taken: &mut TakenPorts,
+        addrs: &[SocketAddr],
+        bind: impl FnOnce() -> io::Result<TcpListener>,
+    ) -> io::Result<TcpListener> {
+        let listener = taken.take(port, addrs).map_or_else(bind, Ok)?;
+        self.sockets.push((port, listener.try_clone()?));
+        Ok(listener)
     }
 }

@@ -38,11 +38,9 @@ impl StatusOptions {
         let error = |error| io::Error::other(format!("--status-listen: {error}"));
         let addrs = audiosocket_status::with_host(addr).to_socket_addrs();
         let addrs: Vec<_> = addrs.into_iter().flatten().collect();
-        let listener = match taken.take(OperatorPort::Status, &addrs) {
-            Some(listener) => listener,
-            None => audiosocket_status::listen(addr).map_err(error)?,
-        };
-        ports.keep(OperatorPort::Status, &listener)?;
+        let bind = || audiosocket_status::listen(addr);
+        let listener = ports.listen(OperatorPort::Status, taken, &addrs, bind);
+        let listener = listener.map_err(error)?;
         let status = StatusServer::with_listener(listener, server.clone()).map_err(error)?;
         output::line(format_args!("status on http://{}/", status.local_addr()))?;
         ports.status = Some(status);
