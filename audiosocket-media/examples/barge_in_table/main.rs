@@ -70,23 +70,11 @@ fn main() {
         ["train", scenes, target] => {
             train::train(&open("train"), number(scenes), Path::new(target));
         }
-        ["quick", rest @ ..] => {
-            let filter = rest.first().unwrap_or(&"");
-            count::table(&open("dev"), 0, 12, filter, &systems::SYSTEMS[2..]);
-        }
+        ["quick", rest @ ..] => own(&open("dev"), 12, rest),
         ["misses", calls, rest @ ..] => {
             misses::list(&open("dev"), 0, number(calls), rest.first().unwrap_or(&""));
         }
-        ["own", calls, rest @ ..] => {
-            let filter = rest.first().unwrap_or(&"");
-            count::table(
-                &open("dev"),
-                0,
-                number(calls),
-                filter,
-                &systems::SYSTEMS[2..],
-            );
-        }
+        ["own", calls, rest @ ..] => own(&open("dev"), number(calls), rest),
         [part @ ("dev" | "eval"), calls, rest @ ..] => {
             let first = if *part == "eval" { 1_000_000 } else { 0 };
             let filter = rest.first().unwrap_or(&"");
@@ -94,6 +82,12 @@ fn main() {
         }
         _ => usage(),
     }
+}
+
+/// Prints the table of `BargeIn` alone.
+fn own(material: &Material, calls: u64, rest: &[&str]) {
+    let filter = rest.first().unwrap_or(&"");
+    count::table(material, 0, calls, filter, &systems::SYSTEMS[2..]);
 }
 
 fn usage() -> ! {

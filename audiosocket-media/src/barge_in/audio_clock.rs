@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use super::RATE;
+
 /// Frames come earlier and later than they should. A smaller difference is jitter, in samples at 8 kHz: 60 ms.
 const JITTER: i64 = 480;
 
@@ -20,11 +22,11 @@ pub(super) struct AudioClock {
 impl AudioClock {
     fn position(&mut self, at: Instant) -> i64 {
         let (since, position) = *self.anchor.get_or_insert((at, 0));
-        let samples_in = |duration: Duration| (duration.as_nanos() / 125_000) as i64;
+        let samples = |duration: Duration| RATE.samples_in(duration) as i64;
         if at >= since {
-            position + samples_in(at - since)
+            position + samples(at - since)
         } else {
-            position - samples_in(since - at)
+            position - samples(since - at)
         }
     }
 
@@ -44,10 +46,9 @@ impl AudioClock {
             self.anchor = Some((at, end + len));
         }
         // Audio that comes at once after a gap was only late: a busy machine, or a packet that was sent again.
-        let is_burst = self
-            .last
-            .replace(at)
-            .is_some_and(|last| at.saturating_duration_since(last) < samples(len) / 2);
+        let is_burst = self.last.replace(at).is_some_and(|last| {
+            at.saturating_duration_since(last) < RATE.duration_of(len.unsigned_abs()) / 2
+        });
         let late = self.position(at) - (end + len);
         let start = if is_burst {
             self.without_gap.take().unwrap_or(end)
@@ -65,11 +66,6 @@ impl AudioClock {
         }
         start
     }
-}
-
-/// Returns the duration of this many samples, which are at most those of a frame.
-fn samples(count: i64) -> Duration {
-    Duration::from_micros(125 * count.unsigned_abs())
 }
 
 #[cfg(test)]
