@@ -36,13 +36,13 @@ fn both_sides_are_recorded_as_mix_monitor_records_them() {
     let seconds = call_seconds();
     let calls = (0..5).map(|_| recorded_call(seconds));
     // On a machine that stands still, both recorders place audio by the time at which it arrives, each in its own way.
-    let (offsets, flushes, _) = calls
+    let (offsets, flushes, late) = calls
         .flatten()
         .find(|(_, flushes, late)| *flushes <= 2 && *late <= seconds as u64 / 60)
         .expect("in one call of five, this machine and Asterisk's recorder kept up");
     for (side, offsets) in ["caller", "server"].into_iter().zip(&offsets) {
         println!(
-            "{side}: offset {:.1} ms, spread {:.2} ms, at {} places of {seconds} s; {flushes} flushes",
+            "{side}: offset {:.1} ms, spread {:.2} ms, at {} places of {seconds} s; {flushes} flushes, {late} frames late",
             ms(offsets[0]),
             ms(spread(offsets)),
             offsets.len(),
