@@ -35,10 +35,20 @@ fn call_seconds() -> usize {
 fn both_sides_are_recorded_as_mix_monitor_records_them() {
     let seconds = call_seconds();
     let calls = (0..5).map(|_| recorded_call(seconds));
-    // On a machine that stands still, both recorders place audio by the time at which it arrives, each in its own way.
+    // Frames that leave late are later in one recording and not in the other, and the offset changes. A machine that is busy
+    // for a part of the call makes them late.
     let (offsets, flushes, late) = calls
         .flatten()
-        .find(|(_, flushes, late)| *flushes <= 2 && *late <= seconds as u64 / 60)
+        .find(|(offsets, flushes, late)| {
+            let spreads = offsets.each_ref().map(|offsets| spread(offsets));
+            let is_moved = spreads.iter().any(|spread| *spread > FRAME);
+            let is_compared = *flushes <= 2 && !(is_moved && *late > seconds as u64 / 60);
+            if !is_compared {
+                let [caller, server] = spreads.map(ms);
+                println!("not compared: {flushes} flushes, {late} frames late; spread {caller} and {server} ms");
+            }
+            is_compared
+        })
         .expect("in one call of five, this machine and Asterisk's recorder kept up");
     for (side, offsets) in ["caller", "server"].into_iter().zip(&offsets) {
         println!(
