@@ -8,7 +8,7 @@ use crate::{Acceptor, Peer, ServerAction, ServerDriver, ServerHandle};
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
 use crate::io::accept::accept_backoff::is_of_one_connection;
-use crate::io::accept::descriptors::DescriptorProbe;
+use crate::io::accept::descriptors::{DescriptorProbe, MAX_COUNTED};
 use crate::io::accept::listener_slot::ListenerSlot;
 use crate::io::accept::timeout_spread::TimeoutSpread;
 use crate::io::coalescing_timer::CoalescingTimer;
@@ -27,6 +27,9 @@ const FEW_CONNECTIONS: usize = 16;
 
 /// The interval between two measurements of the descriptors while they are few.
 const DESCRIPTOR_INTERVAL: Duration = Duration::from_millis(100);
+
+/// With descriptors for `MAX_COUNTED` connections or more, they are measured after this many connections.
+const UNMEASURED: usize = MAX_COUNTED / 2;
 
 /// The interval between two log lines that the listeners were closed.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -48,6 +51,8 @@ pub struct AcceptLoop<L, T, A> {
     #[cfg(feature = "tls")]
     tls: Option<crate::io::TlsConfig>,
     measure_at: Option<Timestamp>,
+    /// The number of connections to accept before the next measurement of the descriptors.
+    unmeasured: usize,
     closings: LogRateLimit,
     /// Since when the listeners are closed, if the log has a line about it.
     logged_closing: Option<Timestamp>,
@@ -68,6 +73,7 @@ where
             #[cfg(feature = "tls")]
             tls: config.tls.clone(),
             measure_at: None,
+            unmeasured: 0,
             closings: LogRateLimit::of(1, LOG_INTERVAL),
             logged_closing: None,
             listeners,
@@ -220,7 +226,10 @@ where
         let served = accepted.and_then(|(stream, peer)| self.serve(stream, peer, serve));
         // Without a descriptor, the connection stays in the kernel. To close the listener would reset it.
         if served.is_ok() {
-            self.measure_descriptors();
+            self.unmeasured = self.unmeasured.saturating_sub(1);
+            if self.unmeasured == 0 {
+                self.measure_descriptors();
+            }
         }
         self.listeners[index].note(now, served);
         Poll::Ready(())
@@ -268,8 +277,11 @@ where
 
     fn measure_descriptors(&mut self) {
         if let Some(probe) = &self.descriptors {
-            let connections = probe.connections();
+            let closed = self.listeners.iter().filter(|slot| slot.is_closed).count();
+            let connections = probe.connections(closed);
             self.driver.handle().calls().set_descriptors(connections);
+            let many = connections >= MAX_COUNTED;
+            self.unmeasured = if many { UNMEASURED } else { 1 };
             let few = connections < FEW_CONNECTIONS;
             self.measure_at = few.then(|| self.now() + DESCRIPTOR_INTERVAL);
         }
