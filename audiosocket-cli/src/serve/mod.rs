@@ -35,6 +35,7 @@ use operate::activation;
 use operate::call_log::CallLog;
 use operate::operator::Operator;
 use operate::ports::{OperatorPorts, TakenPorts};
+use operate::service_manager::ServiceManager;
 use record::RecordOptions;
 
 pub(crate) use echo::Echo;
@@ -181,6 +182,7 @@ fn serve<A: Acceptor>(
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
             let (operator, ports) = operator(server.handle(), taken)?;
+            let manager = operator.spawn()?;
             // Last, because calls that were taken over are lost if the process ends with an error.
             #[cfg(target_os = "linux")]
             let ports = args
@@ -188,7 +190,7 @@ fn serve<A: Acceptor>(
                 .start(predecessor, &server, args.drain, ports)
                 .await?;
             let _answering = ports;
-            announce(server.local_addrs(), operator)?;
+            announce(server.local_addrs(), &manager);
             // The accept loop runs on the threads of the calls. On this thread, which is no worker, it would compete
             // with the workers for CPU time and wake one of them for each connection.
             tokio::spawn(server.serve_forever()).await?
@@ -202,14 +204,14 @@ fn serve<A: Acceptor>(
             let server = server.await?;
             let _guard = guard_memory(server.handle())?;
             let (operator, _answering) = operator(server.handle(), TakenPorts::default())?;
-            announce(server.local_addrs(), operator)?;
+            announce(server.local_addrs(), &operator.spawn()?);
             server.serve_forever().await
         }),
         Runtime::Blocking => {
             let server = options!(audiosocket_blocking, args, config).start(acceptor)?;
             let _guard = guard_memory(server.handle())?;
             let (operator, _answering) = operator(server.handle(), TakenPorts::default())?;
-            announce(server.local_addrs(), operator)?;
+            announce(server.local_addrs(), &operator.spawn()?);
             server.serve_forever()
         }
     }
@@ -242,11 +244,10 @@ fn guard_memory(_: ServerHandle) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the server act on signals, and prints its addresses.
-fn announce(addrs: &[SocketAddr], operator: Operator) -> io::Result<()> {
-    operator.spawn()?;
+/// Notifies the service manager that the server is ready, and prints its addresses.
+fn announce(addrs: &[SocketAddr], manager: &ServiceManager) {
+    manager.ready();
     for addr in addrs {
-        output::line(format_args!("listening on {addr}"))?;
+        output::announce(format_args!("listening on {addr}"));
     }
-    Ok(())
 }

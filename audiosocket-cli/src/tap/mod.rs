@@ -68,7 +68,7 @@ pub(crate) fn run(args: &TapArgs) -> io::Result<ExitCode> {
 async fn pass_calls(args: &TapArgs, captures: Option<&Captures>) -> io::Result<()> {
     let mut signals = Signals::listen()?;
     let mut gate = Gate::open(&args.listen, &args.target).await?;
-    output::line(format_args!("listening on {}", gate.addr()))?;
+    output::announce(format_args!("listening on {}", gate.addr()));
     let mut calls = JoinSet::new();
     let signal = loop {
         let has_room = calls.len() < args.max_calls;

@@ -9,5 +9,5 @@ pub(super) mod certificates;
 mod fault_log;
 pub(super) mod operator;
 pub(super) mod ports;
-mod service_manager;
+pub(super) mod service_manager;
 pub(super) mod status;

@@ -28,8 +28,9 @@ pub(in crate::serve) struct Operator {
 }
 
 impl Operator {
-    /// Acts on a thread of its own. So a signal works while all other threads are busy.
-    pub(in crate::serve) fn spawn(self) -> io::Result<()> {
+    /// Acts on a thread of its own. So a signal works while all other threads are busy. Returns the service manager, which
+    /// does not know yet that the server is ready.
+    pub(in crate::serve) fn spawn(self) -> io::Result<ServiceManager> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -39,10 +40,10 @@ impl Operator {
         };
         let manager = ServiceManager::new(self.server.clone());
         runtime.spawn(manager.clone().watch());
-        manager.ready();
         let thread = thread::Builder::new().name("signals".to_owned());
-        let acting = thread.spawn(move || runtime.block_on(self.act(signals, manager)));
-        acting.map(drop)
+        let acting = manager.clone();
+        thread.spawn(move || runtime.block_on(self.act(signals, acting)))?;
+        Ok(manager)
     }
 
     async fn act(mut self, mut signals: ServerSignals, manager: ServiceManager) {

@@ -16,7 +16,7 @@ const END: Duration = Duration::from_secs(10);
 
 /// Sends the state of a server to the service manager. Does nothing if the process has none. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct ServiceManager {
+pub(in crate::serve) struct ServiceManager {
     server: ServerHandle,
 }
 
@@ -26,7 +26,7 @@ impl ServiceManager {
     }
 
     /// Reports that the server listens and acts on signals.
-    pub(super) fn ready(&self) {
+    pub(in crate::serve) fn ready(&self) {
         notify(&[NotifyState::Ready]);
     }
 

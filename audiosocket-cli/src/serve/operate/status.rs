@@ -42,7 +42,7 @@ impl StatusOptions {
         let listener = ports.listen(OperatorPort::Status, taken, &addrs, bind);
         let listener = listener.map_err(error)?;
         let status = StatusServer::with_listener(listener, server.clone()).map_err(error)?;
-        output::line(format_args!("status on http://{}/", status.local_addr()))?;
+        output::announce(format_args!("status on http://{}/", status.local_addr()));
         ports.status = Some(status);
         Ok(())
     }

@@ -64,7 +64,14 @@ impl UpgradeOptions {
         let Some(path) = &self.upgrade_socket else {
             return Ok(Some(ports));
         };
-        // Before the calls, which are lost if the process ends with an error after it has them.
+        // What can fail comes before the calls, which are lost if the process ends with an error after it has them.
+        let (handover, given) = std::sync::mpsc::channel::<(Handover, UnixListener)>();
+        let thread = std::thread::Builder::new().name("upgrade".to_owned());
+        thread.spawn(move || {
+            if let Ok((handover, listener)) = given.recv() {
+                handover.wait(&listener);
+            }
+        })?;
         let socket = NewSocket::bind(path).map_err(|error| {
             let remedy = "the directory must exist, and this user must be able to write into it";
             let error = io::Error::other(format!("{error}; {remedy}"));
@@ -85,14 +92,14 @@ impl UpgradeOptions {
                 return Ok(Some(ports));
             }
         };
-        let handover = Handover {
+        let this = Handover {
             sockets: server.listening_sockets(),
             server: server.handle(),
             drain,
             ports,
         };
-        let thread = std::thread::Builder::new().name("upgrade".to_owned());
-        thread.spawn(move || handover.wait(&listener))?;
+        // The thread waits for it.
+        let _ = handover.send((this, listener));
         Ok(None)
     }
 }

@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use tempfile::TempDir;
@@ -78,6 +79,28 @@ fn echoed_calls_go_on_in_the_new_process() {
     );
     line(&log, &["took over from another process", "calls=20"]);
     assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn calls_go_on_in_a_new_process_that_cannot_write_its_address() {
+    let directory = TempDir::new().unwrap();
+    let socket = socket(&directory);
+    let old = start(&socket, &["echo"]);
+    let addr = old.addr();
+    let mut call = begin_echo(addr);
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_audiosocket");
+    command.args(["-c", "exec \"$0\" \"$@\" >/dev/full", program]);
+    command.args(["serve", "echo", "--status-listen", "127.0.0.1:0"]);
+    command.arg("--upgrade-socket").arg(&socket);
+    let new = ServeProcess::run_as_is(command, 0);
+    new.wait_for_log(2, "cannot write to standard output");
+    assert_replaced(old, 1, 0);
+    assert_echoed(&mut call, 0x10, b"after");
+    end_call(call);
+    let log = new.terminate();
+    line(&log, &["cannot write", &format!("text=listening on {addr}")]);
+    line(&log, &["cannot write", "text=status on http://127.0.0.1:"]);
 }
 
 #[test]
