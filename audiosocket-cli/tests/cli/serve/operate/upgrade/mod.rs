@@ -99,7 +99,10 @@ fn calls_go_on_in_a_new_process_that_cannot_write_its_address() {
     assert_echoed(&mut call, 0x10, b"after");
     end_call(call);
     let log = new.terminate();
-    line(&log, &["cannot write", &format!("text=listening on {addr}")]);
+    line(
+        &log,
+        &["cannot write", &format!("text=listening on {addr}")],
+    );
     line(&log, &["cannot write", "text=status on http://127.0.0.1:"]);
 }
 
