@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use audiosocket_media::SampleRate;
 
 use crate::decoder::DecodedAudio;
+use early::EarlyAudio;
 
 /// [`Gaps::Keep`] counts a gap when audio is later than this. Networks and schedulers delay audio too,
 /// and small delays add up.
@@ -85,6 +86,8 @@ pub(crate) struct Timeline {
     /// The end of the recording so far.
     until: Instant,
     gap: Option<Gap>,
+    /// `None` if early audio is never moved.
+    early: Option<EarlyAudio>,
     /// The next segments of the recording.
     segments: Vec<Segment>,
 }
@@ -129,16 +132,18 @@ impl Timeline {
             later_tolerance: gaps.tolerance(),
             until: from,
             gap: None,
+            early: None,
             segments: Vec::new(),
         }
     }
 
     /// Returns the timeline of a caller that is recorded beside the server. Its first audio has its exact place: the
-    /// least delay of the first half second counts.
+    /// least delay of the first half second counts. Early audio gets its place in pauses.
     pub(crate) fn beside_server(from: Instant) -> Self {
         Self {
             tolerance: Duration::ZERO,
             later_tolerance: TOLERANCE_BESIDE_SERVER,
+            early: Some(EarlyAudio::new(TOLERANCE_BESIDE_SERVER)),
             ..Self::new(from, Gaps::Keep)
         }
     }
@@ -157,7 +162,7 @@ impl Timeline {
         mem::take(&mut self.segments)
     }
 
-    fn place(&mut self, audio: DecodedAudio) {
+    fn place(&mut self, mut audio: DecodedAudio) {
         self.settle(audio.at);
         let len = audio.lost + audio.samples.len() as u64;
         let duration = audio.rate.duration_of(len);
@@ -170,7 +175,14 @@ impl Timeline {
         if late <= self.tolerance {
             self.end_gap(late);
             self.tolerance = self.later_tolerance;
-            self.until += duration;
+            let end = self.until + duration;
+            if let Some(known) = &mut self.early {
+                let early = end.saturating_duration_since(audio.at);
+                known.shorten(&mut audio, early);
+            }
+            self.until += audio
+                .rate
+                .duration_of(audio.lost + audio.samples.len() as u64);
             return append(audio, &mut self.segments);
         }
         let gap = self.gap.get_or_insert_with(|| Gap {
@@ -259,6 +271,7 @@ fn append(audio: DecodedAudio, segments: &mut Vec<Segment>) {
     }
 }
 
+mod early;
 pub(crate) mod sent;
 #[cfg(test)]
 mod tests;

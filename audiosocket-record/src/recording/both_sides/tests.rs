@@ -1,3 +1,5 @@
+mod caller_clock;
+
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -142,52 +144,6 @@ fn each_side_has_the_place_of_its_time() {
     let [caller, server] = call.finish(1_137);
     assert_eq!(caller, [(0, 117), (1, 200), (2, 800), (0, 20)]);
     assert_eq!(server, [(0, 600), (7, 400), (0, 137)]);
-}
-
-#[test]
-fn a_caller_stays_aligned_after_a_pause_and_after_a_delay() {
-    let mut call = TestCall::new(Sides::Stereo);
-    for frame in 0..400 {
-        let at = 20 * frame;
-        call.played(at, if frame == 399 { 9 } else { 0 });
-        match at + 20 {
-            // A pause of 70 ms, which is no gap in a recording of the caller only.
-            1_020..1_090 => {}
-            // A pause of two seconds.
-            3_000..5_000 => {}
-            // The network delays a second of audio.
-            6_000..7_000 => {}
-            7_000 => (300..=350).for_each(|late| call.caller(7_000, late)),
-            // Jitter.
-            now => call.caller(now + frame % 3 * 5, (now / 20) as i16),
-        }
-        call.tick(at + 20);
-    }
-    call.end(8_000);
-    let [(_, 8_000, samples)] = &call.disk.recordings()[..] else {
-        panic!("not one file");
-    };
-    let [caller, server] = channels(samples);
-    assert!(
-        server[399 * 160..400 * 160]
-            .iter()
-            .all(|sample| *sample == 9)
-    );
-    // A frame of the value `n` ends at 20 * n milliseconds, and arrived at most 10 ms later.
-    let (mut found, mut worst) = (0, 0);
-    let mut next = 0;
-    for run in caller.chunk_by(|one, other| one == other) {
-        let (value, len, begin) = (run[0], run.len(), next);
-        next += len as i64;
-        if value > 0 {
-            assert_eq!(len, 160, "frame {value} is cut");
-            let due = (i64::from(value) - 1) * 160;
-            worst = worst.max((begin - due).abs());
-            found += 1;
-        }
-    }
-    assert_eq!(found, 400 - 4 - 100, "all frames that arrived");
-    assert!(worst <= 160, "{worst} samples");
 }
 
 #[test]
