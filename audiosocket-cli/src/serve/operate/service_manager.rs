@@ -2,10 +2,12 @@
 //! watchdog.
 
 use std::env;
+use std::sync::Arc;
 use std::time::Duration;
 
 use audiosocket_tokio::ServerHandle;
 use sd_notify::NotifyState;
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// The time between two checks whether the status has changed.
@@ -18,16 +20,21 @@ const END: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(in crate::serve) struct ServiceManager {
     server: ServerHandle,
+    ready: Arc<Notify>,
 }
 
 impl ServiceManager {
     pub(super) fn new(server: ServerHandle) -> Self {
-        Self { server }
+        Self {
+            server,
+            ready: Arc::default(),
+        }
     }
 
     /// Reports that the server listens and acts on signals.
     pub(in crate::serve) fn ready(&self) {
         notify(&[NotifyState::Ready]);
+        self.ready.notify_one();
     }
 
     /// Reports the begin and the end of a reload.
@@ -49,13 +56,15 @@ impl ServiceManager {
         notify(&[NotifyState::Stopping, NotifyState::Custom(&extended)]);
     }
 
-    /// Reports each change of the number of calls, and pings the watchdog while the accept loop runs.
+    /// Reports each change of the number of calls, and pings the watchdog while the accept loop runs. Begins when the server
+    /// is [`ready`](Self::ready).
     ///
     /// A server that hangs does not answer a probe. A manager with a watchdog then ends the process, and starts it again.
     pub(super) async fn watch(self) {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return;
         }
+        self.ready.notified().await;
         let watchdog = sd_notify::watchdog_enabled();
         // The manager needs a ping in each period of the watchdog. A ping comes up to two ticks late.
         let period = watchdog.map_or(STATUS_INTERVAL, |period| STATUS_INTERVAL.min(period / 4));
