@@ -48,7 +48,12 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            return json.load(error)
+            text = error.read().decode(errors="replace")
+            try:
+                return json.loads(text)
+            except ValueError:
+                # Prometheus answers in plain text while it starts.
+                return {"status": "error", "error": f"{error.code} {text.strip()}"}
         except OSError:
             return {"status": "error", "error": "no answer"}
 
