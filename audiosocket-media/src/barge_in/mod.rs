@@ -86,8 +86,7 @@ const SUSPICIOUS: u32 = 3;
 /// From this part of the threshold on, a score is a hint that it may be speech.
 const HINT: f32 = 0.4;
 
-/// A suspicion ends after this number of blocks without sound, or of sound without a hint.
-const LONGEST_PAUSE: u32 = 20;
+/// A suspicion ends after this number of blocks without a hint. Speech can begin with a short sound and a pause.
 const LONGEST_DOUBT: u32 = 40;
 
 /// The longest suspicion without evidence, in blocks.
@@ -324,11 +323,8 @@ impl BargeIn {
             sound.hinted = self.blocks;
         }
         let doubt = self.blocks - sound.hinted.max(sound.suspected.unwrap_or(0));
-        let longest = match sound.suspected {
-            None => LONGEST_GAP,
-            Some(_) => LONGEST_PAUSE,
-        };
-        let is_over = self.blocks - sound.end >= longest || (judged.is_steady && doubt > 0);
+        let is_gap = sound.suspected.is_none() && self.blocks - sound.end >= LONGEST_GAP;
+        let is_over = is_gap || (judged.is_steady && doubt > 0);
         if is_over && sound.evidence == 0 {
             self.end_sound(sound, events);
             return;
