@@ -72,11 +72,6 @@ impl ServerCollector {
             ],
         )?;
         out.counter(
-            "audiosocket_connections",
-            "Connections that were taken, refused ones included.",
-            &[(None, counters.connections)],
-        )?;
-        out.counter(
             "audiosocket_refused",
             "Refused connections.",
             &counters

@@ -26,6 +26,10 @@ pub struct CallCounters {
     pub over_max_pending_per_addr: u64,
     /// Connections refused while the application [refused calls](crate::Calls::refuse_calls).
     pub while_refusing: u64,
+    /// Connections refused while [memory was short](crate::LimitReached::Memory).
+    pub while_memory_short: u64,
+    /// Connections refused because of the header of their proxy: see [`Exception::ProxyHeader`](crate::Exception::ProxyHeader).
+    pub bad_proxy_headers: u64,
     /// How often the server became full and closed its listeners: see [`WhenFull::Refuse`]. The kernel refuses
     /// connections then, and does not count them.
     pub times_full: u64,
@@ -36,6 +40,7 @@ pub struct CallCounters {
 pub(crate) struct ConnectionCounts {
     limits: Limits,
     pub(crate) refusing: bool,
+    pub(crate) memory_short: bool,
     /// How many connections the descriptors suffice for. `None` if nothing measures them.
     pub(crate) descriptors: Option<usize>,
     pub(crate) counters: CallCounters,
@@ -85,6 +90,8 @@ impl ConnectionCounts {
     pub(crate) fn full(&self) -> Option<LimitReached> {
         if self.refusing {
             Some(LimitReached::Refusing)
+        } else if self.memory_short {
+            Some(LimitReached::Memory)
         } else if self.admitted >= self.limits.max_calls {
             Some(LimitReached::Calls)
         } else if self.descriptors == Some(0) {
@@ -188,7 +195,8 @@ impl ConnectionCounts {
 
     fn check(&self, source: Option<IpAddr>) -> Result<(), LimitReached> {
         let limits = self.limits;
-        if let Some(limit @ (LimitReached::Refusing | LimitReached::Calls)) = self.full() {
+        let full = self.full();
+        if let Some(limit) = full.filter(|limit| *limit != LimitReached::Descriptors) {
             Err(limit)
         } else if self.pending >= limits.max_pending {
             Err(LimitReached::Pending)
@@ -229,12 +237,14 @@ impl CallCounters {
     /// Returns the numbers of refused connections, each with the reason. Connections that the kernel refused are not among
     /// them.
     #[must_use]
-    pub fn refusals(&self) -> [(&'static str, u64); 5] {
+    pub fn refusals(&self) -> [(&'static str, u64); 6] {
+        let pending = self.over_max_pending + self.over_max_pending_per_addr;
         [
             ("admission", self.refused),
+            ("proxy_header", self.bad_proxy_headers),
             ("max_calls", self.over_max_calls),
-            ("max_pending", self.over_max_pending),
-            ("max_pending_per_addr", self.over_max_pending_per_addr),
+            ("max_pending", pending),
+            ("memory", self.while_memory_short),
             ("refusing", self.while_refusing),
         ]
     }
@@ -244,6 +254,7 @@ impl CallCounters {
             LimitReached::Calls => &mut self.over_max_calls,
             LimitReached::Pending => &mut self.over_max_pending,
             LimitReached::PendingFromAddr => &mut self.over_max_pending_per_addr,
+            LimitReached::Memory => &mut self.while_memory_short,
             LimitReached::Refusing | LimitReached::Descriptors => &mut self.while_refusing,
         }
     }

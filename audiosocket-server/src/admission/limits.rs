@@ -34,8 +34,8 @@ use std::fmt;
 ///   frame, closes the connection a moment later, and [counts](crate::Calls::counters) it. If it closed its listeners
 ///   here, a few silent connections could keep all callers out.
 ///
-/// The server also refuses connections while the application [refuses calls](crate::Calls::refuse_calls), and while
-/// fewer than 16 descriptors are left. [`Calls::full`](crate::Calls::full) returns the reason.
+/// The server also refuses connections while the application [refuses calls](crate::Calls::refuse_calls), while
+/// [memory is short](crate::Calls::note_memory_short), and while fewer than 16 descriptors are left. [`Calls::full`](crate::Calls::full) returns the reason.
 ///
 /// ## Connections that the kernel has accepted
 ///
@@ -70,7 +70,7 @@ pub struct Limits {
 }
 
 /// What a server does with a new connection while it is full: it has [`max_calls`](Limits::max_calls) connections, too
-/// few descriptors, or the application [refuses calls](crate::Calls::refuse_calls).
+/// few descriptors or too little memory, or the application [refuses calls](crate::Calls::refuse_calls).
 ///
 /// Asterisk resolves the name of its server, and tries each address. It tries the next address if a connection is
 /// refused, or if it takes two seconds. It does not try the next address after a connection that was accepted and then
@@ -149,6 +149,8 @@ pub enum LimitReached {
     PendingFromAddr,
     /// The application [refuses calls](crate::Calls::refuse_calls) at present.
     Refusing,
+    /// Memory is short: see [`Calls::note_memory_short`](crate::Calls::note_memory_short), which a `MemoryGuard` calls.
+    Memory,
     /// The process has few descriptors left (`ulimit -n`). No connection is refused with this reason: the server closes
     /// its listeners.
     Descriptors,
@@ -161,6 +163,7 @@ impl fmt::Display for LimitReached {
             Self::Pending => "too many connections without a UUID",
             Self::PendingFromAddr => "too many connections without a UUID from this address",
             Self::Refusing => "the application refuses calls at present",
+            Self::Memory => "memory is short",
             Self::Descriptors => "too few descriptors are left",
         })
     }

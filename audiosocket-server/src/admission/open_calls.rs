@@ -15,8 +15,8 @@ use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, bl
 /// call is over.
 pub(super) const MAX_LINGERING: usize = 256;
 
-/// [`MAX_LINGERING`] while the application [refuses calls](Calls::refuse_calls). The machine may lack memory, and each
-/// connection takes some.
+/// [`MAX_LINGERING`] while memory is short, or while the application [refuses calls](Calls::refuse_calls), perhaps for the
+/// same reason. Each connection takes some memory.
 const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 
 /// The open connections of a server. Limits their number, and ends them. Cheap to clone.
@@ -110,7 +110,7 @@ impl Calls {
         let entered = open.counts.enter(call.peer(), decision);
         let class = entered.unwrap_or(ConnectionClass::Refused);
         let max_lingering = match entered {
-            Err(LimitReached::Refusing) => MAX_LINGERING_WHILE_REFUSING,
+            Err(LimitReached::Refusing | LimitReached::Memory) => MAX_LINGERING_WHILE_REFUSING,
             _ => MAX_LINGERING,
         };
         let may_linger = class != ConnectionClass::Refused || {
@@ -155,8 +155,18 @@ impl Calls {
     /// refused, the server [closes its listeners](crate::WhenFull::Refuse), or new connections get a hangup. Open calls go
     /// on.
     pub fn refuse_calls(&self, refuse: bool) {
+        self.change_room(|counts| counts.refusing = refuse);
+    }
+
+    /// Refuses new calls while memory is short, as [`refuse_calls`](Self::refuse_calls) does. Both have to end before calls
+    /// are accepted again. `MemoryGuard` calls this method. For an application with a guard of its own.
+    pub fn note_memory_short(&self, short: bool) {
+        self.change_room(|counts| counts.memory_short = short);
+    }
+
+    fn change_room(&self, change: impl FnOnce(&mut ConnectionCounts)) {
         let mut open = self.lock();
-        open.counts.refusing = refuse;
+        change(&mut open.counts);
         let woken = open.room_changed();
         drop(open);
         wake(woken);

@@ -9,7 +9,7 @@ use crate::admission::counts::ConnectionClass;
 use crate::admission::expected::ExpectedCall;
 use crate::admission::open_calls::{Calls, MAX_LINGERING, OpenConnection, wake_all};
 use crate::admission::room::wake;
-use crate::{CallHandle, CallStats, LimitReached, Peer, Refusal};
+use crate::{CallHandle, CallStats, LimitReached, Peer, ProxyHeaderError, Refusal};
 
 /// Counts a connection as open until it is dropped: see [`Calls::register`].
 #[derive(Debug)]
@@ -62,6 +62,14 @@ impl Registration {
     /// Adds a refusal to the log of the last ones.
     pub(crate) fn record_refusal(&self, peer: &Peer, uuid: Option<Uuid>, reason: &Refusal) {
         self.calls.lock().refusals.add(peer, uuid, reason);
+    }
+
+    /// Counts the connection as refused because of the header of its proxy.
+    pub(crate) fn refuse_header(&self, peer: &Peer, error: ProxyHeaderError) {
+        let mut open = self.calls.lock();
+        open.counts.counters.bad_proxy_headers += 1;
+        let reason = Refusal::new(error.to_string());
+        open.refusals.add(peer, None, &reason);
     }
 
     /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.

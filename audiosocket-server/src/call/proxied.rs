@@ -87,6 +87,7 @@ impl<A: Acceptor> CallDriver<A> {
                 self.admit_client(client.into());
             }
             Err(error) => {
+                self.registration.refuse_header(self.peer(), error);
                 // Also discards all later bytes.
                 self.outbound.session.hangup(self.now);
                 self.finish(End::HungUp, Some(&Exception::ProxyHeader(error)));

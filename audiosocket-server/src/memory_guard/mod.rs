@@ -23,14 +23,14 @@ const FAR_INTERVAL: Duration = Duration::from_secs(5);
 /// kernel also ends the process when its cgroup is full. Both end all calls.
 ///
 /// The guard watches the memory limits of the cgroups of the process and `ulimit -v`, on a thread of its own. When less
-/// than a tenth of a limit is left, or less than 16 MiB, it calls [`ServerHandle::refuse_calls`]. New calls are
+/// than a tenth of a limit is left, or less than 16 MiB, it calls [`Calls::note_memory_short`](crate::Calls::note_memory_short). New calls are
 /// accepted again when memory is free, or when a tenth of the calls has ended. Both changes are logged. Without a limit
 /// the guard does nothing.
 ///
 /// `ulimit -v` also counts the address space that the C library reserves for each thread. With `MALLOC_ARENA_MAX=2` the
 /// C library reserves less.
 ///
-/// Dropping the guard ends its thread. Calls that were refused until then stay refused.
+/// Dropping the guard ends its thread. Then memory counts as free.
 ///
 /// ```no_run
 /// use audiosocket_server::{MemoryGuard, ServerHandle};
@@ -80,11 +80,12 @@ fn watch(limits: &MemoryLimits, server: &ServerHandle, stopped: &Receiver<()>) {
     loop {
         let nearest = limits.nearest();
         if let Some(refuse) = governor.update(nearest, server.calls().admitted()) {
-            server.refuse_calls(refuse);
+            server.calls().note_memory_short(refuse);
             log(refuse, nearest);
         }
         let pause = interval(nearest, max_address_space().is_some());
         if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+            server.calls().note_memory_short(false);
             return;
         }
     }

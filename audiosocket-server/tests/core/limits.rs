@@ -162,6 +162,28 @@ fn an_application_can_refuse_all_calls() {
     assert_eq!(calls.counters().while_refusing, 1);
 }
 
+#[test]
+fn free_memory_accepts_no_calls_that_the_application_refuses() {
+    let calls = Calls::default();
+    calls.note_memory_short(true);
+    assert_refused(connect(&calls, "one"), "memory is short");
+    calls.refuse_calls(true);
+    let why = "the application refuses calls at present";
+    assert_refused(connect(&calls, "two"), why);
+    calls.note_memory_short(false);
+    assert_refused(connect(&calls, "three"), why);
+    calls.note_memory_short(true);
+    calls.refuse_calls(false);
+    assert_refused(connect(&calls, "four"), "memory is short");
+    calls.note_memory_short(false);
+    assert_eq!(connect(&calls, "five").refusal(), None);
+    let counters = calls.counters();
+    assert_eq!(
+        (counters.while_refusing, counters.while_memory_short),
+        (2, 2)
+    );
+}
+
 /// Without this, foreign peers could use up the limits.
 #[test]
 fn peers_that_are_not_admitted_count_against_no_limit() {

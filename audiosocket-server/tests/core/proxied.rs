@@ -137,6 +137,18 @@ fn the_checks_of_the_peer_get_the_client_and_run_once() {
 }
 
 #[test]
+fn connections_with_a_wrong_header_count_as_refused() {
+    let server = ProxiedServer::new(|admission| admission);
+    let mut without = server.connect(PROXY);
+    without.receive(Timestamp::ZERO, &uuid_frame());
+    let mut forged = server.connect("192.0.2.7:1");
+    forged.receive(Timestamp::ZERO, b"PROXY TCP4 192.0.2.9 192.0.2.1 1 2\r\n");
+    let counters = server.calls.counters();
+    assert_eq!((counters.bad_proxy_headers, counters.refused), (2, 0));
+    assert!(counters.refusals().contains(&("proxy_header", 2)));
+}
+
+#[test]
 fn a_panic_of_the_check_refuses_the_client() {
     let server = ProxiedServer::new(|admission| admission.admit_peer(|_| panic!("in admit_peer")));
     let driver = server.through_the_proxy("192.0.2.7:1");
