@@ -98,6 +98,8 @@ fn placeholder_sizes_mean_the_end_of_the_source() {
     let audio: Vec<i16> = (1..=5_000).collect();
     for (riff_size, data_size) in [
         (u32::MAX, u32::MAX),
+        // `wave` of Python, if the audio is written after the header of an empty file.
+        (36, 0),
         (0, 0),
         (u32::MAX, 0),
         (0, u32::MAX),

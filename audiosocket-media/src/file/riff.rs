@@ -93,9 +93,10 @@ pub(super) fn read_header(
     }
 }
 
-/// Returns true if the RIFF size is a placeholder too. A file without audio has the size of its header.
+/// Returns true if no chunk can follow the data: the RIFF size is a placeholder too, or that of the header. In a file without
+/// audio, nothing follows the header.
 fn is_open(riff_size: u32, header_len: u64) -> bool {
-    riff_size >= FIRST_PLACEHOLDER || u64::from(riff_size) + 8 < header_len
+    riff_size >= FIRST_PLACEHOLDER || u64::from(riff_size) + 8 <= header_len
 }
 
 struct Chunks<'a, R> {

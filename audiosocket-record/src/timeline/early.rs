@@ -15,10 +15,12 @@ const QUIET: u64 = 328 * 328;
 #[derive(Debug)]
 pub(super) struct EarlyAudio {
     tolerance: Duration,
-    /// Since when each frame is early. `None` after a frame that is not.
+    /// When the window of [`STEADY`] began. `None` after a frame that is not early.
     since: Option<Instant>,
-    /// By how much, at least.
+    /// By how much each frame of the window is early, at least.
     least: Duration,
+    /// The same for the window before it. Zero if there is none.
+    least_before: Duration,
 }
 
 impl EarlyAudio {
@@ -27,6 +29,7 @@ impl EarlyAudio {
             tolerance,
             since: None,
             least: Duration::MAX,
+            least_before: Duration::ZERO,
         }
     }
 
@@ -36,17 +39,24 @@ impl EarlyAudio {
             *self = Self::new(self.tolerance);
             return;
         }
-        self.least = self.least.min(early);
         let since = *self.since.get_or_insert(audio.at);
-        if audio.at.saturating_duration_since(since) < STEADY || !is_quiet(&audio.samples) {
+        if audio.at.saturating_duration_since(since) >= STEADY {
+            self.since = Some(audio.at);
+            self.least_before = std::mem::replace(&mut self.least, Duration::MAX);
+        }
+        self.least = self.least.min(early);
+        let surplus = self.least.min(self.least_before);
+        if surplus <= self.tolerance || !is_quiet(&audio.samples) {
             return;
         }
-        let surplus = audio.rate.samples_in(self.least);
+        let surplus = audio.rate.samples_in(surplus);
+        let surplus = usize::try_from(surplus).unwrap_or(usize::MAX);
         let len = audio.samples.len();
-        audio
-            .samples
-            .truncate(len.saturating_sub(usize::try_from(surplus).unwrap_or(len)));
-        *self = Self::new(self.tolerance);
+        audio.samples.truncate(len.saturating_sub(surplus));
+        let cut = len - audio.samples.len();
+        let cut = audio.rate.duration_of(cut as u64);
+        self.least = self.least.saturating_sub(cut);
+        self.least_before = self.least_before.saturating_sub(cut);
     }
 }
 

@@ -106,3 +106,29 @@ fn a_caller_is_aligned_again_after_a_delay_that_was_recorded_as_a_gap() {
     assert_eq!(spoken, 6_000 - 60 - 1);
     assert!((0..=20).contains(&late), "{late} ms");
 }
+
+#[test]
+fn one_pause_is_enough_after_a_long_delay() {
+    // The network delays a second of audio. A frame of it comes first, 600 ms late, and the others at its end.
+    let delayed = |frame| match frame {
+        1_000 => 20_620,
+        1_001..1_060 => 21_200,
+        _ => 20 * (frame + 1),
+    };
+    let mut call = TestCall::new(Sides::Stereo);
+    for frame in 0..1_400 {
+        let at = delayed(frame);
+        call.played(20 * frame, 0);
+        let is_pause = (1_250..1_300).contains(&frame);
+        call.caller(at, if is_pause { 30 } else { 5_000 });
+        call.tick(at);
+    }
+    call.end(28_000);
+    let (_, _, samples) = &call.disk.recordings()[0];
+    let [caller, _] = channels(samples);
+    let spoken = caller.iter().filter(|sample| **sample == 5_000).count();
+    assert_eq!(spoken, 1_350 * 160);
+    let end = caller.iter().rposition(|sample| *sample == 5_000).unwrap() + 1;
+    let late = end as i32 / 8 - 28_000;
+    assert!((0..=20).contains(&late), "{late} ms");
+}
