@@ -100,7 +100,7 @@ fn calls(out: &mut Writer<'_>, stats: &ServerStats) -> fmt::Result {
     )?;
     out.gauge(
         "audiosocket_silent_calls",
-        "Open calls in which this side is silent for more than 2 s.",
+        "Open calls in which this side is silent. The guide has the conditions.",
         &[
             (Some(("side", "caller")), stats.silent_from_caller),
             (Some(("side", "server")), stats.silent_from_server),

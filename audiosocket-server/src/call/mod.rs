@@ -199,6 +199,15 @@ impl Call<'_> {
         self.now.saturating_since(self.outbound.accepted_at())
     }
 
+    /// Notes frames of the caller that were dropped because the application is too slow.
+    pub(crate) fn lagged(&self, frames: u64) {
+        self.outbound
+            .handle
+            .control()
+            .times
+            .lagged(self.now, frames);
+    }
+
     fn change(&mut self) -> &CallControl {
         self.outbound.playout_changed = true;
         self.outbound.handle.control()

@@ -39,6 +39,11 @@ pub struct CallTimes {
     pub blocked_since: Option<Duration>,
     /// The longest time in which bytes for the peer waited to be written: the peer did not read.
     pub blocked_for: Duration,
+    /// When the first audio frame of the caller was dropped because the handler, or the task that takes the events, was too
+    /// slow. `None` if none was dropped.
+    pub lagged_since: Option<Duration>,
+    /// How many such frames were dropped.
+    pub lagged_frames: u64,
     /// When the first frame left that counts as [late](audiosocket_proto::PlayoutStats::late).
     pub first_late: Option<Duration>,
     /// When the first gap ended that counts as an [underrun](audiosocket_proto::PlayoutStats::underruns).
@@ -58,6 +63,9 @@ pub(crate) struct AtomicTimes {
     waiting_since: AtomicMillis,
     blocked_since: AtomicMillis,
     blocked_until: AtomicMillis,
+    lagged_since: AtomicMillis,
+    /// A number of frames, in place of milliseconds.
+    lagged_frames: AtomicMillis,
 }
 
 impl AtomicTimes {
@@ -71,6 +79,8 @@ impl AtomicTimes {
             waiting_since: AtomicMillis::default(),
             blocked_since: AtomicMillis::default(),
             blocked_until: AtomicMillis::default(),
+            lagged_since: AtomicMillis::default(),
+            lagged_frames: AtomicMillis::default(),
         }
     }
 
@@ -115,6 +125,16 @@ impl AtomicTimes {
         }
     }
 
+    /// Notes frames of the caller that were dropped because the handler is too slow.
+    pub(crate) fn lagged(&self, now: Timestamp, frames: u64) {
+        let since = self.lagged_since.load();
+        self.lagged_since
+            .store(since.unwrap_or_else(|| self.millis(now)));
+        let before = self.lagged_frames.load().unwrap_or(0);
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        self.lagged_frames.store(before.saturating_add(frames));
+    }
+
     pub(crate) fn load(&self) -> CallTimes {
         let duration = |at: &AtomicMillis| at.load().map(|at| Duration::from_millis(at.into()));
         let blocked_since = duration(&self.blocked_since);
@@ -125,6 +145,8 @@ impl AtomicTimes {
             last_sound_sent: duration(&self.last_sound_sent),
             blocked_since,
             blocked_for: blocked_until.saturating_sub(blocked_since.unwrap_or_default()),
+            lagged_since: duration(&self.lagged_since),
+            lagged_frames: self.lagged_frames.load().unwrap_or(0).into(),
             ..CallTimes::default()
         }
     }
@@ -137,20 +159,20 @@ impl AtomicTimes {
 
     /// Returns the state that [`restore`](Self::restore) takes.
     #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn snapshot(&self) -> [u32; 6] {
+    pub(crate) fn snapshot(&self) -> [u32; 8] {
         self.all().map(|at| at.0.load(Ordering::Relaxed))
     }
 
     /// Goes on with the times of another process.
     #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn restore(&self, times: &[u32; 6]) {
+    pub(crate) fn restore(&self, times: &[u32; 8]) {
         for (at, time) in self.all().into_iter().zip(times) {
             at.0.store(*time, Ordering::Relaxed);
         }
     }
 
     #[cfg(all(feature = "handover", unix))]
-    fn all(&self) -> [&AtomicMillis; 6] {
+    fn all(&self) -> [&AtomicMillis; 8] {
         [
             &self.last_received,
             &self.last_sound_received,
@@ -158,6 +180,8 @@ impl AtomicTimes {
             &self.waiting_since,
             &self.blocked_since,
             &self.blocked_until,
+            &self.lagged_since,
+            &self.lagged_frames,
         ]
     }
 

@@ -71,6 +71,8 @@ pub struct Diagnosis {
 pub enum AudioFault {
     /// The peer did not read for a second, or frames were dropped because it did not read.
     PeerNotReading,
+    /// Audio of the caller was dropped because the handler, or the task that takes the events, was too slow.
+    HandlerTooSlow,
     /// The server sent no audio frame, not even silence, for 2 s or more.
     NothingSent,
     /// No audio frame came from the caller, for 2 s or more.
@@ -148,6 +150,11 @@ impl Evidence {
                 times.blocked_since,
                 session.frames_dropped,
             ),
+            AudioFault::HandlerTooSlow => (
+                times.lagged_frames > 0,
+                times.lagged_since,
+                times.lagged_frames,
+            ),
             AudioFault::NothingSent => (is_long && session.audio_frames_sent == 0, None, 0),
             AudioFault::NothingReceived => (is_long && times.last_received.is_none(), None, 0),
             AudioFault::SilenceReceived => (
@@ -193,8 +200,9 @@ impl Evidence {
 
 impl AudioFault {
     /// All faults. The cause of other faults comes before them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PeerNotReading,
+        Self::HandlerTooSlow,
         Self::NothingSent,
         Self::NothingReceived,
         Self::SilenceReceived,
@@ -212,9 +220,11 @@ impl AudioFault {
             | Self::NothingReceived
             | Self::SilenceReceived
             | Self::ReceivingStopped => CallSide::Caller,
-            Self::NothingSent | Self::SilenceSent | Self::Starved | Self::LateFrames => {
-                CallSide::Server
-            }
+            Self::HandlerTooSlow
+            | Self::NothingSent
+            | Self::SilenceSent
+            | Self::Starved
+            | Self::LateFrames => CallSide::Server,
         }
     }
 
@@ -236,6 +246,7 @@ impl AudioFault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::PeerNotReading => "peer_not_reading",
+            Self::HandlerTooSlow => "handler_too_slow",
             Self::NothingSent => "nothing_sent",
             Self::NothingReceived => "nothing_received",
             Self::SilenceReceived => "silence_received",
@@ -251,6 +262,9 @@ impl AudioFault {
     pub const fn likely_cause(self) -> &'static str {
         match self {
             Self::PeerNotReading => "Asterisk or the network did not take the audio in time",
+            Self::HandlerTooSlow => {
+                "the handler takes audio slower than it comes: the recogniser is too slow, or a call blocks"
+            }
             Self::NothingSent => "fill_silence is off, so that Asterisk sends nothing either",
             Self::NothingReceived => {
                 "the caller is on hold, no RTP reaches Asterisk, or the dialplan does not answer"
@@ -270,6 +284,7 @@ impl AudioFault {
     pub const fn guide_anchor(self) -> &'static str {
         match self {
             Self::PeerNotReading => "the-peer-did-not-read",
+            Self::HandlerTooSlow => "audio-of-the-caller-was-dropped",
             Self::NothingSent => "the-server-sent-nothing",
             Self::NothingReceived => "no-audio-came-from-the-caller",
             Self::SilenceReceived => "only-silence-came-from-the-caller",
@@ -285,6 +300,7 @@ impl fmt::Display for AudioFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PeerNotReading => "the peer did not read",
+            Self::HandlerTooSlow => "audio of the caller was dropped",
             Self::NothingSent => "the server sent nothing",
             Self::NothingReceived => "no audio came from the caller",
             Self::SilenceReceived => "only silence came from the caller",

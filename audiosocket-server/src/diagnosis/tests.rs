@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::AudioFault::{
-    LateFrames, NothingReceived, NothingSent, PeerNotReading, ReceivingStopped, SilenceReceived,
-    SilenceSent, Starved,
+    HandlerTooSlow, LateFrames, NothingReceived, NothingSent, PeerNotReading, ReceivingStopped,
+    SilenceReceived, SilenceSent, Starved,
 };
 use super::*;
 
@@ -145,6 +145,14 @@ fn gaps_in_speech_are_a_fault_from_the_third_on() {
     };
     assert_eq!(faults(gaps(2)), []);
     assert_eq!(faults(gaps(3)), [(Starved, 1_250, 3)]);
+}
+
+#[test]
+fn audio_that_a_slow_handler_lost_is_a_fault() {
+    let found = faults(|_, times| {
+        (times.lagged_since, times.lagged_frames) = (Some(at(7_000)), 12);
+    });
+    assert_eq!(found, [(HandlerTooSlow, 7_000, 12)]);
 }
 
 #[test]

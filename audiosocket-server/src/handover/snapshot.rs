@@ -19,7 +19,7 @@ pub struct CallSnapshot {
     /// The time of the snapshot, by the clock of the call.
     pub(crate) now: Timestamp,
     /// When audio came and left, for the diagnosis of the call.
-    pub(crate) times: [u32; 6],
+    pub(crate) times: [u32; 8],
     pub(crate) session: SessionSnapshot,
     pub(crate) playout: PlayoutSnapshot,
     /// The received bytes of an incomplete frame.

@@ -28,6 +28,8 @@ struct EventQueueState {
     /// The bytes of injected values in `waiting`.
     injected: usize,
     lag: Lag,
+    /// The frames that were dropped since the last `push`.
+    dropped: u64,
     /// `Ended` is in the queue, or was taken.
     over: bool,
     receiver_closed: bool,
@@ -45,12 +47,12 @@ impl EventQueue {
         }
     }
 
-    /// Queues an event. Drops the oldest audio if the queue is full. At an overflow the event is queued too, since the
-    /// call ends then.
-    pub(crate) fn push(&self, event: CallEvent) -> Result<(), Overflow> {
+    /// Queues an event. Drops the oldest audio if the queue is full, and returns how many frames were dropped since the last
+    /// call. At an overflow the event is queued too, since the call ends then.
+    pub(crate) fn push(&self, event: CallEvent) -> Result<u64, Overflow> {
         self.inner.change(|inner| {
             if inner.receiver_closed {
-                return Ok(());
+                return Ok(0);
             }
             inner.size += size(&event);
             inner.waiting.push_back(event);
@@ -58,7 +60,7 @@ impl EventQueue {
             if inner.size > self.limit && inner.waiting.len() > 1 {
                 return Err(Overflow);
             }
-            Ok(())
+            Ok(std::mem::take(&mut inner.dropped))
         })
     }
 
@@ -154,6 +156,7 @@ impl EventQueueState {
         let Self {
             waiting,
             lag,
+            dropped,
             size: left,
             ..
         } = self;
@@ -166,6 +169,7 @@ impl EventQueueState {
             }
             *left -= size(event);
             lag.frames += 1;
+            *dropped += 1;
             lag.bytes += audio.bytes().len() as u64;
             false
         });

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::stream::accept_queue::AcceptQueue;
-use crate::stream::event_queue::EventQueue;
+use crate::stream::event_queue::{EventQueue, Overflow};
 use crate::{Call, CallEvent, Calls, Exception, Handler, IncomingCall, Response};
 use audiosocket_proto::{Audio, DtmfDigit, End, MarkOutcome};
 
@@ -24,8 +24,10 @@ impl StreamHandler {
     /// Queues an event. Hangs up if the queue overflows: then no task takes the events, or a peer other than Asterisk
     /// floods the call.
     fn push(&self, call: &mut Call<'_>, event: CallEvent) {
-        if self.events.push(event).is_err() {
-            call.hangup();
+        match self.events.push(event) {
+            Ok(0) => {}
+            Ok(dropped) => call.lagged(dropped),
+            Err(Overflow) => call.hangup(),
         }
     }
 }

@@ -18,6 +18,9 @@ fn lag_is_reported_before_the_audio_after_the_gap() {
     line.driver.handle_lag(line.now, lag());
     line.receive(&frame(0x10, &[1, 2]));
     assert_eq!(transcript.take(), [LAGGED, "audio slin 2"]);
+    let times = line.driver.handle().times();
+    assert_eq!(times.lagged_frames, 2, "the diagnosis has it");
+    assert!(times.lagged_since.is_some());
 }
 
 #[test]

@@ -149,6 +149,7 @@ fn a_frame_that_does_not_fit_into_the_queue_is_counted_as_lag() {
         panic!("{events:?}");
     };
     assert_eq!((lag.frames, lag.bytes), (2, 10));
+    assert_eq!(call.times().lagged_frames, 2, "the diagnosis has it");
     assert_eq!(line.transmit(), Transmit::Idle, "the call goes on");
 }
 
