@@ -7,6 +7,8 @@
 mdBook renders all Markdown files of the repository as one book, in `target/links`. A link to another Markdown file is
 a link to its page there; every other relative link must lead to a file or folder of the repository. Links to other
 machines are not followed.
+
+In CONTRIBUTING.md, each code span that ends with `.rs` is the path of a file: from the root, or from `src` of a crate.
 """
 
 import re
@@ -97,6 +99,14 @@ def problems(root, pages):
                 yield f"{path}: `{target}`: no such file"
 
 
+def missing_files(root, page):
+    """Yields the code spans of a Markdown file that end with `.rs` and are no path from the root or from `src` of a crate."""
+    text = re.sub(r"^```.*?^```", "", (root / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    for path in sorted(set(re.findall(r"`([^`\s]+\.rs)`", text))):
+        if not any(place.is_file() for place in [root / path, *(src / path for src in root.glob("*/src"))]):
+            yield f"{page}: `{path}`: no such file at the root or in `src` of a crate"
+
+
 def check():
     listed = subprocess.run(
         ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
@@ -106,7 +116,7 @@ def check():
     ).stdout.split("\n")
     names = sorted(name for name in set(listed) if name and (ROOT / name).is_file())
     pages = build(ROOT, names, ROOT / "target" / "links")
-    found = list(problems(ROOT, pages))
+    found = [*problems(ROOT, pages), *missing_files(ROOT, "CONTRIBUTING.md")]
     # Rust code in the guide is compiled: by the crate whose page is included, or by the list in `guide.rs`.
     compiled = (ROOT / "audiosocket-conformance/src/guide.rs").read_text()
     for page in (ROOT / "docs/src").glob("*.md"):
@@ -132,7 +142,14 @@ def self_test():
         (root / "docs/page.md").write_text("# Page\n\n[a](io::Error)\n")
         found = list(problems(root, build(root, names, root / "work")))
         assert len(found) == 6, found
-    print("self-test: dead links are found")
+        (root / "crate/src/io").mkdir(parents=True)
+        (root / "crate/src/io/read.rs").write_text("")
+        (root / "README.md").write_text("`code.rs` `io/read.rs` `no file.rs`\n\n```sh\n`block.rs`\n```\n")
+        assert list(missing_files(root, "README.md")) == []
+        (root / "README.md").write_text("`read.rs` `io/write.rs` `crate/src/io/read.rs`\n")
+        found = list(missing_files(root, "README.md"))
+        assert len(found) == 2, found
+    print("self-test: dead links and missing files are found")
 
 
 if "--self-test" in sys.argv[1:]:

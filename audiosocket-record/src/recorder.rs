@@ -193,7 +193,8 @@ impl RecorderBuilder {
 
     /// The sample rate of slin in frames of kind `0x10`. By default it is measured.
     ///
-    /// Asterisk before 20.17 and 22.7 sends slin of all rates with kind `0x10`, which means 8 kHz.
+    /// Asterisk before 20.17, 21.12, 22.7 and 23.1 sends slin of all rates with kind `0x10`, which
+    /// means 8 kHz.
     pub fn input_rate(mut self, rate: SampleRate) -> Self {
         self.settings.input_rate = Some(rate);
         self

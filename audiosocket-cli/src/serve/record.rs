@@ -18,7 +18,7 @@ pub(crate) struct RecordArgs {
     /// The directory of the recordings; it must exist
     #[arg(value_name = "DIR", help_heading = "Recording", display_order = 0)]
     directory: PathBuf,
-    /// Codec of kind 0x10: slin, ulaw, alaw
+    /// In kind 0x10: slin, ulaw, alaw, g722
     #[arg(long, value_enum, value_name = "CODEC", help_heading = "Recording", display_order = 1, hide_possible_values = true, default_value_t = CodecOption::Auto)]
     codec: CodecOption,
     /// Leave out pauses [default: silence]

@@ -36,8 +36,8 @@
 //! 2. Sound is what is louder than the noise and than the rest of the echo. Tones, hum and steady noise do not count: their
 //!    spectrum or level does not change. After 30 ms of sound, [`BargeInEvent::Suspected`] comes.
 //! 3. A small neural network gives the sound of the last 240 ms a score. A [`SpeechDetector`] can take its place.
-//! 4. After [`BargeInOptions::least_speech`] with a high score, it is speech. If this does not come within half a second,
-//!    [`BargeInEvent::Dismissed`] comes.
+//! 4. After [`BargeInOptions::least_speech`] with a high score, it is speech. [`BargeInEvent::Dismissed`] comes after
+//!    400 ms without a sign of speech, or 700 ms after the suspicion if no high score counts any more.
 //!
 //! The guide has the figures: how often each decision is right, beside those of a detector alone.
 

@@ -49,7 +49,7 @@ pub struct BargeInOptions {
     /// The score of the network, or of the detector, from which audio is speech, from 0 to 1. The default is 0.9.
     pub threshold: f32,
     /// How much audio before the start of speech [`BargeIn::pre_roll`](super::BargeIn::pre_roll) returns. The default is
-    /// 250 ms, and the maximum is 2 s.
+    /// 250 ms. The audio from there up to now is at most 3 s, so use 2 s at most.
     pub pre_roll: Duration,
 }
 

@@ -15,10 +15,11 @@ const MAX_HELD: usize = 8_000;
 /// The audio of one call, as samples, whatever the frames of kind `0x10` carry.
 ///
 /// Asterisk sends other audio than slin at 8 kHz under kind `0x10` in two cases. `Dial` without
-/// `c(slin)` sends the codec of the call. Releases before 20.17 and 22.7 send slin of all sample
-/// rates. (Source: `chan_audiosocket.c` and `res_audiosocket.c`.) An `AudioDecoder` finds out which
-/// it is, decodes slin, G.711 and G.722, and keeps compressed audio apart. Frames of other kinds are
-/// slin at the rate of their kind.
+/// `c(slin)` sends the codec of the call. Releases before 20.17, 21.12, 22.7 and 23.1 send slin of
+/// all sample rates. (Source: `chan_audiosocket.c` and `res_audiosocket.c`.) An `AudioDecoder` finds
+/// out which it is, decodes slin, G.711 and G.722, and keeps compressed audio apart. Frames of other
+/// kinds are slin at the rate of their kind. Wide slin in frames of 320 bytes or less counts as
+/// 8 kHz, unless [`with_input_rate`](Self::with_input_rate) sets its rate.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -99,7 +100,8 @@ impl fmt::Display for AudioWarning {
                 return write!(
                     f,
                     "the audio is slin at {} Hz in frames of kind 0x10, which means 8,000 Hz: this Asterisk is older \
-                     than 20.17 or 22.7; use c(slin) in the dialplan or update Asterisk",
+                     than 20.17, 21.12, 22.7 or 23.1; use c(slin), update Asterisk, or set --input-rate {}",
+                    rate.hz(),
                     rate.hz()
                 );
             }

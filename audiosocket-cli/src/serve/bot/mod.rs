@@ -29,7 +29,7 @@ pub(crate) struct BotArgs {
     #[arg(long, value_name = "N", help_heading = "Bot", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
     digits: u8,
     /// Wait for a key; a minute at most
-    #[arg(long, value_name = "TIME", help_heading = "Bot", default_value = "5s", value_parser = parse_key_timeout)]
+    #[arg(long, value_name = "TIME", help_heading = "Bot", hide = true, default_value = "5s", value_parser = parse_key_timeout)]
     key_timeout: Duration,
     /// Sample rate [default: the caller's, up to slin16]
     #[arg(long, value_name = "RATE", help_heading = "Bot", default_value = "auto", hide_default_value = true, value_parser = PlayRate::parse)]
@@ -48,6 +48,7 @@ pub(crate) struct BotArgs {
 }
 
 const AFTER_HELP: &str = help::examples!(
+    note: "Rates over slin: Asterisk 20.17, 21.12, 22.7, 23.1; over slin16: no packet loss",
     "program.md",
     "audiosocket serve bot --listen 0.0.0.0:9092",
     "audiosocket serve bot --digits 4 --key-timeout 10s",
