@@ -31,10 +31,10 @@ impl Signals {
     }
 }
 
-/// A signal to a server.
+/// A signal to a server or a tap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServerSignal {
-    /// Ends the server, after its calls.
+    /// Ends the program, after its calls.
     End(&'static str),
     /// SIGHUP.
     Reload,
@@ -44,7 +44,7 @@ pub(crate) enum ServerSignal {
     Other(i32),
 }
 
-/// Signals that end the server. The system sends SIGXCPU at a limit of CPU time and SIGPWR when the power fails. SIGKILL
+/// Signals that end the program. The system sends SIGXCPU at a limit of CPU time and SIGPWR when the power fails. SIGKILL
 /// can follow both.
 const ENDING: &[(Number, &str)] = &[
     (Number::INT, "SIGINT"),
@@ -75,7 +75,7 @@ const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 #[cfg(not(target_os = "linux"))]
 const REAL_TIME: std::ops::Range<i32> = 0..0;
 
-/// All signals to a server.
+/// All signals to a server or a tap.
 #[derive(Debug)]
 pub(crate) struct ServerSignals(mpsc::UnboundedReceiver<ServerSignal>);
 

@@ -23,7 +23,7 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", help_heading = CALLS, hide = true, value_parser = duration::parse)]
     max_drift: Option<Duration>,
     /// Most audio in one burst
-    #[arg(long, value_name = "TIME", help_heading = CALLS, hide = true, value_parser = duration::parse)]
+    #[arg(long, alias = "max-bursts", value_name = "TIME", help_heading = CALLS, hide = true, value_parser = duration::parse)]
     max_burst: Option<Duration>,
     /// Longest pause without audio
     #[arg(long, value_name = "TIME", help_heading = CALLS, hide = true, value_parser = duration::parse)]

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::capture::{CaptureOptions, Captures};
-use crate::signals::Signals;
+use crate::signals::{ServerSignal, ServerSignals};
 use crate::{address, duration, help, open_files, output};
 use gate::Gate;
 use passing::{Passed, Route};
@@ -66,14 +66,16 @@ pub(crate) fn run(args: &TapArgs) -> io::Result<ExitCode> {
 
 /// Passes calls on until a signal has ended the tap.
 async fn pass_calls(args: &TapArgs, captures: Option<&Captures>) -> io::Result<()> {
-    let mut signals = Signals::listen()?;
+    let mut signals = ServerSignals::listen()?;
     let mut gate = Gate::open(&args.listen, &args.target).await?;
     output::announce(format_args!("listening on {}", gate.addr()));
     let mut calls = JoinSet::new();
     let signal = loop {
         let has_room = calls.len() < args.max_calls;
         tokio::select! {
-            signal = signals.next() => break signal,
+            signal = signals.next(None) => if let Some(signal) = act(signal, calls.len()) {
+                break signal;
+            },
             (caller, peer) = gate.accept(has_room) => {
                 let route = Route { caller, peer, target: args.target.clone() };
                 calls.spawn(route.pass(captures.cloned()));
@@ -91,10 +93,10 @@ async fn pass_calls(args: &TapArgs, captures: Option<&Captures>) -> io::Result<(
     let deadline = Instant::now() + args.drain;
     while !calls.is_empty() {
         tokio::select! {
-            signal = signals.next() => {
+            signal = signals.next(None) => if let Some(signal) = act(signal, calls.len()) {
                 tracing::info!(signal, "calls are cut");
                 break;
-            }
+            },
             ended = timeout_at(deadline, calls.join_next()) => if ended.is_err() {
                 break;
             }
@@ -108,4 +110,17 @@ async fn pass_calls(args: &TapArgs, captures: Option<&Captures>) -> io::Result<(
         );
     }
     Ok(())
+}
+
+/// Acts on a signal that does not end the tap. Returns the name of one that does.
+fn act(signal: Option<ServerSignal>, calls: usize) -> Option<&'static str> {
+    match signal? {
+        ServerSignal::End(name) => return Some(name),
+        ServerSignal::Reload => tracing::info!("nothing to reload: a tap reads no file"),
+        ServerSignal::Summary => tracing::info!(calls, "summary"),
+        ServerSignal::Other(number) => {
+            tracing::warn!(number, "a signal without a meaning was ignored");
+        }
+    }
+    None
 }

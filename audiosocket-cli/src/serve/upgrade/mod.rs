@@ -72,11 +72,8 @@ impl UpgradeOptions {
                 handover.wait(&listener);
             }
         })?;
-        let socket = NewSocket::bind(path).map_err(|error| {
-            let remedy = "the directory must exist, and this user must be able to write into it";
-            let error = io::Error::other(format!("{error}; {remedy}"));
-            named("--upgrade-socket: cannot listen at", path, &error)
-        })?;
+        let socket = NewSocket::bind(path)
+            .map_err(|error| named("--upgrade-socket: cannot listen at", path, &error))?;
         if let Some(predecessor) = predecessor {
             let receiver = server.call_receiver();
             let taken = tokio::task::spawn_blocking(move || predecessor.take_calls(&receiver));
@@ -117,13 +114,17 @@ struct NewSocket {
 impl NewSocket {
     /// Listens beside `path`. Only the owner may connect.
     fn bind(path: &Path) -> io::Result<Self> {
-        if fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket()) {
+        if is_socket(path) == Some(false) {
             return Err(io::Error::other("a file that is not a socket is there"));
         }
         let mut new = path.as_os_str().to_owned();
         new.push(format!(".{}", std::process::id()));
         let path = PathBuf::from(new);
-        let listener = UnixListener::bind(&path)?;
+        if is_socket(&path) == Some(true) {
+            // A process that was killed left it. In a container, its number is that of this one.
+            fs::remove_file(&path).map_err(|error| with_remedy(&error, &path))?;
+        }
+        let listener = UnixListener::bind(&path).map_err(|error| with_remedy(&error, &path))?;
         let socket = Self { listener, path };
         fs::set_permissions(&socket.path, fs::Permissions::from_mode(0o600))?;
         Ok(socket)
@@ -142,6 +143,32 @@ impl Drop for NewSocket {
         // The file is not there any more if the socket has its final name.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Returns whether a file is a socket. Returns `None` if there is no such file.
+fn is_socket(path: &Path) -> Option<bool> {
+    let file = fs::symlink_metadata(path).ok()?;
+    Some(file.file_type().is_socket())
+}
+
+/// Adds what to do to an error of a socket that cannot be made at `path`.
+fn with_remedy(error: &io::Error, path: &Path) -> io::Error {
+    use io::ErrorKind::{
+        AddrInUse, InvalidInput, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+    };
+    let remedy = match error.kind() {
+        AddrInUse => {
+            let path = path.display().to_string();
+            format!("; remove the file {}", path.escape_debug())
+        }
+        InvalidInput => "; use a shorter path".to_owned(),
+        NotFound | NotADirectory => "; the directory must exist".to_owned(),
+        PermissionDenied | ReadOnlyFilesystem => {
+            "; this user must be able to write into the directory".to_owned()
+        }
+        _ => String::new(),
+    };
+    io::Error::other(format!("{error}{remedy}"))
 }
 
 /// Adds the path to an error. The kind is lost on purpose: it is not that of a network address.

@@ -184,6 +184,15 @@ fn assert_exceeded(server: SocketAddr, option: &str) {
     assert!(summary.contains(" 1 completed, 0 failed"), "{summary}");
 }
 
+#[test]
+fn the_limit_of_a_burst_has_a_second_name() {
+    let server = player(Duration::from_secs(3), 150);
+    let any = "--expect any --duration 3s --max-bursts 20ms";
+    let report = call(server, &args(any));
+    assert_eq!((report.code, report.count("/calls/completed")), (1, 1));
+    assert_eq!(report.figures["exceeded"][0]["limit"], "burst");
+}
+
 /// Starts an echo server that sends the echo of one frame a second late.
 fn late_echo() -> SocketAddr {
     serve_audio(|number, frame| {

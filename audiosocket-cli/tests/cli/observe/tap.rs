@@ -18,6 +18,7 @@ use crate::caller::{
 };
 use crate::process::{ServeProcess, audiosocket, line, run, text};
 use crate::recordings::files;
+use crate::serve::operate::signals::assert_survives;
 
 /// Starts a tap in front of `target`.
 fn tap(target: SocketAddr, args: &[&str]) -> ServeProcess {
@@ -205,6 +206,39 @@ fn a_signal_waits_for_open_calls_and_a_second_one_cuts_them() {
     // Silence of the server may come before the end.
     let _ = call.read_to_end(&mut Vec::new());
     line(&log, &["WARN", "calls were cut without a hangup"]);
+    server.terminate();
+}
+
+#[test]
+fn other_signals_end_neither_the_tap_nor_its_calls() {
+    let server = ServeProcess::start(1, &[]);
+    let tap = tap(server.addr(), &[]);
+    assert_survives(&tap);
+    let log = tap.terminate();
+    line(&log, &["INFO", "nothing to reload"]);
+    line(&log, &["INFO", "summary calls=1"]);
+    line(&log, &["WARN", "without a meaning", "number=12"]);
+    server.terminate();
+}
+
+#[test]
+fn signals_that_do_not_end_a_tap_do_not_end_its_drain() {
+    let server = ServeProcess::start(1, &[]);
+    let tap = tap(server.addr(), &["--drain", "1h"]);
+    let mut call = begin_echo(tap.addr());
+    tap.signal(Signal::TERM);
+    wait_until_closed(tap.addr());
+    for (signal, logged) in [
+        (Signal::HUP, "nothing to reload"),
+        (Signal::USR1, "summary calls="),
+        (Signal::USR2, "without a meaning"),
+    ] {
+        tap.signal(signal);
+        tap.wait_for_log(1, logged);
+    }
+    assert_echoed(&mut call, 0x10, b"still there");
+    end_call(call);
+    assert_eq!(tap.wait().0, 0);
     server.terminate();
 }
 

@@ -1,7 +1,7 @@
 //! What an operator does to a server, and what a server reports to an operator.
 
 mod service_manager;
-mod signals;
+pub(crate) mod signals;
 mod status;
 #[cfg(target_os = "linux")]
 mod upgrade;

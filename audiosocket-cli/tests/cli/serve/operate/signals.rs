@@ -33,17 +33,7 @@ const STOP: [i32; 3] = [20, 21, 22];
 #[test]
 fn no_signal_cuts_a_call_without_a_hangup() {
     let server = ServeProcess::start(1, &[]);
-    let mut call = begin_echo(server.addr());
-    let mut speech = Vec::new();
-    let frame = Duration::from_millis(20);
-    pcm::to_slin(&tone(SampleRate::Hz8000, 440, frame), &mut speech);
-    let other = [&END_THE_SERVER[..], &NOT_OURS, &FAULTS, &STOP].concat();
-    for number in ALL.filter(|number| !other.contains(number)) {
-        send(&server, number);
-        // A signal that kills does so before the next echo.
-        assert_echoed(&mut call, 0x10, &speech);
-    }
-    end_call(call);
+    assert_survives(&server);
     server.terminate();
 }
 
@@ -128,6 +118,21 @@ fn a_server_accepts_calls_until_the_drain_notice_is_over() {
     server.signal(Signal::TERM);
     let (code, log) = server.wait();
     assert_eq!(code, 0, "{log}");
+}
+
+/// Asserts that no signal without a reason to end ends an echoed call through this process.
+pub(crate) fn assert_survives(process: &ServeProcess) {
+    let mut call = begin_echo(process.addr());
+    let mut speech = Vec::new();
+    let frame = Duration::from_millis(20);
+    pcm::to_slin(&tone(SampleRate::Hz8000, 440, frame), &mut speech);
+    let other = [&END_THE_SERVER[..], &NOT_OURS, &FAULTS, &STOP].concat();
+    for number in ALL.filter(|number| !other.contains(number)) {
+        send(process, number);
+        // A signal that kills does so before the next echo.
+        assert_echoed(&mut call, 0x10, &speech);
+    }
+    end_call(call);
 }
 
 /// Sends a signal that may have no name.

@@ -2,6 +2,7 @@
 
 mod fake_process;
 mod ports;
+mod socket_file;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -321,32 +322,6 @@ fn other_versions_and_other_programs_are_refused_by_both_sides() {
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains("another version of the handover"), "{error}");
-}
-
-#[test]
-fn only_the_owner_can_connect_and_only_a_socket_is_replaced() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = TempDir::new().unwrap();
-    let socket = socket(&directory);
-    let killed = start(&socket, &["echo"]);
-    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    // Dropping it kills it, and its socket stays.
-    drop(killed);
-    start(&socket, &["echo"]).terminate();
-
-    std::fs::remove_file(&socket).unwrap();
-    std::fs::write(&socket, "keep").unwrap();
-    let mut command = audiosocket(["serve", "echo", "--listen", "127.0.0.1:0"]);
-    let output = command
-        .arg("--upgrade-socket")
-        .arg(&socket)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = text(&output.stderr);
-    assert!(error.contains("a file that is not a socket"), "{error}");
-    assert_eq!(std::fs::read(&socket).unwrap(), b"keep");
 }
 
 #[test]

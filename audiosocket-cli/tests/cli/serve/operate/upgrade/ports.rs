@@ -1,10 +1,9 @@
-//! The ports for operators during an upgrade, and a socket that cannot be made.
+//! The ports for operators during an upgrade.
 
 use tempfile::TempDir;
 
 use super::{socket, start};
 use crate::caller::{begin_echo, end_call};
-use crate::process::{audiosocket, text};
 use crate::serve::balancer::{agent, check};
 use crate::serve::operate::status::get;
 
@@ -33,19 +32,4 @@ fn the_status_and_the_agent_check_move_with_their_addresses() {
     assert_eq!(old.wait().0, 0);
     assert_eq!(check(agent), "up ready 100%\n");
     new.terminate();
-}
-
-#[test]
-fn an_upgrade_socket_in_no_directory_is_an_error_with_the_option() {
-    let directory = TempDir::new().unwrap();
-    let socket = directory.path().join("none/upgrade.sock");
-    let mut command = audiosocket(["serve", "echo", "--listen", "127.0.0.1:0"]);
-    let output = command.arg("--upgrade-socket").arg(&socket).output();
-    let output = output.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = text(&output.stderr);
-    assert!(
-        error.contains("--upgrade-socket") && error.contains("the directory must exist"),
-        "{error}"
-    );
 }
