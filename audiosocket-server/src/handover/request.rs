@@ -56,6 +56,7 @@ pub struct OfferedCall {
     pub(crate) handle: CallHandle,
     pub(crate) snapshot: CallSnapshot,
     pub(crate) socket: OwnedFd,
+    pub(crate) stopped_at: Instant,
 }
 
 impl OfferedCall {
@@ -63,6 +64,13 @@ impl OfferedCall {
     #[must_use]
     pub fn snapshot(&self) -> &CallSnapshot {
         &self.snapshot
+    }
+
+    /// Returns the time since the call has stopped. Give it to [`CallSnapshot::add_delay`], with the time until the other
+    /// process continues the call.
+    #[must_use]
+    pub fn stopped_for(&self) -> Duration {
+        self.stopped_at.elapsed()
     }
 
     /// Returns the socket of the call.

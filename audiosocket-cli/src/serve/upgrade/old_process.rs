@@ -144,10 +144,12 @@ fn hand_over_batch(
     calls: &[CallHandle],
     progress: &mut HandoverProgress,
 ) -> io::Result<()> {
-    let (began, stopped_at) = (Instant::now(), monotonic_nanos());
+    let began = Instant::now();
     let batch = hand_over(calls, STOP_WITHIN);
     let mut sent = Vec::new();
     for (index, call) in batch.calls().iter().enumerate() {
+        let stopped_for = u64::try_from(call.stopped_for().as_nanos()).unwrap_or(u64::MAX);
+        let stopped_at = monotonic_nanos().saturating_sub(stopped_for);
         let mut state = stopped_at.to_le_bytes().to_vec();
         state.extend(call.snapshot().encode());
         if state.len() > MAX_MESSAGE {

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use audiosocket_proto::{Epoch, SessionConfig, Timestamp};
 
@@ -102,6 +103,7 @@ impl<S: Stream, T: Timer, A: Acceptor> Connection<S, T, A> {
             handle: handle.clone(),
             snapshot,
             socket,
+            stopped_at: Instant::now(),
         });
         if !self.is_suspended {
             handle.control().resume_late();
