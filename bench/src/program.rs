@@ -37,6 +37,8 @@ struct BuildMessage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Serve<'a> {
     Echo,
+    /// The same as an operator runs it: with its status at this address, and with proxies.
+    OperatedEcho(SocketAddr),
     /// Plays this file repeatedly.
     Play(&'a Path),
 }
@@ -125,6 +127,10 @@ impl Program {
         command.env_remove("RUST_LOG").arg("serve");
         match what {
             Serve::Echo => command.arg("echo"),
+            Serve::OperatedEcho(status) => command
+                .args(["echo", "--status-listen", &status.to_string()])
+                // No peer is a proxy. So each connection is searched for a forged header.
+                .args(["--proxy-protocol", "192.0.2.0/24"]),
             Serve::Play(prompt) => command.arg("play").arg(prompt).arg("--loop"),
         };
         command

@@ -1,9 +1,11 @@
 mod attack;
 mod deaf;
 mod figures;
+mod scrape;
 
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,7 +46,8 @@ pub(crate) struct FloodArgs {
     runtime: Option<Runtime>,
 }
 
-/// Runs `audiosocket serve echo` on one core, and its callers and attackers on the other.
+/// Runs `audiosocket serve echo` on one core, and its callers and attackers on the other. A monitor scrapes its status once a
+/// second.
 pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> {
     let (program, cores) = (Program::build()?.with_real_time_priority(), Cores::find()?);
     let runtimes = args.runtime.map_or(Runtime::ALL.to_vec(), |one| vec![one]);
@@ -52,8 +55,11 @@ pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> 
     let mut figures = Vec::new();
     for runtime in runtimes {
         let log = logs.path().join(runtime.name());
-        let server = program.serve(Serve::Echo, runtime, Some(File::create(&log)?), &cores)?;
+        let status = scrape::unused_addr()?;
+        let what = Serve::OperatedEcho(status);
+        let server = program.serve(what, runtime, Some(File::create(&log)?), &cores)?;
         let flood = Flood {
+            status,
             program: &program,
             runtime,
             server: &server,
@@ -70,6 +76,7 @@ pub(crate) fn measure(args: &FloodArgs, short: bool) -> io::Result<Vec<Figure>> 
 struct Flood<'a> {
     program: &'a Program,
     runtime: Runtime,
+    status: SocketAddr,
     server: &'a Server,
     log: &'a Path,
     cores: &'a Cores,
@@ -110,6 +117,9 @@ impl Flood<'_> {
             while !calling.is_finished() {
                 most = most.max(self.server.usage()?);
                 open.push(attack.open());
+                if open.len() % 5 == 0 {
+                    scrape::scrape(self.status)?;
+                }
                 thread::sleep(Duration::from_millis(200));
             }
             let ended = Instant::now();

@@ -49,7 +49,7 @@ impl Served {
         cores: &Cores,
     ) -> io::Result<Self> {
         let name = match what {
-            Serve::Echo => "echo",
+            Serve::Echo | Serve::OperatedEcho(_) => "echo",
             Serve::Play(_) => "play",
         };
         let log = directory.join(format!("{}-{name}.log", runtime.name()));
