@@ -2,9 +2,12 @@
 """Simulates how calls spread over servers when one of them drains or fails.
 
     spread.py [--servers N] [--calls N] [--duration SECONDS] [--seed N]
+    spread.py --check FILE
 
-Prints a Markdown table. Calls arrive at random (Poisson), and their durations are exponential. The same seed gives the
-same table. There are three ways to choose a server:
+Prints a Markdown table. --check compares the table of the defaults with the one in FILE, and fails if they differ.
+
+Calls arrive at random (Poisson), and their durations are exponential. The same seed gives the same table. There are three
+ways to choose a server:
 
 - leastconn: a balancer gives each call to the server with the fewest calls, as HAProxy does.
 - shuffled: each call goes to the addresses in random order, as with a DNS server that shuffles its answers.
@@ -16,7 +19,9 @@ A server that drains or is down refuses calls. A refused call goes to the next a
 import argparse
 import heapq
 import random
+import sys
 from itertools import count
+from pathlib import Path
 
 # A failed server is back after this time, in seconds.
 DOWN = 60.0
@@ -90,27 +95,37 @@ def simulate(event, choice, servers, calls, duration, seed):
     return cut, highest, new_calls / FIRST, filled_at
 
 
+def markdown(args):
+    lines = [
+        "| one server | choice | calls that are cut | most calls of another server "
+        f"| new calls of the server that is back, in its first {FIRST:.0f} s | until it has 90 % of its share |",
+        "|---|---|---|---|---|---|",
+    ]
+    for event in ("drain", "failure"):
+        for choice in ("leastconn", "shuffled", "in turn"):
+            cut, highest, new_calls, filled_at = simulate(
+                event, choice, args.servers, args.calls, args.duration, args.seed
+            )
+            lines.append(
+                f"| {'drains' if event == 'drain' else 'fails'} | {choice} | {cut:,} | {highest:.0%} of the usual number "
+                f"| {new_calls:.0f} per second | {filled_at:.0f} s |"
+            )
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", type=int, default=10)
     parser.add_argument("--calls", type=int, default=10_000, help="open calls in the mean (default: 10,000)")
     parser.add_argument("--duration", type=float, default=180.0, help="mean of the durations in seconds (default: 180)")
     parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--check", type=Path, metavar="FILE")
     args = parser.parse_args()
-    print(
-        "| one server | choice | calls that are cut | most calls of another server "
-        f"| new calls of the server that is back, in its first {FIRST:.0f} s | until it has 90 % of its share |\n"
-        "|---|---|---|---|---|---|"
-    )
-    for event in ("drain", "failure"):
-        for choice in ("leastconn", "shuffled", "in turn"):
-            cut, highest, new_calls, filled_at = simulate(
-                event, choice, args.servers, args.calls, args.duration, args.seed
-            )
-            print(
-                f"| {'drains' if event == 'drain' else 'fails'} | {choice} | {cut:,} | {highest:.0%} of the usual number "
-                f"| {new_calls:.0f} per second | {filled_at:.0f} s |"
-            )
+    result = markdown(args)
+    if args.check is None:
+        print(result)
+    elif result not in args.check.read_text():
+        sys.exit(f"{args.check} does not have this table of deploy/sizing/spread.py:\n{result}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 //! HAProxy with the configuration of `deploy/haproxy`, and the servers behind it.
 
 use std::fs;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use audiosocket_testing::process::{OutputStream, Process};
+use serde_json::Value;
 
 use crate::program::Server;
 use crate::wait_for;
@@ -30,6 +32,7 @@ pub struct BalancedServer {
     /// The running server.
     pub server: Server,
     agent: SocketAddr,
+    status: SocketAddr,
 }
 
 impl BalancedServer {
@@ -39,7 +42,8 @@ impl BalancedServer {
     /// If it does not listen.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), free_addr())
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::start_on(addr, free_addr(), free_addr())
     }
 
     /// Starts the server again on the same ports. The old process must have ended.
@@ -48,16 +52,43 @@ impl BalancedServer {
     /// If it does not listen.
     pub fn restart(&mut self) {
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
-        *self = Self::start_on(addr, self.agent);
+        *self = Self::start_on(addr, self.agent, self.status);
     }
 
-    fn start_on(addr: SocketAddr, agent: SocketAddr) -> Self {
-        let listen = agent.to_string();
-        let options = ["--proxy-protocol", "127.0.0.1", "--agent-listen", &listen];
-        // Longer than two agent-checks.
-        let drain = ["--drain-notice", "3s", "--drain", "1h"];
-        let server = Server::echo_at(&addr.to_string(), &[options, drain].concat());
-        Self { server, agent }
+    /// Returns how many connections the running process has refused. Returns `None` if it has ended.
+    ///
+    /// # Panics
+    /// If it does not answer with its summary.
+    #[must_use]
+    pub fn refused(&self) -> Option<u64> {
+        let summary = get(self.status, "/summary").ok()?;
+        let (_, summary) = summary.split_once("\r\n\r\n")?;
+        let summary: Value = serde_json::from_str(summary).expect("a summary in JSON");
+        let reasons = summary["refused"].as_object().expect("refusals by reason");
+        Some(reasons.values().filter_map(Value::as_u64).sum())
+    }
+
+    fn start_on(addr: SocketAddr, agent: SocketAddr, status: SocketAddr) -> Self {
+        let (agent_arg, status_arg) = (agent.to_string(), status.to_string());
+        let options = [
+            "--proxy-protocol",
+            "127.0.0.1",
+            "--agent-listen",
+            &agent_arg,
+            "--status-listen",
+            &status_arg,
+            // Longer than two agent-checks.
+            "--drain-notice",
+            "3s",
+            "--drain",
+            "1h",
+        ];
+        let server = Server::echo_at(&addr.to_string(), &options);
+        Self {
+            server,
+            agent,
+            status,
+        }
     }
 }
 
@@ -77,7 +108,7 @@ impl HaProxy {
             .arg("-db")
             .env("AUDIOSOCKET_BIND", addr.to_string())
             .stdin(Stdio::null());
-        for (index, BalancedServer { server, agent }) in servers.iter().enumerate() {
+        for (index, BalancedServer { server, agent, .. }) in servers.iter().enumerate() {
             let number = index + 1;
             let server = format!("127.0.0.1:{}", server.port());
             command.env(format!("AUDIOSOCKET_SERVER_{number}"), server);
@@ -126,6 +157,18 @@ impl Drop for HaProxy {
             );
         }
     }
+}
+
+/// Returns the answer to a request by HTTP, with its header.
+fn get(addr: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(addr)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Returns an IPv4 address as `/proc/net/tcp` has it: the bytes of the address in the order of the machine.

@@ -215,8 +215,16 @@ impl Server {
     /// If it does not end.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal();
+        self.wait()
+    }
+
+    /// Waits until the server has ended.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn wait(&mut self) -> ExitStatus {
         let output = self.process.wait();
-        output.expect("the server ends after SIGTERM").status
+        output.expect("the server ends").status
     }
 
     /// Sends the server SIGTERM.

@@ -49,6 +49,11 @@ impl Kind {
             rate: Some(rate),
         }
     }
+
+    /// Whether the server sends 8 or 16 kHz. Its default rate is one of them.
+    fn is_narrow(self) -> bool {
+        matches!(self.rate, None | Some("slin" | "slin16"))
+    }
 }
 
 /// The calls of one kind, after a while.
@@ -205,6 +210,12 @@ fn frames_come_whole_on_a_network_that_loses_packets() {
         println!("{}: {}", outcome.kind.name, outcome.cell());
         // The first packets of a call can be lost too.
         assert!(outcome.calls.len() + 1 >= CALLS);
+        // All 30 such calls of the table lived. A busy machine also ends calls: 1 of 30 without a loss.
+        let ended = outcome.calls.len() - outcome.lived;
+        assert!(
+            !outcome.kind.is_narrow() || ended <= 2,
+            "{ended} calls ended"
+        );
     }
     // If TCP cuts frames, more than 12 of these 36 calls end for this reason.
     let cut = complaints.get("Poll timed out while waiting for data");

@@ -71,13 +71,20 @@ fn no_call_is_lost_in_a_rolling_restart() {
     for index in 0..SERVERS {
         let old = &mut balanced.servers[index];
         old.server.wait_for_log("call started");
-        assert!(old.server.terminate().success(), "the server's exit status");
+        old.server.signal();
+        old.server.wait_for_log("drain=1h");
+        // Its last calls may have ended, and the process with them.
+        assert_eq!(old.refused().unwrap_or_default(), 0, "server {index}");
+        assert!(old.server.wait().success(), "the server's exit status");
         assert_no_warning(&old.server);
         old.restart();
         old.server.wait_for_log("call started");
     }
     let report = callers.report();
     assert_whole(&report, 1000);
+    for server in &balanced.servers {
+        assert_eq!(server.refused(), Some(0));
+    }
     balanced.stop();
 }
 
