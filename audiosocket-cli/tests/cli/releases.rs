@@ -16,9 +16,14 @@ use crate::process::{ServeProcess, audiosocket};
 use crate::recordings::{files, finished, name};
 use crate::serve::play::wav_file;
 
-/// A release before the first change to AudioSocket, and one with each change. Other releases have the features of one of
-/// these.
+/// A release before the first change to AudioSocket, and one with each change. Callers of all [`RATES`] have them.
 const RELEASES: [&str; 6] = ["18.0", "20.14", "20.15", "20.17", "20.19", "23.4"];
+
+/// The other releases of the table. They have the features of one of [`RELEASES`], and callers of 8 kHz.
+const MORE_RELEASES: [&str; 14] = [
+    "19.8", "20.13", "20.20", "21.9", "21.10", "21.12", "22.4", "22.5", "22.7", "22.9", "22.10",
+    "23.0", "23.1", "23.3",
+];
 
 /// The sample rates of the callers. `None` is a caller that sends no audio.
 const RATES: [Option<SampleRate>; 3] = [None, Some(SampleRate::Hz8000), Some(SampleRate::Hz16000)];
@@ -51,7 +56,11 @@ impl Caller {
             .filter(|rate| with_silent_ones || rate.is_some());
         let rates: Vec<_> = rates.collect();
         let of_release = |release| rates.iter().map(move |&rate| Self { release, rate });
-        releases.flat_map(of_release).collect()
+        let more = MORE_RELEASES.iter().map(|release| Self {
+            release: release.parse().unwrap(),
+            rate: Some(SampleRate::Hz8000),
+        });
+        releases.flat_map(of_release).chain(more).collect()
     }
 
     /// Whether the release sends the audio under a kind that has another rate.
