@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""The shape of the tree: no file over 400 lines, no folder over 15 files, no type name twice, imports downwards only."""
+"""The shape of the tree: no file over 400 lines, no folder over 15 files, no type name twice, imports downwards only.
+
+The files of a crate import downwards if no circle of files import each other by paths that begin with `crate`, `super` or
+`self`. A path leads to the file of its last module, so what `lib.rs` exports makes no circle. A `use` of a file's own
+submodules without `self` does not count.
+"""
 import collections, os, re, subprocess, sys
 
 ADAPTERS = {"blocking", "smol", "tokio"}
@@ -27,6 +32,12 @@ files = subprocess.run(["git", "ls-files", "--deduplicate"], capture_output=True
 rust = [path for path in files if path.endswith(".rs") and os.path.exists(path)]
 problems = []
 
+
+def without_tests(path):
+    """Returns the source without the inline tests, which are at the end of a file."""
+    return re.split(r"^\s*#\[cfg\((?:all\()?test\b.*\)\]\n\s*mod tests \{", open(path).read(), flags=re.M)[0]
+
+
 for path in rust:
     lines = sum(1 for _ in open(path))
     if lines > 400:
@@ -41,8 +52,7 @@ for path in rust:
     crate = re.match(r"audiosocket-(\w+)/src/", path)
     if not crate or crate[1] not in BELOW or path.endswith("tests.rs"):
         continue
-    code = re.split(r"#\[cfg\((?:all\()?test", open(path).read())[0]
-    for name in re.findall(r"^\s*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) (\w+)", code, re.M):
+    for name in re.findall(r"^\s*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) (\w+)", without_tests(path), re.M):
         places[name].append(path)
 
 
@@ -65,6 +75,68 @@ for crate, below in BELOW.items():
     for used in re.findall(r"^audiosocket-(\w+)", "\n".join(normal), re.M):
         if used not in below:
             problems.append(f"audiosocket-{crate} depends on audiosocket-{used}, which is not below it")
+
+
+
+def paths_of(tree):
+    """Returns the paths of a `use`, such as `a::{b, c::d}`, as lists of names."""
+    paths, outer, path = [], [[]], []
+    for token in re.findall(r"\w+|[{},]", re.sub(r" as \w+", "", tree) + ","):
+        if token == "{":
+            outer.append(path)
+        elif token in ",}":
+            if path:
+                paths.append(path)
+            if token == "}":
+                outer.pop()
+            path = outer[-1] if token == "," else []
+        else:
+            path = [*path, token]
+    return paths
+
+
+def file_of(source, names):
+    """Returns the file of the last module in a path from the root of a crate. `None` if the path has no module."""
+    for end in range(len(names), 0, -1):
+        module = "/".join([source, *names[:end]])
+        for path in (f"{module}.rs", f"{module}/mod.rs"):
+            if path in sources:
+                return path
+
+
+sources = {path for path in rust if re.match(r"audiosocket-\w+/src/", path) and not re.search(r"/tests(\.rs|/)", path)}
+imports = collections.defaultdict(set)
+for path in sources:
+    crate, module = path.removesuffix(".rs").split("/src/", 1)
+    module = module.split("/")
+    if module[-1] in {"lib", "main", "mod"}:
+        module.pop()
+    code = re.sub(r"//.*", "", without_tests(path))
+    for tree in re.findall(r"\buse\s+((?:crate|super|self)::[^;]*);", code):
+        for names in paths_of(tree):
+            base = [] if names[0] == "crate" else module
+            while names and names[0] in {"crate", "self", "super"}:
+                base = base[:-1] if names[0] == "super" else base
+                names = names[1:]
+            target = file_of(f"{crate}/src", [*base, *names])
+            if target and target != path:
+                imports[path].add(target)
+
+
+def below(path):
+    """Returns all files that a file imports, directly and by others."""
+    found, new = set(), [path]
+    while new:
+        more = imports[new.pop()] - found
+        found |= more
+        new += more
+    return found
+
+
+reached = {path: below(path) for path in sources}
+circles = {tuple(sorted(other for other in reached[path] if path in reached[other])) for path in sources}
+for circle in sorted(circles - {()}):
+    problems.append(f"a circle of files that import each other: {', '.join(circle)}")
 
 print("\n".join(problems))
 sys.exit(bool(problems))

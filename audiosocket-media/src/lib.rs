@@ -61,6 +61,7 @@ pub mod wav;
 
 mod biquad;
 mod codec;
+mod dot_product;
 mod g711;
 mod g722;
 mod prompt;

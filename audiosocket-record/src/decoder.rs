@@ -3,8 +3,7 @@ use std::time::{Duration, Instant};
 use audiosocket_media::{AudioDecoder, AudioWarning, Codec, SampleRate};
 use audiosocket_proto::Audio;
 
-use crate::recording::RecordingSettings;
-use crate::track::RecordedFrame;
+use crate::queue::RecordedFrame;
 
 /// The longest time that audio is held back until its sample rate is known, which takes 700 ms of
 /// steady frames. Complete silence is not held longer either.
@@ -43,12 +42,13 @@ pub(crate) struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    pub(crate) fn new(settings: &RecordingSettings) -> Self {
+    /// `None` is a codec to detect, or a rate to measure.
+    pub(crate) fn new(codec: Option<Codec>, input_rate: Option<SampleRate>) -> Self {
         let mut decoder = AudioDecoder::new();
-        if let Some(codec) = settings.codec {
+        if let Some(codec) = codec {
             decoder = decoder.with_codec(codec);
         }
-        if let Some(rate) = settings.input_rate {
+        if let Some(rate) = input_rate {
             decoder = decoder.with_input_rate(rate);
         }
         Self {
@@ -133,17 +133,14 @@ impl FrameDecoder {
 mod tests {
     use audiosocket_media::Law;
 
-    use crate::track::LostAudio;
+    use crate::queue::LostAudio;
 
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
     fn decoder(codec: Option<Codec>) -> FrameDecoder {
-        FrameDecoder::new(&RecordingSettings {
-            codec,
-            ..RecordingSettings::default()
-        })
+        FrameDecoder::new(codec, None)
     }
 
     /// Decodes payloads that arrive 20 ms apart. Returns all samples and the codec.

@@ -1,16 +1,16 @@
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use audiosocket_media::SampleRate;
 use uuid::Uuid;
 
 use crate::RecorderStats;
 use crate::quota::{QuotaPermit, Usage};
 use crate::sides::{Side, Sides};
-use crate::track::{CallStart, RecordedFrame, Track, TrackError};
 
 /// New calls are refused while more starts and ends than this wait. Without this limit, new calls on a
 /// disk that hangs would take memory without bound.
@@ -18,6 +18,42 @@ pub(crate) const MAX_EVENTS: usize = 4096;
 
 /// The number of a call among the calls of a recorder.
 pub(crate) type CallId = u64;
+
+/// The start of a call.
+#[derive(Debug)]
+pub(crate) struct CallStart {
+    pub(crate) uuid: Uuid,
+    pub(crate) at: Instant,
+    /// The same time as `at`, by the calendar.
+    pub(crate) utc: SystemTime,
+    /// The only file of the recording, if its path is given.
+    pub(crate) path: Option<PathBuf>,
+}
+
+impl CallStart {
+    /// Returns the name for error messages: the path, or the UUID.
+    pub(crate) fn name(&self) -> String {
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| self.uuid.to_string())
+    }
+}
+
+/// A frame of audio with its time of arrival.
+#[derive(Debug)]
+pub(crate) struct RecordedFrame {
+    pub(crate) at: Instant,
+    pub(crate) rate: SampleRate,
+    pub(crate) payload: Vec<u8>,
+    /// The audio that is missing before this frame, at the rate of this frame.
+    pub(crate) lost: LostAudio,
+}
+
+/// Audio that is missing in a recording.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LostAudio {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+}
 
 /// A message to the writer, in the order of events.
 #[derive(Debug)]
@@ -65,7 +101,7 @@ impl fmt::Debug for PathOf {
 /// The queue to the writer. It never blocks. Clones share the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct WriterQueue {
-    messages: Sender<WriterMessage>,
+    pub(crate) messages: Sender<WriterMessage>,
     pub(crate) shared: Arc<QueueState>,
 }
 
@@ -74,8 +110,8 @@ pub(crate) struct QueueState {
     pub(crate) limits: QueueLimits,
     pub(crate) sides: Sides,
     /// `None` if the writer names the files.
-    path_of: Option<PathOf>,
-    next: AtomicU64,
+    pub(crate) path_of: Option<PathOf>,
+    pub(crate) next: AtomicU64,
     /// Bytes that wait.
     pub(crate) waiting: Usage,
     /// Starts and ends that wait.
@@ -102,45 +138,6 @@ impl WriterQueue {
                 events: Usage::default(),
                 stats: Mutex::default(),
             }),
-        }
-    }
-
-    /// Starts the recording of a call that begins at `now`, which is the current time.
-    pub(crate) fn start_now(&self, uuid: Uuid, now: Instant) -> Result<Track, TrackError> {
-        #[expect(clippy::disallowed_methods, reason = "only names of files have it")]
-        self.start(uuid, now, SystemTime::now())
-    }
-
-    /// Starts the recording of a call. `at` and `utc` are the same time.
-    pub(crate) fn start(
-        &self,
-        uuid: Uuid,
-        at: Instant,
-        utc: SystemTime,
-    ) -> Result<Track, TrackError> {
-        self.stats().started += 1;
-        let path = self.shared.path_of.as_ref().map(|path_of| path_of.0(uuid));
-        let start = CallStart {
-            uuid,
-            at,
-            utc,
-            path,
-        };
-        let name = start.name();
-        let (permit, waiting) = self.event();
-        let started = if waiting > MAX_EVENTS {
-            Err(TrackError::DiskTooSlow)
-        } else {
-            let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
-            let sent = self.messages.send(WriterMessage::Start(id, start, permit));
-            sent.map(|()| id).map_err(|_| TrackError::RecorderEnded)
-        };
-        match started {
-            Ok(id) => Ok(Track::new(id, self.clone(), name)),
-            Err(error) => {
-                self.stats().note_error(&name, &error);
-                Err(error)
-            }
         }
     }
 

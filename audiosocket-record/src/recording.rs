@@ -7,11 +7,11 @@ use tracing::field::display;
 
 use crate::RecorderStats;
 use crate::decoder::{DecodedAudio, DecodedFrame, FrameDecoder};
+use crate::queue::{CallStart, RecordedFrame};
 use crate::raw_file::RawFile;
 use crate::sides::{Side, Sides};
 use crate::storage::Storage;
 use crate::timeline::{Gaps, Segment, Timeline};
-use crate::track::{CallStart, RecordedFrame};
 use crate::wav_file::{MAX_SAMPLES, WavFile, WrittenFile};
 use both_sides::BothSides;
 use converter::RateConverter;
@@ -110,7 +110,7 @@ impl<S: Storage> Recording<S> {
             both,
             converter: RateConverter::new(SampleRate::Hz8000),
             start,
-            decoder: FrameDecoder::new(settings),
+            decoder: FrameDecoder::new(settings.codec, settings.input_rate),
             file: None,
             raw: None,
             rate: SampleRate::Hz8000,

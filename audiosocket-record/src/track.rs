@@ -1,14 +1,16 @@
 use std::error::Error;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use audiosocket_media::SampleRate;
 use audiosocket_proto::Audio;
 use uuid::Uuid;
 
-use crate::queue::{CallId, QueueState, WriterMessage, WriterQueue};
+use crate::queue::{
+    CallId, CallStart, LostAudio, MAX_EVENTS, QueueState, RecordedFrame, WriterMessage, WriterQueue,
+};
 use crate::quota::{QuotaPermit, Usage};
 use crate::sides::{Side, Sides};
 
@@ -23,42 +25,6 @@ pub(crate) const FRAME_COST: usize = 128;
 /// arrived, because audio may arrive in bursts. Without a limit, a caller could fill the disk with
 /// silence.
 const BURST: Duration = Duration::from_secs(1);
-
-/// The start of a call.
-#[derive(Debug)]
-pub(crate) struct CallStart {
-    pub(crate) uuid: Uuid,
-    pub(crate) at: Instant,
-    /// The same time as `at`, by the calendar.
-    pub(crate) utc: SystemTime,
-    /// The only file of the recording, if its path is given.
-    pub(crate) path: Option<PathBuf>,
-}
-
-impl CallStart {
-    /// Returns the name for error messages: the path, or the UUID.
-    pub(crate) fn name(&self) -> String {
-        let path = self.path.as_ref().map(|path| path.display().to_string());
-        path.unwrap_or_else(|| self.uuid.to_string())
-    }
-}
-
-/// A frame of audio with its time of arrival.
-#[derive(Debug)]
-pub(crate) struct RecordedFrame {
-    pub(crate) at: Instant,
-    pub(crate) rate: SampleRate,
-    pub(crate) payload: Vec<u8>,
-    /// The audio that is missing before this frame, at the rate of this frame.
-    pub(crate) lost: LostAudio,
-}
-
-/// Audio that is missing in a recording.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct LostAudio {
-    pub(crate) frames: u64,
-    pub(crate) bytes: u64,
-}
 
 /// The recording of a call, from [`Recorder::track`](crate::Recorder::track). Its audio is that of the caller.
 ///
@@ -91,8 +57,49 @@ struct SideTrack {
     lost_since: Option<Instant>,
 }
 
+impl WriterQueue {
+    /// Starts the recording of a call that begins at `now`, which is the current time.
+    pub(crate) fn start_now(&self, uuid: Uuid, now: Instant) -> Result<Track, TrackError> {
+        #[expect(clippy::disallowed_methods, reason = "only names of files have it")]
+        self.start(uuid, now, SystemTime::now())
+    }
+
+    /// Starts the recording of a call. `at` and `utc` are the same time.
+    pub(crate) fn start(
+        &self,
+        uuid: Uuid,
+        at: Instant,
+        utc: SystemTime,
+    ) -> Result<Track, TrackError> {
+        self.stats().started += 1;
+        let path = self.shared.path_of.as_ref().map(|path_of| path_of.0(uuid));
+        let start = CallStart {
+            uuid,
+            at,
+            utc,
+            path,
+        };
+        let name = start.name();
+        let (permit, waiting) = self.event();
+        let started = if waiting > MAX_EVENTS {
+            Err(TrackError::DiskTooSlow)
+        } else {
+            let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+            let sent = self.messages.send(WriterMessage::Start(id, start, permit));
+            sent.map(|()| id).map_err(|_| TrackError::RecorderEnded)
+        };
+        match started {
+            Ok(id) => Ok(Track::new(id, self.clone(), name)),
+            Err(error) => {
+                self.stats().note_error(&name, &error);
+                Err(error)
+            }
+        }
+    }
+}
+
 impl Track {
-    pub(crate) fn new(id: CallId, queue: WriterQueue, name: String) -> Self {
+    fn new(id: CallId, queue: WriterQueue, name: String) -> Self {
         Self {
             caller: SideTrack::new(id, queue, name.into(), Usage::default()),
             finished: false,

@@ -46,7 +46,7 @@ pub struct Lag {
 }
 
 impl Exception {
-    pub(crate) fn from_panic(payload: Box<dyn Any + Send>) -> Self {
+    fn from_panic(payload: Box<dyn Any + Send>) -> Self {
         let literal = payload.downcast_ref::<&str>().copied();
         let message = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let error = Self::HandlerPanicked(message.unwrap_or("(no message)").to_owned());
@@ -93,4 +93,10 @@ impl fmt::Display for Lag {
              do slow work outside of the callbacks"
         )
     }
+}
+
+/// Runs code of the user. Returns its panic as an error.
+#[inline]
+pub(crate) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }

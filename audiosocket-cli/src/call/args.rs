@@ -5,11 +5,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use audiosocket_proto::{DtmfDigit, SampleRate};
+use audiosocket_proto::SampleRate;
 use audiosocket_testing::load::{self, LoadMode, LoadTest};
 use clap::{Parser, ValueEnum};
 use uuid::Uuid;
 
+use super::digits::{Digits, digits};
+use super::headings::{AUDIO, CALLS};
 use super::limits::LimitArgs;
 use super::recordings::PLACEHOLDER;
 use super::script::ScriptArgs;
@@ -93,10 +95,6 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "FILE", help_heading = AUDIO)]
     pub(super) record: Option<String>,
 }
-
-/// The headings of the help.
-pub(super) const CALLS: &str = "Calls and report";
-const AUDIO: &str = "Audio";
 
 const AFTER_HELP: &str = crate::help::examples!(
     "testing.md",
@@ -275,22 +273,6 @@ impl From<ExpectOption> for load::Expect {
     }
 }
 
-/// The keys of `--dtmf`. It is a type of its own because clap makes a repeated option of a `Vec`.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Digits(Vec<DtmfDigit>);
-
-impl Digits {
-    pub(super) fn iter(&self) -> impl Iterator<Item = DtmfDigit> {
-        self.0.iter().copied()
-    }
-}
-
-impl std::fmt::Display for Digits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|digit| digit.fmt(f))
-    }
-}
-
 fn calls_per_second(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(calls) if (0.001..=1e6).contains(&calls) => Ok(calls),
@@ -304,14 +286,4 @@ fn caller_audio(text: &str) -> Result<CallerAudio, Infallible> {
         "silence" => CallerAudio::Silence,
         _ => CallerAudio::File(text.into()),
     })
-}
-
-pub(super) fn digits(text: &str) -> Result<Digits, String> {
-    let digits = text.chars().map(|key| {
-        u8::try_from(key)
-            .ok()
-            .and_then(DtmfDigit::new)
-            .ok_or_else(|| format!("{key:?} is not one of the keys 0-9 * # A-D"))
-    });
-    digits.collect::<Result<_, _>>().map(Digits)
 }

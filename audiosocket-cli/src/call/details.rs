@@ -6,7 +6,7 @@ use audiosocket_testing::load::{BargeInReport, Expect, Quantiles, Report, Server
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::CallReport;
-use super::summary::{bottleneck, millis};
+use super::figures::{bottleneck, millis};
 use super::verdict::{failures, verdict};
 
 pub(super) fn details(call: &CallReport) -> String {

@@ -6,8 +6,8 @@ use audiosocket_testing::asterisk::AsteriskRelease;
 use audiosocket_testing::load::{AudioLimits, ExceededLimit, LoadTest};
 use clap::Args;
 
-use super::args::CALLS;
-use super::summary::millis;
+use super::figures::millis;
+use super::headings::CALLS;
 use crate::duration;
 
 /// The options. `-h` does not show those with `hide`.

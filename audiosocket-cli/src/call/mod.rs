@@ -2,6 +2,9 @@
 
 mod args;
 mod details;
+mod digits;
+mod figures;
+mod headings;
 mod junit;
 mod limits;
 mod progress;
@@ -28,7 +31,7 @@ use progress::ProgressDisplay;
 use recordings::{RecordedCall, Recordings};
 
 pub(crate) use args::CallArgs;
-pub(crate) use summary::times;
+pub(crate) use figures::times;
 
 /// The command, for its errors.
 const COMMAND: &str = "audiosocket call";

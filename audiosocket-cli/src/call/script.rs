@@ -10,7 +10,7 @@ use audiosocket_testing::load::{Cue, LoadTest, synthesize_speech};
 use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
-use super::args::{Digits, digits};
+use super::digits::{Digits, digits};
 use super::read_audio;
 use crate::duration;
 use crate::file_error::file_error;

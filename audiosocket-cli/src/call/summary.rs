@@ -1,8 +1,9 @@
 //! The report as a summary for a person: about ten lines.
 
-use audiosocket_testing::load::{Bottleneck, Expect, Quantiles, Report};
+use audiosocket_testing::load::{Expect, Quantiles, Report};
 
 use super::CallReport;
+use super::figures::{answered, bottleneck, millis, times};
 use super::verdict::{failures, verdict};
 
 /// A line of the summary: its name and its text.
@@ -104,11 +105,6 @@ fn calls(report: &Report) -> String {
     text
 }
 
-/// Returns the number of calls that connected.
-pub(super) fn answered(report: &Report) -> u64 {
-    report.hangups.caller + report.hangups.server + report.hangups.closed
-}
-
 fn sent(call: &CallReport) -> String {
     let report = &call.report;
     let mut text = if report.quiet && report.frames.sent == 0 {
@@ -149,22 +145,4 @@ fn echo(report: &Report) -> Option<String> {
             frames.echoed, frames.missing, frames.wrong, frames.extra
         )
     })
-}
-
-/// Formats the median, the 99th percentile and the maximum in milliseconds.
-pub(crate) fn times(times: &Quantiles) -> String {
-    let [p50, p99, max] = [times.p50, times.p99, times.max].map(|micros| micros as f64 / 1e3);
-    format!("p50 {p50:>7.2} ms  p99 {p99:>7.2} ms  max {max:>7.2} ms")
-}
-
-pub(super) fn millis(micros: u64) -> String {
-    format!("{}.{:03}", micros / 1000, micros % 1000)
-}
-
-pub(super) const fn bottleneck(limit: Bottleneck) -> &'static str {
-    match limit {
-        Bottleneck::Server => "the server",
-        Bottleneck::Caller => "this program",
-        _ => "neither side",
-    }
 }

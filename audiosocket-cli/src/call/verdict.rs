@@ -3,8 +3,8 @@
 use audiosocket_testing::load::{Expect, FailureGroup, Report};
 
 use super::CallReport;
+use super::figures::answered;
 use super::limits::exceeded;
-use super::summary::answered;
 
 /// Returns `ok: ...` or `NOT OK: ...`, and what the user can do.
 pub(super) fn verdict(call: &CallReport) -> (String, Option<&'static str>) {

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use audiosocket_record::call_files;
 use audiosocket_tokio::stats::CallSide;
+use clap::ValueEnum;
 use uuid::Uuid;
 
-use super::options::CaptureForm;
 use super::pcapng::PcapngFile;
 use super::streams::StreamFiles;
 use crate::file_error::file_error;
@@ -20,6 +20,15 @@ const PCAPNG: &str = "pcapng";
 
 /// The extensions of a capture in two files, as a shell expands them.
 const STREAMS: &str = "{caller,server}.bin";
+
+/// The form of the files of a capture.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum CaptureForm {
+    /// One file for each call, for Wireshark and tshark
+    Pcapng,
+    /// Two files for each call, for audiosocket decode and call --replay
+    Streams,
+}
 
 /// The directory of the files.
 #[derive(Debug)]

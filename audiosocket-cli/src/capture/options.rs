@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::directory::CaptureDirectory;
+use super::directory::{CaptureDirectory, CaptureForm};
 use super::writer::CaptureWriter;
 use super::{Captures, CapturesState};
 
@@ -40,15 +40,6 @@ pub(crate) struct CaptureOptions {
     /// pcapng or streams
     #[arg(long, value_enum, value_name = "FORM", help_heading = "Capture", hide = true, hide_possible_values = true, default_value_t = CaptureForm::Pcapng, requires = "capture_dir")]
     capture_as: CaptureForm,
-}
-
-/// The form of the files of a capture.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum CaptureForm {
-    /// One file for each call, for Wireshark and tshark
-    Pcapng,
-    /// Two files for each call, for audiosocket decode and call --replay
-    Streams,
 }
 
 impl CaptureOptions {

@@ -13,6 +13,7 @@ mod play;
 mod play_rate;
 mod prompt;
 mod record;
+mod start_at_rate;
 #[cfg(feature = "tls")]
 mod tls_options;
 #[cfg(target_os = "linux")]

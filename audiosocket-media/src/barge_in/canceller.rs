@@ -1,6 +1,7 @@
 use super::BLOCK;
 use super::history::History;
 use super::whitener::{ORDER, Whitener};
+use crate::dot_product::dot;
 
 /// The taps of the echo path: 6 ms.
 const TAPS: usize = 48;
@@ -193,22 +194,4 @@ impl EchoCanceller {
 
 fn mean_power(block: &[f32; BLOCK]) -> f32 {
     dot(block, block) / BLOCK as f32
-}
-
-/// Returns the sum of products, with eight sums at a time.
-pub(super) fn dot(one: &[f32], other: &[f32]) -> f32 {
-    let (ones, rest) = one.as_chunks::<8>();
-    let (others, other_rest) = other[..one.len()].as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (one, other) in ones.iter().zip(others) {
-        for lane in 0..8 {
-            sums[lane] += one[lane] * other[lane];
-        }
-    }
-    let tail: f32 = rest
-        .iter()
-        .zip(other_rest)
-        .map(|(one, other)| one * other)
-        .sum();
-    sums.iter().sum::<f32>() + tail
 }

@@ -1,5 +1,5 @@
 use super::BLOCK;
-use super::canceller::dot;
+use crate::dot_product::dot;
 
 /// The order of the prediction.
 pub(super) const ORDER: usize = 16;

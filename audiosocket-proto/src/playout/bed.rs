@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::extras::fade_len;
 use super::{Playout, slin};
 use crate::{AudioBuf, Ptime, SampleRate, SendError};
 
@@ -204,7 +203,7 @@ impl LoopingBed {
     /// Returns the fade of the bed, if the last frame contained it.
     fn end(&self) -> Option<AudioBuf> {
         let gain = self.gain?;
-        let mut fade = self.copy(fade_len(self.rate()));
+        let mut fade = self.copy(slin::fade_len(self.rate()));
         slin::ramp(&mut fade, gain, 0);
         Some(AudioBuf::new(self.rate(), fade))
     }

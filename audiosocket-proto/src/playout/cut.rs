@@ -78,7 +78,7 @@ impl<M> Playout<M> {
         if !self.fade_cuts || !self.speaking || !self.is_in_call() {
             return;
         }
-        let mut fade = self.queue.peek(rate, extras::fade_len(rate));
+        let mut fade = self.queue.peek(rate, slin::fade_len(rate));
         // A single byte is half a sample.
         if fade.len() > 1 {
             slin::ramp(&mut fade, slin::UNITY, 0);

@@ -9,9 +9,6 @@ use super::bed::LoopingBed;
 use super::slin;
 use crate::{AudioBuf, Ptime, SampleRate};
 
-/// The duration of a fade. A shorter one is a click, a longer one is more old speech.
-const FADE: Duration = Duration::from_millis(5);
-
 /// State that most playouts do not have.
 #[derive(Debug, Default)]
 pub(super) struct Extras {
@@ -24,11 +21,6 @@ pub(super) struct Extras {
     pub(super) bed: Option<LoopingBed>,
     /// The fade of a bed that was removed, for the start of the next frame.
     pub(super) bed_end: Option<AudioBuf>,
-}
-
-/// Returns the bytes of a fade at `rate`.
-pub(super) fn fade_len(rate: SampleRate) -> usize {
-    rate.samples_in(FADE) as usize * 2
 }
 
 impl Extras {
@@ -48,7 +40,7 @@ impl Extras {
         let rate = frame.rate;
         let mut mixed = frame.bytes.to_vec();
         if fades_in {
-            slin::ramp(&mut mixed[..fade_len(rate)], 0, slin::UNITY);
+            slin::ramp(&mut mixed[..slin::fade_len(rate)], 0, slin::UNITY);
         }
         let fades = fades.into_iter().flatten();
         for fade in fades.filter(|fade| fade.rate == rate) {

@@ -1,7 +1,14 @@
 //! Arithmetic on bytes of slin.
 
+use core::time::Duration;
+
+use crate::SampleRate;
+
 /// The gain that changes nothing.
 pub(super) const UNITY: i64 = 1 << 15;
+
+/// The duration of a fade. A shorter one is a click, a longer one is more old speech.
+const FADE: Duration = Duration::from_millis(5);
 
 /// Multiplies the samples by a gain that moves evenly from `from` to `to`. The first sample has the gain `from`. Gains
 /// are between 0 and [`UNITY`].
@@ -26,4 +33,9 @@ pub(super) fn add(bytes: &mut [u8], other: &[u8]) {
         let sum = i16::from_le_bytes(*sample).saturating_add(i16::from_le_bytes(*other));
         *sample = sum.to_le_bytes();
     }
+}
+
+/// Returns the bytes of a fade at `rate`.
+pub(super) fn fade_len(rate: SampleRate) -> usize {
+    rate.samples_in(FADE) as usize * 2
 }

@@ -5,7 +5,7 @@ use audiosocket_media::pcm;
 use uuid::Uuid;
 
 use crate::memory_disk::MemoryDisk;
-use crate::track::LostAudio;
+use crate::queue::LostAudio;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 use std::sync::mpsc;
 
-use crate::queue::{MAX_EVENTS, QueueLimits};
+use crate::queue::QueueLimits;
 
 use super::*;
 

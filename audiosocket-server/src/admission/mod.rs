@@ -10,6 +10,7 @@ pub(crate) mod proxy_header;
 pub(crate) mod readiness;
 pub(crate) mod registration;
 pub(crate) mod room;
+pub(crate) mod room_watch;
 pub(crate) mod server_stats;
 pub(crate) mod wait_idle;
 

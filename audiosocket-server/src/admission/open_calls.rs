@@ -2,22 +2,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use crate::admission::counts::{ConnectionClass, ConnectionCounts, PeerDecision};
-use crate::admission::registration::{CallEntry, OpenWork, Registration};
-use crate::admission::room::{RoomWatch, wake};
+use crate::admission::counts::{ConnectionClass, ConnectionCounts};
+use crate::admission::room_watch::{RoomWatch, wake};
 use crate::admission::server_stats::{AtomicHistogram, EndedCalls, RefusalLog};
 use crate::admission::wait_idle::Idle;
 use crate::call::commands::EndRequest;
-use crate::{Admission, CallCounters, CallHandle, LimitReached, Peer, Refusal, block_on};
-
-/// The number of refused connections that may stay open for their [`linger`](audiosocket_proto::SessionConfig::linger).
-/// Further ones are closed at once, and the hangup may be lost. This is also the smallest limit for connections whose
-/// call is over.
-pub(super) const MAX_LINGERING: usize = 256;
-
-/// [`MAX_LINGERING`] while memory is short, or while the application [refuses calls](Calls::refuse_calls), perhaps for the
-/// same reason. Each connection takes some memory.
-const MAX_LINGERING_WHILE_REFUSING: usize = 8;
+use crate::{Admission, CallCounters, CallHandle, Peer, Refusal, block_on};
 
 /// The open connections of a server. Limits their number, and ends them. Cheap to clone.
 ///
@@ -52,7 +42,7 @@ pub(super) struct OpenConnections {
     pub(super) room_watch: RoomWatch,
     pub(super) ended_calls: EndedCalls,
     pub(super) refusals: RefusalLog,
-    /// How many [`OpenWork`] guards exist.
+    /// How many [`OpenWork`](super::registration::OpenWork) guards exist.
     pub(super) work: usize,
     next_id: u64,
     pub(super) drain_announced: bool,
@@ -96,59 +86,6 @@ impl Calls {
     /// Decides whether `peer` may connect. Runs application code.
     pub(crate) fn admit_peer(&self, peer: &Peer) -> Result<(), Refusal> {
         self.shared.admission.check_peer(peer)
-    }
-
-    /// Counts a connection as open until the returned registration is dropped. A connection whose peer was not
-    /// admitted counts against no limit.
-    pub(crate) fn register(
-        &self,
-        call: &CallHandle,
-        decision: PeerDecision,
-    ) -> (Registration, CallEntry) {
-        let mut open = self.lock();
-        let id = open.new_id();
-        let entered = open.counts.enter(call.peer(), decision);
-        let class = entered.unwrap_or(ConnectionClass::Refused);
-        let max_lingering = match entered {
-            Err(LimitReached::Refusing | LimitReached::Memory) => MAX_LINGERING_WHILE_REFUSING,
-            _ => MAX_LINGERING,
-        };
-        let may_linger = class != ConnectionClass::Refused || {
-            open.refused += 1;
-            open.refused <= max_lingering
-        };
-        let connection = OpenConnection {
-            call: call.clone(),
-            class,
-        };
-        open.connections.insert(id, connection);
-        let (shutting_down, closing) = (open.shutting_down, open.closing);
-        let woken = open.room_changed();
-        drop(open);
-        wake(woken);
-        if shutting_down {
-            call.notify_shutdown();
-        }
-        if let Some(request) = closing {
-            call.order(request);
-        }
-        let registration = Registration {
-            calls: self.clone(),
-            id,
-        };
-        let entry = CallEntry {
-            limit_reached: entered.err(),
-            may_linger,
-        };
-        (registration, entry)
-    }
-
-    /// Counts work of the application as open until the returned guard is dropped.
-    pub(crate) fn open_work(&self) -> OpenWork {
-        self.lock().work += 1;
-        OpenWork {
-            calls: self.clone(),
-        }
     }
 
     /// Refuses new calls, or accepts them again. For an application that knows that its machine is full. While calls are

@@ -1,7 +1,7 @@
 use crate::admission::counts::ConnectionClass;
-use crate::admission::open_calls::{MAX_LINGERING, OpenConnection};
-use crate::admission::registration::{CallEntry, Registration};
-use crate::admission::room::wake;
+use crate::admission::open_calls::OpenConnection;
+use crate::admission::registration::{CallEntry, MAX_LINGERING, Registration};
+use crate::admission::room_watch::wake;
 
 impl Registration {
     /// Notes that the client of a proxy is known, and whether it was admitted.

@@ -5,11 +5,20 @@ use std::time::Duration;
 use audiosocket_proto::End;
 use uuid::Uuid;
 
-use crate::admission::counts::ConnectionClass;
+use crate::admission::counts::{ConnectionClass, PeerDecision};
 use crate::admission::expected::ExpectedCall;
-use crate::admission::open_calls::{Calls, MAX_LINGERING, OpenConnection, wake_all};
-use crate::admission::room::wake;
+use crate::admission::open_calls::{Calls, OpenConnection, wake_all};
+use crate::admission::room_watch::wake;
 use crate::{CallHandle, CallStats, LimitReached, Peer, ProxyHeaderError, Refusal};
+
+/// The number of refused connections that may stay open for their [`linger`](audiosocket_proto::SessionConfig::linger).
+/// Further ones are closed at once, and the hangup may be lost. This is also the smallest limit for connections whose
+/// call is over.
+pub(super) const MAX_LINGERING: usize = 256;
+
+/// [`MAX_LINGERING`] while memory is short, or while the application [refuses calls](Calls::refuse_calls), perhaps for the
+/// same reason. Each connection takes some memory.
+const MAX_LINGERING_WHILE_REFUSING: usize = 8;
 
 /// Counts a connection as open until it is dropped: see [`Calls::register`].
 #[derive(Debug)]
@@ -25,6 +34,61 @@ pub(crate) struct CallEntry {
     pub(crate) limit_reached: Option<LimitReached>,
     /// Whether the connection may wait until its peer has read the hangup.
     pub(crate) may_linger: bool,
+}
+
+impl Calls {
+    /// Counts a connection as open until the returned registration is dropped. A connection whose peer was not
+    /// admitted counts against no limit.
+    pub(crate) fn register(
+        &self,
+        call: &CallHandle,
+        decision: PeerDecision,
+    ) -> (Registration, CallEntry) {
+        let mut open = self.lock();
+        let id = open.new_id();
+        let entered = open.counts.enter(call.peer(), decision);
+        let class = entered.unwrap_or(ConnectionClass::Refused);
+        let max_lingering = match entered {
+            Err(LimitReached::Refusing | LimitReached::Memory) => MAX_LINGERING_WHILE_REFUSING,
+            _ => MAX_LINGERING,
+        };
+        let may_linger = class != ConnectionClass::Refused || {
+            open.refused += 1;
+            open.refused <= max_lingering
+        };
+        let connection = OpenConnection {
+            call: call.clone(),
+            class,
+        };
+        open.connections.insert(id, connection);
+        let (shutting_down, closing) = (open.shutting_down, open.closing);
+        let woken = open.room_changed();
+        drop(open);
+        wake(woken);
+        if shutting_down {
+            call.notify_shutdown();
+        }
+        if let Some(request) = closing {
+            call.order(request);
+        }
+        let registration = Registration {
+            calls: self.clone(),
+            id,
+        };
+        let entry = CallEntry {
+            limit_reached: entered.err(),
+            may_linger,
+        };
+        (registration, entry)
+    }
+
+    /// Counts work of the application as open until the returned guard is dropped.
+    pub(crate) fn open_work(&self) -> OpenWork {
+        self.lock().work += 1;
+        OpenWork {
+            calls: self.clone(),
+        }
+    }
 }
 
 impl Registration {
@@ -106,7 +170,7 @@ impl Drop for Registration {
 /// Keeps a server from being [idle](Calls::idle) while the application still works on a call.
 #[derive(Debug)]
 pub(crate) struct OpenWork {
-    pub(super) calls: Calls,
+    calls: Calls,
 }
 
 impl Drop for OpenWork {

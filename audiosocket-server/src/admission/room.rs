@@ -5,15 +5,6 @@ use std::task::{Context, Waker};
 use crate::admission::open_calls::OpenConnections;
 use crate::{Calls, LimitReached};
 
-/// The number of places that the accept loop acts on, and its waker.
-#[derive(Debug, Default)]
-pub(super) struct RoomWatch {
-    /// `None` before the first poll.
-    room: Option<usize>,
-    /// `None` after a wake-up, until the next poll.
-    waker: Option<Waker>,
-}
-
 impl Calls {
     /// Returns why the server has no place for a new connection at present. Returns `None` if it has one.
     ///
@@ -73,11 +64,5 @@ impl OpenConnections {
         let room = self.counts.room();
         let changed = (room == 0) != (known == 0) || room / 2 >= known.max(1);
         changed.then(|| self.room_watch.waker.take()).flatten()
-    }
-}
-
-pub(super) fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }

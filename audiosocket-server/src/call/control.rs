@@ -15,12 +15,12 @@ use uuid::Uuid;
 use crate::admission::expected::Metadata;
 use crate::call::commands::{Commands, EndRequest};
 use crate::call::deadline_timer::DeadlineTimer;
-use crate::call::play::WaitingPlays;
 use crate::call::play::played::PlayedSender;
+use crate::call::play::waiting::WaitingPlays;
 use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
 use crate::call::times::AtomicTimes;
 #[cfg(all(feature = "handover", unix))]
-use crate::handover::request::CallHandover;
+use crate::handover::offers::CallHandover;
 use crate::{CallStats, CallTimes, LastEvent, Peer};
 use audiosocket_proto::{MarkOutcome, Playout, SampleRate, SessionConfig, SessionStats, Timestamp};
 

@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use crate::call::driver::{CallDriver, Phase, catch_panic};
+use crate::call::driver::CallDriver;
+use crate::call::phase::Phase;
+use crate::exception::catch_panic;
 use crate::{Acceptor, Call, Exception, Handler, HandlerEvent, LastEvent, Response};
 use audiosocket_proto::{End, Event, SendError};
 

@@ -1,18 +1,15 @@
 use std::fmt;
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::admission::expected::UuidInUse;
 use crate::admission::registration::Registration;
 use crate::call::commands::EndRequest;
 use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::outbound::{Outbound, PlayoutStep};
-use crate::call::proxied::ProxyState;
-use crate::{Acceptor, CallHandle, Exception, HandlerEvent, Lag, Peer, Refusal};
+use crate::call::phase::Phase;
+use crate::{Acceptor, CallHandle, Exception, HandlerEvent, Lag, Peer};
 use audiosocket_proto::{Decoder, End, Event, Timestamp, Transmit};
 
 /// How many times in a row the playout is polled.
@@ -58,35 +55,6 @@ pub struct CallDriver<A: Acceptor> {
     pub(crate) observers: Option<Box<crate::io::observers::Observers>>,
     /// This is the last field, so the connection counts as open until the handler is dropped.
     pub(super) registration: Registration,
-}
-
-pub(crate) enum Phase<H> {
-    /// The UUID has not arrived.
-    Waiting {
-        local_addr: Option<SocketAddr>,
-        /// `Some` if the peer is a proxy whose client is not known.
-        proxy: Option<Box<ProxyState>>,
-    },
-    Talking {
-        handler: H,
-        timer: Option<Arc<DeadlineTimer>>,
-        /// This field follows the handler, so it is dropped after the handler.
-        _uuid_in_use: Option<UuidInUse>,
-    },
-    /// `on_end` was called, or there was no handler. `refusal` is the reason if the call or its peer was
-    /// refused.
-    Over {
-        refusal: Option<Refusal>,
-        /// Too many refused connections linger, so close at once.
-        turned_away: bool,
-    },
-}
-
-impl<H> Phase<H> {
-    pub(crate) const OVER: Self = Self::Over {
-        refusal: None,
-        turned_away: false,
-    };
 }
 
 impl<A: Acceptor> CallDriver<A> {
@@ -284,12 +252,6 @@ impl<A: Acceptor> fmt::Debug for CallDriver<A> {
             .field("session", &self.outbound.session)
             .finish_non_exhaustive()
     }
-}
-
-/// Runs code of the user. Returns its panic as an error.
-#[inline]
-pub(crate) fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, Exception> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(Exception::from_panic)
 }
 
 /// Returns whether reads and writes fail with this error because the peer has closed.

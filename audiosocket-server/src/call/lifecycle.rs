@@ -12,9 +12,10 @@ use crate::admission::counts::PeerDecision;
 use crate::admission::registration::CallEntry;
 use crate::call::control::CallControl;
 use crate::call::deadline_timer::DeadlineTimer;
-use crate::call::driver::{CallDriver, Phase, catch_panic};
+use crate::call::driver::CallDriver;
 use crate::call::outbound::Outbound;
-use crate::call::proxied::ProxyState;
+use crate::call::phase::{Phase, ProxyState};
+use crate::exception::catch_panic;
 use crate::{Acceptor, CallHandle, CallRequest, Calls, Exception, HandlerEvent, Peer, Refusal};
 use audiosocket_proto::{Decoder, End, Session, SessionConfig, Timestamp};
 

@@ -8,6 +8,7 @@ pub(crate) mod driver;
 pub(crate) mod handle;
 mod lifecycle;
 pub(crate) mod outbound;
+pub(crate) mod phase;
 pub(crate) mod play;
 mod playing;
 mod proxied;

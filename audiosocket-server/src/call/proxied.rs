@@ -1,24 +1,11 @@
 //! A connection through a proxy, before its UUID: the header of the PROXY protocol.
 
 use crate::admission::proxy_header::{ProxyHeaderDecoder, ProxySource, is_header};
-use crate::call::driver::{CallDriver, Phase, catch_panic};
+use crate::call::driver::CallDriver;
+use crate::call::phase::{Phase, ProxyState};
+use crate::exception::catch_panic;
 use crate::{Acceptor, Exception, Peer, ProxyHeaderError};
 use audiosocket_proto::End;
-
-/// The state of a connection from a proxy whose client is not known. In a box, since most connections have none.
-#[derive(Debug)]
-pub(crate) enum ProxyState {
-    /// The header has not arrived.
-    AwaitsHeader(ProxyHeaderDecoder),
-    /// The proxy connected for itself, most often to check the server.
-    HasNoClient,
-}
-
-impl ProxyState {
-    pub(super) fn of_new_connection(is_proxy: bool) -> Option<Box<Self>> {
-        is_proxy.then(|| Box::new(Self::AwaitsHeader(ProxyHeaderDecoder::default())))
-    }
-}
 
 impl<A: Acceptor> CallDriver<A> {
     /// Returns whether the peer is not known yet, because the header of its proxy has not arrived.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Exception;
-use crate::call::driver::catch_panic;
+use crate::exception::catch_panic;
 use audiosocket_proto::{Audio, Timestamp};
 
 /// A frame of audio that left: the argument of an observer of [`Call::observe_sent`](crate::Call::observe_sent).

@@ -8,7 +8,9 @@ use audiosocket_proto::{Playout, PlayoutSnapshot, Session, SessionConfig, Timest
 use bytes::Bytes;
 
 use crate::call::control::Mark;
-use crate::call::driver::{CallDriver, Phase, catch_panic};
+use crate::call::driver::CallDriver;
+use crate::call::phase::Phase;
+use crate::exception::catch_panic;
 use crate::handover::CallSnapshot;
 use crate::{Acceptor, Calls, Handler, HandlerEvent, Refusal};
 

@@ -14,8 +14,10 @@
 //! batch, and all calls go on there.
 
 mod driver;
-pub(crate) mod request;
+pub(crate) mod offers;
+mod request;
 mod snapshot;
 
-pub use request::{HandoverBatch, OfferedCall, hand_over};
+pub use offers::OfferedCall;
+pub use request::{HandoverBatch, hand_over};
 pub use snapshot::{CallSnapshot, SnapshotError};

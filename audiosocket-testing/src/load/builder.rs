@@ -1,4 +1,3 @@
-use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,10 +9,10 @@ use uuid::Uuid;
 use super::config::{Expect, LoadError, LoadMode, Options, RunConfig};
 use super::cue::Cue;
 use super::limits::AudioLimits;
+use super::place_all::place_all;
+use super::progress::{Progress, ProgressHook};
 use super::report::Report;
-use super::run;
 use super::scenario::Scenario;
-use super::stats::FrameCounters;
 use super::tap::{CallTap, TapFactory};
 use crate::asterisk::AsteriskRelease;
 
@@ -289,49 +288,6 @@ impl LoadTest {
     /// See [`run`](Self::run).
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<Report, LoadError> {
         let config = RunConfig::new(self.options)?;
-        Ok(run::place_all(config, self.tap, self.on_progress, stop).await?)
-    }
-}
-
-/// The progress of a running load test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// Frames sent so far.
-    pub sent: u64,
-    /// Frames that all callers together will send; `None` if the mode does not fix it.
-    pub planned: Option<u64>,
-    /// Frames echoed so far.
-    pub echoed: u64,
-    /// Calls that have started and not ended.
-    pub calls: usize,
-}
-
-impl Progress {
-    pub(super) fn new(frames: FrameCounters, planned: Option<u64>, calls: usize) -> Self {
-        Self {
-            sent: frames.sent,
-            planned,
-            echoed: frames.echoed,
-            calls,
-        }
-    }
-}
-
-pub(super) struct ProgressHook(Box<dyn FnMut(Progress) + Send>);
-
-impl ProgressHook {
-    pub(super) fn new(hook: impl FnMut(Progress) + Send + 'static) -> Self {
-        Self(Box::new(hook))
-    }
-
-    pub(super) fn call(&mut self, progress: Progress) {
-        (self.0)(progress);
-    }
-}
-
-impl fmt::Debug for ProgressHook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProgressHook")
+        Ok(place_all(config, self.tap, self.on_progress, stop).await?)
     }
 }

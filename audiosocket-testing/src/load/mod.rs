@@ -53,6 +53,8 @@ mod call;
 mod config;
 mod cue;
 mod limits;
+mod place_all;
+mod progress;
 mod report;
 mod run;
 mod rx;
@@ -64,13 +66,14 @@ mod stats;
 mod tap;
 mod timer;
 
-pub use builder::{LoadTest, Progress};
+pub use builder::LoadTest;
 pub use config::{ConfigError, Expect, LoadError, LoadMode};
 pub use cue::Cue;
-pub use limits::{AudioLimits, ExceededLimit};
+pub use limits::AudioLimits;
+pub use progress::Progress;
 pub use report::{
-    BargeInReport, Bottleneck, CallResult, CallTotals, DriftRange, FailureGroup, FrameTotals,
-    HangupTotals, JitterReport, Report, ServerCost, StepResult,
+    BargeInReport, Bottleneck, CallResult, CallTotals, DriftRange, ExceededLimit, FailureGroup,
+    FrameTotals, HangupTotals, JitterReport, Report, ServerCost, StepResult,
 };
 #[cfg(feature = "toml")]
 pub use scenario::ScenarioError;

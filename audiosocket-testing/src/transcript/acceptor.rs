@@ -6,7 +6,8 @@ use audiosocket_server::{
     Acceptor, Call, CallRequest, Exception, Handler, HandlerEvent, Peer, Refusal, Response,
 };
 
-use super::{Entry, Record, Transcript};
+use super::entries::Transcript;
+use super::entry::{Entry, Record};
 
 type Keep = dyn Fn(&Entry) -> bool + Send + Sync;
 type OnEntry = dyn Fn(&Entry) + Send + Sync;

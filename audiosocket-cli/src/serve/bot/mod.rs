@@ -13,8 +13,9 @@ use clap::Args;
 
 use super::barge_in_args::BargeInArgs;
 use super::caller_input::{CallerInput, InbandKeyOptions};
-use super::play_rate::{PlayRate, StartAtRate};
+use super::play_rate::PlayRate;
 use super::record::RecordOptions;
+use super::start_at_rate::StartAtRate;
 use super::{DEFAULT_TAIL, ServeArgs};
 use crate::{duration, help};
 use dialogue::{Dialogue, Script};

@@ -5,7 +5,7 @@ use audiosocket_media::{Resampler, SampleRate};
 use audiosocket_tokio::{AudioBuf, Call, CallHandle, SendError};
 use serde::{Deserialize, Serialize};
 
-use crate::serve::play_rate::WAIT_IS_OVER;
+use crate::serve::start_at_rate::WAIT_IS_OVER;
 
 /// A call has at least this much audio in its playout, if it has arrived.
 pub(super) const QUEUED: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 use crate::barge_in::BLOCK;
-use crate::barge_in::canceller::dot;
 use crate::biquad::Biquad;
+use crate::dot_product::dot;
 
 /// 100 ms. Hum of 50 and 60 Hz repeats after this time. The tones of telephone networks do so too: their frequencies are
 /// multiples of 10 Hz, or of 5 Hz with the other sign.

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::*;
 use crate::RecorderStats;
 use crate::memory_disk::MemoryDisk;
+use crate::queue::{CallStart, LostAudio, RecordedFrame};
 use crate::recording::{Context, Recording, RecordingSettings};
 use crate::sides::Side;
-use crate::track::{CallStart, LostAudio, RecordedFrame};
 use crate::wav_file::MAX_SAMPLES;
 
 const MS: Duration = Duration::from_millis(1);

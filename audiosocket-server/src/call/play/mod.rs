@@ -2,21 +2,16 @@
 
 pub(crate) mod played;
 pub(crate) mod prebuffer;
+pub(crate) mod waiting;
 
-use std::collections::VecDeque;
-use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::CallHandle;
 use crate::call::control::{CommandSource, ControlState};
-use audiosocket_proto::{AudioBuf, Playout, SendError};
-
-static NEXT_TICKET: AtomicU64 = AtomicU64::new(0);
+use audiosocket_proto::{AudioBuf, SendError};
 
 /// A future that queues audio, and waits for room; see [`CallHandle::play`].
 ///
@@ -27,21 +22,8 @@ pub struct Play {
     call: CallHandle,
     /// The audio that is not queued yet.
     audio: AudioBuf,
-    /// Identifies this `Play` in [`WaitingPlays`] while it waits.
+    /// Identifies this `Play` in [`WaitingPlays`](waiting::WaitingPlays) while it waits.
     ticket: Option<u64>,
-}
-
-/// The [`Play`]s of a call that wait for room, in the order in which they play.
-#[derive(Debug, Default)]
-pub(crate) struct WaitingPlays(VecDeque<Waiting>);
-
-#[derive(Debug)]
-struct Waiting {
-    ticket: u64,
-    /// The room for which the play waits.
-    room: Duration,
-    /// `None` after the play was woken.
-    waker: Option<Waker>,
 }
 
 impl Play {
@@ -108,7 +90,7 @@ fn queue(
     }
     let waiting = &mut inner.rare.get_or_insert_default().waiting_plays;
     let place = match *ticket {
-        None => waiting.0.len(),
+        None => waiting.len(),
         // A clear removes all waiting plays.
         Some(ticket) => match waiting.place(ticket) {
             Some(place) => place,
@@ -130,61 +112,4 @@ fn queue(
     let room = audio.duration().min(playout.capacity() / 2);
     *ticket = Some(waiting.wait(place, room, waker));
     Poll::Pending
-}
-
-impl WaitingPlays {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn place(&self, ticket: u64) -> Option<usize> {
-        self.0.iter().position(|known| known.ticket == ticket)
-    }
-
-    /// Waits at `place`. A new play waits at the end. Returns its ticket.
-    ///
-    /// Swaps `waker` with the waker that it replaces.
-    fn wait(&mut self, place: usize, room: Duration, waker: &mut Option<Waker>) -> u64 {
-        if let Some(known) = self.0.get_mut(place) {
-            known.room = room;
-            mem::swap(&mut known.waker, waker);
-            return known.ticket;
-        }
-        let ticket = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
-        self.0.push_back(Waiting {
-            ticket,
-            room,
-            waker: waker.take(),
-        });
-        ticket
-    }
-
-    /// Takes the waker of the first play if its room is free.
-    pub(crate) fn wake<M>(&mut self, playout: &Playout<M>) -> Option<Waker> {
-        let first = self.0.front_mut()?;
-        let room = playout.room();
-        if room.is_zero() || room < first.room {
-            return None;
-        }
-        first.waker.take()
-    }
-
-    /// Removes a play, and returns its waker. If it was the first one, the waker of the next one goes to
-    /// `wakers`, since its room may be free.
-    fn remove(&mut self, ticket: u64, wakers: &mut Vec<Waker>) -> Option<Waker> {
-        let place = self.place(ticket)?;
-        let removed = self.0.remove(place)?;
-        if place == 0
-            && let Some(next) = self.0.front_mut()
-        {
-            wakers.extend(next.waker.take());
-        }
-        removed.waker
-    }
-
-    /// Removes all plays. Their wakers go to `wakers`, and they return an error when they are polled.
-    pub(crate) fn cancel(&mut self, wakers: &mut Vec<Waker>) {
-        let waiting = mem::take(&mut self.0).into_iter();
-        wakers.extend(waiting.filter_map(|waiting| waiting.waker));
-    }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use audiosocket_proto::client::ClientEnd;
 
-use super::outcome::CallFailure;
-use super::scenario_player::FailedStep;
+use super::outcome::{CallFailure, FailedStep};
 use crate::asterisk::{AsteriskEnd, AsteriskFeature};
 use crate::load::config::{Expect, LoadMode, RunConfig};
 use crate::load::rx::{BargeInOutcome, RxReport, StepFault};

@@ -7,7 +7,6 @@ use std::time::Duration;
 use audiosocket_proto::FrameKind;
 use uuid::Uuid;
 
-use super::scenario_player::FailedStep;
 use crate::asterisk::{AsteriskEnd, AsteriskRelease};
 use crate::load::report::StepResult;
 use crate::load::rx::{RxReport, StepFault};
@@ -97,6 +96,17 @@ pub(in crate::load) enum CallFailure {
     OverBeforeBargeIn,
     SilentBeforeBargeIn,
     NeverSilent,
+}
+
+/// A step that failed.
+#[derive(Clone, Debug)]
+pub(in crate::load) struct FailedStep {
+    /// The number of the step, from 1.
+    pub(in crate::load) step: usize,
+    pub(in crate::load) text: String,
+    pub(in crate::load) fault: StepFault,
+    /// The time of the call.
+    pub(in crate::load) at: Duration,
 }
 
 impl CallFailure {

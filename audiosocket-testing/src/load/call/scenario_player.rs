@@ -1,11 +1,12 @@
 //! Does the steps of a scenario, and checks its expectations.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::cue_player::{CuePlayer, Queued};
 use super::ending::Ending;
+use super::outcome::FailedStep;
 use crate::client::Client;
 use crate::load::config::Options;
 use crate::load::report::StepResult;
@@ -27,17 +28,6 @@ pub(super) struct ScenarioPlayer<'s> {
     is_expecting: bool,
     done: Vec<StepResult>,
     fault: Option<FailedStep>,
-}
-
-/// A step that failed.
-#[derive(Clone, Debug)]
-pub(in crate::load) struct FailedStep {
-    /// The number of the step, from 1.
-    pub(in crate::load) step: usize,
-    pub(in crate::load) text: String,
-    pub(in crate::load) fault: StepFault,
-    /// The time of the call.
-    pub(in crate::load) at: Duration,
 }
 
 impl<'s> ScenarioPlayer<'s> {
@@ -194,6 +184,8 @@ impl<'s> ScenarioPlayer<'s> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use audiosocket_proto::client::ClientEnd;
     use audiosocket_proto::{DtmfDigit, SampleRate, Uuid};
     use tokio::io::{DuplexStream, duplex};

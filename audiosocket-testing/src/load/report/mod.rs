@@ -1,5 +1,6 @@
 //! The results of a load test.
 
+mod exceeded;
 pub(super) mod server_cost;
 pub(super) mod summary;
 
@@ -8,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::config::Expect;
-use super::limits::ExceededLimit;
 use super::stats::Quantiles;
 pub use server_cost::{Bottleneck, ServerCost};
 
@@ -144,6 +144,18 @@ pub struct StepResult {
     pub until_s: f64,
     /// What happened instead, if the step failed.
     pub failure: Option<String>,
+}
+
+/// A limit that the audio of a run did not keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExceededLimit {
+    /// The name of the limit, as in [`AudioLimits`](super::AudioLimits).
+    pub limit: String,
+    /// The measured maximum over all calls, in microseconds.
+    pub measured_us: u64,
+    /// The limit in microseconds.
+    pub limit_us: u64,
 }
 
 /// Connected calls by their end.
