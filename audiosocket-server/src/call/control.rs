@@ -18,7 +18,7 @@ use crate::call::deadline_timer::DeadlineTimer;
 use crate::call::play::played::PlayedSender;
 use crate::call::play::waiting::WaitingPlays;
 use crate::call::stats::{AtomicCount, AtomicEvent, AtomicRate, AtomicStats};
-use crate::call::times::AtomicTimes;
+use crate::call::times::{AtomicTimes, LaggedAudio};
 #[cfg(all(feature = "handover", unix))]
 use crate::handover::offers::CallHandover;
 use crate::{CallStats, CallTimes, LastEvent, Peer};
@@ -73,6 +73,8 @@ pub(crate) struct Rare {
     codec: Option<&'static str>,
     /// The timer to start. A later one replaces it.
     timer: Option<Arc<DeadlineTimer>>,
+    /// Audio of the caller that was dropped.
+    pub(crate) lagged: Option<LaggedAudio>,
     /// The handover of the call to another process.
     #[cfg(all(feature = "handover", unix))]
     pub(crate) handover: Option<CallHandover>,
@@ -311,10 +313,22 @@ impl CallControl {
     pub(crate) fn times(&self) -> CallTimes {
         let mut times = self.times.load();
         let since_accept = |at| self.times.since_accept(at);
-        let playout = &self.lock().playout;
-        times.first_late = playout.first_late().map(since_accept);
-        times.first_underrun = playout.first_underrun().map(since_accept);
+        let inner = self.lock();
+        times.first_late = inner.playout.first_late().map(since_accept);
+        times.first_underrun = inner.playout.first_underrun().map(since_accept);
+        if let Some(lagged) = inner.rare.as_ref().and_then(|rare| rare.lagged) {
+            times.lagged_since = Some(lagged.since);
+            times.lagged_frames = lagged.frames;
+        }
         times
+    }
+
+    /// Notes frames of the caller that were dropped because the handler is too slow.
+    pub(crate) fn note_lag(&self, now: Timestamp, frames: u64) {
+        let since = self.times.since_accept(now);
+        let (mut inner, first) = (self.lock(), LaggedAudio { since, frames: 0 });
+        let lagged = inner.rare().lagged.get_or_insert(first);
+        lagged.frames = lagged.frames.saturating_add(frames);
     }
 
     /// Closes the playout. Marks and `play` futures report that the call is over.

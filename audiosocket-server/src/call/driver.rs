@@ -151,7 +151,7 @@ impl<A: Acceptor> CallDriver<A> {
     /// Reports that audio was dropped before the call received it, because the handler is too slow.
     pub fn handle_lag(&mut self, now: Timestamp, lag: Lag) {
         self.step(now, |call| {
-            call.outbound.handle.control().times.lagged(now, lag.frames);
+            call.outbound.handle.control().note_lag(now, lag.frames);
             call.notify(HandlerEvent::Exception(&Exception::Lagged(lag)));
         });
     }

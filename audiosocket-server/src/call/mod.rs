@@ -202,11 +202,7 @@ impl Call<'_> {
 
     /// Notes frames of the caller that were dropped because the application is too slow.
     pub(crate) fn lagged(&self, frames: u64) {
-        self.outbound
-            .handle
-            .control()
-            .times
-            .lagged(self.now, frames);
+        self.outbound.handle.control().note_lag(self.now, frames);
     }
 
     fn change(&mut self) -> &CallControl {

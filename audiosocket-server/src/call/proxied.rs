@@ -1,6 +1,8 @@
 //! A connection through a proxy, before its UUID: the header of the PROXY protocol.
 
-use crate::admission::proxy_header::{ProxyHeaderDecoder, ProxySource, is_header};
+#[cfg(feature = "io")]
+use crate::admission::proxy_header::ProxyHeaderDecoder;
+use crate::admission::proxy_header::{ProxySource, is_header};
 use crate::call::driver::CallDriver;
 use crate::call::phase::{Phase, ProxyState};
 use crate::exception::catch_panic;

@@ -50,6 +50,15 @@ pub struct CallTimes {
     pub first_underrun: Option<Duration>,
 }
 
+/// Audio of the caller that was dropped because the handler was too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct LaggedAudio {
+    /// The time of the first drop since the connection came.
+    pub(crate) since: Duration,
+    pub(crate) frames: u64,
+}
+
 /// The [`CallTimes`] that the connection writes and other threads read, without those of the playout.
 ///
 /// They are here and not in the connection, because the task of a connection has a limit of its size.
@@ -63,9 +72,6 @@ pub(crate) struct AtomicTimes {
     waiting_since: AtomicMillis,
     blocked_since: AtomicMillis,
     blocked_until: AtomicMillis,
-    lagged_since: AtomicMillis,
-    /// A number of frames, in place of milliseconds.
-    lagged_frames: AtomicMillis,
 }
 
 impl AtomicTimes {
@@ -79,8 +85,6 @@ impl AtomicTimes {
             waiting_since: AtomicMillis::default(),
             blocked_since: AtomicMillis::default(),
             blocked_until: AtomicMillis::default(),
-            lagged_since: AtomicMillis::default(),
-            lagged_frames: AtomicMillis::default(),
         }
     }
 
@@ -125,16 +129,6 @@ impl AtomicTimes {
         }
     }
 
-    /// Notes frames of the caller that were dropped because the handler is too slow.
-    pub(crate) fn lagged(&self, now: Timestamp, frames: u64) {
-        let since = self.lagged_since.load();
-        self.lagged_since
-            .store(since.unwrap_or_else(|| self.millis(now)));
-        let before = self.lagged_frames.load().unwrap_or(0);
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-        self.lagged_frames.store(before.saturating_add(frames));
-    }
-
     pub(crate) fn load(&self) -> CallTimes {
         let duration = |at: &AtomicMillis| at.load().map(|at| Duration::from_millis(at.into()));
         let blocked_since = duration(&self.blocked_since);
@@ -145,8 +139,6 @@ impl AtomicTimes {
             last_sound_sent: duration(&self.last_sound_sent),
             blocked_since,
             blocked_for: blocked_until.saturating_sub(blocked_since.unwrap_or_default()),
-            lagged_since: duration(&self.lagged_since),
-            lagged_frames: self.lagged_frames.load().unwrap_or(0).into(),
             ..CallTimes::default()
         }
     }
@@ -159,20 +151,20 @@ impl AtomicTimes {
 
     /// Returns the state that [`restore`](Self::restore) takes.
     #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn snapshot(&self) -> [u32; 8] {
+    pub(crate) fn snapshot(&self) -> [u32; 6] {
         self.all().map(|at| at.0.load(Ordering::Relaxed))
     }
 
     /// Goes on with the times of another process.
     #[cfg(all(feature = "handover", unix))]
-    pub(crate) fn restore(&self, times: &[u32; 8]) {
+    pub(crate) fn restore(&self, times: &[u32; 6]) {
         for (at, time) in self.all().into_iter().zip(times) {
             at.0.store(*time, Ordering::Relaxed);
         }
     }
 
     #[cfg(all(feature = "handover", unix))]
-    fn all(&self) -> [&AtomicMillis; 8] {
+    fn all(&self) -> [&AtomicMillis; 6] {
         [
             &self.last_received,
             &self.last_sound_received,
@@ -180,8 +172,6 @@ impl AtomicTimes {
             &self.waiting_since,
             &self.blocked_since,
             &self.blocked_until,
-            &self.lagged_since,
-            &self.lagged_frames,
         ]
     }
 

@@ -42,6 +42,7 @@ impl<A: Acceptor> CallDriver<A> {
             accepted_at: outbound.accepted_at(),
             now,
             times: outbound.handle.control().times.snapshot(),
+            lagged: outbound.handle.control().lagged(),
             session,
             playout,
             partial: Bytes::copy_from_slice(self.decoder.partial()),
@@ -105,6 +106,7 @@ impl<A: Acceptor> CallDriver<A> {
         let outbound = &mut call.outbound;
         let control = outbound.handle.control();
         control.times.restore(&snapshot.times);
+        control.set_lagged(snapshot.lagged);
         outbound.session = Session::restore(config, &session);
         outbound.playout_due = snapshot.playout_due;
         outbound.due_for_silence = snapshot.due_for_silence;

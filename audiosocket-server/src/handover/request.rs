@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::CallHandle;
 use crate::call::commands::Commands;
 use crate::call::control::CallControl;
+use crate::call::times::LaggedAudio;
 use crate::handover::offers::{CallHandover, HandoverRequest, OfferedCall, Offers};
 
 /// Asks `calls` to stop, so that another process can continue them. Blocks until each of them has answered, and at most
@@ -74,6 +75,18 @@ impl Drop for HandoverBatch {
 }
 
 impl CallControl {
+    /// Returns the audio of the caller that was dropped.
+    pub(super) fn lagged(&self) -> Option<LaggedAudio> {
+        self.lock().rare.as_ref()?.lagged
+    }
+
+    /// Goes on with the number of another process.
+    pub(super) fn set_lagged(&self, lagged: Option<LaggedAudio>) {
+        if lagged.is_some() {
+            self.lock().rare().lagged = lagged;
+        }
+    }
+
     fn request_handover(&self, offers: &Arc<Offers>) {
         let mut inner = self.lock();
         // Before the first poll and after the end, no answer would come.

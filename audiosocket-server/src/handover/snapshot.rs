@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::call::times::LaggedAudio;
+
 /// The state of a call, so that another process can continue it.
 ///
 /// The other process can have another version of this crate. So the [encoded](Self::encode) state begins with the
@@ -19,7 +21,8 @@ pub struct CallSnapshot {
     /// The time of the snapshot, by the clock of the call.
     pub(crate) now: Timestamp,
     /// When audio came and left, for the diagnosis of the call.
-    pub(crate) times: [u32; 8],
+    pub(crate) times: [u32; 6],
+    pub(crate) lagged: Option<LaggedAudio>,
     pub(crate) session: SessionSnapshot,
     pub(crate) playout: PlayoutSnapshot,
     /// The received bytes of an incomplete frame.

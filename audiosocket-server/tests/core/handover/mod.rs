@@ -337,12 +337,17 @@ fn the_state_of_a_call_has_these_bytes_in_this_version() {
         call.driver.receive(now, &[0x03, 0, 1, key]);
     }
     call.driver.receive(now, &[0x11, 0, 9, 1]);
-    let state = call.driver.hand_over(now).unwrap().encode();
+    let mut snapshot = call.driver.hand_over(now).unwrap();
+    let state = snapshot.encode();
     assert_eq!(CallSnapshot::VERSION, 1);
     let sum = state.iter().fold(0_u64, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
     });
-    assert_eq!((state.len(), sum), (5_460, 6_524_398_426_384_657_491));
+    assert_eq!((state.len(), sum), (5_459, 8_251_713_703_376_426_719));
+    // At the end of the clock, no deadline is later than now: the call would send frames without an end.
+    snapshot.add_delay(Duration::MAX);
+    let late = CallSnapshot::decode(&snapshot.encode());
+    assert_eq!(late, Err(SnapshotError::Malformed));
 }
 
 #[test]
