@@ -37,7 +37,7 @@
 //!    spectrum or level does not change. After 30 ms of sound, [`BargeInEvent::Suspected`] comes.
 //! 3. A small neural network gives the sound of the last 240 ms a score. A [`SpeechDetector`] can take its place.
 //! 4. After [`BargeInOptions::least_speech`] with a high score, it is speech. [`BargeInEvent::Dismissed`] comes after
-//!    400 ms without a sign of speech, or 700 ms after the suspicion if no high score counts any more.
+//!    200 ms of silence, after 400 ms without a sign of speech, or 700 ms after the suspicion if no high score counts any more.
 //!
 //! The guide has the figures: how often each decision is right, beside those of a detector alone.
 
@@ -86,7 +86,8 @@ const SUSPICIOUS: u32 = 3;
 /// From this part of the threshold on, a score is a hint that it may be speech.
 const HINT: f32 = 0.4;
 
-/// A suspicion ends after this number of blocks without a hint. Speech can begin with a short sound and a pause.
+/// A suspicion ends after this number of blocks without sound, or of sound without a hint.
+const LONGEST_PAUSE: u32 = 20;
 const LONGEST_DOUBT: u32 = 40;
 
 /// The longest suspicion without evidence, in blocks.
@@ -323,8 +324,11 @@ impl BargeIn {
             sound.hinted = self.blocks;
         }
         let doubt = self.blocks - sound.hinted.max(sound.suspected.unwrap_or(0));
-        let is_gap = sound.suspected.is_none() && self.blocks - sound.end >= LONGEST_GAP;
-        let is_over = is_gap || (judged.is_steady && doubt > 0);
+        let longest = match sound.suspected {
+            None => LONGEST_GAP,
+            Some(_) => LONGEST_PAUSE,
+        };
+        let is_over = self.blocks - sound.end >= longest || (judged.is_steady && doubt > 0);
         if is_over && sound.evidence == 0 {
             self.end_sound(sound, events);
             return;
