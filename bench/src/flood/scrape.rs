@@ -18,7 +18,7 @@ pub(super) fn scrape(status: SocketAddr) -> io::Result<()> {
     for path in ["/metrics", "/calls"] {
         let mut stream = TcpStream::connect_timeout(&status, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: status\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {status}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
