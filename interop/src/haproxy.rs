@@ -1,7 +1,6 @@
 //! HAProxy with the configuration of `deploy/haproxy`, and the servers behind it.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,9 +60,10 @@ impl BalancedServer {
     /// If it does not answer with its summary.
     #[must_use]
     pub fn refused(&self) -> Option<u64> {
-        let summary = get(self.status, "/summary").ok()?;
-        let (_, summary) = summary.split_once("\r\n\r\n")?;
-        let summary: Value = serde_json::from_str(summary).expect("a summary in JSON");
+        let request = ureq::get(format!("http://{}/summary", self.status)).config();
+        let mut answer = request.proxy(None).build().call().ok()?;
+        let summary = answer.body_mut().read_to_vec().ok()?;
+        let summary: Value = serde_json::from_slice(&summary).expect("a summary in JSON");
         let reasons = summary["refused"].as_object().expect("refusals by reason");
         Some(reasons.values().filter_map(Value::as_u64).sum())
     }
@@ -157,18 +157,6 @@ impl Drop for HaProxy {
             );
         }
     }
-}
-
-/// Returns the answer to a request by HTTP, with its header.
-fn get(addr: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(addr)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 /// Returns an IPv4 address as `/proc/net/tcp` has it: the bytes of the address in the order of the machine.
