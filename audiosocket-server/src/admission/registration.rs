@@ -130,10 +130,8 @@ impl Registration {
 
     /// Counts the connection as refused because of the header of its proxy.
     pub(crate) fn refuse_header(&self, peer: &Peer, error: ProxyHeaderError) {
-        let mut open = self.calls.lock();
-        open.counts.counters.bad_proxy_headers += 1;
-        let reason = Refusal::new(error.to_string());
-        open.refusals.add(peer, None, &reason);
+        self.calls.lock().counts.counters.bad_proxy_headers += 1;
+        self.record_refusal(peer, None, &Refusal::new(error.to_string()));
     }
 
     /// Removes the connection from the counts, since its call is over. It stays open until this registration is dropped.

@@ -82,16 +82,15 @@ impl CallSnapshot {
         if version != Self::VERSION {
             return Err(SnapshotError::Version(version));
         }
-        match postcard::take_from_bytes(fields) {
-            Ok((snapshot, [])) if Self::is_early(&snapshot) => Ok(snapshot),
+        match postcard::take_from_bytes::<Self>(fields) {
+            Ok((snapshot, [])) if !snapshot.is_at_the_end_of_the_clock() => Ok(snapshot),
             _ => Err(SnapshotError::Malformed),
         }
     }
 
-    /// Returns false near the end of the clock, where a deadline cannot be later than now. A call would send frames without
-    /// an end.
-    fn is_early(&self) -> bool {
-        self.now.as_nanos() < u64::MAX / 2
+    /// Near its end, no deadline can be later than now. A call would send frames without an end.
+    fn is_at_the_end_of_the_clock(&self) -> bool {
+        self.now.as_nanos() >= u64::MAX / 2
     }
 }
 
