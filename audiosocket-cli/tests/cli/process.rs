@@ -20,6 +20,18 @@ pub(crate) fn audiosocket<'a>(args: impl IntoIterator<Item = &'a str>) -> Comman
     command
 }
 
+/// `audiosocket` with these arguments and a redirection of the shell, such as `2>/dev/full`.
+pub(crate) fn redirected<'a>(
+    redirection: &str,
+    args: impl IntoIterator<Item = &'a str>,
+) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]);
+    command.arg(env!("CARGO_BIN_EXE_audiosocket")).args(args);
+    command.env_remove("RUST_LOG");
+    command
+}
+
 pub(crate) fn run<'a>(args: impl IntoIterator<Item = &'a str>) -> Output {
     audiosocket(args).output().unwrap()
 }

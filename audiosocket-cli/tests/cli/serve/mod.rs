@@ -19,7 +19,6 @@ mod tls;
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -27,7 +26,9 @@ use crate::caller::{
     HANGUP, UUID, UUID_TEXT, assert_echoed, assert_refused, begin_echo, begin_echo_on, connect,
     connect_from, end_call, peer, read_frame,
 };
-use crate::process::{PATIENCE, ServeProcess, args, audiosocket, count, line, run, text};
+use crate::process::{
+    PATIENCE, ServeProcess, args, audiosocket, count, line, redirected, run, text,
+};
 use crate::server::write_frame;
 
 on_every_runtime! {
@@ -250,10 +251,7 @@ fn wait_until_refused(addr: std::net::SocketAddr) {
 #[test]
 fn a_log_that_cannot_be_written_ends_no_call() {
     for runtime in ["tokio", "smol", "blocking"] {
-        let program = env!("CARGO_BIN_EXE_audiosocket");
-        let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" \"$@\" 2>/dev/full", program]);
-        command.args(["serve", "echo", "--runtime", runtime]);
+        let command = redirected("2>/dev/full", ["serve", "echo", "--runtime", runtime]);
         let server = ServeProcess::run(command, 1);
         // A connection that is not a call, which is logged, and two calls.
         let mut no_call = connect(server.addr());

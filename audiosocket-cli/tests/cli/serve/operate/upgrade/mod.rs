@@ -8,14 +8,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 
 use tempfile::TempDir;
 
 use crate::caller::{UUID, assert_echoed, begin_echo, connect, end_call, read_frame};
 use crate::listening::ListeningCaller;
-use crate::process::{ServeProcess, audiosocket, line, text};
+use crate::process::{ServeProcess, audiosocket, line, redirected, text};
 use crate::recordings::{files, finished, name, say, slin, voice};
 use crate::serve::play::{noise, wav_file};
 use crate::server::write_frame;
@@ -89,10 +88,8 @@ fn calls_go_on_in_a_new_process_that_cannot_write_its_address() {
     let old = start(&socket, &["echo"]);
     let addr = old.addr();
     let mut call = begin_echo(addr);
-    let mut command = Command::new("sh");
-    let program = env!("CARGO_BIN_EXE_audiosocket");
-    command.args(["-c", "exec \"$0\" \"$@\" >/dev/full", program]);
-    command.args(["serve", "echo", "--status-listen", "127.0.0.1:0"]);
+    let args = ["serve", "echo", "--status-listen", "127.0.0.1:0"];
+    let mut command = redirected(">/dev/full", args);
     command.arg("--upgrade-socket").arg(&socket);
     let new = ServeProcess::run_as_is(command, 0);
     new.wait_for_log(2, "cannot write to standard output");
