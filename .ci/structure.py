@@ -77,7 +77,6 @@ for crate, below in BELOW.items():
             problems.append(f"audiosocket-{crate} depends on audiosocket-{used}, which is not below it")
 
 
-
 def paths_of(tree):
     """Returns the paths of a `use`, such as `a::{b, c::d}`, as lists of names."""
     paths, outer, path = [], [[]], []
@@ -123,7 +122,7 @@ for path in sources:
                 imports[path].add(target)
 
 
-def below(path):
+def all_imports(path):
     """Returns all files that a file imports, directly and by others."""
     found, new = set(), [path]
     while new:
@@ -133,7 +132,7 @@ def below(path):
     return found
 
 
-reached = {path: below(path) for path in sources}
+reached = {path: all_imports(path) for path in sources}
 circles = {tuple(sorted(other for other in reached[path] if path in reached[other])) for path in sources}
 for circle in sorted(circles - {()}):
     problems.append(f"a circle of files that import each other: {', '.join(circle)}")

@@ -2,8 +2,8 @@
 ///
 /// A recording of both sides has the duration of the call. The caller and the server are at the same place in it if
 /// their audio passed the server at the same time. Audio of a caller that is late or early for a while, by more than 20 ms,
-/// gets its place back: by silence, or by a shorter pause. The clocks of telephones differ. The audio of the server is that which left: the audio that was
-/// [cleared](audiosocket_server::CallHandle::clear) is not in it.
+/// gets its place back: by silence, or by a shorter pause. The clocks of telephones differ. The audio of the server is that
+/// which left: the audio that was [cleared](audiosocket_server::CallHandle::clear) is not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sides {

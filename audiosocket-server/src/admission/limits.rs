@@ -35,7 +35,8 @@ use std::fmt;
 ///   here, a few silent connections could keep all callers out.
 ///
 /// The server also refuses connections while the application [refuses calls](crate::Calls::refuse_calls), while
-/// [memory is short](crate::Calls::note_memory_short), and while fewer than 16 descriptors are left. [`Calls::full`](crate::Calls::full) returns the reason.
+/// [memory is short](crate::Calls::note_memory_short), and while fewer than 16 descriptors are left.
+/// [`Calls::full`](crate::Calls::full) returns the reason.
 ///
 /// ## Connections that the kernel has accepted
 ///

@@ -23,9 +23,9 @@ const FAR_INTERVAL: Duration = Duration::from_secs(5);
 /// kernel also ends the process when its cgroup is full. Both end all calls.
 ///
 /// The guard watches the memory limits of the cgroups of the process and `ulimit -v`, on a thread of its own. When less
-/// than a tenth of a limit is left, or less than 16 MiB, it calls [`Calls::note_memory_short`](crate::Calls::note_memory_short). New calls are
-/// accepted again when memory is free, or when a tenth of the calls has ended. Both changes are logged. Without a limit
-/// the guard does nothing.
+/// than a tenth of a limit is left, or less than 16 MiB, it calls
+/// [`Calls::note_memory_short`](crate::Calls::note_memory_short). New calls are accepted again when memory is free, or when a
+/// tenth of the calls has ended. Both changes are logged. Without a limit the guard does nothing.
 ///
 /// `ulimit -v` also counts the address space that the C library reserves for each thread. With `MALLOC_ARENA_MAX=2` the
 /// C library reserves less.
