@@ -138,6 +138,26 @@ fn the_echo_of_the_prompt_does_not_interrupt() {
 }
 
 #[test]
+fn the_echo_of_the_prompt_does_not_interrupt_after_a_tone() {
+    let prompt = prompt();
+    let tone = at_level(sounds::tone(&[1_000.0], 0.2, 2.0, samples(2.0)), -16.0);
+    let delays = [20, 40, 80, 150, 300, 450, 600];
+    let calls = (0..).zip(delays).map(|(seed, milliseconds)| {
+        let line = Line {
+            random: Random::new(seed),
+            prompt: &prompt[..samples(3.5)],
+            prompt_level: -20.0,
+            echo: Some(Echo {
+                milliseconds,
+                level: -20.0,
+            }),
+        };
+        line.scene(&tone, 0, None)
+    });
+    assert_eq!(interrupted(calls), 0);
+}
+
+#[test]
 fn noise_hum_tones_and_keys_do_not_interrupt() {
     let (len, random) = (samples(2.0), &mut Random::new(1));
     let mut sounds = vec![
@@ -316,6 +336,19 @@ fn speech_has_a_start_an_interruption_and_an_end_at_every_rate() {
             (ended.as_millis() as u64).abs_diff(ms(end)) <= 200,
             "{rate}: {ended:?}"
         );
+    }
+}
+
+#[test]
+fn a_caller_speaks_from_the_start_of_speech_to_its_end() {
+    let scene = speech(1, &voice(), -20.0, None);
+    let (start, end) = scene.speech.expect("speech");
+    let len = scene.caller.len();
+    for (until, speaks) in [(start, false), (end, true), (len, false)] {
+        let mut scene = scene.clone();
+        scene.caller.truncate(until);
+        let (_, barge_in) = run(&scene, BargeInOptions::default(), RATE);
+        assert_eq!(barge_in.is_speaking(), speaks, "after {until} of {len}");
     }
 }
 

@@ -10,6 +10,8 @@ enum Sound {
     /// Only the echo and the noise of the line.
     Quiet,
     Slam,
+    /// Recorded doors, steps and hits.
+    Hits,
     Cough,
     White,
     Pink,
@@ -41,7 +43,10 @@ pub(crate) struct Case {
 pub(crate) fn all() -> Vec<Case> {
     let case = |name: String, sound, echo| Case {
         name,
-        has_limit: !matches!(sound, Sound::Babble | Sound::Music | Sound::SpeechInNoise),
+        has_limit: !matches!(
+            sound,
+            Sound::Hits | Sound::Babble | Sound::Music | Sound::SpeechInNoise
+        ),
         sound,
         echo,
     };
@@ -52,6 +57,7 @@ pub(crate) fn all() -> Vec<Case> {
     }
     for (name, sound) in [
         ("slam", Sound::Slam),
+        ("recorded hits", Sound::Hits),
         ("cough", Sound::Cough),
         ("white noise", Sound::White),
         ("pink noise", Sound::Pink),
@@ -133,6 +139,12 @@ impl Case {
                 }
                 (steady(sound, random.between(-20.0, -8.0)), at, None)
             }
+            Sound::Hits => {
+                let sound = repeated(random, len - at, (1.0, 5.0), (0.1, 0.8), |random| {
+                    random.one_of(&material.hits).clone()
+                });
+                (steady(sound, random.between(-25.0, -8.0)), at, None)
+            }
             Sound::Cough => {
                 let mut sound = sounds::cough(random);
                 for _ in 0..*random.one_of(&[0, 0, 1, 2]) {
@@ -204,6 +216,23 @@ fn speech(
             (noise, 0, bounds)
         }
     }
+}
+
+/// Makes a sound some times. `count` and the pauses in seconds are between two numbers.
+pub(crate) fn repeated(
+    random: &mut Random,
+    len: usize,
+    count: (f32, f32),
+    pause: (f32, f32),
+    make: impl Fn(&mut Random) -> Vec<f32>,
+) -> Vec<f32> {
+    let (mut sound, mut at) = (vec![0.0; len], 0);
+    for _ in 0..random.between(count.0, count.1) as u32 {
+        let one = make(random);
+        add(&mut sound, at, &one);
+        at += one.len() / 2 + samples(random.between(pause.0, pause.1));
+    }
+    sound
 }
 
 /// Six people at once.

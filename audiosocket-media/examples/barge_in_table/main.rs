@@ -29,6 +29,8 @@ use audiosocket_media::file::AudioReader;
 struct Material {
     prompts: Vec<Vec<f32>>,
     callers: Vec<Vec<f32>>,
+    /// Doors, steps and hits.
+    hits: Vec<Vec<f32>>,
     music: Vec<Vec<f32>>,
 }
 
@@ -37,6 +39,7 @@ impl Material {
         Self {
             prompts: wav_files(&directory.join("prompts")),
             callers: wav_files(&directory.join("callers")),
+            hits: wav_files(&directory.join("hits")),
             music: wav_files(&directory.join("music")),
         }
     }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes the material of the table of barge-in: prompts, what callers say, and music, as WAV files of 8 kHz.
+"""Makes the material of the table of barge-in: prompts, what callers say, hits, and music, as WAV files of 8 kHz.
 
     material.py DIRECTORY
 
 `train` is for the training of the network, `dev` for the choice of thresholds, and `eval` for the table. They have
-different speakers, prompts, texts and music. The sources are Debian's packages of Asterisk's prompts and music and of
-two games with letters and words, which apt-get downloads and this script unpacks, and the voices of espeak-ng and flite.
+different speakers, prompts, texts, hits and music. The sources are Debian's packages of Asterisk's prompts and music and of
+games, which apt-get downloads and this script unpacks, and the voices of espeak-ng and flite.
 Needs apt-get, dpkg-deb, espeak-ng, flite and ffmpeg: `apt-get install espeak-ng flite ffmpeg`.
 
 The result is the same in each run with the same versions of the packages. Tones, noise, slams, coughs and echo are made
@@ -42,6 +42,18 @@ CALLER_SECONDS = (0.5, 2.5)
 MUSIC = "asterisk-moh-opsound-wav"
 PIECES = {"train": (0, 2), "dev": (2, 3), "eval": (3, 5)}
 MUSIC_SECONDS = 50
+
+# Recorded doors, steps and hits, out of games.
+HITS = {
+    "train": ["minetest-data", "teeworlds-data"],
+    "dev": ["foobillardplus-data", "freedink-data", "pinball-data", "pokerth-data"],
+    "eval": ["lugaru-data"],
+}
+HIT_NAMES = (
+    r"step|foot|door|gate|chest|stair|hit(?!t)|impact|clank|thud|land|broken|break|glass|dig|dug|place|staff|splat|attach|switch|"
+    r"bump|flip|nudge|axe|punch|ball|check|bet|fold|dealt|sword"
+)
+HIT_SECONDS = (0.02, 1.5)
 
 # What callers say: voices of programs.
 ESPEAK = {
@@ -81,7 +93,7 @@ def unpack(package, directory):
         target.mkdir(parents=True)
         run("apt-get", "download", package, cwd=target)
         run("dpkg-deb", "-x", str(next(target.glob("*.deb"))), str(target))
-    files = (path for path in target.rglob("*") if path.suffix in (".wav", ".gsm", ".ogg") and path.is_file())
+    files = (path for path in target.rglob("*") if path.suffix in (".wav", ".gsm", ".ogg", ".wv") and path.is_file())
     return sorted(path for path in files if not path.name.endswith(CONVERTED) and path.stat().st_size > 1_000)
 
 
@@ -155,18 +167,29 @@ def music(half, target, cache):
         convert(piece, target / f"{piece.stem}.wav", "-t", str(MUSIC_SECONDS))
 
 
+def hits(half, target, cache):
+    for package in HITS[half]:
+        named = [file for file in unpack(package, cache) if re.search(HIT_NAMES, file.stem, re.IGNORECASE)]
+        for number, file in enumerate(named):
+            wav = target / f"{package}.{number:03}.wav"
+            convert(file, wav)
+            if not HIT_SECONDS[0] <= seconds(wav) <= HIT_SECONDS[1]:
+                wav.unlink()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
     cache = root / "packages"
-    kinds = ("prompts", "callers", "music")
+    kinds = ("prompts", "callers", "hits", "music")
     for half in ("train", "dev", "eval"):
         for kind in kinds:
             (root / half / kind).mkdir(parents=True, exist_ok=True)
         people(PROMPTS[half], PROMPTS_OF_A_PACKAGE, PROMPT_SECONDS, root / half / "prompts", cache)
         people(CALLERS[half], CALLERS_OF_A_PACKAGE[half], CALLER_SECONDS, root / half / "callers", cache)
         programs(half, root / half / "callers")
+        hits(half, root / half / "hits", cache)
         music(half, root / half / "music", cache)
         for kind in kinds:
             print(half, kind, len(list((root / half / kind).glob("*.wav"))), "files")

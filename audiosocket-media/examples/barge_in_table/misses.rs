@@ -58,11 +58,17 @@ fn line(case: &Case, scene: &Scene) -> Option<String> {
     let why = match (case.is_speech(), interrupted) {
         (false, _) => "no speech",
         (true, None) => "never",
+        (true, Some(block)) if block + 40 <= onset => "too early",
         (true, Some(_)) if late(suspected.or(interrupted), 25) => "not silent",
         (true, Some(_)) if late(interrupted, 25) => "late",
         (true, Some(_)) => return None,
     };
-    let first = onset.saturating_sub(10);
+    let shown_from = if why == "too early" {
+        interrupted.unwrap_or(onset).saturating_sub(30)
+    } else {
+        onset
+    };
+    let first = shown_from.saturating_sub(10);
     let shown: String = curve[first..].iter().take(90).map(String::as_str).collect();
     Some(format!(
         "{why}, onset {} ms, suspected {}, interrupted {}: {shown}",

@@ -7,8 +7,8 @@ pub enum BargeInEvent {
     /// The caller may have started to speak: 30 ms of sound came. A bot pauses or lowers its voice now. Comes only if speech
     /// may interrupt. [`Interrupted`](Self::Interrupted) or [`Dismissed`](Self::Dismissed) follows.
     Suspected,
-    /// It was no speech: for 200 ms there was no sound, for 400 ms no score was a sign of speech, or there was no evidence
-    /// 700 ms after [`Suspected`](Self::Suspected). It comes earlier for an echo and for steady noise. A bot that has paused
+    /// It was no speech: for 350 ms there was no sound, for 550 ms no score was a sign of speech, or there was no evidence
+    /// 850 ms after [`Suspected`](Self::Suspected). It comes earlier for an echo and for steady noise. A bot that has paused
     /// plays on. The sound can go on, and can be speech later.
     Dismissed,
     /// The caller speaks.

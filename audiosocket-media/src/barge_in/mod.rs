@@ -37,25 +37,22 @@
 //!    spectrum or level does not change. After 30 ms of sound, [`BargeInEvent::Suspected`] comes.
 //! 3. A small neural network gives the sound of the last 240 ms a score. A [`SpeechDetector`] can take its place.
 //! 4. After [`BargeInOptions::least_speech`] with a high score, it is speech. [`BargeInEvent::Dismissed`] comes after
-//!    200 ms of silence, after 400 ms without a sign of speech, or 700 ms after the suspicion if no high score counts any more.
+//!    350 ms of silence, after 550 ms without a sign of speech, or 850 ms after the suspicion if no high score counts any more.
 //!
 //! The guide has the figures: how often each decision is right, beside those of a detector alone.
 
 mod audio_clock;
-mod canceller;
-mod delay;
 mod echo;
 mod event;
-mod history;
 mod judge;
 mod options;
 mod played_audio;
 mod pre_roll;
 mod resampled_stream;
+mod sound;
 mod steady_level;
 mod transform;
 mod voice;
-mod whitener;
 
 use std::time::{Duration, Instant};
 
@@ -68,6 +65,7 @@ use echo::EchoGuard;
 use judge::{Judge, Judged};
 use pre_roll::PreRoll;
 use resampled_stream::ResampledStream;
+use sound::Sound;
 
 pub use event::BargeInEvent;
 pub use options::{BargeInOptions, Interrupters};
@@ -79,22 +77,6 @@ const RATE: SampleRate = SampleRate::Hz8000;
 /// The samples of a block: 10 ms.
 const BLOCK: usize = 80;
 const BLOCK_TIME: Duration = Duration::from_millis(10);
-
-/// The blocks of sound after which speech is suspected.
-const SUSPICIOUS: u32 = 3;
-
-/// From this part of the threshold on, a score is a hint that it may be speech.
-const HINT: f32 = 0.4;
-
-/// A suspicion ends after this number of blocks without sound, or of sound without a hint.
-const LONGEST_PAUSE: u32 = 20;
-const LONGEST_DOUBT: u32 = 40;
-
-/// The longest suspicion without evidence, in blocks.
-const LONGEST_SUSPICION: u32 = 70;
-
-/// Sound without a suspicion ends after this number of blocks.
-const LONGEST_GAP: u32 = 5;
 
 /// The blocks of sound in which a search finds an echo.
 const SEARCHABLE: u32 = 13;
@@ -131,25 +113,6 @@ enum SpeechState {
         /// The block after the last one with speech.
         end: u32,
     },
-}
-
-/// Sound that may be speech.
-#[derive(Debug, Clone, Copy)]
-struct Sound {
-    /// The first block.
-    since: u32,
-    /// The block after the last one with sound.
-    end: u32,
-    /// The number of blocks with sound.
-    blocks: u32,
-    /// The number of blocks with a high score, minus the number of the others.
-    evidence: u32,
-    /// The block at which speech was suspected.
-    suspected: Option<u32>,
-    /// The block after the last one with a hint.
-    hinted: u32,
-    /// The suspicion ended without evidence, while the sound went on.
-    doubtful: bool,
 }
 
 impl BargeIn {
@@ -236,16 +199,7 @@ impl BargeIn {
             } => self.speaking(judged, interrupted, start, end, events),
             SpeechState::Sound(sound) => self.sound(judged, sound, events),
             SpeechState::Quiet if judged.is_sound => {
-                let block = self.blocks - 1;
-                let sound = Sound {
-                    since: block,
-                    end: block,
-                    blocks: 0,
-                    evidence: 0,
-                    suspected: None,
-                    hinted: block,
-                    doubtful: false,
-                };
+                let sound = Sound::starting_at(self.blocks - 1);
                 self.sound(judged, sound, events);
             }
             SpeechState::Quiet => {}
@@ -280,33 +234,23 @@ impl BargeIn {
 
     /// Decides about a block of sound, or of a pause in it.
     fn sound(&mut self, judged: Judged, mut sound: Sound, events: &mut Vec<BargeInEvent>) {
-        if judged.is_sound {
-            sound.end = self.blocks;
-            sound.blocks += 1;
-        }
-        let is_evidence = judged.is_sound && judged.score >= self.options.threshold;
-        sound.evidence = if is_evidence {
-            sound.evidence + 1
-        } else {
-            sound.evidence.saturating_sub(1)
-        };
-        // A search needs some of the echo, if its delay is not known yet.
-        let may_be_echo = self.echo.is_unknown() && self.blocks - sound.since < SEARCHABLE;
-        let decides = sound.evidence >= blocks_in(self.options.least_speech) && !may_be_echo;
-        if judged.is_sound && self.echo.finds_echo(decides) {
+        let now = self.blocks;
+        sound.add(judged, now, &self.options);
+        let decides = sound.is_speech(&self.options) && !self.may_be_echo(&sound);
+        if (judged.is_sound || decides) && self.echo.finds_echo(decides) {
             for (rest, margin) in self.echo.last_rests() {
                 self.judge.replace(&rest, margin);
             }
-            self.end_sound(sound, events);
+            self.end_sound(&sound, events);
             return;
         }
         let may_interrupt = self.speech_may_interrupt();
         if decides {
-            let start = sound.since.max(self.blocks.saturating_sub(LONGEST_START));
+            let start = sound.since.max(now.saturating_sub(LONGEST_START));
             self.state = SpeechState::Speaking {
                 interrupted: false,
                 start,
-                end: self.blocks,
+                end: now,
             };
             let at = BLOCK_TIME * start;
             events.push(BargeInEvent::SpeechStarted { at });
@@ -315,36 +259,28 @@ impl BargeIn {
             }
             return;
         }
-        let is_suspicious = sound.blocks >= SUSPICIOUS && !sound.doubtful || sound.evidence > 0;
-        if sound.suspected.is_none() && is_suspicious && may_interrupt {
-            sound.suspected = Some(self.blocks);
+        if sound.suspected.is_none() && sound.is_suspicious() && may_interrupt {
+            sound.suspected = Some(now);
             events.push(BargeInEvent::Suspected);
         }
-        if judged.score >= HINT * self.options.threshold {
-            sound.hinted = self.blocks;
-        }
-        let doubt = self.blocks - sound.hinted.max(sound.suspected.unwrap_or(0));
-        let longest = match sound.suspected {
-            None => LONGEST_GAP,
-            Some(_) => LONGEST_PAUSE,
-        };
-        let is_over = self.blocks - sound.end >= longest || (judged.is_steady && doubt > 0);
-        if is_over && sound.evidence == 0 {
-            self.end_sound(sound, events);
+        if sound.is_over(judged, now) {
+            self.end_sound(&sound, events);
             return;
         }
-        let is_too_long = sound.suspected.is_some_and(|since| {
-            doubt >= LONGEST_DOUBT || self.blocks - since >= LONGEST_SUSPICION
-        });
-        if is_too_long && sound.evidence == 0 {
-            self.end_sound(sound, events);
+        if sound.is_too_doubtful(now) {
+            self.end_sound(&sound, events);
             sound.suspected = None;
             sound.doubtful = true;
         }
         self.state = SpeechState::Sound(sound);
     }
 
-    fn end_sound(&mut self, sound: Sound, events: &mut Vec<BargeInEvent>) {
+    /// A search needs some of the echo, if its delay is not known yet.
+    fn may_be_echo(&self, sound: &Sound) -> bool {
+        self.echo.is_unknown() && self.blocks - sound.since < SEARCHABLE
+    }
+
+    fn end_sound(&mut self, sound: &Sound, events: &mut Vec<BargeInEvent>) {
         if sound.suspected.is_some() {
             events.push(BargeInEvent::Dismissed);
         }
@@ -362,6 +298,14 @@ impl BargeIn {
     #[must_use]
     pub fn key_interrupts(&self) -> bool {
         self.options.interrupters.keys() && !self.is_protected()
+    }
+
+    /// Returns whether the caller speaks: [`BargeInEvent::SpeechStarted`] came, and [`BargeInEvent::SpeechEnded`] did not.
+    /// A bot that begins to play now gets no [`BargeInEvent::Interrupted`] for this speech if it came before. So a bot
+    /// checks this first, and waits for the end of speech.
+    #[must_use]
+    pub const fn is_speaking(&self) -> bool {
+        matches!(self.state, SpeechState::Speaking { .. })
     }
 
     /// Returns the caller's audio from [`BargeInOptions::pre_roll`] before the start of speech up to now, at the caller's

@@ -44,7 +44,7 @@ pub struct BargeInOptions {
     pub least_speech: Duration,
     /// How long silence must last before the end of speech is reported. The default is 500 ms.
     pub hang_over: Duration,
-    /// Audio below this level is never speech, in dB of full scale. The default is -55 dB.
+    /// Audio below this level is never speech, in dB of full scale. The default is -60 dB.
     pub quietest: f32,
     /// The score of the network, or of the detector, from which audio is speech, from 0 to 1. The default is 0.9.
     pub threshold: f32,
@@ -60,7 +60,7 @@ impl Default for BargeInOptions {
             protect: Duration::ZERO,
             least_speech: Duration::from_millis(50),
             hang_over: Duration::from_millis(500),
-            quietest: -55.0,
+            quietest: -60.0,
             threshold: 0.9,
             pre_roll: Duration::from_millis(250),
         }

@@ -21,18 +21,9 @@ impl Transform {
         }
     }
 
-    /// The transform of the spectrum of a window.
-    pub(super) fn of_windows() -> Self {
-        static SHARED: OnceLock<Transform> = OnceLock::new();
-        SHARED
-            .get_or_init(|| Self::new(super::voice::SPECTRUM_LEN))
-            .clone()
-    }
-
-    /// The transform of the search for a delay.
-    pub(super) fn of_searches() -> Self {
-        static SHARED: OnceLock<Transform> = OnceLock::new();
-        SHARED.get_or_init(|| Self::new(super::delay::LEN)).clone()
+    /// Returns the transform that `shared` has, and puts it there first.
+    pub(super) fn shared(shared: &OnceLock<Self>, len: usize) -> Self {
+        shared.get_or_init(|| Self::new(len)).clone()
     }
 
     /// Returns the buffer that the transforms need.

@@ -21,7 +21,7 @@ use network::{Layer, Network, SCALE};
 /// These are the numbers of `src/barge_in/voice/mod.rs`.
 const FRAMES: usize = 12;
 const STEP: usize = 2;
-const HIDDEN: [usize; 2] = [24, 8];
+const HIDDEN: [usize; 2] = [48, 16];
 
 const BLOCK: usize = 80;
 const PASSES: usize = 12;
@@ -132,14 +132,15 @@ fn scene(material: &Material, random: &mut Random) -> (Scene, bool) {
     });
     let (mut sound, mut speech) = (vec![0.0; len], None);
     if kind == 1 || (kind == 0 && random.between(0.0, 1.0) < 0.4) {
-        let noise = noises::noise(random, len);
+        let noise = noises::noise(material, random, len);
         let highest = if kind == 1 { -8.0 } else { -40.0 };
         let noise = at_level(noise, random.between(-50.0, highest));
         let at = samples(random.between(-2.0, 4.0).max(0.0));
         add(&mut sound, at, &noise);
     }
     if kind == 0 {
-        let voice = voice(&random.one_of(&material.callers).clone(), random);
+        let voice: &Vec<f32> = random.one_of(&material.callers);
+        let voice = noises::varied(voice, random);
         let voice = at_level(voice, random.between(-46.0, -8.0));
         let (start, end) = bounds(&voice);
         let at = samples(random.between(0.05, 4.0));
@@ -154,22 +155,6 @@ fn scene(material: &Material, random: &mut Random) -> (Scene, bool) {
         echo,
     };
     (line.scene(&sound, 0, speech), has_echo)
-}
-
-/// Returns speech with another speed, pitch and timbre.
-fn voice(speech: &[f32], random: &mut Random) -> Vec<f32> {
-    let (speed, zero) = (random.between(0.85, 1.2), random.between(-0.8, 0.4));
-    let mut last = 0.0;
-    let sample = |at: usize| {
-        let position = at as f32 * speed;
-        let (index, part) = (position as usize, position.fract());
-        let now = speech[index] * (1.0 - part) + speech[index + 1] * part;
-        let sample = now + zero * last;
-        last = now;
-        sample
-    };
-    let len = ((speech.len() - 2) as f32 / speed) as usize;
-    (0..len).map(sample).collect()
 }
 
 /// Takes the place of the network, so that the examples do not depend on its weights.

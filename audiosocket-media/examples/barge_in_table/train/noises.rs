@@ -2,17 +2,23 @@
 
 use std::f32::consts::TAU;
 
+use crate::Material;
+use crate::cases::repeated;
 use crate::sounds::{HZ, Random, add, resonate, samples};
 
 /// Returns a sound that is no speech.
-pub(super) fn noise(random: &mut Random, len: usize) -> Vec<f32> {
+pub(super) fn noise(material: &Material, random: &mut Random, len: usize) -> Vec<f32> {
     match *random.one_of(&[
-        0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 6, 6, 6, 6, 7, 8,
+        0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 6, 6, 6, 6, 7, 8, 9, 9, 9, 9,
     ]) {
-        0 => repeated(random, len, (1, 5), (0.1, 0.8), knock),
-        1 => repeated(random, len, (1, 5), (0.05, 0.6), breath),
+        0 => repeated(random, len, (1.0, 5.0), (0.1, 0.8), knock),
+        1 => repeated(random, len, (1.0, 5.0), (0.05, 0.6), breath),
         2 => coloured(random, len),
-        3 => repeated(random, len, (5, 60), (0.005, 0.15), knock),
+        3 => repeated(random, len, (5.0, 60.0), (0.005, 0.15), knock),
+        9 => repeated(random, len, (1.0, 5.0), (0.1, 0.8), |random| {
+            let hit: &Vec<f32> = random.one_of(&material.hits);
+            varied(hit, random)
+        }),
         4 => buzz(random, len),
         5 => cadence(random, len, &[(250.0, 3_400.0); 3]),
         6 => cadence(random, len, &[(600.0, 1_000.0), (1_100.0, 1_800.0)]),
@@ -20,21 +26,20 @@ pub(super) fn noise(random: &mut Random, len: usize) -> Vec<f32> {
     }
 }
 
-fn repeated(
-    random: &mut Random,
-    len: usize,
-    count: (u16, u16),
-    gap: (f32, f32),
-    make: fn(&mut Random) -> Vec<f32>,
-) -> Vec<f32> {
-    let (mut sound, mut at) = (vec![0.0; len], 0);
-    let count = random.between(f32::from(count.0), f32::from(count.1)) as u32;
-    for _ in 0..count {
-        let one = make(random);
-        add(&mut sound, at, &one);
-        at += one.len() / 2 + samples(random.between(gap.0, gap.1));
-    }
-    sound
+/// Returns a recording with another speed, pitch and timbre.
+pub(super) fn varied(recording: &[f32], random: &mut Random) -> Vec<f32> {
+    let (speed, zero) = (random.between(0.85, 1.2), random.between(-0.8, 0.4));
+    let mut last = 0.0;
+    let sample = |at: usize| {
+        let position = at as f32 * speed;
+        let (index, part) = (position as usize, position.fract());
+        let now = recording[index] * (1.0 - part) + recording[index + 1] * part;
+        let sample = now + zero * last;
+        last = now;
+        sample
+    };
+    let len = ((recording.len() - 2) as f32 / speed) as usize;
+    (0..len).map(sample).collect()
 }
 
 /// One to four resonances that fade, and noise that fades. Some have a long and quiet rest.

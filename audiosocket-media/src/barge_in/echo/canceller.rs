@@ -1,6 +1,6 @@
-use super::BLOCK;
 use super::history::History;
 use super::whitener::{ORDER, Whitener};
+use crate::barge_in::BLOCK;
 use crate::dot_product::dot;
 
 /// The taps of the echo path: 6 ms.
@@ -15,9 +15,12 @@ const FORGET: f32 = 0.975;
 /// The steps of the solver for each block.
 const STEPS: usize = 4;
 
-/// The blocks in which the path is learned: 1 s. Not all of them have an echo. After them, a block counts less, the louder
-/// its rest is: a door would change the path.
+/// The blocks in which the path is learned: 1 s. Not all of them have an echo.
 const LEARNING: u32 = 100;
+
+/// From this power of its rest on, a block counts less, the louder its rest is: a door or a tone would change the path. The
+/// first number is for the blocks in which the path is learned: their rest has much of the echo.
+const LOUD_RESTS: [f32; 2] = [1e-4, 1e-5];
 
 /// The length of the reference for a block.
 const LEN: usize = BLOCK + TAPS;
@@ -104,12 +107,9 @@ impl EchoCanceller {
             self.subtract(&mut rest, &white_played);
             cancelled.white = mean_power(&white);
             cancelled.white_rest = mean_power(&rest);
-            let weight = if self.blocks < LEARNING {
-                self.blocks += 1;
-                1.0
-            } else {
-                1e-5 / (cancelled.white_rest + 1e-6)
-            };
+            let loud = LOUD_RESTS[usize::from(self.blocks == LEARNING)];
+            let weight = (loud / (cancelled.white_rest + 1e-6)).min(1.0);
+            self.blocks = LEARNING.min(self.blocks + 1);
             self.add(&white, &white_played, weight);
             self.solve();
         }

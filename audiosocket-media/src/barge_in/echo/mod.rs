@@ -1,8 +1,13 @@
+mod canceller;
+mod delay;
+mod history;
+mod whitener;
+
 use super::BLOCK;
-use super::canceller::{Cancelled, EchoCanceller};
-use super::delay;
-use super::history::History;
-use super::whitener::Whitener;
+use canceller::{Cancelled, EchoCanceller};
+use delay::DelayPeak;
+use history::History;
+use whitener::Whitener;
 
 /// A delay is searched at most once in this time: 40 ms, and 160 ms if one was found.
 const SEARCH_EVERY: i64 = 320;
@@ -34,6 +39,8 @@ pub(super) struct EchoGuard {
     /// The position after the last loud reference.
     loud_end: Option<i64>,
     searched: i64,
+    /// The peak of the latest search.
+    peak: Option<DelayPeak>,
     canceller: Option<EchoCanceller>,
     whitener: Whitener,
     /// The power of the echo and of the rest, smoothed.
@@ -48,6 +55,7 @@ impl EchoGuard {
             reference: History::new(delay::LEN),
             loud_end: None,
             searched: i64::MIN / 2,
+            peak: None,
             canceller: None,
             whitener: Whitener::new(),
             echo: 0.0,
@@ -165,7 +173,9 @@ impl EchoGuard {
             return false;
         }
         self.searched = now;
-        let Some(delay) = delay::search(&self.caller, &self.reference, &self.whitener) else {
+        let before = self.peak.take();
+        self.peak = delay::search(&self.caller, &self.reference, &self.whitener);
+        let Some(DelayPeak { delay, .. }) = self.peak.filter(|peak| peak.is_echo(before)) else {
             return false;
         };
         if self

@@ -1,4 +1,4 @@
-use super::BLOCK;
+use crate::barge_in::BLOCK;
 use crate::dot_product::dot;
 
 /// The order of the prediction.

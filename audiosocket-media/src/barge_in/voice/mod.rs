@@ -6,7 +6,7 @@ mod repetition;
 mod spectrum;
 mod weights;
 
-pub(super) use spectrum::{Features, LEN as SPECTRUM_LEN, Spectrum};
+pub(super) use spectrum::{Features, Spectrum};
 use weights::{FIRST, FIRST_BIAS, SCALE, SECOND, SECOND_BIAS, THIRD, THIRD_BIAS};
 
 /// The numbers that describe a block.

@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use realfft::num_complex::Complex;
 
 use super::repetition::Repetition;
@@ -8,7 +10,7 @@ use crate::barge_in::transform::Transform;
 const WINDOW: usize = 256;
 
 /// The window is padded to this length, so that the autocorrelation is not circular.
-pub(in crate::barge_in) const LEN: usize = 512;
+const LEN: usize = 512;
 const BINS: usize = LEN / 2 + 1;
 
 /// The width of a bin, in Hz.
@@ -72,7 +74,8 @@ pub(in crate::barge_in) struct Spectrum {
 
 impl Spectrum {
     pub(in crate::barge_in) fn new() -> Self {
-        let transform = Transform::of_windows();
+        static SHARED: OnceLock<Transform> = OnceLock::new();
+        let transform = Transform::shared(&SHARED, LEN);
         let step = std::f32::consts::TAU / WINDOW as f32;
         let shape = std::array::from_fn(|at| 0.5 - 0.5 * ((at as f32 + 0.5) * step).cos());
         let mut spectrum = Self {
