@@ -14,8 +14,9 @@ const RATE: SampleRate = SampleRate::Hz8000;
 const BLOCK: usize = 80;
 
 /// Prints each call that the table counts as wrong: the times in milliseconds after the onset, and one character for each
-/// 10 ms from 100 ms before the onset on. A digit is a tenth of the score, a letter is the same (`a` is 0) while the delay of an
-/// echo is not known, and `.` is no sound. `S`, `D` and `I` follow the block of `Suspected`, `Dismissed` and `Interrupted`.
+/// 10 ms. The first one is 100 ms before the onset, or 400 ms before an interruption that is too early. A digit is a tenth
+/// of the score, a letter is the same (`a` is 0) while the delay of an echo is not known, and `.` is no sound. `S`, `D` and
+/// `I` follow the block of `Suspected`, `Dismissed` and `Interrupted`.
 pub(crate) fn list(material: &Material, first: u64, calls: u64, filter: &str) {
     let cases = cases::all();
     for case in cases.iter().filter(|case| case.name.contains(filter)) {
@@ -55,20 +56,15 @@ fn line(case: &Case, scene: &Scene) -> Option<String> {
         })
     };
     let late = |block: Option<usize>, most: usize| block.is_none_or(|block| block > onset + most);
-    let why = match (case.is_speech(), interrupted) {
-        (false, _) => "no speech",
-        (true, None) => "never",
-        (true, Some(block)) if block + 40 <= onset => "too early",
-        (true, Some(_)) if late(suspected.or(interrupted), 25) => "not silent",
-        (true, Some(_)) if late(interrupted, 25) => "late",
+    let (why, from) = match (case.is_speech(), interrupted) {
+        (false, _) => ("no speech", onset),
+        (true, None) => ("never", onset),
+        (true, Some(block)) if block + 40 <= onset => ("too early", block.saturating_sub(30)),
+        (true, Some(_)) if late(suspected.or(interrupted), 25) => ("not silent", onset),
+        (true, Some(_)) if late(interrupted, 25) => ("late", onset),
         (true, Some(_)) => return None,
     };
-    let shown_from = if why == "too early" {
-        interrupted.unwrap_or(onset).saturating_sub(30)
-    } else {
-        onset
-    };
-    let first = shown_from.saturating_sub(10);
+    let first = from.saturating_sub(10);
     let shown: String = curve[first..].iter().take(90).map(String::as_str).collect();
     Some(format!(
         "{why}, onset {} ms, suspected {}, interrupted {}: {shown}",

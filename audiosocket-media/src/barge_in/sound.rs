@@ -86,10 +86,10 @@ impl Sound {
 
     /// Returns whether a suspicion lasts for too long, while the sound goes on.
     pub(super) fn is_too_doubtful(&self, now: u32) -> bool {
-        let is_too_long = |since| now - since >= LONGEST_SUSPICION;
-        let is_too_long =
-            self.doubt(now) >= LONGEST_DOUBT || self.suspected.is_some_and(is_too_long);
-        self.evidence == 0 && self.suspected.is_some() && is_too_long
+        self.suspected.is_some_and(|since| {
+            let is_too_long = self.doubt(now) >= LONGEST_DOUBT || now - since >= LONGEST_SUSPICION;
+            self.evidence == 0 && is_too_long
+        })
     }
 
     /// The number of blocks since the last hint, or since the suspicion if that is later.
