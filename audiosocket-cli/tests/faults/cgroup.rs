@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use audiosocket_network_faults::{unique, wrapped};
+use rustix::fs::{Advice, fadvise};
 
 use super::crowd::crowd_out;
 use super::process::{ServeProcess, audiosocket, call};
@@ -18,6 +19,7 @@ as_root_on_every_runtime! {
 fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
     let cgroup = Cgroup::new();
     let server = audiosocket(["serve", "echo", "--runtime", runtime]);
+    evict(Path::new(server.get_program()));
     let procs = cgroup.directory.join("cgroup.procs");
     let join = "echo $$ >\"$0\" && exec \"$@\"";
     let mut inside = Command::new("sh");
@@ -41,6 +43,13 @@ fn calls_are_refused_before_the_cgroup_is_full(runtime: &str) {
     // The server without a limit examines its cgroup every 5 s.
     thread::sleep(Duration::from_secs(6));
     crowd_out(server);
+}
+
+/// Removes a file from the page cache. Then the program's own code takes memory of its cgroup, as in a new container.
+fn evict(file: &Path) {
+    let file = fs::File::open(file).unwrap();
+    file.sync_all().unwrap();
+    fadvise(file, 0, None, Advice::DontNeed).unwrap();
 }
 
 /// A new cgroup, of the version whose memory controller this machine uses.
@@ -80,9 +89,21 @@ impl Cgroup {
         }
     }
 
+    /// The used memory without the page cache, since the kernel frees it. The code of the program is used: a server with a
+    /// cold cache has read it into its own cgroup.
     fn used(&self) -> u64 {
         let used = fs::read_to_string(self.file("memory.current", "memory.usage_in_bytes"));
-        used.unwrap().trim().parse().unwrap()
+        let used: u64 = used.unwrap().trim().parse().unwrap();
+        let stat = fs::read_to_string(self.directory.join("memory.stat")).unwrap();
+        let value = |searched: &str| -> Option<u64> {
+            let mut fields = stat.lines().filter_map(|line| line.split_once(' '));
+            let (_, value) = fields.find(|(name, _)| *name == searched)?;
+            Some(value.parse().unwrap())
+        };
+        let cache = value("inactive_file").unwrap() + value("active_file").unwrap();
+        // The names of version 2 and of version 1.
+        let mapped = value("file_mapped").or_else(|| value("mapped_file"));
+        used - cache + mapped.unwrap()
     }
 }
 

@@ -109,6 +109,9 @@ struct Version {
     /// The fields of `memory.stat` that are page cache. The kernel frees the page cache when it needs memory, and a
     /// process that writes files fills its cgroup with it. So it does not count as used.
     cache: [&'static str; 2],
+    /// The field of `memory.stat` that is page cache in use: the code of the program, above all. The kernel frees it also,
+    /// and reads it again for each call. Then the program hardly runs. So it counts as used.
+    mapped: &'static str,
 }
 
 const VERSIONS: [Version; 2] = [
@@ -118,6 +121,7 @@ const VERSIONS: [Version; 2] = [
         max: "memory.max",
         current: "memory.current",
         cache: ["inactive_file", "active_file"],
+        mapped: "file_mapped",
     },
     Version {
         controllers: "memory",
@@ -125,6 +129,7 @@ const VERSIONS: [Version; 2] = [
         max: "memory.limit_in_bytes",
         current: "memory.usage_in_bytes",
         cache: ["total_inactive_file", "total_active_file"],
+        mapped: "total_mapped_file",
     },
 ];
 
@@ -183,17 +188,17 @@ impl Cgroup {
         Some(usage)
     }
 
+    /// Returns the page cache that the kernel can free without harm.
     fn page_cache(&self) -> Option<u64> {
         let mut buffer = [0; STAT_LEN];
         let len = self.stat.read_at(&mut buffer, 0).ok()?;
-        let lines = buffer[..len].split(|byte| *byte == b'\n');
-        let value = |line: &[u8]| {
-            let mut names = self.version.cache.iter();
-            let value = names.find_map(|name| line.strip_prefix(name.as_bytes()))?;
-            number(value)
+        let value = |name: &str| {
+            let mut lines = buffer[..len].split(|byte| *byte == b'\n');
+            lines.find_map(|line| number(line.strip_prefix(name.as_bytes())?.strip_prefix(b" ")?))
         };
-        // The file has more than 50 lines, and most come after these.
-        Some(lines.filter_map(value).take(self.version.cache.len()).sum())
+        let cache = self.version.cache.map(|name| value(name).unwrap_or(0));
+        let mapped = value(self.version.mapped).unwrap_or(0);
+        Some(cache.iter().sum::<u64>().saturating_sub(mapped))
     }
 }
 
@@ -230,9 +235,9 @@ mod tests {
 
     /// The files of a 6.18 kernel.
     #[test]
-    fn page_cache_does_not_count_as_used_in_a_cgroup_of_version_2() {
+    fn only_mapped_page_cache_counts_as_used_in_a_cgroup_of_version_2() {
         let root = tempfile::tempdir().unwrap();
-        let stat = "anon 4096\nfile 700\nkernel 90112\ninactive_anon 0\nactive_anon 4096\n\
+        let stat = "anon 4096\nfile 700\nkernel 90112\nfile_mapped 50\ninactive_anon 0\nactive_anon 4096\n\
                     inactive_file 500\nactive_file 200\nunevictable 0\n";
         let files = [
             ("memory.max", "max\n"),
@@ -246,11 +251,11 @@ mod tests {
         let text = "0::/system.slice/audiosocket.service\n";
         let cgroups = cgroups_of(text, root.path());
         assert_eq!(cgroups.len(), 2);
-        assert_eq!(usages(&cgroups), [(8300, 20_000)]);
+        assert_eq!(usages(&cgroups), [(8350, 20_000)]);
         // The cgroup gets a limit while the process runs.
         let own = "system.slice/audiosocket.service/memory.max";
         fs::write(root.path().join(own), "10000\n").unwrap();
-        assert_eq!(usages(&cgroups), [(8300, 10_000), (8300, 20_000)]);
+        assert_eq!(usages(&cgroups), [(8350, 10_000), (8350, 20_000)]);
     }
 
     #[test]
@@ -290,7 +295,7 @@ mod tests {
     fn version_1_uses_the_memory_controller() {
         let root = tempfile::tempdir().unwrap();
         let stat = "cache 700\nrss 4096\ninactive_file 1\nactive_file 1\nhierarchical_memory_limit 5000\n\
-                    total_cache 700\ntotal_inactive_file 500\ntotal_active_file 200\n";
+                    total_cache 700\ntotal_mapped_file 50\ntotal_inactive_file 500\ntotal_active_file 200\n";
         let files = [
             ("memory.limit_in_bytes", "5000\n"),
             ("memory.usage_in_bytes", "4500\n"),
@@ -299,7 +304,7 @@ mod tests {
         write(&root.path().join("memory/calls"), files);
         let text = "9:name=systemd:/\n5:devices:/calls\n4:memory:/calls\n0::/\n";
         let cgroups = cgroups_of(text, root.path());
-        assert_eq!(usages(&cgroups), [(3800, 5000)]);
+        assert_eq!(usages(&cgroups), [(3850, 5000)]);
         let max = root.path().join("memory/calls/memory.limit_in_bytes");
         fs::write(max, "9223372036854771712\n").unwrap();
         assert_eq!(usages(&cgroups), []);

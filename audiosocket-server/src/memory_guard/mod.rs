@@ -27,6 +27,9 @@ const FAR_INTERVAL: Duration = Duration::from_secs(5);
 /// [`Calls::note_memory_short`](crate::Calls::note_memory_short). New calls are accepted again when memory is free, or when a
 /// tenth of the calls has ended. Both changes are logged. Without a limit the guard does nothing.
 ///
+/// In a cgroup, the page cache does not count as used, because the kernel frees it. Mapped files count: without the code of
+/// the program in memory, the program hardly runs.
+///
 /// `ulimit -v` also counts the address space that the C library reserves for each thread. With `MALLOC_ARENA_MAX=2` the
 /// C library reserves less.
 ///
