@@ -35,7 +35,7 @@ fn calls_run_independently_of_each_other() {
             assert!(until_the_end(&mut bad).ends_with(&[0, 0, 0]));
             let mut good = connect(addr);
             good.write_all(UUID).unwrap();
-            hears_itself(&mut good);
+            assert_echoed(&mut good);
             handle.shutdown(Duration::ZERO);
             assert!(until_the_end(&mut good).ends_with(&[0, 0, 0]));
         });
@@ -62,7 +62,7 @@ fn accept_returns_the_calls_and_then_none() {
             let caller = thread::spawn(move || {
                 let mut call = connect(addr);
                 call.write_all(UUID).unwrap();
-                hears_itself(&mut call);
+                assert_echoed(&mut call);
                 handle.shutdown(Duration::ZERO);
                 until_the_end(&mut call)
             });
@@ -114,7 +114,7 @@ fn a_custom_listener_is_served_and_closed() {
 fn call_locally(path: &std::path::Path, server: &ServerHandle) {
     let mut call = UnixStream::connect(path).unwrap();
     call.write_all(UUID).unwrap();
-    hears_itself(&mut call);
+    assert_echoed(&mut call);
     server.shutdown(Duration::ZERO);
     let mut rest = Vec::new();
     call.read_to_end(&mut rest).unwrap();
@@ -137,8 +137,8 @@ fn connect(addr: SocketAddr) -> TcpStream {
     call
 }
 
-/// Checks that the server echoes audio. Silence may come before the echo.
-fn hears_itself(call: &mut (impl Read + Write)) {
+/// Asserts that the server echoes audio. Silence may come before the echo.
+fn assert_echoed(call: &mut (impl Read + Write)) {
     call.write_all(&AUDIO).unwrap();
     let mut frame = [0; 323];
     while frame != AUDIO {

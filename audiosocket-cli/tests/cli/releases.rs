@@ -267,7 +267,7 @@ fn fault_of_recordings(
 }
 
 #[test]
-fn each_release_hears_a_file_and_then_a_hangup() {
+fn callers_of_each_release_hear_a_file_and_then_a_hangup() {
     let directory = TempDir::new().unwrap();
     // A default rate that is that of the file is wrong for all callers.
     let wide = speech(SampleRate::Hz48000, 2 * SECOND);
@@ -283,7 +283,7 @@ fn each_release_hears_a_file_and_then_a_hangup() {
 }
 
 #[test]
-fn each_release_hears_the_bot() {
+fn callers_of_each_release_hear_the_bot() {
     // A busy machine may need seconds for the speech of the bot.
     let listens = |caller: Caller, test: LoadTest| {
         let scenario = Scenario::new("listen");
