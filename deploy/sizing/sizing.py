@@ -17,7 +17,7 @@ from pathlib import Path
 FRAME_US = 12.4  # Processor time of a played frame on tokio, on a call that also sends.
 FRAMES_PER_SECOND = 50
 FRAME_BYTES = 323 + 66  # The frame, and the headers of Ethernet, IP and TCP with a timestamp.
-QUIET_BYTES = 1_486  # Memory of the process for a quiet call on tokio.
+QUIET_BYTES = 1_562  # Memory of the process for a quiet call on tokio.
 KERNEL_BYTES = 3_712  # Memory of the kernel for a quiet connection.
 WORST_BYTES = 448 * 1024  # Memory of a call whose peer does not read, and whose playout is full.
 PACKETS = 1.0  # Packets per frame, each way.
