@@ -109,8 +109,8 @@ struct Version {
     /// The fields of `memory.stat` that are page cache. The kernel frees the page cache when it needs memory, and a
     /// process that writes files fills its cgroup with it. So it does not count as used.
     cache: [&'static str; 2],
-    /// The field of `memory.stat` that is page cache in use: the code of the program, above all. The kernel frees it also,
-    /// and reads it again for each call. Then the program hardly runs. So it counts as used.
+    /// The field of `memory.stat` that is mapped page cache: the code of the program, above all. The kernel frees it too, and
+    /// reads it from the disk when it runs again. Then the program hardly runs. So it counts as used.
     mapped: &'static str,
 }
 
